@@ -1,0 +1,38 @@
+import Glibc
+
+/// Memory for numbers: aligned to cache lines, from an allocation that may fail and says so. Zeroed only on request.
+package final class AlignedBuffer: @unchecked Sendable {
+  /// The first byte, a multiple of `alignment`.
+  package let base: UnsafeMutableRawPointer
+  /// How many bytes were asked for.
+  package let bytes: Int
+
+  /// The width of the widest vector, and a cache line.
+  package static let alignment = 64
+
+  /// Throws `outOfMemory`, naming `purpose`, where the system does not give `bytes` bytes.
+  package init(bytes: Int, for purpose: String) throws(Failure) {
+    var pointer: UnsafeMutableRawPointer?
+    guard bytes >= 0, posix_memalign(&pointer, AlignedBuffer.alignment, max(bytes, 1)) == 0, let pointer else {
+      throw .outOfMemory(bytes, for: purpose)
+    }
+    self.base = pointer
+    self.bytes = bytes
+  }
+
+  deinit { free(base) }
+
+  /// The memory as `count` numbers from its start.
+  package func pointer<T>(to type: T.Type = T.self) -> UnsafeMutablePointer<T> {
+    base.assumingMemoryBound(to: type)
+  }
+}
+
+extension AlignedBuffer {
+  /// Room for `count` elements of `type`; a product that does not fit an `Int` is an `outOfMemory` too.
+  package convenience init<T>(_ count: Int, of type: T.Type, for purpose: String) throws(Failure) {
+    let (bytes, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<T>.stride)
+    guard !overflow else { throw .outOfMemory(Int.max, for: purpose) }
+    try self.init(bytes: bytes, for: purpose)
+  }
+}

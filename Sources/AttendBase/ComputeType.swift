@@ -1,0 +1,21 @@
+/// The type in which weights are kept for the matrix products, and so of their arithmetic; the raw values are those of `attend_compute`.
+package enum ComputeType: UInt32, Sendable, CaseIterable {
+  case float32 = 1
+}
+
+/// The function between the two products of a feed-forward layer.
+package enum Activation: Sendable {
+  case none
+  /// max(x, 0)
+  case relu
+  /// x Φ(x), with the error function (Hendrycks and Gimpel 2016, arXiv:1606.08415)
+  case gelu
+  /// The same paper's approximation through tanh; "gelu_new" and "gelu_pytorch_tanh".
+  case geluTanh
+  /// x σ(1.702 x), the same paper's other approximation.
+  case quickGelu
+  /// x σ(x) (Elfwing et al. 2017, arXiv:1702.03118); "silu" and "swish".
+  case silu
+  /// tanh x
+  case tanh
+}

@@ -1,0 +1,59 @@
+/// Scratch memory of one session: a stack that grows to what a call needs and then stays, so that a loop of equal calls allocates nothing.
+///
+/// Memory taken is valid until the `mark` before it is released. One thread at a time.
+package final class Workspace {
+  /// A height of the stack to return to.
+  package struct Mark { fileprivate let chunk: Int, used: Int }
+
+  private var chunks: [AlignedBuffer] = []
+  private var chunk = 0  // the chunk that is being filled
+  private var used = 0  // bytes taken from it
+  private static let smallestChunk = 1 << 20
+
+  package init() {}
+
+  /// Bytes held at this moment.
+  package var bytes: Int { chunks.reduce(0) { $0 + $1.bytes } }
+
+  /// Room for `count` elements, aligned to cache lines and not initialised.
+  package func take<T>(_ count: Int, of type: T.Type = T.self) throws(Failure) -> UnsafeMutablePointer<T> {
+    let (wanted, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<T>.stride)
+    guard !overflow, count >= 0, wanted <= Int.max - 2 * AlignedBuffer.alignment else { throw .outOfMemory(Int.max, for: "scratch memory") }
+    let size = (wanted + AlignedBuffer.alignment - 1) & ~(AlignedBuffer.alignment - 1)
+    while chunk < chunks.count, chunks[chunk].bytes - used < size {
+      chunk += 1
+      used = 0
+    }
+    if chunk == chunks.count {
+      let last = chunks.last?.bytes ?? 0
+      chunks.append(try AlignedBuffer(bytes: max(size, last, Workspace.smallestChunk), for: "scratch memory"))
+    }
+    defer { used += size }
+    return (chunks[chunk].base + used).assumingMemoryBound(to: type)
+  }
+
+  /// A float32 matrix of `rows` by `columns`, not initialised.
+  package func matrix(_ rows: Int, _ columns: Int) throws(Failure) -> Matrix {
+    let (count, overflow) = rows.multipliedReportingOverflow(by: columns)
+    guard !overflow else { throw .outOfMemory(Int.max, for: "scratch memory") }
+    return Matrix(try take(count), rows: rows, columns: columns)
+  }
+
+  package func mark() -> Mark { Mark(chunk: chunk, used: used) }
+
+  /// Gives back all that was taken since `mark`. Memory stays with the workspace.
+  package func release(to mark: Mark) {
+    chunk = mark.chunk
+    used = mark.used
+  }
+
+  /// Gives everything back; several chunks become one, so that the next call of the same size finds its memory in one piece.
+  package func reset() throws(Failure) {
+    chunk = 0
+    used = 0
+    guard chunks.count > 1 else { return }
+    let total = bytes
+    chunks = []
+    chunks.append(try AlignedBuffer(bytes: total, for: "scratch memory"))
+  }
+}

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * attend.h - run transformer checkpoints inside your program.
+ *
+ * The whole library in four verbs (bindings/c/hello.c is this, complete):
+ *
+ *     attend_model   *model;   attend_model_create("models/g2p-en", NULL, &model);
+ *     attend_session *session; attend_session_create(model, NULL, &session);
+ *     attend_encode(session, &batch);                            read the source, or the prompt
+ *     attend_decode_step(session, tokens, count, &logits);       one step for every live sequence
+ *     attend_session_free(session); attend_model_free(model);
+ *
+ * This file is the specification: what is not in it is not part of the library.
+ *
+ * Rules that hold everywhere
+ *   Errors     A function that can fail returns `attend_error *`: NULL is success. On failure its outputs are
+ *              untouched, and the caller frees the error. The library never prints, exits or aborts.
+ *   Ownership  `_create` (and every output documented as owned) gives ownership, `_free` takes it back; `_free` accepts
+ *              NULL. A getter's result is borrowed: it lives as long as the object it came from, or as long as its
+ *              comment says. The order of freeing does not matter: a session keeps its model alive.
+ *   Threads    A `const` handle may be used from many threads at once, any other by one thread at a time. A model is
+ *              const, a session is not; sessions of one model run side by side. Using one session from two threads at
+ *              once is detected and is ATTEND_ERROR_BUSY.
+ *   Strings    UTF-8. Text that goes in has a byte length and may hold NUL; names that come out end with NUL.
+ *   Options    A struct of options begins with its own size, has an initializer macro, and zero means the default.
+ *              Later versions append fields and never change one.
+ *   Forks      A model does not survive fork(): the child gets ATTEND_ERROR_INVALID_STATE and makes its own model.
+ *   Memory     Weights, caches and scratch come from allocations that may fail, and their failure is
+ *              ATTEND_ERROR_OUT_OF_MEMORY. Handles and names are a few hundred bytes from the language runtime; a system
+ *              that cannot give even those ends the process.
+ *   Bits       In float32 the result for a sequence depends on its own tokens alone: not on the rest of the batch, the
+ *              number of threads, the way a text is cut into calls, nor on whether AVX2 or AVX-512 ran. (The "portable"
+ *              kernels compute with OpenBLAS and are outside this promise.)
+ */
+#ifndef ATTEND_H
+#define ATTEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#define ATTEND_MUST_CHECK __attribute__((warn_unused_result))
+#else
+#define ATTEND_MUST_CHECK
+#endif
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Version
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+#define ATTEND_VERSION_MAJOR 0
+#define ATTEND_VERSION_MINOR 1
+#define ATTEND_VERSION_PATCH 0
+/** major * 10000 + minor * 100 + patch */
+#define ATTEND_VERSION_NUMBER (ATTEND_VERSION_MAJOR * 10000 + ATTEND_VERSION_MINOR * 100 + ATTEND_VERSION_PATCH)
+
+/** The version of the library that is running, as ATTEND_VERSION_NUMBER spells it. Bindings compare the two at load. */
+int32_t attend_version_number(void);
+
+/** The same as text, "0.1.0". Static. */
+const char *attend_version_string(void);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Errors
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/** Why a call failed. The numbers are part of the ABI; new ones may appear between them. */
+typedef enum attend_error_code {
+    ATTEND_ERROR_INVALID_ARGUMENT = 10, /**< an argument is NULL, out of range, or from a newer version of this header */
+    ATTEND_ERROR_OUT_OF_MEMORY = 20,    /**< an allocation failed; the message says how much was asked for */
+    ATTEND_ERROR_NOT_FOUND = 30,        /**< a file or folder does not exist */
+    ATTEND_ERROR_IO = 40,               /**< a file exists and could not be opened, read or mapped */
+    ATTEND_ERROR_INVALID_FILE = 50,     /**< a file is not what it should be: broken JSON, a missing or misshaped tensor, ... */
+    ATTEND_ERROR_UNSUPPORTED = 60,      /**< a valid request for something that this version does not implement */
+    ATTEND_ERROR_INVALID_STATE = 70,    /**< the call does not fit now: a step before encoding, a step past the last position, ... */
+    ATTEND_ERROR_BUSY = 80,             /**< the session is being used by another thread at this moment */
+    ATTEND_ERROR_CANCELLED = 90,        /**< a callback asked to stop */
+    ATTEND_ERROR_INTERNAL = 100         /**< a defect of this library: please report the message */
+} attend_error_code;
+
+/** What went wrong. Owned by the caller that received it. */
+typedef struct attend_error attend_error;
+
+/** The kind of the error; never fails. `error` must not be NULL. */
+attend_error_code attend_error_get_code(const attend_error *error);
+
+/** One sentence that names the file, tensor or argument and the numbers. Borrowed from `error`, which must not be NULL. */
+const char *attend_error_message(const attend_error *error);
+
+/** Frees an error; NULL is allowed. */
+void attend_error_free(attend_error *error);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Runtime
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/** How much a log line matters. */
+typedef enum attend_log_level {
+    ATTEND_LOG_DEBUG = 10,   /**< what was chosen and how long it took */
+    ATTEND_LOG_INFO = 20,    /**< a model was loaded */
+    ATTEND_LOG_WARNING = 30  /**< something in a file was passed over */
+} attend_log_level;
+
+/** Receives one line of log: UTF-8, ended by NUL, without a line break, valid during the call. Any thread may call it. */
+typedef void (*attend_log_callback)(attend_log_level level, const char *message, void *context);
+
+/**
+ * Sets the receiver of log lines for the whole process; NULL, as at the start, switches logging off. It replaces
+ * callback and context together. A line being delivered by another thread at that moment may still reach the old receiver;
+ * the call returns when no such delivery is under way, so `context` may be freed after it. The callback must not call this function.
+ */
+void attend_log_set(attend_log_callback callback, void *context);
+
+/**
+ * The name of the kernels that models use by default on this CPU: "avx512", "avx2" or "portable". Static.
+ * The environment variable ATTEND_KERNELS, read once, overrides the choice (for tests): a name that is unknown or that this CPU
+ * cannot run makes attend_model_create fail with ATTEND_ERROR_UNSUPPORTED, and is returned here as it was written.
+ */
+const char *attend_kernels_name(void);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Models
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/** A loaded checkpoint: weights, configuration, tokenizer. Immutable, shared by any number of sessions and threads. */
+typedef struct attend_model attend_model;
+
+/** The type that matrix products are computed in. */
+typedef enum attend_compute {
+    ATTEND_COMPUTE_DEFAULT = 0, /**< float32, whatever the type of the stored weights */
+    ATTEND_COMPUTE_FLOAT32 = 1
+} attend_compute;
+
+/**
+ * Hears how far loading is: `fraction` rises from 0 to 1, and 1 is reported once, last. Called on the thread that called
+ * attend_model_create. Returning false stops the loading with ATTEND_ERROR_CANCELLED.
+ */
+typedef bool (*attend_progress_callback)(double fraction, void *context);
+
+/** How to load a model. Start from ATTEND_MODEL_OPTIONS_INIT. */
+typedef struct attend_model_options {
+    size_t struct_size;                /**< sizeof(attend_model_options) */
+    attend_compute compute;            /**< the type of the arithmetic */
+    uint32_t threads;                  /**< threads that a call may use, the caller's included; 0: one for each processor available to the process */
+    const char *kernels;               /**< "avx512", "avx2", "portable", or NULL: attend_kernels_name() */
+    attend_progress_callback progress; /**< or NULL */
+    void *progress_context;            /**< given to `progress` as it is */
+} attend_model_options;
+
+#define ATTEND_MODEL_OPTIONS_INIT { sizeof(attend_model_options), ATTEND_COMPUTE_DEFAULT, 0, NULL, NULL, NULL }
+
+/**
+ * Loads the checkpoint folder at `path`, in the layout of Hugging Face: config.json, model.safetensors (or shards with
+ * model.safetensors.index.json), and where present generation_config.json and tokenizer.json. float32, float16 and bfloat16
+ * weights are mapped into memory and laid out for the kernels. `options` may be NULL. `*model` is owned by the caller.
+ *
+ * Errors: NOT_FOUND (the folder or a file in it), IO, INVALID_FILE (names the file, the tensor and the numbers),
+ * UNSUPPORTED (an unknown model_type, with the list of known ones; a configuration key whose meaning is not implemented;
+ * kernels that this CPU cannot run), INVALID_ARGUMENT, OUT_OF_MEMORY, CANCELLED. A folder without a usable tokenizer still loads:
+ * attend_model_tokenizer then says why there is none.
+ */
+ATTEND_MUST_CHECK attend_error *attend_model_create(const char *path, const attend_model_options *options, attend_model **model);
+
+/** Gives the caller's hold on a model back; sessions made from it stay valid. NULL is allowed. */
+void attend_model_free(attend_model *model);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Tokenizers
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/** Turns text into token ids and back. Immutable: any number of threads may use it at once. */
+typedef struct attend_tokenizer attend_tokenizer;
+
+/** The result of tokenizing one text. Owned by the caller that received it. */
+typedef struct attend_encoding attend_encoding;
+
+/** A text of any length that may hold NUL. Owned by the caller that received it. */
+typedef struct attend_text attend_text;
+
+/** How to turn text into ids. Start from ATTEND_TOKENIZE_OPTIONS_INIT. */
+typedef struct attend_tokenize_options {
+    size_t struct_size;      /**< sizeof(attend_tokenize_options) */
+    bool no_special_tokens;  /**< true: leave out what the checkpoint's template adds (end of sentence, [CLS], ...) */
+} attend_tokenize_options;
+
+#define ATTEND_TOKENIZE_OPTIONS_INIT { sizeof(attend_tokenize_options), false }
+
+/** How to turn ids into text. Start from ATTEND_DETOKENIZE_OPTIONS_INIT. */
+typedef struct attend_detokenize_options {
+    size_t struct_size;       /**< sizeof(attend_detokenize_options) */
+    bool keep_special_tokens; /**< true: special tokens appear in the text; by default they are skipped */
+} attend_detokenize_options;
+
+#define ATTEND_DETOKENIZE_OPTIONS_INIT { sizeof(attend_detokenize_options), false }
+
+/**
+ * Loads a tokenizer without a model: `path` is a checkpoint folder with tokenizer.json, or such a file.
+ * Errors: NOT_FOUND, IO, INVALID_FILE, UNSUPPORTED (names the component that is not implemented), INVALID_ARGUMENT.
+ */
+ATTEND_MUST_CHECK attend_error *attend_tokenizer_create(const char *path, attend_tokenizer **tokenizer);
+
+/** Frees a tokenizer from attend_tokenizer_create (never one from attend_model_tokenizer); NULL is allowed. */
+void attend_tokenizer_free(attend_tokenizer *tokenizer);
+
+/**
+ * The tokenizer in a model's folder, borrowed from the model.
+ * Errors: NOT_FOUND when the folder holds none, or the error that loading it gave.
+ */
+ATTEND_MUST_CHECK attend_error *attend_model_tokenizer(const attend_model *model, const attend_tokenizer **tokenizer);
+
+/** One more than the largest id that the tokenizer knows. `tokenizer` must not be NULL. */
+size_t attend_tokenizer_size(const attend_tokenizer *tokenizer);
+
+/**
+ * Tokenizes `length` bytes of UTF-8 at `text`. Bytes that are not UTF-8 count as U+FFFD. `options` may be NULL.
+ * `*encoding` is owned by the caller. Errors: INVALID_ARGUMENT; INVALID_FILE when the text needs an unknown token that the file does not name.
+ */
+ATTEND_MUST_CHECK attend_error *attend_tokenizer_encode(const attend_tokenizer *tokenizer, const char *text, size_t length,
+                                                        const attend_tokenize_options *options, attend_encoding **encoding);
+
+/** The ids of an encoding and, through `count`, how many there are. Borrowed from `encoding`. Neither pointer may be NULL. */
+const int32_t *attend_encoding_ids(const attend_encoding *encoding, size_t *count);
+
+/** Frees an encoding; NULL is allowed. */
+void attend_encoding_free(attend_encoding *encoding);
+
+/**
+ * Turns `count` ids into text. `options` may be NULL. `*text` is owned by the caller.
+ * Errors: INVALID_ARGUMENT (an id that the tokenizer does not know, by position and value).
+ */
+ATTEND_MUST_CHECK attend_error *attend_tokenizer_decode(const attend_tokenizer *tokenizer, const int32_t *ids, size_t count,
+                                                        const attend_detokenize_options *options, attend_text **text);
+
+/** The bytes of a text, followed by a NUL that `length` does not count. Borrowed from `text`. `length` may be NULL. */
+const char *attend_text_bytes(const attend_text *text, size_t *length);
+
+/** Frees a text; NULL is allowed. */
+void attend_text_free(attend_text *text);
+
+/** The token with an id, as the file spells it, or NULL if there is none. Borrowed from `tokenizer`. `length` may be NULL. */
+const char *attend_tokenizer_token(const attend_tokenizer *tokenizer, int32_t id, size_t *length);
+
+/** The id of a token spelled as in the file, or -1. */
+int32_t attend_tokenizer_id(const attend_tokenizer *tokenizer, const char *token, size_t length);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Sessions
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/** The mutable half: the live sequences, their caches, scratch memory. One thread at a time. */
+typedef struct attend_session attend_session;
+
+/** How to make a session. Start from ATTEND_SESSION_OPTIONS_INIT. */
+typedef struct attend_session_options {
+    size_t struct_size;  /**< sizeof(attend_session_options) */
+    uint32_t threads;    /**< threads that a call of this session may use; 0: as the model; more than the model's is an error */
+} attend_session_options;
+
+#define ATTEND_SESSION_OPTIONS_INIT { sizeof(attend_session_options), 0 }
+
+/** Makes a session; it keeps the model alive. `options` may be NULL. `*session` is owned by the caller. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY, INVALID_STATE (after a fork). */
+ATTEND_MUST_CHECK attend_error *attend_session_create(const attend_model *model, const attend_session_options *options, attend_session **session);
+
+/** Frees a session and what it borrowed out; NULL is allowed. No other thread may be using it. */
+void attend_session_free(attend_session *session);
+
+/** How many sequences are live: those of the last encode, less those that attend_session_select dropped. */
+ATTEND_MUST_CHECK attend_error *attend_session_count(const attend_session *session, size_t *count);
+
+/** How many tokens the decoder has read of live sequence `index`. */
+ATTEND_MUST_CHECK attend_error *attend_session_length(const attend_session *session, size_t index, size_t *length);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Encode and decode
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/** The type of the elements of a tensor. */
+typedef enum attend_type {
+    ATTEND_TYPE_FLOAT32 = 1,
+    ATTEND_TYPE_FLOAT16 = 2,
+    ATTEND_TYPE_BFLOAT16 = 3,
+    ATTEND_TYPE_FLOAT64 = 4,
+    ATTEND_TYPE_INT8 = 10,
+    ATTEND_TYPE_INT16 = 11,
+    ATTEND_TYPE_INT32 = 12,
+    ATTEND_TYPE_INT64 = 13,
+    ATTEND_TYPE_UINT8 = 20,
+    ATTEND_TYPE_UINT16 = 21,
+    ATTEND_TYPE_UINT32 = 22,
+    ATTEND_TYPE_UINT64 = 23,
+    ATTEND_TYPE_BOOL = 30
+} attend_type;
+
+/** A view of an array, row after row, the last dimension contiguous. Borrowed: valid until the next call on its session. */
+typedef struct attend_tensor {
+    const void *data;
+    attend_type type;
+    size_t rank;     /**< how many entries of `shape` count; the others are 0 */
+    size_t shape[4];
+} attend_tensor;
+
+/** Several sequences, end to end, of any lengths. There is no padding: leave it out. Start from ATTEND_BATCH_INIT. */
+typedef struct attend_batch {
+    size_t struct_size;          /**< sizeof(attend_batch) */
+    const int32_t *tokens;       /**< [sum of lengths] ids */
+    const size_t *lengths;       /**< [count] each at least 1 */
+    size_t count;                /**< how many sequences, at least 1 */
+    const int32_t *token_types;  /**< [sum of lengths] segments, for models that have them, or NULL */
+} attend_batch;
+
+#define ATTEND_BATCH_INIT { sizeof(attend_batch), NULL, NULL, 0, NULL }
+
+/**
+ * Reads a batch of sources (encoder-decoder). Whatever the session held before is dropped: the sequences of the
+ * batch become the live ones, in order, and the decoder has read nothing yet. Their keys and values for cross-attention
+ * are computed here, once.
+ * Errors, each of which leaves the session as it was: INVALID_ARGUMENT (NULL, an empty batch or sequence, an id outside the
+ * vocabulary, more tokens than the model has positions; sequence and position are named), BUSY, OUT_OF_MEMORY, INVALID_STATE (after a fork).
+ */
+ATTEND_MUST_CHECK attend_error *attend_encode(attend_session *session, const attend_batch *batch);
+
+/**
+ * Gives each live sequence one token and computes what may follow it: `tokens[i]` goes to live sequence i, and `count` must be
+ * their number. The first token of an encoder-decoder is attend_model_info.decoder_start_token.
+ * `*logits` becomes a borrowed float32 view, [count, vocabulary], unnormalised. `logits` may be NULL: the step is made all the same.
+ * Errors, each of which leaves the session as it was: INVALID_STATE (nothing was encoded, no sequence is live, a sequence has
+ * used its last position), INVALID_ARGUMENT, BUSY, OUT_OF_MEMORY.
+ */
+ATTEND_MUST_CHECK attend_error *attend_decode_step(attend_session *session, const int32_t *tokens, size_t count, attend_tensor *logits);
+
+/**
+ * Gives each live sequence several tokens at once, batch->lengths[i] of them to live sequence i: the same results, to the bit,
+ * as one step after another. `*logits` becomes a borrowed float32 view, [sum of lengths, vocabulary]. For scoring, forced prefixes, speculation.
+ * Errors as of attend_decode_step.
+ */
+ATTEND_MUST_CHECK attend_error *attend_decode(attend_session *session, const attend_batch *batch, attend_tensor *logits);
+
+/**
+ * Makes live sequence `parents[i]` of before the new live sequence i, for i below `count`. This one call drops finished
+ * sequences, repeats one for a beam, and reorders; nothing is computed and next to nothing is copied. `count` may be 0, and
+ * may exceed the number of live sequences. `parents` may be NULL if `count` is 0.
+ * Errors, each of which leaves the session as it was: INVALID_ARGUMENT (a parent that is not live), INVALID_STATE (nothing was encoded), BUSY, OUT_OF_MEMORY.
+ */
+ATTEND_MUST_CHECK attend_error *attend_session_select(attend_session *session, const size_t *parents, size_t count);
+
+/**
+ * The hidden states that the last attend_encode, attend_decode_step or attend_decode computed, after the last layer and its norm:
+ * a borrowed float32 view, [tokens of that call, hidden size]. Errors: INVALID_STATE before the first such call and after attend_session_select, INVALID_ARGUMENT, BUSY.
+ */
+ATTEND_MUST_CHECK attend_error *attend_session_hidden_states(const attend_session *session, attend_tensor *states);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Introspection
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/** How a model is built. */
+typedef enum attend_kind {
+    ATTEND_KIND_ENCODER = 1,
+    ATTEND_KIND_DECODER = 2,
+    ATTEND_KIND_ENCODER_DECODER = 3
+} attend_kind;
+
+/** The numbers of a model. Set struct_size (ATTEND_MODEL_INFO_INIT) before asking. A token that the model does not have is -1. */
+typedef struct attend_model_info {
+    size_t struct_size;           /**< sizeof(attend_model_info) */
+    attend_kind kind;
+    attend_compute compute;       /**< what the matrix products are computed in */
+    uint32_t threads;             /**< how many threads a call may use */
+    size_t vocabulary_size;       /**< ids run from 0 to this less 1; the width of the logits */
+    size_t hidden_size;           /**< the width of the hidden states */
+    size_t encoder_layers;        /**< 0 where there is no encoder */
+    size_t decoder_layers;        /**< 0 where there is no decoder */
+    size_t encoder_positions;     /**< the longest source; SIZE_MAX: no limit but memory */
+    size_t decoder_positions;     /**< the longest target; SIZE_MAX: no limit but memory */
+    size_t parameters;            /**< elements of all weights, each counted once */
+    size_t weight_bytes;          /**< memory that the weights take as the kernels read them */
+    int32_t decoder_start_token;  /**< the first token to give to the decoder */
+    int32_t begin_token;          /**< bos_token_id */
+    int32_t end_token;            /**< eos_token_id, the first where there are several */
+    int32_t pad_token;            /**< pad_token_id */
+    int32_t unknown_token;        /**< unk_token_id */
+    int32_t forced_begin_token;   /**< the token that must follow the start token */
+    int32_t forced_end_token;     /**< the token that must stand at the maximal length */
+} attend_model_info;
+
+#define ATTEND_MODEL_INFO_INIT { sizeof(attend_model_info), (attend_kind)0, ATTEND_COMPUTE_DEFAULT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/** Fills `*info` up to its struct_size. Errors: INVALID_ARGUMENT. */
+ATTEND_MUST_CHECK attend_error *attend_model_get_info(const attend_model *model, attend_model_info *info);
+
+/** The family, as config.json's model_type spells it: "marian". Borrowed from the model, which must not be NULL. */
+const char *attend_model_family(const attend_model *model);
+
+/** The kernels that the model runs on: "avx512", "avx2" or "portable". Static. `model` must not be NULL. */
+const char *attend_model_kernels(const attend_model *model);
+
+/** All end-of-sequence tokens. Borrowed from the model. Neither pointer may be NULL. */
+const int32_t *attend_model_end_tokens(const attend_model *model, size_t *count);
+
+/** config.json as it stands in the folder. Borrowed from the model. `length` may be NULL. */
+const char *attend_model_config(const attend_model *model, size_t *length);
+
+/** generation_config.json as it stands in the folder, or NULL where there is none. Borrowed from the model. `length` may be NULL. */
+const char *attend_model_generation_config(const attend_model *model, size_t *length);
+
+/** A tensor of the checkpoint, as the file stores it. All pointers are borrowed from the model. */
+typedef struct attend_tensor_info {
+    size_t struct_size;   /**< sizeof(attend_tensor_info) */
+    const char *name;
+    attend_type type;
+    size_t rank;
+    const size_t *shape;  /**< [rank] */
+} attend_tensor_info;
+
+#define ATTEND_TENSOR_INFO_INIT { sizeof(attend_tensor_info), NULL, (attend_type)0, 0, NULL }
+
+/** How many tensors the checkpoint holds. `model` must not be NULL. */
+size_t attend_model_tensor_count(const attend_model *model);
+
+/** Describes tensor `index`, in the order of their names. Errors: INVALID_ARGUMENT. */
+ATTEND_MUST_CHECK attend_error *attend_model_tensor(const attend_model *model, size_t index, attend_tensor_info *info);
+
+/** The bytes that a session holds at this moment: caches and scratch. Errors: INVALID_ARGUMENT, BUSY. */
+ATTEND_MUST_CHECK attend_error *attend_session_memory(const attend_session *session, size_t *bytes);
+
+#ifdef __cplusplus
+}
+#endif
+
+/* The layouts above are frozen: a program compiled against this header runs with every later library of this major version. */
+#if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L && UINTPTR_MAX == 0xffffffffffffffff
+_Static_assert(sizeof(attend_model_options) == 40 && offsetof(attend_model_options, progress) == 24, "attend_model_options");
+_Static_assert(sizeof(attend_tokenize_options) == 16, "attend_tokenize_options");
+_Static_assert(sizeof(attend_detokenize_options) == 16, "attend_detokenize_options");
+_Static_assert(sizeof(attend_session_options) == 16, "attend_session_options");
+_Static_assert(sizeof(attend_tensor) == 56 && offsetof(attend_tensor, shape) == 24, "attend_tensor");
+_Static_assert(sizeof(attend_batch) == 40 && offsetof(attend_batch, token_types) == 32, "attend_batch");
+_Static_assert(sizeof(attend_model_info) == 120 && offsetof(attend_model_info, decoder_start_token) == 88, "attend_model_info");
+_Static_assert(sizeof(attend_tensor_info) == 40 && offsetof(attend_tensor_info, shape) == 32, "attend_tensor_info");
+#endif
+
+#endif /* ATTEND_H */
