@@ -45,5 +45,7 @@ let package = Package(
     // The ground.
     .systemLibrary(name: "CInstructions"),
     .target(name: "AttendBase", swiftSettings: swift),
+    // The proofs.
+    .testTarget(name: "AttendCheckpointsTests", dependencies: ["AttendCheckpoints", "AttendBase"], swiftSettings: swift),
   ]
 )

@@ -1,0 +1,259 @@
+// The grammar of JSON (RFC 8259): checks a text and writes the index that the handles read.
+import AttendBase
+
+/// Reads a document from its first byte to its last. Nothing recurses: the depth of the text does not meet the depth of the stack.
+struct JSONParser: ~Copyable {
+  let bytes: UnsafeRawBufferPointer
+  let file: String
+  var records: GrowingBuffer<JSONRecord>
+  var unescaped: GrowingBuffer<UInt8>
+  var position = 0
+  private var open: [Int] = []  // the records of the containers around the position, the outermost first
+
+  init(_ bytes: UnsafeRawBufferPointer, file: String) throws(Failure) {
+    let records = try GrowingBuffer<JSONRecord>(capacity: bytes.count / 12, for: "the index of \(file)")
+    let unescaped = try GrowingBuffer<UInt8>(capacity: 64, for: "the strings of \(file)")
+    self.bytes = bytes
+    self.file = file
+    self.records = records
+    self.unescaped = unescaped
+  }
+
+  mutating func parse() throws(Failure) {
+    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }  // the byte order mark
+    skipSpace()
+    guard position < bytes.count else { throw failure("the document is empty") }
+    try value()
+    while let container = open.last {
+      skipSpace()
+      try member(of: container)
+    }
+    skipSpace()
+    guard position == bytes.count else { throw failure("text follows the end of the document") }
+    records.trim()
+  }
+
+  /// The byte at the position; 0, which no grammar rule accepts, at the end.
+  var next: UInt8 { position < bytes.count ? bytes[position] : 0 }
+
+  /// An error at the position, or at an earlier `offset`.
+  func failure(_ reason: String, at offset: Int? = nil) -> Failure {
+    let ended = offset == nil && position >= bytes.count && bytes.count > 0 ? ", but the file ends" : ""
+    return JSONDocument.failure(reason + ended, at: offset ?? position, of: bytes, file: file)
+  }
+
+  private mutating func skipSpace() {
+    var position = position  // in a register
+    scan: while position < bytes.count {
+      switch bytes[position] {
+      case UInt8(ascii: " "), UInt8(ascii: "\n"), UInt8(ascii: "\r"), UInt8(ascii: "\t"): position &+= 1
+      default: break scan
+      }
+    }
+    self.position = position
+  }
+
+  /// Moves over the characters of a string that stand for themselves: printable ASCII.
+  private mutating func skipPlain() {
+    var position = position
+    while position < bytes.count {
+      let byte = bytes[position]
+      guard byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") else { break }
+      position &+= 1
+    }
+    self.position = position
+  }
+
+  /// Reads the next element or member of the innermost open container, or its closing bracket.
+  private mutating func member(of container: Int) throws(Failure) {
+    let isObject = bytes[Int(records[container].start)] == UInt8(ascii: "{")
+    if next == (isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) {
+      position += 1
+      records[container].length = UInt32(position) - records[container].start
+      records[container].link = UInt32(records.count)
+      open.removeLast()
+      return
+    }
+    if records[container].count > 0 {
+      guard next == UInt8(ascii: ",") else { throw failure(isObject ? "expected ',' or '}'" : "expected ',' or ']'") }
+      position += 1
+      skipSpace()
+    }
+    records[container].count += 1
+    if isObject { try key() }
+    try value()
+  }
+
+  private mutating func key() throws(Failure) {
+    guard next == UInt8(ascii: "\"") else { throw failure("expected a key in quotes") }
+    try string()
+    skipSpace()
+    guard next == UInt8(ascii: ":") else { throw failure("expected ':' after a key") }
+    position += 1
+    skipSpace()
+  }
+
+  /// Reads a scalar or opens a container.
+  private mutating func value() throws(Failure) {
+    switch next {
+    case UInt8(ascii: "\""): try string()
+    case UInt8(ascii: "{"), UInt8(ascii: "["):
+      guard open.count < JSON.maximalDepth else { throw failure("containers nest deeper than \(JSON.maximalDepth)") }
+      open.append(records.count)
+      try record(from: position, to: position + 1)
+    case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try number()
+    case UInt8(ascii: "t"): try word("true")
+    case UInt8(ascii: "f"): try word("false")
+    case UInt8(ascii: "n"): try word("null")
+    case UInt8(ascii: "N"): try word("NaN")
+    case UInt8(ascii: "I"): try word("Infinity")
+    default: throw failure("expected a value")
+    }
+  }
+
+  /// Notes a value and moves behind it.
+  private mutating func record(from start: Int, to end: Int) throws(Failure) {
+    try records.append(JSONRecord(start: UInt32(start), length: UInt32(end - start)))
+    position = end
+  }
+
+  private mutating func word(_ word: StaticString) throws(Failure) {
+    let text = UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
+    guard bytes[position...].starts(with: text) else { throw failure("expected a value") }
+    try record(from: position, to: position + text.count)
+  }
+
+  private mutating func number() throws(Failure) {
+    let start = position
+    if next == UInt8(ascii: "-") { position += 1 }
+    if next == UInt8(ascii: "I") && position > start {
+      try word("Infinity")
+      records[records.count - 1] = JSONRecord(start: UInt32(start), length: UInt32(position - start))
+      return
+    }
+    if next == UInt8(ascii: "0") { position += 1 } else { try digits() }
+    if next == UInt8(ascii: ".") {
+      position += 1
+      try digits()
+    }
+    if next | 0x20 == UInt8(ascii: "e") {
+      position += 1
+      if next == UInt8(ascii: "+") || next == UInt8(ascii: "-") { position += 1 }
+      try digits()
+    }
+    try record(from: start, to: position)
+  }
+
+  private mutating func digits() throws(Failure) {
+    guard isDigit(next) else { throw failure("expected a digit") }
+    while isDigit(next) { position += 1 }
+  }
+
+  private func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
+
+  /// Reads a string. One without escapes stays in the document, the bytes of others are gathered in `unescaped`.
+  private mutating func string() throws(Failure) {
+    let start = position
+    var resolved: Int?  // where in `unescaped` this string begins
+    position += 1
+    var run = position  // what is not in `unescaped` yet
+    while next != UInt8(ascii: "\"") {
+      guard position < bytes.count else { throw failure("the string that starts here has no closing quote", at: start) }
+      switch next {
+      case UInt8(ascii: "\\"):
+        resolved = resolved ?? unescaped.count
+        try unescaped.append(text(from: run))
+        try escape()
+        run = position
+      case 0..<0x20: throw failure("a control character in a string must be escaped")
+      case 0x20..<0x80: skipPlain()
+      default: position += try characterLength()
+      }
+    }
+    if resolved != nil { try unescaped.append(text(from: run)) }
+    try record(from: start, to: position + 1)
+    if let resolved {
+      records[records.count - 1].link = UInt32(resolved)
+      records[records.count - 1].count = UInt32(unescaped.count - resolved)
+    }
+  }
+
+  /// The text from `start` to the position.
+  private func text(from start: Int) -> UnsafeBufferPointer<UInt8> {
+    UnsafeRawBufferPointer(rebasing: bytes[start..<position]).assumingMemoryBound(to: UInt8.self)
+  }
+}
+
+// MARK: - Characters
+
+extension JSONParser {
+  /// Bytes of the character beyond ASCII at the position, after checking that it is well-formed (The Unicode Standard, table 3-7).
+  private func characterLength() throws(Failure) -> Int {
+    let first = bytes[position]
+    let (length, second): (Int, ClosedRange<UInt8>) =
+      switch first {
+      case 0xC2...0xDF: (2, 0x80...0xBF)
+      case 0xE0: (3, 0xA0...0xBF)
+      case 0xED: (3, 0x80...0x9F)
+      case 0xE1...0xEF: (3, 0x80...0xBF)
+      case 0xF0: (4, 0x90...0xBF)
+      case 0xF1...0xF3: (4, 0x80...0xBF)
+      case 0xF4: (4, 0x80...0x8F)
+      default: (0, 0x80...0xBF)
+      }
+    guard length > 0, length <= bytes.count - position, second.contains(bytes[position + 1]),
+      bytes[(position + 2)..<(position + max(length, 2))].allSatisfy({ $0 & 0xC0 == 0x80 })
+    else { throw failure("the bytes are not UTF-8", at: position) }
+    return length
+  }
+
+  /// Resolves the escape at the position into `unescaped`.
+  private mutating func escape() throws(Failure) {
+    let start = position
+    position += 1
+    let plain: UInt8
+    switch next {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): plain = next
+    case UInt8(ascii: "b"): plain = 0x08
+    case UInt8(ascii: "f"): plain = 0x0C
+    case UInt8(ascii: "n"): plain = 0x0A
+    case UInt8(ascii: "r"): plain = 0x0D
+    case UInt8(ascii: "t"): plain = 0x09
+    case UInt8(ascii: "u"): return try unicodeEscape(start)
+    default: throw failure("unknown escape in a string", at: start)
+    }
+    position += 1
+    try unescaped.append(plain)
+  }
+
+  /// Resolves \uXXXX, and two of them where they are a surrogate pair.
+  private mutating func unicodeEscape(_ start: Int) throws(Failure) {
+    guard let unit = hexadecimal(at: start + 2) else { throw failure("\\u needs four hexadecimal digits", at: start) }
+    position = start + 6
+    var scalar = unit
+    if unit & 0xFC00 == 0xD800, bytes[position...].starts(with: [UInt8(ascii: "\\"), UInt8(ascii: "u")]),
+      let low = hexadecimal(at: position + 2), low & 0xFC00 == 0xDC00
+    {
+      scalar = 0x10000 + (unit & 0x3FF) << 10 + low & 0x3FF
+      position += 6
+    }
+    for byte in UTF8.encode(Unicode.Scalar(scalar) ?? "\u{FFFD}")! { try unescaped.append(byte) }
+  }
+
+  /// The number that four hexadecimal digits spell, nil where they are not there.
+  private func hexadecimal(at offset: Int) -> UInt32? {
+    guard offset <= bytes.count - 4 else { return nil }
+    var value: UInt32 = 0
+    for byte in bytes[offset..<offset + 4] {
+      let digit: UInt8
+      switch byte {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
+      case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
+      case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
+      default: return nil
+      }
+      value = value << 4 | UInt32(digit)
+    }
+    return value
+  }
+}

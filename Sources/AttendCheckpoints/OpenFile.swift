@@ -1,0 +1,67 @@
+// How files are opened and read: every refusal of the system becomes a Failure that names the path.
+import AttendBase
+import Glibc
+
+/// A regular file, open for reading until the value ends.
+struct OpenFile: ~Copyable {
+  let descriptor: Int32
+  let path: String
+  /// Bytes in the file when it was opened.
+  let size: Int
+
+  /// Throws `notFound` where nothing is at `path`, `inputOutput` where it cannot be opened or is no regular file.
+  init(_ path: String) throws(Failure) {
+    guard !path.utf8.contains(0) else { throw Failure(.notFound, "\(path.debugDescription) does not exist: a path cannot hold NUL") }
+    // Without O_NONBLOCK, opening a pipe would wait for its writer.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw OpenFile.failure("opened", path, errno) }
+    var status = stat()
+    let refusal: Failure? =
+      if fstat(descriptor, &status) != 0 { OpenFile.failure("examined", path, errno) }
+      else if status.st_mode & S_IFMT == S_IFDIR { Failure(.inputOutput, "\(path) is a folder, not a file") }
+      else if status.st_mode & S_IFMT != S_IFREG { Failure(.inputOutput, "\(path) is not a regular file") }
+      else { nil }
+    if let refusal {
+      close(descriptor)
+      throw refusal
+    }
+    self.descriptor = descriptor
+    self.path = path
+    self.size = Int(status.st_size)
+  }
+
+  deinit { close(descriptor) }
+
+  /// What the system said about `path` when it was to be, for example, "opened".
+  static func failure(_ verb: String, _ path: String, _ code: Int32) -> Failure {
+    if code == ENOENT || code == ENOTDIR { return Failure(.notFound, "\(path) does not exist") }
+    return Failure(.inputOutput, "\(path) cannot be \(verb): \(String(cString: strerror(code)))")
+  }
+}
+
+/// A file copied into memory: for small files, whose text must stay as it was when it was checked.
+final class LoadedFile: Sendable {
+  let path: String
+  private let buffer: AlignedBuffer
+  private let count: Int
+
+  /// The content, alive as long as this object.
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: buffer.base, count: count) }
+
+  /// Throws `notFound`, `inputOutput` or `outOfMemory`.
+  init(_ path: String) throws(Failure) {
+    let file = try OpenFile(path)
+    let buffer = try AlignedBuffer(bytes: file.size, for: path)
+    var filled = 0
+    while filled < file.size {
+      let got = read(file.descriptor, buffer.base + filled, file.size - filled)
+      if got < 0 && errno == EINTR { continue }
+      guard got >= 0 else { throw OpenFile.failure("read", path, errno) }
+      if got == 0 { break }  // it has become shorter since it was opened
+      filled += got
+    }
+    self.path = path
+    self.buffer = buffer
+    self.count = filled
+  }
+}
