@@ -30,7 +30,7 @@ let package = Package(
     // The door.
     .systemLibrary(name: "CAttend"),
     .target(name: "AttendLibrary", dependencies: ["AttendC"], exclude: ["exports.map"], linkerSettings: linking),
-    .target(name: "AttendC", dependencies: ["CAttend", "AttendGeneration", "AttendModels", "AttendTokenizers", "AttendCheckpoints", "AttendDispatch", "AttendBase"], swiftSettings: swift),
+    .target(name: "AttendC", dependencies: ["CAttend", "AttendGeneration", "AttendModels", "AttendLayers", "AttendTokenizers", "AttendCheckpoints", "AttendDispatch", "AttendBase"], swiftSettings: swift),
     // The rooms.
     .target(name: "AttendGeneration", dependencies: ["AttendModels", "AttendLayers", "AttendDispatch", "AttendBase"], swiftSettings: swift),
     .target(name: "AttendModels", dependencies: ["AttendLayers", "AttendTokenizers", "AttendCheckpoints", "AttendDispatch", "AttendBase"], swiftSettings: swift),

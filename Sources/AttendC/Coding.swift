@@ -1,0 +1,70 @@
+import AttendBase
+import AttendGeneration
+import CAttend
+
+@_cdecl("attend_encode") @implementation
+public func attend_encode(_ session: OpaquePointer!, _ batch: UnsafePointer<attend_batch>!) -> OpaquePointer! {
+  withLiveSession(session) { (session) throws(Failure) in try session.encode(try read(batch)) }
+}
+
+@_cdecl("attend_decode_step") @implementation
+public func attend_decode_step(
+  _ session: OpaquePointer!, _ tokens: UnsafePointer<Int32>!, _ count: Int, _ logits: UnsafeMutablePointer<attend_tensor>!
+) -> OpaquePointer! {
+  withLiveSession(session) { (session) throws(Failure) in
+    try decode(session, try Batch(step: try require(tokens, "tokens"), count: count), logits)
+  }
+}
+
+@_cdecl("attend_decode") @implementation
+public func attend_decode(
+  _ session: OpaquePointer!, _ batch: UnsafePointer<attend_batch>!, _ logits: UnsafeMutablePointer<attend_tensor>!
+) -> OpaquePointer! {
+  withLiveSession(session) { (session) throws(Failure) in try decode(session, try read(batch), logits) }
+}
+
+@_cdecl("attend_session_select") @implementation
+public func attend_session_select(_ session: OpaquePointer!, _ parents: UnsafePointer<Int>!, _ count: Int) -> OpaquePointer! {
+  withLiveSession(session) { (session) throws(Failure) in
+    guard count >= 0, count <= 1 << 31 else {
+      throw Failure(.invalidArgument, "count is \(UInt(bitPattern: count)); at most \(1 << 31) sequences can live")
+    }
+    try session.select(UnsafeBufferPointer(start: count == 0 ? nil : try require(parents, "parents"), count: count))
+  }
+}
+
+@_cdecl("attend_session_hidden_states") @implementation
+public func attend_session_hidden_states(_ session: OpaquePointer!, _ states: UnsafeMutablePointer<attend_tensor>!) -> OpaquePointer! {
+  withSession(session) { (session) throws(Failure) in
+    let target = try require(states, "states")
+    guard let matrix = session.hiddenStates else {
+      throw Failure(.invalidState, "there are no hidden states: nothing was encoded or decoded since the session was made or its sequences selected")
+    }
+    target.pointee = attend_tensor(matrix)
+  }
+}
+
+private func decode(_ session: Session, _ batch: Batch, _ logits: UnsafeMutablePointer<attend_tensor>?) throws(Failure) {
+  let output = try session.decode(batch, wantsLogits: logits != nil)
+  if let output, let logits { logits.pointee = attend_tensor(output) }
+}
+
+/// A batch as the generation room knows it, checked as far as that is possible without a model.
+private func read(_ pointer: UnsafePointer<attend_batch>?) throws(Failure) -> Batch {
+  let batch = try copy(try require(pointer, "batch"), smallest: 40, initial: attend_batch(), "batch")
+  guard batch.token_types == nil else {
+    throw Failure(.unsupported, "batch.token_types is set, and this model has no token types")
+  }
+  return try Batch(tokens: try require(batch.tokens, "batch.tokens"), lengths: try require(batch.lengths, "batch.lengths"), count: batch.count)
+}
+
+extension attend_tensor {
+  /// A view of rows that lie without gaps.
+  fileprivate init(_ matrix: Matrix) {
+    self.init()
+    data = UnsafeRawPointer(matrix.base)
+    type = ATTEND_TYPE_FLOAT32
+    rank = 2
+    shape = (matrix.rows, matrix.columns, 0, 0)
+  }
+}

@@ -1,0 +1,95 @@
+import AttendBase
+import AttendCheckpoints
+import AttendDispatch
+import AttendGeneration
+import AttendLayers
+import AttendModels
+import CAttend
+
+@_cdecl("attend_model_get_info") @implementation
+public func attend_model_get_info(_ model: OpaquePointer!, _ info: UnsafeMutablePointer<attend_model_info>!) -> OpaquePointer! {
+  attempt { () throws(Failure) in
+    let model = try object(model, as: ModelObject.self, "model").model
+    try fill(try require(info, "info"), smallest: 120, with: attend_model_info(model), "info")
+  }
+}
+
+extension attend_model_info {
+  fileprivate init(_ model: Model) {
+    func token(_ id: Int?) -> Int32 { id.map { Int32($0) } ?? -1 }
+    /// SIZE_MAX stands for no limit; a size_t crosses to Swift as an Int of the same bits.
+    func limit(_ positions: Int?) -> Int { positions ?? -1 }
+    self.init()
+    kind = attend_kind(rawValue: model.blueprint.kind.rawValue)
+    compute = attend_compute(rawValue: model.compute.rawValue)
+    threads = UInt32(model.engine.threads)
+    vocabulary_size = model.vocabulary
+    hidden_size = model.width
+    encoder_layers = model.encoder?.layers.count ?? 0
+    decoder_layers = model.decoder?.layers.count ?? 0
+    encoder_positions = limit(model.encoder.map { $0.positions } ?? 0)
+    decoder_positions = limit(model.decoder.map { $0.positions } ?? 0)
+    parameters = model.parameters
+    weight_bytes = model.weightBytes
+    decoder_start_token = token(model.generation.decoderStart)
+    begin_token = token(model.generation.begin)
+    end_token = token(model.generation.end.first)
+    pad_token = token(model.generation.pad)
+    unknown_token = token(model.generation.unknown)
+    forced_begin_token = token(model.generation.forcedBegin)
+    forced_end_token = token(model.generation.forcedEnd)
+  }
+}
+
+@_cdecl("attend_model_family") @implementation
+public func attend_model_family(_ model: OpaquePointer!) -> UnsafePointer<CChar>! { borrow(model, as: ModelObject.self).family.characters }
+
+@_cdecl("attend_model_kernels") @implementation
+public func attend_model_kernels(_ model: OpaquePointer!) -> UnsafePointer<CChar>! { borrow(model, as: ModelObject.self).kernels.characters }
+
+@_cdecl("attend_model_end_tokens") @implementation
+public func attend_model_end_tokens(_ model: OpaquePointer!, _ count: UnsafeMutablePointer<Int>!) -> UnsafePointer<Int32>! {
+  let model = borrow(model, as: ModelObject.self)
+  store(model.endTokenCount, count)
+  return UnsafePointer(model.endTokens.pointer(to: Int32.self))
+}
+
+@_cdecl("attend_model_config") @implementation
+public func attend_model_config(_ model: OpaquePointer!, _ length: UnsafeMutablePointer<Int>!) -> UnsafePointer<CChar>! {
+  let config = borrow(model, as: ModelObject.self).config
+  store(config.length, length)
+  return config.characters
+}
+
+@_cdecl("attend_model_generation_config") @implementation
+public func attend_model_generation_config(_ model: OpaquePointer!, _ length: UnsafeMutablePointer<Int>!) -> UnsafePointer<CChar>! {
+  let config = borrow(model, as: ModelObject.self).generationConfig
+  store(config?.length ?? 0, length)
+  return config?.characters
+}
+
+@_cdecl("attend_model_tensor_count") @implementation
+public func attend_model_tensor_count(_ model: OpaquePointer!) -> Int { borrow(model, as: ModelObject.self).tensors.count }
+
+@_cdecl("attend_model_tensor") @implementation
+public func attend_model_tensor(_ model: OpaquePointer!, _ index: Int, _ info: UnsafeMutablePointer<attend_tensor_info>!) -> OpaquePointer! {
+  attempt { () throws(Failure) in
+    let tensors = try object(model, as: ModelObject.self, "model").tensors
+    let info = try require(info, "info")
+    guard tensors.indices.contains(index) else {
+      throw Failure(.invalidArgument, "index is \(UInt(bitPattern: index)); the model has \(tensors.count) tensors")
+    }
+    let tensor = tensors[index]
+    var value = attend_tensor_info()
+    value.name = tensor.name.characters
+    value.type = attend_type(rawValue: tensor.type.rawValue)
+    value.rank = tensor.rank
+    value.shape = UnsafePointer(tensor.shape.pointer(to: Int.self))
+    try fill(info, smallest: 40, with: value, "info")
+  }
+}
+
+@_cdecl("attend_session_memory") @implementation
+public func attend_session_memory(_ session: OpaquePointer!, _ bytes: UnsafeMutablePointer<Int>!) -> OpaquePointer! {
+  withSession(session) { (session) throws(Failure) in try require(bytes, "bytes").pointee = session.bytes }
+}

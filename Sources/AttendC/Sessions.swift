@@ -1,0 +1,72 @@
+import AttendBase
+import AttendGeneration
+import CAttend
+import Synchronization
+
+/// What an `attend_session` points to: a session, and a flag that tells a second thread that it came at the wrong time.
+final class SessionObject: @unchecked Sendable {
+  let model: ModelObject
+  private let session: Session
+  private let isInUse = Atomic(false)
+
+  init(_ model: ModelObject, threads: Int) throws(Failure) {
+    try model.checkProcess()
+    self.model = model
+    session = try Session(model: model.model, threads: threads)
+  }
+
+  /// Runs `body` as the only user of the session; throws `busy` if another thread is at it.
+  func use(_ body: (Session) throws(Failure) -> Void) throws(Failure) {
+    guard isInUse.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
+      throw Failure(.busy, "this session is being used by another thread: give each thread a session of its own")
+    }
+    defer { isInUse.store(false, ordering: .releasing) }
+    try body(session)
+  }
+}
+
+/// Runs what a function of the header does with a session; a failure becomes an error that the caller owns.
+func withSession(_ session: OpaquePointer?, _ body: (Session) throws(Failure) -> Void) -> OpaquePointer? {
+  attempt { () throws(Failure) in try object(session, as: SessionObject.self, "session").use(body) }
+}
+
+/// The same for functions that compute, which the child of a fork may not.
+func withLiveSession(_ session: OpaquePointer?, _ body: (Session) throws(Failure) -> Void) -> OpaquePointer? {
+  attempt { () throws(Failure) in
+    let session = try object(session, as: SessionObject.self, "session")
+    try session.model.checkProcess()
+    try session.use(body)
+  }
+}
+
+@_cdecl("attend_session_create") @implementation
+public func attend_session_create(
+  _ model: OpaquePointer!, _ options: UnsafePointer<attend_session_options>!, _ session: UnsafeMutablePointer<OpaquePointer?>!
+) -> OpaquePointer! {
+  attempt { () throws(Failure) in
+    let model = try object(model, as: ModelObject.self, "model")
+    let target = try require(session, "session")
+    var known = attend_session_options()
+    if let options { known = try copy(options, smallest: 16, initial: known, "options") }
+    target.pointee = own(try SessionObject(model, threads: Int(known.threads)))
+  }
+}
+
+@_cdecl("attend_session_free") @implementation
+public func attend_session_free(_ session: OpaquePointer!) { release(session, as: SessionObject.self) }
+
+@_cdecl("attend_session_count") @implementation
+public func attend_session_count(_ session: OpaquePointer!, _ count: UnsafeMutablePointer<Int>!) -> OpaquePointer! {
+  withSession(session) { (session) throws(Failure) in try require(count, "count").pointee = session.count }
+}
+
+@_cdecl("attend_session_length") @implementation
+public func attend_session_length(_ session: OpaquePointer!, _ index: Int, _ length: UnsafeMutablePointer<Int>!) -> OpaquePointer! {
+  withSession(session) { (session) throws(Failure) in
+    let target = try require(length, "length")
+    guard index >= 0, index < session.count else {
+      throw Failure(.invalidArgument, "index is \(UInt(bitPattern: index)); \(session.count) sequences are live")
+    }
+    target.pointee = session.length(index)
+  }
+}

@@ -1,0 +1,117 @@
+import AttendBase
+import AttendTokenizers
+import CAttend
+
+/// What an `attend_tokenizer` points to.
+final class TokenizerObject: Sendable {
+  let tokenizer: Tokenizer
+  init(_ tokenizer: Tokenizer) { self.tokenizer = tokenizer }
+}
+
+/// What an `attend_encoding` points to.
+final class EncodingObject {
+  let ids: AlignedBuffer  // [count] Int32
+  let count: Int
+
+  init(_ encoding: Encoding) throws(Failure) {
+    count = encoding.ids.count
+    ids = try AlignedBuffer(count, of: Int32.self, for: "the ids of an encoding")
+    for (index, id) in encoding.ids.enumerated() { ids.pointer(to: Int32.self)[index] = id }
+  }
+}
+
+@_cdecl("attend_tokenizer_create") @implementation
+public func attend_tokenizer_create(_ path: UnsafePointer<CChar>!, _ tokenizer: UnsafeMutablePointer<OpaquePointer?>!) -> OpaquePointer! {
+  attempt { () throws(Failure) in
+    let path = try string(path, "path")
+    let target = try require(tokenizer, "tokenizer")
+    target.pointee = own(TokenizerObject(try Tokenizer(path: path)))
+  }
+}
+
+@_cdecl("attend_tokenizer_free") @implementation
+public func attend_tokenizer_free(_ tokenizer: OpaquePointer!) { release(tokenizer, as: TokenizerObject.self) }
+
+@_cdecl("attend_model_tokenizer") @implementation
+public func attend_model_tokenizer(_ model: OpaquePointer!, _ tokenizer: UnsafeMutablePointer<OpaquePointer?>!) -> OpaquePointer! {
+  attempt { () throws(Failure) in
+    let model = try object(model, as: ModelObject.self, "model")
+    let target = try require(tokenizer, "tokenizer")
+    // Borrowed from the model, which holds on to it: no reference is given away.
+    target.pointee = OpaquePointer(Unmanaged.passUnretained(try model.tokenizer.get()).toOpaque())
+  }
+}
+
+@_cdecl("attend_tokenizer_size") @implementation
+public func attend_tokenizer_size(_ tokenizer: OpaquePointer!) -> Int { borrow(tokenizer, as: TokenizerObject.self).tokenizer.size }
+
+@_cdecl("attend_tokenizer_encode") @implementation
+public func attend_tokenizer_encode(
+  _ tokenizer: OpaquePointer!, _ text: UnsafePointer<CChar>!, _ length: Int, _ options: UnsafePointer<attend_tokenize_options>!,
+  _ encoding: UnsafeMutablePointer<OpaquePointer?>!
+) -> OpaquePointer! {
+  attempt { () throws(Failure) in
+    let tokenizer = try object(tokenizer, as: TokenizerObject.self, "tokenizer").tokenizer
+    let target = try require(encoding, "encoding")
+    var known = attend_tokenize_options()
+    if let options { known = try copy(options, smallest: 16, initial: known, "options") }
+    let bytes = try buffer(text, length, "text")
+    target.pointee = own(try EncodingObject(try tokenizer.encode(bytes, addSpecialTokens: !known.no_special_tokens)))
+  }
+}
+
+@_cdecl("attend_encoding_ids") @implementation
+public func attend_encoding_ids(_ encoding: OpaquePointer!, _ count: UnsafeMutablePointer<Int>!) -> UnsafePointer<Int32>! {
+  let encoding = borrow(encoding, as: EncodingObject.self)
+  store(encoding.count, count)
+  return UnsafePointer(encoding.ids.pointer(to: Int32.self))
+}
+
+@_cdecl("attend_encoding_free") @implementation
+public func attend_encoding_free(_ encoding: OpaquePointer!) { release(encoding, as: EncodingObject.self) }
+
+@_cdecl("attend_tokenizer_decode") @implementation
+public func attend_tokenizer_decode(
+  _ tokenizer: OpaquePointer!, _ ids: UnsafePointer<Int32>!, _ count: Int, _ options: UnsafePointer<attend_detokenize_options>!,
+  _ text: UnsafeMutablePointer<OpaquePointer?>!
+) -> OpaquePointer! {
+  attempt { () throws(Failure) in
+    let tokenizer = try object(tokenizer, as: TokenizerObject.self, "tokenizer").tokenizer
+    let target = try require(text, "text")
+    guard count >= 0 else { throw Failure(.invalidArgument, "count is \(UInt(bitPattern: count))") }
+    var known = attend_detokenize_options()
+    if let options { known = try copy(options, smallest: 16, initial: known, "options") }
+    let ids = UnsafeBufferPointer(start: count == 0 ? nil : try require(ids, "ids"), count: count)
+    let bytes = try tokenizer.decode(ids, skipSpecialTokens: !known.keep_special_tokens)
+    target.pointee = own(bytes.withUnsafeBytes { CString($0) })
+  }
+}
+
+@_cdecl("attend_text_bytes") @implementation
+public func attend_text_bytes(_ text: OpaquePointer!, _ length: UnsafeMutablePointer<Int>!) -> UnsafePointer<CChar>! {
+  let text = borrow(text, as: CString.self)
+  store(text.length, length)
+  return text.characters
+}
+
+@_cdecl("attend_text_free") @implementation
+public func attend_text_free(_ text: OpaquePointer!) { release(text, as: CString.self) }
+
+@_cdecl("attend_tokenizer_token") @implementation
+public func attend_tokenizer_token(_ tokenizer: OpaquePointer!, _ id: Int32, _ length: UnsafeMutablePointer<Int>!) -> UnsafePointer<CChar>! {
+  guard let bytes = borrow(tokenizer, as: TokenizerObject.self).tokenizer.token(id) else { return nil }
+  store(bytes.count, length)
+  return bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+}
+
+@_cdecl("attend_tokenizer_id") @implementation
+public func attend_tokenizer_id(_ tokenizer: OpaquePointer!, _ token: UnsafePointer<CChar>!, _ length: Int) -> Int32 {
+  guard let token, length >= 0 else { return -1 }
+  return borrow(tokenizer, as: TokenizerObject.self).tokenizer.id(of: UnsafeRawBufferPointer(start: token, count: length)) ?? -1
+}
+
+/// Bytes that C gave with their number; NULL stands for no bytes only where there are none.
+private func buffer(_ bytes: UnsafePointer<CChar>?, _ length: Int, _ name: String) throws(Failure) -> UnsafeRawBufferPointer {
+  guard length >= 0 else { throw Failure(.invalidArgument, "length is \(UInt(bitPattern: length))") }
+  return UnsafeRawBufferPointer(start: length == 0 ? nil : try require(bytes, name), count: length)
+}

@@ -1,0 +1,106 @@
+import AttendBase
+import AttendDispatch
+
+/// The keys and values that the queries of one call look at: for each sequence its queries and its pages.
+package struct KeyValues {
+  package let sequences: UnsafeBufferPointer<AttentionSequence>
+  package let layout: KeyValueLayout
+
+  package init(sequences: UnsafeBufferPointer<AttentionSequence>, layout: KeyValueLayout) {
+    self.sequences = sequences
+    self.layout = layout
+  }
+}
+
+/// The sizes of multi-head attention (Vaswani et al. 2017, arXiv:1706.03762, section 3.2).
+package struct AttentionOptions: Sendable {
+  package let heads: Int
+  /// Heads of keys and values; fewer than `heads` where several query heads share one.
+  package let keyValueHeads: Int
+  package let headDim: Int
+  /// What scores are multiplied by, 1/√headDim in the paper.
+  package let scale: Float
+  package let mask: AttentionMask
+
+  package init(heads: Int, keyValueHeads: Int, headDim: Int, scale: Float, mask: AttentionMask) {
+    self.heads = heads
+    self.keyValueHeads = keyValueHeads
+    self.headDim = headDim
+    self.scale = scale
+    self.mask = mask
+  }
+
+  package var queryWidth: Int { heads * headDim }
+  package var keyValueWidth: Int { keyValueHeads * headDim }
+}
+
+/// Attention of a sequence to itself; its keys and values are kept in pages, so that later tokens find them.
+package struct SelfAttention: Sendable {
+  package let options: AttentionOptions
+  /// Queries, keys and values in one product: `[queryWidth + 2 keyValueWidth, width]`.
+  package let input: Linear
+  package let output: Linear
+
+  package init(options: AttentionOptions, input: Linear, output: Linear) {
+    self.options = options
+    self.input = input
+    self.output = output
+  }
+
+  /// `y = residual + attention(x)`, all `[tokens, width]`; the keys and values of x go to `layer` of the pages first.
+  package func apply(_ x: Matrix, layer: Int, _ keyValues: KeyValues, residual: Matrix, into y: Matrix, _ pass: Pass) throws(Failure) {
+    try pass.scoped { () throws(Failure) in
+      let projected = try pass.workspace.matrix(x.rows, input.outputs)  // [tokens, queries | keys | values]
+      try input.apply(x, into: projected, pass)
+      let heads = keyValues.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale)
+      pass.engine.storeKeyValues(
+        projected.columns(options.queryWidth, options.keyValueWidth),
+        projected.columns(options.queryWidth + options.keyValueWidth, options.keyValueWidth), keyValues.sequences, heads)
+      let mixed = try pass.workspace.matrix(x.rows, options.queryWidth)  // [tokens, heads, headDim]
+      try pass.engine.attention(
+        projected.columns(0, options.queryWidth), keyValues.sequences, heads, options.mask, into: mixed, weights: nil,
+        workspace: pass.workspace)
+      try output.apply(mixed, residual: residual, into: y, pass)
+    }
+  }
+}
+
+/// Attention of the target to the source. The keys and values of the source are projected once, when it is encoded.
+package struct CrossAttention: Sendable {
+  package let options: AttentionOptions
+  package let query: Linear
+  /// Keys and values in one product: `[2 keyValueWidth, width]`.
+  package let keyValue: Linear
+  package let output: Linear
+
+  package init(options: AttentionOptions, query: Linear, keyValue: Linear, output: Linear) {
+    self.options = options
+    self.query = query
+    self.keyValue = keyValue
+    self.output = output
+  }
+
+  /// Projects the encoder's output, `[source tokens, width]`, and puts keys and values into `layer` of the pages.
+  package func project(_ source: Matrix, layer: Int, _ keyValues: KeyValues, _ pass: Pass) throws(Failure) {
+    try pass.scoped { () throws(Failure) in
+      let projected = try pass.workspace.matrix(source.rows, keyValue.outputs)  // [source tokens, keys | values]
+      try keyValue.apply(source, into: projected, pass)
+      pass.engine.storeKeyValues(
+        projected.columns(0, options.keyValueWidth), projected.columns(options.keyValueWidth, options.keyValueWidth), keyValues.sequences,
+        keyValues.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale))
+    }
+  }
+
+  /// `y = residual + attention(x, source)`, all `[target tokens, width]`.
+  package func apply(_ x: Matrix, layer: Int, _ source: KeyValues, residual: Matrix, into y: Matrix, _ pass: Pass) throws(Failure) {
+    try pass.scoped { () throws(Failure) in
+      let queries = try pass.workspace.matrix(x.rows, options.queryWidth)  // [target tokens, heads, headDim]
+      try query.apply(x, into: queries, pass)
+      let mixed = try pass.workspace.matrix(x.rows, options.queryWidth)
+      try pass.engine.attention(
+        queries, source.sequences, source.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale), options.mask,
+        into: mixed, weights: nil, workspace: pass.workspace)
+      try output.apply(mixed, residual: residual, into: y, pass)
+    }
+  }
+}

@@ -1,0 +1,23 @@
+import AttendBase
+
+/// The position-wise feed-forward network: `activation(x W₁ + b₁) W₂ + b₂` (Vaswani et al. 2017, arXiv:1706.03762, equation 2).
+package struct FeedForward: Sendable {
+  package let inner: Linear
+  package let outer: Linear
+  package let activation: Activation
+
+  package init(inner: Linear, outer: Linear, activation: Activation) {
+    self.inner = inner
+    self.outer = outer
+    self.activation = activation
+  }
+
+  /// `y = residual + feedForward(x)`; all `[tokens, width]`, residual may be y.
+  package func apply(_ x: Matrix, residual: Matrix, into y: Matrix, _ pass: Pass) throws(Failure) {
+    try pass.scoped { () throws(Failure) in
+      let hidden = try pass.workspace.matrix(x.rows, inner.outputs)  // [tokens, inner width]
+      try inner.apply(x, activation: activation, into: hidden, pass)
+      try outer.apply(hidden, residual: residual, into: y, pass)
+    }
+  }
+}

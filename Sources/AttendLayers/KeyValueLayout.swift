@@ -1,0 +1,36 @@
+import AttendBase
+import AttendDispatch
+
+/// How the keys and values of one sequence lie in pages of `KeyValuePage.tokens` positions: a page holds its positions for all layers.
+///
+/// In a page: layer after layer, first the keys of its heads, `[heads][headDim][tokens]`, then their values, `[heads][tokens][headDim]`.
+/// Keys stand transposed so that one vector holds one component of neighbouring keys, as in a panel of weights.
+package struct KeyValueLayout: Sendable, Equatable {
+  package let layers: Int
+  package let heads: Int
+  package let headDim: Int
+
+  package init(layers: Int, heads: Int, headDim: Int) {
+    self.layers = layers
+    self.heads = heads
+    self.headDim = headDim
+  }
+
+  /// Elements of the keys, or the values, of one head of one layer in one page.
+  private var headStride: Int { headDim * KeyValuePage.tokens }
+
+  /// Bytes of a page.
+  package var pageBytes: Int { layers * 2 * heads * headStride * MemoryLayout<Float>.size }
+
+  /// Pages that `tokens` positions take.
+  package static func pages(for tokens: Int) -> Int { (tokens + KeyValuePage.tokens - 1) / KeyValuePage.tokens }
+
+  /// What the attention kernels need to know to find `layer` in a page, for `queryHeads` heads of queries with scores multiplied by `scale`.
+  /// Layers beyond the layout's begin again at its first: an encoder looks back at no earlier call, so that one layer's room serves all of its layers.
+  package func heads(layer: Int, queryHeads: Int, scale: Float) -> AttentionHeads {
+    let keys = layer % layers * 2 * heads * headStride
+    return AttentionHeads(
+      heads: queryHeads, keyValueHeads: heads, headDim: headDim, keyOffset: keys, valueOffset: keys + heads * headStride,
+      headStride: headStride, scale: scale)
+  }
+}

@@ -1,0 +1,26 @@
+import AttendBase
+import AttendDispatch
+
+/// y = x Wᵀ + b. Weights `[outputs, inputs]` packed for the kernels.
+package struct Linear: Sendable {
+  package let weights: PackedMatrix
+  /// `[outputs]`, or nil.
+  package let bias: AlignedBuffer?
+
+  package init(weights: PackedMatrix, bias: AlignedBuffer?) {
+    self.weights = weights
+    self.bias = bias
+  }
+
+  package var outputs: Int { weights.outputs }
+  package var inputs: Int { weights.inputs }
+
+  /// `y = activation(x Wᵀ + b) (+ residual)`: x is `[tokens, inputs]`, y and residual `[tokens, outputs]`; residual may be y.
+  package func apply(
+    _ x: Matrix, activation: Activation = .none, residual: Matrix? = nil, into y: Matrix, _ pass: Pass
+  ) throws(Failure) {
+    try pass.engine.multiply(
+      x, weights, bias: bias.map { UnsafePointer($0.pointer(to: Float.self)) }, activation: activation, residual: residual, into: y,
+      workspace: pass.workspace)
+  }
+}

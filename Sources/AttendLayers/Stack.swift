@@ -1,0 +1,42 @@
+import AttendBase
+import AttendDispatch
+
+/// An encoder or a decoder: an embedding, layers, and in some families a norm at the end.
+package final class Stack: Sendable {
+  package let width: Int
+  package let embedding: Embedding
+  package let layers: [TransformerLayer]
+  package let finalNorm: Norm?
+  /// What its own keys and values take in pages.
+  package let keyValueLayout: KeyValueLayout
+
+  package init(width: Int, embedding: Embedding, layers: [TransformerLayer], finalNorm: Norm?, keyValueLayout: KeyValueLayout) {
+    self.width = width
+    self.embedding = embedding
+    self.layers = layers
+    self.finalNorm = finalNorm
+    self.keyValueLayout = keyValueLayout
+  }
+
+  /// Ids run from 0 to this less 1.
+  package var vocabulary: Int { embedding.tokens.vocabulary }
+
+  /// The longest sequence; nil: no limit.
+  package var positions: Int? { embedding.positions?.positions }
+
+  /// The forward pass: from ids, lying sequence after sequence as `own` says, to hidden states, `[tokens, width]`, in x.
+  package func forward(_ ids: UnsafePointer<Int32>, own: KeyValues, source: KeyValues?, into x: Matrix, _ pass: Pass) throws(Failure) {
+    embedding.apply(ids, own.sequences, into: x, pass)
+    for (index, layer) in layers.enumerated() {
+      try layer.apply(x, index: index, own: own, source: source, pass)
+    }
+    finalNorm?.apply(x, into: x, pass)
+  }
+
+  /// Projects the encoder's output, `[source tokens, width]`, to the keys and values of every layer's cross-attention, once for all steps.
+  package func projectSource(_ states: Matrix, into source: KeyValues, _ pass: Pass) throws(Failure) {
+    for (index, layer) in layers.enumerated() {
+      try layer.crossAttention?.project(states, layer: index, source, pass)
+    }
+  }
+}

@@ -1,0 +1,17 @@
+import AttendBase
+import AttendCheckpoints
+import AttendLayers
+
+/// BART (Lewis et al. 2019, arXiv:1910.13461): learned positions, the first two rows of whose table are unused, and a norm after the embedding.
+enum Bart: Family {
+  static let modelTypes = ["bart"]
+
+  static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
+    try .fairseq(
+      config, modelType: modelType,
+      FairseqChoices(
+        placement: .post, activation: "gelu", scalesEmbedding: false,
+        positions: { .learned(count: $0, offset: 2) },
+        embeddingNorm: true, finalNorm: false, logitsBias: true))
+  }
+}

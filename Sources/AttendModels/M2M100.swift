@@ -1,0 +1,19 @@
+import AttendBase
+import AttendCheckpoints
+import AttendLayers
+
+/// M2M100 (Fan et al. 2020, arXiv:2010.11125) and NLLB (Costa-jussà et al. 2022, arXiv:2207.04672): pre-norm; positions are counted from
+/// `pad_token_id` + 1, as fairseq does.
+enum M2M100: Family {
+  static let modelTypes = ["m2m_100"]
+
+  static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
+    let pad = try config.integer("pad_token_id", default: 1)
+    return try .fairseq(
+      config, modelType: modelType,
+      FairseqChoices(
+        placement: .pre, activation: "relu", scalesEmbedding: true,
+        positions: { .sinusoidal(count: $0, offset: pad + 1, endsAtLongest: true) },
+        embeddingNorm: false, finalNorm: true, logitsBias: false))
+  }
+}

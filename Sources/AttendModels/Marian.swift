@@ -1,0 +1,17 @@
+import AttendBase
+import AttendCheckpoints
+import AttendLayers
+
+/// Marian (Junczys-Dowmunt et al. 2018, arXiv:1804.00344), the translation models of OPUS-MT: the Transformer of 2017 with its sinusoids.
+enum Marian: Family {
+  static let modelTypes = ["marian"]
+
+  static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
+    try .fairseq(
+      config, modelType: modelType,
+      FairseqChoices(
+        placement: .post, activation: "gelu", scalesEmbedding: false,
+        positions: { .sinusoidal(count: $0, offset: 0, endsAtLongest: false) },
+        embeddingNorm: false, finalNorm: false, logitsBias: true))
+  }
+}

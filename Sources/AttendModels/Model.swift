@@ -1,0 +1,71 @@
+import AttendBase
+import AttendCheckpoints
+import AttendDispatch
+import AttendLayers
+import AttendTokenizers
+
+/// A loaded checkpoint. Immutable: any number of sessions and threads use it at once.
+package final class Model: Sendable {
+  package let blueprint: Blueprint
+  package let engine: Engine
+  package let compute: ComputeType
+  package let encoder: Stack?
+  package let decoder: Stack?
+  /// From the decoder's hidden states to logits.
+  package let head: Linear?
+  package let checkpoint: Checkpoint
+  package let folder: ModelFolder
+  package let generation: GenerationDefaults
+  /// The tokenizer in the folder, or why there is none.
+  package let tokenizer: Result<Tokenizer, Failure>
+  /// Elements of all weights, each counted once.
+  package let parameters: Int
+  /// Bytes that the weights take as the kernels read them.
+  package let weightBytes: Int
+
+  /// How to load a model.
+  package struct Options {
+    package var compute: ComputeType = .float32
+    /// 0: one for each processor that the process may use.
+    package var threads = 0
+    /// nil: the best that the CPU runs.
+    package var kernels: String?
+    /// Hears the share that is done, rising to 1, which comes once and last; false stops the loading.
+    package var progress: (Double) -> Bool = { _ in true }
+
+    package init() {}
+  }
+
+  /// Loads the checkpoint folder at `path`. What can go wrong is listed at `attend_model_create` in the header.
+  package init(path: String, options: Options) throws(Failure) {
+    folder = try ModelFolder(path)
+    engine = try Engine(kernels: options.kernels, threads: options.threads)
+    compute = options.compute
+    blueprint = try Registry.blueprint(folder.config)
+    generation = try folder.generationDefaults()
+    checkpoint = try Checkpoint(folder: path)
+    let reader = WeightReader(checkpoint, engine: engine, compute: compute, progress: options.progress)
+    let builder = Builder(blueprint, reader, engine: engine)
+    encoder = try blueprint.encoder.map { (stack) throws(Failure) in try builder.stack(stack) }
+    decoder = try blueprint.decoder.map { (stack) throws(Failure) in try builder.stack(stack) }
+    if let head = blueprint.head, let decoder = blueprint.decoder {
+      self.head = try builder.head(head, decoder)
+    } else {
+      self.head = nil
+    }
+    try builder.finish()
+    parameters = reader.parameters
+    weightBytes = reader.weightBytes
+    tokenizer = Result { () throws(Failure) in try Tokenizer(path: path) }
+    guard options.progress(1) else {
+      throw Failure(.cancelled, "loading \(path) was cancelled by the progress callback")
+    }
+    let (name, count, bytes, kernels) = (blueprint.family, parameters, weightBytes, engine.kernels.name)
+    Log.write(.info, "\(path): \(name), \(count) parameters in \(bytes) bytes, kernels \(kernels)")
+  }
+
+  /// The width of the logits, or of the ids of an encoder.
+  package var vocabulary: Int { (blueprint.decoder ?? blueprint.encoder)?.vocabulary ?? 0 }
+  /// The width of the hidden states.
+  package var width: Int { (blueprint.decoder ?? blueprint.encoder)?.width ?? 0 }
+}

@@ -1,0 +1,28 @@
+import AttendBase
+import AttendCheckpoints
+
+/// A family of models: it turns a config.json into a blueprint.
+package protocol Family: Sendable {
+  /// What `model_type` says for this family.
+  static var modelTypes: [String] { get }
+  /// Reads the configuration; throws where a key is missing or asks for what is not implemented.
+  static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint
+}
+
+/// All families. A new one is a file beside this one and a line here.
+package enum Registry {
+  package static let families: [any (Family & Sendable).Type] = [Bart.self, M2M100.self, Marian.self, MBart.self, Pegasus.self]
+
+  /// Every `model_type` that can be loaded, sorted.
+  package static var modelTypes: [String] { families.flatMap { $0.modelTypes }.sorted() }
+
+  /// The blueprint of a checkpoint.
+  package static func blueprint(_ config: Configuration) throws(Failure) -> Blueprint {
+    let modelType = try config.string("model_type")
+    guard let family = families.first(where: { $0.modelTypes.contains(modelType) }) else {
+      throw Failure(
+        .unsupported, "\(config.path): model_type \"\(modelType)\" is not known; known are \(modelTypes.joined(separator: ", "))")
+    }
+    return try family.blueprint(config, modelType: modelType)
+  }
+}

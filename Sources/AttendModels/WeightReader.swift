@@ -1,0 +1,125 @@
+import AttendBase
+import AttendCheckpoints
+import AttendDispatch
+import AttendLayers
+
+/// Reads the tensors of a checkpoint by name, checks their shapes, lays them out for the kernels, and knows in the end what was not read.
+final class WeightReader {
+  private let checkpoint: Checkpoint
+  private let engine: Engine
+  private let compute: ComputeType
+  private let progress: (Double) -> Bool
+  private let totalBytes: Int
+  private var readBytes = 0
+  private var read: Set<String> = []
+  private var packedTables: [String: PackedMatrix] = [:]  // whole matrices that two users share, by name
+
+  /// Elements of the weights that were read, each counted once.
+  private(set) var parameters = 0
+  /// Bytes of memory that they take as the kernels read them.
+  private(set) var weightBytes = 0
+
+  /// `progress` hears the share of the bytes that were read, below 1; false stops the reading.
+  init(_ checkpoint: Checkpoint, engine: Engine, compute: ComputeType, progress: @escaping (Double) -> Bool) {
+    self.checkpoint = checkpoint
+    self.engine = engine
+    self.compute = compute
+    self.progress = progress
+    self.totalBytes = max(checkpoint.tensors.reduce(0) { $0 + $1.bytes.count }, 1)
+  }
+
+  func has(_ name: String) -> Bool { checkpoint[name] != nil }
+
+  /// A vector of `count` numbers as float32; stored as `[count]` or `[1, count]`.
+  func vector(_ name: String, _ count: Int) throws(Failure) -> AlignedBuffer {
+    let tensor = try self.tensor(name, [count], or: [1, count])
+    return try floats(tensor, count: count)
+  }
+
+  /// A table of `rows` vectors of `width` numbers as float32. More rows than needed may be stored.
+  func table(_ name: String, rows: Int, width: Int) throws(Failure) -> AlignedBuffer {
+    let stored = checkpoint[name]?.shape.first ?? rows
+    return try floats(try tensor(name, [max(stored, rows), width]), count: max(stored, rows) * width)
+  }
+
+  /// A product with a bias, from `name.weight`, `[outputs, inputs]`, and `name.bias`; several are stacked to one product with all their outputs.
+  func linear(_ names: [String], outputs: Int, inputs: Int) throws(Failure) -> Linear {
+    var matrices: [StoredMatrix] = []
+    for name in names { matrices.append(try matrix("\(name).weight", rows: outputs, columns: inputs)) }
+    let weights = try pack(matrices)
+    let bias = try AlignedBuffer(names.count * outputs, of: Float.self, for: "\(names[0]).bias")
+    for (index, name) in names.enumerated() {
+      let part = try vector("\(name).bias", outputs)
+      bias.pointer(to: Float.self).advanced(by: index * outputs).update(from: part.pointer(to: Float.self), count: outputs)
+    }
+    return Linear(weights: weights, bias: bias)
+  }
+
+  /// A norm from `name.weight` and `name.bias`.
+  func norm(_ name: String, width: Int, epsilon: Float) throws(Failure) -> Norm {
+    Norm(gain: try vector("\(name).weight", width), bias: try vector("\(name).bias", width), epsilon: epsilon)
+  }
+
+  /// A whole matrix, packed; asked for twice it is the same object.
+  func packed(_ name: String, rows: Int, columns: Int) throws(Failure) -> PackedMatrix {
+    if let matrix = packedTables[name] { return matrix }
+    let packed = try pack([try matrix(name, rows: rows, columns: columns)])
+    packedTables[name] = packed
+    return packed
+  }
+
+  /// A token table that is read where the file is mapped.
+  func storedTable(_ name: String, rows: Int, columns: Int) throws(Failure) -> TokenTable {
+    let stored = try matrix(name, rows: rows, columns: columns)
+    weightBytes += rows * columns * stored.type.size
+    return .stored(stored, owner: checkpoint)
+  }
+
+  /// Throws if the checkpoint holds a tensor that was neither read nor is in `ignored`.
+  func finish(family: String, ignored: Set<String>) throws(Failure) {
+    for tensor in checkpoint.tensors where !read.contains(tensor.name) && !ignored.contains(tensor.name) {
+      throw Failure(
+        .invalidFile, "\(tensor.file): tensor \"\(tensor.name)\" \(tensor.shape) is not part of this \(family) model")
+    }
+  }
+
+  private func pack(_ matrices: [StoredMatrix]) throws(Failure) -> PackedMatrix {
+    let packed = try PackedMatrix(matrices, compute: compute, engine: engine)
+    weightBytes += packed.bytes
+    return packed
+  }
+
+  private func matrix(_ name: String, rows: Int, columns: Int) throws(Failure) -> StoredMatrix {
+    let tensor = try self.tensor(name, [rows, columns])
+    return StoredMatrix(base: tensor.bytes.baseAddress!, type: tensor.type, rows: rows, columns: columns, transposed: false)
+  }
+
+  /// A tensor of one of two shapes and a type of floating-point numbers that weights come in.
+  private func tensor(_ name: String, _ shape: [Int], or other: [Int]? = nil) throws(Failure) -> StoredTensor {
+    guard let tensor = checkpoint[name] else {
+      throw Failure(.invalidFile, "\(checkpoint.path): tensor \"\(name)\" \(shape) is missing")
+    }
+    guard tensor.shape == shape || tensor.shape == other else {
+      throw Failure(.invalidFile, "\(tensor.file): tensor \"\(name)\" has shape \(tensor.shape), config.json asks for \(shape)")
+    }
+    guard [.float32, .float16, .bfloat16].contains(tensor.type) else {
+      throw Failure(
+        .unsupported, "\(tensor.file): tensor \"\(name)\" holds \(tensor.type); weights must be float32, float16 or bfloat16")
+    }
+    if read.insert(name).inserted {
+      parameters += shape.reduce(1, *)
+      readBytes += tensor.bytes.count
+      guard progress(min(Double(readBytes) / Double(totalBytes), 0.999)) else {
+        throw Failure(.cancelled, "loading \(checkpoint.path) was cancelled by the progress callback")
+      }
+    }
+    return tensor
+  }
+
+  private func floats(_ tensor: StoredTensor, count: Int) throws(Failure) -> AlignedBuffer {
+    let buffer = try AlignedBuffer(count, of: Float.self, for: "tensor \"\(tensor.name)\" of \(tensor.file)")
+    tensor.copyFloats(to: buffer.pointer(to: Float.self))
+    weightBytes += buffer.bytes
+    return buffer
+  }
+}
