@@ -97,7 +97,7 @@ final class WeightReader {
   /// A tensor of one of two shapes and a type of floating-point numbers that weights come in.
   private func tensor(_ name: String, _ shape: [Int], or other: [Int]? = nil) throws(Failure) -> StoredTensor {
     guard let tensor = checkpoint[name] else {
-      throw Failure(.invalidFile, "\(checkpoint.path): tensor \"\(name)\" \(shape) is missing")
+      throw Failure(.invalidFile, "\(checkpoint.folder): tensor \"\(name)\" \(shape) is missing")
     }
     guard tensor.shape == shape || tensor.shape == other else {
       throw Failure(.invalidFile, "\(tensor.file): tensor \"\(name)\" has shape \(tensor.shape), config.json asks for \(shape)")
@@ -110,7 +110,7 @@ final class WeightReader {
       parameters += shape.reduce(1, *)
       readBytes += tensor.bytes.count
       guard progress(min(Double(readBytes) / Double(totalBytes), 0.999)) else {
-        throw Failure(.cancelled, "loading \(checkpoint.path) was cancelled by the progress callback")
+        throw Failure(.cancelled, "loading \(checkpoint.folder) was cancelled by the progress callback")
       }
     }
     return tensor
@@ -118,7 +118,10 @@ final class WeightReader {
 
   private func floats(_ tensor: StoredTensor, count: Int) throws(Failure) -> AlignedBuffer {
     let buffer = try AlignedBuffer(count, of: Float.self, for: "tensor \"\(tensor.name)\" of \(tensor.file)")
-    tensor.copyFloats(to: buffer.pointer(to: Float.self))
+    // The conversion that reads token tables converts this one: as a table of a single row.
+    let row = StoredMatrix(base: tensor.bytes.baseAddress!, type: tensor.type, rows: 1, columns: count, transposed: false)
+    var first: Int32 = 0
+    engine.gather(&first, count: 1, from: row, scale: 1, into: Matrix(buffer.pointer(), rows: 1, columns: count))
     weightBytes += buffer.bytes
     return buffer
   }

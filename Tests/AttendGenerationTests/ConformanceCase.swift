@@ -1,0 +1,119 @@
+import AttendBase
+import AttendCheckpoints
+import AttendGeneration
+import AttendModels
+import Foundation
+
+/// The repository's root.
+let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+/// A tiny checkpoint with inputs and expected outputs, from Tests/Fixtures/conformance.
+struct ConformanceCase {
+  let name: String
+  let path: String
+  let expected: SafetensorsFile
+
+  init(_ name: String) throws {
+    self.name = name
+    path = root.appendingPathComponent("Tests/Fixtures/conformance/\(name)").path
+    expected = try SafetensorsFile(path + "/expected.safetensors")
+  }
+
+  func floats(_ name: String) -> (shape: [Int], values: [Float]) {
+    let tensor = expected[name]!
+    return (tensor.shape, Array(tensor.bytes.bindMemory(to: Float.self)))
+  }
+
+  func ids(_ name: String) -> (shape: [Int], values: [Int32]) {
+    let tensor = expected[name]!
+    return (tensor.shape, Array(tensor.bytes.bindMemory(to: Int32.self)))
+  }
+
+  /// The sources without their padding, which may stand on either side.
+  var sources: [[Int32]] {
+    let (shape, ids) = ids("input_ids")
+    let mask = self.ids("attention_mask").values
+    return (0..<shape[0]).map { row in
+      (0..<shape[1]).filter { mask[row * shape[1] + $0] != 0 }.map { ids[row * shape[1] + $0] }
+    }
+  }
+
+  /// The rows of a [batch, length, width] tensor that stand for tokens of the sources.
+  func unpadded(_ name: String) -> [Float] {
+    let (shape, values) = floats(name)
+    let mask = ids("attention_mask").values
+    return (0..<shape[0] * shape[1]).filter { mask[$0] != 0 }.flatMap { values[$0 * shape[2]..<($0 + 1) * shape[2]] }
+  }
+
+  var targets: [[Int32]] {
+    let (shape, ids) = ids("decoder_input_ids")
+    return (0..<shape[0]).map { Array(ids[$0 * shape[1]..<($0 + 1) * shape[1]]) }
+  }
+}
+
+extension Session {
+  func encode(_ sequences: [[Int32]]) throws(Failure) {
+    try encode(try Batch(tokens: sequences.flatMap { $0 }, lengths: sequences.map { $0.count }, count: sequences.count))
+  }
+
+  /// The logits of several tokens for each sequence, one after another.
+  func decode(_ sequences: [[Int32]]) throws(Failure) -> [Float] {
+    let logits = try decode(
+      try Batch(tokens: sequences.flatMap { $0 }, lengths: sequences.map { $0.count }, count: sequences.count), wantsLogits: true)
+    return logits.map { numbers($0) } ?? []
+  }
+
+  /// The logits of one token for each sequence.
+  func step(_ tokens: [Int32]) throws(Failure) -> [[Float]] {
+    let logits = try decode(try Batch(step: tokens, count: tokens.count), wantsLogits: true)!
+    return (0..<logits.rows).map { Array(UnsafeBufferPointer(start: logits[$0], count: logits.columns)) }
+  }
+
+  func select(_ parents: [Int]) throws(Failure) {
+    let refusal = parents.withUnsafeBufferPointer { (parents) -> Failure? in
+      do throws(Failure) { try select(parents) } catch { return error }
+      return nil
+    }
+    if let refusal { throw refusal }
+  }
+
+  /// Greedy decoding of what `encode` read, each sequence leaving as it ends: ids with the start token and the end token, at most `longest` new ones.
+  func greedy(longest: Int) throws(Failure) -> [[Int32]] {
+    let start = Int32(model.generation.decoderStart!)
+    var results = Array(repeating: [start], count: count)
+    var live = Array(0..<count)
+    for step in 1...longest where !live.isEmpty {
+      let logits = try self.step(live.map { results[$0].last! })
+      for (row, sequence) in live.enumerated() {
+        var next = Int32(logits[row].indices.max { logits[row][$0] < logits[row][$1] }!)
+        if step == 1, let forced = model.generation.forcedBegin { next = Int32(forced) }
+        if step == longest, let forced = model.generation.forcedEnd { next = Int32(forced) }
+        results[sequence].append(next)
+      }
+      let kept = live.indices.filter { !model.generation.end.contains(Int(results[live[$0]].last!)) }
+      if kept.count < live.count { try select(kept) }
+      live = kept.map { live[$0] }
+    }
+    return results
+  }
+}
+
+/// A matrix as an array.
+func numbers(_ matrix: Matrix) -> [Float] { (0..<matrix.rows).flatMap { UnsafeBufferPointer(start: matrix[$0], count: matrix.columns) } }
+
+/// The largest difference of two arrays; infinite if their lengths differ or a number is none.
+func distance(_ a: [Float], _ b: [Float]) -> Float {
+  guard a.count == b.count else { return .infinity }
+  return zip(a, b).reduce(0) { (largest, pair) in
+    let difference = abs(pair.0 - pair.1)
+    return difference.isNaN ? .infinity : max(largest, difference)
+  }
+}
+
+/// A model with chosen kernels and threads.
+func model(_ path: String, kernels: String? = nil, threads: Int = 2) throws(Failure) -> Model {
+  var options = Model.Options()
+  options.kernels = kernels
+  options.threads = threads
+  return try Model(path: path, options: options)
+}
