@@ -45,6 +45,11 @@ let package = Package(
     // The ground.
     .systemLibrary(name: "CInstructions"),
     .target(name: "AttendBase", swiftSettings: swift),
+    // The tests, a folder for each room.
+    .testTarget(name: "AttendLayersTests", dependencies: ["AttendLayers", "AttendDispatch", "AttendBase"], swiftSettings: swift),
+    .testTarget(
+      name: "AttendGenerationTests",
+      dependencies: ["AttendGeneration", "AttendModels", "AttendLayers", "AttendCheckpoints", "AttendDispatch", "AttendBase"], swiftSettings: swift),
     // The proofs.
     .testTarget(name: "AttendCheckpointsTests", dependencies: ["AttendCheckpoints", "AttendBase"], swiftSettings: swift),
   ]
