@@ -9,7 +9,7 @@ let swift: [SwiftSetting] = [.enableUpcomingFeature("MemberImportVisibility")]
 func kernels(_ name: String, _ flags: [String], _ defines: [String] = []) -> Target {
   .target(
     name: name, dependencies: ["AttendBase", "CInstructions"],
-    swiftSettings: swift + [.unsafeFlags(["-Ounchecked"] + flags.flatMap { ["-Xcc", $0] })] + defines.map { .define($0) })
+    swiftSettings: swift + [.unsafeFlags(["-Ounchecked", "-whole-module-optimization"] + flags.flatMap { ["-Xcc", $0] })] + defines.map { .define($0) })
 }
 
 /// Static Swift runtime, `attend_*` exported and nothing else, never unloaded.
@@ -44,8 +44,9 @@ let package = Package(
     kernels("AttendKernelsAVX512", ["-march=skylake-avx512", "-mprefer-vector-width=512"], ["ATTEND_FMA", "ATTEND_AVX512"]),
     // The ground.
     .systemLibrary(name: "CInstructions"),
-    .target(name: "AttendBase", swiftSettings: swift),
+    .target(name: "AttendBase", dependencies: ["CInstructions"], swiftSettings: swift),
     // The tests, a folder for each room.
+    .testTarget(name: "AttendKernelsTests", dependencies: ["AttendDispatch", "AttendBase"], swiftSettings: swift),
     .testTarget(name: "AttendLayersTests", dependencies: ["AttendLayers", "AttendDispatch", "AttendBase"], swiftSettings: swift),
     .testTarget(
       name: "AttendGenerationTests",

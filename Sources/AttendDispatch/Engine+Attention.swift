@@ -1,0 +1,151 @@
+import AttendBase
+
+/// A page of the cache: consecutive positions of one sequence, keys and values of all layers. The caller owns its memory.
+package enum KeyValuePage {
+  /// Positions of a page.
+  package static let tokens = panelWidth
+}
+
+/// One sequence of an attention call.
+package struct AttentionSequence {
+  /// The first row of queries.
+  package var row: Int
+  /// Queries.
+  package var count: Int
+  /// Absolute position of the first query: tokens cached before.
+  package var position: Int
+  /// Positions to attend to at most; all are stored.
+  package var keys: Int
+  /// Page p holds positions 32 p until 32 p + 32. As many as `keys` need, or for storing `position + count`.
+  package var pages: UnsafePointer<UnsafeMutableRawPointer>
+
+  package init(row: Int, count: Int, position: Int, keys: Int, pages: UnsafePointer<UnsafeMutableRawPointer>) {
+    self.row = row
+    self.count = count
+    self.position = position
+    self.keys = keys
+    self.pages = pages
+  }
+}
+
+/// The heads of a layer, and where in a page, counted in floats, it keeps them: for key/value head h the keys at `keyOffset + h * headStride`
+/// as a panel `[headDim][32]` and the values at `valueOffset + h * headStride` as `[32][headDim]`.
+package struct AttentionHeads {
+  package var heads: Int
+  /// A divisor of `heads`.
+  package var keyValueHeads: Int
+  package var headDim: Int
+  package var keyOffset: Int
+  package var valueOffset: Int
+  package var headStride: Int
+  /// What scores are multiplied by, usually 1 / sqrt(headDim).
+  package var scale: Float
+
+  package init(heads: Int, keyValueHeads: Int, headDim: Int, keyOffset: Int, valueOffset: Int, headStride: Int, scale: Float) {
+    self.heads = heads
+    self.keyValueHeads = keyValueHeads
+    self.headDim = headDim
+    self.keyOffset = keyOffset
+    self.valueOffset = valueOffset
+    self.headStride = headStride
+    self.scale = scale
+  }
+}
+
+private struct StoreJob {
+  let k: Matrix
+  let v: Matrix
+  let sequences: UnsafeBufferPointer<AttentionSequence>
+  let heads: AttentionHeads
+  let parts: Int
+
+  /// Keys and values of one head of one sequence, to their pages.
+  func store(_ sequence: AttentionSequence, head: Int) {
+    let keyStart = heads.keyOffset + head * heads.headStride, valueStart = heads.valueOffset + head * heads.headStride
+    for token in 0..<sequence.count {
+      let position = sequence.position + token
+      let page = sequence.pages[position / panelWidth].assumingMemoryBound(to: Float.self)
+      let key = k[sequence.row + token] + head * heads.headDim, value = v[sequence.row + token] + head * heads.headDim
+      let keys = page + (keyStart + position % panelWidth)
+      for d in 0..<heads.headDim { keys[d &* panelWidth] = key[d] }
+      (page + (valueStart + position % panelWidth * heads.headDim)).update(from: value, count: heads.headDim)
+    }
+  }
+}
+
+private struct AttentionJob {
+  let q: Matrix
+  let out: Matrix
+  let sequences: UnsafeBufferPointer<AttentionSequence>
+  let heads: AttentionHeads
+  let mask: AttentionMask
+  let weights: UnsafeMutablePointer<Float>?
+  let kernels: KernelTable
+  let scratch: UnsafeMutablePointer<Float>
+  let scratchStride: Int
+  let parts: Int
+
+  /// The tasks of part `part`: every `parts`-th of all, a task being up to `attentionRows` queries of a key/value head of a sequence.
+  /// Interleaving evens out what causal masks save.
+  func run(_ part: Int) {
+    let group = heads.heads / heads.keyValueHeads, rows = kernels.attentionRows
+    var task = 0
+    var written = 0  // floats of weights before this sequence
+    for sequence in sequences {
+      let pairs = sequence.count * group
+      for head in 0..<heads.keyValueHeads {
+        let column = head * group * heads.headDim
+        var arguments = AttentionArguments(
+          q: q[sequence.row] + column, qStride: q.stride, out: out[sequence.row] + column, outStride: out.stride, group: group, headDim: heads.headDim,
+          pages: sequence.pages, keyOffset: heads.keyOffset + head * heads.headStride, valueOffset: heads.valueOffset + head * heads.headStride,
+          position: sequence.position, keys: sequence.keys, scale: heads.scale, mask: mask,
+          weights: weights.map { $0 + (written + head * group * sequence.count * sequence.keys) }, weightsHeadStride: sequence.count * sequence.keys)
+        for first in stride(from: 0, to: pairs, by: rows) {
+          if task % parts == part { kernels.attention(&arguments, first..<min(first + rows, pairs), scratch + part * scratchStride) }
+          task += 1
+        }
+      }
+      written += heads.heads * sequence.count * sequence.keys
+    }
+  }
+}
+
+extension Engine {
+  /// Copies keys and values, `[tokens, keyValueHeads * headDim]`, to the pages of their sequences, at positions `position` until `position + count`.
+  package func storeKeyValues(_ k: Matrix, _ v: Matrix, _ sequences: UnsafeBufferPointer<AttentionSequence>, _ heads: AttentionHeads) {
+    let tokens = sequences.reduce(0) { $0 + $1.count }
+    let tasks = sequences.count * heads.keyValueHeads
+    let parts = parts(tasks, work: tokens * heads.keyValueHeads * heads.headDim, grain: 1 << 12)
+    var job = StoreJob(k: k, v: v, sequences: sequences, heads: heads, parts: parts)
+    ThreadPool.shared.run(parts, &job) { context, part in
+      let job = context.assumingMemoryBound(to: StoreJob.self).pointee
+      for task in (0..<job.sequences.count * job.heads.keyValueHeads).share(part, of: job.parts) {
+        job.store(job.sequences[task / job.heads.keyValueHeads], head: task % job.heads.keyValueHeads)
+      }
+    }
+  }
+
+  /// out = softmax(scale q kᵀ, masked) v; q and out `[tokens, heads * headDim]`, head h reading key/value head h / (heads / keyValueHeads)
+  /// (Vaswani et al. 2017, arXiv:1706.03762; Ainslie et al. 2023, arXiv:2305.13245). A query that sees no key gets zeros.
+  ///
+  /// `weights`, unless nil, is filled with the probabilities, for each sequence `[heads, count, keys]`, end to end. Scratch memory does not grow with the keys.
+  package func attention(
+    _ q: Matrix, _ sequences: UnsafeBufferPointer<AttentionSequence>, _ heads: AttentionHeads, _ mask: AttentionMask, into out: Matrix,
+    weights: UnsafeMutablePointer<Float>? = nil, workspace: Workspace
+  ) throws(Failure) {
+    var work = 0, tasks = 0
+    let group = heads.heads / heads.keyValueHeads
+    for sequence in sequences {
+      work += sequence.count * sequence.keys * heads.heads * heads.headDim
+      tasks += (sequence.count * group + kernels.attentionRows - 1) / kernels.attentionRows * heads.keyValueHeads
+    }
+    let parts = parts(tasks, work: work, grain: 1 << 14)
+    let mark = workspace.mark()
+    defer { workspace.release(to: mark) }
+    let size = (AttentionScratch.count(headDim: heads.headDim) + 15) & ~15
+    let scratch = try workspace.take(parts * size, of: Float.self)
+    var job = AttentionJob(
+      q: q, out: out, sequences: sequences, heads: heads, mask: mask, weights: weights, kernels: kernels, scratch: scratch, scratchStride: size, parts: parts)
+    ThreadPool.shared.run(parts, &job) { context, part in context.assumingMemoryBound(to: AttentionJob.self).pointee.run(part) }
+  }
+}

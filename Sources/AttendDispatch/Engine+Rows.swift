@@ -1,0 +1,109 @@
+import AttendBase
+
+/// A range of rows to be divided among the threads.
+private struct RowJob<Arguments> {
+  var arguments: Arguments
+  let kernels: KernelTable
+  let rows: Int
+  let parts: Int
+}
+
+private struct AddArguments {
+  let x: Matrix
+  let y: Matrix
+}
+
+private struct GatherArguments {
+  let ids: UnsafePointer<Int32>
+  let source: UnsafeRawPointer
+  let type: ElementType
+  let outputStep: Int
+  let inputStep: Int
+  let panels: Bool
+  let scale: Float
+  let to: Matrix
+}
+
+private struct ActivateArguments {
+  let x: Matrix
+  let y: Matrix
+  let activation: Activation
+}
+
+extension Engine {
+  private func rowParts(_ rows: Int, _ columns: Int) -> Int { parts(rows, work: rows * columns, grain: 1 << 13) }
+
+  /// y = (x - mean) / sqrt(variance + epsilon) * gain + bias, row by row (Ba et al. 2016, arXiv:1607.06450). `y` may be `x`.
+  package func layerNorm(_ x: Matrix, gain: UnsafePointer<Float>?, bias: UnsafePointer<Float>?, epsilon: Float, into y: Matrix) {
+    let arguments = NormArguments(
+      x: x.base, xStride: x.stride, y: y.base, yStride: y.stride, columns: x.columns, gain: gain, gainOffset: 0, bias: bias, epsilon: epsilon)
+    var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, x.columns))
+    ThreadPool.shared.run(job.parts, &job) { context, part in
+      let job = context.assumingMemoryBound(to: RowJob<NormArguments>.self)
+      withUnsafePointer(to: &job.pointee.arguments) { job.pointee.kernels.layerNorm($0, (0..<job.pointee.rows).share(part, of: job.pointee.parts)) }
+    }
+  }
+
+  /// y = x / sqrt(mean of squares + epsilon) * (gain + offset), row by row (Zhang and Sennrich 2019, arXiv:1910.07467); Gemma stores gains
+  /// less 1, which `offset` gives back. `y` may be `x`.
+  package func rmsNorm(_ x: Matrix, gain: UnsafePointer<Float>?, offset: Float = 0, epsilon: Float, into y: Matrix) {
+    let arguments = NormArguments(
+      x: x.base, xStride: x.stride, y: y.base, yStride: y.stride, columns: x.columns, gain: gain, gainOffset: offset, bias: nil, epsilon: epsilon)
+    var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, x.columns))
+    ThreadPool.shared.run(job.parts, &job) { context, part in
+      let job = context.assumingMemoryBound(to: RowJob<NormArguments>.self)
+      withUnsafePointer(to: &job.pointee.arguments) { job.pointee.kernels.rmsNorm($0, (0..<job.pointee.rows).share(part, of: job.pointee.parts)) }
+    }
+  }
+
+  /// y += x.
+  package func add(_ x: Matrix, to y: Matrix) {
+    var job = RowJob(arguments: AddArguments(x: x, y: y), kernels: kernels, rows: x.rows, parts: rowParts(x.rows, x.columns))
+    ThreadPool.shared.run(job.parts, &job) { context, part in
+      let job = context.assumingMemoryBound(to: RowJob<AddArguments>.self)
+      let x = job.pointee.arguments.x, y = job.pointee.arguments.y
+      for row in (0..<job.pointee.rows).share(part, of: job.pointee.parts) { job.pointee.kernels.add(x[row], y[row], x.columns) }
+    }
+  }
+
+  /// y = activation(x). `y` may be `x`.
+  package func activate(_ x: Matrix, _ activation: Activation, into y: Matrix) {
+    let arguments = ActivateArguments(x: x, y: y, activation: activation)
+    var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, 4 * x.columns))
+    ThreadPool.shared.run(job.parts, &job) { context, part in
+      let job = context.assumingMemoryBound(to: RowJob<ActivateArguments>.self)
+      let x = job.pointee.arguments.x, y = job.pointee.arguments.y
+      for row in (0..<job.pointee.rows).share(part, of: job.pointee.parts) {
+        job.pointee.kernels.activate(x[row], y[row], x.columns, job.pointee.arguments.activation)
+      }
+    }
+  }
+
+  /// y[i] = scale * W[ids[i]], from packed weights: embeddings that are tied to the output projection. Every id is at least 0 and below `outputs`.
+  package func gather(_ ids: UnsafePointer<Int32>, count: Int, from weights: PackedMatrix, scale: Float = 1, into y: Matrix) {
+    gather(
+      GatherArguments(ids: ids, source: weights.base, type: .float32, outputStep: 1, inputStep: panelWidth, panels: true, scale: scale, to: y),
+      count, weights.inputs)
+  }
+
+  /// y[i] = scale * W[ids[i]], straight from the checkpoint's memory. Every id is at least 0 and below `rows`.
+  package func gather(_ ids: UnsafePointer<Int32>, count: Int, from matrix: StoredMatrix, scale: Float = 1, into y: Matrix) {
+    gather(
+      GatherArguments(
+        ids: ids, source: matrix.base, type: matrix.type, outputStep: matrix.outputStep, inputStep: matrix.inputStep, panels: false, scale: scale, to: y),
+      count, matrix.columns)
+  }
+
+  private func gather(_ arguments: GatherArguments, _ count: Int, _ columns: Int) {
+    var job = RowJob(arguments: arguments, kernels: kernels, rows: count, parts: rowParts(count, columns))
+    ThreadPool.shared.run(job.parts, &job) { context, part in
+      let job = context.assumingMemoryBound(to: RowJob<GatherArguments>.self)
+      let a = job.pointee.arguments
+      for row in (0..<job.pointee.rows).share(part, of: job.pointee.parts) {
+        let id = Int(a.ids[row])
+        let first = a.panels ? id / panelWidth * panelWidth * a.to.columns + id % panelWidth : id * a.outputStep
+        job.pointee.kernels.convert(a.source + first * a.type.size, a.type, a.inputStep, a.scale, a.to.columns, a.to[row])
+      }
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import AttendBase
+import AttendKernels
+import AttendKernelsAVX2
+import AttendKernelsAVX512
+import CInstructions
+import Glibc
+
+/// What a forward pass computes with: the kernels chosen for this CPU and the threads that it may use. A value; any thread may use it.
+package struct Engine: Sendable {
+  package let kernels: KernelTable
+  /// Threads of a call, the caller's included; at least 1.
+  package let threads: Int
+
+  /// The kernels called `kernels`, or by default those that `defaultKernelsName()` names, and `threads` threads, or with 0 one for each
+  /// processor available to the process. Throws `unsupported` for a name that is unknown or that this CPU cannot run.
+  package init(kernels name: String?, threads: Int) throws(Failure) {
+    let name = name ?? Engine.defaultKernelsName()
+    guard let set = KernelSet(rawValue: name) else {
+      let known = KernelSet.allCases.map(\.rawValue).joined(separator: ", ")
+      throw Failure(.unsupported, "there are no kernels called \"\(name)\"; known are \(known)")
+    }
+    guard set.runsHere else { throw Failure(.unsupported, "this CPU cannot run the \(name) kernels; its best are \(KernelSet.best.rawValue)") }
+    self.kernels = try set.table()
+    self.threads = min(threads > 0 ? threads : Int(attend_available_processors()), ThreadPool.maximumThreads)
+  }
+
+  private init(_ kernels: KernelTable, threads: Int) {
+    self.kernels = kernels
+    self.threads = threads
+  }
+
+  /// The same kernels with another number of threads, at least 1.
+  package func with(threads: Int) -> Engine {
+    Engine(kernels, threads: min(max(threads, 1), ThreadPool.maximumThreads))
+  }
+
+  /// The name that ATTEND_KERNELS gives, read once, as it was written; without it the best kernels of this CPU.
+  package static func defaultKernelsName() -> String { defaultName }
+
+  private static let defaultName: String = {
+    guard let value = getenv("ATTEND_KERNELS"), value.pointee != 0 else { return KernelSet.best.rawValue }
+    return String(cString: value)
+  }()
+
+  /// Parts to cut `work` units into, each worth a thread's while: not more than there are threads or `pieces`.
+  func parts(_ pieces: Int, work: Int, grain: Int) -> Int {
+    max(1, min(threads, pieces, work / grain))
+  }
+}
+
+/// The sets of kernels, best first.
+private enum KernelSet: String, CaseIterable {
+  case avx512, avx2, portable
+
+  private static let features = attend_cpu_features()
+
+  static var best: KernelSet { allCases.first(where: \.runsHere)! }
+
+  var runsHere: Bool {
+    switch self {
+    case .avx512: KernelSet.features & UInt32(ATTEND_CPU_AVX512) != 0
+    case .avx2: KernelSet.features & UInt32(ATTEND_CPU_AVX2) != 0
+    case .portable: true
+    }
+  }
+
+  // Filled where first asked for: what fills a table is already code for its instruction set.
+  private static let avx512Table = AttendKernelsAVX512.kernelTable()
+  private static let avx2Table = AttendKernelsAVX2.kernelTable()
+  private static let portableTable: Result<KernelTable, Failure> = OpenBLAS.shared.map { blas in
+    let table = AttendKernels.kernelTable()
+    return table.with { arguments, rows, panels in blas.multiply(arguments, rows, panels, table) }
+  }
+
+  func table() throws(Failure) -> KernelTable {
+    switch self {
+    case .avx512: KernelSet.avx512Table
+    case .avx2: KernelSet.avx2Table
+    case .portable: try KernelSet.portableTable.get()
+    }
+  }
+}
+
+extension Range where Bound == Int {
+  /// Share `part` of `parts` nearly equal shares.
+  func share(_ part: Int, of parts: Int) -> Range<Int> {
+    lowerBound + count * part / parts..<lowerBound + count * (part + 1) / parts
+  }
+}

@@ -1,0 +1,50 @@
+import AttendBase
+import Glibc
+
+/// The BLAS library that the portable kernels multiply with, opened when first wanted: a program on a newer CPU never loads it.
+struct OpenBLAS: Sendable {
+  /// cblas_sgemm(order, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+  private typealias Sgemm = @convention(c) (
+    Int32, Int32, Int32, Int32, Int32, Int32, Float, UnsafePointer<Float>, Int32, UnsafePointer<Float>, Int32, Float, UnsafeMutablePointer<Float>, Int32
+  ) -> Void
+  private let sgemm: Sgemm
+
+  static let shared: Result<OpenBLAS, Failure> = Result { () throws(Failure) in try OpenBLAS() }
+
+  private static let file = "libopenblas.so.0"
+
+  /// Opens the library. One that nobody in the process uses yet gets a single thread, for our pool already divides the work; one that the
+  /// host program loaded keeps its settings.
+  private init() throws(Failure) {
+    let alreadyLoaded = dlopen(OpenBLAS.file, RTLD_NOW | RTLD_NOLOAD) != nil
+    guard let library = dlopen(OpenBLAS.file, RTLD_NOW | RTLD_LOCAL), let symbol = dlsym(library, "cblas_sgemm") else {
+      let reason = dlerror().map { String(cString: $0) } ?? "it has no cblas_sgemm"
+      throw Failure(.unsupported, "the portable kernels need OpenBLAS (Debian package libopenblas0), which could not be loaded: \(reason)")
+    }
+    sgemm = unsafeBitCast(symbol, to: Sgemm.self)
+    if !alreadyLoaded, let symbol = dlsym(library, "openblas_set_num_threads") {
+      unsafeBitCast(symbol, to: (@convention(c) (Int32) -> Void).self)(1)
+    }
+  }
+
+  /// Rows summed at a time, on the stack.
+  private static let chunk = 64
+
+  /// `KernelTable.multiply`: each panel, [inputs][32], is a matrix as BLAS knows them; `table` finishes the sums.
+  func multiply(_ arguments: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ table: KernelTable) {
+    let rowMajor: Int32 = 101, plain: Int32 = 111
+    let inputs = Int32(arguments.pointee.inputs), width = Int32(panelWidth)
+    let weights = arguments.pointee.weights.assumingMemoryBound(to: Float.self)
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: OpenBLAS.chunk * panelWidth) { sums in
+      for panel in panels {
+        for first in stride(from: rows.lowerBound, to: rows.upperBound, by: OpenBLAS.chunk) {
+          let count = min(OpenBLAS.chunk, rows.upperBound - first)
+          sgemm(
+            rowMajor, plain, plain, Int32(count), width, inputs, 1, arguments.pointee.x + first * arguments.pointee.xStride,
+            Int32(arguments.pointee.xStride), weights + panel * arguments.pointee.inputs * panelWidth, width, 0, sums.baseAddress!, width)
+          table.finish(arguments, first..<first + count, panel, sums.baseAddress!)
+        }
+      }
+    }
+  }
+}

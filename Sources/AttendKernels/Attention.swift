@@ -1,0 +1,321 @@
+// Attention over pages of keys and values: softmax(scale q kᵀ) v with a running softmax (Milakov and Gimelshein 2018, arXiv:1805.02867; Dao et
+// al. 2022, arXiv:2205.14135). Keys are visited in tiles of 128 at absolute positions, and what happens to one query does not depend on
+// which others are beside it.
+import AttendBase
+
+private let pagesInTile = attentionTile / panelWidth
+
+/// The first key that a query sees.
+@inline(__always)
+private func firstKey(_ a: AttentionArguments, _ query: Int) -> Int {
+  if a.mask.window == 0 { return 0 }
+  let first = a.mask.causal ? a.position &+ query &- a.mask.window &+ 1 : a.position &+ query &- a.mask.window / 2
+  return first > 0 ? first : 0
+}
+
+/// One more than the last key that a query sees.
+@inline(__always)
+private func keyLimit(_ a: AttentionArguments, _ query: Int) -> Int {
+  var limit = a.keys
+  if a.mask.causal {
+    limit = a.position &+ query &+ 1
+  } else if a.mask.window > 0 {
+    limit = a.position &+ query &+ a.mask.window / 2 &+ 1
+  }
+  return limit < a.keys ? limit : a.keys
+}
+
+/// A position of the tile at `tile`, as an offset from 0 to 128.
+@inline(__always)
+private func offset(_ key: Int, _ tile: Int) -> Int {
+  let offset = key &- tile
+  return offset < 0 ? 0 : offset > attentionTile ? attentionTile : offset
+}
+
+/// Scores of `rows` queries with the 32 keys of a panel.
+@inline(__always)
+private func scorePanel(_ rows: Int, _ q: UnsafePointer<Float>, _ headDim: Int, _ keys: UnsafePointer<Float>, _ scores: UnsafeMutablePointer<Float>) {
+  var half = 0
+  while half < panelWidth {
+    var sums = Accumulators(repeating: splat(0))
+    accumulate(rows, tileVectors, &sums, q, headDim, keys + half, panelWidth, panelWidth, headDim)
+    unrolled(rows) { r in
+      unrolled(tileVectors) { v in
+        let i: Int = r &* tileVectors &+ v
+        store(sums[unchecked: i], scores + (r &* attentionTile &+ half &+ v &* 16))
+      }
+    }
+    half &+= tileVectors &* 16
+  }
+}
+
+@inline(never)
+private func scorePanels(_ rows: Int, _ q: UnsafePointer<Float>, _ headDim: Int, _ keys: UnsafePointer<Float>, _ scores: UnsafeMutablePointer<Float>) {
+  switch rows {
+  case 1: scorePanel(1, q, headDim, keys, scores)
+  case 2: scorePanel(2, q, headDim, keys, scores)
+  case 3: scorePanel(3, q, headDim, keys, scores)
+  case 4: scorePanel(4, q, headDim, keys, scores)
+  case 5: scorePanel(5, q, headDim, keys, scores)
+  case 6: scorePanel(6, q, headDim, keys, scores)
+  #if ATTEND_AVX512
+    case 7: scorePanel(7, q, headDim, keys, scores)
+    case 8: scorePanel(8, q, headDim, keys, scores)
+    case 9: scorePanel(9, q, headDim, keys, scores)
+    case 10: scorePanel(10, q, headDim, keys, scores)
+    case 11: scorePanel(11, q, headDim, keys, scores)
+    case 12: scorePanel(12, q, headDim, keys, scores)
+  #endif
+  default: break
+  }
+}
+
+/// Sixteen scores as the softmax sees them: scaled, capped, and minus infinity where the query does not look.
+@inline(__always)
+private func shaped(_ raw: Vector, _ a: AttentionArguments, _ column: Int, _ first: Int, _ limit: Int) -> Vector {
+  var s = raw * splat(a.scale)
+  if a.mask.softCap > 0 { s = splat(a.mask.softCap) * tanh(s / splat(a.mask.softCap)) }
+  let columns = laneNumbers &+ Lanes(repeating: Int32(truncatingIfNeeded: column))
+  let hidden = (columns .< Lanes(repeating: Int32(truncatingIfNeeded: first))) .| (columns .>= Lanes(repeating: Int32(truncatingIfNeeded: limit)))
+  return s.replacing(with: splat(-Float.infinity), where: hidden)
+}
+
+/// Turns a row of scores into its unnormalised probabilities and brings the row's maximum, sums and output to the new maximum.
+@inline(__always)
+private func softmaxRow(_ a: AttentionArguments, _ s: AttentionScratch, _ row: Int, _ first: Int, _ limit: Int) {
+  let scores = s.scores + row &* attentionTile
+  let start = first & ~15
+  var top = splat(s.top[row])
+  var column = start
+  while column < limit {
+    let v = shaped(load(scores + column), a, column, first, limit)
+    store(v, scores + column)
+    top = larger(v, top)
+    column &+= 16
+  }
+  let most = largest(top)
+  // Where every score so far is minus infinity the differences would be NaN.
+  let correction = most == s.top[row] ? splat(1) : exp(splat(s.top[row]) - splat(most))
+  let shift = splat(most == -Float.infinity ? 0 : most)
+  var sums = load(s.sums + row &* 16) * correction
+  column = start
+  while column < limit {
+    let p = exp(load(scores + column) - shift)
+    store(p, scores + column)
+    sums += p
+    column &+= 16
+  }
+  store(sums, s.sums + row &* 16)
+  if s.top[row] != most {
+    var d = 0
+    while d < s.width {
+      let to = s.out + (row &* s.width &+ d)
+      store(load(to) * correction, to)
+      d &+= 16
+    }
+  }
+  s.top[row] = most
+}
+
+/// Adds probabilities times values for keys `first` until `limit` of the tile to `rows` rows and `vectors` vectors of output columns.
+@inline(__always)
+private func mix(
+  _ rows: Int, _ vectors: Int, _ a: AttentionArguments, _ s: AttentionScratch, _ row: Int, _ column: Int, _ tile: Int, _ first: Int, _ limit: Int
+) {
+  var sums = Accumulators(repeating: splat(0))
+  let out = s.out + (row &* s.width &+ column)
+  let probabilities = s.scores + row &* attentionTile
+  unrolled(rows) { r in
+    unrolled(vectors) { v in
+      let i: Int = r &* vectors &+ v
+      sums[unchecked: i] = load(out + (r &* s.width &+ v &* 16))
+    }
+  }
+  var key = first
+  while key < limit {
+    let pageEnd = (key & ~(panelWidth &- 1)) &+ panelWidth
+    let end = pageEnd < limit ? pageEnd : limit
+    let values: UnsafePointer<Float>
+    if s.padded {
+      values = UnsafePointer(s.values + key &* s.width)
+    } else {
+      let page = a.pages[(tile &+ key) / panelWidth].assumingMemoryBound(to: Float.self)
+      values = UnsafePointer(page + (a.valueOffset &+ (key % panelWidth) &* a.headDim))
+    }
+    accumulate(rows, vectors, &sums, probabilities + key, attentionTile, values + column, s.width, panelWidth, end &- key)
+    key = end
+  }
+  unrolled(rows) { r in
+    unrolled(vectors) { v in
+      let i: Int = r &* vectors &+ v
+      store(sums[unchecked: i], out + (r &* s.width &+ v &* 16))
+    }
+  }
+}
+
+@inline(__always)
+private func mixAll(_ rows: Int, _ a: AttentionArguments, _ s: AttentionScratch, _ row: Int, _ tile: Int, _ first: Int, _ limit: Int) {
+  var column = 0
+  if rows == 1 {
+    while column &+ 64 <= s.width {
+      mix(rows, rows == 1 ? 4 : tileVectors, a, s, row, column, tile, first, limit)
+      column &+= 64
+    }
+  }
+  while column &+ tileVectors &* 16 <= s.width {
+    mix(rows, tileVectors, a, s, row, column, tile, first, limit)
+    column &+= tileVectors &* 16
+  }
+  if column < s.width { mix(rows, 1, a, s, row, column, tile, first, limit) }
+}
+
+@inline(never)
+private func mixRows(_ rows: Int, _ a: AttentionArguments, _ s: AttentionScratch, _ row: Int, _ tile: Int, _ first: Int, _ limit: Int) {
+  if first >= limit { return }
+  switch rows {
+  case 1: mixAll(1, a, s, row, tile, first, limit)
+  case 2: mixAll(2, a, s, row, tile, first, limit)
+  case 3: mixAll(3, a, s, row, tile, first, limit)
+  case 4: mixAll(4, a, s, row, tile, first, limit)
+  case 5: mixAll(5, a, s, row, tile, first, limit)
+  case 6: mixAll(6, a, s, row, tile, first, limit)
+  #if ATTEND_AVX512
+    case 7: mixAll(7, a, s, row, tile, first, limit)
+    case 8: mixAll(8, a, s, row, tile, first, limit)
+    case 9: mixAll(9, a, s, row, tile, first, limit)
+    case 10: mixAll(10, a, s, row, tile, first, limit)
+    case 11: mixAll(11, a, s, row, tile, first, limit)
+    case 12: mixAll(12, a, s, row, tile, first, limit)
+  #endif
+  default: break
+  }
+}
+
+/// Raw scores of all rows with the keys of the tile from `low` until `high`, in whole panels.
+@inline(__always)
+private func scoreTile(_ a: AttentionArguments, _ s: AttentionScratch, _ rows: Int, _ tile: Int, _ low: Int, _ high: Int) {
+  var page = low / panelWidth
+  while page &* panelWidth < high {
+    let base = a.pages[tile / panelWidth &+ page].assumingMemoryBound(to: Float.self)
+    scorePanels(rows, s.q, a.headDim, base + a.keyOffset, s.scores + page &* panelWidth)
+    page &+= 1
+  }
+}
+
+/// Copies the values of a tile to rows of whole vectors.
+@inline(__always)
+private func padValues(_ a: AttentionArguments, _ s: AttentionScratch, _ tile: Int, _ low: Int, _ high: Int) {
+  var key = low
+  while key < high {
+    let page = a.pages[(tile &+ key) / panelWidth].assumingMemoryBound(to: Float.self)
+    let from = page + (a.valueOffset &+ (key % panelWidth) &* a.headDim)
+    var d = 0
+    while d < s.width {
+      store(load(from + d, a.headDim &- d), s.values + (key &* s.width &+ d))
+      d &+= 16
+    }
+    key &+= 1
+  }
+}
+
+/// Normalised probabilities of all rows, once their maxima and sums are known, in a second pass over the keys.
+@inline(never)
+private func writeWeights(_ a: AttentionArguments, _ s: AttentionScratch, _ pairs: Range<Int>, _ weights: UnsafeMutablePointer<Float>) {
+  var tile = 0
+  while tile < a.keys {
+    let count = a.keys &- tile < attentionTile ? a.keys &- tile : attentionTile
+    scoreTile(a, s, pairs.count, tile, 0, count)
+    var row = 0
+    while row < pairs.count {
+      let pair = pairs.lowerBound &+ row
+      let query = pair / a.group
+      let to = weights + ((pair % a.group) &* a.weightsHeadStride &+ query &* a.keys &+ tile)
+      let first = offset(firstKey(a, query), tile), limit = offset(keyLimit(a, query), tile)
+      let total = sum(load(s.sums + row &* 16))
+      var column = 0
+      while column < count {
+        let v = shaped(load(s.scores + (row &* attentionTile &+ column)), a, column, first, limit)
+        let p = exp(v - splat(s.top[row])) / splat(total)
+        store(total == 0 ? splat(0) : p, to + column, count &- column)
+        column &+= 16
+      }
+      row &+= 1
+    }
+    tile &+= attentionTile
+  }
+}
+
+/// All rows of the task over one tile of keys.
+@inline(__always)
+private func visit(_ a: AttentionArguments, _ s: AttentionScratch, _ pairs: Range<Int>, _ tile: Int, _ low: Int, _ high: Int) {
+  let rows = pairs.count
+  scoreTile(a, s, rows, tile, low, high)
+  if s.padded { padValues(a, s, tile, low, high) }
+  // The keys that every row sees, together; what some rows see before and after them, row by row. Each row adds its keys in ascending order.
+  var common = 0, commonEnd = attentionTile
+  var row = 0
+  while row < rows {
+    let query = (pairs.lowerBound &+ row) / a.group
+    let first = offset(firstKey(a, query), tile), limit = offset(keyLimit(a, query), tile)
+    if first < limit { softmaxRow(a, s, row, first, limit) }
+    common = first > common ? first : common
+    commonEnd = limit < commonEnd ? limit : commonEnd
+    row &+= 1
+  }
+  if common >= commonEnd { commonEnd = common }
+  row = 0
+  while row < rows {
+    let query = (pairs.lowerBound &+ row) / a.group
+    let limit = offset(keyLimit(a, query), tile)
+    mixRows(1, a, s, row, tile, offset(firstKey(a, query), tile), common < limit ? common : limit)
+    row &+= 1
+  }
+  mixRows(rows, a, s, 0, tile, common, commonEnd)
+  row = 0
+  while row < rows {
+    let query = (pairs.lowerBound &+ row) / a.group
+    let first = offset(firstKey(a, query), tile)
+    mixRows(1, a, s, row, tile, first > commonEnd ? first : commonEnd, offset(keyLimit(a, query), tile))
+    row &+= 1
+  }
+}
+
+/// `KernelTable.attention`.
+func attention(_ arguments: UnsafePointer<AttentionArguments>, _ pairs: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
+  let rows = pairs.count, group = arguments.pointee.group, headDim = arguments.pointee.headDim
+  let s = AttentionScratch(scratch, headDim: headDim)
+  var row = 0
+  while row < rows {
+    let pair = pairs.lowerBound &+ row
+    let q = arguments.pointee.q + ((pair / group) &* arguments.pointee.qStride &+ (pair % group) &* headDim)
+    var d = 0
+    while d < s.width {
+      store(load(q + d, headDim &- d), s.q + (row &* headDim &+ d), headDim &- d)
+      store(splat(0), s.out + (row &* s.width &+ d))
+      d &+= 16
+    }
+    store(splat(0), s.sums + row &* 16)
+    s.top[row] = -Float.infinity
+    row &+= 1
+  }
+  let low = firstKey(arguments.pointee, pairs.lowerBound / group), high = keyLimit(arguments.pointee, (pairs.upperBound &- 1) / group)
+  var tile = low & ~(attentionTile &- 1)
+  while tile < high {
+    visit(arguments.pointee, s, pairs, tile, offset(low, tile), offset(high, tile))
+    tile &+= attentionTile
+  }
+  row = 0
+  while row < rows {
+    let pair = pairs.lowerBound &+ row
+    let out = arguments.pointee.out + ((pair / group) &* arguments.pointee.outStride &+ (pair % group) &* headDim)
+    let total = sum(load(s.sums + row &* 16))
+    var d = 0
+    while d < headDim {
+      let v = load(s.out + (row &* s.width &+ d))
+      store(total == 0 ? splat(0) : v / splat(total), out + d, headDim &- d)
+      d &+= 16
+    }
+    row &+= 1
+  }
+  if let weights = arguments.pointee.weights { writeWeights(arguments.pointee, s, pairs, weights) }
+}

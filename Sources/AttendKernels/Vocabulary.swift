@@ -1,0 +1,125 @@
+// What a row of logits needs: log-softmax and the largest of many.
+import AttendBase
+
+/// The natural logarithm of a positive, normal number, off by less than 1e-12 of itself or of 1: exponent and, for the fraction m,
+/// 2 artanh((m - 1) / (m + 1)) as a series.
+private func logarithm(_ x: Double) -> Double {
+  let raw = x.bitPattern
+  var exponent = Int(truncatingIfNeeded: raw >> 52) &- 1023
+  var m = Double(bitPattern: (raw & 0x000f_ffff_ffff_ffff) | 0x3ff0_0000_0000_0000)
+  if m > 0x1.6a09e667f3bcdp0 {
+    m *= 0.5
+    exponent &+= 1
+  }
+  let f = (m - 1) / (m + 1)
+  let t = f * f
+  var series = 1.0 / 19
+  var n = 17.0
+  while n >= 1 {
+    series = series * t + 1 / n
+    n -= 2
+  }
+  return Double(exponent) * 0x1.62e42fefa39efp-1 + 2 * f * series
+}
+
+/// `KernelTable.logSoftmax`.
+func logSoftmax(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) {
+  var top = splat(-Float.infinity)
+  var i = 0
+  while i < count {
+    top = larger(load(x + i, count &- i, fill: -Float.infinity), top)
+    i &+= 16
+  }
+  let most = largest(top)
+  // Blocks of 256 first, so that a large vocabulary loses no accuracy.
+  var total = splat(0)
+  i = 0
+  while i < count {
+    let end = i &+ 256 < count ? i &+ 256 : count
+    var block = splat(0)
+    while i < end {
+      block += exp(load(x + i, end &- i, fill: -Float.infinity) - splat(most))
+      i &+= 16
+    }
+    total += block
+    i = end
+  }
+  let shift = Float(logarithm(Double(sum(total))))
+  i = 0
+  while i < count {
+    store((load(x + i, count &- i) - splat(most)) - splat(shift), y + i, count &- i)
+    i &+= 16
+  }
+}
+
+/// Whether entry `a` of the heap is chosen after entry `b`: smaller, or equal and later.
+@inline(__always)
+private func after(_ values: UnsafeMutablePointer<Float>, _ indices: UnsafeMutablePointer<Int32>, _ a: Int, _ b: Int) -> Bool {
+  values[a] < values[b] || (values[a] == values[b] && indices[a] > indices[b])
+}
+
+@inline(__always)
+private func exchange(_ values: UnsafeMutablePointer<Float>, _ indices: UnsafeMutablePointer<Int32>, _ a: Int, _ b: Int) {
+  let value = values[a], index = indices[a]
+  values[a] = values[b]
+  indices[a] = indices[b]
+  values[b] = value
+  indices[b] = index
+}
+
+/// Moves the root of the heap, in which the entry chosen last is on top, to its place among `count`.
+private func sink(_ values: UnsafeMutablePointer<Float>, _ indices: UnsafeMutablePointer<Int32>, from root: Int, _ count: Int) {
+  var parent = root
+  while true {
+    var last = parent
+    let left = 2 &* parent &+ 1
+    if left < count, after(values, indices, left, last) { last = left }
+    if left &+ 1 < count, after(values, indices, left &+ 1, last) { last = left &+ 1 }
+    if last == parent { return }
+    exchange(values, indices, parent, last)
+    parent = last
+  }
+}
+
+/// `KernelTable.topK`: a heap of the best so far; sixteen numbers at a time are compared with the worst of them.
+func topK(_ x: UnsafePointer<Float>, _ count: Int, _ k: Int, _ values: UnsafeMutablePointer<Float>, _ indices: UnsafeMutablePointer<Int32>) {
+  if k <= 0 { return }
+  var i = 0
+  while i < k {
+    values[i] = x[i].isNaN ? -Float.infinity : x[i]
+    indices[i] = Int32(truncatingIfNeeded: i)
+    i &+= 1
+  }
+  var root = k / 2 &- 1
+  while root >= 0 {
+    sink(values, indices, from: root, k)
+    root &-= 1
+  }
+  i = k
+  while i < count {
+    let v = load(x + i, count &- i, fill: -Float.infinity)
+    if any(v .> splat(values[0])) {
+      var lane = 0
+      while lane < 16 && i &+ lane < count {
+        if x[i &+ lane] > values[0] {
+          values[0] = x[i &+ lane]
+          indices[0] = Int32(truncatingIfNeeded: i &+ lane)
+          sink(values, indices, from: 0, k)
+        }
+        lane &+= 1
+      }
+    }
+    i &+= 16
+  }
+  var end = k &- 1
+  while end > 0 {
+    exchange(values, indices, 0, end)
+    sink(values, indices, from: 0, end)
+    end &-= 1
+  }
+  i = 0
+  while i < k {
+    values[i] = x[Int(indices[i])]
+    i &+= 1
+  }
+}
