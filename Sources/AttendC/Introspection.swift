@@ -56,16 +56,18 @@ public func attend_model_end_tokens(_ model: OpaquePointer!, _ count: UnsafeMuta
 
 @_cdecl("attend_model_config") @implementation
 public func attend_model_config(_ model: OpaquePointer!, _ length: UnsafeMutablePointer<Int>!) -> UnsafePointer<CChar>! {
-  let config = borrow(model, as: ModelObject.self).config
-  store(config.length, length)
-  return config.characters
+  text(borrow(model, as: ModelObject.self).model.configText, length)
 }
 
 @_cdecl("attend_model_generation_config") @implementation
 public func attend_model_generation_config(_ model: OpaquePointer!, _ length: UnsafeMutablePointer<Int>!) -> UnsafePointer<CChar>! {
-  let config = borrow(model, as: ModelObject.self).generationConfig
-  store(config?.length ?? 0, length)
-  return config?.characters
+  text(borrow(model, as: ModelObject.self).model.generationText, length)
+}
+
+/// A file's text, which a NUL follows; NULL where there is no file.
+private func text(_ file: LoadedFile?, _ length: UnsafeMutablePointer<Int>?) -> UnsafePointer<CChar>? {
+  store(file?.bytes.count ?? 0, length)
+  return file?.bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
 }
 
 @_cdecl("attend_model_tensor_count") @implementation

@@ -10,8 +10,6 @@ final class ModelObject: Sendable {
   let forks: Int  // of the process, when it was made
   let family: CString
   let kernels: CString
-  let config: CString
-  let generationConfig: CString?
   let tensors: [TensorObject]
   let endTokens: AlignedBuffer  // [endTokenCount] Int32
   let endTokenCount: Int
@@ -31,8 +29,6 @@ final class ModelObject: Sendable {
     forks = ThreadPool.forkGeneration
     family = CString(model.blueprint.family)
     kernels = CString(model.engine.kernels.name)
-    config = CString(model.folder.configText)
-    generationConfig = model.folder.generationConfigText.map { CString($0) }
     var tensors: [TensorObject] = []
     for tensor in model.checkpoint.tensors {
       let shape = try AlignedBuffer(tensor.shape.count, of: Int.self, for: "the shape of a tensor")

@@ -14,7 +14,11 @@ package final class Model: Sendable {
   /// From the decoder's hidden states to logits.
   package let head: Linear?
   package let checkpoint: Checkpoint
-  package let folder: ModelFolder
+  /// config.json as it stands in the folder.
+  package let configText: LoadedFile
+  /// generation_config.json as it stands in the folder, where there is one.
+  package let generationText: LoadedFile?
+  /// What the two say about generating.
   package let generation: GenerationDefaults
   /// The tokenizer in the folder, or why there is none.
   package let tokenizer: Result<Tokenizer, Failure>
@@ -38,11 +42,11 @@ package final class Model: Sendable {
 
   /// Loads the checkpoint folder at `path`. What can go wrong is listed at `attend_model_create` in the header.
   package init(path: String, options: Options) throws(Failure) {
-    folder = try ModelFolder(path)
+    let folder = try ModelFolder(path)
+    (configText, generationText, generation) = (folder.configText, folder.generationText, folder.generation)
     engine = try Engine(kernels: options.kernels, threads: options.threads)
     compute = options.compute
-    blueprint = try Registry.blueprint(folder.config)
-    generation = try folder.generationDefaults()
+    blueprint = try Registry.blueprint(folder.configuration)
     checkpoint = try Checkpoint(folder: path)
     let reader = WeightReader(checkpoint, engine: engine, compute: compute, progress: options.progress)
     let builder = Builder(blueprint, reader, engine: engine)
