@@ -52,6 +52,7 @@ let package = Package(
       name: "AttendGenerationTests",
       dependencies: ["AttendGeneration", "AttendModels", "AttendLayers", "AttendCheckpoints", "AttendDispatch", "AttendBase"], swiftSettings: swift),
     // The proofs.
-    .testTarget(name: "AttendCheckpointsTests", dependencies: ["AttendCheckpoints", "AttendBase"], swiftSettings: swift),
+    .target(name: "AttendTestSupport", dependencies: ["AttendCheckpoints", "AttendBase"], path: "Tests/Support", swiftSettings: swift),
+    .testTarget(name: "AttendCheckpointsTests", dependencies: ["AttendTestSupport", "AttendCheckpoints", "AttendBase"], swiftSettings: swift),
   ]
 )

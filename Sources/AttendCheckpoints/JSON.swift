@@ -68,6 +68,13 @@ package struct JSON: Sendable {
     UnsafeRawBufferPointer(rebasing: document.bytes[Int(record.start)..<Int(record.start) + Int(record.length)])
   }
 
+  /// The beginning of `source`, for messages.
+  package var excerpt: String {
+    withExtendedLifetime(document) {
+      source.count <= 60 ? String(decoding: source, as: UTF8.self) : String(decoding: source.prefix(60), as: UTF8.self) + "..."
+    }
+  }
+
   /// The name of the document's file, as given to `parse`.
   package var file: String { document.file }
 

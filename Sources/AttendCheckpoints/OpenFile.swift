@@ -39,19 +39,20 @@ struct OpenFile: ~Copyable {
   }
 }
 
-/// A file copied into memory: for small files, whose text must stay as it was when it was checked.
-final class LoadedFile: Sendable {
-  let path: String
+/// A file copied into memory: for texts, which must stay as they were when they were checked. Any number of threads may read it at once.
+package final class LoadedFile: Sendable {
+  package let path: String
   private let buffer: AlignedBuffer
   private let count: Int
 
-  /// The content, alive as long as this object.
-  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: buffer.base, count: count) }
+  /// The content, alive as long as this object. A NUL that does not count follows it.
+  package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: buffer.base, count: count) }
 
-  /// Throws `notFound`, `inputOutput` or `outOfMemory`.
-  init(_ path: String) throws(Failure) {
+  /// Throws `notFound` where nothing is at `path`, `inputOutput` with the system's reason, `outOfMemory`.
+  package init(_ path: String) throws(Failure) {
     let file = try OpenFile(path)
-    let buffer = try AlignedBuffer(bytes: file.size, for: path)
+    guard file.size < Int.max else { throw .outOfMemory(file.size, for: path) }
+    let buffer = try AlignedBuffer(bytes: file.size + 1, for: path)
     var filled = 0
     while filled < file.size {
       let got = read(file.descriptor, buffer.base + filled, file.size - filled)
@@ -60,6 +61,7 @@ final class LoadedFile: Sendable {
       if got == 0 { break }  // it has become shorter since it was opened
       filled += got
     }
+    buffer.base.storeBytes(of: 0, toByteOffset: filled, as: UInt8.self)
     self.path = path
     self.buffer = buffer
     self.count = filled

@@ -1,40 +1,8 @@
 import AttendBase
 import AttendCheckpoints
+import AttendTestSupport
 import Foundation
 import Testing
-
-/// Parses text that lives as long as the result.
-func parseJSON(_ bytes: [UInt8]) throws(Failure) -> JSON {
-  let text = TextBytes(bytes)
-  return try JSON.parse(text.bytes, file: "test.json", owner: text)
-}
-
-func parseJSON(_ text: String) throws(Failure) -> JSON { try parseJSON(Array(text.utf8)) }
-
-/// Bytes in memory of their own, so that a read beyond their end is not hidden by what an array has spare.
-final class TextBytes: @unchecked Sendable {
-  let bytes: UnsafeRawBufferPointer
-
-  init(_ content: [UInt8]) {
-    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: content.count, alignment: 1)
-    memory.copyBytes(from: content)
-    bytes = UnsafeRawBufferPointer(memory)
-  }
-
-  deinit { bytes.deallocate() }
-}
-
-/// The value as Foundation's JSONSerialization would give it.
-func foundationValue(_ json: JSON) -> NSObject {
-  switch json.kind {
-  case .null: NSNull()
-  case .bool: json.bool! as NSNumber
-  case .number: json.int.map { $0 as NSNumber } ?? json.double! as NSNumber
-  case .string: json.string! as NSString
-  case .array: json.elements.map(foundationValue) as NSArray
-  case .object: Dictionary(json.members.map { ($0.string!, foundationValue($1)) }, uniquingKeysWith: { $1 }) as NSDictionary
-  }
-}
 
 @Suite("JSON") struct JSONTests {
   @Test("every kind of value is read") func kinds() throws {
@@ -85,8 +53,8 @@ func foundationValue(_ json: JSON) -> NSObject {
 
   @Test("doubles are the nearest ones") func doubles() throws {
     for (text, value) in [
-      ("0.1", 0.1), ("-2.5E-3", -0.0025), ("1e400", .infinity), ("1e-400", 0), ("123456789012345678901234567890", 123456789012345678901234567890),
-      ("2.2250738585072011e-308", 2.2250738585072011e-308), ("-Infinity", -.infinity), ("9007199254740993", 9007199254740992),
+      ("0.1", 0.1), ("-2.5E-3", -0.0025), ("1e400", .infinity), ("1e-400", 0), ("123456789012345678901234567890", 1.2345678901234568e29),
+      ("2.2250738585072011e-308", Double(bitPattern: 0xF_FFFF_FFFF_FFFF)), ("-Infinity", -.infinity), ("9007199254740993", 9007199254740992),
     ] {
       #expect(try parseJSON(text).double == value, "\(text)")
     }
@@ -219,5 +187,24 @@ func foundationValue(_ json: JSON) -> NSObject {
     }
     print("reading 128000 members: \(iteration)")
     #expect(sum == 128_000 * 127_999 / 2 + (0..<128_000).reduce(0) { $0 + 7 + "\($1)".utf8.count })
+  }
+
+  // Needs the tokenizers beside the checkout.
+  @Test("real vocabularies are read whole", .enabled(if: Shared.isThere)) func tokenizers() throws {
+    let paths = Shared.files(in: "tokenizers") { ["tokenizer.json", "vocab.json"].contains($0) }
+    #expect(paths.count == 6)
+    for path in paths {
+      var json: JSON?
+      let time = try ContinuousClock().measure { json = try JSON.file(path) }
+      let value = try #require(json)
+      print("\(path.split(separator: "/").suffix(2).joined(separator: "/")): \(value.source.count) bytes in \(time)")
+      let vocabulary = value["model"]?["vocab"] ?? value
+      if vocabulary.kind == .array {  // pieces with their scores
+        #expect(vocabulary.elements.allSatisfy { $0[0]?.string != nil && $0[1]?.double?.isFinite == true })
+      } else {
+        #expect(vocabulary.members.compactMap(\.value.int).sorted() == Array(0..<vocabulary.count))
+      }
+      #expect(vocabulary.count > 30_000)
+    }
   }
 }

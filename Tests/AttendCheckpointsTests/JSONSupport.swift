@@ -1,37 +1,42 @@
+import AttendBase
+import AttendCheckpoints
+import AttendTestSupport
 import Foundation
 
-/// A folder that is gone after the test.
-final class TemporaryFolder {
-  let path: String
-
-  init() throws {
-    path = FileManager.default.temporaryDirectory.appendingPathComponent("attend-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-
-  func write(_ name: String, _ text: String) throws { try write(name, Array(text.utf8)) }
-
-  func write(_ name: String, _ bytes: [UInt8]) throws { try Data(bytes).write(to: URL(fileURLWithPath: path + "/" + name)) }
+/// Parses text that lives as long as the result.
+func parseJSON(_ bytes: [UInt8]) throws(Failure) -> JSON {
+  let text = TextBytes(bytes)
+  return try JSON.parse(text.bytes, file: "test.json", owner: text)
 }
 
-/// SplitMix64 (Steele, Lea and Flood 2014): the same numbers in every run.
-struct SplitMix: RandomNumberGenerator {
-  private var state: UInt64
+func parseJSON(_ text: String) throws(Failure) -> JSON { try parseJSON(Array(text.utf8)) }
 
-  init(seed: UInt64) { state = seed }
+/// Bytes in memory of their own, so that a read beyond their end is not hidden by what an array has spare.
+final class TextBytes: @unchecked Sendable {
+  let bytes: UnsafeRawBufferPointer
 
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-    return z ^ z >> 31
+  init(_ content: [UInt8]) {
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: content.count, alignment: 1)
+    memory.copyBytes(from: content)
+    bytes = UnsafeRawBufferPointer(memory)
   }
 
-  mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
+  deinit { bytes.deallocate() }
+}
 
+/// The value as Foundation's JSONSerialization would give it.
+func foundationValue(_ json: JSON) -> NSObject {
+  switch json.kind {
+  case .null: NSNull()
+  case .bool: json.bool! as NSNumber
+  case .number: json.int.map { $0 as NSNumber } ?? json.double! as NSNumber
+  case .string: json.string! as NSString
+  case .array: json.elements.map(foundationValue) as NSArray
+  case .object: Dictionary(json.members.map { ($0.string!, foundationValue($1)) }, uniquingKeysWith: { $1 }) as NSDictionary
+  }
+}
+
+extension SplitMix {
   /// A byte that means something to a parser, more often than not.
   mutating func interestingByte() -> UInt8 {
     below(2) == 0 ? Array("{}[]\",:\\u0123456789-+.eE \n\u{0}tfnNI".utf8).randomElement(using: &self)! : UInt8(below(256))

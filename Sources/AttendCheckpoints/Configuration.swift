@@ -1,0 +1,86 @@
+// config.json and its like: objects whose keys have had several names.
+import AttendBase
+
+/// A JSON object that is read key by key, each under all the names that the field has used for it. What has been read is remembered, so that what
+/// was not understood can be named.
+///
+/// Where several keys are given, the first one that is present and not null counts; all of them are then understood. Every error is an
+/// `invalidFile` that names the file, the key and the value. One thread at a time.
+package final class Configuration {
+  /// The object itself.
+  package let json: JSON
+  private let path: String  // of keys, with a point after each: "text_config."
+  private var understood: Set<String> = []
+  private var children: [String: Configuration] = [:]
+
+  /// The object `json`; throws `invalidFile` where it is none.
+  package convenience init(_ json: JSON) throws(Failure) { try self.init(json, path: "") }
+
+  /// The file at `path`. Throws `notFound`, `inputOutput`, `invalidFile`, `outOfMemory`.
+  package convenience init(file path: String) throws(Failure) { try self.init(try JSON.file(path)) }
+
+  private init(_ json: JSON, path: String) throws(Failure) {
+    guard json.kind == .object else {
+      throw Failure(.invalidFile, path.isEmpty ? "\(json.file) is not a JSON object" : "\(json.file): \(path.dropLast()) is not an object")
+    }
+    self.json = json
+    self.path = path
+  }
+
+  /// The path of the file, as it appears in messages.
+  package var file: String { json.file }
+
+  /// Whether a key is present and not null. Does not count as understanding it.
+  package func holds(_ key: String) -> Bool { json[key].map { !$0.isNull } ?? false }
+
+  /// Notes keys as known and without a meaning for what is computed, such as the rates of dropout.
+  package func understand(_ keys: String...) { understood.formUnion(keys) }
+
+  /// The keys that nobody has asked for, in their order; those of nested objects that were opened as "outer.inner".
+  package var unread: [String] {
+    json.members.flatMap { key, _ -> [String] in
+      let key = key.string ?? ""
+      return children[key]?.unread ?? (understood.contains(key) ? [] : [path + key])
+    }
+  }
+
+  /// An `invalidFile` that names the file, the key and `reason`: "has 3 layers, but ..."
+  package func invalid(_ key: String, _ reason: String) -> Failure {
+    Failure(.invalidFile, "\(file): \(path)\(key) \(reason)")
+  }
+
+  /// The first of `keys` that is present and not null.
+  func find(_ keys: [String]) -> (key: String, value: JSON)? {
+    understood.formUnion(keys)
+    for key in keys {
+      if let value = json[key], !value.isNull { return (key, value) }
+    }
+    return nil
+  }
+
+  /// The first of `keys` as `convert` makes it, nil where there is none; an error that asks for `expected` where `convert` gives nil.
+  func optional<Value>(_ keys: [String], _ expected: String, _ convert: (JSON) -> Value?) throws(Failure) -> Value? {
+    guard let (key, json) = find(keys) else { return nil }
+    guard let value = convert(json) else { throw invalid(key, "is \(json.excerpt), expected \(expected)") }
+    return value
+  }
+
+  /// The value, or the default, or an error that names the keys.
+  func required<Value>(_ value: Value?, _ keys: [String], _ standard: Value?) throws(Failure) -> Value {
+    guard let value = value ?? standard else {
+      let names = keys.map { path + $0 }
+      throw Failure(.invalidFile, "\(file): \(names.joined(separator: " or ")) is missing")
+    }
+    return value
+  }
+
+  /// The object at the first of `keys`, nil where there is none. The same object each time, so that what was read of it adds up.
+  package func child(_ keys: String...) throws(Failure) -> Configuration? {
+    guard let (key, value) = find(keys) else { return nil }
+    if let child = children[key] { return child }
+    guard value.kind == .object else { throw invalid(key, "is \(value.excerpt), expected an object") }
+    let child = try Configuration(value, path: path + key + ".")
+    children[key] = child
+    return child
+  }
+}

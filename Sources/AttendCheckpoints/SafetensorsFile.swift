@@ -1,0 +1,115 @@
+// The safetensors format: eight bytes with the length of a JSON header, the header, the data.
+// https://github.com/huggingface/safetensors, "Format"
+import AttendBase
+
+/// A safetensors file, mapped. Everything in its header is checked when it is opened: what a tensor says of itself lies inside the file.
+/// Immutable: any number of threads may read at once.
+package final class SafetensorsFile: Sendable {
+  package let file: MappedFile
+  /// The texts of the `__metadata__` entry.
+  package let metadata: [String: String]
+  let table: TensorTable
+
+  /// The tensors in the order of their names; those of types that this library does not know are left out.
+  package var tensors: [StoredTensor] { table.tensors }
+
+  /// Headers beyond this are refused, as the format's own library does.
+  package static let maximalHeader = 100_000_000
+
+  /// Throws `notFound`, `inputOutput`, or `invalidFile` with the file, the tensor and the numbers.
+  package init(_ path: String) throws(Failure) {
+    let file = try MappedFile(path)
+    let header = try SafetensorsFile.header(of: file)
+    let data = UnsafeRawBufferPointer(rebasing: file.bytes[(8 + header.count)...])
+    let json = try JSON.parse(header, file: "the header of \(path)")
+    guard json.kind == .object else { throw Failure(.invalidFile, "\(path): the header is not a JSON object") }
+
+    var entries: [SafetensorsEntry] = []
+    var metadata: [String: String] = [:]
+    for (key, value) in json.members {
+      if key.string == "__metadata__" {
+        metadata = try SafetensorsFile.metadata(value, path)
+      } else {
+        entries.append(try SafetensorsEntry(name: key.string ?? "", value, file: path, available: data.count))
+      }
+    }
+    try SafetensorsFile.checkNames(entries, path)
+    try SafetensorsFile.checkTiling(entries, data.count, path)
+
+    self.file = file
+    self.metadata = metadata
+    self.table = TensorTable(
+      entries.compactMap { entry in
+        entry.type.map {
+          let bytes = UnsafeRawBufferPointer(rebasing: data[entry.begin..<entry.end])
+          return StoredTensor(name: entry.name, type: $0, shape: entry.shape, bytes: bytes, file: path, owner: file)
+        }
+      },
+      unknown: entries.filter { $0.type == nil }.map { UnknownTensor(name: $0.name, type: $0.typeName, file: path) })
+  }
+
+  /// The tensor with a name, nil where there is none. Throws `unsupported` where it is of a type that this library does not know.
+  package subscript(name: String) -> StoredTensor? {
+    get throws(Failure) { try table[name] }
+  }
+
+  /// The bytes of the header, inside the file.
+  private static func header(of file: MappedFile) throws(Failure) -> UnsafeRawBufferPointer {
+    let bytes = file.bytes
+    guard bytes.count >= 8 else {
+      throw Failure(.invalidFile, "\(file.path) has \(bytes.count) bytes; a safetensors file begins with 8 bytes that give the length of its header")
+    }
+    guard !bytes.starts(with: "version https://git-lfs".utf8) else {
+      throw Failure(.invalidFile, "\(file.path) is a pointer of Git LFS, not the file itself: fetch it with 'git lfs pull'")
+    }
+    let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
+    guard length <= UInt64(bytes.count - 8) else {
+      throw Failure(.invalidFile, "\(file.path) should begin with a header of \(length) bytes, but only \(bytes.count - 8) bytes follow: it is truncated or not a safetensors file")
+    }
+    guard length <= UInt64(maximalHeader) else {
+      throw Failure(.invalidFile, "\(file.path) has a header of \(length) bytes; at most \(maximalHeader) are allowed")
+    }
+    return UnsafeRawBufferPointer(rebasing: bytes[8..<8 + Int(length)])
+  }
+
+  private static func metadata(_ json: JSON, _ path: String) throws(Failure) -> [String: String] {
+    guard json.kind == .object else { throw Failure(.invalidFile, "\(path): __metadata__ in the header is not an object") }
+    var metadata: [String: String] = [:]
+    for (key, value) in json.members {
+      guard let key = key.string, let value = value.string else {
+        throw Failure(.invalidFile, "\(path): \(key.string ?? "") in __metadata__ is not a string")
+      }
+      metadata[key] = value
+    }
+    return metadata
+  }
+
+  private static func checkNames(_ entries: [SafetensorsEntry], _ path: String) throws(Failure) {
+    var names: Set<String> = []
+    names.reserveCapacity(entries.count)
+    for entry in entries where !names.insert(entry.name).inserted {
+      throw Failure(.invalidFile, "\(path): the header describes tensor \(entry.name) twice")
+    }
+  }
+
+  /// The format demands that the tensors cover the data: each byte belongs to one of them.
+  private static func checkTiling(_ entries: [SafetensorsEntry], _ size: Int, _ path: String) throws(Failure) {
+    var covered = 0
+    var previous: SafetensorsEntry?
+    for entry in entries.sorted(by: { ($0.begin, $0.end) < ($1.begin, $1.end) }) {
+      guard entry.begin <= covered else {
+        throw Failure(.invalidFile, "\(path): bytes \(covered)..<\(entry.begin) of the data, before tensor \(entry.name), belong to no tensor")
+      }
+      guard entry.begin == covered else {
+        throw Failure(
+          .invalidFile,
+          "\(path): tensor \(entry.name) at bytes \(entry.begin)..<\(entry.end) of the data overlaps tensor \(previous?.name ?? "") at \(previous?.begin ?? 0)..<\(covered)")
+      }
+      covered = entry.end
+      previous = entry
+    }
+    guard covered == size else {
+      throw Failure(.invalidFile, "\(path): the tensors end at byte \(covered) of the data, which has \(size) bytes")
+    }
+  }
+}

@@ -1,0 +1,53 @@
+// model.safetensors.index.json: which file holds which tensor.
+import AttendBase
+
+/// The index of a checkpoint in several files.
+struct ShardIndex {
+  let path: String
+  /// The file name of each tensor's shard.
+  private var shards: [String: String] = [:]
+
+  /// Reads the index at `path`. Throws `inputOutput`, or `invalidFile` where it is no index or names a file outside its folder.
+  init(_ path: String) throws(Failure) {
+    self.path = path
+    let json = try JSON.file(path)
+    guard let map = json["weight_map"], map.kind == .object, map.count > 0 else {
+      throw Failure(.invalidFile, "\(path): there is no weight_map with the files of the tensors")
+    }
+    for (key, value) in map.members {
+      let name = key.string ?? ""
+      guard let shard = value.string else { throw value.invalid("the file of tensor \(name) is \(value.excerpt), not a string") }
+      guard ShardIndex.staysInside(shard) else { throw value.invalid("the file of tensor \(name), \(shard.debugDescription), is not in the checkpoint's folder") }
+      guard shards.updateValue(shard, forKey: name) == nil else { throw key.invalid("tensor \(name) is listed twice") }
+    }
+  }
+
+  /// The shards in `folder`, in the order of their names, checked to hold what the index lists: each tensor once, where it should be, and no others.
+  func open(in folder: String) throws(Failure) -> [SafetensorsFile] {
+    var files: [SafetensorsFile] = []
+    var missing = shards
+    for shard in Set(shards.values).sorted() {
+      let file: SafetensorsFile
+      do throws(Failure) {
+        file = try SafetensorsFile(joined(folder, shard))
+      } catch where error.code == .notFound {
+        throw Failure(.notFound, "\(error.message), but \(path) lists tensors in it")
+      }
+      for name in file.table.names {
+        guard let listed = shards[name] else { throw Failure(.invalidFile, "\(file.file.path): tensor \(name) is not listed in \(path)") }
+        guard listed == shard else { throw Failure(.invalidFile, "\(file.file.path): tensor \(name) is here, but \(path) lists it in \(listed)") }
+        missing[name] = nil
+      }
+      files.append(file)
+    }
+    if let (name, shard) = missing.min(by: { $0.key < $1.key }) {
+      throw Failure(.invalidFile, "\(joined(folder, shard)): tensor \(name), which \(path) lists here, is missing")
+    }
+    return files
+  }
+
+  /// Whether a relative path can only lead to something in the folder that it starts from.
+  private static func staysInside(_ path: String) -> Bool {
+    !path.utf8.contains(0) && path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { !["", ".", ".."].contains($0) }
+  }
+}

@@ -1,0 +1,69 @@
+// Tensors as files hold them.
+import AttendBase
+
+/// A tensor in a file of weights: its description, and its bytes where they lie.
+///
+/// The bytes are row-major and little-endian. Nothing aligns them: in a safetensors file they begin where the header ends, so read them with
+/// `loadUnaligned`, byte by byte, or with instructions that need no alignment.
+package struct StoredTensor: @unchecked Sendable {
+  package let name: String
+  package let type: ElementType
+  /// Elements in each dimension, the slowest first; empty for a single number. Any of them may be 0.
+  package let shape: [Int]
+  /// `count` elements of `type`, alive as long as this value or the checkpoint it came from.
+  package let bytes: UnsafeRawBufferPointer
+  /// The path of the file.
+  package let file: String
+  private let owner: (any AnyObject & Sendable)?
+
+  /// A tensor at `bytes`, which must be `shape` elements of `type`; `owner`, where given, is kept alive for them.
+  package init(
+    name: String, type: ElementType, shape: [Int], bytes: UnsafeRawBufferPointer, file: String, owner: (any AnyObject & Sendable)? = nil
+  ) {
+    self.name = name
+    self.type = type
+    self.shape = shape
+    self.bytes = bytes
+    self.file = file
+    self.owner = owner
+  }
+
+  /// How many elements there are.
+  package var count: Int { bytes.count / type.size }
+}
+
+/// The tensors of one file or several, by name. Immutable: any number of threads may read at once.
+struct TensorTable: Sendable {
+  /// In the order of their names; those of types that this library does not know are left out.
+  let tensors: [StoredTensor]
+  private let positions: [String: Int]
+  private let unknown: [String: UnknownTensor]
+
+  init(_ tensors: [StoredTensor], unknown: [UnknownTensor]) {
+    self.tensors = tensors.sorted { $0.name < $1.name }
+    self.positions = Dictionary(uniqueKeysWithValues: zip(self.tensors.lazy.map(\.name), 0...))
+    self.unknown = Dictionary(uniqueKeysWithValues: unknown.lazy.map { ($0.name, $0) })
+  }
+
+  /// All names, those of unknown types included.
+  var names: [String] { tensors.map(\.name) + unknown.keys }
+
+  /// All that could not be given a type.
+  var unknownTensors: [UnknownTensor] { Array(unknown.values) }
+
+  subscript(name: String) -> StoredTensor? {
+    get throws(Failure) {
+      if let tensor = unknown[name] {
+        throw Failure(.unsupported, "\(tensor.file): tensor \(name) holds elements of type \(tensor.type), which this version cannot read")
+      }
+      return positions[name].map { tensors[$0] }
+    }
+  }
+}
+
+/// A tensor whose type has no `ElementType`, such as F8_E4M3: an obstacle only to who asks for it.
+struct UnknownTensor: Sendable {
+  let name: String
+  let type: String
+  let file: String
+}

@@ -1,0 +1,43 @@
+// Places on the disk that tests read and write.
+import Foundation
+
+/// A folder that is gone after the test.
+package final class TemporaryFolder {
+  package let path: String
+
+  package init() throws {
+    path = FileManager.default.temporaryDirectory.appendingPathComponent("attend-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+
+  /// The path of a file in the folder.
+  package func path(of name: String) -> String { path + "/" + name }
+
+  package func write(_ name: String, _ text: String) throws { try write(name, Array(text.utf8)) }
+
+  package func write(_ name: String, _ bytes: [UInt8]) throws { try Data(bytes).write(to: URL(fileURLWithPath: path(of: name))) }
+
+  package func remove(_ name: String) throws { try FileManager.default.removeItem(atPath: path(of: name)) }
+}
+
+/// The folder of models, goldens and tokenizers that stands beside a checkout, and that not every machine has.
+package enum Shared {
+  /// nil where the folder is not there; tests that need it are then skipped.
+  package static let path: String? = {
+    let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    let path = repository.deletingLastPathComponent().appendingPathComponent("shared").path
+    return FileManager.default.fileExists(atPath: path + "/conformance") ? path : nil
+  }()
+
+  package static var isThere: Bool { path != nil }
+
+  /// The files below `folder` of the shared one whose names satisfy `matches`, in order.
+  package static func files(in folder: String, where matches: (String) -> Bool) -> [String] {
+    guard let path else { return [] }
+    let root = path + "/" + folder
+    return (FileManager.default.enumerator(atPath: root)?.compactMap { $0 as? String } ?? [])
+      .filter { matches(URL(fileURLWithPath: $0).lastPathComponent) }.map { root + "/" + $0 }.sorted()
+  }
+}
