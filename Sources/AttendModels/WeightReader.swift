@@ -28,18 +28,24 @@ final class WeightReader {
     self.totalBytes = max(checkpoint.tensors.reduce(0) { $0 + $1.bytes.count }, 1)
   }
 
-  func has(_ name: String) -> Bool { checkpoint[name] != nil }
+  func has(_ name: String) throws(Failure) -> Bool { try checkpoint[name] != nil }
+
+  /// The first of several spellings whose tensor exists; the first of all where none does, so that its absence is reported.
+  func first(of spellings: [String], _ name: (String) -> String) throws(Failure) -> String {
+    for spelling in spellings where try has(name(spelling)) { return spelling }
+    return spellings[0]
+  }
 
   /// A vector of `count` numbers as float32; stored as `[count]` or `[1, count]`.
   func vector(_ name: String, _ count: Int) throws(Failure) -> AlignedBuffer {
-    let tensor = try self.tensor(name, [count], or: [1, count])
-    return try floats(tensor, count: count)
+    let isRow = try checkpoint[name]?.shape == [1, count]
+    return try floats(try tensor(name, isRow ? [1, count] : [count]), count: count)
   }
 
   /// A table of `rows` vectors of `width` numbers as float32. More rows than needed may be stored.
   func table(_ name: String, rows: Int, width: Int) throws(Failure) -> AlignedBuffer {
-    let stored = checkpoint[name]?.shape.first ?? rows
-    return try floats(try tensor(name, [max(stored, rows), width]), count: max(stored, rows) * width)
+    let stored = max(try checkpoint[name]?.shape.first ?? 0, rows)
+    return try floats(try tensor(name, [stored, width]), count: stored * width)
   }
 
   /// A product with a bias, from `name.weight`, `[outputs, inputs]`, and `name.bias`; several are stacked to one product with all their outputs.
@@ -94,14 +100,9 @@ final class WeightReader {
     return StoredMatrix(base: tensor.bytes.baseAddress!, type: tensor.type, rows: rows, columns: columns, transposed: false)
   }
 
-  /// A tensor of one of two shapes and a type of floating-point numbers that weights come in.
-  private func tensor(_ name: String, _ shape: [Int], or other: [Int]? = nil) throws(Failure) -> StoredTensor {
-    guard let tensor = checkpoint[name] else {
-      throw Failure(.invalidFile, "\(checkpoint.folder): tensor \"\(name)\" \(shape) is missing")
-    }
-    guard tensor.shape == shape || tensor.shape == other else {
-      throw Failure(.invalidFile, "\(tensor.file): tensor \"\(name)\" has shape \(tensor.shape), config.json asks for \(shape)")
-    }
+  /// A tensor of a shape, and of a type of floating-point numbers that weights come in.
+  private func tensor(_ name: String, _ shape: [Int]) throws(Failure) -> StoredTensor {
+    let tensor = try checkpoint.tensor(name, shape: shape)
     guard [.float32, .float16, .bfloat16].contains(tensor.type) else {
       throw Failure(
         .unsupported, "\(tensor.file): tensor \"\(name)\" holds \(tensor.type); weights must be float32, float16 or bfloat16")
