@@ -92,3 +92,14 @@ struct ScalarSet: Equatable, Sendable {
     return ScalarSet(ranges + added)
   }
 }
+
+extension ScalarSet {
+  /// Whether a scalar with these properties is in `word`, without a search.
+  static func isWord(_ scalar: UInt32, _ properties: ScalarProperties) -> Bool {
+    switch properties.category {
+    case .decimalNumber, .letterNumber, .connectorPunctuation: true
+    case .otherSymbol: UnicodeData.alphabeticSymbols.contains { $0.contains(scalar) }
+    default: properties.isLetter || properties.isMark
+    }
+  }
+}

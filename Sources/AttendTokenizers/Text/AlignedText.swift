@@ -11,12 +11,29 @@ struct AlignedText {
   private(set) var alignment: [SourceRange]
   /// Where the text begins in the source.
   let base: Int
+  /// The text grew beyond `TextRewriter.limit`, and is cut there.
+  private(set) var isTooLong = false
 
   /// Part of the source itself, which must be valid UTF-8.
   init(_ bytes: UnsafeBufferPointer<UInt8>, base: Int) {
     self.bytes = Array(bytes)
     self.alignment = []
     self.base = base
+  }
+
+  /// A source with bytes that are not UTF-8: U+FFFD stands for them.
+  init(repairing source: UnsafeRawBufferPointer) {
+    var bytes: [UInt8] = []
+    var alignment: [SourceRange] = []
+    var position = 0
+    while position < source.count {
+      let length = UTF8Text.sequence(source, at: position)
+      let stretch = SourceRange(start: UInt32(truncatingIfNeeded: position), end: UInt32(truncatingIfNeeded: position + abs(length)))
+      if length > 0 { bytes.append(contentsOf: source[position..<position + length]) } else { bytes.append(contentsOf: UTF8Text.replacement) }
+      alignment.append(contentsOf: repeatElement(stretch, count: length > 0 ? length : UTF8Text.replacement.count))
+      position += abs(length)
+    }
+    self.init(bytes: bytes, alignment: alignment, base: 0)
   }
 
   /// A text with its alignment, one entry a byte.
@@ -44,7 +61,7 @@ struct AlignedText {
 
   /// Replaces the text by what `body` writes while it reads the text from start to end. What it does not read vanishes.
   mutating func rewrite(_ body: (inout TextRewriter) -> Void) {
-    let (bytes, alignment) = self.bytes.withUnsafeBufferPointer { bytes in
+    let (bytes, alignment, isTooLong) = self.bytes.withUnsafeBufferPointer { bytes in
       self.alignment.withUnsafeBufferPointer { alignment in
         var rewriter = TextRewriter(bytes, alignment, base: base)
         body(&rewriter)
@@ -53,6 +70,7 @@ struct AlignedText {
     }
     self.bytes = bytes
     self.alignment = alignment
+    if isTooLong { self.isTooLong = true }
   }
 
   /// Part of the text.
@@ -75,6 +93,7 @@ struct TextRewriter {
   private var alignment: [SourceRange] = []
   /// Every scalar so far stands at its old place: no alignment need be written.
   private var isUnmoved: Bool
+  private var isTooLong = false
   /// The place of reading.
   private(set) var position = 0
 
@@ -86,7 +105,10 @@ struct TextRewriter {
     bytes.reserveCapacity(old.count + old.count / 8 + 16)
   }
 
-  fileprivate var result: ([UInt8], [SourceRange]) { (bytes, alignment) }
+  /// The length at which a growing text is cut, in bytes.
+  static let limit = 1 << 28
+
+  fileprivate var result: ([UInt8], [SourceRange], Bool) { (bytes, alignment, isTooLong) }
 
   /// Bytes written so far.
   var written: Int { bytes.count }
@@ -129,6 +151,10 @@ struct TextRewriter {
 
   /// Writes a scalar that stands for none.
   mutating func insert(_ scalar: UInt32) {
+    guard bytes.count < TextRewriter.limit else {
+      isTooLong = true
+      return
+    }
     leavePlaces()
     let empty = SourceRange(start: UInt32(truncatingIfNeeded: base), end: UInt32(truncatingIfNeeded: base))
     append(position > 0 ? stretch(of: position - 1) : empty, UTF8Text.length(of: scalar))

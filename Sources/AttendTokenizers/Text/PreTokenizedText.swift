@@ -58,7 +58,7 @@ struct PieceList {
 }
 
 /// What becomes of the matches of a pattern that splits a text. "the-final--countdown" split at "-":
-enum SplitBehavior: String, Sendable {
+enum SplitBehavior: String, CaseIterable, Sendable {
   /// the final countdown
   case removed = "Removed"
   /// the - final - - countdown
