@@ -1,0 +1,59 @@
+import AttendBase
+
+/// Tokens by id and ids by token. Built by one thread, then read by any.
+final class Vocabulary: @unchecked Sendable {
+  /// Ids beyond are refused: no model has them, and a file could ask for any amount of memory.
+  static let limit = 1 << 24
+
+  private let map: TokenMap
+  private var blocks: [UnsafeMutablePointer<UInt8>] = []
+  private var blockUsed = 0
+  private var blockSize = 0
+  /// By id; no address: no such token.
+  private var tokens: [UnsafeBufferPointer<UInt8>] = []
+
+  init(capacity: Int) {
+    map = TokenMap(capacity: capacity)
+    tokens.reserveCapacity(capacity)
+  }
+
+  deinit { for block in blocks { block.deallocate() } }
+
+  /// One more than the largest id.
+  var size: Int { tokens.count }
+
+  /// Adds a token; one that is there already moves to the new id. Throws `invalidFile`, with `source` as the file, for an id out of range.
+  func insert(_ token: UnsafeBufferPointer<UInt8>, id: Int, source: String) throws(Failure) {
+    guard id >= 0, id < Vocabulary.limit else { throw Failure(.invalidFile, "\(source): token id \(id) is not between 0 and \(Vocabulary.limit - 1)") }
+    while tokens.count <= id { tokens.append(UnsafeBufferPointer(start: nil, count: 0)) }
+    tokens[id] = store(token)
+    try map.insert(token, Int32(id))
+  }
+
+  func insert(_ token: [UInt8], id: Int, source: String) throws(Failure) {
+    try token.withUnsafeBufferPointer { bytes throws(Failure) in try insert(bytes, id: id, source: source) }
+  }
+
+  /// The bytes of a token, with a NUL behind them, as long as the vocabulary lives; nil where there is none.
+  func token(_ id: Int) -> UnsafeBufferPointer<UInt8>? {
+    guard id >= 0, id < tokens.count, tokens[id].baseAddress != nil else { return nil }
+    return tokens[id]
+  }
+
+  /// The id of a token, or -1.
+  func id(_ token: UnsafeBufferPointer<UInt8>) -> Int32 { map.find(token) }
+  func id(_ token: [UInt8]) -> Int32 { token.withUnsafeBufferPointer { map.find($0) } }
+
+  private func store(_ token: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
+    if blockUsed + token.count + 1 > blockSize {
+      blockSize = max(1 << 16, token.count + 1)
+      blockUsed = 0
+      blocks.append(.allocate(capacity: blockSize))
+    }
+    let start = blocks[blocks.count - 1] + blockUsed
+    if let base = token.baseAddress { start.update(from: base, count: token.count) }
+    start[token.count] = 0
+    blockUsed += token.count + 1
+    return UnsafeBufferPointer(start: start, count: token.count)
+  }
+}

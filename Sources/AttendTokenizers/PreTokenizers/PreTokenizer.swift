@@ -1,0 +1,22 @@
+/// What splits a text into the pieces that the model sees. Immutable.
+protocol PreTokenizer: Sendable {
+  func apply(_ text: inout PreTokenizedText)
+}
+
+/// One after another.
+struct PreTokenizerSequence: PreTokenizer {
+  let parts: [any PreTokenizer]
+
+  func apply(_ text: inout PreTokenizedText) {
+    for part in parts { part.apply(&text) }
+  }
+}
+
+/// Splits at the matches of a pattern.
+struct Split<Pattern: SplitPattern & Sendable>: PreTokenizer {
+  let pattern: Pattern
+  let behavior: SplitBehavior
+  var invert = false
+
+  func apply(_ text: inout PreTokenizedText) { text.split(at: pattern, behavior, invert: invert) }
+}

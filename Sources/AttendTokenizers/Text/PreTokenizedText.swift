@@ -1,0 +1,139 @@
+/// A text and the pieces that it has been split into so far. Pieces hold at least one byte.
+struct PreTokenizedText {
+  struct Piece {
+    var start: Int32
+    var end: Int32
+    /// The id of an added token, or -1: text for the model.
+    var token: Int32 = -1
+  }
+
+  var text: AlignedText
+  var pieces: [Piece]
+
+  init(_ text: AlignedText) {
+    self.text = text
+    self.pieces = text.bytes.isEmpty ? [] : [Piece(start: 0, end: Int32(truncatingIfNeeded: text.bytes.count))]
+  }
+
+  /// Calls `body` with each piece of text and replaces the piece by those that it adds.
+  mutating func split(_ body: (UnsafeBufferPointer<UInt8>, Range<Int>, inout PieceList) -> Void) {
+    var list = PieceList(capacity: max(pieces.count, text.bytes.count / 4))
+    text.bytes.withUnsafeBufferPointer { bytes in
+      for piece in pieces {
+        if piece.token >= 0 { list.pieces.append(piece) } else { body(bytes, Int(piece.start)..<Int(piece.end), &list) }
+      }
+    }
+    pieces = list.pieces
+  }
+
+  /// Rewrites each piece of text in turn; `body` must read to the end of the piece. Pieces that become empty vanish.
+  mutating func rewritePieces(_ body: (inout TextRewriter, Range<Int>) -> Void) {
+    var rewritten: [Piece] = []
+    rewritten.reserveCapacity(pieces.count)
+    text.rewrite { writer in
+      for piece in pieces {
+        let start = writer.written
+        let range = Int(piece.start)..<Int(piece.end)
+        if piece.token >= 0 { writer.keep(range.count) } else { body(&writer, range) }
+        let end = writer.written
+        if end > start { rewritten.append(Piece(start: Int32(truncatingIfNeeded: start), end: Int32(truncatingIfNeeded: end), token: piece.token)) }
+      }
+    }
+    pieces = rewritten
+  }
+}
+
+/// Pieces in the making.
+struct PieceList {
+  fileprivate(set) var pieces: [PreTokenizedText.Piece] = []
+
+  fileprivate init(capacity: Int) { pieces.reserveCapacity(capacity) }
+
+  /// Adds a piece unless it is empty.
+  @inline(__always)
+  mutating func add(_ start: Int, _ end: Int, token: Int32 = -1) {
+    guard end > start else { return }
+    pieces.append(.init(start: Int32(truncatingIfNeeded: start), end: Int32(truncatingIfNeeded: end), token: token))
+  }
+}
+
+/// What becomes of the matches of a pattern that splits a text. "the-final--countdown" split at "-":
+enum SplitBehavior: String, CaseIterable, Sendable {
+  /// the final countdown
+  case removed = "Removed"
+  /// the - final - - countdown
+  case isolated = "Isolated"
+  /// the- final- - countdown
+  case mergedWithPrevious = "MergedWithPrevious"
+  /// the -final - -countdown
+  case mergedWithNext = "MergedWithNext"
+  /// the - final -- countdown
+  case contiguous = "Contiguous"
+}
+
+/// What splits a text.
+protocol SplitPattern {
+  /// Calls `body` with each match within `range`, in order. Matches do not overlap, and no empty one stands right behind another match.
+  func forEachMatch(in text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ body: (Range<Int>) -> Void)
+}
+
+extension PreTokenizedText {
+  /// Splits each piece at the matches of a pattern, or at what lies between them.
+  mutating func split<Pattern: SplitPattern>(at pattern: Pattern, _ behavior: SplitBehavior, invert: Bool = false) {
+    split { text, range, list in
+      var splitter = Splitter(behavior: behavior, start: range.lowerBound)
+      pattern.forEachMatch(in: text, range) { match in
+        if match.lowerBound > splitter.end { splitter.add(match.lowerBound, isMatch: invert, to: &list) }
+        splitter.add(match.upperBound, isMatch: !invert, to: &list)
+      }
+      if splitter.end < range.upperBound { splitter.add(range.upperBound, isMatch: invert, to: &list) }
+      splitter.finish(&list)
+    }
+  }
+}
+
+/// Joins matches and what lies between them as the behaviour asks, one piece of text long.
+private struct Splitter {
+  let behavior: SplitBehavior
+  /// A piece that may still grow: from here to `end`.
+  private var start: Int
+  private(set) var end: Int
+  private var hasPending = false
+  private var previousIsMatch = false
+
+  init(behavior: SplitBehavior, start: Int) {
+    self.behavior = behavior
+    self.start = start
+    self.end = start
+  }
+
+  /// The text from the end of the last segment up to `end` is a match, or not.
+  @inline(__always)
+  mutating func add(_ end: Int, isMatch: Bool, to list: inout PieceList) {
+    let begin = self.end
+    self.end = end
+    switch behavior {
+    case .isolated:
+      list.add(begin, end)
+    case .removed:
+      if !isMatch { list.add(begin, end) }
+    default:
+      let joins =
+        switch behavior {
+        case .contiguous: isMatch == previousIsMatch
+        case .mergedWithPrevious: isMatch && !previousIsMatch
+        default: !isMatch && previousIsMatch
+        }
+      if !(hasPending && joins) {
+        if hasPending { list.add(start, begin) }
+        start = begin
+      }
+      hasPending = true
+      previousIsMatch = isMatch
+    }
+  }
+
+  mutating func finish(_ list: inout PieceList) {
+    if hasPending { list.add(start, end) }
+  }
+}

@@ -1,0 +1,116 @@
+import AttendBase
+
+extension Tokenizer {
+  /// Tokenizes UTF-8. Bytes that are not UTF-8 count as U+FFFD, as many as `String(decoding:as:)` makes of them.
+  ///
+  /// Throws `invalidArgument` for a text of more than `maximalLength` bytes, or one that becomes too long on its way; `invalidFile` where the text needs
+  /// an unknown token that the file does not name.
+  package func encode(_ text: UnsafeRawBufferPointer, addSpecialTokens: Bool) throws(Failure) -> Encoding {
+    guard text.count <= Tokenizer.maximalLength else {
+      throw Failure(.invalidArgument, "the text has \(text.count) bytes, more than \(Tokenizer.maximalLength)")
+    }
+    var run = EncodingRun()
+    if UTF8Text.validPrefix(text) == text.count {
+      try run.encode(AlignedText(text.assumingMemoryBound(to: UInt8.self), base: 0), with: self)
+    } else {
+      try run.encode(AlignedText(repairing: text), with: self)
+    }
+    return finish(run, text, addSpecialTokens)
+  }
+
+  /// Makes the encoding of the tokens found.
+  private func finish(_ run: EncodingRun, _ text: UnsafeRawBufferPointer, _ addSpecialTokens: Bool) -> Encoding {
+    var counter = ScalarCounter(text)
+    var encoding = Encoding()
+    encoding.ids = run.ids
+    encoding.offsets.reserveCapacity(run.ids.count)
+    for range in run.sources {
+      let start = counter.scalars(before: Int(range.start))
+      let end = range.end > range.start ? counter.scalars(before: Int(range.end)) : start
+      encoding.offsets.append(TokenOffsets(
+        byteStart: Int32(truncatingIfNeeded: range.start), byteEnd: Int32(truncatingIfNeeded: range.end),
+        scalarStart: Int32(truncatingIfNeeded: start), scalarEnd: Int32(truncatingIfNeeded: end)))
+    }
+    encoding.isSpecial = Array(repeating: false, count: run.ids.count)
+    encoding.typeIDs = Array(repeating: 0, count: run.ids.count)
+    for processor in postProcessors { processor.process(&encoding, self, text, addSpecialTokens) }
+    return encoding
+  }
+}
+
+/// One text on its way through a tokenizer.
+private struct EncodingRun {
+  var ids: [Int32] = []
+  /// The stretch of the source that each token stands for.
+  var sources: [SourceRange] = []
+  private var tokens: [ModelToken] = []
+
+  mutating func encode(_ source: AlignedText, with tokenizer: Tokenizer) throws(Failure) {
+    var whole = PreTokenizedText(source)
+    if !tokenizer.added.inSource.isEmpty {
+      whole.split { text, range, list in tokenizer.added.inSource.split(text, range, &list) }
+    }
+    if whole.pieces.count == 1, whole.pieces[0].token < 0 { return try encodePart(source, with: tokenizer) }
+    for piece in whole.pieces {
+      let range = Int(piece.start)..<Int(piece.end)
+      if piece.token >= 0 {
+        tokens = [ModelToken(id: piece.token, start: piece.start, end: piece.end)]
+        append(tokens, of: source)
+      } else {
+        try encodePart(source.slice(range), with: tokenizer)
+      }
+    }
+  }
+
+  /// What lies between added tokens of the source.
+  private mutating func encodePart(_ part: AlignedText, with tokenizer: Tokenizer) throws(Failure) {
+    var part = part
+    tokenizer.normalizer?.normalize(&part)
+    var text = PreTokenizedText(part)
+    if !tokenizer.added.inNormalized.isEmpty {
+      text.split { bytes, range, list in tokenizer.added.inNormalized.split(bytes, range, &list) }
+    }
+    tokenizer.preTokenizer?.apply(&text)
+    guard !text.text.isTooLong else {
+      throw Failure(.invalidArgument, "the text becomes longer than \(TextRewriter.limit) bytes while it is normalized")
+    }
+    tokens.removeAll(keepingCapacity: true)
+    try tokenizer.model.tokenize(text, into: &tokens)
+    append(tokens, of: text.text)
+  }
+
+  private mutating func append(_ tokens: [ModelToken], of text: AlignedText) {
+    text.bytes.withUnsafeBufferPointer { bytes in
+      text.alignment.withUnsafeBufferPointer { alignment in
+        for token in tokens {
+          ids.append(token.id)
+          sources.append(AlignedText.source(Int(token.start), Int(token.end), bytes, alignment, base: text.base))
+        }
+      }
+    }
+  }
+}
+
+/// Counts scalars of the source up to places that mostly rise. Bytes that are not UTF-8 count as the U+FFFD that they become.
+struct ScalarCounter {
+  private let text: UnsafeRawBufferPointer
+  private var place = 0
+  private var count = 0
+
+  init(_ text: UnsafeRawBufferPointer) { self.text = text }
+
+  /// How many scalars start before byte `target`.
+  mutating func scalars(before target: Int) -> Int {
+    if target < place {
+      place = 0
+      count = 0
+    }
+    while place < target {
+      let length = abs(UTF8Text.sequence(text, at: place))
+      if place + length > target { break }
+      place += length
+      count += 1
+    }
+    return count
+  }
+}

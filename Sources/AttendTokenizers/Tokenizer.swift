@@ -1,0 +1,101 @@
+import AttendBase
+
+/// Turns text into token ids and back, as the files of a checkpoint say. Immutable: any number of threads may use it at once.
+package final class Tokenizer: Sendable {
+  let model: any TokenizerModel
+  let normalizer: (any Normalizer)?
+  let preTokenizer: (any PreTokenizer)?
+  let postProcessors: [PostProcessor]
+  let decoder: (any Decoder)?
+  let added: AddedVocabulary
+  /// The file that the tokenizer comes from, for messages.
+  let source: String
+
+  /// The longest source text, in bytes.
+  package static let maximalLength = 1 << 27
+
+  init(_ parts: TokenizerParts) throws(Failure) {
+    model = parts.model
+    normalizer = parts.normalizer
+    preTokenizer = parts.preTokenizer
+    postProcessors = parts.postProcessors
+    decoder = parts.decoder
+    source = parts.source
+    added = try AddedVocabulary(parts.addedTokens, normalizer: parts.normalizer)
+  }
+
+  /// Reads the tokenizer of a checkpoint folder, or a tokenizer file.
+  ///
+  /// Throws `notFound` where a folder holds none, `inputOutput`, `invalidFile`, and `unsupported`, which names the component and the file.
+  package convenience init(path: String) throws(Failure) {
+    try self.init(try TokenizerParts(path: path))
+  }
+
+  /// One more than the largest id.
+  package var size: Int { max(model.vocabulary.size, added.size) }
+
+  /// The bytes of a token as the file spells it, with a NUL behind them, as long as the tokenizer lives; nil where there is none.
+  package func token(_ id: Int32) -> UnsafeRawBufferPointer? {
+    (added.token(Int(id)) ?? model.vocabulary.token(Int(id))).map { UnsafeRawBufferPointer($0) }
+  }
+
+  /// The id of a token spelled as in the file.
+  package func id(of token: UnsafeRawBufferPointer) -> Int32? {
+    let bytes = token.assumingMemoryBound(to: UInt8.self)
+    let id = added.id(bytes) ?? model.vocabulary.id(bytes)
+    return id >= 0 ? id : nil
+  }
+
+  /// Whether decoding leaves the token out by default.
+  package func isSpecial(_ id: Int32) -> Bool { added.isSpecial(Int(id)) }
+}
+
+/// What a tokenizer is made of, as one of the readers of files found it.
+struct TokenizerParts {
+  var model: any TokenizerModel
+  var normalizer: (any Normalizer)?
+  var preTokenizer: (any PreTokenizer)?
+  var postProcessors: [PostProcessor] = []
+  var decoder: (any Decoder)?
+  var addedTokens: [AddedToken] = []
+  var source: String
+
+  init(model: any TokenizerModel, source: String) {
+    self.model = model
+    self.source = source
+  }
+}
+
+/// The added tokens of a tokenizer and the two searches for them: in the source, and in the normalized text.
+final class AddedVocabulary: Sendable {
+  private let vocabulary: Vocabulary
+  private let special: Set<Int32>
+  let inSource: AddedTokenMatcher
+  let inNormalized: AddedTokenMatcher
+
+  init(_ tokens: [AddedToken], normalizer: (any Normalizer)?) throws(Failure) {
+    vocabulary = Vocabulary(capacity: tokens.count)
+    for token in tokens { try vocabulary.insert(token.content, id: Int(token.id), source: "added tokens") }
+    // A token that is listed again counts as listed last.
+    var last: [Int32: AddedToken] = [:]
+    for token in tokens { last[token.id] = token }
+    let kept = last.values.sorted { $0.id < $1.id }
+    special = Set(kept.filter(\.isSpecial).map(\.id))
+    let verbatim = kept.filter { !$0.isNormalized }
+    inSource = try AddedTokenMatcher(verbatim, spelled: verbatim.map(\.content))
+    let normalized = kept.filter(\.isNormalized)
+    inNormalized = try AddedTokenMatcher(normalized, spelled: normalized.map { token in
+      var text = token.content.withUnsafeBufferPointer { AlignedText($0, base: 0) }
+      normalizer?.normalize(&text)
+      return text.bytes
+    })
+  }
+
+  var size: Int { vocabulary.size }
+  func token(_ id: Int) -> UnsafeBufferPointer<UInt8>? { vocabulary.token(id) }
+  func id(_ token: UnsafeBufferPointer<UInt8>) -> Int32? {
+    let id = vocabulary.id(token)
+    return id >= 0 ? id : nil
+  }
+  func isSpecial(_ id: Int) -> Bool { Int32(exactly: id).map { special.contains($0) } ?? false }
+}
