@@ -1,0 +1,58 @@
+"""Run transformer checkpoints inside your program.
+
+    import attend
+
+    with attend.Model("models/g2p-en") as model, model.session() as session:
+        session.encode([model.tokenizer.encode("hello")])
+        logits = session.decode_step([model.decoder_start])    # float32, (1, vocabulary)
+
+Model loads a checkpoint folder and is immutable; Session holds the sequences that are being read and written and belongs to one
+thread at a time; Tokenizer turns text into ids and back. Failures are subclasses of AttendError and carry ``code``.
+"""
+
+from ._runtime import LogLevel, kernels_name, set_log, version
+from ._version import __version__
+from .errors import (
+    AttendError,
+    BusyError,
+    CancelledError,
+    ErrorCode,
+    InputOutputError,
+    InternalError,
+    InvalidArgumentError,
+    InvalidFileError,
+    InvalidStateError,
+    LibraryNotFoundError,
+    NotFoundError,
+    OutOfMemoryError,
+    UnsupportedError,
+)
+from .model import Kind, Model, TensorInfo
+from .session import Session
+from .tokenizer import Tokenizer
+
+__all__ = [
+    "AttendError",
+    "BusyError",
+    "CancelledError",
+    "ErrorCode",
+    "InputOutputError",
+    "InternalError",
+    "InvalidArgumentError",
+    "InvalidFileError",
+    "InvalidStateError",
+    "Kind",
+    "LibraryNotFoundError",
+    "LogLevel",
+    "Model",
+    "NotFoundError",
+    "OutOfMemoryError",
+    "Session",
+    "TensorInfo",
+    "Tokenizer",
+    "UnsupportedError",
+    "__version__",
+    "kernels_name",
+    "set_log",
+    "version",
+]

@@ -1,0 +1,215 @@
+"""include/attend.h as ctypes sees it: structs, callbacks, prototypes, and nothing else.
+
+tests/test_declarations.py compares all of it with the header, in both directions. What the functions mean is said
+in the header; the pleasant side of it is in model.py, session.py and tokenizer.py.
+"""
+
+from __future__ import annotations
+
+from ctypes import (
+    CFUNCTYPE,
+    POINTER,
+    Structure,
+    c_bool,
+    c_char_p,
+    c_double,
+    c_int,
+    c_int32,
+    c_size_t,
+    c_uint32,
+    c_void_p,
+    sizeof,
+)
+from typing import Any
+
+#: Handles are addresses. As a result one arrives as ``int``, or ``None`` for NULL.
+Handle = c_void_p
+
+#: ``attend_log_callback``
+LogCallback = CFUNCTYPE(None, c_int, c_char_p, c_void_p)
+#: ``attend_progress_callback``
+ProgressCallback = CFUNCTYPE(c_bool, c_double, c_void_p)
+
+TYPE_FLOAT32 = 1
+
+#: ``attend_type`` to the name of the element type.
+TYPE_NAMES = {
+    TYPE_FLOAT32: "float32",
+    2: "float16",
+    3: "bfloat16",
+    4: "float64",
+    10: "int8",
+    11: "int16",
+    12: "int32",
+    13: "int64",
+    20: "uint8",
+    21: "uint16",
+    22: "uint32",
+    23: "uint64",
+    30: "bool",
+}
+
+#: ``attend_compute`` by name.
+COMPUTE = {"default": 0, "float32": 1}
+
+
+class Sized(Structure):
+    """A struct that begins with its own size; making one fills it in, and zero is the default of all else."""
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(**fields)
+        self.struct_size = sizeof(self)
+
+
+class ModelOptions(Sized):
+    """``attend_model_options``"""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("compute", c_int),
+        ("threads", c_uint32),
+        ("kernels", c_char_p),
+        ("progress", ProgressCallback),
+        ("progress_context", c_void_p),
+    ]
+
+
+class TokenizeOptions(Sized):
+    """``attend_tokenize_options``"""
+
+    _fields_ = [("struct_size", c_size_t), ("no_special_tokens", c_bool)]
+
+
+class DetokenizeOptions(Sized):
+    """``attend_detokenize_options``"""
+
+    _fields_ = [("struct_size", c_size_t), ("keep_special_tokens", c_bool)]
+
+
+class SessionOptions(Sized):
+    """``attend_session_options``"""
+
+    _fields_ = [("struct_size", c_size_t), ("threads", c_uint32)]
+
+
+class Tensor(Structure):
+    """``attend_tensor``"""
+
+    _fields_ = [("data", c_void_p), ("type", c_int), ("rank", c_size_t), ("shape", c_size_t * 4)]
+
+
+class Batch(Sized):
+    """``attend_batch``; its pointers are the addresses of numpy memory."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("tokens", c_void_p),
+        ("lengths", c_void_p),
+        ("count", c_size_t),
+        ("token_types", c_void_p),
+    ]
+
+
+class ModelInfo(Sized):
+    """``attend_model_info``"""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("kind", c_int),
+        ("compute", c_int),
+        ("threads", c_uint32),
+        ("vocabulary_size", c_size_t),
+        ("hidden_size", c_size_t),
+        ("encoder_layers", c_size_t),
+        ("decoder_layers", c_size_t),
+        ("encoder_positions", c_size_t),
+        ("decoder_positions", c_size_t),
+        ("parameters", c_size_t),
+        ("weight_bytes", c_size_t),
+        ("decoder_start_token", c_int32),
+        ("begin_token", c_int32),
+        ("end_token", c_int32),
+        ("pad_token", c_int32),
+        ("unknown_token", c_int32),
+        ("forced_begin_token", c_int32),
+        ("forced_end_token", c_int32),
+    ]
+
+
+class TensorInfo(Sized):
+    """``attend_tensor_info``"""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("name", c_char_p),
+        ("type", c_int),
+        ("rank", c_size_t),
+        ("shape", POINTER(c_size_t)),
+    ]
+
+
+#: What the header calls each struct.
+STRUCTS: dict[str, type[Structure]] = {
+    "attend_model_options": ModelOptions,
+    "attend_tokenize_options": TokenizeOptions,
+    "attend_detokenize_options": DetokenizeOptions,
+    "attend_session_options": SessionOptions,
+    "attend_tensor": Tensor,
+    "attend_batch": Batch,
+    "attend_model_info": ModelInfo,
+    "attend_tensor_info": TensorInfo,
+}
+
+_handle_out = POINTER(Handle)
+_size_out = POINTER(c_size_t)
+
+#: Every function of the header: what it returns, what it takes. ``attend_error *`` is a handle; arrays and text with a length are addresses.
+PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
+    # Version
+    "attend_version_number": (c_int32, []),
+    "attend_version_string": (c_char_p, []),
+    # Errors
+    "attend_error_get_code": (c_int, [Handle]),
+    "attend_error_message": (c_char_p, [Handle]),
+    "attend_error_free": (None, [Handle]),
+    # Runtime
+    "attend_log_set": (None, [LogCallback, c_void_p]),
+    "attend_kernels_name": (c_char_p, []),
+    # Models
+    "attend_model_create": (Handle, [c_char_p, POINTER(ModelOptions), _handle_out]),
+    "attend_model_free": (None, [Handle]),
+    # Tokenizers
+    "attend_tokenizer_create": (Handle, [c_char_p, _handle_out]),
+    "attend_tokenizer_free": (None, [Handle]),
+    "attend_model_tokenizer": (Handle, [Handle, _handle_out]),
+    "attend_tokenizer_size": (c_size_t, [Handle]),
+    "attend_tokenizer_encode": (Handle, [Handle, c_char_p, c_size_t, POINTER(TokenizeOptions), _handle_out]),
+    "attend_encoding_ids": (c_void_p, [Handle, _size_out]),
+    "attend_encoding_free": (None, [Handle]),
+    "attend_tokenizer_decode": (Handle, [Handle, c_void_p, c_size_t, POINTER(DetokenizeOptions), _handle_out]),
+    "attend_text_bytes": (c_void_p, [Handle, _size_out]),
+    "attend_text_free": (None, [Handle]),
+    "attend_tokenizer_token": (c_void_p, [Handle, c_int32, _size_out]),
+    "attend_tokenizer_id": (c_int32, [Handle, c_char_p, c_size_t]),
+    # Sessions
+    "attend_session_create": (Handle, [Handle, POINTER(SessionOptions), _handle_out]),
+    "attend_session_free": (None, [Handle]),
+    "attend_session_count": (Handle, [Handle, _size_out]),
+    "attend_session_length": (Handle, [Handle, c_size_t, _size_out]),
+    # Encode and decode
+    "attend_encode": (Handle, [Handle, POINTER(Batch)]),
+    "attend_decode_step": (Handle, [Handle, c_void_p, c_size_t, POINTER(Tensor)]),
+    "attend_decode": (Handle, [Handle, POINTER(Batch), POINTER(Tensor)]),
+    "attend_session_select": (Handle, [Handle, c_void_p, c_size_t]),
+    "attend_session_hidden_states": (Handle, [Handle, POINTER(Tensor)]),
+    # Introspection
+    "attend_model_get_info": (Handle, [Handle, POINTER(ModelInfo)]),
+    "attend_model_family": (c_char_p, [Handle]),
+    "attend_model_kernels": (c_char_p, [Handle]),
+    "attend_model_end_tokens": (c_void_p, [Handle, _size_out]),
+    "attend_model_config": (c_void_p, [Handle, _size_out]),
+    "attend_model_generation_config": (c_void_p, [Handle, _size_out]),
+    "attend_model_tensor_count": (c_size_t, [Handle]),
+    "attend_model_tensor": (Handle, [Handle, c_size_t, POINTER(TensorInfo)]),
+    "attend_session_memory": (Handle, [Handle, _size_out]),
+}

@@ -1,0 +1,222 @@
+"""A loaded checkpoint."""
+
+from __future__ import annotations
+
+import ctypes
+import enum
+import json
+from types import TracebackType
+from typing import Any, Callable, NamedTuple
+
+import numpy as np
+
+from . import _declarations as c
+from ._arrays import view
+from ._library import Owned, check, create, library, sized, text
+from .errors import InvalidArgumentError, InvalidStateError
+from .session import Session
+from .tokenizer import Path, Tokenizer, path_bytes
+
+#: What the header says where a model sets no limit: SIZE_MAX.
+_NO_LIMIT = ctypes.c_size_t(-1).value
+
+
+class Kind(enum.IntEnum):
+    """``attend_kind``: how a model is built."""
+
+    ENCODER = 1
+    DECODER = 2
+    ENCODER_DECODER = 3
+
+
+class TensorInfo(NamedTuple):
+    """A tensor of the checkpoint, as the file stores it."""
+
+    name: str
+    dtype: str  #: "float32", "float16", "bfloat16", ...
+    shape: tuple[int, ...]
+
+
+class Model:
+    """A checkpoint folder in the layout of Hugging Face: weights, configuration, tokenizer. Immutable.
+
+    ``path``: a folder with config.json and model.safetensors (or shards with model.safetensors.index.json), and where present
+    generation_config.json and tokenizer.json. ``compute``: the type of the arithmetic, ``"float32"``. ``threads``: how many a
+    call may use; 0: one for each processor available to the process. ``kernels``: ``"avx512"``, ``"avx2"``, ``"portable"``, or None:
+    ``attend.kernels_name()``. ``progress``: called with a fraction that rises from 0 to 1; returning False stops the loading
+    with CancelledError, and an exception that it raises comes out of here.
+
+    Any number of threads may use a model and its tokenizer at once; each makes its own session. A session keeps what it needs of
+    its model, so the order of closing does not matter. A model does not survive ``os.fork()``.
+
+    Errors: NotFoundError, InputOutputError, InvalidFileError (names the file, the tensor and the numbers), UnsupportedError (an
+    unknown model_type, with the list of known ones; a configuration key whose meaning is not implemented; kernels that this CPU
+    cannot run), InvalidArgumentError, OutOfMemoryError, CancelledError.
+
+    Numbers, read once when the model is made (they stay readable after ``close``); a token that the model does not have is None:
+    """
+
+    kind: Kind
+    #: config.json's model_type: "marian".
+    family: str
+    #: What the matrix products are computed in.
+    compute: str
+    #: The kernels that the model runs on.
+    kernels: str
+    #: How many threads a call may use.
+    threads: int
+    #: config.json as it stands in the folder.
+    config: dict[str, Any]
+    #: generation_config.json as it stands in the folder, or None where there is none.
+    generation_config: dict[str, Any] | None
+    #: Ids run from 0 to this less 1; the width of the logits.
+    vocab_size: int
+    #: The width of the hidden states.
+    hidden_size: int
+    encoder_layers: int
+    decoder_layers: int
+    #: The longest source, in tokens; None: no limit but memory.
+    encoder_positions: int | None
+    #: The longest target, in tokens; None: no limit but memory.
+    decoder_positions: int | None
+    #: Elements of all weights, each counted once.
+    parameters: int
+    #: Memory that the weights take as the kernels read them.
+    weight_bytes: int
+    #: The first token to give to the decoder.
+    decoder_start: int | None
+    bos: int | None
+    #: The first end-of-sequence token; ``eos_ids`` are all of them.
+    eos: int | None
+    eos_ids: tuple[int, ...]
+    pad: int | None
+    unk: int | None
+    #: The token that must follow the start token.
+    forced_bos: int | None
+    #: The token that must stand at the maximal length.
+    forced_eos: int | None
+
+    def __init__(
+        self,
+        path: Path,
+        compute: str = "float32",
+        threads: int = 0,
+        kernels: str | None = None,
+        progress: Callable[[float], object] | None = None,
+    ) -> None:
+        self._tensors: tuple[TensorInfo, ...] | None = None
+        self._native: Owned | None = _load(path_bytes(path), compute, threads, kernels, progress)
+        self._describe(self._native)
+
+    def _describe(self, native: Owned) -> None:
+        """Reads what the attributes say."""
+        info = c.ModelInfo()
+        check(library.attend_model_get_info(native, ctypes.byref(info)))
+        self.kind = Kind(info.kind)
+        self.family = library.attend_model_family(native).decode("utf-8", "replace")
+        self.compute = {number: name for name, number in c.COMPUTE.items()}[info.compute]
+        self.kernels = library.attend_model_kernels(native).decode("utf-8", "replace")
+        self.threads = info.threads
+        self.config = json.loads(text(library.attend_model_config, native) or "{}")
+        generation = text(library.attend_model_generation_config, native)
+        self.generation_config = None if generation is None else json.loads(generation)
+        self.vocab_size = info.vocabulary_size
+        self.hidden_size = info.hidden_size
+        self.encoder_layers = info.encoder_layers
+        self.decoder_layers = info.decoder_layers
+        self.encoder_positions = None if info.encoder_positions == _NO_LIMIT else info.encoder_positions
+        self.decoder_positions = None if info.decoder_positions == _NO_LIMIT else info.decoder_positions
+        self.parameters = info.parameters
+        self.weight_bytes = info.weight_bytes
+        self.decoder_start = _token(info.decoder_start_token)
+        self.bos = _token(info.begin_token)
+        self.eos = _token(info.end_token)
+        ends, count = sized(library.attend_model_end_tokens, native)
+        self.eos_ids = tuple(view(ends, (count,), np.int32, native).tolist())
+        self.pad = _token(info.pad_token)
+        self.unk = _token(info.unknown_token)
+        self.forced_bos = _token(info.forced_begin_token)
+        self.forced_eos = _token(info.forced_end_token)
+
+    def _open(self) -> Owned:
+        native = self._native
+        if native is None:
+            raise InvalidStateError("the model is closed")
+        return native
+
+    def session(self, threads: int = 0) -> Session:
+        """A new session; ``threads``: how many a call of it may use, 0: as many as the model."""
+        return Session(self, threads)
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer in the model's folder. Raises NotFoundError where there is none, or what loading it raised."""
+        return Tokenizer._borrowed(self._open())
+
+    @property
+    def tensors(self) -> tuple[TensorInfo, ...]:
+        """The tensors of the checkpoint, as its files store them, in the order of their names."""
+        if self._tensors is None:
+            native = self._open()
+            self._tensors = tuple(_tensor(native, index) for index in range(library.attend_model_tensor_count(native)))
+        return self._tensors
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``close`` was called."""
+        return self._native is None
+
+    def close(self) -> None:
+        """Lets the model go; closing twice is allowed, using it after is an InvalidStateError. Its sessions go on."""
+        self._native = None
+
+    def __enter__(self) -> Model:
+        self._open()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<attend.Model {self.family}, {self.parameters} parameters, {self.compute} on {self.kernels}, {self.threads} threads>"
+
+
+def _token(value: int) -> int | None:
+    return None if value < 0 else value
+
+
+def _tensor(model: Owned, index: int) -> TensorInfo:
+    info = c.TensorInfo()
+    check(library.attend_model_tensor(model, index, ctypes.byref(info)))
+    return TensorInfo(info.name.decode("utf-8", "replace"), c.TYPE_NAMES[info.type], tuple(info.shape[: info.rank]))
+
+
+def _load(path: bytes, compute: str, threads: int, kernels: str | None, progress: Callable[[float], object] | None) -> Owned:
+    """attend_model_create, with what the progress callback raises carried past the C code in between."""
+    if compute not in c.COMPUTE:
+        raise InvalidArgumentError(f"compute: {compute!r} is not one of {', '.join(c.COMPUTE)}")
+    if not 0 <= threads < 2**32:
+        raise InvalidArgumentError(f"threads: {threads} is out of range")
+    if kernels is not None and "\0" in kernels:
+        raise InvalidArgumentError(f"kernels: {kernels!r} holds a NUL character")
+    raised: list[BaseException] = []
+
+    def report(fraction: float, _: int | None) -> bool:
+        try:
+            return progress is None or progress(fraction) is not False
+        except BaseException as problem:  # an interrupt from the keyboard too
+            raised.append(problem)
+            return False
+
+    options = c.ModelOptions(compute=c.COMPUTE[compute], threads=threads, kernels=None if kernels is None else kernels.encode())
+    if progress is not None:
+        options.progress = c.ProgressCallback(report)
+    try:
+        model = create(library.attend_model_create, path, ctypes.byref(options), free=library.attend_model_free)
+    except Exception:
+        if raised:
+            raise raised[0] from None
+        raise
+    if raised:  # by the last report, when nothing was left to stop
+        raise raised[0]
+    return model

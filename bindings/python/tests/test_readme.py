@@ -1,0 +1,65 @@
+"""What README.md shows is what happens: its Python and its C are run, and print what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY
+
+import attend
+from attend import _library
+
+
+def blocks() -> list[tuple[str, str]]:
+    """The fenced blocks of README.md: (language, text)."""
+    return re.findall(r"^```(\w*)\n(.*?)^```$", (REPOSITORY / "README.md").read_text(), flags=re.M | re.S)
+
+
+def example(language: str) -> tuple[str, str]:
+    """The first program in a language, and the block after it: its output."""
+    found = blocks()
+    index = next(i for i, (name, _) in enumerate(found) if name == language)
+    assert found[index + 1][0] == "text"
+    return found[index][1], found[index + 1][1]
+
+
+def test_the_python_example_prints_what_the_readme_shows(tmp_path: Path) -> None:
+    program, output = example("python")
+    script = tmp_path / "example.py"
+    script.write_text(program)
+    package = str(Path(attend.__file__).parents[1])
+    result = subprocess.run([sys.executable, str(script)], cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": package}, capture_output=True, text=True)
+    assert (result.stdout, result.stderr) == (output, "")
+
+
+def test_the_c_example_is_hello_c_and_prints_what_the_readme_shows(tmp_path: Path) -> None:
+    program, output = example("c")
+    hello = (REPOSITORY / "bindings" / "c" / "hello.c").read_text()
+    assert hello.endswith(program)
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler")
+    source, binary, folder = tmp_path / "hello.c", tmp_path / "hello", tmp_path / "lib"
+    source.write_text(program)
+    folder.mkdir()
+    library = Path(_library.library._name).resolve()
+    for name in ("libattend.so", "libattend.so.0"):
+        (folder / name).symlink_to(library)
+    command = [compiler, "-std=c99", "-Wall", "-Wextra", "-Werror", "-I", str(REPOSITORY / "include"), str(source), "-o", str(binary)]
+    subprocess.run([*command, "-L", str(folder), "-lattend", f"-Wl,-rpath,{folder}"], check=True)
+    result = subprocess.run([str(binary)], cwd=REPOSITORY, capture_output=True, text=True)
+    assert (result.returncode, result.stdout, result.stderr) == (0, output, "")
+
+
+def test_the_commands_of_the_readme_exist() -> None:
+    shown = "".join(text for language, text in blocks() if language == "sh")
+    commands = re.findall(r"^(scripts/\w+)", shown, flags=re.M)
+    assert commands == ["scripts/run", "scripts/test"]
+    for command in commands:
+        assert os.access(REPOSITORY / command, os.X_OK)
