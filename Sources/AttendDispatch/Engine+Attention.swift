@@ -117,7 +117,7 @@ extension Engine {
     let tasks = sequences.count * heads.keyValueHeads
     let parts = parts(tasks, work: tokens * heads.keyValueHeads * heads.headDim, grain: 1 << 12)
     var job = StoreJob(k: k, v: v, sequences: sequences, heads: heads, parts: parts)
-    ThreadPool.shared.run(parts, &job) { context, part in
+    run(&job, parts: parts) { context, part in
       let job = context.assumingMemoryBound(to: StoreJob.self).pointee
       for task in (0..<job.sequences.count * job.heads.keyValueHeads).share(part, of: job.parts) {
         job.store(job.sequences[task / job.heads.keyValueHeads], head: task % job.heads.keyValueHeads)
@@ -146,6 +146,6 @@ extension Engine {
     let scratch = try workspace.take(parts * size, of: Float.self)
     var job = AttentionJob(
       q: q, out: out, sequences: sequences, heads: heads, mask: mask, weights: weights, kernels: kernels, scratch: scratch, scratchStride: size, parts: parts)
-    ThreadPool.shared.run(parts, &job) { context, part in context.assumingMemoryBound(to: AttentionJob.self).pointee.run(part) }
+    run(&job, parts: parts) { context, part in context.assumingMemoryBound(to: AttentionJob.self).pointee.run(part) }
   }
 }

@@ -23,7 +23,7 @@ extension Engine {
     let (rowParts, panelParts) = split(x.rows, weights)
     var job = MultiplyJob(
       arguments: arguments, kernels: kernels, rows: x.rows, panels: weights.panels, rowParts: rowParts, panelParts: panelParts)
-    ThreadPool.shared.run(rowParts * panelParts, &job) { context, part in
+    run(&job, parts: rowParts * panelParts) { context, part in
       let job = context.assumingMemoryBound(to: MultiplyJob.self)
       let rows = (0..<job.pointee.rows).share(part / job.pointee.panelParts, of: job.pointee.rowParts)
       let panels = (0..<job.pointee.panels).share(part % job.pointee.panelParts, of: job.pointee.panelParts)

@@ -38,7 +38,7 @@ extension Engine {
     let arguments = NormArguments(
       x: x.base, xStride: x.stride, y: y.base, yStride: y.stride, columns: x.columns, gain: gain, gainOffset: 0, bias: bias, epsilon: epsilon)
     var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, x.columns))
-    ThreadPool.shared.run(job.parts, &job) { context, part in
+    run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<NormArguments>.self)
       withUnsafePointer(to: &job.pointee.arguments) { job.pointee.kernels.layerNorm($0, (0..<job.pointee.rows).share(part, of: job.pointee.parts)) }
     }
@@ -50,7 +50,7 @@ extension Engine {
     let arguments = NormArguments(
       x: x.base, xStride: x.stride, y: y.base, yStride: y.stride, columns: x.columns, gain: gain, gainOffset: offset, bias: nil, epsilon: epsilon)
     var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, x.columns))
-    ThreadPool.shared.run(job.parts, &job) { context, part in
+    run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<NormArguments>.self)
       withUnsafePointer(to: &job.pointee.arguments) { job.pointee.kernels.rmsNorm($0, (0..<job.pointee.rows).share(part, of: job.pointee.parts)) }
     }
@@ -59,7 +59,7 @@ extension Engine {
   /// y += x.
   package func add(_ x: Matrix, to y: Matrix) {
     var job = RowJob(arguments: AddArguments(x: x, y: y), kernels: kernels, rows: x.rows, parts: rowParts(x.rows, x.columns))
-    ThreadPool.shared.run(job.parts, &job) { context, part in
+    run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<AddArguments>.self)
       let x = job.pointee.arguments.x, y = job.pointee.arguments.y
       for row in (0..<job.pointee.rows).share(part, of: job.pointee.parts) { job.pointee.kernels.add(x[row], y[row], x.columns) }
@@ -70,7 +70,7 @@ extension Engine {
   package func activate(_ x: Matrix, _ activation: Activation, into y: Matrix) {
     let arguments = ActivateArguments(x: x, y: y, activation: activation)
     var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, 4 * x.columns))
-    ThreadPool.shared.run(job.parts, &job) { context, part in
+    run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<ActivateArguments>.self)
       let x = job.pointee.arguments.x, y = job.pointee.arguments.y
       for row in (0..<job.pointee.rows).share(part, of: job.pointee.parts) {
@@ -96,7 +96,7 @@ extension Engine {
 
   private func gather(_ arguments: GatherArguments, _ count: Int, _ columns: Int) {
     var job = RowJob(arguments: arguments, kernels: kernels, rows: count, parts: rowParts(count, columns))
-    ThreadPool.shared.run(job.parts, &job) { context, part in
+    run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<GatherArguments>.self)
       let a = job.pointee.arguments
       for row in (0..<job.pointee.rows).share(part, of: job.pointee.parts) {

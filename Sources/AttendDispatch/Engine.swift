@@ -46,6 +46,11 @@ package struct Engine: Sendable {
   func parts(_ pieces: Int, work: Int, grain: Int) -> Int {
     max(1, min(threads, pieces, work / grain))
   }
+
+  /// Runs `work` for every part of a job; its context is the job.
+  func run<Job>(_ job: inout Job, parts: Int, _ work: ThreadPool.Work) {
+    withUnsafeMutablePointer(to: &job) { ThreadPool.shared.run(parts, $0, work) }
+  }
 }
 
 /// The sets of kernels, best first.

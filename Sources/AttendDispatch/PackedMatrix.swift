@@ -73,7 +73,7 @@ package final class PackedMatrix: Sendable {
     let parts = engine.parts(panels, work: outputs * inputs, grain: 1 << 15)
     sources.withUnsafeBufferPointer { sources in
       var job = PackJob(sources: sources, kernels: engine.kernels, to: buffer.pointer(), panels: panels, inputs: inputs, parts: parts)
-      ThreadPool.shared.run(parts, &job) { context, part in
+      engine.run(&job, parts: parts) { context, part in
         let job = context.assumingMemoryBound(to: PackJob.self).pointee
         for panel in (0..<job.panels).share(part, of: job.parts) { PackedMatrix.packPanel(panel, job) }
       }

@@ -39,11 +39,8 @@ private func scorePanel(_ rows: Int, _ q: UnsafePointer<Float>, _ headDim: Int, 
   while half < panelWidth {
     var sums = Accumulators(repeating: splat(0))
     accumulate(rows, tileVectors, &sums, q, headDim, keys + half, panelWidth, panelWidth, headDim)
-    unrolled(rows) { r in
-      unrolled(tileVectors) { v in
-        let i: Int = r &* tileVectors &+ v
-        store(sums[unchecked: i], scores + (r &* attentionTile &+ half &+ v &* 16))
-      }
+    unrolled(rows &* tileVectors) { i in
+      store(sums[unchecked: i], scores + (i / tileVectors &* attentionTile &+ half &+ i % tileVectors &* 16))
     }
     half &+= tileVectors &* 16
   }
@@ -125,12 +122,7 @@ private func mix(
   var sums = Accumulators(repeating: splat(0))
   let out = s.out + (row &* s.width &+ column)
   let probabilities = s.scores + row &* attentionTile
-  unrolled(rows) { r in
-    unrolled(vectors) { v in
-      let i: Int = r &* vectors &+ v
-      sums[unchecked: i] = load(out + (r &* s.width &+ v &* 16))
-    }
-  }
+  unrolled(rows &* vectors) { i in sums[unchecked: i] = load(out + (i / vectors &* s.width &+ i % vectors &* 16)) }
   var key = first
   while key < limit {
     let pageEnd = (key & ~(panelWidth &- 1)) &+ panelWidth
@@ -145,12 +137,7 @@ private func mix(
     accumulate(rows, vectors, &sums, probabilities + key, attentionTile, values + column, s.width, panelWidth, end &- key)
     key = end
   }
-  unrolled(rows) { r in
-    unrolled(vectors) { v in
-      let i: Int = r &* vectors &+ v
-      store(sums[unchecked: i], out + (r &* s.width &+ v &* 16))
-    }
-  }
+  unrolled(rows &* vectors) { i in store(sums[unchecked: i], out + (i / vectors &* s.width &+ i % vectors &* 16)) }
 }
 
 @inline(__always)

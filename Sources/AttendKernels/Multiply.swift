@@ -11,13 +11,11 @@ func accumulate(
   var w = w
   var k = 0
   while k < inputs {
-    unrolled(rows) { row in
+    unrolled(rows &* vectors) { i in
+      let row = i / vectors, vector = i % vectors
+      let offset: Int = (vector & 1) &* 16 &+ (vector >> 1) &* panelStride
       let factor = splat(x[row &* xStride &+ k])
-      unrolled(vectors) { vector in
-        let i: Int = row &* vectors &+ vector
-        let offset: Int = (vector & 1) &* 16 &+ (vector >> 1) &* panelStride
-        sums[unchecked: i] = multiplyAdd(factor, load(w + offset), sums[unchecked: i])
-      }
+      sums[unchecked: i] = multiplyAdd(factor, load(w + offset), sums[unchecked: i])
     }
     w += wStride
     k &+= 1
@@ -54,25 +52,17 @@ private func tile(_ a: MultiplyArguments, _ rows: Int, _ vectors: Int, _ row: In
   accumulate(rows, vectors, &sums, a.x + row &* a.xStride, a.xStride, weights, panelWidth, panelStride, a.inputs)
   let direct = a.activation == .none && column &+ vectors &* 16 <= a.outputs
   if direct {
-    unrolled(rows) { r in
-      let y = a.y + ((row &+ r) &* a.yStride &+ column)
-      unrolled(vectors) { v in
-        let i: Int = r &* vectors &+ v
-        var value = sums[unchecked: i]
-        if let bias = a.bias { value += load(bias + (column &+ v &* 16)) }
-        if let residual = a.residual { value += load(residual + ((row &+ r) &* a.residualStride &+ column &+ v &* 16)) }
-        store(value, y + v &* 16)
-      }
+    unrolled(rows &* vectors) { i in
+      let r = row &+ i / vectors, c = column &+ i % vectors &* 16
+      var value = sums[unchecked: i]
+      if let bias = a.bias { value += load(bias + c) }
+      if let residual = a.residual { value += load(residual + (r &* a.residualStride &+ c)) }
+      store(value, a.y + (r &* a.yStride &+ c))
     }
   } else {
     withUnsafeTemporaryAllocation(byteCount: 24 * 64, alignment: 64) { buffer in
       let spill = buffer.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: Float.self)
-      unrolled(rows) { r in
-        unrolled(vectors) { v in
-          let i: Int = r &* vectors &+ v
-          store(sums[unchecked: i], spill + i &* 16)
-        }
-      }
+      unrolled(rows &* vectors) { i in store(sums[unchecked: i], spill + i &* 16) }
       writeOut(a, rows, vectors, spill, row, column)
     }
   }

@@ -46,8 +46,7 @@ private func pack(_ a: PackArguments, _ type: ElementType, _ first: Int, _ lane:
       var k = 0
       while k &+ 16 <= a.inputs {
         let v = widened(row + k &* size, type)
-        unrolled(12) { i in to[(k &+ i) &* panelWidth] = v[i] }
-        unrolled(4) { i in to[(k &+ 12 &+ i) &* panelWidth] = v[12 &+ i] }
+        unrolled(16) { i in to[(k &+ i) &* panelWidth] = v[i] }
         k &+= 16
       }
       while k < a.inputs {

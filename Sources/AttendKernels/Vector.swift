@@ -104,7 +104,7 @@ func bits(_ v: Vector) -> Lanes { unsafeBitCast(v, to: Lanes.self) }
 @inline(__always)
 func fromBits(_ v: Lanes) -> Vector { unsafeBitCast(v, to: Vector.self) }
 
-/// `body(0)` to `body(n - 1)` spelled out, for `n` a constant of at most 12: so that what `body` indexes stays in registers.
+/// `body(0)` to `body(n - 1)` spelled out, for `n` a constant of at most 24: so that what `body` indexes stays in registers.
 @inline(__always)
 func unrolled(_ n: Int, _ body: (Int) -> Void) {
   if n > 0 { body(0) }
@@ -119,4 +119,16 @@ func unrolled(_ n: Int, _ body: (Int) -> Void) {
   if n > 9 { body(9) }
   if n > 10 { body(10) }
   if n > 11 { body(11) }
+  if n > 12 { body(12) }
+  if n > 13 { body(13) }
+  if n > 14 { body(14) }
+  if n > 15 { body(15) }
+  if n > 16 { body(16) }
+  if n > 17 { body(17) }
+  if n > 18 { body(18) }
+  if n > 19 { body(19) }
+  if n > 20 { body(20) }
+  if n > 21 { body(21) }
+  if n > 22 { body(22) }
+  if n > 23 { body(23) }
 }
