@@ -53,6 +53,8 @@ let package = Package(
       dependencies: ["AttendGeneration", "AttendModels", "AttendLayers", "AttendCheckpoints", "AttendDispatch", "AttendBase"], swiftSettings: swift),
     // The proofs.
     .target(name: "AttendTestSupport", dependencies: ["AttendCheckpoints", "AttendBase"], path: "Tests/Support", swiftSettings: swift),
+    .testTarget(
+      name: "AttendTokenizersTests", dependencies: ["AttendTestSupport", "AttendTokenizers", "AttendCheckpoints", "AttendBase"], swiftSettings: swift),
     .testTarget(name: "AttendCheckpointsTests", dependencies: ["AttendTestSupport", "AttendCheckpoints", "AttendBase"], swiftSettings: swift),
   ]
 )
