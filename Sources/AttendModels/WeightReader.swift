@@ -38,14 +38,18 @@ final class WeightReader {
 
   /// A vector of `count` numbers as float32; stored as `[count]` or `[1, count]`.
   func vector(_ name: String, _ count: Int) throws(Failure) -> AlignedBuffer {
-    let isRow = try checkpoint[name]?.shape == [1, count]
-    return try floats(try tensor(name, isRow ? [1, count] : [count]), count: count)
+    let vector = try AlignedBuffer(count, of: Float.self, for: "tensor \(name)")
+    try read(name, count, to: vector.pointer())
+    return vector
   }
 
   /// A table of `rows` vectors of `width` numbers as float32. More rows than needed may be stored.
   func table(_ name: String, rows: Int, width: Int) throws(Failure) -> AlignedBuffer {
     let stored = max(try checkpoint[name]?.shape.first ?? 0, rows)
-    return try floats(try tensor(name, [stored, width]), count: stored * width)
+    let tensor = try tensor(name, [stored, width])
+    let table = try AlignedBuffer(stored * width, of: Float.self, for: "tensor \(name)")
+    convert(tensor, stored * width, to: table.pointer())
+    return table
   }
 
   /// A product with a bias, from `name.weight`, `[outputs, inputs]`, and `name.bias`; several are stacked to one product with all their outputs.
@@ -55,8 +59,7 @@ final class WeightReader {
     let weights = try pack(matrices)
     let bias = try AlignedBuffer(names.count * outputs, of: Float.self, for: "\(names[0]).bias")
     for (index, name) in names.enumerated() {
-      let part = try vector("\(name).bias", outputs)
-      bias.pointer(to: Float.self).advanced(by: index * outputs).update(from: part.pointer(to: Float.self), count: outputs)
+      try read("\(name).bias", outputs, to: bias.pointer() + index * outputs)
     }
     return Linear(weights: weights, bias: bias)
   }
@@ -117,13 +120,17 @@ final class WeightReader {
     return tensor
   }
 
-  private func floats(_ tensor: StoredTensor, count: Int) throws(Failure) -> AlignedBuffer {
-    let buffer = try AlignedBuffer(count, of: Float.self, for: "tensor \"\(tensor.name)\" of \(tensor.file)")
-    // The conversion that reads token tables converts this one: as a table of a single row.
-    let row = StoredMatrix(base: tensor.bytes.baseAddress!, type: tensor.type, rows: 1, columns: count, transposed: false)
+  /// A vector of `count` numbers, stored as `[count]` or `[1, count]`, to memory of the caller's.
+  private func read(_ name: String, _ count: Int, to target: UnsafeMutablePointer<Float>) throws(Failure) {
+    let isRow = try checkpoint[name]?.shape == [1, count]
+    convert(try tensor(name, isRow ? [1, count] : [count]), count, to: target)
+  }
+
+  /// All numbers of a tensor as float32. What converts token tables does this: the tensor is a table of a single row.
+  private func convert(_ tensor: StoredTensor, _ count: Int, to target: UnsafeMutablePointer<Float>) {
     var first: Int32 = 0
-    engine.gather(&first, count: 1, from: row, scale: 1, into: Matrix(buffer.pointer(), rows: 1, columns: count))
-    weightBytes += buffer.bytes
-    return buffer
+    let row = StoredMatrix(base: tensor.bytes.baseAddress!, type: tensor.type, rows: 1, columns: count, transposed: false)
+    engine.gather(&first, count: 1, from: row, scale: 1, into: Matrix(target, rows: 1, columns: count))
+    weightBytes += count * MemoryLayout<Float>.size
   }
 }

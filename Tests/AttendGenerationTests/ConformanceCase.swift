@@ -20,12 +20,12 @@ struct ConformanceCase {
   }
 
   func floats(_ name: String) -> (shape: [Int], values: [Float]) {
-    let tensor = expected[name]!
+    let tensor = try! expected[name]!
     return (tensor.shape, Array(tensor.bytes.bindMemory(to: Float.self)))
   }
 
   func ids(_ name: String) -> (shape: [Int], values: [Int32]) {
-    let tensor = expected[name]!
+    let tensor = try! expected[name]!
     return (tensor.shape, Array(tensor.bytes.bindMemory(to: Int32.self)))
   }
 
@@ -51,30 +51,37 @@ struct ConformanceCase {
   }
 }
 
+/// Sequences as a batch, for as long as `body` runs.
+private func withBatch<Result>(_ sequences: [[Int32]], _ body: (Batch) throws(Failure) -> Result) throws(Failure) -> Result {
+  let tokens = sequences.flatMap { $0 }
+  let lengths = sequences.map { $0.count }
+  return try tokens.withUnsafeBufferPointer { (tokens) throws(Failure) in
+    try lengths.withUnsafeBufferPointer { (lengths) throws(Failure) in
+      try body(try Batch(tokens: tokens.baseAddress!, lengths: lengths.baseAddress!, count: lengths.count))
+    }
+  }
+}
+
 extension Session {
   func encode(_ sequences: [[Int32]]) throws(Failure) {
-    try encode(try Batch(tokens: sequences.flatMap { $0 }, lengths: sequences.map { $0.count }, count: sequences.count))
+    try withBatch(sequences) { (batch) throws(Failure) in try encode(batch) }
   }
 
   /// The logits of several tokens for each sequence, one after another.
   func decode(_ sequences: [[Int32]]) throws(Failure) -> [Float] {
-    let logits = try decode(
-      try Batch(tokens: sequences.flatMap { $0 }, lengths: sequences.map { $0.count }, count: sequences.count), wantsLogits: true)
-    return logits.map { numbers($0) } ?? []
+    try withBatch(sequences) { (batch) throws(Failure) in numbers(try decode(batch, wantsLogits: true)!) }
   }
 
   /// The logits of one token for each sequence.
   func step(_ tokens: [Int32]) throws(Failure) -> [[Float]] {
-    let logits = try decode(try Batch(step: tokens, count: tokens.count), wantsLogits: true)!
-    return (0..<logits.rows).map { Array(UnsafeBufferPointer(start: logits[$0], count: logits.columns)) }
+    try tokens.withUnsafeBufferPointer { (tokens) throws(Failure) in
+      let logits = try decode(try Batch(step: tokens.baseAddress!, count: tokens.count), wantsLogits: true)!
+      return (0..<logits.rows).map { Array(UnsafeBufferPointer(start: logits[$0], count: logits.columns)) }
+    }
   }
 
   func select(_ parents: [Int]) throws(Failure) {
-    let refusal = parents.withUnsafeBufferPointer { (parents) -> Failure? in
-      do throws(Failure) { try select(parents) } catch { return error }
-      return nil
-    }
-    if let refusal { throw refusal }
+    try parents.withUnsafeBufferPointer { (parents) throws(Failure) in try select(parents) }
   }
 
   /// Greedy decoding of what `encode` read, each sequence leaving as it ends: ids with the start token and the end token, at most `longest` new ones.

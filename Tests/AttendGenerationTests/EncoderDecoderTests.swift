@@ -6,7 +6,7 @@ import Foundation
 import Testing
 
 /// The kernel sets that this machine runs.
-let kernelSets = ["avx512", "avx2", "portable"].filter { (try? Engine(kernels: $0, threads: 1)) != nil }
+let kernelSets: [String] = ["avx512", "avx2", "portable"].filter { (try? Engine(kernels: $0, threads: 1)) != nil }
 
 private let families = ["marian", "bart", "mbart", "pegasus", "m2m_100"]
 

@@ -7,7 +7,9 @@ import Testing
   /// PE(p, 2j) = sin(p / 10000^(2j/d)), PE(p, 2j + 1) = cos of the same; here the sines stand first.
   @Test func tableFollowsThePaper() throws {
     let width = 16
-    let table = try Sinusoids.table(positions: 3..<600, width: width, endsAtLongest: false).pointer(to: Float.self)
+    let buffer = try Sinusoids.table(positions: 3..<600, width: width, endsAtLongest: false)
+    let table = buffer.pointer(to: Float.self)
+    defer { withExtendedLifetime(buffer) {} }
     for (row, position) in (3..<600).enumerated() {
       for j in 0..<width / 2 {
         let angle = Double(position) / pow(10000, Double(2 * j) / Double(width))
@@ -18,13 +20,17 @@ import Testing
   }
 
   @Test func lastFrequencyIsOneTenThousandthWhenInclusive() throws {
-    let table = try Sinusoids.table(positions: 1..<2, width: 8, endsAtLongest: true).pointer(to: Float.self)
+    let buffer = try Sinusoids.table(positions: 1..<2, width: 8, endsAtLongest: true)
+    let table = buffer.pointer(to: Float.self)
+    defer { withExtendedLifetime(buffer) {} }
     #expect(table[0] == Float(sin(1.0)))
     #expect(abs(table[3] - 1e-4) < 1e-10)
   }
 
   @Test func aWidthOfTwoHasOneFrequency() throws {
-    let table = try Sinusoids.table(positions: 2..<3, width: 2, endsAtLongest: true).pointer(to: Float.self)
+    let buffer = try Sinusoids.table(positions: 2..<3, width: 2, endsAtLongest: true)
+    let table = buffer.pointer(to: Float.self)
+    defer { withExtendedLifetime(buffer) {} }
     #expect(table[0] == Float(sin(2.0)) && table[1] == Float(cos(2.0)))
   }
 }
