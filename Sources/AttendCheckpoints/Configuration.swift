@@ -9,26 +9,26 @@ import AttendBase
 package final class Configuration {
   /// The object itself.
   package let json: JSON
-  private let path: String  // of keys, with a point after each: "text_config."
+  private let prefix: String  // of the keys in messages: "text_config."
   private var understood: Set<String> = []
   private var children: [String: Configuration] = [:]
 
   /// The object `json`; throws `invalidFile` where it is none.
-  package convenience init(_ json: JSON) throws(Failure) { try self.init(json, path: "") }
+  package convenience init(_ json: JSON) throws(Failure) { try self.init(json, prefix: "") }
 
   /// The file at `path`. Throws `notFound`, `inputOutput`, `invalidFile`, `outOfMemory`.
   package convenience init(file path: String) throws(Failure) { try self.init(try JSON.file(path)) }
 
-  private init(_ json: JSON, path: String) throws(Failure) {
+  private init(_ json: JSON, prefix: String) throws(Failure) {
     guard json.kind == .object else {
-      throw Failure(.invalidFile, path.isEmpty ? "\(json.file) is not a JSON object" : "\(json.file): \(path.dropLast()) is not an object")
+      throw Failure(.invalidFile, prefix.isEmpty ? "\(json.file) is not a JSON object" : "\(json.file): \(prefix.dropLast()) is not an object")
     }
     self.json = json
-    self.path = path
+    self.prefix = prefix
   }
 
   /// The path of the file, as it appears in messages.
-  package var file: String { json.file }
+  package var path: String { json.file }
 
   /// Whether a key is present and not null. Does not count as understanding it.
   package func holds(_ key: String) -> Bool { json[key].map { !$0.isNull } ?? false }
@@ -40,13 +40,13 @@ package final class Configuration {
   package var unread: [String] {
     json.members.flatMap { key, _ -> [String] in
       let key = key.string ?? ""
-      return children[key]?.unread ?? (understood.contains(key) ? [] : [path + key])
+      return children[key]?.unread ?? (understood.contains(key) ? [] : [prefix + key])
     }
   }
 
   /// An `invalidFile` that names the file, the key and `reason`: "has 3 layers, but ..."
   package func invalid(_ key: String, _ reason: String) -> Failure {
-    Failure(.invalidFile, "\(file): \(path)\(key) \(reason)")
+    Failure(.invalidFile, "\(path): \(prefix)\(key) \(reason)")
   }
 
   /// The first of `keys` that is present and not null.
@@ -68,8 +68,8 @@ package final class Configuration {
   /// The value, or the default, or an error that names the keys.
   func required<Value>(_ value: Value?, _ keys: [String], _ standard: Value?) throws(Failure) -> Value {
     guard let value = value ?? standard else {
-      let names = keys.map { path + $0 }
-      throw Failure(.invalidFile, "\(file): \(names.joined(separator: " or ")) is missing")
+      let names = keys.map { prefix + $0 }
+      throw Failure(.invalidFile, "\(path): \(names.joined(separator: " or ")) is missing")
     }
     return value
   }
@@ -79,7 +79,7 @@ package final class Configuration {
     guard let (key, value) = find(keys) else { return nil }
     if let child = children[key] { return child }
     guard value.kind == .object else { throw invalid(key, "is \(value.excerpt), expected an object") }
-    let child = try Configuration(value, path: path + key + ".")
+    let child = try Configuration(value, prefix: prefix + key + ".")
     children[key] = child
     return child
   }

@@ -36,29 +36,21 @@ package struct StoredTensor: @unchecked Sendable {
 struct TensorTable: Sendable {
   /// In the order of their names; those of types that this library does not know are left out.
   let tensors: [StoredTensor]
+  /// The others.
+  let unknown: [UnknownTensor]
   private let positions: [String: Int]
-  private let unknown: [String: UnknownTensor]
 
+  /// The names must differ.
   init(_ tensors: [StoredTensor], unknown: [UnknownTensor]) {
     self.tensors = tensors.sorted { $0.name < $1.name }
+    self.unknown = unknown.sorted { $0.name < $1.name }
     self.positions = Dictionary(uniqueKeysWithValues: zip(self.tensors.lazy.map(\.name), 0...))
-    self.unknown = Dictionary(uniqueKeysWithValues: unknown.lazy.map { ($0.name, $0) })
   }
 
   /// All names, those of unknown types included.
-  var names: [String] { tensors.map(\.name) + unknown.keys }
+  var names: [String] { (tensors.map(\.name) + unknown.map(\.name)).sorted() }
 
-  /// All that could not be given a type.
-  var unknownTensors: [UnknownTensor] { Array(unknown.values) }
-
-  subscript(name: String) -> StoredTensor? {
-    get throws(Failure) {
-      if let tensor = unknown[name] {
-        throw Failure(.unsupported, "\(tensor.file): tensor \(name) holds elements of type \(tensor.type), which this version cannot read")
-      }
-      return positions[name].map { tensors[$0] }
-    }
-  }
+  subscript(name: String) -> StoredTensor? { positions[name].map { tensors[$0] } }
 }
 
 /// A tensor whose type has no `ElementType`, such as F8_E4M3: an obstacle only to who asks for it.
@@ -66,4 +58,6 @@ struct UnknownTensor: Sendable {
   let name: String
   let type: String
   let file: String
+
+  var refusal: Failure { Failure(.unsupported, "\(file): tensor \(name) holds elements of type \(type), which this version cannot read") }
 }

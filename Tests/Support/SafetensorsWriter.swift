@@ -45,8 +45,7 @@ package func safetensors(header: String, data: [UInt8]) -> [UInt8] {
 
 /// Writes float32 tensors, each with its name, shape and row-major values.
 package func writeSafetensors(_ path: String, _ tensors: [(name: String, shape: [Int], values: [Float])]) throws {
-  let content = try safetensors(tensors.map { WrittenTensor($0.name, $0.shape, $0.values) })
-  try Data(content).write(to: URL(fileURLWithPath: path))
+  try writeFile(path, try safetensors(tensors.map { WrittenTensor($0.name, $0.shape, $0.values) }))
 }
 
 private func jsonText(_ value: some Encodable) throws -> String {
