@@ -124,7 +124,7 @@ static void end(speller *speller) {
 
 int main(int argc, char **argv) {
     const char *path = "models/g2p-en";
-    size_t at_a_time = 256, count;
+    size_t at_a_time = 256, count = 0;
     for (int option; (option = getopt(argc, argv, "m:b:")) != -1;) {
         if (option == 'm') path = optarg;
         else if (option == 'b' && atoi(optarg) > 0) at_a_time = (size_t)atoi(optarg);

@@ -1,0 +1,76 @@
+#define _GNU_SOURCE
+#include "folder.h"
+#include "check.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const files[] = { "config.json", "generation_config.json", "tokenizer.json", "model.safetensors" };
+
+static void give_up(const char *what, const char *name) {
+    checks_say("cannot %s %s\n", what, name);
+    exit(1);
+}
+
+folder folder_make(void) {
+    folder folder = { "/tmp/attend-test-XXXXXX" };
+    if (!mkdtemp(folder.path)) give_up("make", folder.path);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char path[100];
+        snprintf(path, sizeof path, DEFAULT_MODEL "/%s", files[i]);
+        bytes file = file_read(path);
+        folder_write(&folder, files[i], file.data, file.count);
+        free(file.data);
+    }
+    return folder;
+}
+
+void folder_remove(const folder *folder) {
+    DIR *directory = opendir(folder->path);
+    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) remove(folder_path(folder, entry->d_name));
+    }
+    if (directory) closedir(directory);
+    rmdir(folder->path);
+}
+
+const char *folder_path(const folder *folder, const char *name) {
+    static char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder->path, name);
+    return path;
+}
+
+void folder_write(const folder *folder, const char *name, const void *data, size_t count) {
+    FILE *file = fopen(folder_path(folder, name), "wb");
+    if (!file || fwrite(data, 1, count, file) != count || fclose(file) != 0) give_up("write", name);
+}
+
+void folder_write_text(const folder *folder, const char *name, const char *text) { folder_write(folder, name, text, strlen(text)); }
+
+void folder_delete(const folder *folder, const char *name) {
+    if (remove(folder_path(folder, name)) != 0) give_up("delete", name);
+}
+
+bytes file_read(const char *path) {
+    FILE *file = fopen(path, "rb");
+    if (!file || fseek(file, 0, SEEK_END) != 0) give_up("read", path);
+    bytes read = { NULL, (size_t)ftell(file) };
+    read.data = malloc(read.count + 1);
+    rewind(file);
+    if (!read.data || fread(read.data, 1, read.count, file) != read.count) give_up("read", path);
+    read.data[read.count] = 0;
+    fclose(file);
+    return read;
+}
+
+char *replaced(const char *text, const char *from, const char *to) {
+    const char *found = strstr(text, from);
+    if (!found) give_up("find", from);
+    char *result = malloc(strlen(text) + strlen(to) + 1);
+    if (!result) give_up("replace", from);
+    sprintf(result, "%.*s%s%s", (int)(found - text), text, to, found + strlen(from));
+    return result;
+}

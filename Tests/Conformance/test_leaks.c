@@ -1,0 +1,150 @@
+/* Nothing is left of calls that failed or whose results were freed: no memory, no open file, no mapping, no thread. */
+#define _GNU_SOURCE
+#include "check.h"
+#include "safetensors.h"
+
+#include <dirent.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct usage {
+    size_t heap, resident, files, maps, threads;
+} usage;
+
+static size_t entries(const char *path) {
+    size_t count = 0;
+    DIR *directory = opendir(path);
+    while (directory && readdir(directory)) count++;
+    if (directory) closedir(directory);
+    return count;
+}
+
+static size_t lines(const char *path) {
+    size_t count = 0;
+    FILE *file = fopen(path, "r");
+    for (int c; file && (c = getc(file)) != EOF;) count += c == '\n';
+    if (file) fclose(file);
+    return count;
+}
+
+static usage measure(void) {
+    struct mallinfo2 heap = mallinfo2();
+    usage usage = { heap.uordblks + heap.hblkhd, 0, entries("/proc/self/fd"), lines("/proc/self/maps"), entries("/proc/self/task") };
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (!file || fscanf(file, "%*u %zu", &usage.resident) != 1) usage.resident = 0;
+    if (file) fclose(file);
+    usage.resident *= (size_t)sysconf(_SC_PAGESIZE);
+    return usage;
+}
+
+/** Runs something often, after it ran a few times to let one-time allocations happen. */
+static void check_leaks(const char *name, void (*run)(void), int times) {
+    for (int i = 0; i < 10; i++) run();
+    usage before = measure();
+    for (int i = 0; i < times; i++) run();
+    usage after = measure();
+    /* Less than a byte a time on the heap; the resident size is the system's affair, and may wobble. */
+    bool clean = after.heap < before.heap + (size_t)times && after.resident < before.resident + (8 << 20) && after.files == before.files && after.maps < before.maps + 20
+                 && after.threads == before.threads;
+    if (!CHECK(clean)) {
+        checks_say("%s, %d times: heap %zu to %zu, resident %zu to %zu, files %zu to %zu, maps %zu to %zu, threads %zu to %zu\n", name, times, before.heap, after.heap,
+                   before.resident, after.resident, before.files, after.files, before.maps, after.maps, before.threads, after.threads);
+    }
+}
+
+static folder place;
+
+static void fails(const char *path) {
+    attend_model *model = UNTOUCHED;
+    attend_error *error = attend_model_create(path, NULL, &model);
+    if (!error || model != UNTOUCHED) CHECK(!"it did not fail");
+    attend_error_free(error);
+}
+
+static void missing_folder(void) { fails("/nowhere"); }
+static void spoiled_folder(void) { fails(place.path); }
+
+static bool stop_late(double fraction, void *context) {
+    (void)context;
+    return fraction < 0.7;
+}
+
+static void cancelled(void) {
+    attend_model *model = NULL;
+    attend_model_options options = ATTEND_MODEL_OPTIONS_INIT;
+    options.progress = stop_late;
+    attend_error *error = attend_model_create(DEFAULT_MODEL, &options, &model);
+    if (!error) CHECK(!"it was not cancelled");
+    attend_error_free(error);
+}
+
+static attend_model *model;
+
+static void use_session(void) {
+    const int32_t tokens[] = { 13, 10, 17, 17, 20, 0, 8, 6, 25, 0 }, start[] = { 1, 1 }, outside[] = { 1, 101 };
+    const size_t lengths[] = { 6, 4 }, parents[] = { 1, 1, 0 };
+    attend_session *session = NULL;
+    attend_error *error = attend_session_create(model, NULL, &session);
+    attend_batch batch = make_batch(tokens, lengths, 2);
+    if (!error) error = attend_encode(session, &batch);
+    if (!error) error = attend_decode_step(session, start, 2, NULL);
+    attend_error *refused = attend_decode_step(session, outside, 2, NULL);
+    if (!refused) CHECK(!"it was not refused");
+    attend_error_free(refused);
+    if (!error) error = attend_session_select(session, parents, 3);
+    if (error) CHECK(!"a session failed");
+    attend_error_free(error);
+    attend_session_free(session);
+}
+
+static void use_tokenizer(void) {
+    const attend_tokenizer *tokenizer = NULL;
+    attend_encoding *encoding = NULL;
+    attend_text *text = NULL;
+    size_t count = 0;
+    attend_error *error = attend_model_tokenizer(model, &tokenizer);
+    if (!error) error = attend_tokenizer_encode(tokenizer, "transformer", 11, NULL, &encoding);
+    if (!error) {
+        const int32_t *ids = attend_encoding_ids(encoding, &count);
+        error = attend_tokenizer_decode(tokenizer, ids, count, NULL, &text);
+    }
+    if (error) CHECK(!"the tokenizer failed");
+    attend_error_free(error);
+    attend_text_free(text);
+    attend_encoding_free(encoding);
+}
+
+static void load_whole(void) { attend_model_free(load_default_model()); }
+
+int main(void) {
+    checks_begin();
+    check_leaks("a missing folder", missing_folder, 1000);
+
+    place = folder_make();
+    folder_write_text(&place, "config.json", "{\"model_type\": \"mamba-7\"}");
+    check_leaks("an unknown family", spoiled_folder, 1000);
+    folder_remove(&place);
+
+    place = folder_make();
+    safetensors good = safetensors_read(DEFAULT_MODEL "/model.safetensors");
+    char *header = replaced(good.header, "\"model.shared.weight\"", "\"model.shared.heights\"");
+    safetensors_write(&place, "model.safetensors", strlen(header), header, good.data, good.data_count);
+    check_leaks("a missing tensor", spoiled_folder, 200);
+    header[20] = 'x';
+    safetensors_write(&place, "model.safetensors", strlen(header) + 1000000000, header, good.data, good.data_count);
+    check_leaks("a header beyond the file", spoiled_folder, 1000);
+    free(header);
+    safetensors_free(&good);
+    folder_remove(&place);
+
+    check_leaks("a cancelled loading", cancelled, 100);
+    check_leaks("a loaded model", load_whole, 100);
+    model = load_default_model();
+    check_leaks("a session", use_session, 300);
+    check_leaks("a tokenizer", use_tokenizer, 3000);
+    attend_model_free(model);
+    return checks_end();
+}
