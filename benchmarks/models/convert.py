@@ -1,8 +1,4 @@
-#!/usr/bin/env python3
-"""Makes the peers' files out of a checkpoint, once: each lies beside config.json in a folder named after the peer.
-
-    python benchmarks/models/convert.py FOLDER ...
-"""
+"""Makes the peers' files out of a checkpoint, once: they lie beside its config.json. Here what all share, and CTranslate2's."""
 
 from __future__ import annotations
 
@@ -12,14 +8,17 @@ from pathlib import Path
 from typing import Any, Callable
 
 
-def cached(target: Path, source: Path, make: Callable[[Path], None]) -> Path:
-    """``target``, made by ``make(partial)`` if it is not there or is older than ``source``; it appears when it is complete."""
-    if target.exists() and target.stat().st_mtime >= source.stat().st_mtime:
+def cached(target: Path, converter: str, make: Callable[[Path], None]) -> Path:
+    """``target``, made by ``make(partial)`` if it is not there, or is older than the checkpoint or the ``converter``'s own file.
+
+    It appears when it is complete.
+    """
+    sources = (target.parent / "config.json", Path(converter))
+    if target.exists() and target.stat().st_mtime >= max(source.stat().st_mtime for source in sources):
         return target
     partial = target.with_name(target.name + ".partial")
     for old in (target, partial):
         shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
-    partial.parent.mkdir(parents=True, exist_ok=True)
     make(partial)
     partial.touch()
     partial.rename(target)
@@ -61,4 +60,4 @@ def ctranslate2_folder(folder: Path) -> Path:
 
         Converter(str(folder)).convert(str(partial), quantization=config["torch_dtype"])
 
-    return cached(folder / "ctranslate2", folder / "config.json", make)
+    return cached(folder / "ctranslate2", __file__, make)
