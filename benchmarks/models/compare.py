@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Whole models, Attend against its peers, on the same weights and in one run. Made by setup.py's environment:
+"""Whole models, Attend against its peers, on the same weights and in one run. In the environment that setup.py makes:
 
     build/benchmarks-venv/bin/python benchmarks/models/compare.py [--short] [--only marian bert ...]
 
@@ -44,6 +44,8 @@ class Plan:
     seconds: float
     models: Path
     scratch: Path
+    #: Leave out those who are not the best in a type.
+    short: bool = False
     #: The largest share of the machine that others used while it was our turn to be still.
     busy: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
@@ -93,7 +95,7 @@ def measure(cell: Cell, contenders: list[Contender], plan: Plan) -> dict[str, An
     print(f"{cell.name}", file=sys.stderr, flush=True)
     folder = make(cell.workload.model, plan.models)
     expected = reference(cell, folder, plan)
-    with crew([contender for contender in contenders if contender.enters(cell)], cell, folder, plan) as (workers, absent):
+    with crew([contender for contender in contenders if contender.enters(cell, plan.short)], cell, folder, plan) as (workers, absent):
         results: dict[str, dict[str, Any]] = {}
         for worker in workers:
             agreement = agree(worker.check(), expected, cell.compute) if expected else None
@@ -123,7 +125,8 @@ def measure(cell: Cell, contenders: list[Contender], plan: Plan) -> dict[str, An
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--short", action="store_true", help="few short rounds, all threads: for every day, not to be quoted")
+    parser.add_argument("--short", action="store_true",
+                        help="few short rounds with two threads, the likely best alone: for every day, not to be quoted")  # fmt: skip
     parser.add_argument("--only", nargs="+", choices=list(workloads.FAMILIES), default=list(workloads.FAMILIES), metavar="FAMILY",
                         help=f"of {', '.join(workloads.FAMILIES)}")  # fmt: skip
     parser.add_argument("--compute", nargs="+", choices=["float32", "bfloat16", "int8", "int4"], help="these types alone")
@@ -147,6 +150,7 @@ def main() -> int:
             seconds=arguments.seconds or (0.3 if arguments.short else 1.0),
             models=arguments.models,
             scratch=Path(scratch),
+            short=arguments.short,
         )
         started = datetime.now(timezone.utc).isoformat(timespec="minutes")
         cells = workloads.cells(arguments.only, threads, arguments.compute, arguments.tiny)

@@ -30,7 +30,8 @@ def machine() -> dict[str, Any]:
     flags = set(info.get("flags", "").split())
     names = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
     model = f"family {info.get('cpu family', '?')} model {info.get('model', '?')}"
-    return {"cpu": f"{info.get('model name', 'unknown')}, {model}", "processors": processors, "flags": [name for name in names if name in flags]}
+    cpu = f"{info.get('model name', 'unknown')}, {model}"
+    return {"cpu": cpu, "processors": processors, "flags": [name for name in names if name in flags]}
 
 
 def rates(cell: dict[str, Any]) -> dict[str, float]:
@@ -86,7 +87,8 @@ def _details(run: Run) -> str:
                 f"{result['peak_bytes'] / 1e6:,.0f} MB", agreement,
             ])  # fmt: skip
         rows += [_place(cell) + [name, "-", "", "", "", f"not run: {why}"] for name, why in cell["absent"].items()]
-    return _table(["work", "type", "threads", "contender", "tokens/s", "median", "spread", "peak memory", "agreement with PyTorch float32"], rows)
+    measured = ["contender", "tokens/s", "median", "spread", "peak memory", "agreement with PyTorch float32"]
+    return _table(["work", "type", "threads", *measured], rows)
 
 
 def _scaling(run: Run) -> str:

@@ -125,7 +125,8 @@ def _marian_config(layers: int, d: int, heads: int, inner: int, vocabulary: int)
         "activation_function": "swish", "normalize_before": False, "normalize_embedding": False, "add_final_layer_norm": False,
         "static_position_embeddings": True, "add_bias_logits": False, "scale_embedding": True,
         "dropout": 0.1, "attention_dropout": 0.0, "activation_dropout": 0.0, "classifier_dropout": 0.0, "init_std": 0.02, "use_cache": True,
-        "bos_token_id": 0, "eos_token_id": 0, "forced_eos_token_id": 0, "pad_token_id": vocabulary - 1, "decoder_start_token_id": vocabulary - 1,
+        "bos_token_id": 0, "eos_token_id": 0, "forced_eos_token_id": 0,
+        "pad_token_id": vocabulary - 1, "decoder_start_token_id": vocabulary - 1,
         "bad_words_ids": [[vocabulary - 1]], "max_length": 512, "num_beams": 6,
     }  # fmt: skip
 
@@ -134,7 +135,8 @@ def _bert_config(layers: int, d: int, heads: int, inner: int) -> Config:
     return {
         "model_type": "bert", "architectures": ["BertModel"], "torch_dtype": "float32",
         "hidden_size": d, "num_hidden_layers": layers, "num_attention_heads": heads, "intermediate_size": inner,
-        "hidden_act": "gelu", "vocab_size": 30522, "type_vocab_size": 2, "max_position_embeddings": 512, "position_embedding_type": "absolute",
+        "hidden_act": "gelu", "vocab_size": 30522, "type_vocab_size": 2,
+        "max_position_embeddings": 512, "position_embedding_type": "absolute",
         "layer_norm_eps": 1e-12, "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1, "initializer_range": 0.02,
         "pad_token_id": 0, "use_cache": True,
     }  # fmt: skip
