@@ -1,0 +1,58 @@
+"""Whether a contender computed what the others did: its outputs against those of PyTorch in float32."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Outputs = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How close it came, in words, and whether that is close enough."""
+
+    text: str
+    good: bool
+
+
+def correlation(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> float:
+    """The smallest correlation between rows (the last axis) of two arrays of one shape."""
+    rows = [array.reshape(-1, array.shape[-1]).astype(np.float64) for array in (left, right)]
+    a, b = (array - array.mean(axis=1, keepdims=True) for array in rows)
+    return float(((a * b).sum(axis=1) / np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))).min())
+
+
+def agree(outputs: Outputs, reference: Outputs, compute: str) -> Agreement:
+    """Compares what `Runner.check` gave.
+
+    float32: greedy ids are equal, and logits, states and scores within 1e-3 of the largest. Other types: states and the logits
+    of a prompt correlate at 0.97 or better; their greedy ids part ways with those of float32 at the first near tie, so the
+    share that is equal is shown and nothing is demanded of it, beyond as many ids as were asked for.
+    """
+    for name, expected in reference.items():
+        if outputs[name].shape != expected.shape:
+            return Agreement(f"{name} have shape {outputs[name].shape}, not {expected.shape}", False)
+        if not np.isfinite(outputs[name]).all():
+            return Agreement(f"{name} are not finite", False)
+    exact = compute == "float32"
+    words, good = [], True
+    if "ids" in reference:
+        share = float((outputs["ids"] == reference["ids"]).mean())
+        words.append(f"{share:.0%} of ids")
+        good = share == 1 or not exact
+    for name in ("score", "states", "logits"):
+        if name not in reference:
+            continue
+        if exact:
+            difference = float(np.abs(outputs[name] - reference[name]).max() / np.abs(reference[name]).max())
+            words.append(f"{name} ± {difference:.0e}")
+            good = good and difference < 1e-3
+        elif "ids" not in reference:
+            close = correlation(outputs[name], reference[name])
+            words.append(f"{name} correlate {close:.5f}")
+            good = good and close > 0.97
+    return Agreement(", ".join(words), good)

@@ -1,0 +1,96 @@
+"""Attend, through its Python package in ``bindings/python`` and the library that the package finds."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from contenders.base import Floats, Runner, Unavailable, log_probability
+from workloads import Workload
+
+BINDINGS = Path(__file__).resolve().parents[3] / "bindings" / "python"
+
+
+class NativeRunner(Runner):
+    """Encode, step and pick by numpy: what a Python user of the step API runs, with the choice of the token in the measured time."""
+
+    def __init__(self, folder: Path, workload: Workload, compute: str, threads: int) -> None:
+        super().__init__(folder, workload, compute, threads)
+        sys.path.insert(0, str(BINDINGS))
+        try:
+            import attend
+        except ImportError as problem:
+            raise Unavailable(str(problem).splitlines()[0]) from None
+        try:
+            self.model = attend.Model(folder, compute=compute, threads=threads)
+        except (attend.UnsupportedError, attend.InvalidArgumentError) as problem:
+            raise Unavailable(str(problem)) from None
+        self.session = self.model.session()
+        self.version = f"attend {attend.__version__} ({self.model.kernels})"
+
+    def run(self) -> float:
+        start = time.perf_counter()
+        task = self.workload.task
+        if task == "translate":
+            self._translate()
+        elif task == "decode":
+            logits = self._read()
+            start = time.perf_counter()
+            self._continue(logits)
+        else:
+            self.session.encode(self.ids)
+            if task == "embed":
+                self.session.hidden_states()
+        return time.perf_counter() - start
+
+    def check(self) -> dict[str, npt.NDArray[Any]]:
+        task = self.workload.task
+        if task == "translate":
+            score = np.zeros(self.workload.batch)
+
+            def add(logits: Floats, picked: npt.NDArray[np.intp]) -> None:
+                nonlocal score
+                score += log_probability(logits, picked)
+
+            return {"ids": self._translate(add), "score": score}
+        if task == "embed":
+            self.session.encode(self.ids)
+            return {"states": np.stack(self.session.hidden_states())}
+        logits = self._read()
+        return {"logits": logits.copy()} if task == "prompt" else self._continue(logits)
+
+    def _translate(self, hear: Callable[[Floats, npt.NDArray[np.intp]], None] | None = None) -> npt.NDArray[np.int32]:
+        """Greedy, a fixed number of tokens; ``hear`` is told the allowed logits and the choice of each step."""
+        allowed = self.allowed
+        written = np.empty((self.workload.new_tokens, self.workload.batch), np.int32)
+        tokens = np.full(self.workload.batch, self.model.decoder_start, np.int32)
+        self.session.encode(self.ids)
+        for step in range(self.workload.new_tokens):
+            logits = self.session.decode_step(tokens)[:, allowed]
+            picked = logits.argmax(axis=1)
+            if hear:
+                hear(logits, picked)
+            np.add(picked, allowed.start, out=written[step], casting="unsafe")
+            tokens = written[step]
+        return written.T
+
+    def _read(self) -> Floats:
+        """Reads the prompt; the logits that follow it."""
+        self.session.encode(self.ids[:, :-1])
+        return self.session.decode_step(self.ids[:, -1])
+
+    def _continue(self, logits: Floats) -> dict[str, npt.NDArray[Any]]:
+        """Greedy steps after the prompt: the ids, and the logits that follow the last."""
+        written = np.empty((self.workload.new_tokens, self.workload.batch), np.int32)
+        for step in range(self.workload.new_tokens):
+            written[step] = logits.argmax(axis=1)
+            logits = self.session.decode_step(written[step])
+        return {"ids": written.T, "logits": logits}
+
+
+RUNNER = NativeRunner

@@ -1,0 +1,48 @@
+"""ONNX Runtime on the CPU, through its Python package."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from contenders.base import Runner, Unavailable
+from convert_onnx import onnx_file, quantised_onnx_file
+from workloads import Workload
+
+
+class OnnxRunner(Runner):
+    """Fused operators, all graph optimisations, one pool of threads."""
+
+    def __init__(self, folder: Path, workload: Workload, compute: str, threads: int) -> None:
+        super().__init__(folder, workload, compute, threads)
+        try:
+            import onnxruntime
+        except ImportError as problem:
+            raise Unavailable(str(problem)) from None
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        path = onnx_file(folder) if compute == "float32" else quantised_onnx_file(folder)
+        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self.inputs = {"input_ids": self.ids, "token_type_ids": np.zeros_like(self.ids)}
+        self.version = f"onnxruntime {onnxruntime.__version__}"
+
+    def run(self) -> float:
+        start = time.perf_counter()
+        self._states()
+        return time.perf_counter() - start
+
+    def check(self) -> dict[str, npt.NDArray[Any]]:
+        return {"states": self._states()}
+
+    def _states(self) -> npt.NDArray[np.float32]:
+        states: npt.NDArray[np.float32] = self.session.run(["states"], self.inputs)[0]
+        return states
+
+
+RUNNER = OnnxRunner

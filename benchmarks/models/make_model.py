@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Makes checkpoints of real size with random weights, in the layout of Hugging Face.
+
+    python benchmarks/models/make_model.py marian-base [--to FOLDER]
+
+The weights depend on their names alone, so everybody's are the same. Matrices have deviation 1/sqrt(inputs), so activations
+stay near 1 through any depth, greedy ids vary from step to step, and a wrong computation cannot look right.
+Needs numpy alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import zlib
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+import shapes
+import tensor_file
+
+ROOT = Path(__file__).resolve().parents[2]
+MODELS = ROOT / "build" / "benchmark-models"
+
+
+def draw(weight: shapes.Weight) -> npt.NDArray[np.float32]:
+    """The values of one tensor: normal, seeded by its name."""
+    generator = np.random.default_rng(zlib.crc32(weight.name.encode()))
+    values = generator.standard_normal(weight.shape, np.float32)
+    values *= np.float32(weight.scale)
+    values += np.float32(weight.center)
+    if weight.zero_row is not None:
+        values[weight.zero_row] = 0
+    return values
+
+
+def make(name: str, models: Path = MODELS) -> Path:
+    """The checkpoint folder of model ``name`` under ``models``, made if it is not there (or was made from other sizes)."""
+    config = shapes.MODELS[name]
+    folder = models / name
+    description = json.dumps(config, indent=2) + "\n"
+    config_path = folder / "config.json"
+    if config_path.exists() and config_path.read_text() == description:
+        return folder
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {weight.name: weight for weight in shapes.weights(config)}
+    dtype = {"float32": "F32", "bfloat16": "BF16"}[config["torch_dtype"]]
+    tensor_file.write(
+        folder / "model.safetensors",
+        [(weight.name, weight.shape) for weight in weights.values()],
+        dtype,
+        lambda tensor: draw(weights[tensor]),
+    )
+    config_path.write_text(description)  # last: it says that the folder is complete
+    return folder
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", nargs="+", choices=list(shapes.MODELS))
+    parser.add_argument("--to", type=Path, default=MODELS, help=f"the folder that holds the models (default: {MODELS.relative_to(ROOT)})")
+    arguments = parser.parse_args()
+    for name in arguments.name:
+        folder = make(name, arguments.to)
+        print(f"{folder}: {(folder / 'model.safetensors').stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,6 @@
+"""The modules of the benchmarks are scripts beside each other: their folder goes onto the path."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))

@@ -1,0 +1,123 @@
+"""What is measured: the models, the shapes of the work, and the types in which it is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Ids = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One piece of work, the same for every contender.
+
+    ``task``: "translate" (read a source, write exactly ``new_tokens`` greedily; the end token is forbidden to all), "embed"
+    (hidden states of all tokens), "prompt" (read a prompt up to the logits that follow it) or "decode" (after a prompt of
+    ``length``, which is not timed, write ``new_tokens`` greedily).
+    """
+
+    name: str
+    model: str
+    task: str
+    batch: int
+    length: int
+    new_tokens: int
+    computes: tuple[str, ...]
+
+    @property
+    def tokens(self) -> int:
+        """The tokens that the rate counts: those written, or else those read."""
+        return self.batch * (self.new_tokens or self.length)
+
+    def ids(self, config: dict[str, Any]) -> Ids:
+        """The input, [batch, length]: random, without the special tokens at both ends of the vocabulary."""
+        generator = np.random.default_rng(len(self.name))
+        ids = generator.integers(4, config["vocab_size"] - 4, (self.batch, self.length), np.int32)
+        if self.task == "translate":
+            ids[:, -1] = config["eos_token_id"]  # as a tokenizer ends a source
+        return ids
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A workload in one compute type with one number of threads: what contenders are compared in."""
+
+    workload: Workload
+    compute: str
+    threads: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.workload.name} {self.compute} {self.threads}t"
+
+    @property
+    def aim(self) -> float | None:
+        """How many times the best peer the project wants to be, where it has set itself a number."""
+        return AIMS.get((self.workload.name, self.compute)) if self.threads == 2 else None
+
+
+def _family(name: str, model: str) -> list[Workload]:
+    """The workloads of one model."""
+    if name == "marian":
+        return [Workload(f"marian 31 to 32, batch {batch}", model, "translate", batch, 31, 32, ("float32", "int8")) for batch in (1, 32)]
+    if name == "bert":
+        return [Workload(f"bert {batch} x 128", model, "embed", batch, 128, 0, ("float32", "bfloat16", "int8")) for batch in (1, 32)]
+    if name == "minilm":
+        return [Workload("minilm 1 x 16", model, "embed", 1, 16, 0, ("float32", "int8"))]
+    computes = ("float32", "int8") if name == "gpt2" else ("bfloat16", "int8", "int4")
+    return [
+        Workload(f"{name} prompt 512", model, "prompt", 1, 512, 0, computes),
+        Workload(f"{name} decode", model, "decode", 1, 16, 64, computes),
+    ]
+
+
+#: Ratios to the best peer that the project aims at, with two threads.
+AIMS = {
+    ("marian 31 to 32, batch 1", "float32"): 1.1,
+    ("marian 31 to 32, batch 1", "int8"): 4.0,
+    ("marian 31 to 32, batch 32", "float32"): 1.5,
+    ("marian 31 to 32, batch 32", "int8"): 2.5,
+    ("bert 1 x 128", "float32"): 1.2,
+    ("bert 1 x 128", "bfloat16"): 1.5,
+    ("bert 1 x 128", "int8"): 1.9,
+    ("bert 32 x 128", "float32"): 1.2,
+    ("bert 32 x 128", "bfloat16"): 1.5,
+    ("bert 32 x 128", "int8"): 1.9,
+    ("minilm 1 x 16", "float32"): 1.4,
+    ("minilm 1 x 16", "int8"): 1.5,
+    ("gpt2 prompt 512", "float32"): 1.25,
+    ("gpt2 prompt 512", "int8"): 2.3,
+    ("gpt2 decode", "float32"): 1.0,
+    ("gpt2 decode", "int8"): 1.2,
+    ("llama prompt 512", "bfloat16"): 2.2,
+    ("llama prompt 512", "int8"): 1.8,
+    ("llama prompt 512", "int4"): 2.0,
+    ("llama decode", "bfloat16"): 1.0,
+    ("llama decode", "int8"): 1.0,
+    ("llama decode", "int4"): 1.0,
+}
+
+#: What --only chooses from, and the model of each, real and tiny.
+FAMILIES = {
+    "marian": ("marian-base", "tiny-marian"),
+    "bert": ("bert-base", "tiny-bert"),
+    "minilm": ("minilm-l6", "tiny-bert"),
+    "gpt2": ("gpt2-124m", "tiny-gpt2"),
+    "llama": ("llama-1.1b", "tiny-llama"),
+}
+
+
+def cells(families: list[str], threads: list[int], computes: list[str] | None, tiny: bool) -> list[Cell]:
+    """Everything to measure, in the order of the table."""
+    return [
+        Cell(workload, compute, count)
+        for family in families
+        for workload in _family(family, FAMILIES[family][1 if tiny else 0])
+        for compute in workload.computes
+        if computes is None or compute in computes
+        for count in threads
+    ]
