@@ -12,6 +12,7 @@ public func attend_decode_step(
   _ session: OpaquePointer!, _ tokens: UnsafePointer<Int32>!, _ count: Int, _ logits: UnsafeMutablePointer<attend_tensor>!
 ) -> OpaquePointer! {
   withLiveSession(session) { (session) throws(Failure) in
+    try session.requireLive()
     try decode(session, try Batch(step: try require(tokens, "tokens"), count: count), logits)
   }
 }
@@ -20,7 +21,10 @@ public func attend_decode_step(
 public func attend_decode(
   _ session: OpaquePointer!, _ batch: UnsafePointer<attend_batch>!, _ logits: UnsafeMutablePointer<attend_tensor>!
 ) -> OpaquePointer! {
-  withLiveSession(session) { (session) throws(Failure) in try decode(session, try read(batch), logits) }
+  withLiveSession(session) { (session) throws(Failure) in
+    try session.requireLive()
+    try decode(session, try read(batch), logits)
+  }
 }
 
 @_cdecl("attend_session_select") @implementation

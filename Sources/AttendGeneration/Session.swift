@@ -91,8 +91,7 @@ package final class Session {
     guard let decoder = model.decoder, let head = model.head else {
       throw Failure(.unsupported, "\(model.blueprint.family) has no decoder")
     }
-    guard isEncoded else { throw Failure(.invalidState, "nothing was encoded: call attend_encode first") }
-    guard count > 0 else { throw Failure(.invalidState, "no sequence is live") }
+    try requireLive()
     guard batch.count == count else {
       throw Failure(.invalidArgument, "\(batch.count) sequences of tokens for \(count) live sequences")
     }
@@ -112,6 +111,16 @@ package final class Session {
     return wantsLogits ? y : nil
   }
 
+  /// Throws `invalidState` where there is nothing to decode.
+  package func requireLive() throws(Failure) {
+    try requireEncoded()
+    guard count > 0 else { throw Failure(.invalidState, "no sequence is live: all have been dropped by attend_session_select") }
+  }
+
+  private func requireEncoded() throws(Failure) {
+    guard isEncoded else { throw Failure(.invalidState, "nothing was encoded: call attend_encode first") }
+  }
+
   private func checkPositions(_ batch: Batch, _ positions: Int?) throws(Failure) {
     guard let positions else { return }
     for sequence in 0..<count where cache.length(sequence) + batch.length(sequence) > positions {
@@ -125,7 +134,7 @@ package final class Session {
 
   /// Live sequence `parents[i]` of before becomes live sequence i. A failure changes nothing.
   package func select(_ parents: UnsafeBufferPointer<Int>) throws(Failure) {
-    guard isEncoded else { throw Failure(.invalidState, "nothing was encoded: call attend_encode first") }
+    try requireEncoded()
     for (index, parent) in parents.enumerated() where parent < 0 || parent >= count {
       throw Failure(.invalidArgument, "parents[\(index)] is \(UInt(bitPattern: parent)); \(count) sequences are live")
     }

@@ -12,7 +12,7 @@ extension Activation {
     case "silu", "swish": self = .silu
     case "tanh": self = .tanh
     case "linear": self = .none
-    default: throw Failure(.unsupported, "\(config.file): the activation \"\(name)\" is not implemented")
+    default: throw Failure(.unsupported, "\(config.path): the activation \"\(name)\" is not implemented")
     }
   }
 }

@@ -10,13 +10,13 @@ struct Builder {
   let engine: Engine
   private let prefix: String
 
-  init(_ blueprint: Blueprint, _ reader: WeightReader, engine: Engine) throws(Failure) {
+  init(_ blueprint: Blueprint, _ reader: WeightReader, engine: Engine) {
     self.blueprint = blueprint
     self.reader = reader
     self.engine = engine
     // The prefix in use is the one under which the first norm of a stack is found.
     let probe = (blueprint.encoder ?? blueprint.decoder).map { "\(Builder.name($0.names.selfAttentionNorm, 0)).weight" } ?? ""
-    self.prefix = try reader.first(of: blueprint.prefixes) { $0 + probe }
+    self.prefix = reader.first(of: blueprint.prefixes) { $0 + probe }
   }
 
   /// Refuses tensors that nobody read. To be called last.
@@ -36,19 +36,14 @@ struct Builder {
 
   /// The product that makes logits of the decoder's hidden states.
   func head(_ head: HeadBlueprint, _ decoder: StackBlueprint) throws(Failure) -> Linear {
-    let weights = try reader.packed(try headName(head, decoder), rows: decoder.vocabulary, columns: decoder.width)
-    guard let bias = head.bias, try reader.has(bias) else { return Linear(weights: weights, bias: nil) }
+    let weights = try reader.packed(headName(head, decoder), rows: decoder.vocabulary, columns: decoder.width)
+    guard let bias = head.bias, reader.has(bias) else { return Linear(weights: weights, bias: nil) }
     return Linear(weights: weights, bias: try reader.vector(bias, decoder.vocabulary))
   }
 
-  private func headName(_ head: HeadBlueprint, _ decoder: StackBlueprint) throws(Failure) -> String {
-    if let weights = head.weights { return weights }
-    return try tokensName(decoder)
-  }
+  private func headName(_ head: HeadBlueprint, _ decoder: StackBlueprint) -> String { head.weights ?? tokensName(decoder) }
 
-  private func tokensName(_ stack: StackBlueprint) throws(Failure) -> String {
-    prefix + (try reader.first(of: stack.names.tokens) { prefix + $0 })
-  }
+  private func tokensName(_ stack: StackBlueprint) -> String { prefix + reader.first(of: stack.names.tokens) { prefix + $0 } }
 
   private func embedding(_ stack: StackBlueprint) throws(Failure) -> Embedding {
     Embedding(
@@ -58,8 +53,8 @@ struct Builder {
 
   /// The token table: the head's own weights where the two are one, else the table in the mapped file.
   private func tokenTable(_ stack: StackBlueprint) throws(Failure) -> TokenTable {
-    let name = try tokensName(stack)
-    if let head = blueprint.head, let decoder = blueprint.decoder, try headName(head, decoder) == name {
+    let name = tokensName(stack)
+    if let head = blueprint.head, let decoder = blueprint.decoder, headName(head, decoder) == name {
       return .packed(try reader.packed(name, rows: stack.vocabulary, columns: stack.width))
     }
     return try reader.storedTable(name, rows: stack.vocabulary, columns: stack.width)
@@ -72,7 +67,7 @@ struct Builder {
       let table = try reader.table(name, rows: count + offset, width: stack.width)
       return PositionTable(table: table, width: stack.width, first: offset, positions: count)
     case .sinusoidal(let count, let offset, let endsAtLongest):
-      if offset == 0, try reader.has(name) {
+      if offset == 0, reader.has(name) {
         return PositionTable(table: try reader.table(name, rows: count, width: stack.width), width: stack.width, first: 0, positions: count)
       }
       guard stack.width.isMultiple(of: 2) else {

@@ -29,7 +29,7 @@ extension Blueprint {
     func stack(_ side: String, vocabulary: Int, causal: Bool) throws(Failure) -> StackBlueprint {
       let heads = try config.size("\(side)_attention_heads")
       guard width % heads == 0 else {
-        throw Failure(.invalidFile, "\(config.file): d_model \(width) is not a multiple of \(side)_attention_heads \(heads)")
+        throw Failure(.invalidFile, "\(config.path): d_model \(width) is not a multiple of \(side)_attention_heads \(heads)")
       }
       let own = "\(side).embed_tokens.weight"
       return StackBlueprint(
@@ -63,7 +63,7 @@ extension Blueprint {
     ] {
       let value = try config.boolean(key, default: expected)
       guard value == expected else {
-        throw Failure(.unsupported, "\(config.file): \(key) = \(value) is not implemented for model_type \"\(modelType)\"")
+        throw Failure(.unsupported, "\(config.path): \(key) = \(value) is not implemented for model_type \"\(modelType)\"")
       }
     }
   }

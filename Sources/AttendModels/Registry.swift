@@ -21,7 +21,7 @@ package enum Registry {
     let modelType = try config.string("model_type")
     guard let family = families.first(where: { $0.modelTypes.contains(modelType) }) else {
       throw Failure(
-        .unsupported, "\(config.file): model_type \"\(modelType)\" is not known; known are \(modelTypes.joined(separator: ", "))")
+        .unsupported, "\(config.path): model_type \"\(modelType)\" is not known; known are \(modelTypes.joined(separator: ", "))")
     }
     return try family.blueprint(config, modelType: modelType)
   }

@@ -28,12 +28,11 @@ final class WeightReader {
     self.totalBytes = max(checkpoint.tensors.reduce(0) { $0 + $1.bytes.count }, 1)
   }
 
-  func has(_ name: String) throws(Failure) -> Bool { try checkpoint[name] != nil }
+  func has(_ name: String) -> Bool { checkpoint[name] != nil }
 
   /// The first of several spellings whose tensor exists; the first of all where none does, so that its absence is reported.
-  func first(of spellings: [String], _ name: (String) -> String) throws(Failure) -> String {
-    for spelling in spellings where try has(name(spelling)) { return spelling }
-    return spellings[0]
+  func first(of spellings: [String], _ name: (String) -> String) -> String {
+    spellings.first { has(name($0)) } ?? spellings[0]
   }
 
   /// A vector of `count` numbers as float32; stored as `[count]` or `[1, count]`.
@@ -45,7 +44,7 @@ final class WeightReader {
 
   /// A table of `rows` vectors of `width` numbers as float32. More rows than needed may be stored.
   func table(_ name: String, rows: Int, width: Int) throws(Failure) -> AlignedBuffer {
-    let stored = max(try checkpoint[name]?.shape.first ?? 0, rows)
+    let stored = max(checkpoint[name]?.shape.first ?? 0, rows)
     let tensor = try tensor(name, [stored, width])
     let table = try AlignedBuffer(stored * width, of: Float.self, for: "tensor \(name)")
     convert(tensor, stored * width, to: table.pointer())
@@ -103,9 +102,9 @@ final class WeightReader {
     return StoredMatrix(base: tensor.bytes.baseAddress!, type: tensor.type, rows: rows, columns: columns, transposed: false)
   }
 
-  /// A tensor of a shape, and of a type of floating-point numbers that weights come in.
-  private func tensor(_ name: String, _ shape: [Int]) throws(Failure) -> StoredTensor {
-    let tensor = try checkpoint.tensor(name, shape: shape)
+  /// A tensor of one of two shapes, and of a type of floating-point numbers that weights come in.
+  private func tensor(_ name: String, _ shape: [Int], or other: [Int]? = nil) throws(Failure) -> StoredTensor {
+    let tensor = try checkpoint.tensor(name, shape: shape, or: other)
     guard [.float32, .float16, .bfloat16].contains(tensor.type) else {
       throw Failure(
         .unsupported, "\(tensor.file): tensor \"\(name)\" holds \(tensor.type); weights must be float32, float16 or bfloat16")
@@ -122,8 +121,7 @@ final class WeightReader {
 
   /// A vector of `count` numbers, stored as `[count]` or `[1, count]`, to memory of the caller's.
   private func read(_ name: String, _ count: Int, to target: UnsafeMutablePointer<Float>) throws(Failure) {
-    let isRow = try checkpoint[name]?.shape == [1, count]
-    convert(try tensor(name, isRow ? [1, count] : [count]), count, to: target)
+    convert(try tensor(name, [count], or: [1, count]), count, to: target)
   }
 
   /// All numbers of a tensor as float32. What converts token tables does this: the tensor is a table of a single row.
