@@ -1,8 +1,8 @@
 // config.json and its like: objects whose keys have had several names.
 import AttendBase
 
-/// A JSON object that is read key by key, each under all the names that the field has used for it. What has been read is remembered, so that what
-/// was not understood can be named.
+/// A JSON object that is read key by key, each under all the names that the field has used for it. What has been read is remembered, so
+/// that what was not understood can be named.
 ///
 /// Where several keys are given, the first one that is present and not null counts; all of them are then understood. Every error is an
 /// `invalidFile` that names the file, the key and the value. One thread at a time.
@@ -21,14 +21,14 @@ package final class Configuration {
 
   private init(_ json: JSON, prefix: String) throws(Failure) {
     guard json.kind == .object else {
-      throw Failure(.invalidFile, prefix.isEmpty ? "\(json.file) is not a JSON object" : "\(json.file): \(prefix.dropLast()) is not an object")
+      throw Failure(.invalidFile, "\(json.file)\(prefix.isEmpty ? "" : ": \(prefix.dropLast())") is not a JSON object")
     }
     self.json = json
     self.prefix = prefix
   }
 
   /// The path of the file, as it appears in messages.
-  package var path: String { json.file }
+  package var file: String { json.file }
 
   /// Whether a key is present and not null. Does not count as understanding it.
   package func holds(_ key: String) -> Bool { json[key].map { !$0.isNull } ?? false }
@@ -46,7 +46,7 @@ package final class Configuration {
 
   /// An `invalidFile` that names the file, the key and `reason`: "has 3 layers, but ..."
   package func invalid(_ key: String, _ reason: String) -> Failure {
-    Failure(.invalidFile, "\(path): \(prefix)\(key) \(reason)")
+    Failure(.invalidFile, "\(file): \(prefix)\(key) \(reason)")
   }
 
   /// The first of `keys` that is present and not null.
@@ -69,7 +69,7 @@ package final class Configuration {
   func required<Value>(_ value: Value?, _ keys: [String], _ standard: Value?) throws(Failure) -> Value {
     guard let value = value ?? standard else {
       let names = keys.map { prefix + $0 }
-      throw Failure(.invalidFile, "\(path): \(names.joined(separator: " or ")) is missing")
+      throw Failure(.invalidFile, "\(file): \(names.joined(separator: " or ")) is missing")
     }
     return value
   }

@@ -4,10 +4,10 @@ import AttendBase
 /// How a checkpoint wants to be generated with; nil is what it does not say. Ids are from 0 to `Configuration.maximalInteger`; whether the
 /// vocabulary has them is for the model to check.
 ///
-/// Where there is a generation_config.json, it is the only source, and a key left over in config.json has no say; only what names a token of
-/// the vocabulary (begin, end, pad, unknown) may come from config.json still. Without it all keys are those of config.json, as older checkpoints
-/// have them, or of the object in it that describes the decoder.
-/// The names are those of transformers' GenerationConfig, https://huggingface.co/docs/transformers/main_classes/text_generation
+/// Where there is a generation_config.json, it is the only source, and a key left over in config.json has no say; only what names a token
+/// of the vocabulary (begin, end, pad, unknown) may come from config.json still. Without it all keys are those of config.json, as older
+/// checkpoints have them, or of the object in it that describes the decoder. The names are those of transformers' GenerationConfig,
+/// https://huggingface.co/docs/transformers/main_classes/text_generation
 package struct GenerationDefaults: Sendable {
   // MARK: Tokens
 
@@ -74,7 +74,8 @@ package struct GenerationDefaults: Sendable {
     case never
   }
 
-  /// Reads the keys from `generation` where there is one, otherwise from `model`. Throws `invalidFile`; `unsupported` for several forced last tokens.
+  /// Reads the keys from `generation` where there is one, otherwise from `model`. Throws `invalidFile`; `unsupported` for several forced
+  /// last tokens.
   package init(model: Configuration, generation: Configuration?) throws(Failure) {
     let source = try GenerationSource(model: model, generation: generation)
     decoderStart = try source.token("decoder_start_token_id")
@@ -142,7 +143,7 @@ private struct GenerationSource {
   func singleToken(_ key: String) throws(Failure) -> Int? {
     let tokens = try tokens(key) ?? []
     guard tokens.count <= 1 else {
-      throw Failure(.unsupported, "\(place(of: key).path): \(key) lists \(tokens.count) tokens; this version takes one")
+      throw Failure(.unsupported, "\(place(of: key).file): \(key) lists \(tokens.count) tokens; this version takes one")
     }
     return tokens.first
   }

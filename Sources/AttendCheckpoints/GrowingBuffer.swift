@@ -24,13 +24,13 @@ struct GrowingBuffer<Element: BitwiseCopyable>: ~Copyable {
     nonmutating set { base[index] = newValue }
   }
 
-  mutating func append(_ element: Element) throws(Failure) {
+  @inline(__always) mutating func append(_ element: Element) throws(Failure) {
     if count == capacity { try grow(to: count + 1) }
     base[count] = element
     count += 1
   }
 
-  mutating func append(_ elements: UnsafeBufferPointer<Element>) throws(Failure) {
+  @inline(__always) mutating func append(_ elements: UnsafeBufferPointer<Element>) throws(Failure) {
     guard let source = elements.baseAddress, elements.count > 0 else { return }
     if elements.count > capacity - count { try grow(to: count + elements.count) }
     (base + count).update(from: source, count: elements.count)

@@ -8,7 +8,8 @@ extension JSON {
     return withExtendedLifetime(document) { Double(String(decoding: source, as: UTF8.self)) ?? .nan }
   }
 
-  /// A number that is an integer in the range of `Int`, also when it is spelled "2.0" or "1e3"; nil for anything else. Exact: no `Double` is involved.
+  /// A number that is an integer in the range of `Int`, also when it is spelled "2.0" or "1e3"; nil for anything else. Exact: no `Double`
+  /// is involved.
   package var int: Int? {
     guard kind == .number else { return nil }
     return withExtendedLifetime(document) { JSON.integer(source) }

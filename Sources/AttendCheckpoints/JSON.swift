@@ -3,8 +3,8 @@ import AttendBase
 
 /// One value in a parsed JSON document (RFC 8259): a handle into an index of the document's own bytes.
 ///
-/// Parsing checks the whole text and notes where each value begins and ends; numbers and strings are made when they are asked for. A handle keeps
-/// its document alive. Immutable: any number of threads may read at once.
+/// Parsing checks the whole text and notes where each value begins and ends; numbers and strings are made when they are asked for. A handle
+/// keeps its document alive. Immutable: any number of threads may read at once.
 ///
 /// Beyond the RFC: a byte order mark at the start is passed over, and `NaN`, `Infinity` and `-Infinity` are numbers, as Python writes them.
 /// A lone half of a surrogate pair, which only an escape can spell, becomes U+FFFD.
@@ -24,8 +24,12 @@ package struct JSON: Sendable {
   ///
   /// The bytes must stay where and as they are while the result or any value in it is in use; `owner`, where given, is kept alive for that.
   /// Throws `invalidFile` with the file, the line, the column (from 1, in characters) and the reason; `outOfMemory`.
-  package static func parse(_ bytes: UnsafeRawBufferPointer, file: String, owner: (any AnyObject & Sendable)? = nil) throws(Failure) -> JSON {
-    guard bytes.count < Int(UInt32.max) else { throw Failure(.invalidFile, "\(file) has \(bytes.count) bytes, too many for a JSON document") }
+  package static func parse(
+    _ bytes: UnsafeRawBufferPointer, file: String, owner: (any AnyObject & Sendable)? = nil
+  ) throws(Failure) -> JSON {
+    guard bytes.count < Int(UInt32.max) else {
+      throw Failure(.invalidFile, "\(file) has \(bytes.count) bytes, too many for a JSON document")
+    }
     var parser = try JSONParser(bytes, file: file)
     try parser.parse()
     return JSON(document: JSONDocument(parser, owner: owner), node: 0)
@@ -89,8 +93,8 @@ package struct JSON: Sendable {
 // MARK: - Strings
 
 extension JSON {
-  /// The bytes of a string without its quotes and with its escapes resolved: valid UTF-8, may hold NUL; nil for anything else. Alive as long as a
-  /// handle of the document.
+  /// The bytes of a string without its quotes and with its escapes resolved: valid UTF-8, may hold NUL; nil for anything else. Alive as
+  /// long as a handle of the document.
   package var utf8: UnsafeBufferPointer<UInt8>? {
     guard kind == .string else { return nil }
     let record = record
@@ -128,8 +132,8 @@ extension JSON {
     return iterator.next()
   }
 
-  /// The value of a key of an object, the last one where the key is repeated; nil without it or for anything else. The time grows with the number
-  /// of members: to read many from a large object, iterate `members`.
+  /// The value of a key of an object, the last one where the key is repeated; nil without it or for anything else. The time grows with the
+  /// number of members: to read many from a large object, iterate `members`.
   package subscript(key: String) -> JSON? {
     var key = key
     return key.withUTF8 { wanted in

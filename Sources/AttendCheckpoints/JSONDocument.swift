@@ -7,7 +7,8 @@ struct JSONRecord: BitwiseCopyable {
   var start: UInt32
   /// Bytes in the document, quotes and brackets included.
   var length: UInt32
-  /// Of a container: the record after it and all that is in it. Of a string: where its resolved escapes lie, or `verbatim`. Otherwise unused.
+  /// Of a container: the record after it and all that is in it. Of a string: where its resolved escapes lie, or `verbatim`. Otherwise
+  /// unused.
   var link: UInt32 = verbatim
   /// Of a container: its elements or members. Of a string with escapes: its bytes once they are resolved. Otherwise unused.
   var count: UInt32 = 0

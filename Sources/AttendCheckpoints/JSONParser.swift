@@ -8,7 +8,8 @@ struct JSONParser: ~Copyable {
   var records: GrowingBuffer<JSONRecord>
   var unescaped: GrowingBuffer<UInt8>
   var position = 0
-  private var open: [Int] = []  // the records of the containers around the position, the outermost first
+  private var container = 0  // the record of the innermost open container
+  private var depth = 0  // how many containers are open
 
   init(_ bytes: UnsafeRawBufferPointer, file: String) throws(Failure) {
     let records = try GrowingBuffer<JSONRecord>(capacity: bytes.count / 12, for: "the index of \(file)")
@@ -24,9 +25,9 @@ struct JSONParser: ~Copyable {
     skipSpace()
     guard position < bytes.count else { throw failure("the document is empty") }
     try value()
-    while let container = open.last {
+    while depth > 0 {
       skipSpace()
-      try member(of: container)
+      try member()
     }
     skipSpace()
     guard position == bytes.count else { throw failure("text follows the end of the document") }
@@ -42,46 +43,45 @@ struct JSONParser: ~Copyable {
     return JSONDocument.failure(reason + ended, at: offset ?? position, of: bytes, file: file)
   }
 
-  private mutating func skipSpace() {
-    var position = position  // in a register
-    scan: while position < bytes.count {
+  @inline(__always) private mutating func skipSpace() {
+    while position < bytes.count, bytes[position] <= UInt8(ascii: " ") {
       switch bytes[position] {
       case UInt8(ascii: " "), UInt8(ascii: "\n"), UInt8(ascii: "\r"), UInt8(ascii: "\t"): position &+= 1
-      default: break scan
+      default: return
       }
     }
-    self.position = position
-  }
-
-  /// Moves over the characters of a string that stand for themselves: printable ASCII.
-  private mutating func skipPlain() {
-    var position = position
-    while position < bytes.count {
-      let byte = bytes[position]
-      guard byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") else { break }
-      position &+= 1
-    }
-    self.position = position
   }
 
   /// Reads the next element or member of the innermost open container, or its closing bracket.
-  private mutating func member(of container: Int) throws(Failure) {
-    let isObject = bytes[Int(records[container].start)] == UInt8(ascii: "{")
-    if next == (isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) {
-      position += 1
-      records[container].length = UInt32(position) - records[container].start
-      records[container].link = UInt32(records.count)
-      open.removeLast()
-      return
-    }
-    if records[container].count > 0 {
+  private mutating func member() throws(Failure) {
+    let record = records[container]
+    let isObject = bytes[Int(record.start)] == UInt8(ascii: "{")
+    if next == (isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) { return close(record) }
+    if record.count > 0 {
       guard next == UInt8(ascii: ",") else { throw failure(isObject ? "expected ',' or '}'" : "expected ',' or ']'") }
       position += 1
       skipSpace()
     }
-    records[container].count += 1
+    records[container].count &+= 1  // less than the bytes of the document, which fit
     if isObject { try key() }
     try value()
+  }
+
+  /// Opens a container. Until it is closed, its `link` leads to the one around it.
+  private mutating func open() throws(Failure) {
+    guard depth < JSON.maximalDepth else { throw failure("containers nest deeper than \(JSON.maximalDepth)") }
+    let outer = UInt32(container)
+    (container, depth) = (records.count, depth + 1)
+    try records.append(JSONRecord(start: UInt32(position), length: 1, link: outer))
+    position += 1
+  }
+
+  /// Closes the innermost container, which `record` describes, at its bracket.
+  private mutating func close(_ record: JSONRecord) {
+    position += 1
+    records[container] = JSONRecord(
+      start: record.start, length: UInt32(position) - record.start, link: UInt32(records.count), count: record.count)
+    (container, depth) = (Int(record.link), depth - 1)
   }
 
   private mutating func key() throws(Failure) {
@@ -97,10 +97,7 @@ struct JSONParser: ~Copyable {
   private mutating func value() throws(Failure) {
     switch next {
     case UInt8(ascii: "\""): try string()
-    case UInt8(ascii: "{"), UInt8(ascii: "["):
-      guard open.count < JSON.maximalDepth else { throw failure("containers nest deeper than \(JSON.maximalDepth)") }
-      open.append(records.count)
-      try record(from: position, to: position + 1)
+    case UInt8(ascii: "{"), UInt8(ascii: "["): try open()
     case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try number()
     case UInt8(ascii: "t"): try word("true")
     case UInt8(ascii: "f"): try word("false")
@@ -112,7 +109,7 @@ struct JSONParser: ~Copyable {
   }
 
   /// Notes a value and moves behind it.
-  private mutating func record(from start: Int, to end: Int) throws(Failure) {
+  @inline(__always) private mutating func record(from start: Int, to end: Int) throws(Failure) {
     try records.append(JSONRecord(start: UInt32(start), length: UInt32(end - start)))
     position = end
   }
@@ -154,9 +151,16 @@ struct JSONParser: ~Copyable {
   /// Reads a string. One without escapes stays in the document, the bytes of others are gathered in `unescaped`.
   private mutating func string() throws(Failure) {
     let start = position
-    var resolved: Int?  // where in `unescaped` this string begins
     position += 1
-    var run = position  // what is not in `unescaped` yet
+    skipPlain()
+    if next != UInt8(ascii: "\"") { return try string(from: start) }
+    try record(from: start, to: position + 1)
+  }
+
+  /// Reads on in a string that began at `start`, from its first character beyond printable ASCII.
+  private mutating func string(from start: Int) throws(Failure) {
+    var resolved: Int?  // where in `unescaped` this string begins
+    var run = start + 1  // what is not in `unescaped` yet
     while next != UInt8(ascii: "\"") {
       guard position < bytes.count else { throw failure("the string that starts here has no closing quote", at: start) }
       switch next {
@@ -187,6 +191,30 @@ struct JSONParser: ~Copyable {
 // MARK: - Characters
 
 extension JSONParser {
+  /// Moves over the characters of a string that stand for themselves: printable ASCII but the quote and the backslash. Eight at a time: a
+  /// byte's highest bit is set where it is none of them.
+  @inline(__always) private mutating func skipPlain() {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let high = 0x80 * ones
+    while bytes.count - position >= 8 {
+      let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+      let (quote, backslash) = (word ^ 0x22 * ones, word ^ 0x5C * ones)
+      // x - 1 has the highest bit of a byte set that x has not, where the byte is 0; a borrow reaches only bytes behind such a one.
+      let control = (word &- 0x20 * ones) & ~word
+      let special = (word | control | ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash)) & high
+      if special != 0 {
+        position &+= special.trailingZeroBitCount / 8
+        return
+      }
+      position &+= 8
+    }
+    while position < bytes.count, JSONParser.isPlain(bytes[position]) { position &+= 1 }
+  }
+
+  private static func isPlain(_ byte: UInt8) -> Bool {
+    byte >= 0x20 && byte < 0x80 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+  }
+
   /// Bytes of the character beyond ASCII at the position, after checking that it is well-formed (The Unicode Standard, table 3-7).
   private func characterLength() throws(Failure) -> Int {
     let first = bytes[position]

@@ -18,7 +18,9 @@ package final class ModelFolder {
 
   /// Throws `notFound` where the folder or its config.json is missing, `inputOutput`, `invalidFile`, `unsupported`, `outOfMemory`.
   package init(_ path: String) throws(Failure) {
-    guard !path.isEmpty, !path.utf8.contains(0) else { throw Failure(.notFound, "the path of the model folder, \(path.debugDescription), names no folder") }
+    guard !path.isEmpty, !path.utf8.contains(0) else {
+      throw Failure(.notFound, "the path of the model folder, \(path.debugDescription), names no folder")
+    }
     var status = stat()
     guard stat(path, &status) == 0 else { throw OpenFile.failure("examined", path, errno) }
     guard status.st_mode & S_IFMT == S_IFDIR else {

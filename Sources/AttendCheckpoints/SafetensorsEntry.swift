@@ -31,9 +31,12 @@ struct SafetensorsEntry {
 
     let type = ElementType(safetensors: typeName)
     if let type {
-      guard let size = SafetensorsEntry.bytes(shape, type) else { throw invalid("of type \(typeName) has the shape \(shape), more than memory can hold") }
+      guard let size = SafetensorsEntry.bytes(shape, type) else {
+        throw invalid("of type \(typeName) has the shape \(shape), more than memory can hold")
+      }
       guard size == end - begin else {
-        throw invalid("of type \(typeName) and shape \(shape) needs \(size) bytes, but its data_offsets [\(begin), \(end)] give it \(end - begin)")
+        let given = "its data_offsets [\(begin), \(end)] give it \(end - begin)"
+        throw invalid("of type \(typeName) and shape \(shape) needs \(size) bytes, but \(given)")
       }
     }
     self.name = name
@@ -80,7 +83,8 @@ extension ElementType {
 }
 
 extension JSON {
-  /// An array of integers without sign, point or exponent; nil for anything else, for longer ones, and where a number does not fit an `Int`.
+  /// An array of integers without sign, point or exponent; nil for anything else, for longer ones, and where a number does not fit an
+  /// `Int`.
   fileprivate func naturals(atMost limit: Int) -> [Int]? {
     guard kind == .array, count <= limit else { return nil }
     var numbers: [Int] = []

@@ -48,21 +48,24 @@ package final class SafetensorsFile: Sendable {
       unknown: entries.filter { $0.type == nil }.map { UnknownTensor(name: $0.name, type: $0.typeName, file: path) })
   }
 
-  /// The tensor with a name, nil where there is none of a known type.
-  package subscript(name: String) -> StoredTensor? { table[name] }
+  /// The tensor with a name, nil where there is none. Throws `unsupported` where it is of a type that this library does not know.
+  package subscript(name: String) -> StoredTensor? {
+    get throws(Failure) { try table[name] }
+  }
 
   /// The bytes of the header, inside the file.
   private static func header(of file: MappedFile) throws(Failure) -> UnsafeRawBufferPointer {
     let bytes = file.bytes
     guard bytes.count >= 8 else {
-      throw Failure(.invalidFile, "\(file.path) has \(bytes.count) bytes; a safetensors file begins with 8 bytes that give the length of its header")
+      throw Failure(.invalidFile, "\(file.path) has \(bytes.count) bytes, too few for a safetensors file")
     }
     guard !bytes.starts(with: "version https://git-lfs".utf8) else {
       throw Failure(.invalidFile, "\(file.path) is a pointer of Git LFS, not the file itself: fetch it with 'git lfs pull'")
     }
     let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
     guard length <= UInt64(bytes.count - 8) else {
-      throw Failure(.invalidFile, "\(file.path) should begin with a header of \(length) bytes, but only \(bytes.count - 8) bytes follow: it is truncated or not a safetensors file")
+      let found = "only \(bytes.count - 8) bytes follow: it is truncated or not a safetensors file"
+      throw Failure(.invalidFile, "\(file.path) should begin with a header of \(length) bytes, but \(found)")
     }
     guard length <= UInt64(maximalHeader) else {
       throw Failure(.invalidFile, "\(file.path) has a header of \(length) bytes; at most \(maximalHeader) are allowed")
@@ -96,12 +99,13 @@ package final class SafetensorsFile: Sendable {
     var previous: SafetensorsEntry?
     for entry in entries.sorted(by: { ($0.begin, $0.end) < ($1.begin, $1.end) }) {
       guard entry.begin <= covered else {
-        throw Failure(.invalidFile, "\(path): bytes \(covered)..<\(entry.begin) of the data, before tensor \(entry.name), belong to no tensor")
+        let hole = "bytes \(covered)..<\(entry.begin) of the data, before tensor \(entry.name)"
+        throw Failure(.invalidFile, "\(path): \(hole), belong to no tensor")
       }
       guard entry.begin == covered else {
+        let other = previous.map { "tensor \($0.name) at \($0.begin)..<\($0.end)" } ?? "another"
         throw Failure(
-          .invalidFile,
-          "\(path): tensor \(entry.name) at bytes \(entry.begin)..<\(entry.end) of the data overlaps tensor \(previous?.name ?? "") at \(previous?.begin ?? 0)..<\(covered)")
+          .invalidFile, "\(path): tensor \(entry.name) at bytes \(entry.begin)..<\(entry.end) of the data overlaps \(other)")
       }
       covered = entry.end
       previous = entry

@@ -17,12 +17,15 @@ struct ShardIndex {
     for (key, value) in map.members {
       let name = key.string ?? ""
       guard let shard = value.string else { throw value.invalid("the file of tensor \(name) is \(value.excerpt), not a string") }
-      guard ShardIndex.staysInside(shard) else { throw value.invalid("the file of tensor \(name), \(shard.debugDescription), is not in the checkpoint's folder") }
+      guard ShardIndex.staysInside(shard) else {
+        throw value.invalid("the file of tensor \(name), \(shard.debugDescription), is not in the checkpoint's folder")
+      }
       guard shards.updateValue(shard, forKey: name) == nil else { throw key.invalid("tensor \(name) is listed twice") }
     }
   }
 
-  /// The shards in `folder`, in the order of their names, checked to hold what the index lists: each tensor once, where it should be, and no others.
+  /// The shards in `folder`, in the order of their names, checked to hold what the index lists: each tensor once, where it should be, and
+  /// no others.
   func open(in folder: String) throws(Failure) -> [SafetensorsFile] {
     var files: [SafetensorsFile] = []
     var missing = shards
@@ -35,7 +38,9 @@ struct ShardIndex {
       }
       for name in file.table.names {
         guard let listed = shards[name] else { throw Failure(.invalidFile, "\(file.file.path): tensor \(name) is not listed in \(path)") }
-        guard listed == shard else { throw Failure(.invalidFile, "\(file.file.path): tensor \(name) is here, but \(path) lists it in \(listed)") }
+        guard listed == shard else {
+          throw Failure(.invalidFile, "\(file.file.path): tensor \(name) is here, but \(path) lists it in \(listed)")
+        }
         missing[name] = nil
       }
       files.append(file)

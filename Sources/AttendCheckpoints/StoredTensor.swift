@@ -3,8 +3,8 @@ import AttendBase
 
 /// A tensor in a file of weights: its description, and its bytes where they lie.
 ///
-/// The bytes are row-major and little-endian. Nothing aligns them: in a safetensors file they begin where the header ends, so read them with
-/// `loadUnaligned`, byte by byte, or with instructions that need no alignment.
+/// The bytes are row-major and little-endian. Nothing aligns them: in a safetensors file they begin where the header ends, so read them
+/// with `loadUnaligned`, byte by byte, or with instructions that need no alignment.
 package struct StoredTensor: @unchecked Sendable {
   package let name: String
   package let type: ElementType
@@ -38,19 +38,26 @@ struct TensorTable: Sendable {
   let tensors: [StoredTensor]
   /// The others.
   let unknown: [UnknownTensor]
-  private let positions: [String: Int]
+  private let positions: [String: Int]  // in `tensors`, and behind them in `unknown`
 
   /// The names must differ.
   init(_ tensors: [StoredTensor], unknown: [UnknownTensor]) {
     self.tensors = tensors.sorted { $0.name < $1.name }
-    self.unknown = unknown.sorted { $0.name < $1.name }
-    self.positions = Dictionary(uniqueKeysWithValues: zip(self.tensors.lazy.map(\.name), 0...))
+    self.unknown = unknown
+    self.positions = Dictionary(uniqueKeysWithValues: zip((self.tensors.map(\.name) + unknown.map(\.name)), 0...))
   }
 
-  /// All names, those of unknown types included.
-  var names: [String] { (tensors.map(\.name) + unknown.map(\.name)).sorted() }
+  /// All names, those of unknown types included, in no order.
+  var names: some Collection<String> { positions.keys }
 
-  subscript(name: String) -> StoredTensor? { positions[name].map { tensors[$0] } }
+  subscript(name: String) -> StoredTensor? {
+    get throws(Failure) {
+      guard let position = positions[name] else { return nil }
+      if position < tensors.count { return tensors[position] }
+      let tensor = unknown[position - tensors.count]
+      throw Failure(.unsupported, "\(tensor.file): tensor \(name) holds elements of type \(tensor.type), which this version cannot read")
+    }
+  }
 }
 
 /// A tensor whose type has no `ElementType`, such as F8_E4M3: an obstacle only to who asks for it.
@@ -58,6 +65,4 @@ struct UnknownTensor: Sendable {
   let name: String
   let type: String
   let file: String
-
-  var refusal: Failure { Failure(.unsupported, "\(file): tensor \(name) holds elements of type \(type), which this version cannot read") }
 }

@@ -30,7 +30,8 @@ package func safetensors(_ tensors: [WrittenTensor], metadata: [String: String] 
   var offset = 0
   for tensor in tensors {
     let end = offset + tensor.bytes.count
-    members.append("\(try jsonText(tensor.name)):{\"dtype\":\"\(tensor.type)\",\"shape\":\(tensor.shape),\"data_offsets\":[\(offset),\(end)]}")
+    let name = try jsonText(tensor.name)
+    members.append("\(name):{\"dtype\":\"\(tensor.type)\",\"shape\":\(tensor.shape),\"data_offsets\":[\(offset),\(end)]}")
     offset = end
   }
   let header = "{" + members.joined(separator: ",") + "}"
