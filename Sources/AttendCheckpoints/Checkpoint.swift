@@ -61,8 +61,8 @@ package final class Checkpoint: Sendable {
     return Failure(
       .unsupported,
       """
-      \(folder) has its weights in \(other) only, and safetensors are needed: load it with transformers in Python and call save_pretrained, \
-      which writes model.safetensors
+      \(folder) has its weights in \(other) only, and safetensors are needed: load it with transformers in Python and call \
+      save_pretrained, which writes model.safetensors
       """)
   }
 }
