@@ -29,7 +29,8 @@ def correlation(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> float:
 def agree(outputs: Outputs, reference: Outputs, compute: str) -> Agreement:
     """Compares what `Runner.check` gave.
 
-    float32: greedy ids are equal, and logits, states and scores within 1e-3 of the largest. Other types: states and the logits
+    float32: greedy ids are equal, and logits, states and scores within 5e-3 of the largest (llama.cpp reads GELU from a table of
+    float16; the others come to 1e-5). Other types: states and the logits
     of a prompt correlate at 0.97 or better; their greedy ids part ways with those of float32 at the first near tie, so the
     share that is equal is shown and nothing is demanded of it, beyond as many ids as were asked for.
     """
@@ -50,7 +51,7 @@ def agree(outputs: Outputs, reference: Outputs, compute: str) -> Agreement:
         if exact:
             difference = float(np.abs(outputs[name] - reference[name]).max() / np.abs(reference[name]).max())
             words.append(f"{name} ± {difference:.0e}")
-            good = good and difference < 1e-3
+            good = good and difference < 5e-3
         elif "ids" not in reference:
             close = correlation(outputs[name], reference[name])
             words.append(f"{name} correlate {close:.5f}")

@@ -43,7 +43,13 @@ PEERS = (
         "llama.cpp",
         ("llama-cpp-python==0.3.36", "gguf==0.19.0"),
         ("llama_cpp", "gguf"),
-        {"CMAKE_ARGS": "-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF", "CMAKE_BUILD_PARALLEL_LEVEL": "2"},
+        {
+            "CMAKE_ARGS": "-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF",
+            "CMAKE_BUILD_PARALLEL_LEVEL": "2",
+            # GCC 12 believes that _tile_loadconfig reads 8 bytes of its 64 and drops the stores to the others as dead: a crash
+            # in the first product on a CPU with AMX.
+            "CXXFLAGS": "-fno-tree-dse -fno-dse",
+        },
     ),
 )
 
