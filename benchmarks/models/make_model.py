@@ -3,8 +3,8 @@
 
     python benchmarks/models/make_model.py marian-base [--to FOLDER]
 
-The weights depend on their names alone, so everybody's are the same. Matrices have deviation 1/sqrt(inputs), so activations
-stay near 1 through any depth, greedy ids vary from step to step, and a wrong computation cannot look right.
+The weights depend on their names alone, so everybody's are the same. Matrices have a deviation of about 1/sqrt(inputs), so that
+activations stay near 1 through any depth, greedy ids vary from step to step, and a wrong computation does not look right.
 Needs numpy alone.
 """
 
@@ -37,15 +37,15 @@ def draw(weight: shapes.Weight) -> npt.NDArray[np.float32]:
 
 
 def make(name: str, models: Path = MODELS) -> Path:
-    """The checkpoint folder of model ``name`` under ``models``, made if it is not there (or was made from other sizes)."""
+    """The checkpoint folder of model ``name`` under ``models``, made if it is not there, or was made from another description."""
     config = shapes.MODELS[name]
     folder = models / name
-    description = json.dumps(config, indent=2) + "\n"
-    config_path = folder / "config.json"
-    if config_path.exists() and config_path.read_text() == description:
+    weights = {weight.name: weight for weight in shapes.weights(config)}
+    description = repr((config, weights))
+    made_from = folder / "made-from"
+    if made_from.exists() and made_from.read_text() == description:
         return folder
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {weight.name: weight for weight in shapes.weights(config)}
     dtype = {"float32": "F32", "bfloat16": "BF16"}[config["torch_dtype"]]
     tensor_file.write(
         folder / "model.safetensors",
@@ -53,7 +53,8 @@ def make(name: str, models: Path = MODELS) -> Path:
         dtype,
         lambda tensor: draw(weights[tensor]),
     )
-    config_path.write_text(description)  # last: it says that the folder is complete
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    made_from.write_text(description)  # last: it says that the folder is complete
     return folder
 
 

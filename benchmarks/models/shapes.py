@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Iterator
 
 Config = dict[str, Any]
@@ -25,9 +25,10 @@ def matrix(name: str, rows: int, columns: int, transposed: bool = False) -> Weig
     return Weight(name, (columns, rows) if transposed else (rows, columns), columns**-0.5)
 
 
-def linear(name: str, rows: int, columns: int, transposed: bool = False) -> list[Weight]:
-    """A matrix and its bias."""
-    return [matrix(f"{name}.weight", rows, columns, transposed), Weight(f"{name}.bias", (rows,), 0.02)]
+def linear(name: str, rows: int, columns: int, transposed: bool = False, gain: float = 1.0) -> list[Weight]:
+    """A matrix, ``gain`` times as large as its inputs alone would have it, and its bias."""
+    weight = matrix(f"{name}.weight", rows, columns, transposed)
+    return [replace(weight, scale=gain * weight.scale), Weight(f"{name}.bias", (rows,), 0.02)]
 
 
 def norm(name: str, width: int, bias: bool = True) -> list[Weight]:
@@ -37,7 +38,12 @@ def norm(name: str, width: int, bias: bool = True) -> list[Weight]:
 
 
 def marian(config: Config) -> Iterator[Weight]:
-    """MarianMTModel: both stacks share one embedding, which is also the output."""
+    """MarianMTModel: both stacks share one embedding, which is also the output.
+
+    With equal gains everything would collapse: each step would find its own input the likeliest, and every source would give the
+    same token for ever. Sharper attention, less of it, and a strong feed-forward make each token depend on all before it.
+    """
+    gains = {"q_proj": 2.0, "k_proj": 2.0, "v_proj": 1.0, "out_proj": 0.5}
     d, inner, vocabulary = config["d_model"], config["encoder_ffn_dim"], config["vocab_size"]
     yield Weight("final_logits_bias", (1, vocabulary), 0.1)
     yield Weight("model.shared.weight", (vocabulary, d), d**-0.5, zero_row=config["pad_token_id"])
@@ -45,11 +51,11 @@ def marian(config: Config) -> Iterator[Weight]:
         for layer in range(config[f"{stack}_layers"]):
             prefix = f"model.{stack}.layers.{layer}"
             for attention in attentions:
-                for projection in ("q_proj", "k_proj", "v_proj", "out_proj"):
-                    yield from linear(f"{prefix}.{attention}.{projection}", d, d)
+                for projection, gain in gains.items():
+                    yield from linear(f"{prefix}.{attention}.{projection}", d, d, gain=gain)
                 yield from norm(f"{prefix}.{attention}_layer_norm", d)
             yield from linear(f"{prefix}.fc1", inner, d)
-            yield from linear(f"{prefix}.fc2", d, inner)
+            yield from linear(f"{prefix}.fc2", d, inner, gain=3.0)
             yield from norm(f"{prefix}.final_layer_norm", d)
 
 
