@@ -22,12 +22,15 @@ package struct AttentionOptions: Sendable {
   package let scale: Float
   package let mask: AttentionMask
 
-  package init(heads: Int, keyValueHeads: Int, headDim: Int, scale: Float, mask: AttentionMask) {
+  /// Without further words: as many heads of keys and values as of queries, and the paper's scale.
+  package init(
+    heads: Int, keyValueHeads: Int? = nil, headDim: Int, scale: Float? = nil, causal: Bool, window: Int = 0, softCap: Float = 0
+  ) {
     self.heads = heads
-    self.keyValueHeads = keyValueHeads
+    self.keyValueHeads = keyValueHeads ?? heads
     self.headDim = headDim
-    self.scale = scale
-    self.mask = mask
+    self.scale = scale ?? 1 / Float(headDim).squareRoot()
+    mask = AttentionMask(causal: causal, window: window, softCap: softCap)
   }
 
   package var queryWidth: Int { heads * headDim }
@@ -47,8 +50,8 @@ package struct SelfAttention: Sendable {
     self.output = output
   }
 
-  /// `y = residual + attention(x)`, all `[tokens, width]`; the keys and values of x go to `layer` of the pages first.
-  package func apply(_ x: Matrix, layer: Int, _ keyValues: KeyValues, residual: Matrix, into y: Matrix, _ pass: Pass) throws(Failure) {
+  /// `y = residual + attention(x)`, or without a residual attention(x), all `[tokens, width]`; the keys and values of x go to `layer` of the pages first.
+  package func apply(_ x: Matrix, layer: Int, _ keyValues: KeyValues, residual: Matrix?, into y: Matrix, _ pass: Pass) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       let projected = try pass.workspace.matrix(x.rows, input.outputs)  // [tokens, queries | keys | values]
       try input.apply(x, into: projected, pass)
@@ -91,8 +94,8 @@ package struct CrossAttention: Sendable {
     }
   }
 
-  /// `y = residual + attention(x, source)`, all `[target tokens, width]`.
-  package func apply(_ x: Matrix, layer: Int, _ source: KeyValues, residual: Matrix, into y: Matrix, _ pass: Pass) throws(Failure) {
+  /// `y = residual + attention(x, source)`, or without a residual attention(x, source), all `[target tokens, width]`.
+  package func apply(_ x: Matrix, layer: Int, _ source: KeyValues, residual: Matrix?, into y: Matrix, _ pass: Pass) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       let queries = try pass.workspace.matrix(x.rows, options.queryWidth)  // [target tokens, heads, headDim]
       try query.apply(x, into: queries, pass)

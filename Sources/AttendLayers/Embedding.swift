@@ -39,29 +39,54 @@ package struct PositionTable: Sendable {
   }
 }
 
-/// From ids to the first hidden states: scaled token vectors, plus positions, and a norm where the family has one.
+/// From ids to the first hidden states: scaled token vectors, plus positions and token types, a norm, and a product where the tables are narrower
+/// than the stack.
 package struct Embedding: Sendable {
   package let tokens: TokenTable
+  /// The width of the tables.
+  package let width: Int
   /// What token vectors are multiplied by: √width in the paper, section 3.4.
   package let scale: Float
   package let positions: PositionTable?
+  /// `[types, width]`, for models that tell segments apart.
+  package let types: TypeTable?
   package let norm: Norm?
+  package let projection: Linear?
 
-  package init(tokens: TokenTable, scale: Float, positions: PositionTable?, norm: Norm?) {
+  package init(
+    tokens: TokenTable, width: Int, scale: Float, positions: PositionTable?, types: TypeTable?, norm: Norm?, projection: Linear?
+  ) {
     self.tokens = tokens
+    self.width = width
     self.scale = scale
     self.positions = positions
+    self.types = types
     self.norm = norm
+    self.projection = projection
   }
 
   /// Fills x, `[tokens, width]`, with the vectors of `ids`, which lie sequence after sequence as `sequences` says.
-  /// Ids and positions have been checked.
+  /// Ids, types and positions have been checked; without types all are of type 0.
   package func apply(
-    _ ids: UnsafePointer<Int32>, _ sequences: UnsafeBufferPointer<AttentionSequence>, into x: Matrix, _ pass: Pass
+    _ ids: UnsafePointer<Int32>, types typeIds: UnsafePointer<Int32>?, _ sequences: UnsafeBufferPointer<AttentionSequence>, into x: Matrix, _ pass: Pass
+  ) throws(Failure) {
+    guard let projection else { return fill(x, ids, typeIds, sequences, pass) }
+    try pass.scoped { () throws(Failure) in
+      let narrow = try pass.workspace.matrix(x.rows, width)
+      fill(narrow, ids, typeIds, sequences, pass)
+      try projection.apply(narrow, into: x, pass)
+    }
+  }
+
+  private func fill(
+    _ x: Matrix, _ ids: UnsafePointer<Int32>, _ typeIds: UnsafePointer<Int32>?, _ sequences: UnsafeBufferPointer<AttentionSequence>, _ pass: Pass
   ) {
     switch tokens {
     case .packed(let matrix): pass.engine.gather(ids, count: x.rows, from: matrix, scale: scale, into: x)
     case .stored(let matrix, _): pass.engine.gather(ids, count: x.rows, from: matrix, scale: scale, into: x)
+    }
+    if let types {
+      for row in 0..<x.rows { pass.engine.add(types.row(typeIds.map { Int($0[row]) } ?? 0), to: x.rows(row, 1)) }
     }
     if let positions {
       for sequence in sequences {
@@ -70,4 +95,20 @@ package struct Embedding: Sendable {
     }
     norm?.apply(x, into: x, pass)
   }
+}
+
+/// Vectors that tell segments of the input apart, added to the token vectors (Devlin et al. 2018, arXiv:1810.04805, section 3).
+package struct TypeTable: Sendable {
+  /// `[count, width]`
+  package let table: AlignedBuffer
+  package let width: Int
+  package let count: Int
+
+  package init(table: AlignedBuffer, width: Int, count: Int) {
+    self.table = table
+    self.width = width
+    self.count = count
+  }
+
+  func row(_ type: Int) -> Matrix { Matrix(table.pointer(to: Float.self) + type * width, rows: 1, columns: width) }
 }

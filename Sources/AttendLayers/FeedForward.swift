@@ -12,8 +12,8 @@ package struct FeedForward: Sendable {
     self.activation = activation
   }
 
-  /// `y = residual + feedForward(x)`; all `[tokens, width]`, residual may be y.
-  package func apply(_ x: Matrix, residual: Matrix, into y: Matrix, _ pass: Pass) throws(Failure) {
+  /// `y = residual + feedForward(x)`, or without a residual feedForward(x); all `[tokens, width]`, residual may be y.
+  package func apply(_ x: Matrix, residual: Matrix?, into y: Matrix, _ pass: Pass) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       let hidden = try pass.workspace.matrix(x.rows, inner.outputs)  // [tokens, inner width]
       try inner.apply(x, activation: activation, into: hidden, pass)

@@ -1,15 +1,24 @@
 import AttendBase
 import AttendDispatch
 
-/// Layer normalisation (Ba, Kiros and Hinton 2016, arXiv:1607.06450, equation 4), over the width of each token.
+/// Normalisation over the width of each token.
 package struct Norm: Sendable {
-  /// `[width]`
-  package let gain: AlignedBuffer
-  /// `[width]`, or nil.
+  package enum Kind: Sendable, Equatable {
+    /// To mean 0 and variance 1 (Ba, Kiros and Hinton 2016, arXiv:1607.06450, equation 4).
+    case layer
+    /// To a mean square of 1 (Zhang and Sennrich 2019, arXiv:1910.07467, equation 4); `offset` is added to every gain, 1 in Gemma.
+    case rms(offset: Float)
+  }
+
+  package let kind: Kind
+  /// `[width]`, or nil: 1.
+  package let gain: AlignedBuffer?
+  /// `[width]`, or nil: 0.
   package let bias: AlignedBuffer?
   package let epsilon: Float
 
-  package init(gain: AlignedBuffer, bias: AlignedBuffer?, epsilon: Float) {
+  package init(kind: Kind, gain: AlignedBuffer?, bias: AlignedBuffer?, epsilon: Float) {
+    self.kind = kind
     self.gain = gain
     self.bias = bias
     self.epsilon = epsilon
@@ -17,7 +26,12 @@ package struct Norm: Sendable {
 
   /// Normalises the rows of x, `[tokens, width]`, into y, which may be x.
   package func apply(_ x: Matrix, into y: Matrix, _ pass: Pass) {
-    pass.engine.layerNorm(
-      x, gain: gain.pointer(to: Float.self), bias: bias.map { UnsafePointer($0.pointer(to: Float.self)) }, epsilon: epsilon, into: y)
+    let gain = gain.map { UnsafePointer($0.pointer(to: Float.self)) }
+    switch kind {
+    case .layer:
+      pass.engine.layerNorm(x, gain: gain, bias: bias.map { UnsafePointer($0.pointer(to: Float.self)) }, epsilon: epsilon, into: y)
+    case .rms(let offset):
+      pass.engine.rmsNorm(x, gain: gain, offset: offset, epsilon: epsilon, into: y)
+    }
   }
 }

@@ -25,8 +25,10 @@ package final class Stack: Sendable {
   package var positions: Int? { embedding.positions?.positions }
 
   /// The forward pass: from ids, lying sequence after sequence as `own` says, to hidden states, `[tokens, width]`, in x.
-  package func forward(_ ids: UnsafePointer<Int32>, own: KeyValues, source: KeyValues?, into x: Matrix, _ pass: Pass) throws(Failure) {
-    embedding.apply(ids, own.sequences, into: x, pass)
+  package func forward(
+    _ ids: UnsafePointer<Int32>, types: UnsafePointer<Int32>? = nil, own: KeyValues, source: KeyValues?, into x: Matrix, _ pass: Pass
+  ) throws(Failure) {
+    try embedding.apply(ids, types: types, own.sequences, into: x, pass)
     for (index, layer) in layers.enumerated() {
       try layer.apply(x, index: index, own: own, source: source, pass)
     }

@@ -1,6 +1,5 @@
 import AttendBase
 import AttendCheckpoints
-import AttendLayers
 
 /// BART (Lewis et al. 2019, arXiv:1910.13461): learned positions, the first two rows of whose table are unused, and a norm after the embedding.
 enum Bart: Family {
@@ -10,8 +9,8 @@ enum Bart: Family {
     try .fairseq(
       config, modelType: modelType,
       FairseqChoices(
-        placement: .post, activation: "gelu", scalesEmbedding: false,
-        positions: { .learned(count: $0, offset: 2) },
+        isPreNorm: false, activation: "gelu", scalesEmbedding: false,
+        positions: { .learned(name: $0, count: $1, offset: 2) },
         embeddingNorm: true, finalNorm: false, logitsBias: true))
   }
 }

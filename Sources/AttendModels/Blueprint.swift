@@ -13,7 +13,7 @@ package struct Blueprint: Sendable {
   /// As `model_type` spells it.
   package var family: String
   package var kind: ModelKind
-  /// Before the names of all stacks, in one spelling or another: checkpoints saved with and without their head differ in it.
+  /// Before the names of tensors, in one spelling or another: checkpoints saved with and without their head differ in it.
   package var prefixes: [String]
   package var encoder: StackBlueprint?
   package var decoder: StackBlueprint?
@@ -22,62 +22,46 @@ package struct Blueprint: Sendable {
   package var ignored: [String]
 }
 
-/// An encoder or a decoder.
+/// An encoder or a decoder. Names of tensors stand without the blueprint's prefix, here and below.
 package struct StackBlueprint: Sendable {
-  package var layers: Int
   package var width: Int
-  package var heads: Int
-  package var keyValueHeads: Int
-  package var headDim: Int
-  package var innerWidth: Int
-  package var activation: Activation
-  package var placement: NormPlacement
-  package var epsilon: Float
-  package var causal: Bool
   package var vocabulary: Int
-  package var embeddingScale: Float
-  package var positions: PositionBlueprint
-  package var names: StackNames
+  package var causal: Bool
+  package var embedding: EmbeddingBlueprint
+  package var layers: [LayerBlueprint]
+  package var finalNorm: NormBlueprint?
+}
+
+/// From ids to the first hidden states.
+package struct EmbeddingBlueprint: Sendable {
+  /// The token table under its possible names; the first that the checkpoint has is read.
+  package var tokens: [String]
+  /// What token vectors are multiplied by.
+  package var scale: Float = 1
+  package var positions: PositionBlueprint = .none
+  /// The table of token types ("segments") and how many there are.
+  package var types: (name: String, count: Int)?
+  package var norm: NormBlueprint?
+  /// The width of the tables, and the product that leads from it to the stack's; nil: it is the stack's.
+  package var projection: LinearBlueprint?
 }
 
 /// Where position vectors come from. Each kind says how many positions there are.
 package enum PositionBlueprint: Sendable {
+  case none
   /// A table in the checkpoint whose first `offset` rows stand for no position.
-  case learned(count: Int, offset: Int)
+  case learned(name: String, count: Int, offset: Int)
   /// The sines and cosines of Vaswani et al. 2017, section 3.5, computed at load: all sines, then all cosines. Position p uses the
   /// angle of p + offset; `endsAtLongest` says that wavelengths run to 2π·10000 inclusive, as in the authors' own tensor2tensor.
-  /// A checkpoint may hold the table all the same; then it is read.
-  case sinusoidal(count: Int, offset: Int, endsAtLongest: Bool)
+  /// Where the checkpoint holds the table `name`, it is read instead.
+  case sinusoidal(name: String?, count: Int, offset: Int, endsAtLongest: Bool)
 }
 
-/// The names of a stack's tensors, after the prefix. `#` stands for the number of the layer.
-package struct StackNames: Sendable {
-  /// The token table under its possible names; the first that the checkpoint has is read.
-  package var tokens: [String]
-  package var positions: String
-  package var embeddingNorm: String?
-  package var finalNorm: String?
-  package var selfAttention: AttentionNames
-  package var selfAttentionNorm: String
-  package var crossAttention: AttentionNames?
-  package var crossAttentionNorm: String?
-  package var inner: String
-  package var outer: String
-  package var feedForwardNorm: String
-}
-
-/// The names of the four projections of an attention.
-package struct AttentionNames: Sendable {
-  package var query: String
-  package var key: String
-  package var value: String
-  package var output: String
-}
-
-/// From the decoder's hidden states to logits.
+/// From the decoder's hidden states to logits. Its names stand with their prefix.
 package struct HeadBlueprint: Sendable {
-  /// The weights' name (no prefix), or nil where they are the decoder's token table.
+  /// The weights' name, or nil where they are the decoder's token table.
   package var weights: String?
-  /// A bias that may be absent (no prefix).
   package var bias: String?
+  /// Whether a checkpoint may leave the bias out.
+  package var biasIsOptional = false
 }

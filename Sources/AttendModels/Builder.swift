@@ -7,16 +7,14 @@ import AttendLayers
 struct Builder {
   let blueprint: Blueprint
   let reader: WeightReader
-  let engine: Engine
   private let prefix: String
 
-  init(_ blueprint: Blueprint, _ reader: WeightReader, engine: Engine) {
+  init(_ blueprint: Blueprint, _ reader: WeightReader) {
     self.blueprint = blueprint
     self.reader = reader
-    self.engine = engine
-    // The prefix in use is the one under which the first norm of a stack is found.
-    let probe = (blueprint.encoder ?? blueprint.decoder).map { "\(Builder.name($0.names.selfAttentionNorm, 0)).weight" } ?? ""
-    self.prefix = reader.first(of: blueprint.prefixes) { $0 + probe }
+    // The prefix in use is the one under which the first product of a stack is found.
+    let probe = (blueprint.encoder ?? blueprint.decoder)?.layers.first.map { "\($0.attention.query.name).weight" } ?? ""
+    prefix = reader.first(of: blueprint.prefixes) { $0 + probe }
   }
 
   /// Refuses tensors that nobody read. To be called last.
@@ -27,95 +25,93 @@ struct Builder {
   /// The encoder or decoder that `stack` describes.
   func stack(_ stack: StackBlueprint) throws(Failure) -> Stack {
     var layers: [TransformerLayer] = []
-    for index in 0..<stack.layers { layers.append(try layer(stack, index)) }
+    for layer in stack.layers { layers.append(try self.layer(layer, stack)) }
+    let options = stack.layers[0].attention.options
     return Stack(
-      width: stack.width, embedding: try embedding(stack), layers: layers,
-      finalNorm: try stack.names.finalNorm.map { (name) throws(Failure) in try norm(name, stack) },
-      keyValueLayout: KeyValueLayout(layers: stack.causal ? stack.layers : 1, heads: stack.keyValueHeads, headDim: stack.headDim))
+      width: stack.width, embedding: try embedding(stack), layers: layers, finalNorm: try norm(stack.finalNorm, stack.width),
+      keyValueLayout: KeyValueLayout(layers: stack.causal ? layers.count : 1, heads: options.keyValueHeads, headDim: options.headDim))
   }
 
   /// The product that makes logits of the decoder's hidden states.
   func head(_ head: HeadBlueprint, _ decoder: StackBlueprint) throws(Failure) -> Linear {
     let weights = try reader.packed(headName(head, decoder), rows: decoder.vocabulary, columns: decoder.width)
-    guard let bias = head.bias, reader.has(bias) else { return Linear(weights: weights, bias: nil) }
+    guard let bias = head.bias, reader.has(bias) || !head.biasIsOptional else { return Linear(weights: weights, bias: nil) }
     return Linear(weights: weights, bias: try reader.vector(bias, decoder.vocabulary))
   }
 
   private func headName(_ head: HeadBlueprint, _ decoder: StackBlueprint) -> String { head.weights ?? tokensName(decoder) }
 
-  private func tokensName(_ stack: StackBlueprint) -> String { prefix + reader.first(of: stack.names.tokens) { prefix + $0 } }
+  private func tokensName(_ stack: StackBlueprint) -> String { prefix + reader.first(of: stack.embedding.tokens) { prefix + $0 } }
+
+  // MARK: Embedding
 
   private func embedding(_ stack: StackBlueprint) throws(Failure) -> Embedding {
-    Embedding(
-      tokens: try tokenTable(stack), scale: stack.embeddingScale, positions: try positions(stack),
-      norm: try stack.names.embeddingNorm.map { (name) throws(Failure) in try norm(name, stack) })
+    let embedding = stack.embedding
+    let width = embedding.projection?.inputs ?? stack.width
+    return Embedding(
+      tokens: try tokenTable(stack, width), width: width, scale: embedding.scale, positions: try positions(embedding.positions, width),
+      types: try embedding.types.map { (types) throws(Failure) in
+        TypeTable(table: try reader.table(prefix + types.name, rows: types.count, width: width), width: width, count: types.count)
+      },
+      norm: try norm(embedding.norm, width), projection: try embedding.projection.map { (projection) throws(Failure) in try linear([projection]) })
   }
 
   /// The token table: the head's own weights where the two are one, else the table in the mapped file.
-  private func tokenTable(_ stack: StackBlueprint) throws(Failure) -> TokenTable {
+  private func tokenTable(_ stack: StackBlueprint, _ width: Int) throws(Failure) -> TokenTable {
     let name = tokensName(stack)
     if let head = blueprint.head, let decoder = blueprint.decoder, headName(head, decoder) == name {
-      return .packed(try reader.packed(name, rows: stack.vocabulary, columns: stack.width))
+      return .packed(try reader.packed(name, rows: stack.vocabulary, columns: width))
     }
-    return try reader.storedTable(name, rows: stack.vocabulary, columns: stack.width)
+    return try reader.storedTable(name, rows: stack.vocabulary, columns: width)
   }
 
-  private func positions(_ stack: StackBlueprint) throws(Failure) -> PositionTable {
-    let name = prefix + stack.names.positions
-    switch stack.positions {
-    case .learned(let count, let offset):
-      let table = try reader.table(name, rows: count + offset, width: stack.width)
-      return PositionTable(table: table, width: stack.width, first: offset, positions: count)
-    case .sinusoidal(let count, let offset, let endsAtLongest):
-      if offset == 0, reader.has(name) {
-        return PositionTable(table: try reader.table(name, rows: count, width: stack.width), width: stack.width, first: 0, positions: count)
+  private func positions(_ positions: PositionBlueprint, _ width: Int) throws(Failure) -> PositionTable? {
+    switch positions {
+    case .none:
+      return nil
+    case .learned(let name, let count, let offset):
+      let table = try reader.table(prefix + name, rows: count + offset, width: width)
+      return PositionTable(table: table, width: width, first: offset, positions: count)
+    case .sinusoidal(let name, let count, let offset, let endsAtLongest):
+      if let name, reader.has(prefix + name) { return try self.positions(.learned(name: name, count: count, offset: offset), width) }
+      guard width.isMultiple(of: 2) else {
+        throw Failure(.unsupported, "sinusoidal positions need an even width, and this \(blueprint.family) model has \(width)")
       }
-      guard stack.width.isMultiple(of: 2) else {
-        throw Failure(.unsupported, "sinusoidal positions need an even width, and this \(blueprint.family) model has \(stack.width)")
-      }
-      let table = try Sinusoids.table(positions: offset..<offset + count, width: stack.width, endsAtLongest: endsAtLongest)
-      return PositionTable(table: table, width: stack.width, first: 0, positions: count)
+      let table = try Sinusoids.table(positions: offset..<offset + count, width: width, endsAtLongest: endsAtLongest)
+      return PositionTable(table: table, width: width, first: 0, positions: count)
     }
   }
 
-  private func layer(_ stack: StackBlueprint, _ index: Int) throws(Failure) -> TransformerLayer {
-    let names = stack.names
-    func own(_ name: String) -> String { prefix + Builder.name(name, index) }
-    return TransformerLayer(
-      placement: stack.placement,
+  // MARK: Layers
+
+  private func layer(_ layer: LayerBlueprint, _ stack: StackBlueprint) throws(Failure) -> TransformerLayer {
+    TransformerLayer(
       selfAttention: SelfAttention(
-        options: options(stack, causal: stack.causal),
-        input: try reader.linear(
-          [own(names.selfAttention.query), own(names.selfAttention.key), own(names.selfAttention.value)],
-          outputs: stack.heads * stack.headDim, inputs: stack.width),
-        output: try reader.linear([own(names.selfAttention.output)], outputs: stack.width, inputs: stack.heads * stack.headDim)),
-      selfAttentionNorm: try norm(names.selfAttentionNorm, stack, index),
-      crossAttention: try names.crossAttention.map { (names) throws(Failure) in
+        options: layer.attention.options, input: try linear([layer.attention.query, layer.attention.key, layer.attention.value]),
+        output: try linear([layer.attention.output])),
+      selfAttentionResidual: try residual(layer.attentionNorms, stack),
+      crossAttention: try layer.crossAttention.map { (cross) throws(Failure) in
         CrossAttention(
-          options: options(stack, causal: false),
-          query: try reader.linear([own(names.query)], outputs: stack.heads * stack.headDim, inputs: stack.width),
-          keyValue: try reader.linear([own(names.key), own(names.value)], outputs: stack.keyValueHeads * stack.headDim, inputs: stack.width),
-          output: try reader.linear([own(names.output)], outputs: stack.width, inputs: stack.heads * stack.headDim))
+          options: cross.options, query: try linear([cross.query]), keyValue: try linear([cross.key, cross.value]),
+          output: try linear([cross.output]))
       },
-      crossAttentionNorm: try names.crossAttentionNorm.map { (name) throws(Failure) in try norm(name, stack, index) },
+      crossAttentionResidual: try residual(layer.crossAttentionNorms, stack),
       feedForward: FeedForward(
-        inner: try reader.linear([own(names.inner)], outputs: stack.innerWidth, inputs: stack.width),
-        outer: try reader.linear([own(names.outer)], outputs: stack.width, inputs: stack.innerWidth), activation: stack.activation),
-      feedForwardNorm: try norm(names.feedForwardNorm, stack, index))
+        inner: try linear([layer.feedForward.inner]), outer: try linear([layer.feedForward.outer]), activation: layer.feedForward.activation),
+      feedForwardResidual: try residual(layer.feedForwardNorms, stack))
   }
 
-  private func options(_ stack: StackBlueprint, causal: Bool) -> AttentionOptions {
-    AttentionOptions(
-      heads: stack.heads, keyValueHeads: stack.keyValueHeads, headDim: stack.headDim, scale: 1 / Float(stack.headDim).squareRoot(),
-      mask: AttentionMask(causal: causal, window: 0, softCap: 0))
+  private func residual(_ norms: ResidualNorms, _ stack: StackBlueprint) throws(Failure) -> Residual {
+    Residual(before: try norm(norms.before, stack.width), within: try norm(norms.within, stack.width), after: try norm(norms.after, stack.width))
   }
 
-  private func norm(_ name: String, _ stack: StackBlueprint, _ index: Int = 0) throws(Failure) -> Norm {
-    try reader.norm(prefix + Builder.name(name, index), width: stack.width, epsilon: stack.epsilon)
+  private func norm(_ norm: NormBlueprint?, _ width: Int) throws(Failure) -> Norm? {
+    guard let norm else { return nil }
+    return Norm(
+      kind: norm.kind, gain: try reader.vector("\(prefix)\(norm.name).weight", width),
+      bias: norm.hasBias ? try reader.vector("\(prefix)\(norm.name).bias", width) : nil, epsilon: norm.epsilon)
   }
 
-  /// A name with the number of its layer.
-  private static func name(_ pattern: String, _ index: Int) -> String {
-    String(pattern.split(separator: "#", omittingEmptySubsequences: false).joined(separator: "\(index)"))
-  }
+  /// Products that become one, their outputs one after another.
+  private func linear(_ parts: [LinearBlueprint]) throws(Failure) -> Linear { try reader.linear(parts, prefix: prefix) }
 }

@@ -4,11 +4,12 @@ import AttendLayers
 
 /// What the encoder-decoders that came out of fairseq and Marian differ in. They share their configuration keys and tensor names.
 struct FairseqChoices {
-  var placement: NormPlacement
+  /// Norms before the sub-layers, or after their sums.
+  var isPreNorm: Bool
   var activation: String
   var scalesEmbedding: Bool
-  /// Given `max_position_embeddings`.
-  var positions: (Int) -> PositionBlueprint
+  /// Given the name of the table and `max_position_embeddings`.
+  var positions: (String, Int) -> PositionBlueprint
   /// A norm after the embedding.
   var embeddingNorm: Bool
   /// A norm after the last layer.
@@ -20,34 +21,33 @@ struct FairseqChoices {
 extension Blueprint {
   /// An encoder-decoder of that line, from its configuration and the choices of its family.
   static func fairseq(_ config: Configuration, modelType: String, _ choices: FairseqChoices) throws(Failure) -> Blueprint {
-    try refuseOtherChoices(config, modelType, choices)
+    try refuseOtherChoices(config, choices)
     let width = try config.size("d_model", "hidden_size")
     let vocabulary = try config.size("vocab_size")
     let tied = try config.boolean("tie_word_embeddings", default: true)
     let shared = try config.boolean("share_encoder_decoder_embeddings", default: true)
 
     func stack(_ side: String, vocabulary: Int, causal: Bool) throws(Failure) -> StackBlueprint {
-      let heads = try config.size("\(side)_attention_heads")
-      guard width % heads == 0 else {
-        throw Failure(.invalidFile, "\(config.path): d_model \(width) is not a multiple of \(side)_attention_heads \(heads)")
-      }
       let own = "\(side).embed_tokens.weight"
+      var layers: [LayerBlueprint] = []
+      for index in 0..<(try config.size("\(side)_layers")) {
+        layers.append(try .fairseq(config, side, "\(side).layers.\(index)", width: width, causal: causal, choices))
+      }
       return StackBlueprint(
-        layers: try config.size("\(side)_layers"), width: width, heads: heads, keyValueHeads: heads, headDim: width / heads,
-        innerWidth: try config.size("\(side)_ffn_dim"),
-        activation: try Activation(name: config.string("activation_function", default: choices.activation), config),
-        placement: choices.placement, epsilon: 1e-5, causal: causal, vocabulary: vocabulary,
-        embeddingScale: try config.boolean("scale_embedding", default: choices.scalesEmbedding) ? Float(width).squareRoot() : 1,
-        positions: choices.positions(try config.size("max_position_embeddings")),
-        names: .fairseq(
-          side, tokens: tied && shared ? ["shared.weight", own] : [own, "shared.weight"], crossAttention: causal, choices))
+        width: width, vocabulary: vocabulary, causal: causal,
+        embedding: EmbeddingBlueprint(
+          tokens: tied && shared ? ["shared.weight", own] : [own, "shared.weight"],
+          scale: try config.boolean("scale_embedding", default: choices.scalesEmbedding) ? Float(width).squareRoot() : 1,
+          positions: choices.positions("\(side).embed_positions.weight", try config.size("max_position_embeddings")),
+          norm: choices.embeddingNorm ? NormBlueprint(name: "\(side).layernorm_embedding", epsilon: 1e-5) : nil),
+        layers: layers, finalNorm: choices.finalNorm ? NormBlueprint(name: "\(side).layer_norm", epsilon: 1e-5) : nil)
     }
 
     return Blueprint(
       family: modelType, kind: .encoderDecoder, prefixes: ["model.", ""],
       encoder: try stack("encoder", vocabulary: vocabulary, causal: false),
       decoder: try stack("decoder", vocabulary: shared ? vocabulary : try config.size("decoder_vocab_size", default: vocabulary), causal: true),
-      head: HeadBlueprint(weights: tied ? nil : "lm_head.weight", bias: choices.logitsBias ? "final_logits_bias" : nil),
+      head: HeadBlueprint(weights: tied ? nil : "lm_head.weight", bias: choices.logitsBias ? "final_logits_bias" : nil, biasIsOptional: true),
       ignored: [
         "lm_head.weight", "shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "encoder.version", "decoder.version",
         "encoder.embed_positions.weights", "decoder.embed_positions.weights",
@@ -56,35 +56,41 @@ extension Blueprint {
   }
 
   /// Configurations of 2020 spell out what later became fixed for each family: they must agree with it.
-  private static func refuseOtherChoices(_ config: Configuration, _ modelType: String, _ choices: FairseqChoices) throws(Failure) {
-    for (key, expected) in [
-      ("normalize_before", choices.placement == .pre), ("normalize_embedding", choices.embeddingNorm),
-      ("add_final_layer_norm", choices.finalNorm), ("add_bias_logits", false),
-    ] {
-      let value = try config.boolean(key, default: expected)
-      guard value == expected else {
-        throw Failure(.unsupported, "\(config.path): \(key) = \(value) is not implemented for model_type \"\(modelType)\"")
-      }
+  private static func refuseOtherChoices(_ config: Configuration, _ choices: FairseqChoices) throws(Failure) {
+    try config.require("normalize_before", choices.isPreNorm)
+    try config.require("normalize_embedding", choices.embeddingNorm)
+    try config.require("add_final_layer_norm", choices.finalNorm)
+    try config.require("add_bias_logits", false)
+  }
+}
+
+extension LayerBlueprint {
+  /// A layer with the names that BART gave them; `side` is "encoder" or "decoder".
+  fileprivate static func fairseq(
+    _ config: Configuration, _ side: String, _ name: String, width: Int, causal: Bool, _ choices: FairseqChoices
+  ) throws(Failure) -> LayerBlueprint {
+    func norms(_ suffix: String) -> ResidualNorms {
+      let norm = NormBlueprint(name: "\(name).\(suffix)", epsilon: 1e-5)
+      return choices.isPreNorm ? ResidualNorms(before: norm) : ResidualNorms(after: norm)
     }
-  }
-}
-
-extension StackNames {
-  /// Names as BART has them; `side` is "encoder" or "decoder".
-  fileprivate static func fairseq(_ side: String, tokens: [String], crossAttention: Bool, _ choices: FairseqChoices) -> StackNames {
-    StackNames(
-      tokens: tokens, positions: "\(side).embed_positions.weight",
-      embeddingNorm: choices.embeddingNorm ? "\(side).layernorm_embedding" : nil,
-      finalNorm: choices.finalNorm ? "\(side).layer_norm" : nil,
-      selfAttention: .fairseq("\(side).layers.#.self_attn"), selfAttentionNorm: "\(side).layers.#.self_attn_layer_norm",
-      crossAttention: crossAttention ? .fairseq("\(side).layers.#.encoder_attn") : nil,
-      crossAttentionNorm: crossAttention ? "\(side).layers.#.encoder_attn_layer_norm" : nil,
-      inner: "\(side).layers.#.fc1", outer: "\(side).layers.#.fc2", feedForwardNorm: "\(side).layers.#.final_layer_norm")
-  }
-}
-
-extension AttentionNames {
-  fileprivate static func fairseq(_ name: String) -> AttentionNames {
-    AttentionNames(query: "\(name).q_proj", key: "\(name).k_proj", value: "\(name).v_proj", output: "\(name).out_proj")
+    let heads = try config.divisor("\(side)_attention_heads", of: width, "d_model")
+    func attention(_ suffix: String, causal: Bool) -> AttentionBlueprint {
+      func projection(_ part: String) -> LinearBlueprint {
+        LinearBlueprint(name: "\(name).\(suffix).\(part)", outputs: width, inputs: width)
+      }
+      return AttentionBlueprint(
+        options: AttentionOptions(heads: heads, headDim: width / heads, causal: causal), query: projection("q_proj"),
+        key: projection("k_proj"), value: projection("v_proj"), output: projection("out_proj"))
+    }
+    let innerWidth = try config.size("\(side)_ffn_dim")
+    return LayerBlueprint(
+      attention: attention("self_attn", causal: causal), attentionNorms: norms("self_attn_layer_norm"),
+      crossAttention: causal ? attention("encoder_attn", causal: false) : nil,
+      crossAttentionNorms: causal ? norms("encoder_attn_layer_norm") : ResidualNorms(),
+      feedForward: FeedForwardBlueprint(
+        inner: LinearBlueprint(name: "\(name).fc1", outputs: innerWidth, inputs: width),
+        outer: LinearBlueprint(name: "\(name).fc2", outputs: width, inputs: innerWidth),
+        activation: try config.activation("activation_function", default: choices.activation)),
+      feedForwardNorms: norms("final_layer_norm"))
   }
 }

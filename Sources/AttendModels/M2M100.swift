@@ -1,6 +1,5 @@
 import AttendBase
 import AttendCheckpoints
-import AttendLayers
 
 /// M2M100 (Fan et al. 2020, arXiv:2010.11125) and NLLB (Costa-jussà et al. 2022, arXiv:2207.04672): pre-norm; positions are counted from
 /// `pad_token_id` + 1, as fairseq does.
@@ -12,8 +11,8 @@ enum M2M100: Family {
     return try .fairseq(
       config, modelType: modelType,
       FairseqChoices(
-        placement: .pre, activation: "relu", scalesEmbedding: true,
-        positions: { .sinusoidal(count: $0, offset: pad + 1, endsAtLongest: true) },
+        isPreNorm: true, activation: "relu", scalesEmbedding: true,
+        positions: { .sinusoidal(name: nil, count: $1, offset: pad + 1, endsAtLongest: true) },
         embeddingNorm: false, finalNorm: true, logitsBias: false))
   }
 }

@@ -1,6 +1,5 @@
 import AttendBase
 import AttendCheckpoints
-import AttendLayers
 
 /// mBART (Liu et al. 2020, arXiv:2001.08210) and mBART-50: BART with its norms before the sub-layers and one more at the end.
 enum MBart: Family {
@@ -10,8 +9,8 @@ enum MBart: Family {
     try .fairseq(
       config, modelType: modelType,
       FairseqChoices(
-        placement: .pre, activation: "gelu", scalesEmbedding: false,
-        positions: { .learned(count: $0, offset: 2) },
+        isPreNorm: true, activation: "gelu", scalesEmbedding: false,
+        positions: { .learned(name: $0, count: $1, offset: 2) },
         embeddingNorm: true, finalNorm: true, logitsBias: true))
   }
 }

@@ -1,6 +1,5 @@
 import AttendBase
 import AttendCheckpoints
-import AttendLayers
 
 /// Marian (Junczys-Dowmunt et al. 2018, arXiv:1804.00344), the translation models of OPUS-MT: the Transformer of 2017 with its sinusoids.
 enum Marian: Family {
@@ -10,8 +9,8 @@ enum Marian: Family {
     try .fairseq(
       config, modelType: modelType,
       FairseqChoices(
-        placement: .post, activation: "gelu", scalesEmbedding: false,
-        positions: { .sinusoidal(count: $0, offset: 0, endsAtLongest: false) },
+        isPreNorm: false, activation: "gelu", scalesEmbedding: false,
+        positions: { .sinusoidal(name: $0, count: $1, offset: 0, endsAtLongest: false) },
         embeddingNorm: false, finalNorm: false, logitsBias: true))
   }
 }

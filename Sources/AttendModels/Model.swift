@@ -49,7 +49,7 @@ package final class Model: Sendable {
     blueprint = try Registry.blueprint(folder.configuration)
     checkpoint = try Checkpoint(folder: path)
     let reader = WeightReader(checkpoint, engine: engine, compute: compute, progress: options.progress)
-    let builder = Builder(blueprint, reader, engine: engine)
+    let builder = Builder(blueprint, reader)
     encoder = try blueprint.encoder.map { (stack) throws(Failure) in try builder.stack(stack) }
     decoder = try blueprint.decoder.map { (stack) throws(Failure) in try builder.stack(stack) }
     if let head = blueprint.head, let decoder = blueprint.decoder {

@@ -1,6 +1,5 @@
 import AttendBase
 import AttendCheckpoints
-import AttendLayers
 
 /// PEGASUS (Zhang et al. 2019, arXiv:1912.08777): pre-norm, sinusoids, a norm at the end.
 enum Pegasus: Family {
@@ -10,8 +9,8 @@ enum Pegasus: Family {
     try .fairseq(
       config, modelType: modelType,
       FairseqChoices(
-        placement: .pre, activation: "gelu", scalesEmbedding: false,
-        positions: { .sinusoidal(count: $0, offset: 0, endsAtLongest: false) },
+        isPreNorm: true, activation: "gelu", scalesEmbedding: false,
+        positions: { .sinusoidal(name: $0, count: $1, offset: 0, endsAtLongest: false) },
         embeddingNorm: false, finalNorm: true, logitsBias: true))
   }
 }

@@ -51,21 +51,44 @@ final class WeightReader {
     return table
   }
 
-  /// A product with a bias, from `name.weight`, `[outputs, inputs]`, and `name.bias`; several are stacked to one product with all their outputs.
-  func linear(_ names: [String], outputs: Int, inputs: Int) throws(Failure) -> Linear {
-    var matrices: [StoredMatrix] = []
-    for name in names { matrices.append(try matrix("\(name).weight", rows: outputs, columns: inputs)) }
-    let weights = try pack(matrices)
-    let bias = try AlignedBuffer(names.count * outputs, of: Float.self, for: "\(names[0]).bias")
-    for (index, name) in names.enumerated() {
-      try read("\(name).bias", outputs, to: bias.pointer() + index * outputs)
+  /// Products with the same input as one, their outputs one after another. Bias and weights of each from `name.weight` and `name.bias`.
+  func linear(_ parts: [LinearBlueprint], prefix: String) throws(Failure) -> Linear {
+    var blocks: [StoredMatrix] = []
+    for part in parts { blocks += try matrices(part, prefix: prefix) }
+    let weights = try pack(blocks)
+    guard parts.contains(where: \.hasBias) else { return Linear(weights: weights, bias: nil) }
+    let bias = try AlignedBuffer(weights.outputs, of: Float.self, for: "tensor \(prefix)\(parts[0].name).bias")
+    var next: UnsafeMutablePointer<Float> = bias.pointer()
+    for part in parts {
+      try readBias(part, prefix: prefix, to: next)
+      next += part.outputs
     }
     return Linear(weights: weights, bias: bias)
   }
 
-  /// A norm from `name.weight` and `name.bias`.
-  func norm(_ name: String, width: Int, epsilon: Float) throws(Failure) -> Norm {
-    Norm(gain: try vector("\(name).weight", width), bias: try vector("\(name).bias", width), epsilon: epsilon)
+  /// The blocks of rows of a stored matrix that a product is made of.
+  private func matrices(_ linear: LinearBlueprint, prefix: String) throws(Failure) -> [StoredMatrix] {
+    let part = linear.part ?? LinearBlueprint.Part(rows: linear.outputs, starts: [0], blockRows: linear.outputs)
+    let name = "\(prefix)\(linear.name).weight"
+    let tensor = try tensor(name, linear.isTransposed ? [linear.inputs, part.rows] : [part.rows, linear.inputs])
+    let step = linear.isTransposed ? 1 : linear.inputs  // elements from one output to the next
+    return part.starts.map { start in
+      StoredMatrix(
+        base: tensor.bytes.baseAddress! + start * step * tensor.type.size, type: tensor.type, rows: part.blockRows, columns: linear.inputs,
+        transposed: linear.isTransposed, stride: linear.isTransposed ? part.rows : linear.inputs)
+    }
+  }
+
+  /// The numbers of a bias that belong to a product; zeros where it has none.
+  private func readBias(_ linear: LinearBlueprint, prefix: String, to target: UnsafeMutablePointer<Float>) throws(Failure) {
+    guard linear.hasBias else { return target.update(repeating: 0, count: linear.outputs) }
+    let name = "\(prefix)\(linear.name).bias"
+    guard let part = linear.part else { return try read(name, linear.outputs, to: target) }
+    let whole = try vector(name, part.rows)
+    for (index, start) in part.starts.enumerated() {
+      (target + index * part.blockRows).update(from: whole.pointer(to: Float.self) + start, count: part.blockRows)
+    }
+    withExtendedLifetime(whole) {}
   }
 
   /// A whole matrix, packed; asked for twice it is the same object.
@@ -85,9 +108,9 @@ final class WeightReader {
 
   /// Throws if the checkpoint holds a tensor that was neither read nor is in `ignored`.
   func finish(family: String, ignored: Set<String>) throws(Failure) {
-    for tensor in checkpoint.tensors where !read.contains(tensor.name) && !ignored.contains(tensor.name) {
-      throw Failure(
-        .invalidFile, "\(tensor.file): tensor \"\(tensor.name)\" \(tensor.shape) is not part of this \(family) model")
+    for name in checkpoint.names where !read.contains(name) && !ignored.contains(name) {
+      let shape = checkpoint[name].map { "\($0.shape) " } ?? ""
+      throw Failure(.invalidFile, "\(checkpoint[name]?.file ?? checkpoint.folder): tensor \(name) \(shape)is not part of this \(family) model")
     }
   }
 

@@ -1,0 +1,40 @@
+import AttendBase
+import AttendDispatch
+
+/// The sum around a sub-layer and the norms of the family: `x = after(x + within(sublayer(before(x))))`.
+///
+/// `after` alone is the Transformer of 2017 (post-norm), `before` alone the usual form since (pre-norm; Xiong et al. 2020, arXiv:2002.04745).
+package struct Residual: Sendable {
+  package let before: Norm?
+  package let within: Norm?
+  package let after: Norm?
+
+  package init(before: Norm?, within: Norm?, after: Norm?) {
+    self.before = before
+    self.within = within
+    self.after = after
+  }
+
+  /// Runs a sub-layer, which writes `residual + f(input)`, or f(input) alone without a residual, to its output. x is `[tokens, width]`.
+  func apply(
+    _ x: Matrix, _ pass: Pass, _ sublayer: (_ input: Matrix, _ residual: Matrix?, _ output: Matrix) throws(Failure) -> Void
+  ) throws(Failure) {
+    try pass.scoped { () throws(Failure) in
+      var input = x
+      if let before {
+        input = try pass.workspace.matrix(x.rows, x.columns)
+        before.apply(x, into: input, pass)
+      }
+      if let within {
+        let output = try pass.workspace.matrix(x.rows, x.columns)
+        try sublayer(input, nil, output)
+        within.apply(output, into: output, pass)
+        pass.engine.add(output, to: x)
+      } else {
+        // The sum is part of the sub-layer's last product: x is read and written once.
+        try sublayer(input, x, x)
+      }
+      after?.apply(x, into: x, pass)
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import AttendBase
+import AttendCheckpoints
+
+extension Configuration {
+  /// The activation that a key names, in the spellings of Hugging Face.
+  func activation(_ key: String, default standard: String? = nil) throws(Failure) -> Activation {
+    let name = try string(key, default: standard)
+    switch name {
+    case "relu": return .relu
+    case "gelu", "gelu_python": return .gelu
+    case "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "gelu_accurate": return .geluTanh
+    case "quick_gelu": return .quickGelu
+    case "silu", "swish": return .silu
+    case "tanh": return .tanh
+    case "linear": return .none
+    default: throw Failure(.unsupported, "\(path): \(key) \"\(name)\" is not implemented")
+    }
+  }
+
+  /// A size that must divide `whole`, the value of another key.
+  func divisor(_ key: String, of whole: Int, _ wholeKey: String) throws(Failure) -> Int {
+    let size = try size(key)
+    guard whole % size == 0 else { throw invalid(key, "is \(size), which does not divide \(wholeKey) \(whole)") }
+    return size
+  }
+
+  /// Throws `unsupported`, naming key and value, unless a key is absent or says what is implemented.
+  func require(_ key: String, _ implemented: Bool) throws(Failure) {
+    if let value = try optionalBoolean(key), value != implemented {
+      throw Failure(.unsupported, "\(path): \(key) = \(value) is not implemented for this model_type")
+    }
+  }
+}
