@@ -10,12 +10,18 @@ package final class AlignedBuffer: @unchecked Sendable {
   /// The width of the widest vector, and a cache line.
   package static let alignment = 64
 
+  /// The size of a large page: larger buffers ask for such, since weights are streamed and each small page would cost a fault and a look-up.
+  private static let largePage = 2 << 20
+
   /// Throws `outOfMemory`, naming `purpose`, where the system does not give `bytes` bytes.
   package init(bytes: Int, for purpose: String) throws(Failure) {
     var pointer: UnsafeMutableRawPointer?
-    guard bytes >= 0, posix_memalign(&pointer, AlignedBuffer.alignment, max(bytes, 1)) == 0, let pointer else {
+    let isLarge = bytes >= AlignedBuffer.largePage
+    let alignment = isLarge ? AlignedBuffer.largePage : AlignedBuffer.alignment
+    guard bytes >= 0, posix_memalign(&pointer, alignment, max(bytes, 1)) == 0, let pointer else {
       throw .outOfMemory(bytes, for: purpose)
     }
+    if isLarge { madvise(pointer, bytes & ~(AlignedBuffer.largePage - 1), MADV_HUGEPAGE) }
     self.base = pointer
     self.bytes = bytes
   }

@@ -34,20 +34,19 @@ package final class Checkpoint: Sendable {
   }
 
   /// The names of all tensors in their order, those of unknown types included.
-  package var names: [String] { table.names.sorted() }
+  package var names: [String] { table.names }
 
-  /// The tensor with a name, nil where there is none. Throws `unsupported` where it is of a type that this library does not know.
-  package subscript(name: String) -> StoredTensor? {
-    get throws(Failure) { try table[name] }
-  }
+  /// The tensor with a name, nil where there is none of a known type.
+  package subscript(name: String) -> StoredTensor? { table[name] }
 
-  /// The tensor with a name, which must have a shape. Throws `invalidFile` where it is missing or has another, `unsupported` as the
-  /// subscript does.
-  package func tensor(_ name: String, shape: [Int]) throws(Failure) -> StoredTensor {
-    guard let tensor = try table[name] else {
-      throw Failure(.invalidFile, "\(folder): tensor \(name) of shape \(shape) is missing from the checkpoint")
+  /// The tensor with a name, which must have one of two shapes. Throws `invalidFile` where it is missing or has another, `unsupported`
+  /// where it is of a type that this library does not know.
+  package func tensor(_ name: String, shape: [Int], or other: [Int]? = nil) throws(Failure) -> StoredTensor {
+    guard let tensor = table[name] else {
+      throw table.unknown.first { $0.name == name }?.refusal
+        ?? Failure(.invalidFile, "\(folder): tensor \(name) of shape \(shape) is missing from the checkpoint")
     }
-    guard tensor.shape == shape else {
+    guard tensor.shape == shape || tensor.shape == other else {
       throw Failure(.invalidFile, "\(tensor.file): tensor \(name) has the shape \(tensor.shape); the configuration asks for \(shape)")
     }
     return tensor
@@ -62,8 +61,8 @@ package final class Checkpoint: Sendable {
     return Failure(
       .unsupported,
       """
-      \(folder) has its weights in \(other) only, and safetensors are needed: load it with transformers in Python and call save_pretrained, \
-      which writes model.safetensors
+      \(folder) has its weights in \(other) only, and safetensors are needed: load it with transformers in Python and call \
+      save_pretrained, which writes model.safetensors
       """)
   }
 }

@@ -28,7 +28,7 @@ package final class Configuration {
   }
 
   /// The path of the file, as it appears in messages.
-  package var file: String { json.file }
+  package var path: String { json.file }
 
   /// Whether a key is present and not null. Does not count as understanding it.
   package func holds(_ key: String) -> Bool { json[key].map { !$0.isNull } ?? false }
@@ -46,7 +46,7 @@ package final class Configuration {
 
   /// An `invalidFile` that names the file, the key and `reason`: "has 3 layers, but ..."
   package func invalid(_ key: String, _ reason: String) -> Failure {
-    Failure(.invalidFile, "\(file): \(prefix)\(key) \(reason)")
+    Failure(.invalidFile, "\(path): \(prefix)\(key) \(reason)")
   }
 
   /// The first of `keys` that is present and not null.
@@ -69,7 +69,7 @@ package final class Configuration {
   func required<Value>(_ value: Value?, _ keys: [String], _ standard: Value?) throws(Failure) -> Value {
     guard let value = value ?? standard else {
       let names = keys.map { prefix + $0 }
-      throw Failure(.invalidFile, "\(file): \(names.joined(separator: " or ")) is missing")
+      throw Failure(.invalidFile, "\(path): \(names.joined(separator: " or ")) is missing")
     }
     return value
   }

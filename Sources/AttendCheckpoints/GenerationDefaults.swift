@@ -143,7 +143,7 @@ private struct GenerationSource {
   func singleToken(_ key: String) throws(Failure) -> Int? {
     let tokens = try tokens(key) ?? []
     guard tokens.count <= 1 else {
-      throw Failure(.unsupported, "\(place(of: key).file): \(key) lists \(tokens.count) tokens; this version takes one")
+      throw Failure(.unsupported, "\(place(of: key).path): \(key) lists \(tokens.count) tokens; this version takes one")
     }
     return tokens.first
   }

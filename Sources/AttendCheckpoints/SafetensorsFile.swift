@@ -48,10 +48,8 @@ package final class SafetensorsFile: Sendable {
       unknown: entries.filter { $0.type == nil }.map { UnknownTensor(name: $0.name, type: $0.typeName, file: path) })
   }
 
-  /// The tensor with a name, nil where there is none. Throws `unsupported` where it is of a type that this library does not know.
-  package subscript(name: String) -> StoredTensor? {
-    get throws(Failure) { try table[name] }
-  }
+  /// The tensor with a name, nil where there is none of a known type.
+  package subscript(name: String) -> StoredTensor? { table[name] }
 
   /// The bytes of the header, inside the file.
   private static func header(of file: MappedFile) throws(Failure) -> UnsafeRawBufferPointer {

@@ -38,26 +38,19 @@ struct TensorTable: Sendable {
   let tensors: [StoredTensor]
   /// The others.
   let unknown: [UnknownTensor]
-  private let positions: [String: Int]  // in `tensors`, and behind them in `unknown`
+  private let positions: [String: Int]
 
   /// The names must differ.
   init(_ tensors: [StoredTensor], unknown: [UnknownTensor]) {
     self.tensors = tensors.sorted { $0.name < $1.name }
     self.unknown = unknown
-    self.positions = Dictionary(uniqueKeysWithValues: zip((self.tensors.map(\.name) + unknown.map(\.name)), 0...))
+    self.positions = Dictionary(uniqueKeysWithValues: zip(self.tensors.lazy.map(\.name), 0...))
   }
 
-  /// All names, those of unknown types included, in no order.
-  var names: some Collection<String> { positions.keys }
+  /// All names in their order, those of unknown types included.
+  var names: [String] { (tensors.map(\.name) + unknown.map(\.name)).sorted() }
 
-  subscript(name: String) -> StoredTensor? {
-    get throws(Failure) {
-      guard let position = positions[name] else { return nil }
-      if position < tensors.count { return tensors[position] }
-      let tensor = unknown[position - tensors.count]
-      throw Failure(.unsupported, "\(tensor.file): tensor \(name) holds elements of type \(tensor.type), which this version cannot read")
-    }
-  }
+  subscript(name: String) -> StoredTensor? { positions[name].map { tensors[$0] } }
 }
 
 /// A tensor whose type has no `ElementType`, such as F8_E4M3: an obstacle only to who asks for it.
@@ -65,4 +58,8 @@ struct UnknownTensor: Sendable {
   let name: String
   let type: String
   let file: String
+
+  var refusal: Failure {
+    Failure(.unsupported, "\(file): tensor \(name) holds elements of type \(type), which this version cannot read")
+  }
 }

@@ -40,12 +40,12 @@ import Testing
       #expect(file.metadata == ["note": "a\nb", "format": "pt"])
       #expect(file.tensors.map(\.name) == tensors.map(\.name).sorted())
       for ((name, type), tensor) in zip(types, tensors) {
-        let stored = try #require(try file[tensor.name])
+        let stored = try #require(file[tensor.name])
         #expect(stored.type == type && stored.shape == [2, 3] && stored.count == 6, "\(name)")
         #expect(Array(stored.bytes) == tensor.bytes)
         #expect(stored.file == folder.path(of: "x.safetensors"))
       }
-      #expect(try file["none"] == nil)
+      #expect(file["none"] == nil)
     }
   }
 
@@ -53,9 +53,9 @@ import Testing
     let file = try opened(try safetensors([
       WrittenTensor("empty", [0, 5], []), WrittenTensor("scalar", [], [2.5]), WrittenTensor("huge but empty", [Int.max, Int.max, 0], []),
     ]))
-    #expect(try file["empty"]?.shape == [0, 5] && file["empty"]?.count == 0)
-    #expect(try file["scalar"]?.floats == [2.5])
-    #expect(try file["huge but empty"]?.count == 0)
+    #expect(file["empty"]?.shape == [0, 5] && file["empty"]?.count == 0)
+    #expect(file["scalar"]?.floats == [2.5])
+    #expect(file["huge but empty"]?.count == 0)
     #expect(try opened(safetensors(header: "{}", data: [])).tensors.isEmpty)
   }
 
@@ -70,10 +70,8 @@ import Testing
       WrittenTensor("a", [1], [1]), WrittenTensor("q", type: "F8_E4M3", shape: [3], bytes: [1, 2, 3]), WrittenTensor("z", type: "F4", shape: [4], bytes: [1, 2]),
     ]))
     #expect(file.tensors.map(\.name) == ["a"])
-    #expect(try file["a"]?.floats == [1])
-    let failure = try #require(throws: Failure.self) { try file["q"] }
-    #expect(failure.code == .unsupported && failure.message.contains("tensor q") && failure.message.contains("F8_E4M3"))
-    #expect(failure.message.contains(folder.path))
+    #expect(file["a"]?.floats == [1])
+    #expect(file["q"] == nil)
   }
 
   @Test("files too short for a header are refused") func tooShort() throws {
