@@ -68,6 +68,7 @@ static void check_all_ways(attend_session *session) {
         encode(session, i, 1);
         decode(session, i, 1, 1 + i % TARGET, logits);
         same_as_expected(i, 1, logits);
+        if (i % 4 != 0) continue;
         size_t count = SOURCES - i < 5 ? SOURCES - i : 5;
         encode(session, i, count);
         decode(session, i, count, 1, logits);
@@ -81,7 +82,7 @@ int main(void) {
     const char *const kernels[] = { "avx512", "avx2" };
     bool have_expected = false;
     for (size_t i = 0; i < 2; i++) {
-        for (uint32_t threads = 1; threads <= 3; threads++) {
+        for (uint32_t threads = 1; threads <= 3; threads += 2) {
             attend_model_options options = ATTEND_MODEL_OPTIONS_INIT;
             options.kernels = kernels[i];
             options.threads = threads;

@@ -20,16 +20,16 @@ static void refused(attend_error_code code, const char *part) {
 }
 
 /** Writes the file with another header and the same data, as far as `count` goes; the message must name the file and `part`. */
-static void spoiled(const char *header, size_t count, const char *part) {
+static void spoiled(const char *header, size_t count, attend_error_code code, const char *part) {
     safetensors_write(&place, FILE_NAME, strlen(header), header, good.data, count);
-    refused(ATTEND_ERROR_INVALID_FILE, FILE_NAME);
-    refused(ATTEND_ERROR_INVALID_FILE, part);
+    refused(code, FILE_NAME);
+    refused(code, part);
 }
 
 /** The same, with one place of the header changed. */
-static void changed(const char *from, const char *to, const char *part) {
+static void changed(const char *from, const char *to, attend_error_code code, const char *part) {
     char *header = replaced(good.header, from, to);
-    spoiled(header, good.data_count, part);
+    spoiled(header, good.data_count, code, part);
     free(header);
 }
 
@@ -54,11 +54,11 @@ static void lengths(void) {
 
 static void headers(void) {
     const char *const wrong[] = { "{", "[]", "nonsense", "{}", "\"text\"", "{\"" LAST "\":7}", "{\"" LAST "\":{}}", "{\"" LAST "\":{\"dtype\":\"F16\",\"shape\":[101,128]}}" };
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) spoiled(wrong[i], good.data_count, FILE_NAME);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) spoiled(wrong[i], good.data_count, ATTEND_ERROR_INVALID_FILE, FILE_NAME);
     char *deep = malloc(200001);
     memset(deep, '[', 200000);
     deep[200000] = 0;
-    spoiled(deep, good.data_count, FILE_NAME);
+    spoiled(deep, good.data_count, ATTEND_ERROR_INVALID_FILE, FILE_NAME);
     free(deep);
 }
 
@@ -68,7 +68,9 @@ static void missing_and_extra(void) {
     char text[200], more[400];
     snprintf(text, sizeof text, ",%.*s", (int)last.text_length, last.text);
     char *header = replaced(good.header, text, "");
-    spoiled(header, last.begin, LAST);
+    safetensors_write(&place, FILE_NAME, strlen(header), header, good.data, last.begin);
+    refused(ATTEND_ERROR_INVALID_FILE, place.path);
+    refused(ATTEND_ERROR_INVALID_FILE, LAST);
     free(header);
 
     snprintf(more, sizeof more, "%s,\"surplus.weight\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[%zu,%zu]}", text, last.end, last.end + 4);
@@ -83,7 +85,7 @@ static void missing_and_extra(void) {
 
     snprintf(more, sizeof more, "%s%s", text, text);
     header = replaced(good.header, text, more);
-    spoiled(header, good.data_count, LAST);
+    spoiled(header, good.data_count, ATTEND_ERROR_INVALID_FILE, LAST);
     free(header);
 }
 
@@ -93,7 +95,7 @@ static void shapes(void) {
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char to[200];
         snprintf(to, sizeof to, "\"" LAST "\":{\"dtype\":\"F16\",\"shape\":%s", wrong[i]);
-        changed("\"" LAST "\":{\"dtype\":\"F16\",\"shape\":[101,128]", to, LAST);
+        changed("\"" LAST "\":{\"dtype\":\"F16\",\"shape\":[101,128]", to, ATTEND_ERROR_INVALID_FILE, LAST);
     }
 }
 
@@ -103,25 +105,25 @@ static void offsets(void) {
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char to[200];
         snprintf(to, sizeof to, "\"shape\":[128],\"data_offsets\":%s", wrong[i]);
-        changed("\"shape\":[128],\"data_offsets\":[202,458]", to, SECOND);
+        changed("\"shape\":[128],\"data_offsets\":[202,458]", to, ATTEND_ERROR_INVALID_FILE, SECOND);
     }
 }
 
 static void types(void) {
-    changed("\"" LAST "\":{\"dtype\":\"F16\"", "\"" LAST "\":{\"dtype\":\"F7\"", LAST);
-    changed("\"" LAST "\":{\"dtype\":\"F16\"", "\"" LAST "\":{\"dtype\":7", LAST);
-    changed("\"" LAST "\":{\"dtype\":\"F16\"", "\"" LAST "\":{\"dtype\":\"F32\"", LAST);
-    changed("\"" LAST "\":{\"dtype\":\"F16\"", "\"" LAST "\":{\"dtype\":\"I16\"", LAST);
+    changed("\"" LAST "\":{\"dtype\":\"F16\"", "\"" LAST "\":{\"dtype\":\"F7\"", ATTEND_ERROR_UNSUPPORTED, LAST);
+    changed("\"" LAST "\":{\"dtype\":\"F16\"", "\"" LAST "\":{\"dtype\":7", ATTEND_ERROR_INVALID_FILE, LAST);
+    changed("\"" LAST "\":{\"dtype\":\"F16\"", "\"" LAST "\":{\"dtype\":\"F32\"", ATTEND_ERROR_INVALID_FILE, LAST);
+    changed("\"" LAST "\":{\"dtype\":\"F16\"", "\"" LAST "\":{\"dtype\":\"I16\"", ATTEND_ERROR_UNSUPPORTED, LAST);
 }
 
 static void truncated(void) {
     const size_t less[] = { 1, 2, 100, good.data_count - 1, good.data_count };
-    for (size_t i = 0; i < sizeof less / sizeof *less; i++) spoiled(good.header, good.data_count - less[i], FILE_NAME);
+    for (size_t i = 0; i < sizeof less / sizeof *less; i++) spoiled(good.header, good.data_count - less[i], ATTEND_ERROR_INVALID_FILE, FILE_NAME);
 }
 
-/** An index of one shard, with every tensor of the good file, or a text of the test's choice. */
-static void write_index(const char *shard) {
-    char *index = malloc(strlen(good.header) + 64 + 300 * strlen(shard)), *to = index;
+/** An index that puts every tensor of the good file into one shard, and adds `more`. */
+static void write_index(const char *shard, const char *more) {
+    char *index = malloc(strlen(good.header) + 64 + 300 * strlen(shard) + strlen(more)), *to = index;
     to += sprintf(to, "{\"metadata\":{},\"weight_map\":{");
     for (const char *at = good.header; (at = strstr(at, "\":{\"dtype\""));) {
         const char *name = at;
@@ -129,14 +131,14 @@ static void write_index(const char *shard) {
         to += sprintf(to, "%s\"%.*s\":\"%s\"", to[-1] == '{' ? "" : ",", (int)(at - name), name, shard);
         at++;
     }
-    sprintf(to, "}}");
+    sprintf(to, "%s}}", more);
     folder_write_text(&place, FILE_NAME ".index.json", index);
     free(index);
 }
 
 static void shards(void) {
     folder_delete(&place, FILE_NAME);
-    write_index("model-00001-of-00001.safetensors");
+    write_index("model-00001-of-00001.safetensors", "");
     refused(ATTEND_ERROR_NOT_FOUND, "model-00001-of-00001.safetensors");
     safetensors_write(&place, "model-00001-of-00001.safetensors", strlen(good.header), good.header, good.data, good.data_count);
     attend_model *model = NULL;
@@ -147,7 +149,7 @@ static void shards(void) {
     refused(ATTEND_ERROR_INVALID_FILE, "model-00001-of-00001.safetensors");
     const char *const outside[] = { "../model.safetensors", "/etc/passwd", "", "a/../../b.safetensors" };
     for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
-        write_index(outside[i]);
+        write_index(outside[i], "");
         refused(ATTEND_ERROR_INVALID_FILE, FILE_NAME ".index.json");
     }
     const char *const wrong[] = { "{", "[]", "{}", "{\"weight_map\":[]}", "{\"weight_map\":{\"a\":1}}", "{\"weight_map\":{}}" };
@@ -155,7 +157,7 @@ static void shards(void) {
         folder_write_text(&place, FILE_NAME ".index.json", wrong[i]);
         refused(ATTEND_ERROR_INVALID_FILE, FILE_NAME ".index.json");
     }
-    folder_write_text(&place, FILE_NAME ".index.json", "{\"weight_map\":{\"not.in.the.shard\":\"model-00001-of-00001.safetensors\"}}");
+    write_index("model-00001-of-00001.safetensors", ",\"not.in.the.shard\":\"model-00001-of-00001.safetensors\"");
     safetensors_write(&place, "model-00001-of-00001.safetensors", strlen(good.header), good.header, good.data, good.data_count);
     refused(ATTEND_ERROR_INVALID_FILE, "not.in.the.shard");
 }

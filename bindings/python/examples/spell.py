@@ -16,9 +16,10 @@ import attend
 import numpy as np
 
 DEFAULT_MODEL = Path(__file__).resolve().parents[3] / "models" / "g2p-en"
+LONGEST_TARGET = 40  # in tokens; what the default model's figures were measured with
 
 
-def greedy(model: attend.Model, session: attend.Session, sources: Sequence[Sequence[int] | np.ndarray], max_new_tokens: int = 64) -> list[list[int]]:
+def greedy(model: attend.Model, session: attend.Session, sources: Sequence[Sequence[int] | np.ndarray], max_new_tokens: int = LONGEST_TARGET) -> list[list[int]]:
     """The most likely next token, again and again: the ids of each source's target, without the start token.
 
     A target ends with an end token, which is kept, or after ``max_new_tokens``. The tokens that the checkpoint forces (after the

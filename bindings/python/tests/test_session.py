@@ -138,7 +138,7 @@ def test_bad_batches_are_refused_and_leave_the_session_as_it_was(session: attend
         (([[[1]]],), {}, attend.InvalidArgumentError),
         ((HELLO,), {"lengths": [5]}, attend.InvalidArgumentError),
         ((HELLO,), {"lengths": [-1, 7]}, attend.InvalidArgumentError),
-        ((HELLO,), {"lengths": [2**63, 2**63, 6]}, attend.InvalidArgumentError),
+        ((HELLO,), {"lengths": np.array([2**63, 2**63, 6], np.uint64)}, attend.InvalidArgumentError),
         (([HELLO],), {"token_types": [CAT]}, attend.InvalidArgumentError),
     ]
     for positional, named, kind in bad:
