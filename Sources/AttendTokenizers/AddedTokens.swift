@@ -23,19 +23,10 @@ final class AddedTokenMatcher: Sendable {
 
   /// `spelled` is the text to look for, one for each token.
   init(_ tokens: [AddedToken], spelled: [[UInt8]]) throws(Failure) {
-    let blob = spelled.flatMap { $0 }
     var starts = [Bool](repeating: false, count: 256)
     for text in spelled where !text.isEmpty { starts[Int(text[0])] = true }
     self.startsToken = starts
-    self.trie = try blob.withUnsafeBufferPointer { blob throws(Failure) in
-      var keys: [DoubleArray.Key] = []
-      var place = 0
-      for (index, text) in spelled.enumerated() where !text.isEmpty {
-        keys.append(DoubleArray.Key(bytes: UnsafeBufferPointer(rebasing: blob[place..<place + text.count]), value: Int32(index)))
-        place += text.count
-      }
-      return try DoubleArray(keys)
-    }
+    self.trie = try DoubleArray(texts: spelled)
     self.tokens = tokens
   }
 

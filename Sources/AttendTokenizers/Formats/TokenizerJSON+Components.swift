@@ -14,6 +14,23 @@ extension TokenizerJSON {
     case "NFKC": return UnicodeNormalizer(form: .nfkc)
     case "NFKD": return UnicodeNormalizer(form: .nfkd)
     case "Lowercase": return Lowercase()
+    case "StripAccents": return StripAccents()
+    case "Nmt": return Nmt()
+    case "ByteLevel": return ByteLevelNormalizer()
+    case "Strip": return StripWhitespace(left: try bool(json, "strip_left", default: true), right: try bool(json, "strip_right", default: true))
+    case "Prepend": return Prepend(try bytes(json, "prepend"))
+    case "Precompiled": return Precompiled(try CharacterMap(try base64(json, "precompiled_charsmap"), source: file))
+    case "Replace":
+      let content = try replacement(json)
+      switch try pattern(json) {
+      case .text(let text): return Replace(pattern: TextPattern(bytes: text), content: UTF8Text.scalars(content))
+      case .regex(let regex): return Replace(pattern: regex, content: UTF8Text.scalars(content))
+      }
+    case "BertNormalizer":
+      let lowercases = try bool(json, "lowercase", default: true)
+      return BertNormalizer(
+        cleansText: try bool(json, "clean_text", default: true), separatesChinese: try bool(json, "handle_chinese_chars", default: true),
+        stripsAccents: try bool(json, "strip_accents", default: lowercases), lowercases: lowercases)
     default: throw unsupported("normalizer", type)
     }
   }
@@ -32,8 +49,56 @@ extension TokenizerJSON {
       case .text(let text): return Split(pattern: TextPattern(bytes: text), behavior: behavior, invert: invert)
       case .regex(let regex): return Split(pattern: regex, behavior: behavior, invert: invert)
       }
+    case "ByteLevel":
+      let usesRegex = try bool(json, "use_regex", default: true)
+      return ByteLevel(prefixSpace: try bool(json, "add_prefix_space", default: true), regex: usesRegex ? try Regex(ByteLevel.pattern) : nil, keepsBytes: keepsBytes)
+    case "Metaspace": return try metaspace(json)
+    case "BertPreTokenizer": return BertPreTokenizer()
+    case "Whitespace": return Split(pattern: try Regex(#"\w+|[^\w\s]+"#, dialect: .rust), behavior: .removed, invert: true)
+    case "WhitespaceSplit": return Split(pattern: SplitRules.whitespace, behavior: .removed)
+    case "Punctuation": return Split(pattern: SplitRules.punctuation, behavior: try behavior(json, default: .isolated))
+    case "Digits": return Split(pattern: SplitRules.numbers, behavior: try bool(json, "individual_digits", default: false) ? .isolated : .contiguous)
+    case "UnicodeScripts": return UnicodeScripts()
+    case "CharDelimiterSplit": return Split(pattern: TextPattern(bytes: try character(json, "delimiter")), behavior: .removed)
+    case "FixedLength":
+      guard let length = json["length"].map(\.int) ?? 5, length > 0 else { throw json.invalid("length should be a number above 0") }
+      return FixedLength(length: length)
     default: throw unsupported("pre-tokenizer", type)
     }
+  }
+
+  private func metaspace(_ json: JSON) throws(Failure) -> Metaspace {
+    Metaspace(replacement: UTF8Text.scalars(try character(json, "replacement"))[0], prefix: try prefix(json), splits: try bool(json, "split", default: true))
+  }
+
+  /// `prepend_scheme`, or the older `add_prefix_space`.
+  func prefix(_ json: JSON) throws(Failure) -> Metaspace.Prefix {
+    switch json["prepend_scheme"]?.string {
+    case "always": return .always
+    case "first": return .first
+    case "never": return .never
+    case nil: return try bool(json, "add_prefix_space", default: true) ? .always : .never
+    case .some(let name): throw unsupported("prepend_scheme", name)
+    }
+  }
+
+  /// A string of one scalar.
+  func character(_ json: JSON, _ key: String) throws(Failure) -> [UInt8] {
+    let text = try bytes(json, key)
+    guard let first = text.first, text.count == UTF8Text.length(first: first) else { throw json.invalid("\(key) should be one character") }
+    return text
+  }
+
+  /// The `content` of a replacement, which may not refer to groups of a regular expression.
+  func replacement(_ json: JSON) throws(Failure) -> [UInt8] {
+    let content = try bytes(json, "content")
+    if json["pattern"]?["Regex"] != nil, content.contains(UInt8(ascii: "$")) { throw unsupported("replacement with groups", try string(json, "content")) }
+    return content
+  }
+
+  func base64(_ json: JSON, _ key: String) throws(Failure) -> [UInt8] {
+    guard let bytes = Base64.decode(try bytes(json, key)) else { throw json.invalid("\(key) should be base 64") }
+    return bytes
   }
 
   enum Pattern {
@@ -60,44 +125,5 @@ extension TokenizerJSON {
     let plain = name.lowercased().filter { $0 != "_" }
     guard let behavior = SplitBehavior.allCases.first(where: { $0.rawValue.lowercased() == plain }) else { throw unsupported("split behaviour", name) }
     return behavior
-  }
-
-  func postProcessors(_ json: JSON) throws(Failure) -> [PostProcessor] {
-    let type = try string(json, "type")
-    switch type {
-    case "Sequence":
-      var parts: [PostProcessor] = []
-      for part in try elements(json, "processors") { parts += try postProcessors(part) }
-      return parts
-    case "TemplateProcessing": return [.template(try template(json))]
-    default: throw unsupported("post-processor", type)
-    }
-  }
-
-  /// The template for one sequence.
-  private func template(_ json: JSON) throws(Failure) -> [PostProcessor.Item] {
-    var items: [PostProcessor.Item] = []
-    for piece in try elements(json, "single") {
-      if let sequence = piece["Sequence"] {
-        items.append(.sequence(type: try type(sequence)))
-      } else if let special = piece["SpecialToken"] {
-        let name = try string(special, "id")
-        guard let token = json["special_tokens"]?[name] else { throw special.invalid("the template's token \(name) is not among its special_tokens") }
-        for id in try elements(token, "ids") { items.append(.token(id: try self.id(id, in: token), type: try type(special))) }
-      } else {
-        throw piece.invalid("a piece of a template should be a Sequence or a SpecialToken")
-      }
-    }
-    return items
-  }
-
-  private func type(_ json: JSON) throws(Failure) -> Int32 {
-    guard let value = json["type_id"]?.int, let type = Int32(exactly: value), type >= 0 else { throw json.invalid("type_id should be a number") }
-    return type
-  }
-
-  func decoder(_ json: JSON) throws(Failure) -> any Decoder {
-    let type = try string(json, "type")
-    throw unsupported("decoder", type)
   }
 }

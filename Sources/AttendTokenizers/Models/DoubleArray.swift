@@ -27,6 +27,21 @@ final class DoubleArray: Sendable {
     units = builder.units
   }
 
+  /// Texts with their indices as numbers; empty ones are left out.
+  convenience init(texts: [[UInt8]]) throws(Failure) {
+    let total = texts.reduce(0) { $0 + $1.count }
+    let blob = UnsafeMutablePointer<UInt8>.allocate(capacity: max(total, 1))
+    defer { blob.deallocate() }
+    var keys: [Key] = []
+    var place = 0
+    for (index, text) in texts.enumerated() where !text.isEmpty {
+      (blob + place).update(from: text, count: text.count)
+      keys.append(Key(bytes: UnsafeBufferPointer(start: blob + place, count: text.count), value: Int32(truncatingIfNeeded: index)))
+      place += text.count
+    }
+    try self.init(keys)
+  }
+
   /// For loops over a text: the array in memory.
   @inline(__always)
   func withCursor<Result>(_ body: (Cursor) -> Result) -> Result {

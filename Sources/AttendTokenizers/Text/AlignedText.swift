@@ -161,6 +161,13 @@ struct TextRewriter {
     UTF8Text.append(scalar, to: &bytes)
   }
 
+  /// Writes a scalar that stands for none and shares the stretch of the byte at `place`.
+  mutating func insert(_ scalar: UInt32, sharing place: Int) {
+    leavePlaces()
+    append(stretch(of: place), UTF8Text.length(of: scalar))
+    UTF8Text.append(scalar, to: &bytes)
+  }
+
   /// Writes scalars with the numbers of `NormalizedScalar`.
   mutating func put(_ scalar: UInt32, change: Int) {
     guard change <= 0 else { return insert(scalar) }

@@ -22,11 +22,11 @@ struct TextPattern: SplitPattern, Sendable {
 struct ScalarPattern: SplitPattern, Sendable {
   /// The answer for each ASCII character, then the rule for all others.
   private let ascii: [Bool]
-  private let rule: @Sendable (UInt32, ScalarPropertyTable) -> Bool
+  private let rule: @Sendable (UInt32, ScalarProperties) -> Bool
 
-  init(_ rule: @escaping @Sendable (UInt32, ScalarPropertyTable) -> Bool) {
+  init(_ rule: @escaping @Sendable (UInt32, ScalarProperties) -> Bool) {
     let table = UnicodeData.properties
-    self.ascii = (0..<128).map { rule($0, table) }
+    self.ascii = (0..<128).map { rule($0, table[$0]) }
     self.rule = rule
   }
 
@@ -41,7 +41,7 @@ struct ScalarPattern: SplitPattern, Sendable {
           position += 1
         } else {
           let (scalar, length) = UTF8Text.decode(text.baseAddress! + position)
-          if rule(scalar, table) { body(position..<position + length) }
+          if rule(scalar, table[scalar]) { body(position..<position + length) }
           position += length
         }
       }

@@ -32,8 +32,9 @@ struct PreTokenizedText {
     rewritten.reserveCapacity(pieces.count)
     text.rewrite { writer in
       for piece in pieces {
-        let start = writer.written
         let range = Int(piece.start)..<Int(piece.end)
+        writer.drop(range.lowerBound - writer.position)  // what an earlier split removed
+        let start = writer.written
         if piece.token >= 0 { writer.keep(range.count) } else { body(&writer, range) }
         let end = writer.written
         if end > start { rewritten.append(Piece(start: Int32(truncatingIfNeeded: start), end: Int32(truncatingIfNeeded: end), token: piece.token)) }

@@ -43,6 +43,16 @@ struct ScalarProperties {
   fileprivate static let reordered: UInt16 = 1 << 10
   fileprivate static let composes: UInt16 = 1 << 11
   fileprivate static let lowercases: UInt16 = 1 << 12
+  fileprivate static let isNew: UInt16 = 1 << 13
+
+  // BERT's tokenizers were made with Unicode 8, and so are the vocabularies that they need: what is newer has no category for them.
+
+  /// Punctuation in Unicode 8.
+  func isOldPunctuation(_ scalar: UInt32) -> Bool { isPunctuation && bits & ScalarProperties.isNew == 0 || scalar == 0x166D || scalar == 0x111C9 }
+  /// A nonspacing mark in Unicode 8.
+  func isOldNonspacingMark(_ scalar: UInt32) -> Bool { isNonspacingMark && bits & ScalarProperties.isNew == 0 || scalar == 0x1734 || scalar == 0x1171E }
+  /// A control, format or private use character in Unicode 8.
+  var isOldControl: Bool { (category == .control || category == .format || category == .privateUse) && bits & ScalarProperties.isNew == 0 }
 }
 
 /// NFC, NFD, NFKC, NFKD (Unicode Standard Annex 15), in the order of the quick check bits.
@@ -114,6 +124,8 @@ final class ScalarPropertyTable: @unchecked Sendable {
     for index in 0..<UnicodeData.lowercase.count { mark(UnicodeData.lowercase.scalar(index), ScalarProperties.lowercases) }
     mark(0x130, ScalarProperties.lowercases)
     for index in 0..<Compositions.table.count { mark(Compositions.table.number(index, 4, 4), ScalarProperties.composes) }
+    let newer = ScalarTable(UnicodeTables.sinceUnicode8, width: 8)
+    for index in 0..<newer.count { for scalar in newer.scalar(index)...newer.number(index, 4, 4) { mark(scalar, ScalarProperties.isNew) } }
     for jamo in Hangul.secondParts { mark(jamo, ScalarProperties.composes) }
   }
 

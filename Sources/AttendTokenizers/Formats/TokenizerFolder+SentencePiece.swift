@@ -1,0 +1,101 @@
+import AttendBase
+import AttendCheckpoints
+
+extension TokenizerFolder {
+  // MARK: SentencePiece alone
+
+  /// A SentencePiece model with the special tokens that its class puts around a text.
+  static func sentencePieceParts(_ file: SentencePieceFile, _ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
+    var parts = TokenizerParts(model: try file.tokenizerModel(), source: file.file)
+    var normalizer = try file.normalizer()
+    normalizer.prefixesOnlyStart = settings.optionalBool("legacy") == false
+    parts.normalizer = normalizer
+    parts.decoder = SentencePieceDecoder(dropsPrefix: file.addsPrefix, dropsAllSpaces: file.removesExtraSpaces)
+    let vocabulary = parts.model.vocabulary
+    var special = file.texts(of: .control) + file.texts(of: .unknown)
+    var items: [PostProcessor.Item] = [.sequence(type: 0)]
+    switch settings.tokenizerClass {
+    case "T5Tokenizer":
+      let end = settings.token("eos_token", default: "</s>")!
+      items.append(.token(id: try vocabulary.required(end, in: file.file), type: 0))
+      // Sentinels stand behind the pieces, the last one first (Raffel et al. 2019, arXiv:1910.10683).
+      let count = settings.int("extra_ids") ?? 100
+      guard count >= 0, count < 100_000 else { throw Failure(.invalidFile, "\(file.file): extra_ids is \(count)") }
+      for index in 0..<count {
+        let text = Array("<extra_id_\(index)>".utf8)
+        if vocabulary.id(text) < 0 { parts.addedTokens.append(AddedToken(content: text, id: Int32(file.pieces.count + count - 1 - index), isSpecial: true)) } else { special.append(text) }
+      }
+    case "", "LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer":
+      let isKnown = !settings.tokenizerClass.isEmpty
+      if settings.bool("add_bos_token", default: isKnown) {
+        let begin = settings.token("bos_token", default: settings.tokenizerClass == "GemmaTokenizer" ? "<bos>" : "<s>")!
+        items.insert(.token(id: try vocabulary.required(begin, in: file.file), type: 0), at: 0)
+      }
+      if settings.bool("add_eos_token", default: false) {
+        let end = settings.token("eos_token", default: settings.tokenizerClass == "GemmaTokenizer" ? "<eos>" : "</s>")!
+        items.append(.token(id: try vocabulary.required(end, in: file.file), type: 0))
+      }
+    default: throw Failure(.unsupported, "\(file.file): the tokenizer class \(settings.tokenizerClass) without a tokenizer.json is not supported")
+    }
+    parts.postProcessors = [.template(items)]
+    parts.addedTokens += try settings.added(special: special + settings.namedSpecials, vocabulary)
+    return parts
+  }
+
+  // MARK: Marian
+
+  /// Marian (Junczys-Dowmunt et al. 2018, arXiv:1804.00344): source.spm splits the source, vocab.json numbers the pieces of both languages.
+  func marianParts(_ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
+    let path = file("source.spm")
+    let mapped = try MappedFile(path)
+    let source = try SentencePieceFile(mapped.bytes, file: path)
+    let json = try JSON.file(file("vocab.json"))
+    guard json.kind == .object else { throw json.invalid("a vocabulary should be an object") }
+    let vocabulary = try TokenizerJSON.vocabulary(json)
+    let unknown = settings.token("unk_token", default: "<unk>")!, end = settings.token("eos_token", default: "</s>")!
+    var parts = TokenizerParts(
+      model: RenumberedModel(try source.tokenizerModel(), vocabulary, unknown: try vocabulary.required(unknown, in: json.file)), source: path)
+    parts.normalizer = try source.normalizer()
+    let special = [unknown, end, settings.token("pad_token", default: "<pad>")!]
+    parts.decoder = MarianDecoder(special: Set(special))
+    parts.postProcessors = [.template([.sequence(type: 0), .token(id: try vocabulary.required(end, in: json.file), type: 0)])]
+    parts.addedTokens = try settings.added(special: special, vocabulary)
+    // Target languages, such as >>fra<<, may stand in the text.
+    for id in 0..<vocabulary.size {
+      guard let token = vocabulary.token(id), token.count > 4, token.starts(with: Array(">>".utf8)), token.suffix(2).elementsEqual(Array("<<".utf8)) else { continue }
+      parts.addedTokens.append(AddedToken(content: Array(token), id: Int32(id)))
+    }
+    return parts
+  }
+}
+
+/// A model whose tokens get the ids of another vocabulary, by their spelling.
+final class RenumberedModel: TokenizerModel {
+  let vocabulary: Vocabulary
+  private let model: any TokenizerModel
+  /// By the model's own ids; -1: by the text itself.
+  private let ids: [Int32]
+  private let unknown: Int32
+
+  init(_ model: any TokenizerModel, _ vocabulary: Vocabulary, unknown: Int32) {
+    self.model = model
+    self.vocabulary = vocabulary
+    self.unknown = unknown
+    ids = (0..<model.vocabulary.size).map { id in model.vocabulary.token(id).map { vocabulary.id($0) } ?? -1 }
+  }
+
+  func tokenize(_ text: PreTokenizedText, into tokens: inout [ModelToken]) throws(Failure) {
+    // Added tokens have the other vocabulary's ids already: the model sees the text between them.
+    try forEachPiece(text, &tokens) { bytes, range, tokens throws(Failure) in
+      let piece = PreTokenizedText(AlignedText(UnsafeBufferPointer(rebasing: bytes[range]), base: 0))
+      var found: [ModelToken] = []
+      try model.tokenize(piece, into: &found)
+      for token in found {
+        let start = range.lowerBound + Int(token.start), end = range.lowerBound + Int(token.end)
+        var id = ids[Int(token.id)]
+        if id < 0 || id == unknown { id = vocabulary.id(UnsafeBufferPointer(rebasing: bytes[start..<end])) }
+        tokens.append(ModelToken(id: id < 0 ? unknown : id, start: Int32(truncatingIfNeeded: start), end: Int32(truncatingIfNeeded: end)))
+      }
+    }
+  }
+}

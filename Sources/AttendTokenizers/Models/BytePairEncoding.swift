@@ -1,0 +1,147 @@
+import AttendBase
+
+/// Byte pair encoding (Sennrich et al. 2016, arXiv:1508.07909): a piece of text starts as single characters, or bytes, and the pair of neighbours with the
+/// lowest rank, the leftmost of equals, is merged until none has a rank.
+final class BytePairEncoding: TokenizerModel {
+  struct Options {
+    /// Stands for characters that the vocabulary lacks; without it they vanish.
+    var unknown: Int32?
+    /// Unknown characters in a row become one token.
+    var fusesUnknown = false
+    /// Bytes of unknown characters become the tokens <0x00> to <0xFF>.
+    var byteFallback = false
+    /// A piece that is a token as it stands is that token.
+    var ignoresMerges = false
+    /// In front of what does not begin a piece, and behind what ends one.
+    var continuingPrefix: [UInt8] = []
+    var endSuffix: [UInt8] = []
+    /// The text holds plain bytes, and the vocabulary spells them as byte-level letters.
+    var isByteLevel = false
+    /// At byte level: the vocabulary holds the bytes themselves rather than letters that stand for them.
+    var spellsBytes = false
+  }
+
+  let vocabulary: Vocabulary
+  private let merges: MergeTable
+  private let options: Options
+  /// The first symbols of ASCII characters, or of all bytes, by place in the piece: [place][byte], -1 where there is none.
+  private let firstSymbols: [Int32]
+  private let fallback: [Int32]
+  /// With `ignoresMerges` at byte level: whole tokens by their bytes.
+  private let wholeTokens: TokenMap?
+  /// Pieces of up to this many symbols are merged by looking at all pairs each time, longer ones through a heap.
+  private static let shortPiece = 40
+
+  /// Texts that are one symbol from the start, and their ids.
+  private let whole: DoubleArray?
+  private let wholeIDs: [Int32]
+
+  /// `whole` are texts that are taken as one symbol from the start.
+  init(_ vocabulary: Vocabulary, merges: MergeTable, _ options: Options, whole: [[UInt8]] = []) throws(Failure) {
+    self.whole = whole.isEmpty ? nil : try DoubleArray(texts: whole)
+    wholeIDs = whole.map { vocabulary.id($0) }
+    self.vocabulary = vocabulary
+    self.merges = merges
+    self.options = options
+    let hexadecimal = Array("0123456789ABCDEF".utf8)
+    let fallback = (0..<256).map { vocabulary.id(Array("<0x".utf8) + [hexadecimal[$0 >> 4], hexadecimal[$0 & 15]] + Array(">".utf8)) }
+    self.fallback = options.byteFallback ? fallback : []
+    var symbols: [Int32] = []
+    for place in 0..<4 {
+      for byte in 0..<256 {
+        let character = options.isByteLevel && !options.spellsBytes ? ByteLetters.spelling(UInt8(byte)) : byte < 128 || options.spellsBytes ? [UInt8(byte)] : []
+        symbols.append(character.isEmpty ? -1 : vocabulary.id(BytePairEncoding.spelling(character, place, options)))
+      }
+    }
+    firstSymbols = symbols
+    if options.ignoresMerges, options.isByteLevel, !options.spellsBytes {
+      let map = TokenMap(capacity: vocabulary.size)
+      for id in 0..<vocabulary.size {
+        guard let token = vocabulary.token(id), let bytes = ByteLetters.bytes(token) else { continue }
+        try bytes.withUnsafeBufferPointer { bytes throws(Failure) in try map.insert(bytes, Int32(id)) }
+      }
+      wholeTokens = map
+    } else {
+      wholeTokens = nil
+    }
+  }
+
+  /// Bit 0 of a place: it does not begin the piece; bit 1: it ends it.
+  private static func spelling(_ character: [UInt8], _ place: Int, _ options: Options) -> [UInt8] {
+    (place & 1 != 0 ? options.continuingPrefix : []) + character + (place & 2 != 0 ? options.endSuffix : [])
+  }
+
+  func tokenize(_ text: PreTokenizedText, into tokens: inout [ModelToken]) throws(Failure) {
+    var word = SymbolList()
+    tokens.reserveCapacity(text.text.bytes.count / 3)
+    try forEachPiece(text, &tokens) { bytes, range, tokens throws(Failure) in
+      if options.ignoresMerges {
+        let piece = UnsafeBufferPointer(rebasing: bytes[range])
+        let id = wholeTokens?.find(piece) ?? vocabulary.id(piece)
+        if id >= 0 {
+          tokens.append(ModelToken(id: id, start: Int32(truncatingIfNeeded: range.lowerBound), end: Int32(truncatingIfNeeded: range.upperBound)))
+          return
+        }
+      }
+      word.removeAll()
+      split(bytes, range, into: &word)
+      if word.count <= BytePairEncoding.shortPiece { word.mergeShort(merges) } else { word.mergeLong(merges) }
+      word.append(to: &tokens, end: range.upperBound)
+    }
+  }
+
+  /// The first symbols of a piece.
+  private func split(_ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, into word: inout SymbolList) {
+    var unknown = PendingUnknown()
+    var position = range.lowerBound
+    while position < range.upperBound {
+      if let whole, let (index, length) = whole.longestPrefix(bytes, position..<range.upperBound) {
+        unknown.flush(into: &word)
+        word.add(wholeIDs[Int(index)], position)
+        position += length
+        continue
+      }
+      let length = options.isByteLevel ? 1 : UTF8Text.length(first: bytes[position])
+      let place = (position > range.lowerBound ? 1 : 0) | (position + length == range.upperBound ? 2 : 0)
+      var id: Int32
+      if length == 1 {
+        id = firstSymbols[place << 8 | Int(bytes[position])]
+      } else if place == 0 || options.continuingPrefix.isEmpty && options.endSuffix.isEmpty {
+        id = vocabulary.id(UnsafeBufferPointer(rebasing: bytes[position..<position + length]))
+      } else {
+        id = vocabulary.id(BytePairEncoding.spelling(Array(bytes[position..<position + length]), place, options))
+      }
+      if id >= 0 {
+        unknown.flush(into: &word)
+        word.add(id, position)
+      } else if let symbols = fallbackSymbols(bytes, position, length, place) {
+        unknown.flush(into: &word)
+        for (offset, symbol) in symbols.enumerated() { word.add(symbol, position + min(offset, length - 1)) }
+      } else if let symbol = options.unknown {
+        if unknown.start >= 0, !options.fusesUnknown { unknown.flush(into: &word) }
+        if unknown.start < 0 { unknown = PendingUnknown(id: symbol, start: position) }
+      }
+      position += length
+    }
+    unknown.flush(into: &word)
+  }
+
+  /// The tokens of the bytes of an unknown character, where all of them exist.
+  private func fallbackSymbols(_ bytes: UnsafeBufferPointer<UInt8>, _ position: Int, _ length: Int, _ place: Int) -> [Int32]? {
+    guard !fallback.isEmpty else { return nil }
+    let symbols = BytePairEncoding.spelling(Array(bytes[position..<position + length]), place, options).map { fallback[Int($0)] }
+    return symbols.contains(-1) ? nil : symbols
+  }
+}
+
+/// An unknown symbol that may still grow.
+private struct PendingUnknown {
+  var id: Int32 = -1
+  var start = -1
+
+  mutating func flush(into word: inout SymbolList) {
+    guard start >= 0 else { return }
+    word.add(id, start)
+    start = -1
+  }
+}

@@ -1,0 +1,128 @@
+import AttendBase
+
+/// The split of a piece whose tokens have the largest sum of scores (Kudo 2018, arXiv:1804.10959), by the algorithm of Viterbi.
+final class Unigram: TokenizerModel {
+  struct Options {
+    /// Stands for characters that no token covers.
+    var unknown: Int32?
+    /// Bytes of unknown characters become the tokens <0x00> to <0xFF>.
+    var byteFallback = false
+    /// Sums are rounded to float32 at each step, as SentencePiece has them, rather than kept in float64.
+    var singlePrecision = false
+  }
+
+  let vocabulary: Vocabulary
+  private let trie: DoubleArray
+  private let scores: [Double]
+  private let options: Options
+  private let unknownScore: Double
+  private let fallback: [Int32]
+  private let source: String
+  /// How much less than the worst token an unknown character scores (SentencePiece, unigram_model.cc).
+  private static let unknownPenalty = 10.0
+
+  /// `scores` by id. `isText` says which tokens may be found in text.
+  init(_ vocabulary: Vocabulary, scores: [Double], worst: Double, _ options: Options, source: String, isText: (Int) -> Bool = { _ in true }) throws(Failure) {
+    self.vocabulary = vocabulary
+    self.scores = scores
+    self.options = options
+    self.source = source
+    unknownScore = worst - Unigram.unknownPenalty
+    var keys: [DoubleArray.Key] = []
+    for id in 0..<vocabulary.size where isText(id) {
+      guard let token = vocabulary.token(id), !token.isEmpty, vocabulary.id(token) == Int32(id) else { continue }
+      keys.append(.init(bytes: token, value: Int32(id)))
+    }
+    trie = try DoubleArray(keys)
+    let hexadecimal = Array("0123456789ABCDEF".utf8)
+    let fallback = (0..<256).map { vocabulary.id(Array("<0x".utf8) + [hexadecimal[$0 >> 4], hexadecimal[$0 & 15]] + Array(">".utf8)) }
+    self.fallback = options.byteFallback ? fallback : []
+  }
+
+  /// The best way found to a place in the text.
+  private struct Node {
+    var score = 0.0
+    /// Where its last token starts, relative to the piece; -1: no way yet.
+    var start: Int32 = -1
+    var id: Int32 = 0
+  }
+
+  func tokenize(_ text: PreTokenizedText, into tokens: inout [ModelToken]) throws(Failure) {
+    var nodes: [Node] = []
+    tokens.reserveCapacity(text.text.bytes.count / 3)
+    try forEachPiece(text, &tokens) { bytes, range, tokens throws(Failure) in
+      let piece = UnsafeBufferPointer(rebasing: bytes[range])
+      if nodes.count <= piece.count { nodes = Array(repeating: Node(), count: piece.count * 2 + 64) }
+      guard search(piece, &nodes) else { throw Failure(.invalidFile, "\(source): the vocabulary names no unknown token, and the text needs it") }
+      collect(piece, range.lowerBound, nodes, &tokens)
+    }
+  }
+
+  /// Fills `nodes`; false where an unknown token is needed and there is none.
+  private func search(_ piece: UnsafeBufferPointer<UInt8>, _ nodes: inout [Node]) -> Bool {
+    trie.withCursor { cursor in
+      scores.withUnsafeBufferPointer { scores in
+        nodes.withUnsafeMutableBufferPointer { nodes in
+          for place in 0...piece.count { nodes[place] = Node() }
+          var start = 0
+          while start < piece.count {
+            let length = UTF8Text.length(first: piece[start])
+            let score = nodes[start].score
+            var node = 0, place = start, hasSingle = false
+            while place < piece.count {
+              node = cursor.child(node, piece[place])
+              if node < 0 { break }
+              place += 1
+              let id = cursor.value(node)
+              if id < 0 { continue }
+              offer(&nodes[place], score + scores[Int(id)], start, id)
+              if place - start == length { hasSingle = true }
+            }
+            if !hasSingle {
+              guard let unknown = options.unknown else { return false }
+              offer(&nodes[start + length], score + unknownScore, start, unknown)
+            }
+            start += length
+          }
+          return true
+        }
+      }
+    }
+  }
+
+  @inline(__always)
+  private func offer(_ node: inout Node, _ score: Double, _ start: Int, _ id: Int32) {
+    let score = options.singlePrecision ? Double(Float(score)) : score
+    if node.start < 0 || score > node.score { node = Node(score: score, start: Int32(truncatingIfNeeded: start), id: id) }
+  }
+
+  /// Appends the tokens of the best way; unknown characters in a row are one token.
+  private func collect(_ piece: UnsafeBufferPointer<UInt8>, _ base: Int, _ nodes: [Node], _ tokens: inout [ModelToken]) {
+    let first = tokens.count
+    var end = piece.count
+    while end > 0 {
+      let node = nodes[end]
+      var start = Int(node.start)
+      if let unknown = options.unknown, node.id == unknown {
+        while start > 0, nodes[start].id == unknown { start = Int(nodes[start].start) }
+        appendUnknown(piece, start, end, base, unknown, &tokens)
+      } else {
+        tokens.append(ModelToken(id: node.id, start: Int32(truncatingIfNeeded: base + start), end: Int32(truncatingIfNeeded: base + end)))
+      }
+      end = start
+    }
+    tokens[first...].reverse()
+  }
+
+  /// Appends what stands for an unknown stretch, last token first.
+  private func appendUnknown(_ piece: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int, _ base: Int, _ unknown: Int32, _ tokens: inout [ModelToken]) {
+    func append(_ id: Int32) {
+      tokens.append(ModelToken(id: id, start: Int32(truncatingIfNeeded: base + start), end: Int32(truncatingIfNeeded: base + end)))
+    }
+    if !fallback.isEmpty, piece[start..<end].allSatisfy({ fallback[Int($0)] >= 0 }) {
+      for byte in piece[start..<end].reversed() { append(fallback[Int(byte)]) }
+    } else {
+      append(unknown)
+    }
+  }
+}

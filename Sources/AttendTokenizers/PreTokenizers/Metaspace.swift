@@ -1,0 +1,57 @@
+/// SentencePiece's view of spaces: each is the letter "▁", which begins a piece.
+struct Metaspace: PreTokenizer {
+  /// Which pieces get the letter in front if they do not begin with it.
+  enum Prefix { case always, first, never }
+
+  let replacement: UInt32
+  let prefix: Prefix
+  /// Whether the text is split in front of each replacement.
+  let splits: Bool
+
+  func apply(_ text: inout PreTokenizedText) {
+    let space = TextPattern(bytes: [0x20])
+    let letter = spelling
+    text.replaceInPieces(space, [replacement])
+    switch prefix {
+    case .always: text.prepend([replacement]) { !$0.starts(with: letter) }
+    case .first: text.prepend([replacement], toPieceAtStartWithout: letter)
+    case .never: break
+    }
+    if splits { text.split(at: TextPattern(bytes: letter), .mergedWithNext) }
+  }
+
+  private var spelling: [UInt8] {
+    var bytes: [UInt8] = []
+    UTF8Text.append(replacement, to: &bytes)
+    return bytes
+  }
+}
+
+extension PreTokenizedText {
+  /// Puts scalars in the place of each match within a piece of text.
+  mutating func replaceInPieces<Pattern: SplitPattern>(_ pattern: Pattern, _ content: [UInt32]) {
+    rewritePieces { writer, range in
+      pattern.forEachMatch(in: writer.source, range) { match in
+        writer.keep(match.lowerBound - writer.position)
+        writer.drop(match.count)
+        writer.insert(content)
+      }
+      writer.keep(range.upperBound - writer.position)
+    }
+  }
+
+  /// Puts scalars in front of the piece that stands at the start of the source, unless it begins with `letter`.
+  mutating func prepend(_ scalars: [UInt32], toPieceAtStartWithout letter: [UInt8]) {
+    guard let first = pieces.first, first.token < 0 else { return }
+    let isAtStart = text.bytes.withUnsafeBufferPointer { bytes in
+      text.alignment.withUnsafeBufferPointer { alignment in
+        AlignedText.source(Int(first.start), Int(first.end), bytes, alignment, base: text.base).start == 0 && !bytes[Int(first.start)..<Int(first.end)].starts(with: letter)
+      }
+    }
+    guard isAtStart else { return }
+    rewritePieces { writer, range in
+      if range.lowerBound == Int(first.start) { writer.prepend(scalars) }
+      writer.keep(range.upperBound - writer.position)
+    }
+  }
+}
