@@ -14,4 +14,4 @@ export PKG_CONFIG_PATH
 "$compiler" bindings/c/hello.c $(pkg-config --cflags --libs attend) -o "$build/consumer"
 LD_LIBRARY_PATH=$(pkg-config --variable=libdir attend)
 export LD_LIBRARY_PATH
-[ "$("$build/consumer")" = "HH EH1 L OW0 " ]
+[ "$("$build/consumer")" = "hello: HH EH1 L OW0" ]
