@@ -15,9 +15,14 @@ static void give_up(const char *what, const char *name) {
     exit(1);
 }
 
-folder folder_make(void) {
+folder folder_make_empty(void) {
     folder folder = { "/tmp/attend-test-XXXXXX" };
     if (!mkdtemp(folder.path)) give_up("make", folder.path);
+    return folder;
+}
+
+folder folder_make(void) {
+    folder folder = folder_make_empty();
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char path[100];
         snprintf(path, sizeof path, DEFAULT_MODEL "/%s", files[i]);

@@ -14,8 +14,9 @@ typedef struct bytes {
     size_t count;
 } bytes;
 
-/** A fresh copy of the default model; folder_remove deletes it. */
+/** A fresh copy of the default model, or nothing; folder_remove deletes it. */
 folder folder_make(void);
+folder folder_make_empty(void);
 void folder_remove(const folder *folder);
 
 /** Writes, replaces or deletes a file of the folder. */

@@ -38,8 +38,7 @@ static void missing(void) {
     refused("/nowhere/at/all", ATTEND_ERROR_NOT_FOUND, "/nowhere/at/all");
     refused("", ATTEND_ERROR_NOT_FOUND, "");
     refused(folder_path(&place, "config.json"), ATTEND_ERROR_NOT_FOUND, "config.json is not a folder");
-    folder empty = { "/tmp/attend-empty-test" };
-    mkdir(empty.path, 0700);
+    folder empty = folder_make_empty();
     refused(empty.path, ATTEND_ERROR_NOT_FOUND, "config.json");
     folder_write(&empty, "config.json", config.data, config.count);
     refused(empty.path, ATTEND_ERROR_NOT_FOUND, "model.safetensors");

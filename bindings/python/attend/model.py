@@ -13,7 +13,7 @@ import numpy as np
 from . import _declarations as c
 from ._arrays import view
 from ._library import Owned, check, create, library, sized, text
-from .errors import InvalidArgumentError, InvalidStateError
+from .errors import InvalidArgumentError, InvalidStateError, UnsupportedError
 from .session import Session
 from .tokenizer import Path, Tokenizer, path_bytes
 
@@ -83,8 +83,6 @@ class Model:
     parameters: int
     #: Memory that the weights take as the kernels read them.
     weight_bytes: int
-    #: The first token to give to the decoder.
-    decoder_start: int | None
     bos: int | None
     #: The first end-of-sequence token; ``eos_ids`` are all of them.
     eos: int | None
@@ -128,7 +126,7 @@ class Model:
         self.decoder_positions = None if info.decoder_positions == _NO_LIMIT else info.decoder_positions
         self.parameters = info.parameters
         self.weight_bytes = info.weight_bytes
-        self.decoder_start = _token(info.decoder_start_token)
+        self._decoder_start = _token(info.decoder_start_token)
         self.bos = _token(info.begin_token)
         self.eos = _token(info.end_token)
         ends, count = sized(library.attend_model_end_tokens, native)
@@ -147,6 +145,13 @@ class Model:
     def session(self, threads: int = 0) -> Session:
         """A new session; ``threads``: how many a call of it may use, 0: as many as the model."""
         return Session(self, threads)
+
+    @property
+    def decoder_start(self) -> int:
+        """The first token to give to the decoder. Raises UnsupportedError for a model that has none."""
+        if self._decoder_start is None:
+            raise UnsupportedError(f"{self.family}: the model has no decoder_start_token_id")
+        return self._decoder_start
 
     @property
     def tokenizer(self) -> Tokenizer:
