@@ -17,7 +17,7 @@ need_swift() {
   say "Swift $version"
 }
 
-# Debian's name for what lacks: each line is a test, and the package to install where it fails.
+# What lacks, by the names of Debian's packages.
 missing_packages() {
   command -v cmake > /dev/null || echo cmake
   command -v ninja > /dev/null || echo ninja-build
@@ -26,6 +26,7 @@ missing_packages() {
   command -v c++ > /dev/null || echo g++
   command -v readelf > /dev/null || echo binutils
   command -v python3 > /dev/null || echo python3
+  { python3 -c 'import ensurepip' || python3 -m pip --version; } > /dev/null 2>&1 || echo python3-venv
   ldconfig -p 2> /dev/null | grep -q 'libopenblas\.so' || echo libopenblas-dev
   [ -n "$(find /usr/include -maxdepth 2 -path '*python3*/Python.h' -print -quit 2> /dev/null)" ] || echo python3-dev
 }
