@@ -46,6 +46,8 @@ class Plan:
     scratch: Path
     #: Leave out those who are not the best in a type.
     short: bool = False
+    #: The function of Python's `time` that measures.
+    clock: str = "perf_counter"
     #: The largest share of the machine that others used while it was our turn to be still.
     busy: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
@@ -76,7 +78,7 @@ def crew(contenders: list[Contender], cell: Cell, folder: Path, plan: Plan) -> I
         for contender in contenders:
             print(f"  loading {contender.name}", file=sys.stderr, flush=True)
             try:
-                worker = Worker(contender, cell, folder, plan.scratch / contender.name.replace(" ", "-"))
+                worker = Worker(contender, cell, folder, plan.scratch / contender.name.replace(" ", "-"), plan.clock)
             except Failed as why:
                 absent[contender.name] = str(why)
                 continue
@@ -127,13 +129,15 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--short", action="store_true",
                         help="few short rounds with two threads, the likely best alone: for every day, not to be quoted")  # fmt: skip
-    parser.add_argument("--only", nargs="+", choices=list(workloads.FAMILIES), default=list(workloads.FAMILIES), metavar="FAMILY",
-                        help=f"of {', '.join(workloads.FAMILIES)}")  # fmt: skip
+    parser.add_argument("--only", nargs="+", choices=list(workloads.FAMILIES), default=list(workloads.FAMILIES),
+                        metavar="FAMILY", help=f"of {', '.join(workloads.FAMILIES)}")  # fmt: skip
     parser.add_argument("--compute", nargs="+", choices=["float32", "bfloat16", "int8", "int4"], help="these types alone")
     parser.add_argument("--contenders", nargs="+", choices=[contender.name for contender in CONTENDERS], help="these alone")
     parser.add_argument("--threads", nargs="+", type=int, help="numbers of threads (default: 1 2, with --short 2)")
     parser.add_argument("--rounds", type=int, help="turns of each contender (default: 9, with --short 3)")
     parser.add_argument("--seconds", type=float, help="least length of a turn (default: 1, with --short 0.3)")
+    parser.add_argument("--cpu-time", action="store_true",
+                        help="count processor time instead of the wall's: a guide on a machine that is shared, with --threads 1")  # fmt: skip
     parser.add_argument("--tiny", action="store_true", help="small models: tries the machinery, measures nothing of interest")
     parser.add_argument("--models", type=Path, default=MODELS, help="folder of the models (made when missing)")
     parser.add_argument("--to", type=Path, default=RESULTS, help="folder of the results")
@@ -151,12 +155,14 @@ def main() -> int:
             models=arguments.models,
             scratch=Path(scratch),
             short=arguments.short,
+            clock="process_time" if arguments.cpu_time else "perf_counter",
         )
         started = datetime.now(timezone.utc).isoformat(timespec="minutes")
         cells = workloads.cells(arguments.only, threads, arguments.compute, arguments.tiny)
         measured = [measure(cell, contenders, plan) for cell in cells]
     run = {
-        "started": started, "machine": report.machine(), "versions": plan.versions, "rounds": plan.rounds, "seconds": plan.seconds,
+        "started": started, "machine": report.machine(), "versions": plan.versions,
+        "rounds": plan.rounds, "seconds": plan.seconds, "clock": plan.clock,
         "busy_share": plan.busy, "cells": measured,
     }  # fmt: skip
     arguments.to.mkdir(parents=True, exist_ok=True)

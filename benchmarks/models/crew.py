@@ -27,7 +27,7 @@ class Failed(Exception):
 class Worker:
     """One contender, loaded and warm. Between its turns it is stopped, so that no thread of it spins while another is measured."""
 
-    def __init__(self, contender: Contender, cell: Cell, folder: Path, scratch: Path) -> None:
+    def __init__(self, contender: Contender, cell: Cell, folder: Path, scratch: Path, clock: str = "perf_counter") -> None:
         """Starts, loads, checks and warms up. Raises Failed."""
         self.contender = contender
         self.outputs = scratch / "outputs.npz"
@@ -36,7 +36,7 @@ class Worker:
         scratch.mkdir(parents=True, exist_ok=True)
         with open(self.log, "w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, WORKER, contender.module, folder, json.dumps(dataclasses.asdict(cell)), self.outputs],
+                [sys.executable, WORKER, contender.module, folder, json.dumps(dataclasses.asdict(cell)), self.outputs, clock],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment,
             )  # fmt: skip
         self.hello = self._hear()

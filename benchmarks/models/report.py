@@ -112,7 +112,9 @@ def markdown(run: Run) -> str:
         f"{where['cpu']}, {where['processors']} processors, {' '.join(where['flags'])}; {run['started']}; "
         f"{run['rounds']} rounds of at least {run['seconds']} s, contenders in turn; medians."
     ]
-    if run["busy_share"] > QUIET:
+    if run["clock"] == "process_time":
+        parts.append("**Processor time**, not the wall's: a guide from a machine that is shared.")
+    elif run["busy_share"] > QUIET:
         parts.append(f"**Not to be quoted**: others used up to {run['busy_share']:.0%} of the machine during the run.")
     parts += [_summary(run), _scaling(run), _details(run)]
     parts.append("\n".join(f"- {name}: {version}" for name, version in run["versions"].items()))

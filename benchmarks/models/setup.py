@@ -67,6 +67,8 @@ def present(python: Path, peer: Peer) -> bool:
 def install(python: Path, peer: Peer) -> bool:
     """Installs one peer at low priority; pip's own words go to the terminal. Returns whether it worked."""
     command = ["nice", "-n", "19", str(python), "-m", "pip", "install", "--disable-pip-version-check", *peer.requirements]
+    if peer.environment:
+        command.append("--no-cache-dir")  # not something that was compiled once with other options
     return subprocess.run(command, env={**os.environ, **peer.environment}).returncode == 0
 
 

@@ -1,10 +1,11 @@
 """The process of one contender at one cell: loads, shows its outputs once, then does a round whenever it is told to.
 
-    worker.py MODULE FOLDER CELL OUTPUTS        (compare.py starts it)
+    worker.py MODULE FOLDER CELL OUTPUTS CLOCK        (compare.py starts it)
 
 Says one JSON object a line: first {"version", "load_seconds"} or {"unavailable": why}; then for each line that it reads, a
 number of seconds, it repeats the work for at least that long and says {"seconds": [each repetition]}; at the end of its input
-it says {"peak_bytes"} and ends. ``outputs`` is the file that receives what `Runner.check` returns.
+it says {"peak_bytes"} and ends. ``outputs`` is the file that receives what `Runner.check` returns;
+``clock`` is the function of `time` that measures.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def measure(runner: Runner, seconds: float) -> list[float]:
 def main() -> None:
     out = os.fdopen(os.dup(1), "w", buffering=1)  # libraries that print do it elsewhere
     os.dup2(2, 1)
-    module, folder, cell, outputs = sys.argv[1:]
+    module, folder, cell, outputs, clock = sys.argv[1:]
     description = json.loads(cell)
     workload = Workload(**{**description["workload"], "computes": tuple(description["workload"]["computes"])})
 
@@ -50,6 +51,7 @@ def main() -> None:
     except Unavailable as why:
         say(unavailable=str(why))
         return
+    runner.clock = getattr(time, clock)
     loaded = time.perf_counter() - start
     np.savez(outputs, **runner.check())
     runner.run()

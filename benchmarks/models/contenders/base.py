@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,8 @@ class Runner(ABC):
 
     #: Name and version of the library, for the report.
     version: str
+    #: What `run` measures with: the wall's clock, or that of the processor time of all threads.
+    clock: Callable[[], float] = staticmethod(time.perf_counter)
 
     def __init__(self, folder: Path, workload: Workload, compute: str, threads: int) -> None:
         """``folder``: the checkpoint. Raises Unavailable when the contender cannot do this."""

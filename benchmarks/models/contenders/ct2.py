@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ class CTranslate2Runner(Runner):
         self.tokens = [[str(token) for token in row] for row in self.rows]
 
     def run(self) -> float:
-        start = time.perf_counter()
+        start = self.clock()
         task = self.workload.task
         if task == "translate":
             self._translate()
@@ -45,9 +44,9 @@ class CTranslate2Runner(Runner):
             self._generate(1)
         else:
             times: list[float] = []
-            self._generate(self.workload.new_tokens + 1, lambda step: times.append(time.perf_counter()))
+            self._generate(self.workload.new_tokens + 1, lambda step: times.append(self.clock()))
             return times[-1] - times[0]  # the first call comes when the prompt has been read and its next token chosen
-        return time.perf_counter() - start
+        return self.clock() - start
 
     def check(self) -> dict[str, npt.NDArray[Any]]:
         task = self.workload.task

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 from typing import Any, Callable
 
@@ -29,24 +28,24 @@ class NativeRunner(Runner):
         try:
             self.model = attend.Model(folder, compute=compute, threads=threads)
         except (attend.UnsupportedError, attend.InvalidArgumentError) as problem:
-            raise Unavailable(str(problem)) from None
+            raise Unavailable(str(problem).removeprefix(f"{folder}/")) from None
         self.session = self.model.session()
         self.version = f"attend {attend.__version__} ({self.model.kernels})"
 
     def run(self) -> float:
-        start = time.perf_counter()
+        start = self.clock()
         task = self.workload.task
         if task == "translate":
             self._translate()
         elif task == "decode":
             logits = self._read()
-            start = time.perf_counter()
+            start = self.clock()
             self._continue(logits)
         else:
             self.session.encode(self.ids)
             if task == "embed":
                 self.session.hidden_states()
-        return time.perf_counter() - start
+        return self.clock() - start
 
     def check(self) -> dict[str, npt.NDArray[Any]]:
         task = self.workload.task

@@ -87,7 +87,7 @@ def run(agrees: bool) -> report.Run:
          "contenders": {"attend": result(300.0 * threads, agrees), "PyTorch": result(100.0, True), "CTranslate2": result(200.0, True)}}
         for threads in (1, 2)
     ]  # fmt: skip
-    how = {"rounds": 1, "seconds": 1, "busy_share": 0.5}
+    how = {"rounds": 1, "seconds": 1, "busy_share": 0.5, "clock": "perf_counter"}
     return {"started": "now", "machine": report.machine(), "versions": {"attend": "0"}, "cells": cells, **how}
 
 
