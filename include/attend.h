@@ -316,11 +316,12 @@ typedef struct attend_batch {
 #define ATTEND_BATCH_INIT { sizeof(attend_batch), NULL, NULL, 0, NULL }
 
 /**
- * Reads a batch of sources (encoder-decoder). Whatever the session held before is dropped: the sequences of the
- * batch become the live ones, in order, and the decoder has read nothing yet. Their keys and values for cross-attention
- * are computed here, once.
- * Errors, each of which leaves the session as it was: INVALID_ARGUMENT (NULL, an empty batch or sequence, an id outside the
- * vocabulary, more tokens than the model has positions; sequence and position are named), BUSY, OUT_OF_MEMORY, INVALID_STATE (after a fork).
+ * Reads a batch: texts (encoder), sources (encoder-decoder) or prompts (decoder). Whatever the session held before is dropped, and the
+ * sequences of the batch become the live ones, in order. Of an encoder-decoder the decoder has read nothing yet; keys and values
+ * for cross-attention are computed here, once. Of a decoder each prompt has been read; attend_session_logits tells what may follow.
+ * Errors: INVALID_ARGUMENT (NULL, an empty batch or sequence, an id outside the vocabulary or a token type that the model does not have, more
+ * tokens than the model has positions; sequence and position are named), BUSY, INVALID_STATE (after a fork): these leave the session as
+ * it was. After OUT_OF_MEMORY no sequence is live.
  */
 ATTEND_MUST_CHECK attend_error *attend_encode(attend_session *session, const attend_batch *batch);
 
@@ -349,6 +350,23 @@ ATTEND_MUST_CHECK attend_error *attend_decode(attend_session *session, const att
 ATTEND_MUST_CHECK attend_error *attend_session_select(attend_session *session, const size_t *parents, size_t count);
 
 /**
+ * What the checkpoint's head makes of the last attend_encode, computed by this call: a borrowed float32 view, unnormalised.
+ *   a decoder                     [sequences, vocabulary]: what may follow each prompt
+ *   masked language model         [tokens, vocabulary]
+ *   token classification          [tokens, labels]
+ *   question answering            [tokens, 2]: start and end
+ *   sequence classification       [sequences, labels]
+ * Errors: UNSUPPORTED (the checkpoint has no such head), INVALID_STATE (the last call that computed was no attend_encode), INVALID_ARGUMENT, BUSY, OUT_OF_MEMORY.
+ */
+ATTEND_MUST_CHECK attend_error *attend_session_logits(attend_session *session, attend_tensor *logits);
+
+/**
+ * What the checkpoint's pooler makes of each sequence of the last attend_encode, computed by this call: a borrowed float32 view,
+ * [sequences, hidden size]. Errors as of attend_session_logits.
+ */
+ATTEND_MUST_CHECK attend_error *attend_session_pooled(attend_session *session, attend_tensor *pooled);
+
+/**
  * The hidden states that the last attend_encode, attend_decode_step or attend_decode computed, after the last layer and its norm:
  * a borrowed float32 view, [tokens of that call, hidden size]. Errors: INVALID_STATE before the first such call and after attend_session_select, INVALID_ARGUMENT, BUSY.
  */
@@ -371,7 +389,7 @@ typedef struct attend_model_info {
     attend_kind kind;
     attend_compute compute;       /**< what the matrix products are computed in */
     uint32_t threads;             /**< how many threads a call may use */
-    size_t vocabulary_size;       /**< ids run from 0 to this less 1; the width of the logits */
+    size_t vocabulary_size;       /**< ids run from 0 to this less 1; the width of a decoder's logits */
     size_t hidden_size;           /**< the width of the hidden states */
     size_t encoder_layers;        /**< 0 where there is no encoder */
     size_t decoder_layers;        /**< 0 where there is no decoder */

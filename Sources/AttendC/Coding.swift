@@ -7,6 +7,20 @@ public func attend_encode(_ session: OpaquePointer!, _ batch: UnsafePointer<atte
   withLiveSession(session) { (session) throws(Failure) in try session.encode(try read(batch)) }
 }
 
+@_cdecl("attend_session_logits") @implementation
+public func attend_session_logits(_ session: OpaquePointer!, _ logits: UnsafeMutablePointer<attend_tensor>!) -> OpaquePointer! {
+  withLiveSession(session) { (session) throws(Failure) in
+    try require(logits, "logits").pointee = attend_tensor(try session.encodedLogits())
+  }
+}
+
+@_cdecl("attend_session_pooled") @implementation
+public func attend_session_pooled(_ session: OpaquePointer!, _ pooled: UnsafeMutablePointer<attend_tensor>!) -> OpaquePointer! {
+  withLiveSession(session) { (session) throws(Failure) in
+    try require(pooled, "pooled").pointee = attend_tensor(try session.pooledStates())
+  }
+}
+
 @_cdecl("attend_decode_step") @implementation
 public func attend_decode_step(
   _ session: OpaquePointer!, _ tokens: UnsafePointer<Int32>!, _ count: Int, _ logits: UnsafeMutablePointer<attend_tensor>!
@@ -56,10 +70,9 @@ private func decode(_ session: Session, _ batch: Batch, _ logits: UnsafeMutableP
 /// A batch as the generation room knows it, checked as far as that is possible without a model.
 private func read(_ pointer: UnsafePointer<attend_batch>?) throws(Failure) -> Batch {
   let batch = try copy(try require(pointer, "batch"), smallest: 40, initial: attend_batch(), "batch")
-  guard batch.token_types == nil else {
-    throw Failure(.unsupported, "batch.token_types is set, and this model has no token types")
-  }
-  return try Batch(tokens: try require(batch.tokens, "batch.tokens"), lengths: try require(batch.lengths, "batch.lengths"), count: batch.count)
+  return try Batch(
+    tokens: try require(batch.tokens, "batch.tokens"), lengths: try require(batch.lengths, "batch.lengths"), types: batch.token_types,
+    count: batch.count)
 }
 
 extension attend_tensor {

@@ -47,15 +47,23 @@ package struct FeedForwardBlueprint: Sendable {
 
 /// A product: rows of a stored matrix, `[outputs, inputs]`, and of its bias.
 package struct LinearBlueprint: Sendable {
-  /// `name.weight` and `name.bias`.
+  /// Of `name.weight`.
   package var name: String
   package var outputs: Int
   package var inputs: Int
-  package var hasBias = true
+  package var bias = Bias.own
   /// Stored `[inputs, outputs]`, as GPT-2's `Conv1D`.
   package var isTransposed = false
   /// The part of the stored rows that is meant, where queries, keys and values, or a gate and what it lets through, are stored as one.
   package var part: Part?
+
+  package enum Bias: Sendable {
+    case none
+    /// `name.bias`
+    case own
+    /// A tensor of this name, with its prefix, which the checkpoint may leave out.
+    case optional(String)
+  }
 
   /// Blocks of rows of a stored matrix with `rows` rows in all.
   package struct Part: Sendable {

@@ -17,7 +17,10 @@ package struct Blueprint: Sendable {
   package var prefixes: [String]
   package var encoder: StackBlueprint?
   package var decoder: StackBlueprint?
+  /// What makes logits, where the checkpoint has it.
   package var head: HeadBlueprint?
+  /// What makes one vector of a sequence. Its names stand without the prefix; checkpoints may leave it out.
+  package var pooler: HeadBlueprint?
   /// Tensors that a checkpoint may hold and that nothing reads: copies of tied weights, tables that are computed, counters.
   package var ignored: [String]
 }
@@ -57,11 +60,19 @@ package enum PositionBlueprint: Sendable {
   case sinusoidal(name: String?, count: Int, offset: Int, endsAtLongest: Bool)
 }
 
-/// From the decoder's hidden states to logits. Its names stand with their prefix.
+/// What stands behind a stack. The names of a head stand with their prefix.
 package struct HeadBlueprint: Sendable {
-  /// The weights' name, or nil where they are the decoder's token table.
-  package var weights: String?
-  package var bias: String?
-  /// Whether a checkpoint may leave the bias out.
-  package var biasIsOptional = false
+  package var reads = Head.Reads.everyToken
+  /// Products, each with an activation and perhaps a norm, before the last.
+  package var transforms: [(linear: LinearBlueprint, activation: Activation, norm: NormBlueprint?)] = []
+  package var output: Output
+
+  package enum Output: Sendable {
+    /// The last transform's output is the head's.
+    case none
+    /// A product of its own.
+    case linear(LinearBlueprint)
+    /// The token table of the stack, whose weights are then shared, with a bias under this name, which the checkpoint may leave out.
+    case tied(bias: String?)
+  }
 }

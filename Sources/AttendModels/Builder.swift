@@ -32,14 +32,38 @@ struct Builder {
       keyValueLayout: KeyValueLayout(layers: stack.causal ? layers.count : 1, heads: options.keyValueHeads, headDim: options.headDim))
   }
 
-  /// The product that makes logits of the decoder's hidden states.
-  func head(_ head: HeadBlueprint, _ decoder: StackBlueprint) throws(Failure) -> Linear {
-    let weights = try reader.packed(headName(head, decoder), rows: decoder.vocabulary, columns: decoder.width)
-    guard let bias = head.bias, reader.has(bias) || !head.biasIsOptional else { return Linear(weights: weights, bias: nil) }
-    return Linear(weights: weights, bias: try reader.vector(bias, decoder.vocabulary))
+  /// The pooler, where the checkpoint holds it.
+  func pooler(_ pooler: HeadBlueprint, _ stack: StackBlueprint) throws(Failure) -> Head? {
+    guard let first = pooler.transforms.first?.linear.name, reader.has("\(prefix)\(first).weight") else { return nil }
+    return try head(pooler, stack, prefix: prefix)
   }
 
-  private func headName(_ head: HeadBlueprint, _ decoder: StackBlueprint) -> String { head.weights ?? tokensName(decoder) }
+  /// What stands behind `stack`.
+  func head(_ head: HeadBlueprint, _ stack: StackBlueprint, prefix: String = "") throws(Failure) -> Head {
+    var transforms: [Head.Transform] = []
+    for (linear, activation, norm) in head.transforms {
+      transforms.append(
+        Head.Transform(
+          linear: try reader.linear([linear], prefix: prefix), activation: activation, norm: try self.norm(norm, linear.outputs, prefix: prefix)))
+    }
+    switch head.output {
+    case .none: break
+    case .linear(let linear):
+      transforms.append(Head.Transform(linear: try reader.linear([linear], prefix: prefix), activation: .none, norm: nil))
+    case .tied(let bias):
+      let width = stack.embedding.projection?.inputs ?? stack.width
+      let weights = try reader.packed(tokensName(stack), rows: stack.vocabulary, columns: width)
+      let bias = try bias.flatMap { reader.has($0) ? $0 : nil }.map { (name) throws(Failure) in try reader.vector(name, stack.vocabulary) }
+      transforms.append(Head.Transform(linear: Linear(weights: weights, bias: bias), activation: .none, norm: nil))
+    }
+    return Head(reads: head.reads, transforms: transforms)
+  }
+
+  /// Whether the head's weights are the token table of a stack.
+  private func isTied(_ stack: StackBlueprint) -> Bool {
+    guard let head = blueprint.head, case .tied = head.output, let headed = blueprint.decoder ?? blueprint.encoder else { return false }
+    return tokensName(headed) == tokensName(stack)
+  }
 
   private func tokensName(_ stack: StackBlueprint) -> String { prefix + reader.first(of: stack.embedding.tokens) { prefix + $0 } }
 
@@ -59,9 +83,7 @@ struct Builder {
   /// The token table: the head's own weights where the two are one, else the table in the mapped file.
   private func tokenTable(_ stack: StackBlueprint, _ width: Int) throws(Failure) -> TokenTable {
     let name = tokensName(stack)
-    if let head = blueprint.head, let decoder = blueprint.decoder, headName(head, decoder) == name {
-      return .packed(try reader.packed(name, rows: stack.vocabulary, columns: width))
-    }
+    if isTied(stack) { return .packed(try reader.packed(name, rows: stack.vocabulary, columns: width)) }
     return try reader.storedTable(name, rows: stack.vocabulary, columns: width)
   }
 
@@ -105,8 +127,9 @@ struct Builder {
     Residual(before: try norm(norms.before, stack.width), within: try norm(norms.within, stack.width), after: try norm(norms.after, stack.width))
   }
 
-  private func norm(_ norm: NormBlueprint?, _ width: Int) throws(Failure) -> Norm? {
+  private func norm(_ norm: NormBlueprint?, _ width: Int, prefix: String? = nil) throws(Failure) -> Norm? {
     guard let norm else { return nil }
+    let prefix = prefix ?? self.prefix
     return Norm(
       kind: norm.kind, gain: try reader.vector("\(prefix)\(norm.name).weight", width),
       bias: norm.hasBias ? try reader.vector("\(prefix)\(norm.name).bias", width) : nil, epsilon: norm.epsilon)

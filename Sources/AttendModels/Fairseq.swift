@@ -43,11 +43,14 @@ extension Blueprint {
         layers: layers, finalNorm: choices.finalNorm ? NormBlueprint(name: "\(side).layer_norm", epsilon: 1e-5) : nil)
     }
 
+    let targets = shared ? vocabulary : try config.size("decoder_vocab_size", default: vocabulary)
+    let bias = choices.logitsBias ? "final_logits_bias" : nil
+    let output = LinearBlueprint(name: "lm_head", outputs: targets, inputs: width, bias: bias.map { .optional($0) } ?? .none)
     return Blueprint(
       family: modelType, kind: .encoderDecoder, prefixes: ["model.", ""],
       encoder: try stack("encoder", vocabulary: vocabulary, causal: false),
-      decoder: try stack("decoder", vocabulary: shared ? vocabulary : try config.size("decoder_vocab_size", default: vocabulary), causal: true),
-      head: HeadBlueprint(weights: tied ? nil : "lm_head.weight", bias: choices.logitsBias ? "final_logits_bias" : nil, biasIsOptional: true),
+      decoder: try stack("decoder", vocabulary: targets, causal: true),
+      head: HeadBlueprint(output: tied ? .tied(bias: bias) : .linear(output)),
       ignored: [
         "lm_head.weight", "shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "encoder.version", "decoder.version",
         "encoder.embed_positions.weights", "decoder.embed_positions.weights",

@@ -11,8 +11,10 @@ package final class Model: Sendable {
   package let compute: ComputeType
   package let encoder: Stack?
   package let decoder: Stack?
-  /// From the decoder's hidden states to logits.
-  package let head: Linear?
+  /// What makes logits: of a decoder those of the next token.
+  package let head: Head?
+  /// What makes one vector of a sequence.
+  package let pooler: Head?
   package let checkpoint: Checkpoint
   /// config.json as it stands in the folder.
   package let configText: LoadedFile
@@ -52,10 +54,11 @@ package final class Model: Sendable {
     let builder = Builder(blueprint, reader)
     encoder = try blueprint.encoder.map { (stack) throws(Failure) in try builder.stack(stack) }
     decoder = try blueprint.decoder.map { (stack) throws(Failure) in try builder.stack(stack) }
-    if let head = blueprint.head, let decoder = blueprint.decoder {
-      self.head = try builder.head(head, decoder)
+    if let headed = blueprint.decoder ?? blueprint.encoder {
+      head = try blueprint.head.map { (head) throws(Failure) in try builder.head(head, headed) }
+      pooler = try blueprint.pooler.flatMap { (pooler) throws(Failure) in try builder.pooler(pooler, headed) }
     } else {
-      self.head = nil
+      (head, pooler) = (nil, nil)
     }
     try builder.finish()
     parameters = reader.parameters
@@ -68,7 +71,7 @@ package final class Model: Sendable {
     Log.write(.info, "\(path): \(name), \(count) parameters in \(bytes) bytes, kernels \(kernels)")
   }
 
-  /// The width of the logits, or of the ids of an encoder.
+  /// Ids run from 0 to this less 1.
   package var vocabulary: Int { (blueprint.decoder ?? blueprint.encoder)?.vocabulary ?? 0 }
   /// The width of the hidden states.
   package var width: Int { (blueprint.decoder ?? blueprint.encoder)?.width ?? 0 }

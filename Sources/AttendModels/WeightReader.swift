@@ -56,14 +56,28 @@ final class WeightReader {
     var blocks: [StoredMatrix] = []
     for part in parts { blocks += try matrices(part, prefix: prefix) }
     let weights = try pack(blocks)
-    guard parts.contains(where: \.hasBias) else { return Linear(weights: weights, bias: nil) }
-    let bias = try AlignedBuffer(weights.outputs, of: Float.self, for: "tensor \(prefix)\(parts[0].name).bias")
+    return Linear(weights: weights, bias: try bias(parts, prefix: prefix))
+  }
+
+  /// The biases of products one after another, zeros where one has none; nil where none has one.
+  private func bias(_ parts: [LinearBlueprint], prefix: String) throws(Failure) -> AlignedBuffer? {
+    let names = parts.map { biasName($0, prefix: prefix) }
+    guard names.contains(where: { $0 != nil }) else { return nil }
+    let bias = try AlignedBuffer(parts.reduce(0) { $0 + $1.outputs }, of: Float.self, for: "the bias of \(prefix)\(parts[0].name)")
     var next: UnsafeMutablePointer<Float> = bias.pointer()
-    for part in parts {
-      try readBias(part, prefix: prefix, to: next)
+    for (part, name) in zip(parts, names) {
+      if let name { try readBias(name, part, to: next) } else { next.update(repeating: 0, count: part.outputs) }
       next += part.outputs
     }
-    return Linear(weights: weights, bias: bias)
+    return bias
+  }
+
+  private func biasName(_ linear: LinearBlueprint, prefix: String) -> String? {
+    switch linear.bias {
+    case .none: nil
+    case .own: "\(prefix)\(linear.name).bias"
+    case .optional(let name): has(name) ? name : nil
+    }
   }
 
   /// The blocks of rows of a stored matrix that a product is made of.
@@ -79,10 +93,8 @@ final class WeightReader {
     }
   }
 
-  /// The numbers of a bias that belong to a product; zeros where it has none.
-  private func readBias(_ linear: LinearBlueprint, prefix: String, to target: UnsafeMutablePointer<Float>) throws(Failure) {
-    guard linear.hasBias else { return target.update(repeating: 0, count: linear.outputs) }
-    let name = "\(prefix)\(linear.name).bias"
+  /// The numbers of the bias `name` that belong to a product.
+  private func readBias(_ name: String, _ linear: LinearBlueprint, to target: UnsafeMutablePointer<Float>) throws(Failure) {
     guard let part = linear.part else { return try read(name, linear.outputs, to: target) }
     let whole = try vector(name, part.rows)
     for (index, start) in part.starts.enumerated() {

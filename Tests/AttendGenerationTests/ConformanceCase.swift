@@ -29,20 +29,29 @@ struct ConformanceCase {
     return (tensor.shape, Array(tensor.bytes.bindMemory(to: Int32.self)))
   }
 
+  func has(_ name: String) -> Bool { expected[name] != nil }
+
   /// The sources without their padding, which may stand on either side.
-  var sources: [[Int32]] {
-    let (shape, ids) = ids("input_ids")
-    let mask = self.ids("attention_mask").values
+  var sources: [[Int32]] { unpaddedIds("input_ids") }
+
+  /// The token types that go with them.
+  var types: [[Int32]]? { has("token_type_ids") ? unpaddedIds("token_type_ids") : nil }
+
+  private func unpaddedIds(_ name: String) -> [[Int32]] {
+    let (shape, ids) = ids(name)
     return (0..<shape[0]).map { row in
-      (0..<shape[1]).filter { mask[row * shape[1] + $0] != 0 }.map { ids[row * shape[1] + $0] }
+      (0..<shape[1]).filter { isToken(row * shape[1] + $0) }.map { ids[row * shape[1] + $0] }
     }
   }
 
-  /// The rows of a [batch, length, width] tensor that stand for tokens of the sources.
+  /// Whether a place of a [batch, length] tensor stands for a token, not for padding.
+  private func isToken(_ place: Int) -> Bool { has("attention_mask") ? ids("attention_mask").values[place] != 0 : true }
+
+  /// The rows of a [batch, length, width] or [batch, length] tensor that stand for tokens of the sources.
   func unpadded(_ name: String) -> [Float] {
     let (shape, values) = floats(name)
-    let mask = ids("attention_mask").values
-    return (0..<shape[0] * shape[1]).filter { mask[$0] != 0 }.flatMap { values[$0 * shape[2]..<($0 + 1) * shape[2]] }
+    let width = shape.count == 3 ? shape[2] : 1
+    return (0..<shape[0] * shape[1]).filter(isToken).flatMap { values[$0 * width..<($0 + 1) * width] }
   }
 
   var targets: [[Int32]] {
@@ -52,19 +61,24 @@ struct ConformanceCase {
 }
 
 /// Sequences as a batch, for as long as `body` runs.
-private func withBatch<Result>(_ sequences: [[Int32]], _ body: (Batch) throws(Failure) -> Result) throws(Failure) -> Result {
+private func withBatch<Result>(_ sequences: [[Int32]], types: [[Int32]]? = nil, _ body: (Batch) throws(Failure) -> Result) throws(Failure) -> Result {
   let tokens = sequences.flatMap { $0 }
+  let types = types?.flatMap { $0 } ?? []
   let lengths = sequences.map { $0.count }
   return try tokens.withUnsafeBufferPointer { (tokens) throws(Failure) in
     try lengths.withUnsafeBufferPointer { (lengths) throws(Failure) in
-      try body(try Batch(tokens: tokens.baseAddress!, lengths: lengths.baseAddress!, count: lengths.count))
+      try types.withUnsafeBufferPointer { (types) throws(Failure) in
+        try body(
+          try Batch(
+            tokens: tokens.baseAddress!, lengths: lengths.baseAddress!, types: types.isEmpty ? nil : types.baseAddress, count: lengths.count))
+      }
     }
   }
 }
 
 extension Session {
-  func encode(_ sequences: [[Int32]]) throws(Failure) {
-    try withBatch(sequences) { (batch) throws(Failure) in try encode(batch) }
+  func encode(_ sequences: [[Int32]], types: [[Int32]]? = nil) throws(Failure) {
+    try withBatch(sequences, types: types) { (batch) throws(Failure) in try encode(batch) }
   }
 
   /// The logits of several tokens for each sequence, one after another.
@@ -84,13 +98,25 @@ extension Session {
     try parents.withUnsafeBufferPointer { (parents) throws(Failure) in try select(parents) }
   }
 
-  /// Greedy decoding of what `encode` read, each sequence leaving as it ends: ids with the start token and the end token, at most `longest` new ones.
+  /// Greedy decoding of the sources that `encode` read, each sequence leaving as it ends: ids with the start token and the end token, at most
+  /// `longest` new ones.
   func greedy(longest: Int) throws(Failure) -> [[Int32]] {
-    let start = Int32(model.generation.decoderStart!)
-    var results = Array(repeating: [start], count: count)
-    var live = Array(0..<count)
-    for step in 1...longest where !live.isEmpty {
-      let logits = try self.step(live.map { results[$0].last! })
+    let start = [Int32(model.generation.decoderStart!)]
+    return try greedy(Array(repeating: start, count: count), try step(Array(repeating: start[0], count: count)), longest).map { start + $0 }
+  }
+
+  /// Greedy continuations of prompts, with their end token, at most `longest` ids.
+  func continuations(of prompts: [[Int32]], longest: Int) throws(Failure) -> [[Int32]] {
+    try encode(prompts)
+    let logits = try encodedLogits()
+    return try greedy(prompts, (0..<logits.rows).map { Array(UnsafeBufferPointer(start: logits[$0], count: logits.columns)) }, longest)
+  }
+
+  private func greedy(_ prompts: [[Int32]], _ first: [[Float]], _ longest: Int) throws(Failure) -> [[Int32]] {
+    var results: [[Int32]] = Array(repeating: [], count: prompts.count)
+    var live = Array(prompts.indices)
+    var logits = first
+    for step in 1...longest {
       for (row, sequence) in live.enumerated() {
         var next = Int32(logits[row].indices.max { logits[row][$0] < logits[row][$1] }!)
         if step == 1, let forced = model.generation.forcedBegin { next = Int32(forced) }
@@ -100,6 +126,8 @@ extension Session {
       let kept = live.indices.filter { !model.generation.end.contains(Int(results[live[$0]].last!)) }
       if kept.count < live.count { try select(kept) }
       live = kept.map { live[$0] }
+      guard !live.isEmpty, step < longest else { break }
+      logits = try self.step(live.map { results[$0].last! })
     }
     return results
   }

@@ -200,6 +200,8 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "attend_encode": (Handle, [Handle, POINTER(Batch)]),
     "attend_decode_step": (Handle, [Handle, c_void_p, c_size_t, POINTER(Tensor)]),
     "attend_decode": (Handle, [Handle, POINTER(Batch), POINTER(Tensor)]),
+    "attend_session_logits": (Handle, [Handle, POINTER(Tensor)]),
+    "attend_session_pooled": (Handle, [Handle, POINTER(Tensor)]),
     "attend_session_select": (Handle, [Handle, c_void_p, c_size_t]),
     "attend_session_hidden_states": (Handle, [Handle, POINTER(Tensor)]),
     # Introspection

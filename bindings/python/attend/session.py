@@ -99,6 +99,28 @@ class Session:
         check(library.attend_session_select(native, array.ctypes.data, array.size))
         self._lengths = None
 
+    def logits(self) -> Float32Array:
+        """What the checkpoint's head makes of the last ``encode``, computed now; a view that is valid until the next call.
+
+        Of a decoder ``[sequences, vocab_size]``, what may follow each prompt; of a masked language model ``[tokens, vocab_size]``;
+        of a classifier of tokens ``[tokens, labels]``, of sequences ``[sequences, labels]``; for question answering
+        ``[tokens, 2]``. Tokens lie sequence after sequence. Raises UnsupportedError where the checkpoint has no head.
+        """
+        native = self._open()
+        logits = c.Tensor()
+        check(library.attend_session_logits(native, ctypes.byref(logits)))
+        return tensor_view(logits, native)
+
+    def pooled(self) -> Float32Array:
+        """What the checkpoint's pooler makes of the last ``encode``, computed now: ``[sequences, hidden size]``, a view valid until the next call.
+
+        Raises UnsupportedError where the checkpoint has no pooler.
+        """
+        native = self._open()
+        pooled = c.Tensor()
+        check(library.attend_session_pooled(native, ctypes.byref(pooled)))
+        return tensor_view(pooled, native)
+
     def hidden_states(self) -> list[Float32Array]:
         """What the last ``encode``, ``decode_step`` or ``decode`` computed, after the last layer and its norm.
 

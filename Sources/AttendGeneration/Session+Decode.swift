@@ -1,0 +1,42 @@
+import AttendBase
+import AttendDispatch
+import AttendLayers
+import AttendModels
+
+extension Session {
+  /// Gives live sequence i the tokens of sequence i of the batch. Returns the logits, `[tokens, vocabulary]`, unless they are not wanted.
+  /// A failure leaves the live sequences as they were.
+  @discardableResult
+  package func decode(_ batch: Batch, wantsLogits: Bool) throws(Failure) -> Output? {
+    guard let decoder = model.decoder, let head = model.head else {
+      throw Failure(.unsupported, "this checkpoint is of a \(model.blueprint.family) model without a decoder and a head: it has no next token")
+    }
+    try requireLive()
+    guard batch.count == count else {
+      throw Failure(.invalidArgument, "\(batch.count) sequences of tokens for \(count) live sequences")
+    }
+    try batch.check(vocabulary: decoder.vocabulary, positions: nil, types: decoder.embedding.types?.count)
+    try checkPositions(batch, decoder.positions)
+    forgetOutputs()
+    try pass.workspace.reset()
+    try cache.grow(batch.length)
+    let x = Matrix(try states.room(batch.tokenCount * decoder.width), rows: batch.tokenCount, columns: decoder.width)
+    let rows = wantsLogits ? batch.tokenCount : 0
+    let y = Matrix(try logits.room(rows * head.outputs), rows: rows, columns: head.outputs)
+    let source = model.encoder == nil ? nil : try self.source.reading(batch.length)
+    try decoder.forward(batch.tokens, own: try cache.writing(batch.length), source: source, into: x, pass)
+    if wantsLogits { try head.apply(x, into: y, pass) }
+    cache.advance(batch.length)
+    stateRows = batch.tokenCount
+    return wantsLogits ? y : nil
+  }
+
+  private func checkPositions(_ batch: Batch, _ positions: Int?) throws(Failure) {
+    guard let positions else { return }
+    for sequence in 0..<count where batch.length(sequence) > positions - cache.length(sequence) {
+      throw Failure(
+        .invalidState,
+        "live sequence \(sequence) has read \(cache.length(sequence)) tokens; \(batch.length(sequence)) more exceed the \(positions) positions of the decoder")
+    }
+  }
+}

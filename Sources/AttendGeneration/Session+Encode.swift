@@ -1,0 +1,95 @@
+import AttendBase
+import AttendDispatch
+import AttendLayers
+import AttendModels
+
+extension Session {
+  /// Reads a batch of texts, sources or prompts: its sequences become the live ones. After `outOfMemory` none is live; any other failure
+  /// changes nothing.
+  package func encode(_ batch: Batch) throws(Failure) {
+    guard let stack = model.encoder ?? model.decoder else { throw Failure(.internalError, "a model without layers") }
+    try batch.check(vocabulary: stack.vocabulary, positions: stack.positions, types: stack.embedding.types?.count)
+    isEncoded = false
+    forgetOutputs()
+    cache.start(0)
+    source.start(0)
+    try pass.workspace.reset()
+    let x = Matrix(try states.room(batch.tokenCount * stack.width), rows: batch.tokenCount, columns: stack.width)
+    switch model.blueprint.kind {
+    case .encoder:
+      try readSource(batch, stack, into: x)
+      cache.start(batch.count)
+    case .encoderDecoder:
+      try readSource(batch, stack, into: x)
+      try projectSource(batch, x)
+      try start(batch.count)
+    case .decoder:
+      try start(batch.count)
+      try cache.grow(batch.length)
+      try stack.forward(batch.tokens, own: try cache.writing(batch.length), source: nil, into: x, pass)
+      cache.advance(batch.length)
+    }
+    stateRows = batch.tokenCount
+    for sequence in 0..<batch.count { encodedLengths.append(batch.length(sequence)) }
+    isEncoded = true
+  }
+
+  /// Runs the encoder. The keys of one of its layers are of use during that layer only, so that their pages hold one layer.
+  private func readSource(_ batch: Batch, _ encoder: Stack, into x: Matrix) throws(Failure) {
+    guard let encoderCache else { throw Failure(.internalError, "an encoder without pages") }
+    encoderCache.start(batch.count)
+    defer { encoderCache.start(0) }
+    try encoderCache.grow(batch.length)
+    try encoder.forward(batch.tokens, types: batch.types, own: try encoderCache.writing(batch.length), source: nil, into: x, pass)
+  }
+
+  /// Makes the keys and values that the decoder's cross-attention looks at, once for all steps.
+  private func projectSource(_ batch: Batch, _ states: Matrix) throws(Failure) {
+    source.start(batch.count)
+    try source.grow(batch.length)
+    try model.decoder?.projectSource(states, into: try source.writing(batch.length), pass)
+    source.advance(batch.length)
+  }
+
+  // MARK: Heads
+
+  /// What the head makes of the last encode, computed now: of a decoder `[sequences, vocabulary]`, the logits of what follows each prompt; of an
+  /// encoder `[tokens, outputs]` or, if the head reads one token of each sequence, `[sequences, outputs]`.
+  package func encodedLogits() throws(Failure) -> Output {
+    guard let head = model.head else {
+      throw Failure(.unsupported, "this checkpoint is of a \(model.blueprint.family) model without a head: it gives no logits")
+    }
+    return try apply(head, lastToken: model.blueprint.kind == .decoder, to: logits)
+  }
+
+  /// What the pooler makes of the last encode, computed now: `[sequences, width]`.
+  package func pooledStates() throws(Failure) -> Output {
+    guard let pooler = model.pooler else {
+      throw Failure(.unsupported, "this checkpoint is of a \(model.blueprint.family) model without a pooler")
+    }
+    return try apply(pooler, lastToken: false, to: pooled)
+  }
+
+  private func apply(_ head: Head, lastToken: Bool, to buffer: OutputBuffer) throws(Failure) -> Output {
+    guard !encodedLengths.isEmpty, let states = hiddenStates, model.blueprint.kind != .encoderDecoder else {
+      throw Failure(.invalidState, "there is nothing to read: the last call on this session was no attend_encode of an encoder or a decoder")
+    }
+    try pass.workspace.reset()
+    var x = states
+    if lastToken || head.reads == .firstToken { x = try oneState(ofEach: encodedLengths, lastToken: lastToken) }
+    let y = Matrix(try buffer.room(x.rows * head.outputs), rows: x.rows, columns: head.outputs)
+    try head.apply(x, into: y, pass)
+    return y
+  }
+
+  /// The state of the first or the last token of each sequence, `[sequences, width]`, in scratch memory.
+  private func oneState(ofEach lengths: [Int], lastToken: Bool) throws(Failure) -> Matrix {
+    let chosen = try pass.workspace.matrix(lengths.count, model.width)
+    var first = 0
+    for (index, length) in lengths.enumerated() {
+      chosen[index].update(from: states.base + (lastToken ? first + length - 1 : first) * model.width, count: model.width)
+      first += length
+    }
+    return chosen
+  }
+}

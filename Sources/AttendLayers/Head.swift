@@ -1,0 +1,49 @@
+import AttendBase
+import AttendDispatch
+
+/// What stands behind a stack: products with activations and norms that turn hidden states into logits or a pooled vector.
+package struct Head: Sendable {
+  /// Which hidden states it reads.
+  package enum Reads: Sendable {
+    case everyToken
+    /// The first token of each sequence: [CLS], <s>.
+    case firstToken
+  }
+
+  /// `norm(activation(x W + b))`
+  package struct Transform: Sendable {
+    package let linear: Linear
+    package let activation: Activation
+    package let norm: Norm?
+
+    package init(linear: Linear, activation: Activation, norm: Norm?) {
+      self.linear = linear
+      self.activation = activation
+      self.norm = norm
+    }
+  }
+
+  package let reads: Reads
+  package let transforms: [Transform]
+
+  package init(reads: Reads, transforms: [Transform]) {
+    self.reads = reads
+    self.transforms = transforms
+  }
+
+  /// The width of what it gives.
+  package var outputs: Int { transforms.last?.linear.outputs ?? 0 }
+
+  /// y, `[rows, outputs]`, from the hidden states of chosen tokens, `[rows, width]`.
+  package func apply(_ x: Matrix, into y: Matrix, _ pass: Pass) throws(Failure) {
+    try pass.scoped { () throws(Failure) in
+      var input = x
+      for (index, transform) in transforms.enumerated() {
+        let output = index == transforms.count - 1 ? y : try pass.workspace.matrix(x.rows, transform.linear.outputs)
+        try transform.linear.apply(input, activation: transform.activation, into: output, pass)
+        transform.norm?.apply(output, into: output, pass)
+        input = output
+      }
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import AttendBase
+import AttendCheckpoints
+import AttendLayers
+
+/// What the encoders that came after BERT differ in. They share the layer, post-norm with biases everywhere, and the kinds of heads.
+struct BertChoices {
+  /// The prefix of the encoder's names in a checkpoint with a head: "bert."
+  var prefix: String
+  var width: Int
+  var layers: Int
+  var heads: Int
+  var innerWidth: Int
+  var activation: Activation
+  var epsilon: Float
+  var embedding: EmbeddingBlueprint
+  /// Names of layer `#`'s parts.
+  var names: LayerNames
+  /// The product of the pooler, without the prefix.
+  var pooler: String?
+  var vocabulary: Int
+
+  struct LayerNames {
+    var query, key, value, output, attentionNorm, inner, outer, feedForwardNorm: String
+  }
+}
+
+extension Blueprint {
+  /// An encoder of that line.
+  static func bertLine(modelType: String, _ choices: BertChoices, head: HeadBlueprint?, ignored: [String]) -> Blueprint {
+    Blueprint(
+      family: modelType, kind: .encoder, prefixes: [choices.prefix, ""],
+      encoder: StackBlueprint(
+        width: choices.width, vocabulary: choices.vocabulary, causal: false, embedding: choices.embedding,
+        layers: (0..<choices.layers).map { .bertLine(choices, $0) }),
+      head: head,
+      pooler: choices.pooler.map { (name) in
+        HeadBlueprint(
+          reads: .firstToken, transforms: [(LinearBlueprint(name: name, outputs: choices.width, inputs: choices.width), .tanh, nil)], output: .none)
+      }, ignored: ignored)
+  }
+}
+
+extension LayerBlueprint {
+  fileprivate static func bertLine(_ choices: BertChoices, _ index: Int) -> LayerBlueprint {
+    func name(_ pattern: String) -> String { pattern.split(separator: "#", omittingEmptySubsequences: false).joined(separator: "\(index)") }
+    func linear(_ pattern: String, _ outputs: Int, _ inputs: Int) -> LinearBlueprint {
+      LinearBlueprint(name: name(pattern), outputs: outputs, inputs: inputs)
+    }
+    func norms(_ pattern: String) -> ResidualNorms { ResidualNorms(after: NormBlueprint(name: name(pattern), epsilon: choices.epsilon)) }
+    let (names, width) = (choices.names, choices.width)
+    return LayerBlueprint(
+      attention: AttentionBlueprint(
+        options: AttentionOptions(heads: choices.heads, headDim: width / choices.heads, causal: false), query: linear(names.query, width, width),
+        key: linear(names.key, width, width), value: linear(names.value, width, width), output: linear(names.output, width, width)),
+      attentionNorms: norms(names.attentionNorm),
+      feedForward: FeedForwardBlueprint(
+        inner: linear(names.inner, choices.innerWidth, width), outer: linear(names.outer, width, choices.innerWidth),
+        activation: choices.activation),
+      feedForwardNorms: norms(names.feedForwardNorm))
+  }
+}
+
+/// What an encoder's checkpoint was made for, as the end of its `architectures` entry says.
+enum EncoderTask: String, CaseIterable {
+  case maskedLanguageModel = "ForMaskedLM"
+  case preTraining = "ForPreTraining"
+  case sequenceClassification = "ForSequenceClassification"
+  case tokenClassification = "ForTokenClassification"
+  case questionAnswering = "ForQuestionAnswering"
+
+  /// nil: an encoder without a head.
+  init?(_ config: Configuration) throws(Failure) {
+    let architecture = try config.optionalStrings("architectures")?.first ?? ""
+    guard let task = EncoderTask.allCases.first(where: { architecture.hasSuffix($0.rawValue) }) else {
+      guard architecture.isEmpty || architecture.hasSuffix("Model") || architecture.hasSuffix("Encoder") else {
+        throw Failure(.unsupported, "\(config.path): the head of \(architecture) is not implemented")
+      }
+      return nil
+    }
+    self = task
+  }
+}
+
+extension Configuration {
+  /// How many labels a classifier tells apart.
+  func labels() throws(Failure) -> Int {
+    if let names = try child("id2label") { return max(names.json.count, 1) }
+    return try size("num_labels", default: 2)
+  }
+}

@@ -1,0 +1,66 @@
+import AttendBase
+import AttendCheckpoints
+import AttendLayers
+
+/// GPT-2 (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"), pre-norm, and GPT (Radford et al. 2018), post-norm: learned
+/// positions, weights stored `[inputs, outputs]`, queries, keys and values as one.
+enum GPT2: Family {
+  static let modelTypes = ["gpt2", "openai-gpt"]
+
+  static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
+    let isFirst = modelType == "openai-gpt"
+    try refuseOtherChoices(config)
+    let width = try config.size("n_embd", "hidden_size")
+    let epsilon = Float(try config.number("layer_norm_epsilon", default: 1e-5))
+    let options = AttentionOptions(
+      heads: try config.divisor("n_head", of: width, "n_embd"), headDim: width / (try config.size("n_head")),
+      scale: try config.boolean("scale_attn_weights", default: true) ? nil : 1, causal: true)
+    let inner = try config.optionalSize("n_inner") ?? 4 * width
+    // GPT calls "gelu" what others call "gelu_new".
+    let named = try config.activation(isFirst ? "afn" : "activation_function", default: isFirst ? "gelu" : "gelu_new")
+    let activation = isFirst && named == .gelu ? .geluTanh : named
+    let layers = (0..<(try config.size("n_layer"))).map { index in
+      layer("h.\(index)", options, width: width, inner: inner, activation, epsilon, isPostNorm: isFirst)
+    }
+    let tokens = isFirst ? "tokens_embed" : "wte"
+    let vocabulary = try config.size("vocab_size")
+    let tied = try config.boolean("tie_word_embeddings", default: true)
+    return Blueprint(
+      family: modelType, kind: .decoder, prefixes: ["transformer.", ""],
+      decoder: StackBlueprint(
+        width: width, vocabulary: vocabulary, causal: true,
+        embedding: EmbeddingBlueprint(
+          tokens: ["\(tokens).weight"],
+          positions: .learned(name: isFirst ? "positions_embed.weight" : "wpe.weight", count: try config.size("n_positions"), offset: 0)),
+        layers: layers, finalNorm: isFirst ? nil : NormBlueprint(name: "ln_f", epsilon: epsilon)),
+      head: HeadBlueprint(
+        output: tied ? .tied(bias: nil) : .linear(LinearBlueprint(name: "lm_head", outputs: vocabulary, inputs: width, bias: .none))),
+      ignored: ["lm_head.weight"] + layers.indices.flatMap { ["h.\($0).attn.bias", "h.\($0).attn.masked_bias"] })
+  }
+
+  private static func layer(
+    _ name: String, _ options: AttentionOptions, width: Int, inner: Int, _ activation: Activation, _ epsilon: Float, isPostNorm: Bool
+  ) -> LayerBlueprint {
+    func linear(_ part: String, _ outputs: Int, _ inputs: Int) -> LinearBlueprint {
+      LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs, isTransposed: true)
+    }
+    func norms(_ part: String) -> ResidualNorms {
+      let norm = NormBlueprint(name: "\(name).\(part)", epsilon: epsilon)
+      return isPostNorm ? ResidualNorms(after: norm) : ResidualNorms(before: norm)
+    }
+    let projection = linear("attn.c_attn", 3 * width, width)
+    return LayerBlueprint(
+      attention: AttentionBlueprint(
+        options: options, query: projection.part(0, of: 3), key: projection.part(1, of: 3), value: projection.part(2, of: 3),
+        output: linear("attn.c_proj", width, width)),
+      attentionNorms: norms("ln_1"),
+      feedForward: FeedForwardBlueprint(inner: linear("mlp.c_fc", inner, width), outer: linear("mlp.c_proj", width, inner), activation: activation),
+      feedForwardNorms: norms("ln_2"))
+  }
+
+  /// Choices of the configuration that nothing here computes.
+  private static func refuseOtherChoices(_ config: Configuration) throws(Failure) {
+    try config.require("scale_attn_by_inverse_layer_idx", false)
+    try config.require("add_cross_attention", false)
+  }
+}

@@ -1,0 +1,34 @@
+import AttendBase
+import AttendGeneration
+import AttendModels
+import Testing
+
+private let decoders = ["gpt2", "openai-gpt"]
+
+@Suite struct DecoderTests {
+  @Test(arguments: decoders, kernelSets)
+  func logitsAreThoseOfTheReference(name: String, kernels: String) throws {
+    let reference = try ConformanceCase(name)
+    let session = try Session(model: try model(reference.path, kernels: kernels), threads: 0)
+    let prompts = reference.sources
+    let (shape, expected) = reference.floats("logits")
+    // The first token is the prompt; the others are read in one call.
+    try session.encode(prompts.map { Array($0[..<1]) })
+    let first = numbers(try session.encodedLogits())
+    let others = try session.decode(prompts.map { Array($0[1...]) })
+    let (length, width) = (shape[1], shape[2])
+    for row in 0..<shape[0] {
+      let own = Array(expected[row * length * width..<(row + 1) * length * width])
+      let got = first[row * width..<(row + 1) * width] + others[row * (length - 1) * width..<(row + 1) * (length - 1) * width]
+      #expect(distance(Array(got), own) < 1e-4)
+    }
+  }
+
+  @Test(arguments: decoders, kernelSets)
+  func greedyIdsAreThoseOfTheReference(name: String, kernels: String) throws {
+    let reference = try ConformanceCase(name)
+    let session = try Session(model: try model(reference.path, kernels: kernels), threads: 0)
+    let expected = reference.sources.indices.map { reference.ids("greedy_ids.\($0)").values }
+    #expect(try session.continuations(of: reference.sources, longest: 12) == expected)
+  }
+}
