@@ -298,6 +298,7 @@ def test_closing_during_a_call_lets_the_call_end(model: attend.Model) -> None:
     assert session.closed
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # that a process has threads is the point
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 def test_after_a_fork_the_child_hears_an_error_and_makes_its_own_model(model: attend.Model, session: attend.Session) -> None:
     session.encode([HELLO])
