@@ -24,13 +24,7 @@ extension Tokenizer {
     var encoding = Encoding()
     encoding.ids = run.ids
     encoding.offsets.reserveCapacity(run.ids.count)
-    for range in run.sources {
-      let start = counter.scalars(before: Int(range.start))
-      let end = range.end > range.start ? counter.scalars(before: Int(range.end)) : start
-      encoding.offsets.append(TokenOffsets(
-        byteStart: Int32(truncatingIfNeeded: range.start), byteEnd: Int32(truncatingIfNeeded: range.end),
-        scalarStart: Int32(truncatingIfNeeded: start), scalarEnd: Int32(truncatingIfNeeded: end)))
-    }
+    for range in run.sources { encoding.offsets.append(counter.offsets(range)) }
     encoding.isSpecial = Array(repeating: false, count: run.ids.count)
     encoding.typeIDs = Array(repeating: 0, count: run.ids.count)
     for processor in postProcessors { processor.process(&encoding, self, text, addSpecialTokens) }
@@ -91,26 +85,39 @@ private struct EncodingRun {
   }
 }
 
-/// Counts scalars of the source up to places that mostly rise. Bytes that are not UTF-8 count as the U+FFFD that they become.
-struct ScalarCounter {
+/// Turns stretches of the source, whose starts rise, into offsets. Bytes that are not UTF-8 count as the U+FFFD that they become.
+private struct ScalarCounter {
   private let text: UnsafeRawBufferPointer
+  /// A place in bytes and the scalars before it.
   private var place = 0
   private var count = 0
+  private var last = TokenOffsets()
 
   init(_ text: UnsafeRawBufferPointer) { self.text = text }
 
-  /// How many scalars start before byte `target`.
-  mutating func scalars(before target: Int) -> Int {
-    if target < place {
+  mutating func offsets(_ range: SourceRange) -> TokenOffsets {
+    let start = Int32(truncatingIfNeeded: range.start), end = Int32(truncatingIfNeeded: range.end)
+    // Several tokens of one character have the same stretch.
+    if last.byteStart == start, last.byteEnd == end { return last }
+    if start < place {
       place = 0
       count = 0
     }
+    advance(to: Int(start))
+    last = TokenOffsets(byteStart: start, byteEnd: end, scalarStart: Int32(truncatingIfNeeded: count), scalarEnd: 0)
+    let (startPlace, startCount) = (place, count)
+    advance(to: Int(end))
+    last.scalarEnd = Int32(truncatingIfNeeded: count)
+    (place, count) = (startPlace, startCount)
+    return last
+  }
+
+  private mutating func advance(to target: Int) {
     while place < target {
-      let length = abs(UTF8Text.sequence(text, at: place))
+      let length = text[place] < 0x80 ? 1 : abs(UTF8Text.sequence(text, at: place))
       if place + length > target { break }
       place += length
       count += 1
     }
-    return count
   }
 }
