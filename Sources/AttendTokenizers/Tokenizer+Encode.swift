@@ -121,3 +121,14 @@ private struct ScalarCounter {
     }
   }
 }
+
+extension Tokenizer {
+  /// The pieces of a text as the model sees them, added tokens left out: for tests of what comes before the model.
+  package func pieces(_ text: [UInt8]) -> [[UInt8]] {
+    var part = text.withUnsafeBytes { AlignedText(repairing: $0) }
+    normalizer?.normalize(&part)
+    var split = PreTokenizedText(part)
+    preTokenizer?.apply(&split)
+    return split.pieces.filter { $0.token < 0 }.map { Array(split.text.bytes[Int($0.start)..<Int($0.end)]) }
+  }
+}

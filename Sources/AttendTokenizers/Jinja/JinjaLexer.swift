@@ -180,6 +180,12 @@ struct JinjaLexer {
       position += 1
       while (0x30...0x39).contains(byte(0)) { position += 1 }
     }
+    let signed = byte(1) == UInt8(ascii: "-") || byte(1) == UInt8(ascii: "+") ? 2 : 1
+    if byte(0) | 0x20 == UInt8(ascii: "e"), (0x30...0x39).contains(byte(signed)) {
+      isWhole = false
+      position += signed
+      while (0x30...0x39).contains(byte(0)) { position += 1 }
+    }
     let digits = String(decoding: source[start..<position].filter { $0 != 0x5F }, as: UTF8.self)
     if isWhole, let value = Int(digits) { return .int(value) }
     guard let value = Double(digits) else { throw invalid("\(digits) is no number") }
