@@ -199,7 +199,9 @@ typedef struct attend_detokenize_options {
 #define ATTEND_DETOKENIZE_OPTIONS_INIT { sizeof(attend_detokenize_options), false }
 
 /**
- * Loads a tokenizer without a model: `path` is a checkpoint folder with tokenizer.json, or such a file.
+ * Loads a tokenizer without a model: `path` is a checkpoint folder, or one of these files in it. In a folder the first that is there counts:
+ * tokenizer.json; SentencePiece models (source.spm with vocab.json as Marian has them, spiece.model, tokenizer.model, ...); vocab.json with
+ * merges.txt; vocab.txt; tiktoken files. Truncation and padding in a file are left aside: they are the caller's business.
  * Errors: NOT_FOUND, IO, INVALID_FILE, UNSUPPORTED (names the component that is not implemented), INVALID_ARGUMENT.
  */
 ATTEND_MUST_CHECK attend_error *attend_tokenizer_create(const char *path, attend_tokenizer **tokenizer);
@@ -226,6 +228,23 @@ ATTEND_MUST_CHECK attend_error *attend_tokenizer_encode(const attend_tokenizer *
 /** The ids of an encoding and, through `count`, how many there are. Borrowed from `encoding`. Neither pointer may be NULL. */
 const int32_t *attend_encoding_ids(const attend_encoding *encoding, size_t *count);
 
+/** Where a token stands in the source text: from start up to, not including, end, counted in bytes and in Unicode scalars. Both 0 for tokens that a template added. */
+typedef struct attend_token_offsets {
+    int32_t byte_start;
+    int32_t byte_end;
+    int32_t scalar_start;
+    int32_t scalar_end;
+} attend_token_offsets;
+
+/** The offsets of the tokens of an encoding, as many as it has ids. Borrowed from `encoding`, which must not be NULL. */
+const attend_token_offsets *attend_encoding_offsets(const attend_encoding *encoding);
+
+/** For each token of an encoding, 1 if the template added it, otherwise 0. Borrowed from `encoding`, which must not be NULL. */
+const uint8_t *attend_encoding_special(const attend_encoding *encoding);
+
+/** The token types of an encoding, as attend_batch.token_types takes them. Borrowed from `encoding`, which must not be NULL. */
+const int32_t *attend_encoding_token_types(const attend_encoding *encoding);
+
 /** Frees an encoding; NULL is allowed. */
 void attend_encoding_free(attend_encoding *encoding);
 
@@ -241,6 +260,48 @@ const char *attend_text_bytes(const attend_text *text, size_t *length);
 
 /** Frees a text; NULL is allowed. */
 void attend_text_free(attend_text *text);
+
+/** Receives a piece of text: whole characters of UTF-8, not ended by NUL, valid during the call. Returning false stops with ATTEND_ERROR_CANCELLED. */
+typedef bool (*attend_text_callback)(const char *bytes, size_t length, void *context);
+
+/** Turns ids into text one at a time, for showing text while it is made. One thread at a time. */
+typedef struct attend_detokenizer attend_detokenizer;
+
+/**
+ * Makes a detokenizer; it keeps its tokenizer alive. `callback` gets the text as soon as it is certain, never a part of a character, on the thread
+ * that calls attend_detokenizer_add. `options` may be NULL. `*detokenizer` is owned by the caller. Errors: INVALID_ARGUMENT.
+ */
+ATTEND_MUST_CHECK attend_error *attend_detokenizer_create(const attend_tokenizer *tokenizer, const attend_detokenize_options *options,
+                                                          attend_text_callback callback, void *context, attend_detokenizer **detokenizer);
+
+/** Takes one more id. Errors: INVALID_ARGUMENT (an id that the tokenizer does not know; it is not taken), CANCELLED. */
+ATTEND_MUST_CHECK attend_error *attend_detokenizer_add(attend_detokenizer *detokenizer, int32_t id);
+
+/** Gives out what was held back; the detokenizer then begins a new text. All pieces together are what attend_tokenizer_decode makes of all ids. Errors: CANCELLED. */
+ATTEND_MUST_CHECK attend_error *attend_detokenizer_finish(attend_detokenizer *detokenizer);
+
+/** Frees a detokenizer; NULL is allowed. */
+void attend_detokenizer_free(attend_detokenizer *detokenizer);
+
+/** How to write a conversation as text. Start from ATTEND_CHAT_OPTIONS_INIT. */
+typedef struct attend_chat_options {
+    size_t struct_size;       /**< sizeof(attend_chat_options) */
+    bool generation_prompt;   /**< true: end with what makes the model answer (`add_generation_prompt`) */
+    const char *variables;    /**< a JSON object whose members the template sees too ("tools", ...), ended by NUL, or NULL */
+    const char *template_name; /**< which of several templates, ended by NUL; NULL: the default one */
+} attend_chat_options;
+
+#define ATTEND_CHAT_OPTIONS_INIT { sizeof(attend_chat_options), false, NULL, NULL }
+
+/**
+ * Writes a conversation as the text that the model was trained on, by the chat template in the tokenizer's folder (chat_template.jinja, or `chat_template` in
+ * tokenizer_config.json). `messages` is a JSON list of objects with "role" and "content", `length` bytes. Tokenize the result with
+ * no_special_tokens, for the template writes them itself. `options` may be NULL. `*text` is owned by the caller.
+ * Errors: NOT_FOUND (the folder has no such template), INVALID_ARGUMENT (not JSON; or the template refuses the conversation, in its own words),
+ * UNSUPPORTED (names what of Jinja is not implemented), INVALID_FILE.
+ */
+ATTEND_MUST_CHECK attend_error *attend_tokenizer_chat(const attend_tokenizer *tokenizer, const char *messages, size_t length,
+                                                      const attend_chat_options *options, attend_text **text);
 
 /** The token with an id, as the file spells it, or NULL if there is none. Borrowed from `tokenizer`. `length` may be NULL. */
 const char *attend_tokenizer_token(const attend_tokenizer *tokenizer, int32_t id, size_t *length);
@@ -455,6 +516,8 @@ ATTEND_MUST_CHECK attend_error *attend_session_memory(const attend_session *sess
 _Static_assert(sizeof(attend_model_options) == 40 && offsetof(attend_model_options, progress) == 24, "attend_model_options");
 _Static_assert(sizeof(attend_tokenize_options) == 16, "attend_tokenize_options");
 _Static_assert(sizeof(attend_detokenize_options) == 16, "attend_detokenize_options");
+_Static_assert(sizeof(attend_token_offsets) == 16, "attend_token_offsets");
+_Static_assert(sizeof(attend_chat_options) == 32 && offsetof(attend_chat_options, template_name) == 24, "attend_chat_options");
 _Static_assert(sizeof(attend_session_options) == 16, "attend_session_options");
 _Static_assert(sizeof(attend_tensor) == 56 && offsetof(attend_tensor, shape) == 24, "attend_tensor");
 _Static_assert(sizeof(attend_batch) == 40 && offsetof(attend_batch, token_types) == 32, "attend_batch");

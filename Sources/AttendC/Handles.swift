@@ -45,6 +45,9 @@ final class CString: @unchecked Sendable {
     (characters, length) = text.withUTF8 { (CString.copy(UnsafeRawBufferPointer($0)), $0.count) }
   }
 
+  /// The text without its NUL, as long as this object lives.
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: characters, count: length) }
+
   private static func copy(_ bytes: UnsafeRawBufferPointer) -> UnsafePointer<CChar> {
     let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count + 1)
     if let base = bytes.baseAddress { memcpy(copy, base, bytes.count) }

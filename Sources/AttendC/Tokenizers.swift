@@ -5,18 +5,39 @@ import CAttend
 /// What an `attend_tokenizer` points to.
 final class TokenizerObject: Sendable {
   let tokenizer: Tokenizer
-  init(_ tokenizer: Tokenizer) { self.tokenizer = tokenizer }
+  /// Where it was read, for the chat template beside it.
+  let folder: String
+
+  init(_ tokenizer: Tokenizer, folder: String) {
+    self.tokenizer = tokenizer
+    self.folder = folder
+  }
 }
 
 /// What an `attend_encoding` points to.
 final class EncodingObject {
-  let ids: AlignedBuffer  // [count] Int32
   let count: Int
+  let ids: AlignedBuffer  // [count] Int32
+  let offsets: AlignedBuffer  // [count] attend_token_offsets
+  let special: AlignedBuffer  // [count] UInt8
+  let types: AlignedBuffer  // [count] Int32
 
   init(_ encoding: Encoding) throws(Failure) {
     count = encoding.ids.count
-    ids = try AlignedBuffer(count, of: Int32.self, for: "the ids of an encoding")
-    for (index, id) in encoding.ids.enumerated() { ids.pointer(to: Int32.self)[index] = id }
+    ids = try EncodingObject.copy(encoding.ids) { $0 }
+    offsets = try EncodingObject.copy(encoding.offsets) {
+      attend_token_offsets(byte_start: $0.byteStart, byte_end: $0.byteEnd, scalar_start: $0.scalarStart, scalar_end: $0.scalarEnd)
+    }
+    special = try EncodingObject.copy(encoding.isSpecial) { $0 ? UInt8(1) : 0 }
+    types = try EncodingObject.copy(encoding.typeIDs) { $0 }
+  }
+
+  /// An array as C reads it, at an address that stays.
+  private static func copy<Element, Result>(_ elements: [Element], _ convert: (Element) -> Result) throws(Failure) -> AlignedBuffer {
+    let buffer = try AlignedBuffer(elements.count, of: Result.self, for: "an encoding")
+    let target = buffer.pointer(to: Result.self)
+    for (index, element) in elements.enumerated() { target[index] = convert(element) }
+    return buffer
   }
 }
 
@@ -25,7 +46,7 @@ public func attend_tokenizer_create(_ path: UnsafePointer<CChar>!, _ tokenizer: 
   attempt { () throws(Failure) in
     let path = try string(path, "path")
     let target = try require(tokenizer, "tokenizer")
-    target.pointee = own(TokenizerObject(try Tokenizer(path: path)))
+    target.pointee = own(TokenizerObject(try Tokenizer(path: path), folder: path))
   }
 }
 
@@ -65,6 +86,21 @@ public func attend_encoding_ids(_ encoding: OpaquePointer!, _ count: UnsafeMutab
   let encoding = borrow(encoding, as: EncodingObject.self)
   store(encoding.count, count)
   return UnsafePointer(encoding.ids.pointer(to: Int32.self))
+}
+
+@_cdecl("attend_encoding_offsets") @implementation
+public func attend_encoding_offsets(_ encoding: OpaquePointer!) -> UnsafePointer<attend_token_offsets>! {
+  UnsafePointer(borrow(encoding, as: EncodingObject.self).offsets.pointer(to: attend_token_offsets.self))
+}
+
+@_cdecl("attend_encoding_special") @implementation
+public func attend_encoding_special(_ encoding: OpaquePointer!) -> UnsafePointer<UInt8>! {
+  UnsafePointer(borrow(encoding, as: EncodingObject.self).special.pointer(to: UInt8.self))
+}
+
+@_cdecl("attend_encoding_token_types") @implementation
+public func attend_encoding_token_types(_ encoding: OpaquePointer!) -> UnsafePointer<Int32>! {
+  UnsafePointer(borrow(encoding, as: EncodingObject.self).types.pointer(to: Int32.self))
 }
 
 @_cdecl("attend_encoding_free") @implementation
@@ -111,7 +147,7 @@ public func attend_tokenizer_id(_ tokenizer: OpaquePointer!, _ token: UnsafePoin
 }
 
 /// Bytes that C gave with their number; NULL stands for no bytes only where there are none.
-private func buffer(_ bytes: UnsafePointer<CChar>?, _ length: Int, _ name: String) throws(Failure) -> UnsafeRawBufferPointer {
+func buffer(_ bytes: UnsafePointer<CChar>?, _ length: Int, _ name: String) throws(Failure) -> UnsafeRawBufferPointer {
   guard length >= 0 else { throw Failure(.invalidArgument, "length is \(UInt(bitPattern: length))") }
   return UnsafeRawBufferPointer(start: length == 0 ? nil : try require(bytes, name), count: length)
 }

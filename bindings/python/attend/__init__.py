@@ -29,12 +29,13 @@ from .errors import (
 )
 from .model import Kind, Model, TensorInfo
 from .session import Session
-from .tokenizer import Tokenizer
+from .tokenizer import Encoding, TextStream, Tokenizer
 
 __all__ = [
     "AttendError",
     "BusyError",
     "CancelledError",
+    "Encoding",
     "ErrorCode",
     "InputOutputError",
     "InternalError",
@@ -48,6 +49,7 @@ __all__ = [
     "NotFoundError",
     "OutOfMemoryError",
     "Session",
+    "TextStream",
     "TensorInfo",
     "Tokenizer",
     "UnsupportedError",

@@ -29,6 +29,8 @@ Handle = c_void_p
 LogCallback = CFUNCTYPE(None, c_int, c_char_p, c_void_p)
 #: ``attend_progress_callback``
 ProgressCallback = CFUNCTYPE(c_bool, c_double, c_void_p)
+#: ``attend_text_callback``
+TextCallback = CFUNCTYPE(c_bool, c_void_p, c_size_t, c_void_p)
 
 TYPE_FLOAT32 = 1
 
@@ -84,6 +86,23 @@ class DetokenizeOptions(Sized):
     """``attend_detokenize_options``"""
 
     _fields_ = [("struct_size", c_size_t), ("keep_special_tokens", c_bool)]
+
+
+class ChatOptions(Sized):
+    """``attend_chat_options``"""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("generation_prompt", c_bool),
+        ("variables", c_char_p),
+        ("template_name", c_char_p),
+    ]
+
+
+class TokenOffsets(Structure):
+    """``attend_token_offsets``"""
+
+    _fields_ = [("byte_start", c_int32), ("byte_end", c_int32), ("scalar_start", c_int32), ("scalar_end", c_int32)]
 
 
 class SessionOptions(Sized):
@@ -153,6 +172,8 @@ STRUCTS: dict[str, type[Structure]] = {
     "attend_model_options": ModelOptions,
     "attend_tokenize_options": TokenizeOptions,
     "attend_detokenize_options": DetokenizeOptions,
+    "attend_token_offsets": TokenOffsets,
+    "attend_chat_options": ChatOptions,
     "attend_session_options": SessionOptions,
     "attend_tensor": Tensor,
     "attend_batch": Batch,
@@ -185,7 +206,15 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "attend_tokenizer_size": (c_size_t, [Handle]),
     "attend_tokenizer_encode": (Handle, [Handle, c_char_p, c_size_t, POINTER(TokenizeOptions), _handle_out]),
     "attend_encoding_ids": (c_void_p, [Handle, _size_out]),
+    "attend_encoding_offsets": (c_void_p, [Handle]),
+    "attend_encoding_special": (c_void_p, [Handle]),
+    "attend_encoding_token_types": (c_void_p, [Handle]),
     "attend_encoding_free": (None, [Handle]),
+    "attend_detokenizer_create": (Handle, [Handle, POINTER(DetokenizeOptions), TextCallback, c_void_p, _handle_out]),
+    "attend_detokenizer_add": (Handle, [Handle, c_int32]),
+    "attend_detokenizer_finish": (Handle, [Handle]),
+    "attend_detokenizer_free": (None, [Handle]),
+    "attend_tokenizer_chat": (Handle, [Handle, c_char_p, c_size_t, POINTER(ChatOptions), _handle_out]),
     "attend_tokenizer_decode": (Handle, [Handle, c_void_p, c_size_t, POINTER(DetokenizeOptions), _handle_out]),
     "attend_text_bytes": (c_void_p, [Handle, _size_out]),
     "attend_text_free": (None, [Handle]),

@@ -68,6 +68,8 @@ def allowed(text: str) -> list[Any]:
         "void *": [c_void_p],
         "attend_log_callback": [c.LogCallback],
         "attend_progress_callback": [c.ProgressCallback],
+        "attend_text_callback": [c.TextCallback],
+        "uint8_t *": [c_void_p],
     }
     if plain in simple:
         return simple[plain]
@@ -77,7 +79,7 @@ def allowed(text: str) -> list[Any]:
         return [POINTER(c.Handle)]
     name = plain.rstrip("* ")
     if name in c.STRUCTS:
-        return [POINTER(c.STRUCTS[name])]
+        return [POINTER(c.STRUCTS[name]), c_void_p] if "const" in text else [POINTER(c.STRUCTS[name])]
     assert plain.endswith("*") and name not in structs(), f"no ctypes type for {text!r}"
     return [c.Handle]
 
