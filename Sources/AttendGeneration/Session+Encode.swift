@@ -59,6 +59,9 @@ extension Session {
     guard let head = model.head else {
       throw Failure(.unsupported, "this checkpoint is of a \(model.blueprint.family) model without a head: it gives no logits")
     }
+    guard model.blueprint.kind != .encoderDecoder else {
+      throw Failure(.unsupported, "what may follow a source is told by the decoder: call attend_decode_step")
+    }
     return try apply(head, lastToken: model.blueprint.kind == .decoder, to: logits)
   }
 
@@ -71,8 +74,8 @@ extension Session {
   }
 
   private func apply(_ head: Head, lastToken: Bool, to buffer: OutputBuffer) throws(Failure) -> Output {
-    guard !encodedLengths.isEmpty, let states = hiddenStates, model.blueprint.kind != .encoderDecoder else {
-      throw Failure(.invalidState, "there is nothing to read: the last call on this session was no attend_encode of an encoder or a decoder")
+    guard !encodedLengths.isEmpty, let states = hiddenStates else {
+      throw Failure(.invalidState, "there is nothing to read: the last call on this session was no attend_encode")
     }
     try pass.workspace.reset()
     var x = states

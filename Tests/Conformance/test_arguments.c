@@ -86,6 +86,10 @@ static void working(attend_session *session) {
     CHECK_ERROR(attend_session_select(session, NULL, 1), ATTEND_ERROR_INVALID_ARGUMENT, "parents");
     CHECK_ERROR(attend_session_hidden_states(NULL, &tensor), ATTEND_ERROR_INVALID_ARGUMENT, "session");
     CHECK_ERROR(attend_session_hidden_states(session, NULL), ATTEND_ERROR_INVALID_ARGUMENT, "states");
+    CHECK_ERROR(attend_session_logits(NULL, &tensor), ATTEND_ERROR_INVALID_ARGUMENT, "session");
+    CHECK_ERROR(attend_session_logits(session, NULL), ATTEND_ERROR_INVALID_ARGUMENT, "logits");
+    CHECK_ERROR(attend_session_pooled(NULL, &tensor), ATTEND_ERROR_INVALID_ARGUMENT, "session");
+    CHECK_ERROR(attend_session_pooled(session, NULL), ATTEND_ERROR_INVALID_ARGUMENT, "pooled");
     CHECK(tensor.data == UNTOUCHED && tensor.rank == 9 && tensor.shape[3] == 9);
 
     CHECK_ERROR(attend_session_count(NULL, &size), ATTEND_ERROR_INVALID_ARGUMENT, "session");

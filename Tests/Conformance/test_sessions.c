@@ -62,7 +62,7 @@ static void wrong_batches(attend_session *session) {
     }
     attend_batch typed = make_batch(both, lengths, 2);
     typed.token_types = both;
-    CHECK_ERROR(attend_encode(session, &typed), ATTEND_ERROR_UNSUPPORTED, "token_types");
+    CHECK_ERROR(attend_encode(session, &typed), ATTEND_ERROR_INVALID_ARGUMENT, "token_types");
     long_source[63] = 0;
     const size_t full[] = { 64 };
     CHECK_SUCCESS(encode(session, long_source, full, 1));
@@ -160,6 +160,12 @@ static void hidden_states_and_memory(attend_session *session) {
     CHECK_SUCCESS(decode(session, some, lengths_of_some, 2));
     CHECK_SUCCESS(attend_session_hidden_states(session, &states));
     CHECK(states.shape[0] == 3 && length_of(session, 0) == 3 && length_of(session, 1) == 2);
+    /* What follows a source is told by the steps of the decoder, and there is no pooler. */
+    CHECK_SUCCESS(encode(session, both, lengths, 2));
+    states.data = UNTOUCHED;
+    CHECK_ERROR(attend_session_logits(session, &states), ATTEND_ERROR_UNSUPPORTED, "attend_decode_step");
+    CHECK_ERROR(attend_session_pooled(session, &states), ATTEND_ERROR_UNSUPPORTED, "");
+    CHECK(states.data == UNTOUCHED);
     CHECK_SUCCESS(attend_session_memory(session, &bytes));
     CHECK(bytes > 10000 && bytes < 100000000);
 }

@@ -46,14 +46,15 @@ class Session:
         return native
 
     def encode(self, tokens: Sequences | Ids, lengths: Any = None, token_types: Any = None) -> None:
-        """Reads a batch of sources. Whatever the session held before is dropped.
+        """Reads a batch: texts (encoder), sources (encoder-decoder) or prompts (decoder). Whatever the session held before is dropped.
 
         ``tokens`` is a list of sequences (lists or integer arrays, in any mix and of any lengths) or an integer matrix, one
         sequence a row. With ``lengths`` it is instead all ids end to end, ``[sum of lengths]``; contiguous int32 is then read
         where it lies. There is no padding: leave it out. ``token_types`` are segments, in the same form.
 
-        Errors, each of which leaves the session as it was: InvalidArgumentError (an empty batch or sequence, an id outside the
-        vocabulary, more tokens than the model has positions), BusyError, OutOfMemoryError, InvalidStateError (after a fork).
+        Errors: InvalidArgumentError (an empty batch or sequence, an id outside the vocabulary or a token type that the model does not have, more
+        tokens than the model has positions), BusyError, InvalidStateError (after a fork): these leave the session as it was. After OutOfMemoryError
+        no sequence is live.
         """
         native = self._open()
         batch = RaggedBatch(tokens, lengths, token_types)

@@ -121,6 +121,13 @@ def test_hidden_states_are_cut_by_sequence(session: attend.Session) -> None:
         session.hidden_states()
 
 
+def test_a_model_without_such_a_head_says_so(session: attend.Session) -> None:
+    session.encode([HELLO])
+    for ask in (session.logits, session.pooled):
+        with pytest.raises(attend.UnsupportedError):
+            ask()
+
+
 def test_bad_batches_are_refused_and_leave_the_session_as_it_was(session: attend.Session) -> None:
     session.encode([HELLO])
     session.decode_step([1])
@@ -215,6 +222,8 @@ def test_closing_twice_is_allowed_and_use_after_close_is_an_error(model: attend.
         lambda: session.decode([[1]]),
         lambda: session.select([]),
         lambda: session.hidden_states(),
+        lambda: session.logits(),
+        lambda: session.pooled(),
         lambda: session.count,
         lambda: session.lengths,
         lambda: session.memory,
