@@ -19,11 +19,11 @@
  *              NULL. A getter's result is borrowed: it lives as long as the object it came from, or as long as its
  *              comment says. The order of freeing does not matter: a session keeps its model alive.
  *   Threads    A `const` handle may be used from many threads at once, any other by one thread at a time. A model is
- *              const, a session is not; sessions of one model run side by side. Using one session from two threads at
- *              once is detected and is ATTEND_ERROR_BUSY.
+ *              const, a session is not; sessions of one model run side by side. Using a session while another thread
+ *              computes with it is detected and is ATTEND_ERROR_BUSY, of its getters too.
  *   Strings    UTF-8. Text that goes in has a byte length and may hold NUL; names that come out end with NUL.
  *   Options    A struct of options begins with its own size, has an initializer macro, and zero means the default.
- *              Later versions append fields and never change one.
+ *              Later versions append fields and never change one, nor put one into padding.
  *   Forks      A model does not survive fork(): the child gets ATTEND_ERROR_INVALID_STATE and makes its own model.
  *   Memory     Weights, caches and scratch come from allocations that may fail, and their failure is
  *              ATTEND_ERROR_OUT_OF_MEMORY. Handles and names are a few hundred bytes from the language runtime; a system
@@ -330,10 +330,10 @@ ATTEND_MUST_CHECK attend_error *attend_session_create(const attend_model *model,
 /** Frees a session and what it borrowed out; NULL is allowed. No other thread may be using it. */
 void attend_session_free(attend_session *session);
 
-/** How many sequences are live: those of the last encode, less those that attend_session_select dropped. */
+/** How many sequences are live: those of the last encode, less those that attend_session_select dropped. Errors: INVALID_ARGUMENT, BUSY. */
 ATTEND_MUST_CHECK attend_error *attend_session_count(const attend_session *session, size_t *count);
 
-/** How many tokens the decoder has read of live sequence `index`. */
+/** How many tokens the decoder has read of live sequence `index`. Errors: INVALID_ARGUMENT, BUSY. */
 ATTEND_MUST_CHECK attend_error *attend_session_length(const attend_session *session, size_t index, size_t *length);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -357,7 +357,10 @@ typedef enum attend_type {
     ATTEND_TYPE_BOOL = 30
 } attend_type;
 
-/** A view of an array, row after row, the last dimension contiguous. Borrowed: valid until the next call on its session. */
+/**
+ * A view of an array, row after row, the last dimension contiguous. Borrowed: valid until the next call that computes on its session. Looked at
+ * later, as long as the session lives, it holds numbers of another call, or a mixture.
+ */
 typedef struct attend_tensor {
     const void *data;
     attend_type type;

@@ -4,19 +4,19 @@ import CAttend
 
 @_cdecl("attend_encode") @implementation
 public func attend_encode(_ session: OpaquePointer!, _ batch: UnsafePointer<attend_batch>!) -> OpaquePointer! {
-  withLiveSession(session) { (session) throws(Failure) in try session.encode(try read(batch)) }
+  using(session) { (session) throws(Failure) in try session.encode(try read(batch)) }
 }
 
 @_cdecl("attend_session_logits") @implementation
 public func attend_session_logits(_ session: OpaquePointer!, _ logits: UnsafeMutablePointer<attend_tensor>!) -> OpaquePointer! {
-  withLiveSession(session) { (session) throws(Failure) in
+  using(session) { (session) throws(Failure) in
     try require(logits, "logits").pointee = attend_tensor(try session.encodedLogits())
   }
 }
 
 @_cdecl("attend_session_pooled") @implementation
 public func attend_session_pooled(_ session: OpaquePointer!, _ pooled: UnsafeMutablePointer<attend_tensor>!) -> OpaquePointer! {
-  withLiveSession(session) { (session) throws(Failure) in
+  using(session) { (session) throws(Failure) in
     try require(pooled, "pooled").pointee = attend_tensor(try session.pooledStates())
   }
 }
@@ -25,7 +25,7 @@ public func attend_session_pooled(_ session: OpaquePointer!, _ pooled: UnsafeMut
 public func attend_decode_step(
   _ session: OpaquePointer!, _ tokens: UnsafePointer<Int32>!, _ count: Int, _ logits: UnsafeMutablePointer<attend_tensor>!
 ) -> OpaquePointer! {
-  withLiveSession(session) { (session) throws(Failure) in
+  using(session) { (session) throws(Failure) in
     try session.requireLive()
     try decode(session, try Batch(step: try require(tokens, "tokens"), count: count), logits)
   }
@@ -35,7 +35,7 @@ public func attend_decode_step(
 public func attend_decode(
   _ session: OpaquePointer!, _ batch: UnsafePointer<attend_batch>!, _ logits: UnsafeMutablePointer<attend_tensor>!
 ) -> OpaquePointer! {
-  withLiveSession(session) { (session) throws(Failure) in
+  using(session) { (session) throws(Failure) in
     try session.requireLive()
     try decode(session, try read(batch), logits)
   }
@@ -43,7 +43,7 @@ public func attend_decode(
 
 @_cdecl("attend_session_select") @implementation
 public func attend_session_select(_ session: OpaquePointer!, _ parents: UnsafePointer<Int>!, _ count: Int) -> OpaquePointer! {
-  withLiveSession(session) { (session) throws(Failure) in
+  using(session) { (session) throws(Failure) in
     guard count >= 0, count <= 1 << 31 else {
       throw Failure(.invalidArgument, "count is \(UInt(bitPattern: count)); at most \(1 << 31) sequences can live")
     }
@@ -53,7 +53,7 @@ public func attend_session_select(_ session: OpaquePointer!, _ parents: UnsafePo
 
 @_cdecl("attend_session_hidden_states") @implementation
 public func attend_session_hidden_states(_ session: OpaquePointer!, _ states: UnsafeMutablePointer<attend_tensor>!) -> OpaquePointer! {
-  withSession(session) { (session) throws(Failure) in
+  lookingAt(session) { (session) throws(Failure) in
     let target = try require(states, "states")
     guard let matrix = session.hiddenStates else {
       throw Failure(.invalidState, "there are no hidden states: nothing was encoded or decoded since the session was made or its sequences selected")

@@ -93,5 +93,5 @@ public func attend_model_tensor(_ model: OpaquePointer!, _ index: Int, _ info: U
 
 @_cdecl("attend_session_memory") @implementation
 public func attend_session_memory(_ session: OpaquePointer!, _ bytes: UnsafeMutablePointer<Int>!) -> OpaquePointer! {
-  withSession(session) { (session) throws(Failure) in try require(bytes, "bytes").pointee = session.bytes }
+  lookingAt(session) { (session) throws(Failure) in try require(bytes, "bytes").pointee = session.bytes }
 }

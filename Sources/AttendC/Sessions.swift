@@ -7,7 +7,7 @@ import Synchronization
 final class SessionObject: @unchecked Sendable {
   let model: ModelObject
   private let session: Session
-  private let isInUse = Atomic(false)
+  private let users = Atomic(0)  // threads that look; -1: one that computes
 
   init(_ model: ModelObject, threads: Int) throws(Failure) {
     try model.checkProcess()
@@ -17,21 +17,34 @@ final class SessionObject: @unchecked Sendable {
 
   /// Runs `body` as the only user of the session; throws `busy` if another thread is at it.
   func use(_ body: (Session) throws(Failure) -> Void) throws(Failure) {
-    guard isInUse.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
-      throw Failure(.busy, "this session is being used by another thread: give each thread a session of its own")
-    }
-    defer { isInUse.store(false, ordering: .releasing) }
+    guard users.compareExchange(expected: 0, desired: -1, ordering: .acquiring).exchanged else { throw SessionObject.busy }
+    defer { users.store(0, ordering: .releasing) }
     try body(session)
   }
+
+  /// Runs `body`, which changes nothing, beside others that change nothing; throws `busy` if a thread computes with the session.
+  func look(_ body: (Session) throws(Failure) -> Void) throws(Failure) {
+    var before = users.load(ordering: .relaxed)
+    while true {
+      guard before >= 0 else { throw SessionObject.busy }
+      let (exchanged, original) = users.compareExchange(expected: before, desired: before + 1, ordering: .acquiring)
+      if exchanged { break }
+      before = original
+    }
+    defer { users.subtract(1, ordering: .releasing) }
+    try body(session)
+  }
+
+  private static let busy = Failure(.busy, "this session is being used by another thread: give each thread a session of its own")
 }
 
-/// Runs what a function of the header does with a session; a failure becomes an error that the caller owns.
-func withSession(_ session: OpaquePointer?, _ body: (Session) throws(Failure) -> Void) -> OpaquePointer? {
-  attempt { () throws(Failure) in try object(session, as: SessionObject.self, "session").use(body) }
+/// Runs a getter of a session; a failure becomes an error that the caller owns.
+func lookingAt(_ session: OpaquePointer?, _ body: (Session) throws(Failure) -> Void) -> OpaquePointer? {
+  attempt { () throws(Failure) in try object(session, as: SessionObject.self, "session").look(body) }
 }
 
-/// The same for functions that compute, which the child of a fork may not.
-func withLiveSession(_ session: OpaquePointer?, _ body: (Session) throws(Failure) -> Void) -> OpaquePointer? {
+/// Runs what computes with a session, which the child of a fork may not; a failure becomes an error that the caller owns.
+func using(_ session: OpaquePointer?, _ body: (Session) throws(Failure) -> Void) -> OpaquePointer? {
   attempt { () throws(Failure) in
     let session = try object(session, as: SessionObject.self, "session")
     try session.model.checkProcess()
@@ -57,12 +70,12 @@ public func attend_session_free(_ session: OpaquePointer!) { release(session, as
 
 @_cdecl("attend_session_count") @implementation
 public func attend_session_count(_ session: OpaquePointer!, _ count: UnsafeMutablePointer<Int>!) -> OpaquePointer! {
-  withSession(session) { (session) throws(Failure) in try require(count, "count").pointee = session.count }
+  lookingAt(session) { (session) throws(Failure) in try require(count, "count").pointee = session.count }
 }
 
 @_cdecl("attend_session_length") @implementation
 public func attend_session_length(_ session: OpaquePointer!, _ index: Int, _ length: UnsafeMutablePointer<Int>!) -> OpaquePointer! {
-  withSession(session) { (session) throws(Failure) in
+  lookingAt(session) { (session) throws(Failure) in
     let target = try require(length, "length")
     guard index >= 0, index < session.count else {
       throw Failure(.invalidArgument, "index is \(UInt(bitPattern: index)); \(session.count) sequences are live")

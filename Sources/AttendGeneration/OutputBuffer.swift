@@ -1,24 +1,26 @@
 import AttendBase
 
-/// Memory for an output of a session: grows to what a call needs, by half at least, and stays.
+/// Memory for an output of a session: grows to what a call needs, doubling at least, and stays.
+///
+/// What it has outgrown stays too, until the session ends: a caller may look at a view that he was told is out of date, and should then see old
+/// numbers, not fall into unmapped memory. Doubling bounds all of it by twice what is in use.
 final class OutputBuffer {
   private let purpose: String
-  private var buffer: AlignedBuffer?
+  private var buffers: [AlignedBuffer] = []  // the last is in use
 
   init(purpose: String) { self.purpose = purpose }
 
-  var bytes: Int { buffer?.bytes ?? 0 }
+  var bytes: Int { buffers.reduce(0) { $0 + $1.bytes } }
 
-  /// The numbers written last.
-  var base: UnsafeMutablePointer<Float> { buffer!.pointer() }
+  /// The numbers written last. There has been room for some.
+  var base: UnsafeMutablePointer<Float> { buffers[buffers.count - 1].pointer() }
 
-  /// Room for `count` numbers; what was there is lost.
+  /// Room for `count` numbers; what was there may be written over.
   func room(_ count: Int) throws(Failure) -> UnsafeMutablePointer<Float> {
-    if let buffer, buffer.bytes / MemoryLayout<Float>.size >= count { return buffer.pointer() }
-    let old = bytes / MemoryLayout<Float>.size
-    buffer = nil  // first, so that the peak is one buffer
-    let larger = try AlignedBuffer(max(count, old + old / 2, 1024), of: Float.self, for: purpose)
-    buffer = larger
-    return larger.pointer()
+    let held = (buffers.last?.bytes ?? 0) / MemoryLayout<Float>.size
+    if held < count || buffers.isEmpty {
+      buffers.append(try AlignedBuffer(max(count, 2 * held, 1024), of: Float.self, for: purpose))
+    }
+    return base
   }
 }

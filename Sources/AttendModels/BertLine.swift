@@ -15,6 +15,8 @@ struct BertChoices {
   var embedding: EmbeddingBlueprint
   /// Names of layer `#`'s parts.
   var names: LayerNames
+  /// What stands for `#` in the names of a layer: its own number, or that of the group whose weights it shares.
+  var number: @Sendable (Int) -> Int = { $0 }
   /// The product of the pooler, without the prefix.
   var pooler: String?
   var vocabulary: Int
@@ -42,7 +44,7 @@ extension Blueprint {
 
 extension LayerBlueprint {
   fileprivate static func bertLine(_ choices: BertChoices, _ index: Int) -> LayerBlueprint {
-    func name(_ pattern: String) -> String { pattern.split(separator: "#", omittingEmptySubsequences: false).joined(separator: "\(index)") }
+    func name(_ pattern: String) -> String { pattern.split(separator: "#", omittingEmptySubsequences: false).joined(separator: "\(choices.number(index))") }
     func linear(_ pattern: String, _ outputs: Int, _ inputs: Int) -> LinearBlueprint {
       LinearBlueprint(name: name(pattern), outputs: outputs, inputs: inputs)
     }

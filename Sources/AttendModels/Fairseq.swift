@@ -16,6 +16,10 @@ struct FairseqChoices {
   var finalNorm: Bool
   /// A bias on the logits, `final_logits_bias`.
   var logitsBias: Bool
+  /// Whether encoder and decoder have one token table, where the configuration does not say.
+  var sharesTables = true
+  /// The product that makes logits, where it is not the token table.
+  var output = "lm_head"
 }
 
 extension Blueprint {
@@ -23,9 +27,9 @@ extension Blueprint {
   static func fairseq(_ config: Configuration, modelType: String, _ choices: FairseqChoices) throws(Failure) -> Blueprint {
     try refuseOtherChoices(config, choices)
     let width = try config.size("d_model", "hidden_size")
-    let vocabulary = try config.size("vocab_size")
+    let vocabulary = try config.size("vocab_size", "src_vocab_size")
     let tied = try config.boolean("tie_word_embeddings", default: true)
-    let shared = try config.boolean("share_encoder_decoder_embeddings", default: true)
+    let shared = try config.boolean("share_encoder_decoder_embeddings", default: choices.sharesTables)
 
     func stack(_ side: String, vocabulary: Int, causal: Bool) throws(Failure) -> StackBlueprint {
       let own = "\(side).embed_tokens.weight"
@@ -43,9 +47,9 @@ extension Blueprint {
         layers: layers, finalNorm: choices.finalNorm ? NormBlueprint(name: "\(side).layer_norm", epsilon: 1e-5) : nil)
     }
 
-    let targets = shared ? vocabulary : try config.size("decoder_vocab_size", default: vocabulary)
+    let targets = shared ? vocabulary : try config.size("decoder_vocab_size", "tgt_vocab_size", default: vocabulary)
     let bias = choices.logitsBias ? "final_logits_bias" : nil
-    let output = LinearBlueprint(name: "lm_head", outputs: targets, inputs: width, bias: bias.map { .optional($0) } ?? .none)
+    let output = LinearBlueprint(name: choices.output, outputs: targets, inputs: width, bias: bias.map { .optional($0) } ?? .none)
     return Blueprint(
       family: modelType, kind: .encoderDecoder, prefixes: ["model.", ""],
       encoder: try stack("encoder", vocabulary: vocabulary, causal: false),
@@ -53,6 +57,7 @@ extension Blueprint {
       head: HeadBlueprint(output: tied ? .tied(bias: bias) : .linear(output)),
       ignored: [
         "lm_head.weight", "shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "encoder.version", "decoder.version",
+        "encoder.embed_positions.weight", "decoder.embed_positions.weight", "decoder.output_projection.weight",
         "encoder.embed_positions.weights", "decoder.embed_positions.weights",
         "encoder.embed_positions._float_tensor", "decoder.embed_positions._float_tensor",
       ])

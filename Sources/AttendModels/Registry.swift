@@ -11,7 +11,9 @@ package protocol Family: Sendable {
 
 /// All families. A new one is a file beside this one and a line here.
 package enum Registry {
-  package static let families: [any (Family & Sendable).Type] = [Bart.self, Bert.self, DistilBert.self, GPT2.self, M2M100.self, Marian.self, MBart.self, Pegasus.self]
+  package static let families: [any (Family & Sendable).Type] = [
+    Albert.self, Bart.self, Bert.self, DistilBert.self, FSMT.self, GPT2.self, GPTNeo.self, M2M100.self, Marian.self, MBart.self, OPT.self, Pegasus.self,
+  ]
 
   /// Every `model_type` that can be loaded, sorted.
   package static var modelTypes: [String] { families.flatMap { $0.modelTypes }.sorted() }

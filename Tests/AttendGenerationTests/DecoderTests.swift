@@ -3,7 +3,7 @@ import AttendGeneration
 import AttendModels
 import Testing
 
-private let decoders = ["gpt2", "openai-gpt"]
+private let decoders = ["gpt2", "openai-gpt", "opt", "gpt_neo"]
 
 @Suite struct DecoderTests {
   @Test(arguments: decoders, kernelSets)

@@ -3,7 +3,7 @@ import AttendGeneration
 import AttendModels
 import Testing
 
-private let encoders = ["bert", "roberta", "xlm-roberta", "distilbert", "electra"]
+private let encoders = ["bert", "roberta", "xlm-roberta", "distilbert", "electra", "albert"]
 private let headed = ["bert-masked-lm", "bert-sequence-classification", "bert-token-classification", "bert-question-answering"]
 
 @Suite struct EncoderTests {

@@ -1,0 +1,65 @@
+import AttendBase
+import AttendCheckpoints
+import AttendLayers
+
+/// GPT-Neo (Black et al. 2021): GPT-2 whose layers take turns between looking at everything and at the last `window_size` positions, with scores that
+/// are not scaled.
+enum GPTNeo: Family {
+  static let modelTypes = ["gpt_neo"]
+
+  static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
+    let width = try config.size("hidden_size")
+    let epsilon = Float(try config.number("layer_norm_epsilon", default: 1e-5))
+    let heads = try config.divisor("num_heads", of: width, "hidden_size")
+    let inner = try config.optionalSize("intermediate_size") ?? 4 * width
+    let activation = try config.activation("activation_function", default: "gelu_new")
+    let window = try config.size("window_size", default: 256)
+    let kinds = try attentionKinds(config)
+    let layers = kinds.enumerated().map { (index, kind) in
+      let name = "h.\(index)"
+      func linear(_ part: String, _ outputs: Int, _ inputs: Int, bias: LinearBlueprint.Bias = .own) -> LinearBlueprint {
+        LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs, bias: bias)
+      }
+      return LayerBlueprint(
+        attention: AttentionBlueprint(
+          options: AttentionOptions(heads: heads, headDim: width / heads, scale: 1, causal: true, window: kind == "local" ? window : 0),
+          query: linear("attn.attention.q_proj", width, width, bias: .none), key: linear("attn.attention.k_proj", width, width, bias: .none),
+          value: linear("attn.attention.v_proj", width, width, bias: .none), output: linear("attn.attention.out_proj", width, width)),
+        attentionNorms: ResidualNorms(before: NormBlueprint(name: "\(name).ln_1", epsilon: epsilon)),
+        feedForward: FeedForwardBlueprint(
+          inner: linear("mlp.c_fc", inner, width), outer: linear("mlp.c_proj", width, inner), activation: activation),
+        feedForwardNorms: ResidualNorms(before: NormBlueprint(name: "\(name).ln_2", epsilon: epsilon)))
+    }
+    let vocabulary = try config.size("vocab_size")
+    let output = LinearBlueprint(name: "lm_head", outputs: vocabulary, inputs: width, bias: .none)
+    return Blueprint(
+      family: modelType, kind: .decoder, prefixes: ["transformer.", ""],
+      decoder: StackBlueprint(
+        width: width, vocabulary: vocabulary, causal: true,
+        embedding: EmbeddingBlueprint(
+          tokens: ["wte.weight"],
+          positions: .learned(name: "wpe.weight", count: try config.size("max_position_embeddings"), offset: 0)),
+        layers: layers, finalNorm: NormBlueprint(name: "ln_f", epsilon: epsilon)),
+      head: HeadBlueprint(output: try config.boolean("tie_word_embeddings", default: true) ? .tied(bias: nil) : .linear(output)),
+      ignored: ["lm_head.weight"]
+        + layers.indices.flatMap { ["h.\($0).attn.attention.bias", "h.\($0).attn.attention.masked_bias"] })
+  }
+
+  /// "global" or "local" for each layer: spelled out, or as groups that are repeated.
+  private static func attentionKinds(_ config: Configuration) throws(Failure) -> [String] {
+    let layers = try config.size("num_layers")
+    var kinds = try config.optionalStrings("attention_layers") ?? []
+    if kinds.isEmpty, let groups = config.json["attention_types"] {
+      for group in groups.elements {
+        guard let names = group[0], let count = group[1]?.int, (1...layers).contains(count) else {
+          throw config.invalid("attention_types", "is not a list of pairs: kinds, and how often they are repeated")
+        }
+        for _ in 0..<count { kinds += names.elements.map { $0.string ?? "" } }
+      }
+    }
+    guard kinds.count == layers, kinds.allSatisfy({ $0 == "global" || $0 == "local" }) else {
+      throw config.invalid("attention_types", "gives \(kinds.count) layers of kinds \(Set(kinds).sorted()); num_layers is \(layers)")
+    }
+    return kinds
+  }
+}

@@ -1,0 +1,54 @@
+import AttendBase
+import AttendCheckpoints
+import AttendLayers
+
+/// OPT (Zhang et al. 2022, arXiv:2205.01068): learned positions, the first two rows of whose table are unused; in its 350M size post-norm, with a
+/// token table narrower than the layers.
+enum OPT: Family {
+  static let modelTypes = ["opt"]
+
+  static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
+    let width = try config.size("hidden_size")
+    let isPreNorm = try config.boolean("do_layer_norm_before", default: true)
+    let tableWidth = try config.size("word_embed_proj_dim", default: width)
+    try config.require("layer_norm_elementwise_affine", true)
+    guard tableWidth == width else {
+      throw Failure(.unsupported, "\(config.path): word_embed_proj_dim \(tableWidth) other than hidden_size \(width) is not implemented")
+    }
+    let hasBias = try config.boolean("enable_bias", default: true)
+    let inner = try config.size("ffn_dim")
+    let activation = try config.activation("activation_function", default: "relu")
+    let options = AttentionOptions(
+      heads: try config.divisor("num_attention_heads", of: width, "hidden_size"), headDim: width / (try config.size("num_attention_heads")), causal: true)
+    let layers = (0..<(try config.size("num_hidden_layers"))).map { index in
+      let name = "decoder.layers.\(index)"
+      func linear(_ part: String, _ outputs: Int, _ inputs: Int) -> LinearBlueprint {
+        LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs, bias: hasBias ? .own : .none)
+      }
+      func norms(_ part: String) -> ResidualNorms {
+        let norm = NormBlueprint(name: "\(name).\(part)", epsilon: 1e-5)
+        return isPreNorm ? ResidualNorms(before: norm) : ResidualNorms(after: norm)
+      }
+      return LayerBlueprint(
+        attention: AttentionBlueprint(
+          options: options, query: linear("self_attn.q_proj", width, width), key: linear("self_attn.k_proj", width, width),
+          value: linear("self_attn.v_proj", width, width), output: linear("self_attn.out_proj", width, width)),
+        attentionNorms: norms("self_attn_layer_norm"),
+        feedForward: FeedForwardBlueprint(inner: linear("fc1", inner, width), outer: linear("fc2", width, inner), activation: activation),
+        feedForwardNorms: norms("final_layer_norm"))
+    }
+    let removesFinalNorm = try config.boolean("_remove_final_layer_norm", default: false)
+    let vocabulary = try config.size("vocab_size")
+    let output = LinearBlueprint(name: "lm_head", outputs: vocabulary, inputs: width, bias: .none)
+    return Blueprint(
+      family: modelType, kind: .decoder, prefixes: ["model.", ""],
+      decoder: StackBlueprint(
+        width: width, vocabulary: vocabulary, causal: true,
+        embedding: EmbeddingBlueprint(
+          tokens: ["decoder.embed_tokens.weight"],
+          positions: .learned(name: "decoder.embed_positions.weight", count: try config.size("max_position_embeddings"), offset: 2)),
+        layers: layers, finalNorm: isPreNorm && !removesFinalNorm ? NormBlueprint(name: "decoder.final_layer_norm", epsilon: 1e-5) : nil),
+      head: HeadBlueprint(output: try config.boolean("tie_word_embeddings", default: true) ? .tied(bias: nil) : .linear(output)),
+      ignored: ["lm_head.weight"])
+  }
+}
