@@ -9,7 +9,7 @@ let swift: [SwiftSetting] = [.enableUpcomingFeature("MemberImportVisibility")]
 func kernels(_ name: String, _ flags: [String], _ defines: [String] = []) -> Target {
   .target(
     name: name, dependencies: ["AttendBase", "CInstructions"],
-    swiftSettings: swift + [.unsafeFlags(["-Ounchecked", "-whole-module-optimization"] + flags.flatMap { ["-Xcc", $0] })] + defines.map { .define($0) })
+    swiftSettings: swift + [.unsafeFlags(["-Ounchecked", "-whole-module-optimization", "-Xllvm", "-unroll-threshold=4000"] + flags.flatMap { ["-Xcc", $0] })] + defines.map { .define($0) })
 }
 
 /// Static Swift runtime, `attend_*` exported and nothing else, never unloaded.

@@ -3,50 +3,100 @@ import AttendBase
 private struct MultiplyJob {
   var arguments: MultiplyArguments
   let kernels: KernelTable
+  let compute: ComputeType
   let rows: Int
   let panels: Int
   let rowParts: Int
   let panelParts: Int
+  let scratch: UnsafeMutablePointer<Float>
+}
+
+private struct PrepareJob {
+  var arguments: PrepareArguments
+  let kernels: KernelTable
+  let brain: Bool
+  let rows: Int
+  let parts: Int
 }
 
 extension Engine {
-  /// y = activation(x Wᵀ + bias) + residual; x `[rows, inputs]`, y `[rows, outputs]`. `residual` may be `y` itself; otherwise nothing may overlap `y`.
+  /// y = activation(x Wᵀ + bias) + residual; x `[rows, inputs]`, y `[rows, outputs]`. `residual` may be `y` itself; otherwise nothing may
+  /// overlap `y`. With gated weights y = activation(x Gᵀ + bias) * (x Uᵀ + bias') + residual, `bias` holding those of G and then those of U.
   ///
   /// For a row the result is the same whatever other rows are beside it and however many threads compute.
   package func multiply(
     _ x: Matrix, _ weights: PackedMatrix, bias: UnsafePointer<Float>? = nil, activation: Activation = .none, residual: Matrix? = nil, into y: Matrix,
     workspace: Workspace
   ) throws(Failure) {
-    let arguments = MultiplyArguments(
-      x: x.base, xStride: x.stride, weights: weights.base, inputs: weights.inputs, outputs: weights.outputs, bias: bias, activation: activation,
-      residual: residual.map { UnsafePointer($0.base) }, residualStride: residual?.stride ?? 0, y: y.base, yStride: y.stride)
+    let mark = workspace.mark()
+    defer { workspace.release(to: mark) }
     let (rowParts, panelParts) = split(x.rows, weights)
+    let scratch = try workspace.take(rowParts * panelParts * MultiplyArguments.scratch, of: Float.self)
+    let input = try prepare(x, weights, workspace)
+    let arguments = MultiplyArguments(
+      x: input.base, xStride: input.stride, xScales: input.scales, xSums: input.sums, weights: weights.base, weightScales: weights.scales,
+      weightOffsets: weights.offsets, steps: weights.steps, outputs: weights.outputs, gated: weights.gated, bias: bias, activation: activation,
+      residual: residual.map { UnsafePointer($0.base) }, residualStride: residual?.stride ?? 0, y: y.base, yStride: y.stride)
     var job = MultiplyJob(
-      arguments: arguments, kernels: kernels, rows: x.rows, panels: weights.panels, rowParts: rowParts, panelParts: panelParts)
+      arguments: arguments, kernels: kernels, compute: weights.compute, rows: x.rows, panels: weights.panels, rowParts: rowParts, panelParts: panelParts,
+      scratch: scratch)
     run(&job, parts: rowParts * panelParts) { context, part in
       let job = context.assumingMemoryBound(to: MultiplyJob.self)
+      let unit = job.pointee.arguments.gated ? 2 : 1
       let rows = (0..<job.pointee.rows).share(part / job.pointee.panelParts, of: job.pointee.rowParts)
-      let panels = (0..<job.pointee.panels).share(part % job.pointee.panelParts, of: job.pointee.panelParts)
-      withUnsafePointer(to: &job.pointee.arguments) { job.pointee.kernels.multiply($0, rows, panels) }
+      let share = (0..<job.pointee.panels / unit).share(part % job.pointee.panelParts, of: job.pointee.panelParts)
+      let multiply = job.pointee.kernels.products[job.pointee.compute]
+      withUnsafePointer(to: &job.pointee.arguments) {
+        multiply($0, rows, share.lowerBound * unit..<share.upperBound * unit, job.pointee.scratch + part * MultiplyArguments.scratch)
+      }
     }
   }
 
   /// How rows and panels are divided among the threads: the division whose largest part is smallest, by panels rather than by rows where
   /// two are equal, for then each thread reads only its own weights.
   private func split(_ rows: Int, _ weights: PackedMatrix) -> (rows: Int, panels: Int) {
+    let panels = weights.panels / (weights.gated ? 2 : 1)
     let parts = parts(.max, work: rows * weights.panels * weights.inputs, grain: 1 << 11)
-    guard parts > 1, rows > 0 else { return (1, 1) }
+    guard parts > 1, rows > 0, panels > 0 else { return (1, 1) }
     let tiles = (rows + 11) / 12
     var best = (rows: 1, panels: 1)
     var bestCost = Int.max
-    for panelParts in stride(from: min(parts, weights.panels), through: 1, by: -1) {
+    for panelParts in stride(from: min(parts, panels), through: 1, by: -1) {
       let rowParts = min(parts / panelParts, tiles)
-      let cost = ((tiles + rowParts - 1) / rowParts) * ((weights.panels + panelParts - 1) / panelParts)
+      let cost = ((tiles + rowParts - 1) / rowParts) * ((panels + panelParts - 1) / panelParts)
       if cost < bestCost {
         bestCost = cost
         best = (rowParts, panelParts)
       }
     }
     return best
+  }
+
+  private struct Input {
+    let base: UnsafePointer<Float>
+    let stride: Int
+    var scales: UnsafePointer<Float>?
+    var sums: UnsafePointer<Int32>?
+  }
+
+  /// The inputs as the product of these weights reads them: x itself in float32, otherwise rounded, in the workspace.
+  private func prepare(_ x: Matrix, _ weights: PackedMatrix, _ workspace: Workspace) throws(Failure) -> Input {
+    guard weights.compute != .float32 else { return Input(base: x.base, stride: x.stride) }
+    let nibbles = weights.compute == .int4
+    // A group of 32 inputs is 8 units. Rows are written sixteen inputs at a time.
+    let steps = ((nibbles ? weights.steps * 8 : weights.steps) + 7) & ~7
+    let units = try workspace.take(x.rows * steps, of: Float.self)
+    let scales = try workspace.take(x.rows, of: Float.self)
+    let sums = nibbles ? try workspace.take(x.rows * weights.steps, of: Int32.self) : nil
+    let arguments = PrepareArguments(x: x.base, xStride: x.stride, columns: weights.inputs, to: units, steps: steps, scales: scales, sums: sums)
+    let parts = parts(x.rows, work: x.rows * weights.inputs, grain: 1 << 14)
+    var job = PrepareJob(arguments: arguments, kernels: kernels, brain: weights.compute == .bfloat16, rows: x.rows, parts: parts)
+    run(&job, parts: parts) { context, part in
+      let job = context.assumingMemoryBound(to: PrepareJob.self)
+      let rows = (0..<job.pointee.rows).share(part, of: job.pointee.parts)
+      let kernels = job.pointee.kernels.conversions
+      withUnsafePointer(to: &job.pointee.arguments) { job.pointee.brain ? kernels.prepareBrain($0, rows) : kernels.prepareBytes($0, rows) }
+    }
+    return Input(base: units, stride: steps, scales: scales, sums: sums)
   }
 }

@@ -14,12 +14,12 @@ private struct AddArguments {
 }
 
 private struct GatherArguments {
+  enum Source {
+    case packed(PackedMatrix)
+    case stored(StoredMatrix)
+  }
   let ids: UnsafePointer<Int32>
-  let source: UnsafeRawPointer
-  let type: ElementType
-  let outputStep: Int
-  let inputStep: Int
-  let panels: Bool
+  let source: Source
   let scale: Float
   let to: Matrix
 }
@@ -40,7 +40,7 @@ extension Engine {
     var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, x.columns))
     run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<NormArguments>.self)
-      withUnsafePointer(to: &job.pointee.arguments) { job.pointee.kernels.layerNorm($0, (0..<job.pointee.rows).share(part, of: job.pointee.parts)) }
+      withUnsafePointer(to: &job.pointee.arguments) { job.pointee.kernels.rows.layerNorm($0, (0..<job.pointee.rows).share(part, of: job.pointee.parts)) }
     }
   }
 
@@ -52,7 +52,7 @@ extension Engine {
     var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, x.columns))
     run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<NormArguments>.self)
-      withUnsafePointer(to: &job.pointee.arguments) { job.pointee.kernels.rmsNorm($0, (0..<job.pointee.rows).share(part, of: job.pointee.parts)) }
+      withUnsafePointer(to: &job.pointee.arguments) { job.pointee.kernels.rows.rmsNorm($0, (0..<job.pointee.rows).share(part, of: job.pointee.parts)) }
     }
   }
 
@@ -62,7 +62,7 @@ extension Engine {
     run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<AddArguments>.self)
       let x = job.pointee.arguments.x, y = job.pointee.arguments.y
-      for row in (0..<job.pointee.rows).share(part, of: job.pointee.parts) { job.pointee.kernels.add(x[row], y[row], x.columns) }
+      for row in (0..<job.pointee.rows).share(part, of: job.pointee.parts) { job.pointee.kernels.rows.add(x[row], y[row], x.columns) }
     }
   }
 
@@ -74,35 +74,34 @@ extension Engine {
       let job = context.assumingMemoryBound(to: RowJob<ActivateArguments>.self)
       let x = job.pointee.arguments.x, y = job.pointee.arguments.y
       for row in (0..<job.pointee.rows).share(part, of: job.pointee.parts) {
-        job.pointee.kernels.activate(x[row], y[row], x.columns, job.pointee.arguments.activation)
+        job.pointee.kernels.rows.activate(x[row], y[row], x.columns, job.pointee.arguments.activation)
       }
     }
   }
 
   /// y[i] = scale * W[ids[i]], from packed weights: embeddings that are tied to the output projection. Every id is at least 0 and below `outputs`.
   package func gather(_ ids: UnsafePointer<Int32>, count: Int, from weights: PackedMatrix, scale: Float = 1, into y: Matrix) {
-    gather(
-      GatherArguments(ids: ids, source: weights.base, type: .float32, outputStep: 1, inputStep: panelWidth, panels: true, scale: scale, to: y),
-      count, weights.inputs)
+    gather(GatherArguments(ids: ids, source: .packed(weights), scale: scale, to: y), count)
   }
 
   /// y[i] = scale * W[ids[i]], straight from the checkpoint's memory. Every id is at least 0 and below `rows`.
   package func gather(_ ids: UnsafePointer<Int32>, count: Int, from matrix: StoredMatrix, scale: Float = 1, into y: Matrix) {
-    gather(
-      GatherArguments(
-        ids: ids, source: matrix.base, type: matrix.type, outputStep: matrix.outputStep, inputStep: matrix.inputStep, panels: false, scale: scale, to: y),
-      count, matrix.columns)
+    gather(GatherArguments(ids: ids, source: .stored(matrix), scale: scale, to: y), count)
   }
 
-  private func gather(_ arguments: GatherArguments, _ count: Int, _ columns: Int) {
-    var job = RowJob(arguments: arguments, kernels: kernels, rows: count, parts: rowParts(count, columns))
+  private func gather(_ arguments: GatherArguments, _ count: Int) {
+    var job = RowJob(arguments: arguments, kernels: kernels, rows: count, parts: rowParts(count, arguments.to.columns))
     run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<GatherArguments>.self)
-      let a = job.pointee.arguments
+      let a = job.pointee.arguments, kernels = job.pointee.kernels
       for row in (0..<job.pointee.rows).share(part, of: job.pointee.parts) {
         let id = Int(a.ids[row])
-        let first = a.panels ? id / panelWidth * panelWidth * a.to.columns + id % panelWidth : id * a.outputStep
-        job.pointee.kernels.convert(a.source + first * a.type.size, a.type, a.inputStep, a.scale, a.to.columns, a.to[row])
+        switch a.source {
+        case .packed(let matrix): matrix.read(id, scale: a.scale, into: a.to[row], kernels)
+        case .stored(let matrix):
+          let from = matrix.base + id * matrix.outputStep * matrix.type.size
+          kernels.conversions.convert(from, matrix.type, matrix.inputStep, a.scale, matrix.columns, a.to[row])
+        }
       }
     }
   }

@@ -70,11 +70,11 @@ private enum KernelSet: String, CaseIterable {
   }
 
   // Filled where first asked for: what fills a table is already code for its instruction set.
-  private static let avx512Table = AttendKernelsAVX512.kernelTable()
-  private static let avx2Table = AttendKernelsAVX2.kernelTable()
+  private static let avx512Table = AttendKernelsAVX512.kernelTable(features: features)
+  private static let avx2Table = AttendKernelsAVX2.kernelTable(features: features)
   private static let portableTable: Result<KernelTable, Failure> = OpenBLAS.shared.map { blas in
-    let table = AttendKernels.kernelTable()
-    return table.with { arguments, rows, panels in blas.multiply(arguments, rows, panels, table) }
+    let table = AttendKernels.kernelTable(features: features)
+    return table.with(float32: { blas.multiply($0, $1, $2, $3, table) })
   }
 
   func table() throws(Failure) -> KernelTable {

@@ -27,23 +27,22 @@ struct OpenBLAS: Sendable {
     }
   }
 
-  /// Rows summed at a time, on the stack.
-  private static let chunk = 64
-
-  /// `KernelTable.multiply`: each panel, [inputs][32], is a matrix as BLAS knows them; `table` finishes the sums.
-  func multiply(_ arguments: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ table: KernelTable) {
+  /// `KernelTable.Multiply` for float32: each panel, [inputs][32], is a matrix as BLAS knows them; `table` finishes the sums.
+  func multiply(
+    _ arguments: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ sums: UnsafeMutablePointer<Float>, _ table: KernelTable
+  ) {
     let rowMajor: Int32 = 101, plain: Int32 = 111
-    let inputs = Int32(arguments.pointee.inputs), width = Int32(panelWidth)
-    let weights = arguments.pointee.weights.assumingMemoryBound(to: Float.self)
-    withUnsafeTemporaryAllocation(of: Float.self, capacity: OpenBLAS.chunk * panelWidth) { sums in
-      for panel in panels {
-        for first in stride(from: rows.lowerBound, to: rows.upperBound, by: OpenBLAS.chunk) {
-          let count = min(OpenBLAS.chunk, rows.upperBound - first)
+    let inputs = Int32(arguments.pointee.steps), width = Int32(panelWidth), xStride = arguments.pointee.xStride
+    let unit = arguments.pointee.gated ? 2 : 1
+    for panel in stride(from: panels.lowerBound, to: panels.upperBound, by: unit) {
+      for first in stride(from: rows.lowerBound, to: rows.upperBound, by: MultiplyArguments.blockRows) {
+        let count = min(MultiplyArguments.blockRows, rows.upperBound - first)
+        for index in 0..<unit {
           sgemm(
-            rowMajor, plain, plain, Int32(count), width, inputs, 1, arguments.pointee.x + first * arguments.pointee.xStride,
-            Int32(arguments.pointee.xStride), weights + panel * arguments.pointee.inputs * panelWidth, width, 0, sums.baseAddress!, width)
-          table.finish(arguments, first..<first + count, panel, sums.baseAddress!)
+            rowMajor, plain, plain, Int32(count), width, inputs, 1, arguments.pointee.x + first * xStride, Int32(xStride),
+            arguments.pointee.weights + (panel + index) * arguments.pointee.steps * panelWidth, width, 0, sums + index * count * panelWidth, width)
         }
+        table.finish(arguments, first..<first + count, panel..<panel + unit, sums)
       }
     }
   }

@@ -10,41 +10,54 @@ package struct StoredMatrix: @unchecked Sendable {
   /// Inputs.
   package let columns: Int
   package let transposed: Bool
-  /// Elements from one stored row to the next: more than a row holds where the matrix is a part of a wider one.
-  package let stride: Int
 
-  package init(base: UnsafeRawPointer, type: ElementType, rows: Int, columns: Int, transposed: Bool = false, stride: Int? = nil) {
+  package init(base: UnsafeRawPointer, type: ElementType, rows: Int, columns: Int, transposed: Bool = false) {
     self.base = base
     self.type = type
     self.rows = rows
     self.columns = columns
     self.transposed = transposed
-    self.stride = stride ?? (transposed ? rows : columns)
   }
 
   /// Elements from one output to the next, and from one input to the next.
-  var outputStep: Int { transposed ? 1 : stride }
-  var inputStep: Int { transposed ? stride : 1 }
+  var outputStep: Int { transposed ? 1 : columns }
+  var inputStep: Int { transposed ? rows : 1 }
 }
 
-/// Weights as the kernels read them: panels of 32 outputs, `[outputs / 32][inputs][32]`, the last filled up with zeros. Immutable.
+/// Weights as the kernels read them: panels of 32 outputs, all inputs of a panel together, the last panel filled up with zeros. Immutable.
 package final class PackedMatrix: Sendable {
+  /// Columns of a product's result.
   package let outputs: Int
   package let inputs: Int
   package let compute: ComputeType
-  private let buffer: AlignedBuffer
+  /// Two matrices of `outputs` each whose panels take turns: the gate, and what it opens for.
+  package let gated: Bool
+  let panels: Int
+  /// Units of 32 bits along the inputs of a panel; in 4 bits groups of 32 inputs.
+  let steps: Int
+  private let weights: AlignedBuffer
+  private let scaling: AlignedBuffer?  // 8-bit: [panels * 32] scales, then as many offsets
 
   /// Memory that the weights take.
-  package var bytes: Int { buffer.bytes }
+  package var bytes: Int { weights.bytes + (scaling?.bytes ?? 0) }
 
-  /// The panels.
-  var base: UnsafeRawPointer { UnsafeRawPointer(buffer.base) }
-
-  var panels: Int { (outputs + panelWidth - 1) / panelWidth }
+  var base: UnsafeMutablePointer<Float> { weights.pointer() }
+  var scales: UnsafeMutablePointer<Float>? { scaling?.pointer() }
+  var offsets: UnsafeMutablePointer<Int32>? { scaling.map { ($0.pointer(to: Float.self) + panels * panelWidth).withMemoryRebound(to: Int32.self, capacity: 1) { $0 } } }
 
   /// Packs matrices one below the other along their outputs, as one: queries, keys and values of a layer are one product. All have equally
-  /// many columns, and there is at least one. The sources are not needed afterwards.
-  package init(_ sources: [StoredMatrix], compute: ComputeType, engine: Engine) throws(Failure) {
+  /// many columns, and there is at least one. The sources are not needed afterwards. Weights in fewer bits are rounded to nearest.
+  package convenience init(_ sources: [StoredMatrix], compute: ComputeType, engine: Engine) throws(Failure) {
+    try self.init(sources, gated: false, compute, engine)
+  }
+
+  /// Packs the two matrices of a gated layer, of equal shape: products become `activation(x Gᵀ) * (x Uᵀ)` (Shazeer 2020, arXiv:2002.05202).
+  package convenience init(gate: StoredMatrix, up: StoredMatrix, compute: ComputeType, engine: Engine) throws(Failure) {
+    guard gate.rows == up.rows else { throw Failure(.internalError, "a gate of \(gate.rows) outputs does not fit one of \(up.rows)") }
+    try self.init([gate, up], gated: true, compute, engine)
+  }
+
+  private init(_ sources: [StoredMatrix], gated: Bool, _ compute: ComputeType, _ engine: Engine) throws(Failure) {
     for source in sources {
       guard [.float32, .float16, .bfloat16].contains(source.type) else {
         throw Failure(.unsupported, "weights of type \(source.type) cannot be packed; only float32, float16 and bfloat16 can")
@@ -53,54 +66,117 @@ package final class PackedMatrix: Sendable {
         throw Failure(.internalError, "matrices of \(sources[0].columns) and \(source.columns) columns cannot be packed as one")
       }
     }
-    outputs = sources.reduce(0) { $0 + $1.rows }
-    inputs = sources.first?.columns ?? 0
     self.compute = compute
-    let count = (outputs + panelWidth - 1) / panelWidth * panelWidth
-    let (elements, overflow) = count.multipliedReportingOverflow(by: inputs)
+    self.gated = gated
+    inputs = sources.first?.columns ?? 0
+    outputs = gated ? sources[0].rows : sources.reduce(0) { $0 + $1.rows }
+    panels = (outputs + panelWidth - 1) / panelWidth * (gated ? 2 : 1)
+    steps = (inputs + compute.inputsPerStep - 1) / compute.inputsPerStep
+    weights = try AlignedBuffer(try PackedMatrix.product(panels, steps * compute.unitsPerStep), of: Float.self, for: "weights")
+    scaling = compute == .int8 ? try AlignedBuffer(2 * panels * panelWidth, of: Float.self, for: "the scales of weights") : nil
+    try pack(sources, engine)
+  }
+
+  /// Floats of `panels` panels of `units` units for each output.
+  private static func product(_ panels: Int, _ units: Int) throws(Failure) -> Int {
+    let (floats, overflow) = panels.multipliedReportingOverflow(by: units * panelWidth)
     guard !overflow else { throw .outOfMemory(Int.max, for: "weights") }
-    buffer = try AlignedBuffer(elements, of: Float.self, for: "weights")
-    pack(sources, engine)
+    return floats
   }
 
   private struct PackJob {
+    let matrix: PackedMatrix
     let sources: UnsafeBufferPointer<StoredMatrix>
     let kernels: KernelTable
-    let to: UnsafeMutablePointer<Float>
-    let panels: Int
-    let inputs: Int
+    let scratch: UnsafeMutablePointer<Float>?  // a float32 panel for each part, unless weights stay float32
     let parts: Int
   }
 
-  private func pack(_ sources: [StoredMatrix], _ engine: Engine) {
-    let parts = engine.parts(panels, work: outputs * inputs, grain: 1 << 15)
+  private func pack(_ sources: [StoredMatrix], _ engine: Engine) throws(Failure) {
+    let parts = engine.parts(panels, work: panels * panelWidth * inputs, grain: 1 << 15)
+    let scratch = compute == .float32 ? nil : try AlignedBuffer(parts * inputs * panelWidth, of: Float.self, for: "packing weights")
     sources.withUnsafeBufferPointer { sources in
-      var job = PackJob(sources: sources, kernels: engine.kernels, to: buffer.pointer(), panels: panels, inputs: inputs, parts: parts)
+      var job = PackJob(matrix: self, sources: sources, kernels: engine.kernels, scratch: scratch?.pointer(), parts: parts)
       engine.run(&job, parts: parts) { context, part in
         let job = context.assumingMemoryBound(to: PackJob.self).pointee
-        for panel in (0..<job.panels).share(part, of: job.parts) { PackedMatrix.packPanel(panel, job) }
+        for panel in (0..<job.matrix.panels).share(part, of: job.parts) { job.matrix.packPanel(panel, job, part) }
       }
+    }
+    withExtendedLifetime(scratch) {}
+  }
+
+  private func packPanel(_ panel: Int, _ job: PackJob, _ part: Int) {
+    let to = base + panel * steps * compute.unitsPerStep * panelWidth
+    guard let scratch = job.scratch else { return gatherPanel(panel, job, to) }
+    let wide = scratch + part * inputs * panelWidth
+    gatherPanel(panel, job, wide)
+    var arguments = CompressArguments(
+      panel: wide, inputs: inputs, to: to, scales: scales.map { $0 + panel * panelWidth }, offsets: offsets.map { $0 + panel * panelWidth })
+    switch compute {
+    case .float32: break
+    case .bfloat16: job.kernels.conversions.compressBrain(&arguments)
+    case .int8: job.kernels.conversions.compressBytes(&arguments)
+    case .int4: job.kernels.conversions.compressNibbles(&arguments)
     }
   }
 
-  private static func packPanel(_ panel: Int, _ job: PackJob) {
-    let to = job.to + panel * panelWidth * job.inputs
+  /// Fills a float32 panel, [inputs][32], from the sources.
+  private func gatherPanel(_ panel: Int, _ job: PackJob, _ to: UnsafeMutablePointer<Float>) {
     var lane = 0  // lanes filled
-    var first = panel * panelWidth  // output of the next lane, counted from the source at hand
-    for source in job.sources {
+    var first = (gated ? panel / 2 : panel) * panelWidth  // output of the next lane, counted from the source at hand
+    for (index, source) in job.sources.enumerated() where !gated || index == panel % 2 {
       let lanes = min(panelWidth - lane, source.rows - first)
       if lanes > 0 {
         var arguments = PackArguments(
-          source: source.base, type: source.type, inputs: job.inputs, outputStep: source.outputStep, inputStep: source.inputStep, destination: to)
-        job.kernels.pack(&arguments, first, lane, lanes)
+          source: source.base, type: source.type, inputs: inputs, outputStep: source.outputStep, inputStep: source.inputStep, destination: to)
+        job.kernels.conversions.pack(&arguments, first, lane, lanes)
         lane += lanes
         first += lanes
       }
       first -= source.rows
     }
     guard lane < panelWidth else { return }
-    for k in 0..<job.inputs {
+    for k in 0..<inputs {
       for empty in lane..<panelWidth { to[k * panelWidth + empty] = 0 }
     }
   }
+
+  /// Writes the weights of one output, times `scale`: what products with the packed weights see. Not gated.
+  func read(_ output: Int, scale: Float, into row: UnsafeMutablePointer<Float>, _ kernels: KernelTable) {
+    let lane = output % panelWidth
+    let panel = base + output / panelWidth * steps * compute.unitsPerStep * panelWidth
+    let units = UnsafeRawPointer(panel).assumingMemoryBound(to: UInt32.self) + lane
+    switch compute {
+    case .float32: kernels.conversions.convert(panel + lane, .float32, panelWidth, scale, inputs, row)
+    case .bfloat16:
+      for k in 0..<inputs {
+        let unit = units[k / 2 * panelWidth]
+        row[k] = Float(bitPattern: k % 2 == 0 ? unit << 16 : unit & 0xffff_0000) * scale
+      }
+    case .int8:
+      let factor = scales![output]
+      for k in 0..<inputs { row[k] = Float(Int8(truncatingIfNeeded: units[k / 4 * panelWidth] >> UInt32(k % 4 * 8))) * factor * scale }
+    case .int4:
+      for k in 0..<inputs {
+        let group = k / quantizedGroup * compute.unitsPerStep * panelWidth, within = k % quantizedGroup
+        let unit = units[group + (1 + within / 8) * panelWidth] >> UInt32(within % 4 * 8 + within / 4 % 2 * 4)
+        row[k] = Float(Int(unit & 15) - 8) * panel[group + lane] * scale
+      }
+    }
+  }
+}
+
+extension ComputeType {
+  /// Inputs of a step of the kernels.
+  fileprivate var inputsPerStep: Int {
+    switch self {
+    case .float32: 1
+    case .bfloat16: 2
+    case .int8: 4
+    case .int4: quantizedGroup
+    }
+  }
+
+  /// Units of 32 bits that a step takes in a panel, for each output.
+  fileprivate var unitsPerStep: Int { self == .int4 ? 5 : 1 }
 }

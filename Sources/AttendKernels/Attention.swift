@@ -3,10 +3,10 @@
 // which others are beside it.
 import AttendBase
 
-private let pagesInTile = attentionTile / panelWidth
+private var pagesInTile: Int { @_transparent get { attentionTile / panelWidth } }
 
 /// The first key that a query sees.
-@inline(__always)
+@_transparent
 private func firstKey(_ a: AttentionArguments, _ query: Int) -> Int {
   if a.mask.window == 0 { return 0 }
   let first = a.mask.causal ? a.position &+ query &- a.mask.window &+ 1 : a.position &+ query &- a.mask.window / 2
@@ -14,7 +14,7 @@ private func firstKey(_ a: AttentionArguments, _ query: Int) -> Int {
 }
 
 /// One more than the last key that a query sees.
-@inline(__always)
+@_transparent
 private func keyLimit(_ a: AttentionArguments, _ query: Int) -> Int {
   var limit = a.keys
   if a.mask.causal {
@@ -26,19 +26,19 @@ private func keyLimit(_ a: AttentionArguments, _ query: Int) -> Int {
 }
 
 /// A position of the tile at `tile`, as an offset from 0 to 128.
-@inline(__always)
+@_transparent
 private func offset(_ key: Int, _ tile: Int) -> Int {
   let offset = key &- tile
   return offset < 0 ? 0 : offset > attentionTile ? attentionTile : offset
 }
 
 /// Scores of `rows` queries with the 32 keys of a panel.
-@inline(__always)
+@_transparent
 private func scorePanel(_ rows: Int, _ q: UnsafePointer<Float>, _ headDim: Int, _ keys: UnsafePointer<Float>, _ scores: UnsafeMutablePointer<Float>) {
   var half = 0
   while half < panelWidth {
-    var sums = Accumulators(repeating: splat(0))
-    accumulate(rows, tileVectors, &sums, q, headDim, keys + half, panelWidth, panelWidth, headDim)
+    var sums = zeros()
+    accumulate(.float32, rows, tileVectors, &sums, q, headDim, keys + half, panelWidth, panelWidth, headDim)
     unrolled(rows &* tileVectors) { i in
       store(sums[unchecked: i], scores + (i / tileVectors &* attentionTile &+ half &+ i % tileVectors &* 16))
     }
@@ -68,7 +68,7 @@ private func scorePanels(_ rows: Int, _ q: UnsafePointer<Float>, _ headDim: Int,
 }
 
 /// Sixteen scores as the softmax sees them: scaled, capped, and minus infinity where the query does not look.
-@inline(__always)
+@_transparent
 private func shaped(_ raw: Vector, _ a: AttentionArguments, _ column: Int, _ first: Int, _ limit: Int) -> Vector {
   var s = raw * splat(a.scale)
   if a.mask.softCap > 0 { s = splat(a.mask.softCap) * tanh(s / splat(a.mask.softCap)) }
@@ -78,7 +78,7 @@ private func shaped(_ raw: Vector, _ a: AttentionArguments, _ column: Int, _ fir
 }
 
 /// Turns a row of scores into its unnormalised probabilities and brings the row's maximum, sums and output to the new maximum.
-@inline(__always)
+@_transparent
 private func softmaxRow(_ a: AttentionArguments, _ s: AttentionScratch, _ row: Int, _ first: Int, _ limit: Int) {
   let scores = s.scores + row &* attentionTile
   let start = first & ~15
@@ -115,11 +115,11 @@ private func softmaxRow(_ a: AttentionArguments, _ s: AttentionScratch, _ row: I
 }
 
 /// Adds probabilities times values for keys `first` until `limit` of the tile to `rows` rows and `vectors` vectors of output columns.
-@inline(__always)
+@_transparent
 private func mix(
   _ rows: Int, _ vectors: Int, _ a: AttentionArguments, _ s: AttentionScratch, _ row: Int, _ column: Int, _ tile: Int, _ first: Int, _ limit: Int
 ) {
-  var sums = Accumulators(repeating: splat(0))
+  var sums = zeros()
   let out = s.out + (row &* s.width &+ column)
   let probabilities = s.scores + row &* attentionTile
   unrolled(rows &* vectors) { i in sums[unchecked: i] = load(out + (i / vectors &* s.width &+ i % vectors &* 16)) }
@@ -134,13 +134,13 @@ private func mix(
       let page = a.pages[(tile &+ key) / panelWidth].assumingMemoryBound(to: Float.self)
       values = UnsafePointer(page + (a.valueOffset &+ (key % panelWidth) &* a.headDim))
     }
-    accumulate(rows, vectors, &sums, probabilities + key, attentionTile, values + column, s.width, panelWidth, end &- key)
+    accumulate(.float32, rows, vectors, &sums, probabilities + key, attentionTile, values + column, s.width, panelWidth, end &- key)
     key = end
   }
   unrolled(rows &* vectors) { i in store(sums[unchecked: i], out + (i / vectors &* s.width &+ i % vectors &* 16)) }
 }
 
-@inline(__always)
+@_transparent
 private func mixAll(_ rows: Int, _ a: AttentionArguments, _ s: AttentionScratch, _ row: Int, _ tile: Int, _ first: Int, _ limit: Int) {
   var column = 0
   if rows == 1 {
@@ -179,7 +179,7 @@ private func mixRows(_ rows: Int, _ a: AttentionArguments, _ s: AttentionScratch
 }
 
 /// Raw scores of all rows with the keys of the tile from `low` until `high`, in whole panels.
-@inline(__always)
+@_transparent
 private func scoreTile(_ a: AttentionArguments, _ s: AttentionScratch, _ rows: Int, _ tile: Int, _ low: Int, _ high: Int) {
   var page = low / panelWidth
   while page &* panelWidth < high {
@@ -190,7 +190,7 @@ private func scoreTile(_ a: AttentionArguments, _ s: AttentionScratch, _ rows: I
 }
 
 /// Copies the values of a tile to rows of whole vectors.
-@inline(__always)
+@_transparent
 private func padValues(_ a: AttentionArguments, _ s: AttentionScratch, _ tile: Int, _ low: Int, _ high: Int) {
   var key = low
   while key < high {
@@ -233,7 +233,7 @@ private func writeWeights(_ a: AttentionArguments, _ s: AttentionScratch, _ pair
 }
 
 /// All rows of the task over one tile of keys.
-@inline(__always)
+@_transparent
 private func visit(_ a: AttentionArguments, _ s: AttentionScratch, _ pairs: Range<Int>, _ tile: Int, _ low: Int, _ high: Int) {
   let rows = pairs.count
   scoreTile(a, s, rows, tile, low, high)

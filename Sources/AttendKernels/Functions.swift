@@ -4,7 +4,7 @@
 import AttendBase
 
 /// 2 to a whole power from -126 to 127, as its exponent bits.
-@inline(__always)
+@_transparent
 func powerOfTwo(_ n: Vector) -> Vector {
   // 1.5 * 2^23 + n has n in its low bits.
   fromBits((bits(n + splat(0x1.8p23)) &+ Lanes(repeating: 127)) &<< Lanes(repeating: 23))
@@ -13,7 +13,7 @@ func powerOfTwo(_ n: Vector) -> Vector {
 /// e to the x for x up to 88.37; 0 below -87.33, where the result would be subnormal. At most 1.2 ulp off.
 ///
 /// x = n ln 2 + r with |r| at most ln 2 / 2 (Cody and Waite 1980), e^r by a polynomial.
-@inline(__always)
+@_transparent
 func exp(_ x: Vector) -> Vector {
   let magic = splat(0x1.8p23)
   let n = multiplyAdd(x, splat(0x1.715476p0), magic) - magic
@@ -29,7 +29,7 @@ func exp(_ x: Vector) -> Vector {
 }
 
 /// e to the x for every x: infinity above 88.72, NaN for NaN.
-@inline(__always)
+@_transparent
 func expFull(_ x: Vector) -> Vector {
   let top = splat(88.37)
   let low = exp(x.replacing(with: top, where: x .> top))
@@ -39,7 +39,7 @@ func expFull(_ x: Vector) -> Vector {
 }
 
 /// The error function. At most 2 ulp off up to |x| = 1 and 1.5 ulp beyond; exactly 1 in size from 3.95 on.
-@inline(__always)
+@_transparent
 func erf(_ x: Vector) -> Vector {
   let size = fromBits(bits(x) & Lanes(repeating: 0x7fff_ffff))
   let t = x * x
@@ -66,7 +66,7 @@ func erf(_ x: Vector) -> Vector {
 }
 
 /// The hyperbolic tangent. At most 2 ulp off.
-@inline(__always)
+@_transparent
 func tanh(_ x: Vector) -> Vector {
   let size = fromBits(bits(x) & Lanes(repeating: 0x7fff_ffff))
   let t = x * x
@@ -83,10 +83,10 @@ func tanh(_ x: Vector) -> Vector {
 }
 
 /// 1 / (1 + e^-x). At most 3 ulp off where the result is normal.
-@inline(__always)
+@_transparent
 func sigmoid(_ x: Vector) -> Vector { splat(1) / (splat(1) + expFull(splat(0) - x)) }
 
-@inline(__always)
+@_transparent
 func activated(_ x: Vector, _ activation: Activation) -> Vector {
   switch activation {
   case .none: x

@@ -1,173 +1,224 @@
-// Rows times packed weights. Lanes run across outputs; along the inputs one multiply-add follows another from zero on, for every tile shape alike.
+// Rows times packed weights. Lanes run across outputs; along the inputs one step follows another from zero on, for every tile shape alike,
+// so that a result does not depend on the shape. A step is 32 bits of inputs: one float32, two bfloat16 or four bytes.
 import AttendBase
 import CInstructions
 
-/// Adds `inputs` steps to `rows` times `vectors` accumulators: x[row][k] times the vector at w[k]. `vectors` beyond `tileVectors` reach into the next panels.
-@inline(__always)
+/// One step: `sums` + the products of an input unit, the same in all lanes, with weight units. Sums of bytes are integers in the same bits.
+@_transparent
+private func step(_ arithmetic: Arithmetic, _ sums: Vector, _ x: Vector, _ w: Vector) -> Vector {
+  switch arithmetic {
+  case .float32: return multiplyAdd(x, w, sums)
+  case .brain:
+    #if ATTEND_AVX512
+      return attend_dot_bf16(sums, bits(x), bits(w))
+    #else
+      return sums
+    #endif
+  case .brainWidened:
+    let sixteen = Lanes(repeating: 16), upper = Lanes(repeating: -65536)
+    let first = multiplyAdd(fromBits(bits(x) &<< sixteen), fromBits(bits(w) &<< sixteen), sums)
+    return multiplyAdd(fromBits(bits(x) & upper), fromBits(bits(w) & upper), first)
+  case .bytes:
+    #if ATTEND_FMA
+      return fromBits(attend_dot_vnni(bits(sums), bits(x), bits(w)))
+    #else
+      return sums
+    #endif
+  case .bytesWidened: return fromBits(attend_dot_widened(bits(sums), bits(x), bits(w)))
+  }
+}
+
+/// Takes `steps` steps for `rows` times `vectors` accumulators: x[row][k] with the vector at w[k]. Two vectors make a panel; more reach into the next ones.
+@_transparent
 func accumulate(
-  _ rows: Int, _ vectors: Int, _ sums: inout Accumulators, _ x: UnsafePointer<Float>, _ xStride: Int, _ w: UnsafePointer<Float>, _ wStride: Int,
-  _ panelStride: Int, _ inputs: Int
+  _ arithmetic: Arithmetic, _ rows: Int, _ vectors: Int, _ sums: inout Accumulators, _ x: UnsafePointer<Float>, _ xStride: Int,
+  _ w: UnsafePointer<Float>, _ wStride: Int, _ panelStride: Int, _ steps: Int
 ) {
   var w = w
   var k = 0
-  while k < inputs {
+  while k < steps {
     unrolled(rows &* vectors) { i in
       let row = i / vectors, vector = i % vectors
       let offset: Int = (vector & 1) &* 16 &+ (vector >> 1) &* panelStride
-      let factor = splat(x[row &* xStride &+ k])
-      sums[unchecked: i] = multiplyAdd(factor, load(w + offset), sums[unchecked: i])
+      sums[unchecked: i] = step(arithmetic, sums[unchecked: i], splat(x[row &* xStride &+ k]), load(w + offset))
     }
     w += wStride
     k &+= 1
   }
 }
 
-/// Writes sums to `y`, with bias, activation and residual, for columns from `column` on; `columns` of the vectors' lanes exist.
-@inline(__always)
-private func writeOut(_ a: MultiplyArguments, _ rows: Int, _ vectors: Int, _ sums: UnsafePointer<Float>, _ row: Int, _ column: Int) {
-  var r = 0
-  while r < rows {
-    let y = a.y + ((row &+ r) &* a.yStride &+ column)
-    var v = 0
-    while v < vectors {
-      let left = a.outputs &- column &- v &* 16
-      if left <= 0 { break }
-      var value = load(sums + (r &* vectors &+ v) &* 16)
-      if let bias = a.bias { value += load(bias + (column &+ v &* 16), left) }
-      value = activated(value, a.activation)
-      if let residual = a.residual { value += load(residual + ((row &+ r) &* a.residualStride &+ column &+ v &* 16), left) }
-      store(value, y + v &* 16, left)
-      v &+= 1
-    }
-    r &+= 1
-  }
-}
-
-/// One tile from zero to `y`.
-@inline(__always)
-private func tile(_ a: MultiplyArguments, _ rows: Int, _ vectors: Int, _ row: Int, _ column: Int) {
-  var sums = Accumulators(repeating: splat(0))
-  let panelStride = panelWidth &* a.inputs
-  let weights = a.weights.assumingMemoryBound(to: Float.self) + ((column / panelWidth) &* panelStride &+ column % panelWidth)
-  accumulate(rows, vectors, &sums, a.x + row &* a.xStride, a.xStride, weights, panelWidth, panelStride, a.inputs)
-  let direct = a.activation == .none && column &+ vectors &* 16 <= a.outputs
-  if direct {
+/// Takes some steps of one tile whose sums lie in scratch memory, `[32]` floats from row to row and `sumsPanel` from panel to panel; the first
+/// steps begin at zero.
+@_transparent
+private func tile(
+  _ arithmetic: Arithmetic, _ rows: Int, _ vectors: Int, _ a: UnsafePointer<MultiplyArguments>, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>,
+  _ first: Int, _ steps: Int, _ sums: UnsafeMutablePointer<Float>, _ sumsPanel: Int
+) {
+  var registers = zeros()
+  if first > 0 {
     unrolled(rows &* vectors) { i in
-      let r = row &+ i / vectors, c = column &+ i % vectors &* 16
-      var value = sums[unchecked: i]
-      if let bias = a.bias { value += load(bias + c) }
-      if let residual = a.residual { value += load(residual + (r &* a.residualStride &+ c)) }
-      store(value, a.y + (r &* a.yStride &+ c))
+      registers[unchecked: i] = load(sums + (i / vectors &* panelWidth &+ (i % vectors & 1) &* 16 &+ ((i % vectors) >> 1) &* sumsPanel))
     }
-  } else {
-    withUnsafeTemporaryAllocation(byteCount: 24 * 64, alignment: 64) { buffer in
-      let spill = buffer.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: Float.self)
-      unrolled(rows &* vectors) { i in store(sums[unchecked: i], spill + i &* 16) }
-      writeOut(a, rows, vectors, spill, row, column)
-    }
+  }
+  accumulate(
+    arithmetic, rows, vectors, &registers, x + first, a.pointee.xStride, w + first &* panelWidth, panelWidth, a.pointee.steps &* panelWidth, steps)
+  unrolled(rows &* vectors) { i in
+    store(registers[unchecked: i], sums + (i / vectors &* panelWidth &+ (i % vectors & 1) &* 16 &+ ((i % vectors) >> 1) &* sumsPanel))
   }
 }
 
-/// A tile of the given rows and of `tileVectors` vectors.
-@inline(never)
-private func tiles(_ a: MultiplyArguments, _ rows: Int, _ row: Int, _ panel: Int) {
-  var column = panel &* panelWidth
-  let end = column &+ panelWidth
-  while column < end {
-    switch rows {
-    case 1: tile(a, 1, tileVectors, row, column)
-    case 2: tile(a, 2, tileVectors, row, column)
-    case 3: tile(a, 3, tileVectors, row, column)
-    case 4: tile(a, 4, tileVectors, row, column)
-    case 5: tile(a, 5, tileVectors, row, column)
-    case 6: tile(a, 6, tileVectors, row, column)
-    #if ATTEND_AVX512
-      case 7: tile(a, 7, tileVectors, row, column)
-      case 8: tile(a, 8, tileVectors, row, column)
-      case 9: tile(a, 9, tileVectors, row, column)
-      case 10: tile(a, 10, tileVectors, row, column)
-      case 11: tile(a, 11, tileVectors, row, column)
-      case 12: tile(a, 12, tileVectors, row, column)
-    #endif
-    default: break
-    }
-    column &+= tileVectors &* 16
-  }
-}
-
-/// One to three rows: several panels side by side, so that enough sums are under way to hide the latency of the multiply-add.
-@inline(never)
-private func fewRows(_ a: MultiplyArguments, _ rows: Int, _ row: Int, _ panels: Range<Int>) {
-  var panel = panels.lowerBound
-  let end = panels.upperBound
+/// A panel, or a half of it, for as many rows as the registers hold, or fewer.
+@_transparent
+private func tall(
+  _ arithmetic: Arithmetic, _ rows: Int, _ a: UnsafePointer<MultiplyArguments>, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>,
+  _ first: Int, _ steps: Int, _ sums: UnsafeMutablePointer<Float>
+) {
+  switch rows {
+  case 1: tile(arithmetic, 1, tileVectors, a, x, w, first, steps, sums, 0)
+  case 2: tile(arithmetic, 2, tileVectors, a, x, w, first, steps, sums, 0)
+  case 3: tile(arithmetic, 3, tileVectors, a, x, w, first, steps, sums, 0)
+  case 4: tile(arithmetic, 4, tileVectors, a, x, w, first, steps, sums, 0)
+  case 5: tile(arithmetic, 5, tileVectors, a, x, w, first, steps, sums, 0)
+  case 6: tile(arithmetic, 6, tileVectors, a, x, w, first, steps, sums, 0)
   #if ATTEND_AVX512
-    let together = rows == 1 ? 4 : 2
-  #else
-    let together = rows == 1 ? 2 : 1
+    case 7: tile(arithmetic, 7, tileVectors, a, x, w, first, steps, sums, 0)
+    case 8: tile(arithmetic, 8, tileVectors, a, x, w, first, steps, sums, 0)
+    case 9: tile(arithmetic, 9, tileVectors, a, x, w, first, steps, sums, 0)
+    case 10: tile(arithmetic, 10, tileVectors, a, x, w, first, steps, sums, 0)
+    case 11: tile(arithmetic, 11, tileVectors, a, x, w, first, steps, sums, 0)
+    case 12: tile(arithmetic, 12, tileVectors, a, x, w, first, steps, sums, 0)
   #endif
-  while panel &+ together <= end {
-    let column = panel &* panelWidth
-    switch rows {
-    #if ATTEND_AVX512
-      case 1: tile(a, 1, 8, row, column)
-      case 2: tile(a, 2, 4, row, column)
-      case 3: tile(a, 3, 4, row, column)
-    #else
-      case 1: tile(a, 1, 4, row, column)
-      case 2: tile(a, 2, 2, row, column)
-      case 3: tile(a, 3, 2, row, column)
-    #endif
-    default: break
-    }
-    panel &+= together
-  }
-  while panel < end {
-    tiles(a, rows, row, panel)
-    panel &+= 1
+  default: break
   }
 }
 
-/// Rows that stay in the cache while all panels pass: about a megabyte of input.
-@inline(__always)
-private func blockRows(_ inputs: Int) -> Int {
-  let rows = (1 << 18) / (inputs > 0 ? inputs : 1) / tileRows &* tileRows
-  return rows < tileRows ? tileRows : rows > 8 &* tileRows ? 8 &* tileRows : rows
+/// Several panels side by side for one to three rows, so that enough sums are under way to hide the latency of a step.
+@_transparent
+private func wide(
+  _ arithmetic: Arithmetic, _ rows: Int, _ a: UnsafePointer<MultiplyArguments>, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>,
+  _ sums: UnsafeMutablePointer<Float>
+) {
+  let steps = a.pointee.steps, sumsPanel = rows &* panelWidth
+  switch rows {
+  #if ATTEND_AVX512
+    case 1: tile(arithmetic, 1, 8, a, x, w, 0, steps, sums, sumsPanel)
+    case 2: tile(arithmetic, 2, 4, a, x, w, 0, steps, sums, sumsPanel)
+    case 3: tile(arithmetic, 3, 4, a, x, w, 0, steps, sums, sumsPanel)
+  #else
+    case 1: tile(arithmetic, 1, 4, a, x, w, 0, steps, sums, sumsPanel)
+    case 2: tile(arithmetic, 2, 2, a, x, w, 0, steps, sums, sumsPanel)
+    case 3: tile(arithmetic, 3, 2, a, x, w, 0, steps, sums, sumsPanel)
+  #endif
+  default: break
+  }
 }
 
-/// `KernelTable.multiply` for float32 weights.
-func multiply(_ arguments: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>) {
-  var block = rows.lowerBound
-  let most = blockRows(arguments.pointee.inputs)
-  while block < rows.upperBound {
-    let left = rows.upperBound &- block
-    let count = left < most ? left : most
-    if count <= 3 {
-      fewRows(arguments.pointee, count, block, panels)
-    } else {
-      // Tiles of nearly equal height: a low tile wastes more than two of middle height.
-      let tileCount = (count &+ tileRows &- 1) / tileRows
-      var panel = panels.lowerBound
-      while panel < panels.upperBound {
-        var row = block
-        var index = 0
-        while index < tileCount {
-          let height = count / tileCount &+ (index < count % tileCount ? 1 : 0)
-          tiles(arguments.pointee, height, row, panel)
-          row &+= height
-          index &+= 1
-        }
-        panel &+= 1
+/// Panels that `wide` takes at once.
+@_transparent
+private func panelsOfWide(_ rows: Int) -> Int {
+  #if ATTEND_AVX512
+    rows == 1 ? 4 : 2
+  #else
+    rows == 1 ? 2 : 1
+  #endif
+}
+
+/// Steps that are taken of one panel before the next tile of rows: a piece of a panel that stays in the nearer cache.
+private var blockSteps: Int { @_transparent get { 768 } }
+
+/// Rows that stay in the cache while all panels pass: about half a megabyte of inputs.
+@_transparent
+private func blockRows(_ steps: Int) -> Int {
+  let rows = (1 << 17) / (steps > 0 ? steps : 1) / tileRows &* tileRows
+  return rows < 2 &* tileRows ? 2 &* tileRows : rows > MultiplyArguments.blockRows ? MultiplyArguments.blockRows : rows
+}
+
+/// The sums of `rows` rows from `row` on with one panel. Tiles are of nearly equal height: a low tile wastes more than two of middle height.
+@_transparent
+private func sumPanel(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ rows: Int, _ panel: Int, _ sums: UnsafeMutablePointer<Float>
+) {
+  let steps = a.pointee.steps
+  let tiles = (rows &+ tileRows &- 1) / tileRows, blocks = (steps &+ blockSteps &- 1) / blockSteps
+  var block = 0
+  while block < blocks {
+    let first = steps &* block / blocks, count = steps &* (block &+ 1) / blocks &- first
+    var index = 0
+    var done = 0
+    while index < tiles {
+      let height = rows / tiles &+ (index < rows % tiles ? 1 : 0)
+      var half = 0
+      while half < panelWidth {
+        tall(
+          arithmetic, height, a, a.pointee.x + (row &+ done) &* a.pointee.xStride, a.pointee.weights + (panel &* steps &* panelWidth &+ half), first, count,
+          sums + (done &* panelWidth &+ half))
+        half &+= tileVectors &* 16
       }
+      done &+= height
+      index &+= 1
     }
-    block &+= count
+    block &+= 1
   }
 }
 
-/// `KernelTable.finish`.
-func finish(_ arguments: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panel: Int, _ sums: UnsafePointer<Float>) {
+/// `KernelTable.Multiply` for one arithmetic.
+@_transparent
+private func multiply(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
+) {
+  let unit = a.pointee.gated ? 2 : 1, most = blockRows(a.pointee.steps), end = panels.upperBound
   var row = rows.lowerBound
   while row < rows.upperBound {
-    writeOut(arguments.pointee, 1, 2, sums + (row &- rows.lowerBound) &* panelWidth, row, panel &* panelWidth)
-    row &+= 1
+    let left = rows.upperBound &- row
+    let count = left < most ? left : most
+    var panel = panels.lowerBound
+    let together = panelsOfWide(count)
+    if count <= 3 && together >= unit {
+      while panel &+ together <= end {
+        let weights = a.pointee.weights + panel &* a.pointee.steps &* panelWidth
+        wide(arithmetic, count, a, a.pointee.x + row &* a.pointee.xStride, weights, scratch)
+        var index = 0
+        while index < together {
+          writeOut(arithmetic, a, row, count, panel &+ index, scratch + index &* count &* panelWidth)
+          index &+= unit
+        }
+        panel &+= together
+      }
+    }
+    while panel < end {
+      var index = 0
+      while index < unit {
+        sumPanel(arithmetic, a, row, count, panel &+ index, scratch + index &* count &* panelWidth)
+        index &+= 1
+      }
+      writeOut(arithmetic, a, row, count, panel, scratch)
+      panel &+= unit
+    }
+    row &+= count
   }
 }
+
+/// `KernelTable.products`: one function for each arithmetic that the instruction set has.
+func multiplyFloat32(_ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
+  multiply(.float32, a, rows, panels, scratch)
+}
+
+func multiplyBrainWidened(_ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
+  multiply(.brainWidened, a, rows, panels, scratch)
+}
+
+func multiplyBytesWidened(_ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
+  multiply(.bytesWidened, a, rows, panels, scratch)
+}
+
+#if ATTEND_FMA
+  func multiplyBytes(_ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
+    multiply(.bytes, a, rows, panels, scratch)
+  }
+#endif
+
+#if ATTEND_AVX512
+  func multiplyBrain(_ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
+    multiply(.brain, a, rows, panels, scratch)
+  }
+#endif

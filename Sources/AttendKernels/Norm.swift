@@ -2,7 +2,7 @@
 import AttendBase
 
 /// A row added up lane by lane, `f` taking sixteen numbers and the sums so far to the next sums. Lanes beyond the end keep what they hold.
-@inline(__always)
+@_transparent
 private func rowSum(_ x: UnsafePointer<Float>, _ columns: Int, _ f: (Vector, _ sums: Vector) -> Vector) -> Float {
   var sums = splat(0)
   var i = 0
@@ -18,7 +18,7 @@ private func rowSum(_ x: UnsafePointer<Float>, _ columns: Int, _ f: (Vector, _ s
 }
 
 /// y = (x - mean) * factor * gain + bias over a row.
-@inline(__always)
+@_transparent
 private func scaleRow(_ a: NormArguments, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ mean: Float, _ factor: Float) {
   var i = 0
   while i < a.columns {
@@ -71,7 +71,7 @@ func add(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: I
   }
 }
 
-@inline(__always)
+@_transparent
 private func activateRow(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int, _ activation: Activation) {
   var i = 0
   while i < count {

@@ -1,18 +1,19 @@
 // Stored numbers to float32, straight and into panels.
 import AttendBase
+import CInstructions
 
 /// Sixteen stored numbers as float32. Both half-size types are widened by arithmetic on their bits, exactly.
-@inline(__always)
+@_transparent
 private func widened(_ p: UnsafeRawPointer, _ type: ElementType) -> Vector {
   switch type {
-  case .float16: return widenedHalf(Lanes(truncatingIfNeeded: p.loadUnaligned(as: SIMD16<UInt16>.self)))
-  case .bfloat16: return fromBits(Lanes(truncatingIfNeeded: p.loadUnaligned(as: SIMD16<UInt16>.self)) &<< Lanes(repeating: 16))
+  case .float16: return widenedHalf(attend_widen16(p))
+  case .bfloat16: return fromBits(attend_widen16(p) &<< Lanes(repeating: 16))
   default: return p.loadUnaligned(as: Vector.self)
   }
 }
 
 /// One stored number as float32.
-@inline(__always)
+@_transparent
 private func widenedOne(_ p: UnsafeRawPointer, _ type: ElementType) -> Float {
   switch type {
   case .float16: return widenedHalf(Lanes(repeating: Int32(truncatingIfNeeded: p.loadUnaligned(as: UInt16.self))))[0]
@@ -23,7 +24,7 @@ private func widenedOne(_ p: UnsafeRawPointer, _ type: ElementType) -> Float {
 
 /// IEEE half precision from its bits: exponent and fraction moved to their places in a float32, then 2^112 corrects the bias of the exponent,
 /// which also makes subnormals right.
-@inline(__always)
+@_transparent
 private func widenedHalf(_ h: Lanes) -> Vector {
   let sign = (h & Lanes(repeating: 0x8000)) &<< Lanes(repeating: 16)
   let size = (h & Lanes(repeating: 0x7fff)) &<< Lanes(repeating: 13)
@@ -32,10 +33,13 @@ private func widenedHalf(_ h: Lanes) -> Vector {
   return fromBits(normal.replacing(with: special, where: size .>= Lanes(repeating: 0x7c00 << 13)) | sign)
 }
 
-@inline(__always)
-private func width(_ type: ElementType) -> Int { type == .float32 ? 4 : 2 }
+@_transparent
+private func width(_ type: ElementType) -> Int {
+  if case .float32 = type { return 4 }
+  return 2
+}
 
-@inline(__always)
+@_transparent
 private func pack(_ a: PackArguments, _ type: ElementType, _ first: Int, _ lane: Int, _ lanes: Int) {
   let size = width(type)
   if a.inputStep == 1 {
@@ -79,7 +83,7 @@ func pack(_ arguments: UnsafePointer<PackArguments>, _ first: Int, _ lane: Int, 
   }
 }
 
-@inline(__always)
+@_transparent
 private func convertRow(_ source: UnsafeRawPointer, _ type: ElementType, _ step: Int, _ scale: Float, _ count: Int, _ destination: UnsafeMutablePointer<Float>) {
   let size = width(type)
   var i = 0

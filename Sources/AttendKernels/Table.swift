@@ -1,4 +1,5 @@
 import AttendBase
+import CInstructions
 
 #if ATTEND_AVX512
   private let name = "avx512"
@@ -8,20 +9,36 @@ import AttendBase
   private let name = "portable"
 #endif
 
-/// The kernels of this instruction set. To be called only where the CPU has it.
+/// The kernels of this instruction set, with the extensions that `features` (ATTEND_CPU_ bits) holds. To be called only where the CPU has the set.
 @inline(never)
-package func kernelTable() -> KernelTable {
+package func kernelTable(features: UInt32) -> KernelTable {
   KernelTable(
-    name: name, attentionRows: tileRows,
-    multiply: { multiply($0, $1, $2) },
-    finish: { finish($0, $1, $2, $3) },
-    pack: { pack($0, $1, $2, $3) },
-    convert: { convert($0, $1, $2, $3, $4, $5) },
-    layerNorm: { layerNorm($0, $1) },
-    rmsNorm: { rmsNorm($0, $1) },
-    add: { add($0, $1, $2) },
-    activate: { activate($0, $1, $2, $3) },
-    attention: { attention($0, $1, $2) },
-    logSoftmax: { logSoftmax($0, $1, $2) },
-    topK: { topK($0, $1, $2, $3, $4) })
+    name: name, products: products(features),
+    conversions: .init(
+      pack: { pack($0, $1, $2, $3) }, convert: { convert($0, $1, $2, $3, $4, $5) }, prepareBrain: { prepareBrain($0, $1) },
+      prepareBytes: { prepareBytes($0, $1) }, compressBrain: { compressBrain($0) }, compressBytes: { compressBytes($0) },
+      compressNibbles: { compressNibbles($0) }),
+    rows: .init(
+      layerNorm: { layerNorm($0, $1) }, rmsNorm: { rmsNorm($0, $1) }, add: { add($0, $1, $2) }, activate: { activate($0, $1, $2, $3) },
+      logSoftmax: { logSoftmax($0, $1, $2) }, topK: { topK($0, $1, $2, $3, $4) }),
+    finish: { finish($0, $1, $2, $3) }, attentionRows: tileRows, attention: { attention($0, $1, $2) })
+}
+
+private func products(_ features: UInt32) -> KernelTable.Products {
+  var brain: KernelTable.Multiply = { multiplyBrainWidened($0, $1, $2, $3) }
+  var bytes: KernelTable.Multiply = { multiplyBytesWidened($0, $1, $2, $3) }
+  var nibbles: KernelTable.Multiply = { multiplyNibblesWidened($0, $1, $2, $3) }
+  #if ATTEND_AVX512
+    if features & UInt32(ATTEND_CPU_AVX512_BF16) != 0 { brain = { multiplyBrain($0, $1, $2, $3) } }
+    let dotProducts = features & UInt32(ATTEND_CPU_AVX512_VNNI) != 0
+  #else
+    let dotProducts = features & UInt32(ATTEND_CPU_AVX_VNNI) != 0
+  #endif
+  #if ATTEND_FMA
+    if dotProducts {
+      bytes = { multiplyBytes($0, $1, $2, $3) }
+      nibbles = { multiplyNibbles($0, $1, $2, $3) }
+    }
+  #endif
+  return .init(float32: { multiplyFloat32($0, $1, $2, $3) }, bfloat16: brain, int8: bytes, int4: nibbles)
 }

@@ -53,12 +53,12 @@ func logSoftmax(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ c
 }
 
 /// Whether entry `a` of the heap is chosen after entry `b`: smaller, or equal and later.
-@inline(__always)
+@_transparent
 private func after(_ values: UnsafeMutablePointer<Float>, _ indices: UnsafeMutablePointer<Int32>, _ a: Int, _ b: Int) -> Bool {
   values[a] < values[b] || (values[a] == values[b] && indices[a] > indices[b])
 }
 
-@inline(__always)
+@_transparent
 private func exchange(_ values: UnsafeMutablePointer<Float>, _ indices: UnsafeMutablePointer<Int32>, _ a: Int, _ b: Int) {
   let value = values[a], index = indices[a]
   values[a] = values[b]

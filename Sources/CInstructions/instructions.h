@@ -60,9 +60,105 @@ ATTEND_INLINE void attend_pause(void) { _mm_pause(); }
 /* ---- Vectors ---------------------------------------------------------------------------------------------------- */
 
 typedef float attend_f32x16 __attribute__((ext_vector_type(16)));
+typedef int32_t attend_i32x16 __attribute__((ext_vector_type(16)));
+typedef uint16_t attend_u16x16 __attribute__((ext_vector_type(16), aligned(1)));
 
 /** a * b + c in every lane, rounded once. */
 ATTEND_INLINE attend_f32x16 attend_fma(attend_f32x16 a, attend_f32x16 b, attend_f32x16 c) { return __builtin_elementwise_fma(a, b, c); }
+
+/** The sum of the lanes by the fixed tree 8, 4, 2, 1. */
+ATTEND_INLINE float attend_sum(attend_f32x16 v) {
+    const __auto_type eight = v.lo + v.hi;
+    const __auto_type four = eight.lo + eight.hi;
+    const __auto_type two = four.lo + four.hi;
+    return two.x + two.y;
+}
+
+/** The largest lane, where none is NaN. */
+ATTEND_INLINE float attend_largest(attend_f32x16 v) {
+    const __auto_type eight = v.lo > v.hi ? v.lo : v.hi;
+    const __auto_type four = eight.lo > eight.hi ? eight.lo : eight.hi;
+    const __auto_type two = four.lo > four.hi ? four.lo : four.hi;
+    return two.x > two.y ? two.x : two.y;
+}
+
+/** Sixteen unsigned numbers of 16 bits at `address`, in 32 bits each. */
+ATTEND_INLINE attend_i32x16 attend_widen16(const void *address) {
+    return __builtin_convertvector(*(const attend_u16x16 *)address, attend_i32x16);
+}
+
+/** Every lane as float32, rounded to nearest. */
+ATTEND_INLINE attend_f32x16 attend_to_float(attend_i32x16 v) { return __builtin_convertvector(v, attend_f32x16); }
+
+typedef uint8_t attend_u8x16_any __attribute__((ext_vector_type(16), aligned(1)));
+
+/** The low 16 bits of every lane to `address`. */
+ATTEND_INLINE void attend_narrow16(void *address, attend_i32x16 v) { *(attend_u16x16 *)address = __builtin_convertvector(v, attend_u16x16); }
+
+/** The low 8 bits of every lane to `address`. */
+ATTEND_INLINE void attend_narrow8(void *address, attend_i32x16 v) { *(attend_u8x16_any *)address = __builtin_convertvector(v, attend_u8x16_any); }
+
+/** The largest lane. */
+ATTEND_INLINE int32_t attend_largest_integer(attend_i32x16 v) { return __builtin_reduce_max(v); }
+
+/** The sum of the lanes. */
+ATTEND_INLINE int32_t attend_sum_integer(attend_i32x16 v) { return __builtin_reduce_add(v); }
+
+/* ---- Products of small numbers: the last operand is broadcast or loaded, the sums are exact ------------------------------
+ * The instructions are spelled in assembly because the targets that hold them are compiled for CPUs without them; who calls
+ * them has asked attend_cpu_features. */
+
+#ifdef __AVX512BW__
+/** sums + the products of four unsigned bytes of `u` and four signed bytes of `s` in every lane. */
+ATTEND_INLINE attend_i32x16 attend_dot_vnni(attend_i32x16 sums, attend_i32x16 u, attend_i32x16 s) {
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(u), "v"(s));
+    return sums;
+}
+
+/** sums + the products of two bfloat16 of `a` and of `b` in every lane, as vdpbf16ps rounds them. */
+ATTEND_INLINE attend_f32x16 attend_dot_bf16(attend_f32x16 sums, attend_i32x16 a, attend_i32x16 b) {
+    __asm__("vdpbf16ps %2, %1, %0" : "+v"(sums) : "v"(a), "v"(b));
+    return sums;
+}
+#elif defined(__AVX2__)
+ATTEND_INLINE attend_i32x16 attend_dot_vnni(attend_i32x16 sums, attend_i32x16 u, attend_i32x16 s) {
+    __m256i low = (__m256i)sums.lo, high = (__m256i)sums.hi;
+    __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(low) : "x"(u.lo), "x"(s.lo));
+    __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(high) : "x"(u.hi), "x"(s.hi));
+    sums.lo = (__typeof__(sums.lo))low;
+    sums.hi = (__typeof__(sums.hi))high;
+    return sums;
+}
+#endif
+
+/** sums + the products of two signed numbers of 16 bits of `a` and of `b` in every lane. */
+ATTEND_INLINE attend_i32x16 attend_dot16(attend_i32x16 sums, attend_i32x16 a, attend_i32x16 b) {
+#ifdef __AVX512BW__
+    return sums + (attend_i32x16)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+    attend_i32x16 products;
+    products.lo = (__typeof__(products.lo))_mm256_madd_epi16((__m256i)a.lo, (__m256i)b.lo);
+    products.hi = (__typeof__(products.hi))_mm256_madd_epi16((__m256i)a.hi, (__m256i)b.hi);
+    return sums + products;
+#else
+    attend_i32x16 products;
+    products.lo.lo = (__typeof__(products.lo.lo))_mm_madd_epi16((__m128i)a.lo.lo, (__m128i)b.lo.lo);
+    products.lo.hi = (__typeof__(products.lo.hi))_mm_madd_epi16((__m128i)a.lo.hi, (__m128i)b.lo.hi);
+    products.hi.lo = (__typeof__(products.hi.lo))_mm_madd_epi16((__m128i)a.hi.lo, (__m128i)b.hi.lo);
+    products.hi.hi = (__typeof__(products.hi.hi))_mm_madd_epi16((__m128i)a.hi.hi, (__m128i)b.hi.hi);
+    return sums + products;
+#endif
+}
+
+typedef int16_t attend_i16x32 __attribute__((ext_vector_type(32)));
+
+/** The same as attend_dot_vnni by widening to 16 bits: even bytes, then odd ones. */
+ATTEND_INLINE attend_i32x16 attend_dot_widened(attend_i32x16 sums, attend_i32x16 u, attend_i32x16 s) {
+    const attend_i16x32 pairs = (attend_i16x32)s;
+    const attend_i32x16 even = (attend_i32x16)((pairs << 8) >> 8), odd = (attend_i32x16)(pairs >> 8);
+    sums = attend_dot16(sums, u & 0x00ff00ff, even);
+    return attend_dot16(sums, (u >> 8) & 0x00ff00ff, odd);
+}
 
 /** Asks for the cache line of `address`. */
 ATTEND_INLINE void attend_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }

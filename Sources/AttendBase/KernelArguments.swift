@@ -1,0 +1,253 @@
+// What the kernels are told: plain values, filled by the dispatch, read by the kernels of every instruction set.
+
+/// Columns of a panel: weights and keys are kept in panels, `[inputs][32]`, and every kernel reads whole panels.
+@inlinable package var panelWidth: Int { 32 }
+
+/// Positions whose scores are held at once while attention runs over the keys, aligned to absolute positions.
+@inlinable package var attentionTile: Int { 128 }
+
+/// Inputs of one scale in 4-bit weights.
+@inlinable package var quantizedGroup: Int { 32 }
+
+/// How a product is computed. Weights and inputs are read in units of 32 bits: one float32, two bfloat16 or four bytes along the inputs.
+package enum Arithmetic: Sendable {
+  case float32
+  /// bfloat16 through vdpbf16ps.
+  case brain
+  /// bfloat16 widened to float32.
+  case brainWidened
+  /// Bytes through vpdpbusd.
+  case bytes
+  /// Bytes widened to 16 bits; the same sums.
+  case bytesWidened
+}
+
+/// A product of rows with packed weights, and what happens to the sums on their way out: `y = activation(x Wᵀ + bias) + residual`, or, gated,
+/// `y = activation(x Gᵀ + bias) * (x Uᵀ + bias') + residual`, panels of G and U taking turns.
+package struct MultiplyArguments {
+  package var x: UnsafePointer<Float>  // [rows, steps], in units of 32 bits
+  package var xStride: Int
+  package var xScales: UnsafePointer<Float>?  // [rows], of inputs in 8 bits
+  package var xSums: UnsafePointer<Int32>?  // [rows, groups], of inputs in 8 bits, for 4-bit weights
+  package var weights: UnsafePointer<Float>  // [panels][steps][32], in units of 32 bits; 4-bit: [panels][groups][32 scales, 4 x 32 units]
+  package var weightScales: UnsafePointer<Float>?  // [panels * 32], of weights in 8 bits
+  package var weightOffsets: UnsafePointer<Int32>?  // [panels * 32], 128 times the sum of an output's weights in 8 bits
+  package var steps: Int  // units along the inputs; 4-bit: groups
+  package var outputs: Int  // columns of y
+  package var gated: Bool
+  package var bias: UnsafePointer<Float>?  // [outputs], gated: [2 * outputs], first those of G
+  package var activation: Activation
+  package var residual: UnsafePointer<Float>?  // [rows, outputs]; may be `y`
+  package var residualStride: Int
+  package var y: UnsafeMutablePointer<Float>  // [rows, outputs]
+  package var yStride: Int
+
+  /// Rows that are summed before they are written out; a part's scratch memory holds two panels of them.
+  @inlinable package static var blockRows: Int { 96 }
+  /// Floats of scratch memory that each part needs.
+  @inlinable package static var scratch: Int { 2 * blockRows * panelWidth }
+
+  package init(
+    x: UnsafePointer<Float>, xStride: Int, xScales: UnsafePointer<Float>?, xSums: UnsafePointer<Int32>?, weights: UnsafePointer<Float>,
+    weightScales: UnsafePointer<Float>?, weightOffsets: UnsafePointer<Int32>?, steps: Int, outputs: Int, gated: Bool, bias: UnsafePointer<Float>?,
+    activation: Activation, residual: UnsafePointer<Float>?, residualStride: Int, y: UnsafeMutablePointer<Float>, yStride: Int
+  ) {
+    self.x = x
+    self.xStride = xStride
+    self.xScales = xScales
+    self.xSums = xSums
+    self.weights = weights
+    self.weightScales = weightScales
+    self.weightOffsets = weightOffsets
+    self.steps = steps
+    self.outputs = outputs
+    self.gated = gated
+    self.bias = bias
+    self.activation = activation
+    self.residual = residual
+    self.residualStride = residualStride
+    self.y = y
+    self.yStride = yStride
+  }
+}
+
+/// Rows of inputs on their way to a product in less than float32.
+package struct PrepareArguments {
+  package var x: UnsafePointer<Float>  // [rows, columns]
+  package var xStride: Int
+  package var columns: Int
+  package var to: UnsafeMutablePointer<Float>  // [rows, steps], in units of 32 bits, filled up with zeros
+  package var steps: Int
+  package var scales: UnsafeMutablePointer<Float>  // [rows]; bytes only
+  package var sums: UnsafeMutablePointer<Int32>?  // [rows, steps / 8]; signed bytes for 4-bit weights, otherwise bytes are moved up by 128
+
+  package init(
+    x: UnsafePointer<Float>, xStride: Int, columns: Int, to: UnsafeMutablePointer<Float>, steps: Int, scales: UnsafeMutablePointer<Float>,
+    sums: UnsafeMutablePointer<Int32>?
+  ) {
+    self.x = x
+    self.xStride = xStride
+    self.columns = columns
+    self.to = to
+    self.steps = steps
+    self.scales = scales
+    self.sums = sums
+  }
+}
+
+/// A float32 panel `[inputs][32]` on its way to a smaller type.
+package struct CompressArguments {
+  package var panel: UnsafePointer<Float>
+  package var inputs: Int
+  package var to: UnsafeMutablePointer<Float>  // as `MultiplyArguments.weights` of one panel
+  package var scales: UnsafeMutablePointer<Float>?  // [32], 8-bit
+  package var offsets: UnsafeMutablePointer<Int32>?  // [32], 8-bit
+
+  package init(
+    panel: UnsafePointer<Float>, inputs: Int, to: UnsafeMutablePointer<Float>, scales: UnsafeMutablePointer<Float>?,
+    offsets: UnsafeMutablePointer<Int32>?
+  ) {
+    self.panel = panel
+    self.inputs = inputs
+    self.to = to
+    self.scales = scales
+    self.offsets = offsets
+  }
+}
+
+/// Stored rows that become lanes of panels.
+package struct PackArguments {
+  package var source: UnsafeRawPointer
+  package var type: ElementType  // float32, float16 or bfloat16
+  package var inputs: Int
+  package var outputStep: Int  // elements from one output to the next
+  package var inputStep: Int  // elements from one input to the next
+  package var destination: UnsafeMutablePointer<Float>  // the panel
+
+  package init(source: UnsafeRawPointer, type: ElementType, inputs: Int, outputStep: Int, inputStep: Int, destination: UnsafeMutablePointer<Float>) {
+    self.source = source
+    self.type = type
+    self.inputs = inputs
+    self.outputStep = outputStep
+    self.inputStep = inputStep
+    self.destination = destination
+  }
+}
+
+/// A norm over rows of `columns` numbers.
+package struct NormArguments {
+  package var x: UnsafePointer<Float>
+  package var xStride: Int
+  package var y: UnsafeMutablePointer<Float>  // may be `x`
+  package var yStride: Int
+  package var columns: Int
+  package var gain: UnsafePointer<Float>?
+  package var gainOffset: Float  // added to every gain
+  package var bias: UnsafePointer<Float>?
+  package var epsilon: Float
+
+  package init(
+    x: UnsafePointer<Float>, xStride: Int, y: UnsafeMutablePointer<Float>, yStride: Int, columns: Int, gain: UnsafePointer<Float>?, gainOffset: Float,
+    bias: UnsafePointer<Float>?, epsilon: Float
+  ) {
+    self.x = x
+    self.xStride = xStride
+    self.y = y
+    self.yStride = yStride
+    self.columns = columns
+    self.gain = gain
+    self.gainOffset = gainOffset
+    self.bias = bias
+    self.epsilon = epsilon
+  }
+}
+
+/// Queries of one key/value head of one sequence against its pages of keys and values.
+package struct AttentionArguments {
+  package var q: UnsafePointer<Float>  // the sequence's first query row, first head of the group
+  package var qStride: Int
+  package var out: UnsafeMutablePointer<Float>  // the same place in the output
+  package var outStride: Int
+  package var group: Int  // query heads that share the key/value head
+  package var headDim: Int
+  package var pages: UnsafePointer<UnsafeMutableRawPointer>
+  package var keyOffset: Int  // floats from a page's start to this head's panel of keys, [headDim][32]
+  package var valueOffset: Int  // floats from a page's start to this head's values, [32][headDim]
+  package var position: Int  // absolute position of the first query
+  package var keys: Int  // positions stored
+  package var scale: Float
+  package var mask: AttentionMask
+  package var weights: UnsafeMutablePointer<Float>?  // the group's rows of probabilities, [group][count][keys], or nil
+  package var weightsHeadStride: Int
+
+  package init(
+    q: UnsafePointer<Float>, qStride: Int, out: UnsafeMutablePointer<Float>, outStride: Int, group: Int, headDim: Int,
+    pages: UnsafePointer<UnsafeMutableRawPointer>, keyOffset: Int, valueOffset: Int, position: Int, keys: Int, scale: Float, mask: AttentionMask,
+    weights: UnsafeMutablePointer<Float>?, weightsHeadStride: Int
+  ) {
+    self.q = q
+    self.qStride = qStride
+    self.out = out
+    self.outStride = outStride
+    self.group = group
+    self.headDim = headDim
+    self.pages = pages
+    self.keyOffset = keyOffset
+    self.valueOffset = valueOffset
+    self.position = position
+    self.keys = keys
+    self.scale = scale
+    self.mask = mask
+    self.weights = weights
+    self.weightsHeadStride = weightsHeadStride
+  }
+}
+
+/// Where the parts of the scratch memory of one attention task lie.
+package struct AttentionScratch {
+  /// Rows that a task has at most, for any instruction set.
+  @inlinable package static var rows: Int { 12 }
+
+  package let q: UnsafeMutablePointer<Float>  // [rows, headDim]
+  package let out: UnsafeMutablePointer<Float>  // [rows, width], sums not yet divided
+  package let scores: UnsafeMutablePointer<Float>  // [rows, 128]
+  package let sums: UnsafeMutablePointer<Float>  // [rows, 16], of the probabilities
+  package let top: UnsafeMutablePointer<Float>  // [rows], the largest score so far
+  package let values: UnsafeMutablePointer<Float>  // [128, width], used where `padded`
+  package let width: Int  // headDim up to a multiple of 16
+  package let padded: Bool  // whether values are copied to rows of whole vectors first
+
+  @inline(__always)
+  package init(_ base: UnsafeMutablePointer<Float>, headDim: Int) {
+    width = (headDim &+ 15) & ~15
+    padded = width != headDim
+    out = base
+    scores = out + AttentionScratch.rows &* width
+    sums = scores + AttentionScratch.rows &* attentionTile
+    top = sums + AttentionScratch.rows &* 16
+    values = top + 16
+    q = values + (width != headDim ? attentionTile &* width : 0)
+  }
+
+  /// Floats that a task needs.
+  package static func count(headDim: Int) -> Int {
+    let width = (headDim + 15) & ~15
+    return rows * (width + attentionTile + 16) + 16 + attentionTile * width + rows * width
+  }
+}
+
+/// Which keys a query sees, and what is done to its scores before the softmax.
+package struct AttentionMask: Sendable {
+  /// Keys after the query's own position are hidden.
+  package var causal: Bool
+  /// 0: no limit. Causal: the query sees the last `window` positions, its own included. Otherwise: `window / 2` positions to either side.
+  package var window: Int
+  /// 0: none. Otherwise a score s becomes `softCap * tanh(s / softCap)`.
+  package var softCap: Float
+
+  package init(causal: Bool, window: Int = 0, softCap: Float = 0) {
+    self.causal = causal
+    self.window = window
+    self.softCap = softCap
+  }
+}

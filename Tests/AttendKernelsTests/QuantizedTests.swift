@@ -1,0 +1,152 @@
+import AttendBase
+import AttendDispatch
+import Foundation
+import Testing
+
+private let compressed: [ComputeType] = [.bfloat16, .int8, .int4]
+
+/// A product in a smaller type and what it should give for weights and inputs as they are rounded.
+private struct Rounded {
+  let rows: Int, inputs: Int, outputs: Int
+  let x: Table
+  let weights: [Float]
+
+  init(_ rows: Int, _ inputs: Int, _ outputs: Int) {
+    var numbers = Numbers(UInt64(rows + inputs + outputs))
+    self.rows = rows
+    self.inputs = inputs
+    self.outputs = outputs
+    x = Table(rows, inputs, gap: 1, &numbers)
+    weights = numbers.normals(outputs * inputs, scale: 1 / Float(inputs).squareRoot())
+  }
+
+  func packed(_ compute: ComputeType, _ engine: Engine) throws -> PackedMatrix {
+    try weights.withUnsafeBytes {
+      try PackedMatrix([StoredMatrix(base: $0.baseAddress!, type: .float32, rows: outputs, columns: inputs)], compute: compute, engine: engine)
+    }
+  }
+
+  func run(_ packed: PackedMatrix, _ engine: Engine, rows some: Range<Int>? = nil) throws -> Table {
+    let some = some ?? 0..<rows
+    let y = Table(some.count, outputs, gap: 2)
+    try engine.multiply(x.matrix.rows(some.lowerBound, some.count), packed, into: y.matrix, workspace: Workspace())
+    return y
+  }
+
+  /// The weights as products see them.
+  func seen(_ packed: PackedMatrix, _ engine: Engine) -> Table {
+    let table = Table(outputs, inputs), ids = (0..<outputs).map { Int32($0) }
+    engine.gather(ids, count: outputs, from: packed, into: table.matrix)
+    return table
+  }
+
+  /// The inputs of a row as products see them.
+  func seen(_ row: Int, _ compute: ComputeType) -> [Double] {
+    let values = (0..<inputs).map { x.matrix[row][$0] }
+    switch compute {
+    case .float32: return values.map { Double($0) }
+    case .bfloat16:
+      return values.map {
+        let bits = $0.bitPattern
+        return Double(Float(bitPattern: (bits &+ 0x7fff &+ (bits >> 16 & 1)) & 0xffff_0000))
+      }
+    case .int8, .int4:
+      let top = values.map { abs($0) }.max()!
+      return values.map { Double(($0 * (127 / top)).rounded(.toNearestOrEven)) * Double(top / 127) }
+    }
+  }
+}
+
+@Suite struct QuantizedTests {
+  @Test(arguments: engines)
+  func productsAreThoseOfTheRoundedNumbers(engine: Engine) throws {
+    for compute in compressed {
+      for (rows, inputs, outputs) in [(1, 64, 300), (1, 37, 33), (2, 100, 130), (3, 31, 70), (7, 256, 64), (29, 130, 40), (100, 1600, 35)] {
+        let product = Rounded(rows, inputs, outputs)
+        let packed = try product.packed(compute, engine)
+        let weights = product.seen(packed, engine)
+        let y = try product.run(packed, engine)
+        var expected: [Double] = []
+        for row in 0..<rows {
+          let x = product.seen(row, compute)
+          for output in 0..<outputs { expected.append(zip(x, 0..<inputs).reduce(0) { $0 + $1.0 * Double(weights.matrix[output][$1.1]) }) }
+        }
+        #expect(largestError(y.values, expected) < (compute == .bfloat16 ? 1e-5 : 3e-6), "\(compute) \(rows) x \(inputs) x \(outputs)")
+      }
+    }
+  }
+
+  @Test(arguments: engines)
+  func roundedWeightsAreNearTheStoredOnes(engine: Engine) throws {
+    let product = Rounded(1, 100, 70)
+    for (compute, most) in [(ComputeType.bfloat16, 0.003), (.int8, 0.008), (.int4, 0.09)] {
+      let seen = product.seen(try product.packed(compute, engine), engine)
+      let error = zip(seen.values, product.weights).reduce(0.0) { $0 + pow(Double($1.0 - $1.1), 2) }
+      let size = product.weights.reduce(0.0) { $0 + Double($1) * Double($1) }
+      #expect((error / size).squareRoot() < most, "\(compute)")
+    }
+  }
+
+  @Test(arguments: engines)
+  func aRowHasTheSameBitsInAnyCompany(engine: Engine) throws {
+    let product = Rounded(61, 1700, 130)
+    for compute in compressed where engine.kernels.name != "portable" || compute != .float32 {
+      let packed = try product.packed(compute, engine)
+      let together = try product.run(packed, engine).values
+      for count in [1, 2, 3, 5, 13] {
+        for threads in [1, 2, 3] {
+          let some = try product.run(packed, engine.with(threads: threads), rows: 11..<11 + count).values
+          #expect(some == Array(together[11 * 130..<(11 + count) * 130]), "\(compute), \(count) rows")
+        }
+      }
+    }
+  }
+
+  @Test(.enabled(if: exactEngines.count > 1, "needs a CPU with AVX2 and AVX-512"))
+  func instructionSetsGiveTheSameBitsInBytes() throws {
+    for compute in [ComputeType.int8, .int4] {
+      for rows in [1, 4, 40] {
+        let product = Rounded(rows, 200, 75)
+        let results = try exactEngines.map { try product.run(try product.packed(compute, $0), $0).bits }
+        #expect(results[0] == results[1], "\(compute)")
+      }
+    }
+  }
+
+  @Test(arguments: engines)
+  func zerosAndNaNStayWhatTheyAre(engine: Engine) throws {
+    for compute in compressed {
+      let product = Rounded(2, 64, 40)
+      for column in 0..<64 { product.x.matrix[0][column] = 0 }
+      product.x.matrix[1][7] = .nan
+      let y = try product.run(try product.packed(compute, engine), engine)
+      #expect((0..<40).allSatisfy { y.matrix[0][$0] == 0 && y.matrix[1][$0].isNaN }, "\(compute)")
+    }
+  }
+
+  @Test(arguments: engines, ComputeType.allCases)
+  func gatesOpenWhatTheyShould(engine: Engine, compute: ComputeType) throws {
+    for (rows, inputs, outputs) in [(1, 64, 300), (2, 40, 33), (30, 96, 70)] {
+      let gate = Rounded(rows, inputs, outputs), up = Rounded(rows, inputs, outputs + 1)
+      let packed = try gate.weights.withUnsafeBytes { g in
+        try up.weights.withUnsafeBytes { u in
+          try PackedMatrix(
+            gate: StoredMatrix(base: g.baseAddress!, type: .float32, rows: outputs, columns: inputs),
+            up: StoredMatrix(base: u.baseAddress!, type: .float32, rows: outputs, columns: inputs), compute: compute, engine: engine)
+        }
+      }
+      var numbers = Numbers(4)
+      let bias = numbers.normals(2 * outputs)
+      let fused = Table(rows, outputs), g = Table(rows, outputs), u = Table(rows, outputs)
+      try engine.multiply(gate.x.matrix, packed, bias: bias, activation: .silu, into: fused.matrix, workspace: Workspace())
+      try bias.withUnsafeBufferPointer {
+        let upPacked = try up.weights.withUnsafeBytes {
+          try PackedMatrix([StoredMatrix(base: $0.baseAddress!, type: .float32, rows: outputs, columns: inputs)], compute: compute, engine: engine)
+        }
+        try engine.multiply(gate.x.matrix, try gate.packed(compute, engine), bias: $0.baseAddress, activation: .silu, into: g.matrix, workspace: Workspace())
+        try engine.multiply(gate.x.matrix, upPacked, bias: $0.baseAddress! + outputs, into: u.matrix, workspace: Workspace())
+      }
+      #expect(largestError(fused.values, zip(g.values, u.values).map { Double($0) * Double($1) }) < 1e-5)
+    }
+  }
+}
