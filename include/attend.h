@@ -28,9 +28,9 @@
  *   Memory     Weights, caches and scratch come from allocations that may fail, and their failure is
  *              ATTEND_ERROR_OUT_OF_MEMORY. Handles and names are a few hundred bytes from the language runtime; a system
  *              that cannot give even those ends the process.
- *   Bits       In float32 the result for a sequence depends on its own tokens alone: not on the rest of the batch, the
- *              number of threads, the way a text is cut into calls, nor on whether AVX2 or AVX-512 ran. (The "portable"
- *              kernels compute with OpenBLAS and are outside this promise.)
+ *   Bits       The result for a sequence depends on its own tokens alone: not on the rest of the batch, the number of threads, nor
+ *              the way a text is cut into calls; in float32 and int8 not on whether AVX2 or AVX-512 ran either (see
+ *              attend_compute). The "portable" kernels compute with OpenBLAS and are outside this promise.
  */
 #ifndef ATTEND_H
 #define ATTEND_H
@@ -130,10 +130,18 @@ const char *attend_kernels_name(void);
 /** A loaded checkpoint: weights, configuration, tokenizer. Immutable, shared by any number of sessions and threads. */
 typedef struct attend_model attend_model;
 
-/** The type that matrix products are computed in. */
+/**
+ * The type that weights are kept in and matrix products are computed in; everything else is computed in float32.
+ * Bits: float32 and int8 give the same on every CPU with AVX2 or AVX-512. bfloat16 gives the same for any batch, number of threads and
+ * way of cutting a text into calls, but not on every kind of CPU, for `vdpbf16ps`, where there is one, rounds differently. int4 sums
+ * its groups exactly in integers and adds the scaled sums in float32, in the same order everywhere.
+ */
 typedef enum attend_compute {
-    ATTEND_COMPUTE_DEFAULT = 0, /**< float32, whatever the type of the stored weights */
-    ATTEND_COMPUTE_FLOAT32 = 1
+    ATTEND_COMPUTE_DEFAULT = 0,  /**< float32, whatever the type of the stored weights */
+    ATTEND_COMPUTE_FLOAT32 = 1,
+    ATTEND_COMPUTE_BFLOAT16 = 2, /**< weights and inputs rounded to bfloat16, sums in float32: half the memory */
+    ATTEND_COMPUTE_INT8 = 3,     /**< weights in 8 bits with a scale for each output, inputs in 8 bits with a scale for each token: a quarter */
+    ATTEND_COMPUTE_INT4 = 4      /**< weights in 4 bits with a scale for each 32 inputs of an output, inputs as for int8: a sixth */
 } attend_compute;
 
 /**
@@ -460,7 +468,7 @@ typedef struct attend_model_info {
     size_t encoder_positions;     /**< the longest source; SIZE_MAX: no limit but memory */
     size_t decoder_positions;     /**< the longest target; SIZE_MAX: no limit but memory */
     size_t parameters;            /**< elements of all weights, each counted once */
-    size_t weight_bytes;          /**< memory that the weights take as the kernels read them */
+    size_t weight_bytes;          /**< memory that the weights take as the kernels read them; token tables that are read in the mapped file are not counted */
     int32_t decoder_start_token;  /**< the first token to give to the decoder */
     int32_t begin_token;          /**< bos_token_id */
     int32_t end_token;            /**< eos_token_id, the first where there are several */

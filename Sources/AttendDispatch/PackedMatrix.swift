@@ -10,18 +10,21 @@ package struct StoredMatrix: @unchecked Sendable {
   /// Inputs.
   package let columns: Int
   package let transposed: Bool
+  /// Elements from one stored row to the next: more than a row holds where the matrix is a part of a wider one.
+  package let stride: Int
 
-  package init(base: UnsafeRawPointer, type: ElementType, rows: Int, columns: Int, transposed: Bool = false) {
+  package init(base: UnsafeRawPointer, type: ElementType, rows: Int, columns: Int, transposed: Bool = false, stride: Int? = nil) {
     self.base = base
     self.type = type
     self.rows = rows
     self.columns = columns
     self.transposed = transposed
+    self.stride = stride ?? (transposed ? rows : columns)
   }
 
   /// Elements from one output to the next, and from one input to the next.
-  var outputStep: Int { transposed ? 1 : columns }
-  var inputStep: Int { transposed ? rows : 1 }
+  var outputStep: Int { transposed ? 1 : stride }
+  var inputStep: Int { transposed ? stride : 1 }
 }
 
 /// Weights as the kernels read them: panels of 32 outputs, all inputs of a panel together, the last panel filled up with zeros. Immutable.

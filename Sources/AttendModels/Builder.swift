@@ -80,10 +80,11 @@ struct Builder {
       norm: try norm(embedding.norm, width), projection: try embedding.projection.map { (projection) throws(Failure) in try linear([projection]) })
   }
 
-  /// The token table: the head's own weights where the two are one, else the table in the mapped file.
+  /// The token table: the head's own weights where the two are one and nothing is lost by packing; else the table in the mapped file, of which only
+  /// the rows that are asked for come into memory.
   private func tokenTable(_ stack: StackBlueprint, _ width: Int) throws(Failure) -> TokenTable {
     let name = tokensName(stack)
-    if isTied(stack) { return .packed(try reader.packed(name, rows: stack.vocabulary, columns: width)) }
+    if isTied(stack), reader.compute == .float32 { return .packed(try reader.packed(name, rows: stack.vocabulary, columns: width)) }
     return try reader.storedTable(name, rows: stack.vocabulary, columns: width)
   }
 

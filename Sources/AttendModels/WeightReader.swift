@@ -7,7 +7,7 @@ import AttendLayers
 final class WeightReader {
   private let checkpoint: Checkpoint
   private let engine: Engine
-  private let compute: ComputeType
+  let compute: ComputeType
   private let progress: (Double) -> Bool
   private let totalBytes: Int
   private var readBytes = 0
@@ -16,7 +16,7 @@ final class WeightReader {
 
   /// Elements of the weights that were read, each counted once.
   private(set) var parameters = 0
-  /// Bytes of memory that they take as the kernels read them.
+  /// Bytes of memory that they take as the kernels read them; tables that stay in the mapped file are not among them.
   private(set) var weightBytes = 0
 
   /// `progress` hears the share of the bytes that were read, below 1; false stops the reading.
@@ -113,9 +113,7 @@ final class WeightReader {
 
   /// A token table that is read where the file is mapped.
   func storedTable(_ name: String, rows: Int, columns: Int) throws(Failure) -> TokenTable {
-    let stored = try matrix(name, rows: rows, columns: columns)
-    weightBytes += rows * columns * stored.type.size
-    return .stored(stored, owner: checkpoint)
+    .stored(try matrix(name, rows: rows, columns: columns), owner: checkpoint)
   }
 
   /// Throws if the checkpoint holds a tensor that was neither read nor is in `ignored`.

@@ -145,9 +145,10 @@ func distance(_ a: [Float], _ b: [Float]) -> Float {
   }
 }
 
-/// A model with chosen kernels and threads.
-func model(_ path: String, kernels: String? = nil, threads: Int = 2) throws(Failure) -> Model {
+/// A model with chosen kernels, threads and arithmetic.
+func model(_ path: String, kernels: String? = nil, threads: Int = 2, compute: ComputeType = .float32) throws(Failure) -> Model {
   var options = Model.Options()
+  options.compute = compute
   options.kernels = kernels
   options.threads = threads
   return try Model(path: path, options: options)

@@ -52,7 +52,7 @@ TYPE_NAMES = {
 }
 
 #: ``attend_compute`` by name.
-COMPUTE = {"default": 0, "float32": 1}
+COMPUTE = {"default": 0, "float32": 1, "bfloat16": 2, "int8": 3, "int4": 4}
 
 
 class Sized(Structure):

@@ -1,0 +1,95 @@
+import AttendBase
+import AttendGeneration
+import AttendModels
+import Testing
+
+/// What the header promises under "Bits".
+@Suite struct SameBitsTests {
+  private static let families = ["marian", "mbart", "m2m_100"]
+  private static let computes = ComputeType.allCases
+  private static let exact = kernelSets.filter { $0 != "portable" }
+
+  /// Hidden states of the source and logits of the target, of one sequence in a batch of its own.
+  private func alone(_ reference: ConformanceCase, _ index: Int, _ model: Model) throws -> [Float] {
+    let session = try Session(model: model, threads: 1)
+    try session.encode([reference.sources[index]])
+    return numbers(session.hiddenStates!) + (try session.decode([reference.targets[index]]))
+  }
+
+  @Test(arguments: families, computes) func aloneOrAmongSevenOthersOnAnyNumberOfThreads(family: String, compute: ComputeType) throws {
+    let reference = try ConformanceCase(family)
+    for kernels in SameBitsTests.exact {
+      let expected = try alone(reference, 1, try model(reference.path, kernels: kernels, compute: compute))
+      for threads in 1...3 {
+        let session = try Session(model: try model(reference.path, kernels: kernels, threads: threads, compute: compute), threads: 0)
+        for place in 0..<8 {
+          let order = (0..<8).map { $0 == place ? 1 : [0, 2][$0 % 2] }
+          try session.encode(order.map { reference.sources[$0] })
+          let before = order[..<place].map { reference.sources[$0].count }.reduce(0, +)
+          let own = numbers(session.hiddenStates!.rows(before, reference.sources[1].count))
+          let logits = try session.decode(order.map { reference.targets[$0] })
+          let width = logits.count / 8
+          #expect(own + logits[place * width..<(place + 1) * width] == expected)
+        }
+      }
+    }
+  }
+
+  /// bfloat16 rounds differently where the CPU has an instruction of its own for it.
+  @Test(arguments: families, [ComputeType.float32, .int8, .int4]) func onEveryKernelSet(family: String, compute: ComputeType) throws {
+    let reference = try ConformanceCase(family)
+    let results = try SameBitsTests.exact.map { try alone(reference, 0, try model(reference.path, kernels: $0, compute: compute)) }
+    #expect(results.allSatisfy { $0 == results[0] })
+  }
+
+  @Test(arguments: families, computes) func aTargetAtOnceOrInPieces(family: String, compute: ComputeType) throws {
+    let reference = try ConformanceCase(family)
+    let loaded = try model(reference.path, compute: compute)
+    let target = Array((0..<60).map { reference.targets[$0 % 3][$0 % reference.targets[0].count] })
+    let session = try Session(model: loaded, threads: 0)
+    try session.encode([reference.sources[0]])
+    let expected = try session.decode([target])
+    for piece in [1, 5, 32, 59] {
+      try session.encode([reference.sources[0]])
+      #expect(try pieces(of: target, piece, session) == expected)
+    }
+  }
+
+  @Test(arguments: computes) func aPromptAtOnceOrInPieces(compute: ComputeType) throws {
+    let reference = try ConformanceCase("gpt2")
+    let prompt = (0..<64).map { reference.sources[$0 % 2][$0 % reference.sources[0].count] }
+    let session = try Session(model: try model(reference.path, compute: compute), threads: 0)
+    try session.encode([Array(prompt[..<1])])
+    let expected = try session.decode([Array(prompt[1...])])
+    for piece in [1, 5, 62] {
+      try session.encode([Array(prompt[..<1])])
+      #expect(try pieces(of: Array(prompt[1...]), piece, session) == expected)
+    }
+    try session.encode([prompt])
+    #expect(numbers(try session.encodedLogits()) == Array(expected.suffix(99)))
+  }
+
+  /// Logits of a text that is given in calls of `piece` tokens.
+  private func pieces(of text: [Int32], _ piece: Int, _ session: Session) throws -> [Float] {
+    var logits: [Float] = []
+    for start in stride(from: 0, to: text.count, by: piece) {
+      logits += try session.decode([Array(text[start..<min(start + piece, text.count)])])
+    }
+    return logits
+  }
+
+  @Test(arguments: families, computes) func selectedSequencesGoOnAsIfAlone(family: String, compute: ComputeType) throws {
+    let reference = try ConformanceCase(family)
+    let session = try Session(model: try model(reference.path, compute: compute), threads: 0)
+    try session.encode(reference.sources)
+    _ = try session.decode(reference.targets)
+    try session.select([2, 0, 2, 2])
+    let both = try session.step([5, 6, 7, 5])
+    try session.encode([reference.sources[2]])
+    _ = try session.decode([reference.targets[2]])
+    #expect(try session.step([5])[0] == both[0] && both[0] == both[3])
+    try session.encode([reference.sources[0]])
+    _ = try session.decode([reference.targets[0]])
+    #expect(try session.step([6])[0] == both[1])
+  }
+}
