@@ -45,6 +45,10 @@ let package = Package(
     // The ground.
     .systemLibrary(name: "CInstructions"),
     .target(name: "AttendBase", dependencies: ["CInstructions"], swiftSettings: swift),
+    // What the machine can do, and how near the kernels come.
+    .target(name: "BenchmarkLimits", path: "benchmarks/limits"),
+    .executableTarget(
+      name: "attend-bench", dependencies: ["AttendDispatch", "AttendBase", "CInstructions", "BenchmarkLimits"], path: "benchmarks/kernels", swiftSettings: swift),
     // The tests, a folder for each room.
     .testTarget(name: "AttendKernelsTests", dependencies: ["AttendDispatch", "AttendBase"], swiftSettings: swift),
     .testTarget(name: "AttendLayersTests", dependencies: ["AttendLayers", "AttendDispatch", "AttendBase"], swiftSettings: swift),

@@ -57,6 +57,9 @@ ATTEND_INLINE int32_t attend_available_processors(void) {
 /** Tells the CPU that this is a waiting loop. */
 ATTEND_INLINE void attend_pause(void) { _mm_pause(); }
 
+/* Vectors wider than the registers are split; nothing of this is ever called across a boundary where that would matter. */
+#pragma clang diagnostic ignored "-Wpsabi"
+
 /* ---- Vectors ---------------------------------------------------------------------------------------------------- */
 
 typedef float attend_f32x16 __attribute__((ext_vector_type(16)));
