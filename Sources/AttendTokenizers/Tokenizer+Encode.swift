@@ -27,7 +27,7 @@ extension Tokenizer {
     for range in run.sources { encoding.offsets.append(counter.offsets(range)) }
     encoding.isSpecial = Array(repeating: false, count: run.ids.count)
     encoding.typeIDs = Array(repeating: 0, count: run.ids.count)
-    for processor in postProcessors { processor.process(&encoding, self, text, addSpecialTokens) }
+    for processor in postProcessors { processor.process(&encoding, self, text, added: run.added, addSpecialTokens) }
     return encoding
   }
 }
@@ -37,6 +37,8 @@ private struct EncodingRun {
   var ids: [Int32] = []
   /// The stretch of the source that each token stands for.
   var sources: [SourceRange] = []
+  /// The places of added tokens that were found in the text.
+  var added: Set<Int> = []
   private var tokens: [ModelToken] = []
 
   mutating func encode(_ source: AlignedText, with tokenizer: Tokenizer) throws(Failure) {
@@ -48,7 +50,7 @@ private struct EncodingRun {
     for piece in whole.pieces {
       let range = Int(piece.start)..<Int(piece.end)
       if piece.token >= 0 {
-        tokens = [ModelToken(id: piece.token, start: piece.start, end: piece.end)]
+        tokens = [ModelToken(id: piece.token, start: piece.start, end: piece.end, isAdded: true)]
         append(tokens, of: source)
       } else {
         try encodePart(source.slice(range), with: tokenizer)
@@ -77,6 +79,7 @@ private struct EncodingRun {
     text.bytes.withUnsafeBufferPointer { bytes in
       text.alignment.withUnsafeBufferPointer { alignment in
         for token in tokens {
+          if token.isAdded { added.insert(ids.count) }
           ids.append(token.id)
           sources.append(AlignedText.source(Int(token.start), Int(token.end), bytes, alignment, base: text.base))
         }

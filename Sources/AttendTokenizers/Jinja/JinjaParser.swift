@@ -64,6 +64,8 @@ struct JinjaParser {
     case "continue":
       try reader.end()
       return .continueLoop
+    case "else", "elif": throw reader.invalid("\(name) without its start")
+    case _ where name.hasPrefix("end"): throw reader.invalid("\(name) without its start")
     default: throw reader.unsupported("the statement \(name)")
     }
   }

@@ -120,6 +120,8 @@ final class BytePairEncoding: TokenizerModel {
       } else if let symbol = options.unknown {
         if unknown.start >= 0, !options.fusesUnknown { unknown.flush(into: &word) }
         if unknown.start < 0 { unknown = PendingUnknown(id: symbol, start: position) }
+      } else {
+        word.skip(position..<position + length)
       }
       position += length
     }

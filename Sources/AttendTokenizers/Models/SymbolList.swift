@@ -8,12 +8,20 @@ struct SymbolList {
   private var next: [Int32] = []
   private var previous: [Int32] = []
   private var heap = MinimumHeap()
+  /// Stretches of the text that no symbol stands for, in order.
+  private var gaps: [Range<Int>] = []
 
   var count: Int { ids.count }
 
   mutating func removeAll() {
     ids.removeAll(keepingCapacity: true)
     starts.removeAll(keepingCapacity: true)
+    gaps.removeAll(keepingCapacity: true)
+  }
+
+  /// Leaves a stretch of the text to no symbol.
+  mutating func skip(_ range: Range<Int>) {
+    if let last = gaps.last, last.upperBound == range.lowerBound { gaps[gaps.count - 1] = last.lowerBound..<range.upperBound } else { gaps.append(range) }
   }
 
   @inline(__always)
@@ -23,9 +31,22 @@ struct SymbolList {
   }
 
   /// Writes the symbols as tokens; the last one ends at `end`.
-  mutating func append(to tokens: inout [ModelToken], end: Int) {
+  func append(to tokens: inout [ModelToken], end: Int) {
+    let first = tokens.count
+    defer { if !gaps.isEmpty { close(&tokens[first...]) } }
     for index in ids.indices {
       tokens.append(ModelToken(id: ids[index], start: starts[index], end: index + 1 < ids.count ? starts[index + 1] : Int32(truncatingIfNeeded: end)))
+    }
+  }
+
+  /// Takes the gaps off the ends of tokens.
+  private func close(_ tokens: inout ArraySlice<ModelToken>) {
+    var gap = 0
+    for index in tokens.indices {
+      while gap < gaps.count, gaps[gap].upperBound < Int(tokens[index].end) { gap += 1 }
+      if gap < gaps.count, gaps[gap].upperBound == Int(tokens[index].end), gaps[gap].lowerBound > Int(tokens[index].start) {
+        tokens[index].end = Int32(truncatingIfNeeded: gaps[gap].lowerBound)
+      }
     }
   }
 

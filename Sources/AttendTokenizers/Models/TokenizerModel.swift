@@ -5,6 +5,8 @@ struct ModelToken {
   var id: Int32
   var start: Int32
   var end: Int32
+  /// It was found in the text as an added token.
+  var isAdded = false
 }
 
 /// What turns pieces of text into tokens. Immutable.
@@ -26,7 +28,7 @@ extension TokenizerModel {
     try text.text.bytes.withUnsafeBufferPointer { bytes throws(Failure) in
       for piece in text.pieces {
         if piece.token >= 0 {
-          tokens.append(ModelToken(id: piece.token, start: piece.start, end: piece.end))
+          tokens.append(ModelToken(id: piece.token, start: piece.start, end: piece.end, isAdded: true))
         } else {
           try body(bytes, Int(piece.start)..<Int(piece.end), &tokens)
         }

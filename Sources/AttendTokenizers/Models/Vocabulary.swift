@@ -6,11 +6,11 @@ final class Vocabulary: @unchecked Sendable {
   static let limit = 1 << 24
 
   private let map: TokenMap
-  private var blocks: [UnsafeMutablePointer<UInt8>] = []
-  private var blockUsed = 0
-  private var blockSize = 0
+  @exclusivity(unchecked) private var blocks: [UnsafeMutablePointer<UInt8>] = []
+  @exclusivity(unchecked) private var blockUsed = 0
+  @exclusivity(unchecked) private var blockSize = 0
   /// By id; no address: no such token.
-  private var tokens: [UnsafeBufferPointer<UInt8>] = []
+  @exclusivity(unchecked) private var tokens: [UnsafeBufferPointer<UInt8>] = []
 
   init(capacity: Int) {
     map = TokenMap(capacity: capacity)

@@ -36,7 +36,7 @@ struct BertNormalizer: Normalizer {
         } else if cleansText, isBreak || properties.isWhitespace {
           writer.replaceNext(by: 0x20)
         } else if separatesChinese, BertNormalizer.isChinese(scalar) {
-          writer.insert(0x20)
+          writer.insert(0x20, sharing: writer.position)
           writer.keep(length)
           writer.insert(0x20)
         } else {

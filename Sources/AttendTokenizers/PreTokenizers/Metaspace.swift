@@ -14,7 +14,7 @@ struct Metaspace: PreTokenizer {
     text.replaceInPieces(space, [replacement])
     switch prefix {
     case .always: text.prepend([replacement]) { !$0.starts(with: letter) }
-    case .first: text.prepend([replacement], toPieceAtStartWithout: letter)
+    case .first: text.prepend([replacement], toPiecesAtStartWithout: letter)
     case .never: break
     }
     if splits { text.split(at: TextPattern(bytes: letter), .mergedWithNext) }
@@ -40,17 +40,16 @@ extension PreTokenizedText {
     }
   }
 
-  /// Puts scalars in front of the piece that stands at the start of the source, unless it begins with `letter`.
-  mutating func prepend(_ scalars: [UInt32], toPieceAtStartWithout letter: [UInt8]) {
-    guard let first = pieces.first, first.token < 0 else { return }
-    let isAtStart = text.bytes.withUnsafeBufferPointer { bytes in
+  /// Puts scalars in front of the pieces whose source begins at its very start, unless they begin with `letter`.
+  mutating func prepend(_ scalars: [UInt32], toPiecesAtStartWithout letter: [UInt8]) {
+    let end = text.bytes.withUnsafeBufferPointer { bytes in
       text.alignment.withUnsafeBufferPointer { alignment in
-        AlignedText.source(Int(first.start), Int(first.end), bytes, alignment, base: text.base).start == 0 && !bytes[Int(first.start)..<Int(first.end)].starts(with: letter)
+        pieces.first { AlignedText.source(Int($0.start), Int($0.end), bytes, alignment, base: text.base).start > 0 }.map { Int($0.start) } ?? bytes.count
       }
     }
-    guard isAtStart else { return }
+    guard end > 0 else { return }
     rewritePieces { writer, range in
-      if range.lowerBound == Int(first.start) { writer.prepend(scalars) }
+      if range.lowerBound < end, !writer.source[range].starts(with: letter) { writer.prepend(scalars) }
       writer.keep(range.upperBound - writer.position)
     }
   }

@@ -1,10 +1,7 @@
 import AttendBase
 
 extension RegexParser {
-  private var word: ScalarSet {
-    guard dialect.wordIncludesLatinNumbers else { return .word }
-    return ScalarSet.word.union(ScalarSet([0xB2...0xB3, 0xB9...0xB9, 0xBC...0xBE]))
-  }
+  private var word: ScalarSet { ScalarSet.word.union(ScalarSet(dialect.otherWordScalars)) }
 
   // MARK: Escapes
 

@@ -29,11 +29,11 @@ struct RegexDialect: Sendable {
   let possessiveIntervals: Bool
   /// `$` and `^` also hold at line breaks inside the text.
   let anchorsAtLines: Bool
-  /// \w includes the superscript digits and fractions of Latin-1.
-  let wordIncludesLatinNumbers: Bool
+  /// \w includes these beyond `ScalarSet.word`: the superscript digits and fractions of Latin-1, or the joiners.
+  let otherWordScalars: [ClosedRange<UInt32>]
 
   /// Oniguruma, which reads the expressions of tokenizer.json.
-  static let oniguruma = RegexDialect(possessiveIntervals: false, anchorsAtLines: true, wordIncludesLatinNumbers: true)
+  static let oniguruma = RegexDialect(possessiveIntervals: false, anchorsAtLines: true, otherWordScalars: [0xB2...0xB3, 0xB9...0xB9, 0xBC...0xBE])
   /// Rust's fancy-regex, which reads those of tiktoken.
-  static let rust = RegexDialect(possessiveIntervals: true, anchorsAtLines: false, wordIncludesLatinNumbers: false)
+  static let rust = RegexDialect(possessiveIntervals: true, anchorsAtLines: false, otherWordScalars: [0x200C...0x200D])
 }

@@ -1,0 +1,78 @@
+// The other files that tokenizers come in.
+import AttendBase
+import AttendTestSupport
+import AttendTokenizers
+import Testing
+
+@Suite struct FileTests {
+  @Test func sentencePieceUnigramAndPairsAgreeOnAnEasyText() throws {
+    for model: UInt8 in [1, 2] {
+      let folder = try TemporaryFolder()
+      try folder.write("tokenizer.model", SentencePieceWriter.small(model: model))
+      let tokenizer = try Tokenizer(path: folder.path)
+      #expect(try tokenizer.ids(" ab  b") == [8, 3, 5])
+      #expect(try tokenizer.text([8, 3, 5]) == "ab b")
+      #expect(try tokenizer.encoding("ab b", special: false).offsets.map { [$0.byteStart, $0.byteEnd] } == [[0, 2], [2, 3], [3, 4]])
+      #expect(try tokenizer.ids("bxb") == [3, 5, 0, 5])
+    }
+  }
+
+  @Test func classesOfTheConfigurationPutTheirTokensAround() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("spiece.model", SentencePieceWriter.small())
+    try folder.write("tokenizer_config.json", #"{"tokenizer_class": "T5Tokenizer", "extra_ids": 2}"#)
+    let t5 = try Tokenizer(path: folder.path)
+    #expect(try t5.ids("ab<extra_id_0>", special: true) == [8, 10, 2])
+    try folder.write("tokenizer_config.json", #"{"tokenizer_class": "LlamaTokenizer"}"#)
+    #expect(try Tokenizer(path: folder.path).ids("ab</s>", special: true) == [1, 8, 2])
+    try folder.write("tokenizer_config.json", #"{"tokenizer_class": "AlbertTokenizer"}"#)
+    let failure = #expect(throws: Failure.self) { try Tokenizer(path: folder.path) }
+    #expect(failure?.code == .unsupported && failure?.message.contains("AlbertTokenizer") == true)
+  }
+
+  @Test func marianNumbersPiecesByVocabJSON() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("source.spm", SentencePieceWriter.small())
+    try folder.write("vocab.json", #"{"</s>": 0, "<unk>": 1, "▁ab": 2, "b": 3, ">>fra<<": 4, "<pad>": 5}"#)
+    let tokenizer = try Tokenizer(path: folder.path)
+    #expect(try tokenizer.ids(">>fra<<ab b", special: true) == [4, 2, 1, 3, 0])
+    #expect(try tokenizer.text([5, 2, 3, 2, 0]) == "abb ab")
+  }
+
+  @Test func vocabTxtIsBert() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("vocab.txt", "[PAD]\r\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhe\n##llo\n,\nE\u{301}\n")
+    #expect(try Tokenizer(path: folder.path).ids("HÉllo, [MASK]x", special: true) == [2, 5, 6, 7, 4, 1, 3])
+    try folder.write("tokenizer_config.json", #"{"do_lower_case": false}"#)
+    #expect(try Tokenizer(path: folder.path).ids("Hello", special: true) == [2, 1, 3])
+  }
+
+  @Test func vocabJSONWithMergesIsGPT2AndItsKin() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("vocab.json", object(byteLetters + ["<s>", "</s>", "Ġt", "he", "Ġthe", "<mask>", "<unk>", "<pad>"]))
+    try folder.write("merges.txt", "#version: 0.2\nĠ t\nh e\nĠt he\n")
+    #expect(try Tokenizer(path: folder.path).ids("the the", special: true) == [116, 259, 260])
+    try folder.write("tokenizer_config.json", #"{"tokenizer_class": "RobertaTokenizer"}"#)
+    let roberta = try Tokenizer(path: folder.path)
+    let encoding = try roberta.encoding("x the <mask>", special: true)
+    #expect(encoding.ids == [256, 120, 260, 261, 257])
+    #expect(encoding.offsets.map { [$0.byteStart, $0.byteEnd] } == [[0, 0], [0, 1], [2, 5], [6, 12], [0, 0]])
+  }
+
+  @Test func tiktokenFilesMergeByTheRanksOfTheirTokens() throws {
+    let folder = try TemporaryFolder()
+    // a, b, c, "bc", "abc", " "
+    try folder.write("qwen.tiktoken", "YQ== 0\nYg== 1\nYw== 2\nYmM= 3\nYWJj 4\nIA== 5\n")
+    try folder.write("tokenizer_config.json", #"{"added_tokens_decoder": {"9": {"content": "<|end|>", "special": true}}}"#)
+    let tokenizer = try Tokenizer(path: folder.path)
+    #expect(try tokenizer.ids("abc bcb<|end|>") == [4, 5, 3, 1, 9])
+    #expect(try tokenizer.text([4, 5, 3, 1, 9]) == "abc bcb")
+  }
+
+  @Test func tokenizerJSONComesFirst() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("vocab.txt", "[UNK]\n[CLS]\n[SEP]\n")
+    try folder.write("tokenizer.json", tokenizerJSON(#"{"type": "WordLevel", "vocab": {"a": 3}, "unk_token": "a"}"#))
+    #expect(try Tokenizer(path: folder.path).ids("a", special: true) == [3])
+  }
+}
