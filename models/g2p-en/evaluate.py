@@ -17,6 +17,7 @@ def main():
     parser = argparse.ArgumentParser(description="Measures the model on the test set of CMUdict.")
     parser.add_argument("cmudict", help="cmudict.dict, which is not in this repository: https://github.com/cmusphinx/cmudict")
     parser.add_argument("--model", default=HERE)
+    parser.add_argument("--compute", default="float32", help="float32, bfloat16, int8 or int4")
     parser.add_argument("--kernels", help='"avx512", "avx2" or "portable"; the default is the best that this CPU has')
     arguments = parser.parse_args()
     if not Path(arguments.cmudict).is_file():
@@ -24,7 +25,7 @@ def main():
     items = sorted(((word, refs) for word, refs in read(arguments.cmudict).items() if split_of(word) == "test"), key=lambda item: len(item[0]))
     if not items:
         sys.exit(f"evaluate.py: {arguments.cmudict} holds no words: is it cmudict.dict?")
-    with attend.Model(arguments.model, kernels=arguments.kernels) as model:
+    with attend.Model(arguments.model, compute=arguments.compute, kernels=arguments.kernels) as model:
         start = time.perf_counter()
         spelled = [phonemes.split() for _, phonemes in spell(model, [word for word, _ in items])]
         seconds = time.perf_counter() - start
