@@ -39,8 +39,10 @@ private func scorePanel(_ rows: Int, _ q: UnsafePointer<Float>, _ headDim: Int, 
   while half < panelWidth {
     var sums = zeros()
     accumulate(.float32, rows, tileVectors, &sums, q, headDim, keys + half, panelWidth, panelWidth, headDim)
-    unrolled(rows &* tileVectors) { i in
+    var i = 0
+    while i < rows &* tileVectors {
       store(sums[unchecked: i], scores + (i / tileVectors &* attentionTile &+ half &+ i % tileVectors &* 16))
+      i &+= 1
     }
     half &+= tileVectors &* 16
   }
@@ -122,7 +124,11 @@ private func mix(
   var sums = zeros()
   let out = s.out + (row &* s.width &+ column)
   let probabilities = s.scores + row &* attentionTile
-  unrolled(rows &* vectors) { i in sums[unchecked: i] = load(out + (i / vectors &* s.width &+ i % vectors &* 16)) }
+  var i = 0
+  while i < rows &* vectors {
+    sums[unchecked: i] = load(out + (i / vectors &* s.width &+ i % vectors &* 16))
+    i &+= 1
+  }
   var key = first
   while key < limit {
     let pageEnd = (key & ~(panelWidth &- 1)) &+ panelWidth
@@ -137,7 +143,11 @@ private func mix(
     accumulate(.float32, rows, vectors, &sums, probabilities + key, attentionTile, values + column, s.width, panelWidth, end &- key)
     key = end
   }
-  unrolled(rows &* vectors) { i in store(sums[unchecked: i], out + (i / vectors &* s.width &+ i % vectors &* 16)) }
+  i = 0
+  while i < rows &* vectors {
+    store(sums[unchecked: i], out + (i / vectors &* s.width &+ i % vectors &* 16))
+    i &+= 1
+  }
 }
 
 @_transparent

@@ -37,10 +37,12 @@ func accumulate(
   var w = w
   var k = 0
   while k < steps {
-    unrolled(rows &* vectors) { i in
+    var i = 0
+    while i < rows &* vectors {
       let row = i / vectors, vector = i % vectors
       let offset: Int = (vector & 1) &* 16 &+ (vector >> 1) &* panelStride
       sums[unchecked: i] = step(arithmetic, sums[unchecked: i], splat(x[row &* xStride &+ k]), load(w + offset))
+      i &+= 1
     }
     w += wStride
     k &+= 1
@@ -56,14 +58,18 @@ private func tile(
 ) {
   var registers = zeros()
   if first > 0 {
-    unrolled(rows &* vectors) { i in
+    var i = 0
+    while i < rows &* vectors {
       registers[unchecked: i] = load(sums + (i / vectors &* panelWidth &+ (i % vectors & 1) &* 16 &+ ((i % vectors) >> 1) &* sumsPanel))
+      i &+= 1
     }
   }
   accumulate(
     arithmetic, rows, vectors, &registers, x + first, a.pointee.xStride, w + first &* panelWidth, panelWidth, a.pointee.steps &* panelWidth, steps)
-  unrolled(rows &* vectors) { i in
+  var i = 0
+  while i < rows &* vectors {
     store(registers[unchecked: i], sums + (i / vectors &* panelWidth &+ (i % vectors & 1) &* 16 &+ ((i % vectors) >> 1) &* sumsPanel))
+    i &+= 1
   }
 }
 

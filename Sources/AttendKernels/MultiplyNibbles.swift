@@ -37,26 +37,32 @@ private func tile(
     var exact = zeros()
     var pair = 0
     while pair < 4 {
-      unrolled(rows &* vectors) { i in
+      var i = 0
+      while i < rows &* vectors {
         let offset: Int = group &* groupUnits &+ (pair &+ 1) &* panelWidth &+ (i % vectors & 1) &* 16 &+ ((i % vectors) >> 1) &* panelStride
         let units = bits(load(w + offset))
         let at: Int = i / vectors &* xStride &+ group &* 8 &+ pair &* 2
         let first = dot(arithmetic, exact[unchecked: i], units & low, bits(splat(x[at])))
         exact[unchecked: i] = dot(arithmetic, first, (units &>> Lanes(repeating: 4)) & low, bits(splat(x[at &+ 1])))
+        i &+= 1
       }
       pair &+= 1
     }
-    unrolled(rows &* vectors) { i in
+    var i = 0
+    while i < rows &* vectors {
       let offset: Int = group &* groupUnits &+ (i % vectors & 1) &* 16 &+ ((i % vectors) >> 1) &* panelStride
       // The stored halves are moved up by 8.
       let sum = bits(exact[unchecked: i]) &- Lanes(repeating: 8 &* xSums[i / vectors &* groups &+ group])
       registers[unchecked: i] = multiplyAdd(attend_to_float(sum), load(w + offset), registers[unchecked: i])
+      i &+= 1
     }
     group &+= 1
   }
-  unrolled(rows &* vectors) { i in
+  var i = 0
+  while i < rows &* vectors {
     let scale = splat(a.pointee.xScales.unsafelyUnwrapped[row &+ i / vectors])
     store(registers[unchecked: i] * scale, sums + (i / vectors &* panelWidth &+ (i % vectors & 1) &* 16 &+ ((i % vectors) >> 1) &* sumsPanel))
+    i &+= 1
   }
 }
 

@@ -50,7 +50,11 @@ private func pack(_ a: PackArguments, _ type: ElementType, _ first: Int, _ lane:
       var k = 0
       while k &+ 16 <= a.inputs {
         let v = widened(row + k &* size, type)
-        unrolled(16) { i in to[(k &+ i) &* panelWidth] = v[i] }
+        var i = 0
+        while i < 16 {
+          to[(k &+ i) &* panelWidth] = v[i]
+          i &+= 1
+        }
         k &+= 16
       }
       while k < a.inputs {

@@ -63,10 +63,12 @@ func compressBytes(_ a: UnsafePointer<CompressArguments>) {
     k = 0
     while k < a.pointee.inputs {
       var unit = Lanes(repeating: 0)
-      unrolled(4) { i in
+      var i = 0
+      while i < 4 {
         let q = rounded(inputs(a, k &+ i, lane) * factor)
         total &+= q
         unit |= (q & Lanes(repeating: 0xff)) &<< Lanes(repeating: Int32(truncatingIfNeeded: 8 &* i))
+        i &+= 1
       }
       store(unit, a.pointee.to + (k / 4 &* panelWidth &+ lane))
       k &+= 4
@@ -129,9 +131,11 @@ func compressNibbles(_ a: UnsafePointer<CompressArguments>) {
       var pair = 0
       while pair < 4 {
         var unit = Lanes(repeating: 0)
-        unrolled(8) { i in
+        var i = 0
+        while i < 8 {
           let shift = 8 &* (i & 3) &+ 4 &* (i >> 2)
           unit |= nibble(inputs(a, first &+ pair &* 8 &+ i, lane), factor) &<< Lanes(repeating: Int32(truncatingIfNeeded: shift))
+          i &+= 1
         }
         store(unit, to + ((pair &+ 1) &* panelWidth &+ lane))
         pair &+= 1

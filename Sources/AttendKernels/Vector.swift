@@ -5,7 +5,8 @@ import CInstructions
 typealias Vector = SIMD16<Float>
 typealias Lanes = SIMD16<Int32>
 
-/// Room for the accumulators of a tile. With constant indices it lives in registers.
+/// Room for the accumulators of a tile. Loops over it have constant bounds, and the targets' flags let the compiler spell them out:
+/// so that it lives in registers.
 typealias Accumulators = InlineArray<24, Vector>
 
 /// Accumulators of zero.
@@ -101,14 +102,3 @@ func bits(_ v: Vector) -> Lanes { unsafeBitCast(v, to: Lanes.self) }
 
 @_transparent
 func fromBits(_ v: Lanes) -> Vector { unsafeBitCast(v, to: Vector.self) }
-
-/// `body(0)` to `body(n - 1)`, for `n` a small constant: a loop that the compiler spells out, so that what `body` indexes stays in registers.
-/// The targets' flags raise its limit for that; a test looks for registers that were not kept.
-@_transparent
-func unrolled(_ n: Int, _ body: (Int) -> Void) {
-  var i = 0
-  while i < n {
-    body(i)
-    i &+= 1
-  }
-}

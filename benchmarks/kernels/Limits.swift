@@ -37,6 +37,15 @@ struct Limits {
   var brainOperations: Double { Double(steps * 24 * 32 * 2 * engine.threads) }
   func brainDotProduct() { together { _, _ in limit_bf16_512(4000) } }
 
+  /// The instruction that bounds a product, and the operations of one call; without it the multiply-add that stands in.
+  func limit(of compute: ComputeType) -> (run: () -> Void, operations: Double) {
+    switch compute {
+    case .bfloat16 where hasBrainDotProducts: (brainDotProduct, brainOperations)
+    case .int8 where hasDotProducts, .int4 where hasDotProducts: (dotProduct, dotProductOperations)
+    default: (multiplyAdd, multiplyAddOperations)
+    }
+  }
+
   /// A buffer that all threads read, each its share.
   struct Reading {
     let base: UnsafeRawPointer

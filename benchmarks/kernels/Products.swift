@@ -73,14 +73,15 @@ func benchmarkProducts() {
   for compute in ComputeType.allCases {
     for (rows, inputs, outputs) in shapes {
       let product = Product(rows, inputs, outputs, compute)
-      var contenders = [product.run, limits.multiplyAdd]
-      var operations = [product.operations, limits.multiplyAddOperations]
-      if let blas {
+      let (limit, most) = limits.limit(of: compute)
+      var contenders = [product.run, limit]
+      var operations = [product.operations, most]
+      if let blas, compute == .float32 {
         contenders.append { product.runBLAS(blas) }
         operations.append(product.operations)
       }
       let rates = zip(race.times(contenders), operations).map { times, operations in operations / typical(times) / 1e9 }
-      report("\(compute) \(rows) x \(inputs) -> \(outputs)", rates[0], rates[1], blas: compute == .float32 && rates.count > 2 ? rates[2] : .nan)
+      report("\(compute) \(rows) x \(inputs) -> \(outputs)", rates[0], rates[1], blas: rates.count > 2 ? rates[2] : .nan)
     }
   }
 }
