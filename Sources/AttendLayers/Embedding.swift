@@ -70,24 +70,22 @@ package struct Embedding: Sendable {
   package func apply(
     _ ids: UnsafePointer<Int32>, types typeIds: UnsafePointer<Int32>?, _ sequences: UnsafeBufferPointer<AttentionSequence>, into x: Matrix, _ pass: Pass
   ) throws(Failure) {
-    guard let projection else { return fill(x, ids, typeIds, sequences, pass) }
+    guard let projection else { return try fill(x, ids, typeIds, sequences, pass) }
     try pass.scoped { () throws(Failure) in
       let narrow = try pass.workspace.matrix(x.rows, width)
-      fill(narrow, ids, typeIds, sequences, pass)
+      try fill(narrow, ids, typeIds, sequences, pass)
       try projection.apply(narrow, into: x, pass)
     }
   }
 
   private func fill(
     _ x: Matrix, _ ids: UnsafePointer<Int32>, _ typeIds: UnsafePointer<Int32>?, _ sequences: UnsafeBufferPointer<AttentionSequence>, _ pass: Pass
-  ) {
+  ) throws(Failure) {
     switch tokens {
     case .packed(let matrix): pass.engine.gather(ids, count: x.rows, from: matrix, scale: scale, into: x)
     case .stored(let matrix, _): pass.engine.gather(ids, count: x.rows, from: matrix, scale: scale, into: x)
     }
-    if let types {
-      for row in 0..<x.rows { pass.engine.add(types.row(typeIds.map { Int($0[row]) } ?? 0), to: x.rows(row, 1)) }
-    }
+    try types?.add(typeIds, to: x, pass)
     if let positions {
       for sequence in sequences {
         pass.engine.add(positions.rows(sequence.position, sequence.count), to: x.rows(sequence.row, sequence.count))
@@ -110,5 +108,16 @@ package struct TypeTable: Sendable {
     self.count = count
   }
 
-  func row(_ type: Int) -> Matrix { Matrix(table.pointer(to: Float.self) + type * width, rows: 1, columns: width) }
+  /// Adds to each row of x, `[tokens, width]`, the vector of its type; without ids that of type 0.
+  func add(_ ids: UnsafePointer<Int32>?, to x: Matrix, _ pass: Pass) throws(Failure) {
+    try pass.scoped { () throws(Failure) in
+      let vectors = try pass.workspace.matrix(x.rows, width)
+      let zeros = ids == nil ? try pass.workspace.take(x.rows, of: Int32.self) : nil
+      zeros?.update(repeating: 0, count: x.rows)
+      guard let ids = ids ?? zeros.map({ UnsafePointer($0) }) else { return }
+      let matrix = StoredMatrix(base: table.base, type: .float32, rows: count, columns: width)
+      pass.engine.gather(ids, count: x.rows, from: matrix, scale: 1, into: vectors)
+      pass.engine.add(vectors, to: x)
+    }
+  }
 }
