@@ -72,11 +72,12 @@ public func attend_tokenizer_chat(
     var known = attend_chat_options()
     if let options { known = try copy(options, smallest: 32, initial: known, "options") }
     let template = try ChatTemplate(folder: folder, name: known.template_name.map { String(cString: $0) })
+    let variables = try known.variables.map { (text) throws(Failure) in
+      try parse(UnsafeRawBufferPointer(start: text, count: strlen(text)), "options.variables")
+    }
+    guard variables.map({ $0.kind == .object }) ?? true else { throw Failure(.invalidArgument, "options.variables should be a JSON object") }
     let written = try template.render(
-      messages: try parse(try buffer(messages, length, "messages"), "messages"), addGenerationPrompt: known.generation_prompt,
-      variables: try known.variables.map { (text) throws(Failure) in
-        try parse(UnsafeRawBufferPointer(start: text, count: strlen(text)), "options.variables")
-      })
+      messages: try parse(try buffer(messages, length, "messages"), "messages"), addGenerationPrompt: known.generation_prompt, variables: variables)
     target.pointee = own(CString(written))
   }
 }

@@ -19,14 +19,16 @@ extension Session {
     try checkPositions(batch, decoder.positions)
     forgetOutputs()
     try pass.workspace.reset()
-    try cache.grow(batch.length)
+    // Closures, and not `batch.length` itself: closures that do not escape lie on the stack, a bound method would be allocated in each step.
+    try cache.grow { batch.length($0) }
     let x = Matrix(try states.room(batch.tokenCount * decoder.width), rows: batch.tokenCount, columns: decoder.width)
     let rows = wantsLogits ? batch.tokenCount : 0
     let y = Matrix(try logits.room(rows * head.outputs), rows: rows, columns: head.outputs)
-    let source = model.encoder == nil ? nil : try self.source.reading(batch.length)
-    try decoder.forward(batch.tokens, own: try cache.writing(batch.length), source: source, into: x, pass)
+    let source = model.encoder == nil ? nil : try self.source.reading { batch.length($0) }
+    let own = try cache.writing { batch.length($0) }
+    try decoder.forward(batch.tokens, own: own, source: source, into: x, pass)
     if wantsLogits { try head.apply(x, into: y, pass) }
-    cache.advance(batch.length)
+    cache.advance { batch.length($0) }
     stateRows = batch.tokenCount
     return wantsLogits ? y : nil
   }

@@ -1,8 +1,8 @@
 /* What a family computes, against transformers: encoder states, logits, greedy ids, in ragged batches.
  * usage: conformance CASE KERNELS        exit status 77: this machine does not have the kernels */
 #include "check.h"
+#include "expected.h"
 #include "greedy.h"
-#include "safetensors.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,49 +12,9 @@
 enum { NEW_TOKENS = 12, SKIPPED = 77 }; /* the expected greedy ids were made with 12 new tokens */
 static const float tolerance = 1e-4f;
 
-static safetensors expected;
-
-static const void *tensor(const char *name, const char *type, entry *entry) {
-    if (!CHECK(safetensors_find(&expected, name, entry) && strcmp(entry->type, type) == 0)) {
-        checks_say("the case has no %s of type %s\n", name, type);
-        exit(checks_end());
-    }
-    return expected.data + entry->begin;
-}
-
-/** The sources without their padding, end to end. */
-typedef struct sources {
-    size_t count, width; /* the width of the padded batch */
-    size_t lengths[16];
-    int32_t tokens[16 * 64];
-} sources;
-
-static sources read_sources(void) {
+static void check_states(attend_session *session, const sequences *sources) {
     entry entry;
-    const int32_t *mask = tensor("attention_mask", "I32", &entry), *ids = tensor("input_ids", "I32", &entry);
-    sources sources = { .count = entry.shape[0], .width = entry.shape[1] };
-    size_t total = 0;
-    for (size_t i = 0; i < sources.count; i++) {
-        for (size_t j = 0; j < sources.width; j++) {
-            if (mask[i * sources.width + j]) sources.tokens[total++] = ids[i * sources.width + j], sources.lengths[i]++;
-        }
-    }
-    return sources;
-}
-
-/** The largest difference of two arrays; infinite where one is not a number. */
-static float difference(const float *a, const float *b, size_t count) {
-    float largest = 0;
-    for (size_t i = 0; i < count; i++) {
-        float d = fabsf(a[i] - b[i]);
-        if (!(d <= largest)) largest = isnan(d) ? INFINITY : d;
-    }
-    return largest;
-}
-
-static void check_states(attend_session *session, const sources *sources) {
-    entry entry;
-    const float *wanted = tensor("encoder_last_hidden_state", "F32", &entry);
+    const float *wanted = expected_tensor("encoder_last_hidden_state", "F32", &entry);
     attend_tensor states;
     CHECK_SUCCESS(attend_session_hidden_states(session, &states));
     float worst = 0;
@@ -62,7 +22,7 @@ static void check_states(attend_session *session, const sources *sources) {
     size_t width = entry.shape[2];
     if (!CHECK(states.shape[1] == width)) return;
     for (size_t i = 0; i < sources->count; i++) {
-        worst = fmaxf(worst, difference(row, wanted + i * sources->width * width, sources->lengths[i] * width));
+        worst = fmaxf(worst, largest_difference(row, wanted + i * sources->width * width, sources->lengths[i] * width));
         row += sources->lengths[i] * width;
     }
     CHECK(row == (const float *)states.data + states.shape[0] * width);
@@ -72,15 +32,15 @@ static void check_states(attend_session *session, const sources *sources) {
 
 static void check_logits(attend_session *session) {
     entry entry;
-    const int32_t *ids = tensor("decoder_input_ids", "I32", &entry);
+    const int32_t *ids = expected_tensor("decoder_input_ids", "I32", &entry);
     size_t count = entry.shape[0], length = entry.shape[1], lengths[16];
     for (size_t i = 0; i < count; i++) lengths[i] = length;
     attend_batch batch = make_batch(ids, lengths, count);
     attend_tensor logits;
     CHECK_SUCCESS(attend_decode(session, &batch, &logits));
-    const float *wanted = tensor("logits", "F32", &entry);
+    const float *wanted = expected_tensor("logits", "F32", &entry);
     if (!CHECK(logits.shape[0] == count * length && logits.shape[1] == entry.shape[2])) return;
-    float worst = difference(logits.data, wanted, count * length * entry.shape[2]);
+    float worst = largest_difference(logits.data, wanted, count * length * entry.shape[2]);
     if (!CHECK(worst <= tolerance)) checks_say("logits differ by %g\n", worst);
     else checks_say("logits within %.2g\n", worst);
 }
@@ -95,7 +55,7 @@ static void check_greedy(const attend_model *model, attend_session *session, con
         char name[32];
         entry entry;
         snprintf(name, sizeof name, "greedy_ids.%zu", i);
-        const int32_t *wanted = tensor(name, "I32", &entry);
+        const int32_t *wanted = expected_tensor(name, "I32", &entry);
         CHECK(wanted[0] == info.decoder_start_token);
         CHECK(lengths[i] + 1 == entry.shape[0] && memcmp(ids + i * NEW_TOKENS, wanted + 1, lengths[i] * sizeof *ids) == 0);
     }
@@ -104,9 +64,7 @@ static void check_greedy(const attend_model *model, attend_session *session, con
 int main(int argc, char **argv) {
     checks_begin();
     if (argc != 3) return checks_say("usage: conformance CASE KERNELS\n"), 2;
-    char path[512];
-    snprintf(path, sizeof path, "%s/expected.safetensors", argv[1]);
-    expected = safetensors_read(path);
+    expected_open(argv[1]);
 
     attend_model_options options = ATTEND_MODEL_OPTIONS_INIT;
     options.kernels = argv[2];
@@ -119,7 +77,7 @@ int main(int argc, char **argv) {
     if (!CHECK_SUCCESS(error)) return checks_end();
     CHECK(strcmp(attend_model_kernels(model), argv[2]) == 0);
     attend_session *session = new_session(model);
-    sources sources = read_sources();
+    sequences sources = expected_sequences();
     attend_batch batch = make_batch(sources.tokens, sources.lengths, sources.count);
     CHECK_SUCCESS(attend_encode(session, &batch));
     check_states(session, &sources);
@@ -127,6 +85,6 @@ int main(int argc, char **argv) {
     check_greedy(model, session, &batch);
     attend_session_free(session);
     attend_model_free(model);
-    safetensors_free(&expected);
+    expected_close();
     return checks_end();
 }

@@ -118,6 +118,32 @@ static void use_tokenizer(void) {
     attend_encoding_free(encoding);
 }
 
+static bool ignore(const char *bytes, size_t length, void *context) { return bytes && length > 0 && !context; }
+
+static void use_stream(void) {
+    attend_detokenizer *stream = NULL;
+    const attend_tokenizer *tokenizer = NULL;
+    attend_error *error = attend_model_tokenizer(model, &tokenizer);
+    if (!error) error = attend_detokenizer_create(tokenizer, NULL, ignore, NULL, &stream);
+    for (int32_t id = 5; !error && id < 25; id++) error = attend_detokenizer_add(stream, id);
+    if (error) CHECK(!"the stream failed");
+    attend_error_free(error);
+    attend_detokenizer_free(stream); /* with text that was held back */
+}
+
+static attend_tokenizer *chatting;
+
+static void use_chat(void) {
+    const char *const conversations[] = { "[{\"content\": \"hello\"}]", "[{\"content\": \"\"}]", "[{" };
+    for (size_t i = 0; i < 3; i++) { /* a text, a refusal of the template's, and one of the parser's */
+        attend_text *text = NULL;
+        attend_error *error = attend_tokenizer_chat(chatting, conversations[i], strlen(conversations[i]), NULL, &text);
+        if ((i == 0) != (error == NULL)) CHECK(!"the template failed, or did not");
+        attend_error_free(error);
+        attend_text_free(text);
+    }
+}
+
 static void load_whole(void) { attend_model_free(load_default_model()); }
 
 int main(void) {
@@ -146,6 +172,14 @@ int main(void) {
     model = load_default_model();
     check_leaks("a session", use_session, 300);
     check_leaks("a tokenizer", use_tokenizer, 3000);
+    check_leaks("a stream", use_stream, 3000);
     attend_model_free(model);
+
+    place = folder_make();
+    folder_write_text(&place, "chat_template.jinja", "{{ messages[0].content or raise_exception('nothing is said') }}");
+    CHECK_SUCCESS(attend_tokenizer_create(place.path, &chatting));
+    check_leaks("a conversation", use_chat, 1000);
+    attend_tokenizer_free(chatting);
+    folder_remove(&place);
     return checks_end();
 }

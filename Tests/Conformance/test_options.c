@@ -1,5 +1,6 @@
 /* Structs that begin with their size: absurd sizes and fields of a newer version are refused, zeros of a newer version are not. */
 #include "check.h"
+#include "folder.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 static attend_model *model;
 static attend_session *session;
 static const attend_tokenizer *tokenizer;
+static attend_tokenizer *chatting; /* the same with a chat template */
 
 /* Calls that take a struct of options at `options`. */
 static attend_error *create_model(void *options) {
@@ -34,6 +36,22 @@ static attend_error *detokenize(void *options) {
     const int32_t id = 8;
     attend_text *made = NULL;
     attend_error *error = attend_tokenizer_decode(tokenizer, &id, 1, options, &made);
+    attend_text_free(made);
+    return error;
+}
+
+static bool ignore(const char *bytes, size_t length, void *context) { return bytes && length > 0 && !context; }
+
+static attend_error *stream(void *options) {
+    attend_detokenizer *made = NULL;
+    attend_error *error = attend_detokenizer_create(tokenizer, options, ignore, NULL, &made);
+    attend_detokenizer_free(made);
+    return error;
+}
+
+static attend_error *chat(void *options) {
+    attend_text *made = NULL;
+    attend_error *error = attend_tokenizer_chat(chatting, "[]", 2, options, &made);
     attend_text_free(made);
     return error;
 }
@@ -75,6 +93,7 @@ static void sizes(void) {
     attend_session_options session_options = ATTEND_SESSION_OPTIONS_INIT;
     attend_tokenize_options tokenize_options = ATTEND_TOKENIZE_OPTIONS_INIT;
     attend_detokenize_options detokenize_options = ATTEND_DETOKENIZE_OPTIONS_INIT;
+    attend_chat_options chat_options = ATTEND_CHAT_OPTIONS_INIT;
     attend_batch batch = make_batch(&token, &length, 1);
     attend_model_info info = ATTEND_MODEL_INFO_INIT;
     attend_tensor_info tensor = ATTEND_TENSOR_INFO_INIT;
@@ -82,6 +101,8 @@ static void sizes(void) {
     check_sizes(create_session, &session_options, sizeof session_options, true);
     check_sizes(tokenize, &tokenize_options, sizeof tokenize_options, true);
     check_sizes(detokenize, &detokenize_options, sizeof detokenize_options, true);
+    check_sizes(stream, &detokenize_options, sizeof detokenize_options, true);
+    check_sizes(chat, &chat_options, sizeof chat_options, true);
     check_sizes(encode, &batch, sizeof batch, true);
     check_sizes(get_info, &info, sizeof info, false);
     check_sizes(get_tensor, &tensor, sizeof tensor, false);
@@ -128,9 +149,14 @@ int main(void) {
     model = load_default_model();
     session = new_session(model);
     CHECK_SUCCESS(attend_model_tokenizer(model, &tokenizer));
+    folder place = folder_make();
+    folder_write_text(&place, "chat_template.jinja", "{{ messages | length }}");
+    CHECK_SUCCESS(attend_tokenizer_create(place.path, &chatting));
     version();
     sizes();
     values();
+    attend_tokenizer_free(chatting);
+    folder_remove(&place);
     attend_session_free(session);
     attend_model_free(model);
     return checks_end();

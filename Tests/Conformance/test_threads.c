@@ -1,10 +1,13 @@
-/* Two threads on one session: one of them hears BUSY, and nothing breaks. Sessions of one model, the tokenizer and the model itself: side by side. */
+/* Two threads on one session: one of them hears BUSY, and nothing breaks; threads that only look do not disturb each other. Sessions of one model, the
+ * tokenizer and the model itself: side by side. */
+#define _POSIX_C_SOURCE 200809L
 #include "check.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { COUNT = 512, LENGTH = 64, THREADS = 4 };
 
@@ -37,6 +40,70 @@ static void one_session_two_threads(void) {
     CHECK_SUCCESS(attend_session_count(shared, &count));
     CHECK(count == COUNT);
     CHECK_SUCCESS(attend_decode_step(shared, tokens, COUNT, NULL));
+    attend_session_free(shared);
+}
+
+static atomic_int looks, looks_refused, looks_failed, looking_done;
+
+/** Asks a getter of the shared session, and counts how it answers. The answers themselves must be those of COUNT sequences. */
+static void look(int which) {
+    size_t number = 0;
+    attend_tensor states = { NULL, ATTEND_TYPE_INT8, 0, { 0 } };
+    attend_error *error = which == 0   ? attend_session_count(shared, &number)
+                          : which == 1 ? attend_session_length(shared, COUNT - 1, &number)
+                          : which == 2 ? attend_session_memory(shared, &number)
+                                       : attend_session_hidden_states(shared, &states);
+    bool right = which == 0 ? number == COUNT : which == 1 ? number <= 64 : which == 2 ? number > 0 : states.rank == 2 && states.shape[0] >= COUNT;
+    if (error && attend_error_get_code(error) == ATTEND_ERROR_BUSY) atomic_fetch_add(&looks_refused, 1);
+    else atomic_fetch_add(!error && right ? &looks : &looks_failed, 1);
+    attend_error_free(error);
+}
+
+static void *look_often(void *context) {
+    (void)context;
+    for (int i = 0; i < 40000; i++) look(i % 4);
+    return NULL;
+}
+
+static void *look_until_done(void *context) {
+    (void)context;
+    const struct timespec pause = { 0, 100000 }; /* without it the session would never be free to compute */
+    for (int i = 0; !atomic_load(&looking_done); i++) {
+        look(i % 4);
+        nanosleep(&pause, NULL);
+    }
+    return NULL;
+}
+
+/** Getters of one session in many threads at once: none hears BUSY. */
+static void many_who_look(void) {
+    pthread_t threads[THREADS];
+    attend_batch batch = make_batch(tokens, lengths, COUNT);
+    shared = new_session(model);
+    CHECK_SUCCESS(attend_encode(shared, &batch));
+    for (int i = 0; i < THREADS; i++) pthread_create(&threads[i], NULL, look_often, NULL);
+    for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+    CHECK(atomic_load(&looks) == 40000 * THREADS && atomic_load(&looks_refused) == 0 && atomic_load(&looks_failed) == 0);
+    attend_session_free(shared);
+}
+
+/** Getters while another thread computes: each gives the truth or is BUSY, and so does the thread that computes. */
+static void look_while_computing(void) {
+    pthread_t threads[2];
+    attend_batch batch = make_batch(tokens, lengths, COUNT);
+    int steps = 0;
+    shared = new_session(model);
+    CHECK_SUCCESS(attend_encode(shared, &batch));
+    for (int i = 0; i < 2; i++) pthread_create(&threads[i], NULL, look_until_done, NULL);
+    for (int i = 0; i < 100000 && (steps < 60 || atomic_load(&looks_refused) == 0); i++) {
+        attend_error *error = steps % 30 == 29 ? attend_encode(shared, &batch) : attend_decode_step(shared, tokens, COUNT, NULL);
+        if (!error) steps++;
+        else if (attend_error_get_code(error) != ATTEND_ERROR_BUSY) CHECK(!"a step failed otherwise than by BUSY");
+        attend_error_free(error);
+    }
+    atomic_store(&looking_done, 1);
+    for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
+    CHECK(steps >= 60 && atomic_load(&looks_refused) > 0 && atomic_load(&looks_failed) == 0);
     attend_session_free(shared);
 }
 
@@ -100,6 +167,8 @@ int main(void) {
     for (size_t i = 0; i < COUNT; i++) lengths[i] = LENGTH;
     model = load_default_model();
     one_session_two_threads();
+    many_who_look();
+    look_while_computing();
     many_sessions();
     attend_model_free(model);
     return checks_end();

@@ -1,0 +1,135 @@
+/* The token loop asks the system for no memory: after its first steps a greedy loop allocates nothing and frees nothing, whatever the
+ * batch, the threads and the arithmetic, across the borders of the cache's pages, and with a select in every step. */
+#define _GNU_SOURCE
+#include "check.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/* The program's own allocator, which counts and then asks glibc's: names that a program defines come before those of the C library, for
+ * libattend.so and what it needs too. */
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *memory, size_t size);
+extern void *__libc_memalign(size_t alignment, size_t size);
+extern void __libc_free(void *memory);
+
+static atomic_size_t allocations, frees;
+
+void *malloc(size_t size) {
+    atomic_fetch_add(&allocations, 1);
+    return __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size) {
+    atomic_fetch_add(&allocations, 1);
+    return __libc_calloc(count, size);
+}
+
+void *realloc(void *memory, size_t size) {
+    atomic_fetch_add(&allocations, 1);
+    return __libc_realloc(memory, size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size) {
+    atomic_fetch_add(&allocations, 1);
+    return __libc_memalign(alignment, size);
+}
+
+void *memalign(size_t alignment, size_t size) { return aligned_alloc(alignment, size); }
+
+int posix_memalign(void **memory, size_t alignment, size_t size) {
+    void *made = aligned_alloc(alignment, size);
+    if (!made) return ENOMEM;
+    *memory = made;
+    return 0;
+}
+
+void free(void *memory) {
+    if (memory) atomic_fetch_add(&frees, 1);
+    __libc_free(memory);
+}
+
+/* WARM_UP steps, then MEASURED, together within the 64 positions of the models; pages hold 32. */
+enum { BATCH = 16, WARM_UP = 4, MEASURED = 44, LONGEST = 5 };
+
+typedef struct loop {
+    attend_session *session;
+    size_t count, vocabulary;
+    int32_t tokens[BATCH];
+    bool selects;
+} loop;
+
+/** One step of a greedy loop that never ends: the best token of each sequence follows, whatever it is. */
+static bool step(loop *loop) {
+    static const size_t parents[BATCH] = { 0, 2, 1, 3, 3, 5, 6, 7, 8, 9, 15, 11, 12, 13, 14, 10 };
+    attend_tensor logits;
+    if (loop->selects && !CHECK_SUCCESS(attend_session_select(loop->session, parents, loop->count))) return false;
+    if (!CHECK_SUCCESS(attend_decode_step(loop->session, loop->tokens, loop->count, &logits))) return false;
+    for (size_t i = 0; i < loop->count; i++) {
+        const float *row = (const float *)logits.data + i * loop->vocabulary;
+        int32_t best = 0;
+        for (int32_t id = 1; id < (int32_t)loop->vocabulary; id++) best = row[id] > row[best] ? id : best;
+        loop->tokens[i] = best;
+    }
+    return true;
+}
+
+/** Runs the loop of a session on a fresh batch of ragged sequences, and checks what it asks for once it is warm. */
+static void check_loop(const char *name, const attend_model *model, attend_session *session, size_t count, bool selects) {
+    int32_t ids[BATCH * LONGEST];
+    size_t lengths[BATCH], total = 0;
+    attend_model_info info = ATTEND_MODEL_INFO_INIT;
+    CHECK_SUCCESS(attend_model_get_info(model, &info));
+    loop loop = { session, count, info.vocabulary_size, { 0 }, selects };
+    for (size_t i = 0; i < count; i++) {
+        lengths[i] = 1 + i % LONGEST;
+        loop.tokens[i] = info.decoder_start_token < 0 ? 3 : info.decoder_start_token;
+        for (size_t j = 0; j < lengths[i]; j++, total++) ids[total] = (int32_t)(3 + total % 60);
+    }
+    attend_batch batch = make_batch(ids, lengths, count);
+    if (!CHECK_SUCCESS(attend_encode(session, &batch))) return;
+    for (int i = 0; i < WARM_UP; i++) step(&loop);
+    size_t allocated = atomic_load(&allocations), freed = atomic_load(&frees);
+    for (int i = 0; i < MEASURED; i++) step(&loop);
+    allocated = atomic_load(&allocations) - allocated, freed = atomic_load(&frees) - freed;
+    if (!CHECK(allocated == 0 && freed == 0)) {
+        checks_say("%s, %zu sequences%s: %zu allocations and %zu frees in %d steps\n", name, count, selects ? " with a select in each step" : "", allocated,
+                   freed, (int)MEASURED);
+    }
+}
+
+static void check_model(const char *path, attend_compute compute) {
+    attend_model_options options = ATTEND_MODEL_OPTIONS_INIT;
+    options.compute = compute;
+    options.threads = 2;
+    attend_model *model = NULL;
+    size_t before = atomic_load(&allocations);
+    if (!CHECK_SUCCESS(attend_model_create(path, &options, &model))) return;
+    CHECK(atomic_load(&allocations) > before + 10); /* the library's calls are counted, or the zeros below would say nothing */
+    for (uint32_t threads = 1; threads <= 2; threads++) {
+        attend_session_options session_options = ATTEND_SESSION_OPTIONS_INIT;
+        session_options.threads = threads;
+        for (int run = 0; run < 4; run++) {
+            attend_session *session = NULL;
+            if (!CHECK_SUCCESS(attend_session_create(model, &session_options, &session))) continue;
+            check_loop(path, model, session, run % 2 ? BATCH : 1, run >= 2);
+            attend_session_free(session);
+        }
+    }
+    size_t freed = atomic_load(&frees);
+    attend_model_free(model);
+    CHECK(atomic_load(&frees) > freed);
+}
+
+int main(void) {
+    checks_begin();
+    const attend_compute computes[] = { ATTEND_COMPUTE_FLOAT32, ATTEND_COMPUTE_BFLOAT16, ATTEND_COMPUTE_INT8, ATTEND_COMPUTE_INT4 };
+    for (size_t i = 0; i < sizeof computes / sizeof *computes; i++) {
+        check_model(DEFAULT_MODEL, computes[i]);
+        check_model("Tests/Fixtures/conformance/gpt2", computes[i]);
+    }
+    return checks_end();
+}
