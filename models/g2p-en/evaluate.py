@@ -1,6 +1,6 @@
 """Measures this model on the words it never saw, with the attend package: greedy decoding, error rates as in README.md.
 
-usage: evaluate.py CMUDICT [--model FOLDER] [--kernels NAME]      CMUDICT: cmudict.dict of https://github.com/cmusphinx/cmudict
+usage: evaluate.py CMUDICT [--model FOLDER] [--compute TYPE] [--kernels NAME]      CMUDICT: cmudict.dict of https://github.com/cmusphinx/cmudict
 """
 import argparse, sys, time
 from pathlib import Path

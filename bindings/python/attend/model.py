@@ -41,10 +41,16 @@ class Model:
     """A checkpoint folder in the layout of Hugging Face: weights, configuration, tokenizer. Immutable.
 
     ``path``: a folder with config.json and model.safetensors (or shards with model.safetensors.index.json), and where present
-    generation_config.json and tokenizer.json. ``compute``: the type of the arithmetic, ``"float32"``. ``threads``: how many a
-    call may use; 0: one for each processor available to the process. ``kernels``: ``"avx512"``, ``"avx2"``, ``"portable"``, or None:
-    ``attend.kernels_name()``. ``progress``: called with a fraction that rises from 0 to 1; returning False stops the loading
-    with CancelledError, and an exception that it raises comes out of here.
+    generation_config.json and the tokenizer's files. ``threads``: how many a call may use; 0: one for each processor available to the
+    process. ``kernels``: ``"avx512"``, ``"avx2"``, ``"portable"``, or None: ``attend.kernels_name()``. ``progress``: called with a
+    fraction that rises from 0 to 1; returning False stops the loading with CancelledError, and an exception that it raises comes out of here.
+
+    ``compute``: the type that weights are kept in and matrix products are computed in, whatever the type of the stored weights:
+
+    - ``"float32"``, the default;
+    - ``"bfloat16"``: weights and inputs rounded to bfloat16, sums in float32; half the memory;
+    - ``"int8"``: weights in 8 bits with a scale for each output, inputs in 8 bits with a scale for each token; a quarter;
+    - ``"int4"``: weights in 4 bits with a scale for each 32 inputs of an output, inputs as for int8; a sixth.
 
     Any number of threads may use a model and its tokenizer at once; each makes its own session. A session keeps what it needs of
     its model, so the order of closing does not matter. A model does not survive ``os.fork()``.

@@ -23,7 +23,7 @@ class Session:
 
     Threads: one at a time. A call while another thread is in one raises BusyError. Sessions of one model run side by side.
 
-    Arrays: ``decode_step``, ``decode`` and ``hidden_states`` return read-only views of the session's own memory, without a
+    Arrays: ``decode_step``, ``decode``, ``logits``, ``pooled`` and ``hidden_states`` return read-only views of the session's own memory, without a
     copy. A view is valid until the next call on its session; take ``array.copy()`` to keep the numbers. A view keeps the
     session's memory alive: closing the session, or losing it, leaves the views as they are, and the memory is given back
     when the last of them is gone.
@@ -64,7 +64,8 @@ class Session:
     def decode_step(self, tokens: Ids) -> Float32Array:
         """Gives live sequence i the token ``tokens[i]``; returns the logits of what may follow, ``[count, vocabulary]``.
 
-        The first token is ``Model.decoder_start``. The logits are unnormalised, and a view: valid until the next call.
+        The first token of an encoder-decoder is ``Model.decoder_start``; a decoder goes on after its prompts, of which ``logits`` tells
+        what may follow. An encoder has no steps: UnsupportedError. The logits are unnormalised, and a view: valid until the next call.
 
         Errors, each of which leaves the session as it was: InvalidStateError (nothing was encoded, no sequence is live, a
         sequence has used its last position), InvalidArgumentError, BusyError, OutOfMemoryError.

@@ -57,6 +57,41 @@ def test_the_c_example_is_hello_c_and_prints_what_the_readme_shows(tmp_path: Pat
     assert (result.returncode, result.stdout, result.stderr) == (0, output, "")
 
 
+def families() -> dict[str, list[str]]:
+    """The table of families in README.md: the model types of each kind."""
+    section = (REPOSITORY / "README.md").read_text().split("\n## Families\n", 1)[1].split("\n## ", 1)[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line.startswith("|")]
+    return {row[0]: re.findall(r"`([^`]+)`", row[1]) for row in rows[2:]}
+
+
+def test_the_families_of_the_readme_are_those_of_the_library(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "nonesuch"}')
+    with pytest.raises(attend.UnsupportedError, match="known are ") as raised:
+        attend.Model(tmp_path)
+    known = str(raised.value).split("known are ", 1)[1].split(", ")
+    assert len(known) > 10
+    assert sorted(name for names in families().values() for name in names) == sorted(known)
+
+
+@pytest.mark.parametrize("title, kind", [("encoder-decoders", "ENCODER_DECODER"), ("encoders", "ENCODER"), ("decoders", "DECODER")])
+def test_the_families_of_the_readme_are_of_the_kind_it_says(title: str, kind: str) -> None:
+    folders = {name: REPOSITORY / "Tests" / "Fixtures" / "conformance" / name for name in families()[title]}
+    found = [folder for folder in folders.values() if folder.is_dir()]
+    assert len(found) >= len(folders) - 1  # camembert is roberta under another name, and has no checkpoint of its own
+    for folder in found:
+        with attend.Model(folder) as model:
+            assert model.kind is attend.Kind[kind] and model.family == folder.name
+
+
+def test_the_arithmetic_of_the_readme_is_that_of_the_library() -> None:
+    section = (REPOSITORY / "README.md").read_text().split("\n## Arithmetic\n", 1)[1].split("\n## ", 1)[0]
+    rows = re.findall(r"^\| `(\w+)`.*?\| ([\d.]+) MB \|", section, flags=re.M)
+    assert [name for name, _ in rows] == ["float32", "bfloat16", "int8", "int4"]
+    for name, megabytes in rows:
+        with attend.Model(REPOSITORY / "models" / "g2p-en", compute=name) as model:
+            assert model.compute == name and f"{model.weight_bytes / 1e6:.1f}" == megabytes
+
+
 def test_the_commands_of_the_readme_exist() -> None:
     shown = "".join(text for language, text in blocks() if language == "sh")
     commands = re.findall(r"^(scripts/\w+)", shown, flags=re.M)
