@@ -30,6 +30,12 @@ package struct StoredTensor: @unchecked Sendable {
 
   /// How many elements there are.
   package var count: Int { bytes.count / type.size }
+
+  /// Tells the system that the bytes have been used and their memory may serve others; reading them again is allowed and slow.
+  package func dontNeed() {
+    guard let file = owner as? MappedFile, let base = file.bytes.baseAddress, let own = bytes.baseAddress else { return }
+    file.dontNeed(own - base..<own - base + bytes.count)
+  }
 }
 
 /// The tensors of one file or several, by name. Immutable: any number of threads may read at once.

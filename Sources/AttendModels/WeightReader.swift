@@ -56,6 +56,8 @@ final class WeightReader {
     var blocks: [StoredMatrix] = []
     for part in parts { blocks += try matrices(part, prefix: prefix) }
     let weights = try pack(blocks)
+    // What is packed need not stand in memory twice: the peak of loading stays near the packed weights.
+    for part in parts { checkpoint["\(prefix)\(part.name).weight"]?.dontNeed() }
     return Linear(weights: weights, bias: try bias(parts, prefix: prefix))
   }
 
@@ -108,6 +110,7 @@ final class WeightReader {
     if let matrix = packedTables[name] { return matrix }
     let packed = try pack([try matrix(name, rows: rows, columns: columns)])
     packedTables[name] = packed
+    checkpoint[name]?.dontNeed()
     return packed
   }
 
