@@ -402,7 +402,7 @@ ATTEND_MUST_CHECK attend_error *attend_encode(attend_session *session, const att
  * their number. The first token of an encoder-decoder is attend_model_info.decoder_start_token.
  * `*logits` becomes a borrowed float32 view, [count, vocabulary], unnormalised. `logits` may be NULL: the step is made all the same.
  * Errors, each of which leaves the session as it was: INVALID_STATE (nothing was encoded, no sequence is live, a sequence has
- * used its last position), INVALID_ARGUMENT, BUSY, OUT_OF_MEMORY.
+ * used its last position), INVALID_ARGUMENT, UNSUPPORTED (the model is an encoder: it has no steps), BUSY, OUT_OF_MEMORY.
  */
 ATTEND_MUST_CHECK attend_error *attend_decode_step(attend_session *session, const int32_t *tokens, size_t count, attend_tensor *logits);
 
