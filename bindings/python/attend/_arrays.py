@@ -24,24 +24,24 @@ class _View:
 
     __slots__ = ("__array_interface__", "owner")
 
-    def __init__(self, address: int, shape: tuple[int, ...], type_code: str, owner: object) -> None:
-        self.__array_interface__ = {"version": 3, "data": (address, True), "shape": shape, "typestr": type_code}
+    def __init__(self, address: int, shape: tuple[int, ...], type_code: str, owner: object, writeable: bool) -> None:
+        self.__array_interface__ = {"version": 3, "data": (address, not writeable), "shape": shape, "typestr": type_code}
         self.owner = owner
 
 
-def view(address: int | None, shape: tuple[int, ...], dtype: npt.DTypeLike, owner: object) -> npt.NDArray[Any]:
-    """A read-only array over borrowed memory, which keeps ``owner`` alive for as long as it or a slice of it lives."""
+def view(address: int | None, shape: tuple[int, ...], dtype: npt.DTypeLike, owner: object, writeable: bool = False) -> npt.NDArray[Any]:
+    """An array over borrowed memory, read-only unless asked for, which keeps ``owner`` alive for as long as it or a slice of it lives."""
     kind = np.dtype(dtype)
     if address is None or 0 in shape:
         return np.empty(shape, kind)
-    return np.asarray(_View(address, shape, kind.str, owner))
+    return np.asarray(_View(address, shape, kind.str, owner, writeable))
 
 
-def tensor_view(tensor: c.Tensor, owner: object) -> Float32Array:
+def tensor_view(tensor: c.Tensor, owner: object, writeable: bool = False) -> Float32Array:
     """The array that an ``attend_tensor`` describes."""
     if tensor.type != c.TYPE_FLOAT32:
         raise InternalError(f"the library returned elements of type {tensor.type}, expected float32")
-    return view(tensor.data, tuple(tensor.shape[: tensor.rank]), np.float32, owner)
+    return view(tensor.data, tuple(tensor.shape[: tensor.rank]), np.float32, owner, writeable)
 
 
 def _integers(values: Any, what: str) -> npt.NDArray[np.integer[Any]]:

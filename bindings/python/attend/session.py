@@ -23,8 +23,8 @@ class Session:
 
     Threads: one at a time. A call while another thread is in one raises BusyError. Sessions of one model run side by side.
 
-    Arrays: ``decode_step``, ``decode``, ``logits``, ``pooled`` and ``hidden_states`` return read-only views of the session's own memory, without a
-    copy. A view is valid until the next call on its session; take ``array.copy()`` to keep the numbers. A view keeps the
+    Arrays: ``decode_step``, ``decode``, ``logits``, ``pooled`` and ``hidden_states`` return views of the session's own memory, without a
+    copy. Logits and pooled vectors may be written to, to mask tokens in place; hidden states are read-only. A view is valid until the next call on its session; take ``array.copy()`` to keep the numbers. A view keeps the
     session's memory alive: closing the session, or losing it, leaves the views as they are, and the memory is given back
     when the last of them is gone.
     """
@@ -75,7 +75,7 @@ class Session:
         logits = c.Tensor()
         check(library.attend_decode_step(native, array.ctypes.data, array.size, ctypes.byref(logits)))
         self._lengths = np.ones(array.size, np.uintp)
-        return tensor_view(logits, native)
+        return tensor_view(logits, native, writeable=True)
 
     def decode(self, tokens: Sequences | Ids, lengths: Any = None) -> list[Float32Array]:
         """Gives live sequence i the tokens ``tokens[i]`` at once: for scoring, forced prefixes, speculation.
@@ -88,7 +88,7 @@ class Session:
         logits = c.Tensor()
         check(library.attend_decode(native, ctypes.byref(batch.struct), ctypes.byref(logits)))
         self._lengths = batch.lengths
-        return split(tensor_view(logits, native), batch.lengths)
+        return split(tensor_view(logits, native, writeable=True), batch.lengths)
 
     def select(self, parents: Sequence[int] | npt.NDArray[np.integer[Any]]) -> None:
         """Makes live sequence ``parents[i]`` of before the new live sequence i.
@@ -111,7 +111,7 @@ class Session:
         native = self._open()
         logits = c.Tensor()
         check(library.attend_session_logits(native, ctypes.byref(logits)))
-        return tensor_view(logits, native)
+        return tensor_view(logits, native, writeable=True)
 
     def pooled(self) -> Float32Array:
         """What the checkpoint's pooler makes of the last ``encode``, computed now: ``[sequences, hidden size]``, a view valid until the next call.
@@ -121,7 +121,7 @@ class Session:
         native = self._open()
         pooled = c.Tensor()
         check(library.attend_session_pooled(native, ctypes.byref(pooled)))
-        return tensor_view(pooled, native)
+        return tensor_view(pooled, native, writeable=True)
 
     def hidden_states(self) -> list[Float32Array]:
         """What the last ``encode``, ``decode_step`` or ``decode`` computed, after the last layer and its norm.

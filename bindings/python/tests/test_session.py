@@ -55,11 +55,18 @@ def test_flat_int32_is_read_where_it_lies() -> None:
     assert np.shares_memory(RaggedBatch(flat, lengths).lengths, lengths)
 
 
-def test_logits_are_a_read_only_view_of_the_session(session: attend.Session) -> None:
+def test_logits_are_a_view_of_the_session_that_may_be_masked(session: attend.Session) -> None:
     session.encode([HELLO, CAT])
+    assert not session.hidden_states()[0].flags.writeable
     logits = session.decode_step([1, 1])
     assert logits.shape == (2, 101) and logits.dtype == np.float32 and logits.flags.c_contiguous
-    assert not logits.flags.owndata and not logits.flags.writeable
+    assert not logits.flags.owndata
+    expected = session.decode_step(logits.argmax(1)).copy()
+    session.encode([HELLO, CAT])
+    logits = session.decode_step([1, 1])
+    tokens = logits.argmax(1)
+    logits[:] = -np.inf  # the numbers are the caller's: nothing that follows depends on them
+    assert np.array_equal(session.decode_step(tokens), expected)
     rows = session.decode([[5, 6], [7]])
     assert [row.shape for row in rows] == [(2, 101), (1, 101)]
     assert rows[1].ctypes.data == rows[0].ctypes.data + 2 * 101 * 4  # one memory, cut
