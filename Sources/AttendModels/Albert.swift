@@ -10,7 +10,7 @@ enum Albert: Family {
     let width = try config.size("hidden_size")
     let tableWidth = try config.size("embedding_size", default: 128)
     let epsilon = Float(try config.number("layer_norm_eps", default: 1e-12))
-    let (layers, groups) = (try config.size("num_hidden_layers"), try config.size("num_hidden_groups", default: 1))
+    let (layers, groups) = (try config.layers("num_hidden_layers"), try config.size("num_hidden_groups", default: 1))
     guard try config.size("inner_group_num", default: 1) == 1, groups <= layers else {
       throw Failure(.unsupported, "\(config.path): inner_group_num other than 1, or more num_hidden_groups than layers, is not implemented")
     }

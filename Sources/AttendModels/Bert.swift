@@ -21,7 +21,7 @@ enum Bert: Family {
     let activation = try config.activation("hidden_act", default: "gelu")
     let layer = "encoder.layer.#"
     let choices = BertChoices(
-      prefix: prefix, width: width, layers: try config.size("num_hidden_layers"),
+      prefix: prefix, width: width, layers: try config.layers("num_hidden_layers"),
       heads: try config.divisor("num_attention_heads", of: width, "hidden_size"), innerWidth: try config.size("intermediate_size"),
       activation: activation, epsilon: epsilon,
       embedding: EmbeddingBlueprint(

@@ -17,6 +17,13 @@ extension Configuration {
     }
   }
 
+  /// A number of layers; thousands more than any model has are an error, before anything is made for each of them.
+  func layers(_ key: String) throws(Failure) -> Int {
+    let count = try size(key)
+    guard count <= 10_000 else { throw invalid(key, "is \(count); more than 10000 layers are not plausible") }
+    return count
+  }
+
   /// A size that must divide `whole`, the value of another key.
   func divisor(_ key: String, of whole: Int, _ wholeKey: String) throws(Failure) -> Int {
     let size = try size(key)

@@ -11,7 +11,7 @@ enum DistilBert: Family {
     let layer = "transformer.layer.#"
     let name = "embeddings.position_embeddings.weight"
     let choices = BertChoices(
-      prefix: "distilbert.", width: width, layers: try config.size("n_layers"), heads: try config.divisor("n_heads", of: width, "dim"),
+      prefix: "distilbert.", width: width, layers: try config.layers("n_layers"), heads: try config.divisor("n_heads", of: width, "dim"),
       innerWidth: try config.size("hidden_dim"), activation: try config.activation("activation", default: "gelu"), epsilon: 1e-12,
       embedding: EmbeddingBlueprint(
         tokens: ["embeddings.word_embeddings.weight"],

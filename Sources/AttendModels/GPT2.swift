@@ -19,7 +19,7 @@ enum GPT2: Family {
     // GPT calls "gelu" what others call "gelu_new".
     let named = try config.activation(isFirst ? "afn" : "activation_function", default: isFirst ? "gelu" : "gelu_new")
     let activation = isFirst && named == .gelu ? .geluTanh : named
-    let layers = (0..<(try config.size("n_layer"))).map { index in
+    let layers = (0..<(try config.layers("n_layer"))).map { index in
       layer("h.\(index)", options, width: width, inner: inner, activation, epsilon, isPostNorm: isFirst)
     }
     let tokens = isFirst ? "tokens_embed" : "wte"

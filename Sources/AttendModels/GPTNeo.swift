@@ -47,7 +47,7 @@ enum GPTNeo: Family {
 
   /// "global" or "local" for each layer: spelled out, or as groups that are repeated.
   private static func attentionKinds(_ config: Configuration) throws(Failure) -> [String] {
-    let layers = try config.size("num_layers")
+    let layers = try config.layers("num_layers")
     var kinds = try config.optionalStrings("attention_layers") ?? []
     if kinds.isEmpty, let groups = config.json["attention_types"] {
       for group in groups.elements {
