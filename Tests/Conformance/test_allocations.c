@@ -127,9 +127,9 @@ static void check_model(const char *path, attend_compute compute) {
 int main(void) {
     checks_begin();
     const attend_compute computes[] = { ATTEND_COMPUTE_FLOAT32, ATTEND_COMPUTE_BFLOAT16, ATTEND_COMPUTE_INT8, ATTEND_COMPUTE_INT4 };
+    const char *const models[] = { DEFAULT_MODEL, "Tests/Fixtures/conformance/m2m_100", "Tests/Fixtures/conformance/gpt2", "Tests/Fixtures/conformance/gpt_neo" };
     for (size_t i = 0; i < sizeof computes / sizeof *computes; i++) {
-        check_model(DEFAULT_MODEL, computes[i]);
-        check_model("Tests/Fixtures/conformance/gpt2", computes[i]);
+        for (size_t j = 0; j < sizeof models / sizeof *models; j++) check_model(models[j], computes[i]);
     }
     return checks_end();
 }
