@@ -7,7 +7,12 @@ import CInstructions
 @_transparent
 private func step(_ arithmetic: Arithmetic, _ sums: Vector, _ x: Vector, _ w: Vector) -> Vector {
   switch arithmetic {
-  case .float32: return multiplyAdd(x, w, sums)
+  case .float32:
+    #if ATTEND_FMA
+      return attend_fma_here(sums, x, w)
+    #else
+      return multiplyAdd(x, w, sums)
+    #endif
   case .brain:
     #if ATTEND_AVX512
       return attend_dot_bf16(sums, bits(x), bits(w))
@@ -34,17 +39,36 @@ func accumulate(
   _ arithmetic: Arithmetic, _ rows: Int, _ vectors: Int, _ sums: inout Accumulators, _ x: UnsafePointer<Float>, _ xStride: Int,
   _ w: UnsafePointer<Float>, _ wStride: Int, _ panelStride: Int, _ steps: Int
 ) {
-  var w = w
+  var w = w, x = x
   var k = 0
+  while k &+ 4 <= steps {
+    var ahead = 0
+    while ahead < 4 {
+      // Loads that came earlier than their step would take the registers of sums.
+      attend_keep_order()
+      var i = 0
+      while i < rows &* vectors {
+        let row = i / vectors, vector = i % vectors
+        let offset: Int = (vector & 1) &* 16 &+ (vector >> 1) &* panelStride &+ ahead &* wStride
+        sums[unchecked: i] = step(arithmetic, sums[unchecked: i], splat(x[row &* xStride &+ ahead]), load(w + offset))
+        i &+= 1
+      }
+      ahead &+= 1
+    }
+    w += 4 &* wStride
+    x += 4
+    k &+= 4
+  }
   while k < steps {
     var i = 0
     while i < rows &* vectors {
       let row = i / vectors, vector = i % vectors
       let offset: Int = (vector & 1) &* 16 &+ (vector >> 1) &* panelStride
-      sums[unchecked: i] = step(arithmetic, sums[unchecked: i], splat(x[row &* xStride &+ k]), load(w + offset))
+      sums[unchecked: i] = step(arithmetic, sums[unchecked: i], splat(x[row &* xStride]), load(w + offset))
       i &+= 1
     }
     w += wStride
+    x += 1
     k &+= 1
   }
 }
@@ -139,32 +163,52 @@ private func blockRows(_ steps: Int) -> Int {
   return rows < 2 &* tileRows ? 2 &* tileRows : rows > MultiplyArguments.blockRows ? MultiplyArguments.blockRows : rows
 }
 
-/// The sums of `rows` rows from `row` on with one panel. Tiles are of nearly equal height: a low tile wastes more than two of middle height.
+/// Asks for the memory of the results of a tile before it is summed.
+@_transparent
+private func expectResults(_ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ rows: Int, _ panel: Int) {
+  let column = (a.pointee.gated ? panel >> 1 : panel) &* panelWidth
+  var y = a.pointee.y + (row &* a.pointee.yStride &+ column)
+  var r = 0
+  while r < rows {
+    attend_prefetch_write(y)
+    attend_prefetch_write(y + 16)
+    y += a.pointee.yStride
+    r &+= 1
+  }
+}
+
+/// The sums of `count` rows from `row` on with panel `panel + index`, a tile after the other. With the last panel of a unit (`writes`) each tile
+/// goes its way out at once, so that its results travel to memory while the next one is summed. Tiles are of nearly equal height: a low
+/// tile wastes more than two of middle height.
 @_transparent
 private func sumPanel(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ rows: Int, _ panel: Int, _ sums: UnsafeMutablePointer<Float>
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ count: Int, _ panel: Int, _ index: Int, _ writes: Bool,
+  _ scratch: UnsafeMutablePointer<Float>
 ) {
   let steps = a.pointee.steps
-  let tiles = (rows &+ tileRows &- 1) / tileRows, blocks = (steps &+ blockSteps &- 1) / blockSteps
+  let weights = a.pointee.weights + (panel &+ index) &* steps &* panelWidth
+  let sums = scratch + index &* count &* panelWidth
+  let tiles = (count &+ tileRows &- 1) / tileRows, blocks = (steps &+ blockSteps &- 1) / blockSteps
   var block = 0
-  while block < blocks {
-    let first = steps &* block / blocks, count = steps &* (block &+ 1) / blocks &- first
-    var index = 0
+  repeat {
+    let first = blocks == 0 ? 0 : steps &* block / blocks, end = blocks == 0 ? 0 : steps &* (block &+ 1) / blocks
+    var tileIndex = 0
     var done = 0
-    while index < tiles {
-      let height = rows / tiles &+ (index < rows % tiles ? 1 : 0)
+    while tileIndex < tiles {
+      let height = count / tiles &+ (tileIndex < count % tiles ? 1 : 0)
+      let x = a.pointee.x + (row &+ done) &* a.pointee.xStride
+      if writes && end == steps { expectResults(a, row &+ done, height, panel) }
       var half = 0
       while half < panelWidth {
-        tall(
-          arithmetic, height, a, a.pointee.x + (row &+ done) &* a.pointee.xStride, a.pointee.weights + (panel &* steps &* panelWidth &+ half), first, count,
-          sums + (done &* panelWidth &+ half))
+        tall(arithmetic, height, a, x, weights + half, first, end &- first, sums + (done &* panelWidth &+ half))
         half &+= tileVectors &* 16
       }
+      if writes && end == steps { writeOut(arithmetic, a, row &+ done, height, panel, scratch + done &* panelWidth, count &* panelWidth) }
       done &+= height
-      index &+= 1
+      tileIndex &+= 1
     }
     block &+= 1
-  }
+  } while block < blocks
 }
 
 /// `KernelTable.Multiply` for one arithmetic.
@@ -185,7 +229,7 @@ private func multiply(
         wide(arithmetic, count, a, a.pointee.x + row &* a.pointee.xStride, weights, scratch)
         var index = 0
         while index < together {
-          writeOut(arithmetic, a, row, count, panel &+ index, scratch + index &* count &* panelWidth)
+          writeOut(arithmetic, a, row, count, panel &+ index, scratch + index &* count &* panelWidth, count &* panelWidth)
           index &+= unit
         }
         panel &+= together
@@ -194,10 +238,9 @@ private func multiply(
     while panel < end {
       var index = 0
       while index < unit {
-        sumPanel(arithmetic, a, row, count, panel &+ index, scratch + index &* count &* panelWidth)
+        sumPanel(arithmetic, a, row, count, panel, index, index &+ 1 == unit, scratch)
         index &+= 1
       }
-      writeOut(arithmetic, a, row, count, panel, scratch)
       panel &+= unit
     }
     row &+= count

@@ -113,7 +113,7 @@ private func multiply(
         wide(arithmetic, a, row, a.pointee.weights + panel &* panelStride, scratch)
         var index = 0
         while index < together {
-          writeOut(.float32, a, row, 1, panel &+ index, scratch + index &* panelWidth)
+          writeOut(.float32, a, row, 1, panel &+ index, scratch + index &* panelWidth, panelWidth)
           index &+= unit
         }
         panel &+= together
@@ -136,7 +136,7 @@ private func multiply(
         }
         index &+= 1
       }
-      writeOut(.float32, a, row, count, panel, scratch)
+      writeOut(.float32, a, row, count, panel, scratch, count &* panelWidth)
       panel &+= unit
     }
     row &+= count

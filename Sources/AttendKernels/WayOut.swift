@@ -2,49 +2,91 @@
 import AttendBase
 import CInstructions
 
-/// Sixteen sums as numbers. Sums of bytes become `(sum - offset) * (input's scale * output's scale)`.
-@_transparent
-private func numbers(_ arithmetic: Arithmetic, _ sums: UnsafePointer<Float>, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ lane: Int) -> Vector {
-  let raw = load(sums)
-  switch arithmetic {
-  case .float32, .brain, .brainWidened: return raw
-  case .bytes, .bytesWidened:
-    let offsets = bits(load(UnsafeRawPointer(a.pointee.weightOffsets.unsafelyUnwrapped + lane).assumingMemoryBound(to: Float.self)))
-    let scale = splat(a.pointee.xScales.unsafelyUnwrapped[row]) * load(a.pointee.weightScales.unsafelyUnwrapped + lane)
-    return attend_to_float(bits(raw) &- offsets) * scale
+/// What turns sixteen sums into numbers, the same for all rows. Sums of bytes become `(sum - offset) * (input's scale * output's scale)`.
+private struct Meaning {
+  let bytes: Bool
+  let offsets: Lanes
+  let scales: Vector
+
+  /// Of lane `lane` of all panels and the fifteen after it.
+  @_transparent
+  init(_ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ lane: Int) {
+    switch arithmetic {
+    case .float32, .brain, .brainWidened:
+      bytes = false
+      offsets = Lanes(repeating: 0)
+      scales = splat(0)
+    case .bytes, .bytesWidened:
+      bytes = true
+      offsets = bits(load(UnsafeRawPointer(a.pointee.weightOffsets.unsafelyUnwrapped + lane).assumingMemoryBound(to: Float.self)))
+      scales = load(a.pointee.weightScales.unsafelyUnwrapped + lane)
+    }
+  }
+
+  @_transparent
+  func numbers(_ sums: UnsafePointer<Float>, _ a: UnsafePointer<MultiplyArguments>, _ row: Int) -> Vector {
+    let raw = load(sums)
+    if !bytes { return raw }
+    return attend_to_float(bits(raw) &- offsets) * (splat(a.pointee.xScales.unsafelyUnwrapped[row]) * scales)
   }
 }
 
-/// Writes `rows` rows of sums, `[rows][32]`, of `panel`; gated, the sums of the next panel follow and this one is the gate.
+/// Writes sixteen columns of `rows` rows. `activation` is a constant where it is inlined, but for the costly ones.
+@_transparent
+private func writeColumns(
+  _ arithmetic: Arithmetic, _ activation: Activation, _ gated: Bool, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ rows: Int, _ panel: Int,
+  _ column: Int, _ lane: Int, _ sums: UnsafePointer<Float>, _ up: Int
+) {
+  let left = a.pointee.outputs &- column
+  let meaning = Meaning(arithmetic, a, panel &* panelWidth &+ lane)
+  let bias = a.pointee.bias.map { load($0 + column, left) } ?? splat(0)
+  let hasBias = a.pointee.bias != nil
+  var from = sums + lane
+  var to = a.pointee.y + (row &* a.pointee.yStride &+ column)
+  var residual = a.pointee.residual.map { $0 + (row &* a.pointee.residualStride &+ column) }
+  var r = 0
+  while r < rows {
+    var value = meaning.numbers(from, a, row &+ r)
+    if hasBias { value += bias }
+    value = activated(value, activation)
+    if gated {
+      var other = Meaning(arithmetic, a, (panel &+ 1) &* panelWidth &+ lane).numbers(from + up, a, row &+ r)
+      if let bias = a.pointee.bias { other += load(bias + (a.pointee.outputs &+ column), left) }
+      value *= other
+    }
+    if let from = residual {
+      value += load(from, left)
+      residual = from + a.pointee.residualStride
+    }
+    store(value, to, left)
+    from += panelWidth
+    to += a.pointee.yStride
+    r &+= 1
+  }
+}
+
+/// Writes `rows` rows of sums, `[rows][32]`, of `panel`; gated, this panel is the gate and the sums of the next one lie `up` floats further.
 @inline(never)
 func writeOut(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ rows: Int, _ panel: Int, _ sums: UnsafePointer<Float>
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ rows: Int, _ panel: Int, _ sums: UnsafePointer<Float>, _ up: Int
 ) {
   let gated = a.pointee.gated
   let first = (gated ? panel >> 1 : panel) &* panelWidth
   let activation = a.pointee.activation
-  var r = 0
-  while r < rows {
-    var v = 0
-    while v < panelWidth && first &+ v < a.pointee.outputs {
-      let column = first &+ v, left = a.pointee.outputs &- column, from = sums + (r &* panelWidth &+ v)
-      var value = numbers(arithmetic, from, a, row &+ r, panel &* panelWidth &+ v)
-      if let bias = a.pointee.bias { value += load(bias + column, left) }
-      value = activated(value, activation)
-      if gated {
-        var up = numbers(arithmetic, from + rows &* panelWidth, a, row &+ r, (panel &+ 1) &* panelWidth &+ v)
-        if let bias = a.pointee.bias { up += load(bias + (a.pointee.outputs &+ column), left) }
-        value *= up
-      }
-      if let residual = a.pointee.residual { value += load(residual + ((row &+ r) &* a.pointee.residualStride &+ column), left) }
-      store(value, a.pointee.y + ((row &+ r) &* a.pointee.yStride &+ column), left)
-      v &+= 16
+  var v = 0
+  while v < panelWidth && first &+ v < a.pointee.outputs {
+    if !gated, case .none = activation {
+      writeColumns(arithmetic, .none, false, a, row, rows, panel, first &+ v, v, sums, up)
+    } else if !gated, case .relu = activation {
+      writeColumns(arithmetic, .relu, false, a, row, rows, panel, first &+ v, v, sums, up)
+    } else {
+      writeColumns(arithmetic, activation, gated, a, row, rows, panel, first &+ v, v, sums, up)
     }
-    r &+= 1
+    v &+= 16
   }
 }
 
 /// `KernelTable.finish`.
 func finish(_ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ sums: UnsafeMutablePointer<Float>) {
-  writeOut(.float32, a, rows.lowerBound, rows.count, panels.lowerBound, sums)
+  writeOut(.float32, a, rows.lowerBound, rows.count, panels.lowerBound, sums, rows.count &* panelWidth)
 }

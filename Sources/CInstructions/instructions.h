@@ -112,6 +112,12 @@ ATTEND_INLINE int32_t attend_sum_integer(attend_i32x16 v) { return __builtin_red
  * them has asked attend_cpu_features. */
 
 #ifdef __AVX512BW__
+/** sums + a * b in every lane, rounded once; spelled so that it stays in its place among the loads. */
+ATTEND_INLINE attend_f32x16 attend_fma_here(attend_f32x16 sums, attend_f32x16 a, attend_f32x16 b) {
+    __asm__("vfmadd231ps %2, %1, %0" : "+v"(sums) : "v"(a), "v"(b));
+    return sums;
+}
+
 /** sums + the products of four unsigned bytes of `u` and four signed bytes of `s` in every lane. */
 ATTEND_INLINE attend_i32x16 attend_dot_vnni(attend_i32x16 sums, attend_i32x16 u, attend_i32x16 s) {
     __asm__("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(u), "v"(s));
@@ -124,6 +130,15 @@ ATTEND_INLINE attend_f32x16 attend_dot_bf16(attend_f32x16 sums, attend_i32x16 a,
     return sums;
 }
 #elif defined(__AVX2__)
+ATTEND_INLINE attend_f32x16 attend_fma_here(attend_f32x16 sums, attend_f32x16 a, attend_f32x16 b) {
+    __m256 low = (__m256)sums.lo, high = (__m256)sums.hi;
+    __asm__("vfmadd231ps %2, %1, %0" : "+x"(low) : "x"(a.lo), "x"(b.lo));
+    __asm__("vfmadd231ps %2, %1, %0" : "+x"(high) : "x"(a.hi), "x"(b.hi));
+    sums.lo = (__typeof__(sums.lo))low;
+    sums.hi = (__typeof__(sums.hi))high;
+    return sums;
+}
+
 ATTEND_INLINE attend_i32x16 attend_dot_vnni(attend_i32x16 sums, attend_i32x16 u, attend_i32x16 s) {
     __m256i low = (__m256i)sums.lo, high = (__m256i)sums.hi;
     __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(low) : "x"(u.lo), "x"(s.lo));
@@ -163,7 +178,13 @@ ATTEND_INLINE attend_i32x16 attend_dot_widened(attend_i32x16 sums, attend_i32x16
     return attend_dot16(sums, (u >> 8) & 0x00ff00ff, odd);
 }
 
+/** The compiler moves no read or write across. */
+ATTEND_INLINE void attend_keep_order(void) { __asm__ volatile("" ::: "memory"); }
+
 /** Asks for the cache line of `address`. */
 ATTEND_INLINE void attend_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
+
+/** Asks for the cache line of `address`, to write to it. */
+ATTEND_INLINE void attend_prefetch_write(const void *address) { __builtin_prefetch(address, 1, 3); }
 
 #endif
