@@ -39,11 +39,11 @@ private func writeColumns(
 ) {
   let left = a.pointee.outputs &- column
   let meaning = Meaning(arithmetic, a, panel &* panelWidth &+ lane)
-  let bias = a.pointee.bias.map { load($0 + column, left) } ?? splat(0)
+  var bias = splat(0)
+  if let from = a.pointee.bias { bias = load(from + column, left) }
   let hasBias = a.pointee.bias != nil
   var from = sums + lane
   var to = a.pointee.y + (row &* a.pointee.yStride &+ column)
-  var residual = a.pointee.residual.map { $0 + (row &* a.pointee.residualStride &+ column) }
   var r = 0
   while r < rows {
     var value = meaning.numbers(from, a, row &+ r)
@@ -54,10 +54,7 @@ private func writeColumns(
       if let bias = a.pointee.bias { other += load(bias + (a.pointee.outputs &+ column), left) }
       value *= other
     }
-    if let from = residual {
-      value += load(from, left)
-      residual = from + a.pointee.residualStride
-    }
+    if let residual = a.pointee.residual { value += load(residual + ((row &+ r) &* a.pointee.residualStride &+ column), left) }
     store(value, to, left)
     from += panelWidth
     to += a.pointee.yStride
