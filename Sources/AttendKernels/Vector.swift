@@ -27,7 +27,7 @@ func zeros() -> Accumulators {
 #endif
 
 @_transparent
-func load(_ p: UnsafePointer<Float>) -> Vector { UnsafeRawPointer(p).loadUnaligned(as: Vector.self) }
+func load(_ p: UnsafePointer<Float>) -> Vector { attend_load(p) }
 
 @_transparent
 func store(_ v: Vector, _ p: UnsafeMutablePointer<Float>) { UnsafeMutableRawPointer(p).storeBytes(of: v, as: Vector.self) }

@@ -66,6 +66,11 @@ typedef float attend_f32x16 __attribute__((ext_vector_type(16)));
 typedef int32_t attend_i32x16 __attribute__((ext_vector_type(16)));
 typedef uint16_t attend_u16x16 __attribute__((ext_vector_type(16), aligned(1)));
 
+typedef float attend_f32x16_any __attribute__((ext_vector_type(16), aligned(1), may_alias));
+
+/** Sixteen numbers at any address. Swift's own way to read them is at times a call, to a function that other modules may share. */
+ATTEND_INLINE attend_f32x16 attend_load(const float *address) { return *(const attend_f32x16_any *)address; }
+
 /** a * b + c in every lane, rounded once. */
 ATTEND_INLINE attend_f32x16 attend_fma(attend_f32x16 a, attend_f32x16 b, attend_f32x16 c) { return __builtin_elementwise_fma(a, b, c); }
 
