@@ -11,9 +11,6 @@ final class ErrorObject: Sendable {
     code = failure.code
     message = CString(failure.message)
   }
-
-  /// Made before memory runs out, so that running out can be told.
-  static let outOfMemory = ErrorObject(Failure(.outOfMemory, "out of memory"))
 }
 
 /// Runs what a function of the header does; a failure becomes an error that the caller owns.

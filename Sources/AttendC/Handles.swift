@@ -66,11 +66,13 @@ func string(_ characters: UnsafePointer<CChar>?, _ name: String) throws(Failure)
 /// Sets what an optional `size_t *` points to.
 func store(_ value: Int, _ target: UnsafeMutablePointer<Int>?) { target?.pointee = value }
 
-/// A struct that begins with its own size, as the caller's version of the header knows it; what that version lacks is taken from `initial`.
+/// A struct that begins with its own size, as the caller's version of the header knows it; what that version lacks, and all of it where the
+/// pointer is nil, is taken from `initial`.
 ///
 /// `smallest` is the size in the first version of the header. A larger struct than this library knows is read as far as it is known, and
 /// refused if anything beyond is set: ignoring a wish would be a wrong answer.
-func copy<Struct: BitwiseCopyable>(_ pointer: UnsafePointer<Struct>, smallest: Int, initial: Struct, _ name: String) throws(Failure) -> Struct {
+func copy<Struct: BitwiseCopyable>(_ pointer: UnsafePointer<Struct>?, smallest: Int, initial: Struct, _ name: String) throws(Failure) -> Struct {
+  guard let pointer else { return initial }
   let size = try structSize(pointer, smallest: smallest, name)
   let bytes = UnsafeRawBufferPointer(start: pointer, count: size)
   let known = MemoryLayout<Struct>.size

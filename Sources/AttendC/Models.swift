@@ -64,7 +64,6 @@ public func attend_model_create(
 /// The options of attend_model_create as the models room knows them.
 private func loadOptions(_ pointer: UnsafePointer<attend_model_options>?) throws(Failure) -> Model.Options {
   var result = Model.Options()
-  guard let pointer else { return result }
   let options = try copy(pointer, smallest: 40, initial: attend_model_options(), "options")
   if options.compute != ATTEND_COMPUTE_DEFAULT {
     guard let compute = ComputeType(rawValue: options.compute.rawValue) else {
@@ -72,7 +71,9 @@ private func loadOptions(_ pointer: UnsafePointer<attend_model_options>?) throws
     }
     result.compute = compute
   }
-  guard options.threads <= 1024 else { throw Failure(.invalidArgument, "options.threads is \(options.threads); at most 1024 make sense") }
+  guard options.threads <= ThreadPool.maximumThreads else {
+    throw Failure(.invalidArgument, "options.threads is \(options.threads); at most \(ThreadPool.maximumThreads) make sense")
+  }
   result.threads = Int(options.threads)
   result.kernels = options.kernels.map { String(cString: $0) }
   if let progress = options.progress {

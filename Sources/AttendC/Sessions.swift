@@ -59,8 +59,7 @@ public func attend_session_create(
   attempt { () throws(Failure) in
     let model = try object(model, as: ModelObject.self, "model")
     let target = try require(session, "session")
-    var known = attend_session_options()
-    if let options { known = try copy(options, smallest: 16, initial: known, "options") }
+    let known = try copy(options, smallest: 16, initial: attend_session_options(), "options")
     target.pointee = own(try SessionObject(model, threads: Int(known.threads)))
   }
 }

@@ -42,8 +42,7 @@ public func attend_detokenizer_create(
     let tokenizer = try object(tokenizer, as: TokenizerObject.self, "tokenizer")
     let callback = try require(callback, "callback")
     let target = try require(detokenizer, "detokenizer")
-    var known = attend_detokenize_options()
-    if let options { known = try copy(options, smallest: 16, initial: known, "options") }
+    let known = try copy(options, smallest: 16, initial: attend_detokenize_options(), "options")
     target.pointee = own(DetokenizerObject(tokenizer, skipSpecialTokens: !known.keep_special_tokens, callback, context))
   }
 }
@@ -69,8 +68,7 @@ public func attend_tokenizer_chat(
   attempt { () throws(Failure) in
     let folder = try object(tokenizer, as: TokenizerObject.self, "tokenizer").folder
     let target = try require(text, "text")
-    var known = attend_chat_options()
-    if let options { known = try copy(options, smallest: 32, initial: known, "options") }
+    let known = try copy(options, smallest: 32, initial: attend_chat_options(), "options")
     let template = try ChatTemplate(folder: folder, name: known.template_name.map { String(cString: $0) })
     let variables = try known.variables.map { (text) throws(Failure) in
       try parse(UnsafeRawBufferPointer(start: text, count: strlen(text)), "options.variables")

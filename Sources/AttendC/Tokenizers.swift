@@ -74,8 +74,7 @@ public func attend_tokenizer_encode(
   attempt { () throws(Failure) in
     let tokenizer = try object(tokenizer, as: TokenizerObject.self, "tokenizer").tokenizer
     let target = try require(encoding, "encoding")
-    var known = attend_tokenize_options()
-    if let options { known = try copy(options, smallest: 16, initial: known, "options") }
+    let known = try copy(options, smallest: 16, initial: attend_tokenize_options(), "options")
     let bytes = try buffer(text, length, "text")
     target.pointee = own(try EncodingObject(try tokenizer.encode(bytes, addSpecialTokens: !known.no_special_tokens)))
   }
@@ -115,8 +114,7 @@ public func attend_tokenizer_decode(
     let tokenizer = try object(tokenizer, as: TokenizerObject.self, "tokenizer").tokenizer
     let target = try require(text, "text")
     guard count >= 0 else { throw Failure(.invalidArgument, "count is \(UInt(bitPattern: count))") }
-    var known = attend_detokenize_options()
-    if let options { known = try copy(options, smallest: 16, initial: known, "options") }
+    let known = try copy(options, smallest: 16, initial: attend_detokenize_options(), "options")
     let ids = UnsafeBufferPointer(start: count == 0 ? nil : try require(ids, "ids"), count: count)
     let bytes = try tokenizer.decode(ids, skipSpecialTokens: !known.keep_special_tokens)
     target.pointee = own(bytes.withUnsafeBytes { CString($0) })

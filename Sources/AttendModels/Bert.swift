@@ -35,7 +35,7 @@ enum Bert: Family {
         output: "\(layer).attention.output.dense", attentionNorm: "\(layer).attention.output.LayerNorm", inner: "\(layer).intermediate.dense",
         outer: "\(layer).output.dense", feedForwardNorm: "\(layer).output.LayerNorm"),
       pooler: "pooler.dense", vocabulary: try config.size("vocab_size"))
-    return try .bertLine(
+    return .bertLine(
       modelType: modelType, choices, head: try head(config, modelType, choices, tableWidth),
       ignored: [
         "embeddings.position_ids", "cls.predictions.decoder.weight", "cls.predictions.decoder.bias", "cls.seq_relationship.weight",

@@ -1,4 +1,5 @@
 import AttendBase
+import AttendCheckpoints
 import AttendLayers
 
 /// How a model is built; the raw values are those of `attend_kind`.
@@ -74,5 +75,13 @@ package struct HeadBlueprint: Sendable {
     case linear(LinearBlueprint)
     /// The token table of the stack, whose weights are then shared, with a bias under this name, which the checkpoint may leave out.
     case tied(bias: String?)
+  }
+}
+
+extension HeadBlueprint {
+  /// The usual head of a decoder: the token table, or where `tie_word_embeddings` says otherwise `lm_head`, without a bias.
+  static func nextToken(_ config: Configuration, vocabulary: Int, width: Int) throws(Failure) -> HeadBlueprint {
+    guard try !config.boolean("tie_word_embeddings", default: true) else { return HeadBlueprint(output: .tied(bias: nil)) }
+    return HeadBlueprint(output: .linear(LinearBlueprint(name: "lm_head", outputs: vocabulary, inputs: width, bias: .none)))
   }
 }

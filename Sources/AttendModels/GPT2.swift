@@ -24,7 +24,6 @@ enum GPT2: Family {
     }
     let tokens = isFirst ? "tokens_embed" : "wte"
     let vocabulary = try config.size("vocab_size")
-    let tied = try config.boolean("tie_word_embeddings", default: true)
     return Blueprint(
       family: modelType, kind: .decoder, prefixes: ["transformer.", ""],
       decoder: StackBlueprint(
@@ -33,8 +32,7 @@ enum GPT2: Family {
           tokens: ["\(tokens).weight"],
           positions: .learned(name: isFirst ? "positions_embed.weight" : "wpe.weight", count: try config.size("n_positions"), offset: 0)),
         layers: layers, finalNorm: isFirst ? nil : NormBlueprint(name: "ln_f", epsilon: epsilon)),
-      head: HeadBlueprint(
-        output: tied ? .tied(bias: nil) : .linear(LinearBlueprint(name: "lm_head", outputs: vocabulary, inputs: width, bias: .none))),
+      head: try .nextToken(config, vocabulary: vocabulary, width: width),
       ignored: ["lm_head.weight"] + layers.indices.flatMap { ["h.\($0).attn.bias", "h.\($0).attn.masked_bias"] })
   }
 

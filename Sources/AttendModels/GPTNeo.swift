@@ -31,7 +31,6 @@ enum GPTNeo: Family {
         feedForwardNorms: ResidualNorms(before: NormBlueprint(name: "\(name).ln_2", epsilon: epsilon)))
     }
     let vocabulary = try config.size("vocab_size")
-    let output = LinearBlueprint(name: "lm_head", outputs: vocabulary, inputs: width, bias: .none)
     return Blueprint(
       family: modelType, kind: .decoder, prefixes: ["transformer.", ""],
       decoder: StackBlueprint(
@@ -40,7 +39,7 @@ enum GPTNeo: Family {
           tokens: ["wte.weight"],
           positions: .learned(name: "wpe.weight", count: try config.size("max_position_embeddings"), offset: 0)),
         layers: layers, finalNorm: NormBlueprint(name: "ln_f", epsilon: epsilon)),
-      head: HeadBlueprint(output: try config.boolean("tie_word_embeddings", default: true) ? .tied(bias: nil) : .linear(output)),
+      head: try .nextToken(config, vocabulary: vocabulary, width: width),
       ignored: ["lm_head.weight"]
         + layers.indices.flatMap { ["h.\($0).attn.attention.bias", "h.\($0).attn.attention.masked_bias"] })
   }

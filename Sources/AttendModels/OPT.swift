@@ -39,7 +39,6 @@ enum OPT: Family {
     }
     let removesFinalNorm = try config.boolean("_remove_final_layer_norm", default: false)
     let vocabulary = try config.size("vocab_size")
-    let output = LinearBlueprint(name: "lm_head", outputs: vocabulary, inputs: width, bias: .none)
     return Blueprint(
       family: modelType, kind: .decoder, prefixes: ["model.", ""],
       decoder: StackBlueprint(
@@ -48,7 +47,7 @@ enum OPT: Family {
           tokens: ["decoder.embed_tokens.weight"],
           positions: .learned(name: "decoder.embed_positions.weight", count: try config.size("max_position_embeddings"), offset: 2)),
         layers: layers, finalNorm: isPreNorm && !removesFinalNorm ? NormBlueprint(name: "decoder.final_layer_norm", epsilon: 1e-5) : nil),
-      head: HeadBlueprint(output: try config.boolean("tie_word_embeddings", default: true) ? .tied(bias: nil) : .linear(output)),
+      head: try .nextToken(config, vocabulary: vocabulary, width: width),
       ignored: ["lm_head.weight"])
   }
 }
