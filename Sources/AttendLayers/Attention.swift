@@ -37,34 +37,64 @@ package struct AttentionOptions: Sendable {
   package var keyValueWidth: Int { keyValueHeads * headDim }
 }
 
+/// What every layer of a stack looks at in one pass.
+package struct Surroundings {
+  /// The keys and values of the stack's own tokens, those of this pass included.
+  package let own: KeyValues
+  /// Those of the encoder's, for a decoder with cross-attention.
+  package let source: KeyValues?
+  /// Cosines and sines of the tokens' positions, as `RotaryTables` lays them out.
+  package let angles: Matrix?
+}
+
 /// Attention of a sequence to itself; its keys and values are kept in pages, so that later tokens find them.
 package struct SelfAttention: Sendable {
   package let options: AttentionOptions
   /// Queries, keys and values in one product: `[queryWidth + 2 keyValueWidth, width]`.
   package let input: Linear
   package let output: Linear
+  /// On queries and keys before they are rotated (Henry et al. 2020, arXiv:2010.04245).
+  package let queryNorm: Norm?
+  package let keyNorm: Norm?
+  package let rotary: RotaryTables.Place?
+  package let bias: ScoreBias
 
-  package init(options: AttentionOptions, input: Linear, output: Linear) {
+  package init(
+    options: AttentionOptions, input: Linear, output: Linear, queryNorm: Norm?, keyNorm: Norm?, rotary: RotaryTables.Place?, bias: ScoreBias
+  ) {
     self.options = options
     self.input = input
     self.output = output
+    self.queryNorm = queryNorm
+    self.keyNorm = keyNorm
+    self.rotary = rotary
+    self.bias = bias
   }
 
   /// `y = residual + attention(x)`, or without a residual attention(x), all `[tokens, width]`; the keys and values of x go to `layer` of the pages first.
-  package func apply(_ x: Matrix, layer: Int, _ keyValues: KeyValues, residual: Matrix?, into y: Matrix, _ pass: Pass) throws(Failure) {
+  package func apply(_ x: Matrix, layer: Int, _ around: Surroundings, residual: Matrix?, into y: Matrix, _ pass: Pass) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       let projected = try pass.workspace.matrix(x.rows, input.outputs)  // [tokens, queries | keys | values]
       try input.apply(x, into: projected, pass)
-      let heads = keyValues.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale)
+      let queries = projected.columns(0, options.queryWidth), keys = projected.columns(options.queryWidth, options.keyValueWidth)
+      queryNorm?.apply(queries, into: queries, pass)
+      keyNorm?.apply(keys, into: keys, pass)
+      rotate(queries, keys, around.angles, pass)
+      let heads = around.own.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale)
       pass.engine.storeKeyValues(
-        projected.columns(options.queryWidth, options.keyValueWidth),
-        projected.columns(options.queryWidth + options.keyValueWidth, options.keyValueWidth), keyValues.sequences, heads)
+        keys, projected.columns(options.queryWidth + options.keyValueWidth, options.keyValueWidth), around.own.sequences, heads)
       let mixed = try pass.workspace.matrix(x.rows, options.queryWidth)  // [tokens, heads, headDim]
       try pass.engine.attention(
-        projected.columns(0, options.queryWidth), keyValues.sequences, heads, options.mask, into: mixed, weights: nil,
-        workspace: pass.workspace)
+        queries, around.own.sequences, heads, options.mask, bias: bias.forKernels, into: mixed, weights: nil, workspace: pass.workspace)
       try output.apply(mixed, residual: residual, into: y, pass)
     }
+  }
+
+  private func rotate(_ queries: Matrix, _ keys: Matrix, _ angles: Matrix?, _ pass: Pass) {
+    guard let rotary, let angles else { return }
+    let cosines = angles.columns(rotary.column, rotary.pairs), sines = angles.columns(rotary.column + rotary.pairs, rotary.pairs)
+    pass.engine.rotate(queries, headDim: options.headDim, cosines: cosines, sines: sines, interleaved: rotary.interleaved)
+    pass.engine.rotate(keys, headDim: options.headDim, cosines: cosines, sines: sines, interleaved: rotary.interleaved)
   }
 }
 

@@ -25,10 +25,16 @@ package struct Head: Sendable {
 
   package let reads: Reads
   package let transforms: [Transform]
+  /// What the last output is multiplied by.
+  package let scale: Float
+  /// 0: none. Otherwise an output y becomes `softCap * tanh(y / softCap)` (Gemma Team 2024, arXiv:2408.00118).
+  package let softCap: Float
 
-  package init(reads: Reads, transforms: [Transform]) {
+  package init(reads: Reads, transforms: [Transform], scale: Float, softCap: Float) {
     self.reads = reads
     self.transforms = transforms
+    self.scale = scale
+    self.softCap = softCap
   }
 
   /// The width of what it gives.
@@ -44,6 +50,7 @@ package struct Head: Sendable {
         transform.norm?.apply(output, into: output, pass)
         input = output
       }
+      if scale != 1 || softCap > 0 { pass.engine.scale(y, by: scale, cap: softCap) }
     }
   }
 }

@@ -16,12 +16,23 @@ package struct Norm: Sendable {
   /// `[width]`, or nil: 0.
   package let bias: AlignedBuffer?
   package let epsilon: Float
+  /// A row is this many heads, each normalised by itself.
+  package let heads: Int
+  /// Gain and bias are `[width]` over all heads; otherwise `[width / heads]`, the same for each.
+  package let gainPerHead: Bool
 
-  package init(kind: Kind, gain: AlignedBuffer?, bias: AlignedBuffer?, epsilon: Float) {
+  package init(kind: Kind, gain: AlignedBuffer?, bias: AlignedBuffer?, epsilon: Float, heads: Int = 1, gainPerHead: Bool = false) {
     self.kind = kind
     self.gain = gain
     self.bias = bias
     self.epsilon = epsilon
+    self.heads = heads
+    self.gainPerHead = gainPerHead
+  }
+
+  /// The same over each of `heads` heads, whose gains it holds one after another if `gainPerHead`.
+  package func forEach(of heads: Int, gainPerHead: Bool) -> Norm {
+    Norm(kind: kind, gain: gain, bias: bias, epsilon: epsilon, heads: heads, gainPerHead: gainPerHead)
   }
 
   /// Normalises the rows of x, `[tokens, width]`, into y, which may be x.
@@ -29,9 +40,11 @@ package struct Norm: Sendable {
     let gain = gain.map { UnsafePointer($0.pointer(to: Float.self)) }
     switch kind {
     case .layer:
-      pass.engine.layerNorm(x, gain: gain, bias: bias.map { UnsafePointer($0.pointer(to: Float.self)) }, epsilon: epsilon, into: y)
+      pass.engine.layerNorm(
+        x, gain: gain, bias: bias.map { UnsafePointer($0.pointer(to: Float.self)) }, epsilon: epsilon, groups: heads, gainPerGroup: gainPerHead,
+        into: y)
     case .rms(let offset):
-      pass.engine.rmsNorm(x, gain: gain, offset: offset, epsilon: epsilon, into: y)
+      pass.engine.rmsNorm(x, gain: gain, offset: offset, epsilon: epsilon, groups: heads, gainPerGroup: gainPerHead, into: y)
     }
   }
 }

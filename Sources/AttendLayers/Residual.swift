@@ -1,18 +1,21 @@
 import AttendBase
 import AttendDispatch
 
-/// The sum around a sub-layer and the norms of the family: `x = after(x + within(sublayer(before(x))))`.
+/// The sum around a sub-layer and the norms of the family: `x = after(x + scale * within(sublayer(before(x))))`.
 ///
 /// `after` alone is the Transformer of 2017 (post-norm), `before` alone the usual form since (pre-norm; Xiong et al. 2020, arXiv:2002.04745).
 package struct Residual: Sendable {
   package let before: Norm?
   package let within: Norm?
   package let after: Norm?
+  /// What a sub-layer's output is multiplied by before it is added; 1 but in Granite.
+  package let scale: Float
 
-  package init(before: Norm?, within: Norm?, after: Norm?) {
+  package init(before: Norm?, within: Norm?, after: Norm?, scale: Float) {
     self.before = before
     self.within = within
     self.after = after
+    self.scale = scale
   }
 
   /// Runs a sub-layer, which writes `residual + f(input)`, or f(input) alone without a residual, to its output. x is `[tokens, width]`.
@@ -25,14 +28,14 @@ package struct Residual: Sendable {
         input = try pass.workspace.matrix(x.rows, x.columns)
         before.apply(x, into: input, pass)
       }
-      if let within {
-        let output = try pass.workspace.matrix(x.rows, x.columns)
-        try sublayer(input, nil, output)
-        within.apply(output, into: output, pass)
-        pass.engine.add(output, to: x)
-      } else {
+      if within == nil, scale == 1 {
         // The sum is part of the sub-layer's last product: x is read and written once.
         try sublayer(input, x, x)
+      } else {
+        let output = try pass.workspace.matrix(x.rows, x.columns)
+        try sublayer(input, nil, output)
+        within?.apply(output, into: output, pass)
+        pass.engine.add(output, to: x, scale: scale)
       }
       after?.apply(x, into: x, pass)
     }

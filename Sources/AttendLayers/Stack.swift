@@ -9,13 +9,18 @@ package final class Stack: Sendable {
   package let finalNorm: Norm?
   /// What its own keys and values take in pages.
   package let keyValueLayout: KeyValueLayout
+  /// The rotary embeddings of its layers.
+  package let rotaries: RotaryTables
 
-  package init(width: Int, embedding: Embedding, layers: [TransformerLayer], finalNorm: Norm?, keyValueLayout: KeyValueLayout) {
+  package init(
+    width: Int, embedding: Embedding, layers: [TransformerLayer], finalNorm: Norm?, keyValueLayout: KeyValueLayout, rotaries: RotaryTables
+  ) {
     self.width = width
     self.embedding = embedding
     self.layers = layers
     self.finalNorm = finalNorm
     self.keyValueLayout = keyValueLayout
+    self.rotaries = rotaries
   }
 
   /// Ids run from 0 to this less 1.
@@ -29,8 +34,11 @@ package final class Stack: Sendable {
     _ ids: UnsafePointer<Int32>, types: UnsafePointer<Int32>? = nil, own: KeyValues, source: KeyValues?, into x: Matrix, _ pass: Pass
   ) throws(Failure) {
     try embedding.apply(ids, types: types, own.sequences, into: x, pass)
-    for (index, layer) in layers.enumerated() {
-      try layer.apply(x, index: index, own: own, source: source, pass)
+    try pass.scoped { () throws(Failure) in
+      let around = Surroundings(own: own, source: source, angles: try rotaries.angles(own.sequences, tokens: x.rows, pass))
+      for (index, layer) in layers.enumerated() {
+        try layer.apply(x, index: index, around, pass)
+      }
     }
     finalNorm?.apply(x, into: x, pass)
   }

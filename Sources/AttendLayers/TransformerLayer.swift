@@ -8,10 +8,12 @@ package struct TransformerLayer: Sendable {
   package let crossAttentionResidual: Residual
   package let feedForward: FeedForward
   package let feedForwardResidual: Residual
+  /// Self-attention and feed-forward network read the same x, and both are added to it (Wang and Komatsuzaki 2021, GPT-J).
+  package let isParallel: Bool
 
   package init(
     selfAttention: SelfAttention, selfAttentionResidual: Residual, crossAttention: CrossAttention?, crossAttentionResidual: Residual,
-    feedForward: FeedForward, feedForwardResidual: Residual
+    feedForward: FeedForward, feedForwardResidual: Residual, isParallel: Bool
   ) {
     self.selfAttention = selfAttention
     self.selfAttentionResidual = selfAttentionResidual
@@ -19,20 +21,38 @@ package struct TransformerLayer: Sendable {
     self.crossAttentionResidual = crossAttentionResidual
     self.feedForward = feedForward
     self.feedForwardResidual = feedForwardResidual
+    self.isParallel = isParallel
   }
 
-  /// x, `[tokens, width]`, becomes the layer's output. Its keys and values have place `index` in the pages `own`; `source` holds those of the encoder.
-  package func apply(_ x: Matrix, index: Int, own: KeyValues, source: KeyValues?, _ pass: Pass) throws(Failure) {
+  /// x, `[tokens, width]`, becomes the layer's output. Its keys and values have place `index` in the pages.
+  package func apply(_ x: Matrix, index: Int, _ around: Surroundings, _ pass: Pass) throws(Failure) {
+    if isParallel { return try applyParallel(x, index: index, around, pass) }
     try selfAttentionResidual.apply(x, pass) { (input, residual, output) throws(Failure) in
-      try selfAttention.apply(input, layer: index, own, residual: residual, into: output, pass)
+      try selfAttention.apply(input, layer: index, around, residual: residual, into: output, pass)
     }
-    if let crossAttention, let source {
+    if let crossAttention, let source = around.source {
       try crossAttentionResidual.apply(x, pass) { (input, residual, output) throws(Failure) in
         try crossAttention.apply(input, layer: index, source, residual: residual, into: output, pass)
       }
     }
     try feedForwardResidual.apply(x, pass) { (input, residual, output) throws(Failure) in
       try feedForward.apply(input, residual: residual, into: output, pass)
+    }
+  }
+
+  /// `x += attention(norm(x)) + feedForward(norm'(x))`; without a norm of its own the feed-forward network shares that of the attention.
+  private func applyParallel(_ x: Matrix, index: Int, _ around: Surroundings, _ pass: Pass) throws(Failure) {
+    guard let before = selfAttentionResidual.before else { throw Failure(.internalError, "a parallel layer without a norm before it") }
+    try pass.scoped { () throws(Failure) in
+      let normed = try pass.workspace.matrix(x.rows, x.columns)
+      before.apply(x, into: normed, pass)
+      var second = normed
+      if let norm = feedForwardResidual.before {
+        second = try pass.workspace.matrix(x.rows, x.columns)
+        norm.apply(x, into: second, pass)
+      }
+      try selfAttention.apply(normed, layer: index, around, residual: x, into: x, pass)
+      try feedForward.apply(second, residual: x, into: x, pass)
     }
   }
 }

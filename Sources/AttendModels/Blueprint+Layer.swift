@@ -9,9 +9,11 @@ package struct LayerBlueprint: Sendable {
   package var crossAttentionNorms = ResidualNorms()
   package var feedForward: FeedForwardBlueprint
   package var feedForwardNorms: ResidualNorms
+  /// Attention and feed-forward network read the same x, each through its norm before; without one, the latter reads what the former reads.
+  package var isParallel = false
 }
 
-/// The norms around a sub-layer: `x = after(x + within(sublayer(before(x))))`.
+/// What surrounds a sub-layer: `x = after(x + scale * within(sublayer(before(x))))`.
 package struct ResidualNorms: Sendable {
   /// Pre-norm.
   package var before: NormBlueprint?
@@ -19,6 +21,8 @@ package struct ResidualNorms: Sendable {
   package var within: NormBlueprint?
   /// Post-norm, as in the paper of 2017.
   package var after: NormBlueprint?
+  /// What the sub-layer's output is multiplied by.
+  package var scale: Float = 1
 }
 
 /// A norm from `name.weight` and, if it has one, `name.bias`.
@@ -36,10 +40,43 @@ package struct AttentionBlueprint: Sendable {
   package var key: LinearBlueprint
   package var value: LinearBlueprint
   package var output: LinearBlueprint
+  /// On queries and keys, before they are rotated.
+  package var queryNorm: HeadNormBlueprint?
+  package var keyNorm: HeadNormBlueprint?
+  package var rotary: Rotary?
+  package var bias = BiasBlueprint.none
+  /// The name of the heads' sinks, `[heads]`.
+  package var sinks: String?
+
+  /// What scores gain with the distance between query and key.
+  package enum BiasBlueprint: Sendable {
+    case none
+    /// ALiBi: a slope for each head.
+    case slopes([Float])
+    /// The table `name`, `[buckets, heads]`, of T5.
+    case relative(name: String, RelativeBuckets)
+  }
+}
+
+/// A norm of queries or keys.
+package struct HeadNormBlueprint: Sendable {
+  package var norm: NormBlueprint
+  package var span: Span
+
+  package enum Span: Sendable {
+    /// Over all heads together, with a gain for each component of each.
+    case allHeads
+    /// Over each head, with the same gains for all.
+    case eachHead
+    /// Over each head, with gains of its own: those of head h are named `norm.name` with `.h` behind it.
+    case eachHeadByItself
+  }
 }
 
 /// The products of a feed-forward network.
 package struct FeedForwardBlueprint: Sendable {
+  /// What the activation is applied to and multiplied with `inner`; nil: it is applied to `inner` (Shazeer 2020, arXiv:2002.05202).
+  package var gate: LinearBlueprint?
   package var inner: LinearBlueprint
   package var outer: LinearBlueprint
   package var activation: Activation

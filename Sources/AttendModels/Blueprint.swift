@@ -67,6 +67,10 @@ package struct HeadBlueprint: Sendable {
   /// Products, each with an activation and perhaps a norm, before the last.
   package var transforms: [(linear: LinearBlueprint, activation: Activation, norm: NormBlueprint?)] = []
   package var output: Output
+  /// What the output is multiplied by.
+  package var scale: Float = 1
+  /// 0: none. Otherwise an output y becomes `softCap * tanh(y / softCap)`.
+  package var softCap: Float = 0
 
   package enum Output: Sendable {
     /// The last transform's output is the head's.

@@ -7,7 +7,7 @@ import AttendLayers
 struct Builder {
   let blueprint: Blueprint
   let reader: WeightReader
-  private let prefix: String
+  let prefix: String
 
   init(_ blueprint: Blueprint, _ reader: WeightReader) {
     self.blueprint = blueprint
@@ -24,12 +24,14 @@ struct Builder {
 
   /// The encoder or decoder that `stack` describes.
   func stack(_ stack: StackBlueprint) throws(Failure) -> Stack {
+    var rotaries = RotaryTables()
     var layers: [TransformerLayer] = []
-    for layer in stack.layers { layers.append(try self.layer(layer, stack)) }
+    for layer in stack.layers { layers.append(try self.layer(layer, stack, &rotaries)) }
     let options = stack.layers[0].attention.options
     return Stack(
       width: stack.width, embedding: try embedding(stack), layers: layers, finalNorm: try norm(stack.finalNorm, stack.width),
-      keyValueLayout: KeyValueLayout(layers: stack.causal ? layers.count : 1, heads: options.keyValueHeads, headDim: options.headDim))
+      keyValueLayout: KeyValueLayout(layers: stack.causal ? layers.count : 1, heads: options.keyValueHeads, headDim: options.headDim),
+      rotaries: rotaries)
   }
 
   /// The pooler, where the checkpoint holds it.
@@ -56,7 +58,7 @@ struct Builder {
       let bias = try bias.flatMap { reader.has($0) ? $0 : nil }.map { (name) throws(Failure) in try reader.vector(name, stack.vocabulary) }
       transforms.append(Head.Transform(linear: Linear(weights: weights, bias: bias), activation: .none, norm: nil))
     }
-    return Head(reads: head.reads, transforms: transforms)
+    return Head(reads: head.reads, transforms: transforms, scale: head.scale, softCap: head.softCap)
   }
 
   /// Whether the head's weights are the token table of a stack.
@@ -105,30 +107,7 @@ struct Builder {
     }
   }
 
-  // MARK: Layers
-
-  private func layer(_ layer: LayerBlueprint, _ stack: StackBlueprint) throws(Failure) -> TransformerLayer {
-    TransformerLayer(
-      selfAttention: SelfAttention(
-        options: layer.attention.options, input: try linear([layer.attention.query, layer.attention.key, layer.attention.value]),
-        output: try linear([layer.attention.output])),
-      selfAttentionResidual: try residual(layer.attentionNorms, stack),
-      crossAttention: try layer.crossAttention.map { (cross) throws(Failure) in
-        CrossAttention(
-          options: cross.options, query: try linear([cross.query]), keyValue: try linear([cross.key, cross.value]),
-          output: try linear([cross.output]))
-      },
-      crossAttentionResidual: try residual(layer.crossAttentionNorms, stack),
-      feedForward: FeedForward(
-        inner: try linear([layer.feedForward.inner]), outer: try linear([layer.feedForward.outer]), activation: layer.feedForward.activation),
-      feedForwardResidual: try residual(layer.feedForwardNorms, stack))
-  }
-
-  private func residual(_ norms: ResidualNorms, _ stack: StackBlueprint) throws(Failure) -> Residual {
-    Residual(before: try norm(norms.before, stack.width), within: try norm(norms.within, stack.width), after: try norm(norms.after, stack.width))
-  }
-
-  private func norm(_ norm: NormBlueprint?, _ width: Int, prefix: String? = nil) throws(Failure) -> Norm? {
+  func norm(_ norm: NormBlueprint?, _ width: Int, prefix: String? = nil) throws(Failure) -> Norm? {
     guard let norm else { return nil }
     let prefix = prefix ?? self.prefix
     return Norm(
@@ -137,5 +116,5 @@ struct Builder {
   }
 
   /// Products that become one, their outputs one after another.
-  private func linear(_ parts: [LinearBlueprint]) throws(Failure) -> Linear { try reader.linear(parts, prefix: prefix) }
+  func linear(_ parts: [LinearBlueprint]) throws(Failure) -> Linear { try reader.linear(parts, prefix: prefix) }
 }

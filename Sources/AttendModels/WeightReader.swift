@@ -12,6 +12,7 @@ final class WeightReader {
   private let totalBytes: Int
   private var readBytes = 0
   private var read: Set<String> = []
+  private var relativeBiases: [String: AlignedBuffer] = [:]  // by the name of their table
   private var packedTables: [String: PackedMatrix] = [:]  // whole matrices that two users share, by name
 
   /// Elements of the weights that were read, each counted once.
@@ -42,6 +43,23 @@ final class WeightReader {
     return vector
   }
 
+  /// Vectors of `count` numbers one after another.
+  func vectors(_ names: [String], _ count: Int) throws(Failure) -> AlignedBuffer {
+    let vectors = try AlignedBuffer(names.count * count, of: Float.self, for: "tensors like \(names.first ?? "")")
+    for (index, name) in names.enumerated() { try read(name, count, to: vectors.pointer(to: Float.self) + index * count) }
+    return vectors
+  }
+
+  /// The biases of distances that the table `name`, `[buckets, heads]`, stands for. Layers that share a table share the result.
+  func relativeBias(_ name: String, _ buckets: RelativeBuckets, heads: Int) throws(Failure) -> AlignedBuffer {
+    if let bias = relativeBiases[name] { return bias }
+    let table = try table(name, rows: buckets.count, width: heads)
+    let bias = try buckets.spelledOut(table.pointer(), heads: heads)
+    withExtendedLifetime(table) {}
+    relativeBiases[name] = bias
+    return bias
+  }
+
   /// A table of `rows` vectors of `width` numbers as float32. More rows than needed may be stored.
   func table(_ name: String, rows: Int, width: Int) throws(Failure) -> AlignedBuffer {
     let stored = max(checkpoint[name]?.shape.first ?? 0, rows)
@@ -55,10 +73,23 @@ final class WeightReader {
   func linear(_ parts: [LinearBlueprint], prefix: String) throws(Failure) -> Linear {
     var blocks: [StoredMatrix] = []
     for part in parts { blocks += try matrices(part, prefix: prefix) }
-    let weights = try pack(blocks)
-    // What is packed need not stand in memory twice: the peak of loading stays near the packed weights.
-    for part in parts { checkpoint["\(prefix)\(part.name).weight"]?.dontNeed() }
+    let weights = try count(PackedMatrix(blocks, compute: compute, engine: engine))
+    release(parts, prefix)
     return Linear(weights: weights, bias: try bias(parts, prefix: prefix))
+  }
+
+  /// A gated product: `activation(x Gᵀ + b) * (x Uᵀ + b')`.
+  func gated(_ gate: LinearBlueprint, _ up: LinearBlueprint, prefix: String) throws(Failure) -> Linear {
+    let weights = try count(
+      PackedMatrix(
+        gate: try matrix(gate, prefix: prefix), up: try matrix(up, prefix: prefix), compute: compute, engine: engine))
+    release([gate, up], prefix)
+    return Linear(weights: weights, bias: try bias([gate, up], prefix: prefix))
+  }
+
+  /// What is packed need not stand in memory twice: the peak of loading stays near the packed weights.
+  private func release(_ parts: [LinearBlueprint], _ prefix: String) {
+    for part in parts { checkpoint["\(prefix)\(part.name).weight"]?.dontNeed() }
   }
 
   /// The biases of products one after another, zeros where one has none; nil where none has one.
@@ -80,6 +111,13 @@ final class WeightReader {
     case .own: "\(prefix)\(linear.name).bias"
     case .optional(let name): has(name) ? name : nil
     }
+  }
+
+  /// The one block of rows of a stored matrix that a product is made of.
+  private func matrix(_ linear: LinearBlueprint, prefix: String) throws(Failure) -> StoredMatrix {
+    let blocks = try matrices(linear, prefix: prefix)
+    guard blocks.count == 1 else { throw Failure(.internalError, "\(linear.name): a gate is one block of rows, not \(blocks.count)") }
+    return blocks[0]
   }
 
   /// The blocks of rows of a stored matrix that a product is made of.
@@ -108,7 +146,7 @@ final class WeightReader {
   /// A whole matrix, packed; asked for twice it is the same object.
   func packed(_ name: String, rows: Int, columns: Int) throws(Failure) -> PackedMatrix {
     if let matrix = packedTables[name] { return matrix }
-    let packed = try pack([try matrix(name, rows: rows, columns: columns)])
+    let packed = try count(PackedMatrix([try matrix(name, rows: rows, columns: columns)], compute: compute, engine: engine))
     packedTables[name] = packed
     checkpoint[name]?.dontNeed()
     return packed
@@ -127,8 +165,7 @@ final class WeightReader {
     }
   }
 
-  private func pack(_ matrices: [StoredMatrix]) throws(Failure) -> PackedMatrix {
-    let packed = try PackedMatrix(matrices, compute: compute, engine: engine)
+  private func count(_ packed: PackedMatrix) -> PackedMatrix {
     weightBytes += packed.bytes
     return packed
   }

@@ -3,7 +3,10 @@ import AttendGeneration
 import AttendModels
 import Testing
 
-private let decoders = ["gpt2", "openai-gpt", "opt", "gpt_neo"]
+private let decoders = [
+  "gpt2", "openai-gpt", "opt", "gpt_neo", "llama", "llama3-rope", "llama-bf16-sharded", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi",
+  "phi3", "smollm3", "granite", "olmo2", "starcoder2", "stablelm",
+]
 
 @Suite struct DecoderTests {
   @Test(arguments: decoders, kernelSets)

@@ -1,0 +1,146 @@
+import AttendBase
+import AttendDispatch
+import Glibc
+
+/// Rotary position embeddings (Su et al. 2021, arXiv:2104.09864): pairs of a head's components turn by an angle that grows with the position,
+/// pair i of n by `theta^(-i/n)` a position, or as `scaling` changes that.
+package struct Rotary: Sendable, Equatable {
+  /// Components of a head that are rotated, the first ones; even.
+  package let dimensions: Int
+  /// Pairs are neighbours, as in GPT-J; otherwise a component's partner is half of `dimensions` away, as in GPT-NeoX and Llama.
+  package let interleaved: Bool
+  package let theta: Double
+  package let scaling: RotaryScaling
+
+  package init(dimensions: Int, interleaved: Bool = false, theta: Double, scaling: RotaryScaling = .none) {
+    self.dimensions = dimensions
+    self.interleaved = interleaved
+    self.theta = theta
+    self.scaling = scaling
+  }
+
+  /// Pairs of components that turn.
+  package var pairs: Int { dimensions / 2 }
+
+  /// Radians a position for each pair, `[pairs]`, for a sequence of `length` tokens. The reference rounds them to float32, and so do we.
+  func frequencies(length: Int) -> [Float] {
+    (0..<pairs).map { pair in
+      let exponent = Double(2 * pair) / Double(dimensions)
+      return Float(scaling.scaled(pow(theta, -exponent), pair: pair, exponent: exponent, length: length, self))
+    }
+  }
+}
+
+/// How positions beyond those of the training are reached: the names and formulas of Hugging Face's `rope_type`.
+package enum RotaryScaling: Sendable, Equatable {
+  case none
+  /// All frequencies divided by `factor` (Chen et al. 2023, arXiv:2306.15595).
+  case linear(factor: Double)
+  /// A larger theta for sequences longer than `trained` tokens ("NTK-aware", "dynamic").
+  case dynamic(factor: Double, trained: Int)
+  /// Long wavelengths divided by `factor`, short ones kept, a ramp between (Llama 3.1; Grattafiori et al. 2024, arXiv:2407.21783).
+  case llama3(factor: Double, low: Double, high: Double, trained: Int)
+  /// Division by `factor` phased in between pairs `low` and `high`, and a factor on sines and cosines (Peng et al. 2023, arXiv:2309.00071).
+  case yarn(factor: Double, low: Double, high: Double, magnitude: Double)
+  /// A divisor for each pair, another set of them beyond `trained` tokens, and a factor on sines and cosines (Ding et al. 2024, arXiv:2402.13753).
+  case longrope(short: [Double], long: [Double], trained: Int, magnitude: Double)
+
+  /// What sines and cosines are multiplied by.
+  var magnitude: Float {
+    switch self {
+    case .yarn(_, _, _, let magnitude), .longrope(_, _, _, let magnitude): Float(magnitude)
+    case .none, .linear, .dynamic, .llama3: 1
+    }
+  }
+
+  /// The frequency that takes the place of `frequency`, which is `theta^-exponent`.
+  fileprivate func scaled(_ frequency: Double, pair: Int, exponent: Double, length: Int, _ rotary: Rotary) -> Double {
+    switch self {
+    case .none:
+      return frequency
+    case .linear(let factor):
+      return frequency / factor
+    case .dynamic(let factor, let trained):
+      let growth = factor * Double(max(length, trained)) / Double(trained) - (factor - 1)
+      let theta = rotary.theta * pow(growth, Double(rotary.dimensions) / Double(rotary.dimensions - 2))
+      return pow(theta, -exponent)
+    case .llama3(let factor, let low, let high, let trained):
+      let turns = Double(trained) * frequency / (2 * Double.pi)  // in the text of the training
+      if turns < low { return frequency / factor }
+      if turns > high { return frequency }
+      let share = (turns - low) / (high - low)
+      return (1 - share) * frequency / factor + share * frequency
+    case .yarn(let factor, let low, let high, _):
+      let share = min(max((Double(pair) - low) / (high - low), 0), 1)
+      return frequency / factor * share + frequency * (1 - share)
+    case .longrope(let short, let long, let trained, _):
+      return frequency / (length > trained ? long : short)[pair]
+    }
+  }
+
+  /// The length beyond which frequencies change; nil: they never do.
+  var changesBeyond: Int? {
+    switch self {
+    case .dynamic(_, let trained), .longrope(_, _, let trained, _): trained
+    case .none, .linear, .llama3, .yarn: nil
+    }
+  }
+}
+
+/// The rotary embeddings of a stack, one or several side by side, and the matrix of sines and cosines that each pass makes once for all layers.
+package struct RotaryTables: Sendable {
+  /// Where in a row of the matrix an embedding has its `pairs` cosines; its sines follow them.
+  package struct Place: Sendable {
+    package let column: Int
+    package let pairs: Int
+    package let interleaved: Bool
+  }
+
+  private struct Entry {
+    let rotary: Rotary
+    let place: Place
+    let frequencies: [Float]  // of sequences not longer than the training's
+  }
+
+  private var entries: [Entry] = []
+  private var width = 0  // columns of the matrix
+
+  package init() {}
+
+  /// The place of a rotary embedding, which is added unless it is there already.
+  package mutating func place(of rotary: Rotary) -> Place {
+    if let entry = entries.first(where: { $0.rotary == rotary }) { return entry.place }
+    let place = Place(column: width, pairs: rotary.pairs, interleaved: rotary.interleaved)
+    entries.append(Entry(rotary: rotary, place: place, frequencies: rotary.frequencies(length: 0)))
+    width += rotary.dimensions
+    return place
+  }
+
+  /// Cosines and sines of the positions of all tokens, `[tokens, width]`, in scratch memory; nil where nothing is rotated.
+  func angles(_ sequences: UnsafeBufferPointer<AttentionSequence>, tokens: Int, _ pass: Pass) throws(Failure) -> Matrix? {
+    guard !entries.isEmpty else { return nil }
+    let angles = try pass.workspace.matrix(tokens, width)
+    for entry in entries {
+      let scaling = entry.rotary.scaling
+      for sequence in sequences {
+        let length = sequence.position + sequence.count
+        let isLong = scaling.changesBeyond.map { length > $0 } ?? false
+        let frequencies = isLong ? entry.rotary.frequencies(length: length) : entry.frequencies
+        RotaryTables.fill(angles, entry.place, sequence, frequencies, scaling.magnitude)
+      }
+    }
+    return angles
+  }
+
+  private static func fill(_ angles: Matrix, _ place: Place, _ sequence: AttentionSequence, _ frequencies: [Float], _ magnitude: Float) {
+    for token in 0..<sequence.count {
+      let row = angles[sequence.row + token] + place.column
+      let position = Float(sequence.position + token)
+      for (pair, frequency) in frequencies.enumerated() {
+        let (sine, cosine) = Trigonometry.sineAndCosine(Double(position * frequency))
+        row[pair] = Float(cosine) * magnitude
+        row[place.pairs + pair] = Float(sine) * magnitude
+      }
+    }
+  }
+}

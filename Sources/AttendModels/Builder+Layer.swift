@@ -1,0 +1,71 @@
+import AttendBase
+import AttendCheckpoints
+import AttendDispatch
+import AttendLayers
+
+extension Builder {
+  /// A layer of `stack`, whose rotary embeddings come to those of the layers before it.
+  func layer(_ layer: LayerBlueprint, _ stack: StackBlueprint, _ rotaries: inout RotaryTables) throws(Failure) -> TransformerLayer {
+    TransformerLayer(
+      selfAttention: try selfAttention(layer.attention, &rotaries), selfAttentionResidual: try residual(layer.attentionNorms, stack),
+      crossAttention: try layer.crossAttention.map { (cross) throws(Failure) in
+        CrossAttention(
+          options: cross.options, query: try linear([cross.query]), keyValue: try linear([cross.key, cross.value]),
+          output: try linear([cross.output]))
+      },
+      crossAttentionResidual: try residual(layer.crossAttentionNorms, stack),
+      feedForward: try feedForward(layer.feedForward), feedForwardResidual: try residual(layer.feedForwardNorms, stack),
+      isParallel: layer.isParallel)
+  }
+
+  private func selfAttention(_ attention: AttentionBlueprint, _ rotaries: inout RotaryTables) throws(Failure) -> SelfAttention {
+    let options = attention.options
+    return SelfAttention(
+      options: options, input: try linear([attention.query, attention.key, attention.value]), output: try linear([attention.output]),
+      queryNorm: try headNorm(attention.queryNorm, heads: options.heads, headDim: options.headDim),
+      keyNorm: try headNorm(attention.keyNorm, heads: options.keyValueHeads, headDim: options.headDim),
+      rotary: attention.rotary.map { rotaries.place(of: $0) }, bias: try scoreBias(attention))
+  }
+
+  private func headNorm(_ norm: HeadNormBlueprint?, heads: Int, headDim: Int) throws(Failure) -> Norm? {
+    guard let norm else { return nil }
+    switch norm.span {
+    case .allHeads: return try self.norm(norm.norm, heads * headDim)
+    case .eachHead: return try self.norm(norm.norm, headDim)?.forEach(of: heads, gainPerHead: false)
+    case .eachHeadByItself:
+      let names = (0..<heads).map { "\(prefix)\(norm.norm.name).\($0)" }
+      return Norm(
+        kind: norm.norm.kind, gain: try reader.vectors(names.map { "\($0).weight" }, headDim),
+        bias: norm.norm.hasBias ? try reader.vectors(names.map { "\($0).bias" }, headDim) : nil, epsilon: norm.norm.epsilon, heads: heads,
+        gainPerHead: true)
+    }
+  }
+
+  private func scoreBias(_ attention: AttentionBlueprint) throws(Failure) -> ScoreBias {
+    let heads = attention.options.heads
+    var bias = ScoreBias()
+    switch attention.bias {
+    case .none: break
+    case .slopes(let slopes):
+      let buffer = try AlignedBuffer(heads, of: Float.self, for: "the slopes of the heads")
+      for (head, slope) in slopes.enumerated() { buffer.pointer(to: Float.self)[head] = slope }
+      bias.slopes = buffer
+    case .relative(let name, let buckets):
+      bias.distances = try reader.relativeBias(prefix + name, buckets, heads: heads)
+      bias.reach = buckets.maxDistance
+    }
+    bias.sinks = try attention.sinks.map { (name) throws(Failure) in try reader.vector(prefix + name, heads) }
+    return bias
+  }
+
+  private func feedForward(_ feedForward: FeedForwardBlueprint) throws(Failure) -> FeedForward {
+    let inner = if let gate = feedForward.gate { try reader.gated(gate, feedForward.inner, prefix: prefix) } else { try linear([feedForward.inner]) }
+    return FeedForward(inner: inner, outer: try linear([feedForward.outer]), activation: feedForward.activation)
+  }
+
+  private func residual(_ norms: ResidualNorms, _ stack: StackBlueprint) throws(Failure) -> Residual {
+    Residual(
+      before: try norm(norms.before, stack.width), within: try norm(norms.within, stack.width), after: try norm(norms.after, stack.width),
+      scale: norms.scale)
+  }
+}

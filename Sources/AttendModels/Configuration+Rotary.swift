@@ -1,0 +1,122 @@
+import AttendBase
+import AttendCheckpoints
+import AttendLayers
+import Glibc
+
+/// How a family's configuration speaks of rotary positions, where it does not say so itself.
+struct RotaryDefaults {
+  var theta: Double = 10_000
+  /// The key of theta in configurations that have no `rope_parameters`.
+  var thetaKey = "rope_theta"
+  /// The share of a head's components that is rotated.
+  var share: Double = 1
+  var interleaved = false
+  /// Whether `rope_scaling`, in configurations that have no `rope_parameters`, is meant for these layers.
+  var readsScaling = true
+}
+
+extension Configuration {
+  /// The rotary embedding for heads of `headDim` components, of layers of `layerType` where the configuration tells kinds of layers apart: from
+  /// `rope_parameters`, or in the spelling of before from `rope_theta`, `rope_scaling` and `partial_rotary_factor` and their like.
+  func rotary(headDim: Int, layerType: String? = nil, _ defaults: RotaryDefaults = RotaryDefaults()) throws(Failure) -> Rotary {
+    var parameters = try child("rope_parameters")
+    if let layerType, let own = try parameters?.child(layerType) { parameters = own }
+    // Asked for in any case, so that they count as understood beside `rope_parameters`.
+    let old = try child("rope_scaling")
+    let oldTheta = try optionalNumber(defaults.thetaKey, "rotary_emb_base")
+    let oldShare = try optionalNumber("partial_rotary_factor", "rotary_pct", "rope_pct")
+
+    let theta = try parameters?.optionalNumber("rope_theta") ?? oldTheta ?? defaults.theta
+    guard theta > 0 else { throw invalid(defaults.thetaKey, "is \(theta); it must be positive") }
+    let share = try parameters?.optionalNumber("partial_rotary_factor") ?? oldShare ?? defaults.share
+    let dimensions = Int(Double(headDim) * min(max(share, 0), 2))
+    guard dimensions >= 2, dimensions <= headDim, dimensions.isMultiple(of: 2) else {
+      throw invalid("partial_rotary_factor", "is \(share): of heads of \(headDim) components it rotates \(dimensions); an even number is needed")
+    }
+    var scaling = RotaryScaling.none
+    if let source = try parameters ?? (defaults.readsScaling ? old : nil) {
+      scaling = try source.rotaryScaling(dimensions: dimensions, theta: theta, self)
+    }
+    return Rotary(dimensions: dimensions, interleaved: defaults.interleaved, theta: theta, scaling: scaling)
+  }
+
+  /// The scaling that this object, `rope_parameters` or `rope_scaling`, of the configuration `config` describes.
+  private func rotaryScaling(dimensions: Int, theta: Double, _ config: Configuration) throws(Failure) -> RotaryScaling {
+    let type = try string("rope_type", "type", default: "default")
+    switch type {
+    case "default":
+      return .none
+    case "linear":
+      return .linear(factor: try positive("factor"))
+    case "dynamic":
+      guard dimensions > 2 else { throw invalid("rope_type", "is \"dynamic\", which needs more than \(dimensions) rotated components") }
+      return .dynamic(factor: try positive("factor"), trained: try config.size("max_position_embeddings"))
+    case "llama3":
+      let (low, high) = (try positive("low_freq_factor"), try positive("high_freq_factor"))
+      guard low < high else { throw invalid("low_freq_factor", "is \(low); it must be below high_freq_factor \(high)") }
+      return .llama3(factor: try positive("factor"), low: low, high: high, trained: try trainedPositions(config))
+    case "yarn":
+      return try yarn(dimensions: dimensions, theta: theta, config)
+    case "longrope", "su":
+      return try longrope(pairs: dimensions / 2, config)
+    default:
+      throw Failure(.unsupported, "\(path): rope_type \"\(type)\" is not implemented")
+    }
+  }
+
+  private func positive(_ key: String) throws(Failure) -> Double {
+    let value = try number(key)
+    guard value > 0 else { throw invalid(key, "is \(value); it must be positive") }
+    return value
+  }
+
+  /// The length of the texts that a model was trained on before its positions were stretched.
+  private func trainedPositions(_ config: Configuration) throws(Failure) -> Int {
+    if let own = try optionalSize("original_max_position_embeddings") { return own }
+    return try config.size("original_max_position_embeddings", "max_position_embeddings")
+  }
+
+  /// How often the positions were stretched: `factor`, or where it is left to be concluded the quotient of the lengths.
+  private func stretch(_ config: Configuration, trained: Int) throws(Failure) -> Double {
+    if holds("factor") { return try positive("factor") }
+    return Double(try config.size("max_position_embeddings")) / Double(trained)
+  }
+
+  /// Peng et al. 2023, arXiv:2309.00071, sections 3.2 (the ramp) and 3.4 (the factor on sines and cosines, equation 22).
+  private func yarn(dimensions: Int, theta: Double, _ config: Configuration) throws(Failure) -> RotaryScaling {
+    let trained = try trainedPositions(config)
+    let factor = try stretch(config, trained: trained)
+    guard theta > 1 else { throw config.invalid("rope_theta", "is \(theta); yarn needs more than 1") }
+    /// The pair that turns `turns` times in a text of the trained length.
+    func pair(turning turns: Double) -> Double {
+      Double(dimensions) * log(Double(trained) / (turns * 2 * Double.pi)) / (2 * log(theta))
+    }
+    let (fast, slow) = (try optionalNumber("beta_fast") ?? 32, try optionalNumber("beta_slow") ?? 1)
+    guard fast > 0, slow > 0 else { throw invalid("beta_fast", "is \(fast) and beta_slow \(slow); both must be positive") }
+    var (low, high) = (pair(turning: fast), pair(turning: slow))
+    if try boolean("truncate", default: true) { (low, high) = (low.rounded(.down), high.rounded(.up)) }
+    (low, high) = (max(low, 0), min(high, Double(dimensions - 1)))
+    // So that the ramp is no division by zero.
+    if low == high { high += 0.001 }
+    func magnitude(_ weight: Double) -> Double { factor <= 1 ? 1 : 0.1 * weight * log(factor) + 1 }
+    let weights = (try optionalNumber("mscale") ?? 0, try optionalNumber("mscale_all_dim") ?? 0)
+    let concluded = weights.0 != 0 && weights.1 != 0 ? magnitude(weights.0) / magnitude(weights.1) : magnitude(1)
+    return .yarn(factor: factor, low: low, high: high, magnitude: try optionalNumber("attention_factor") ?? concluded)
+  }
+
+  private func longrope(pairs: Int, _ config: Configuration) throws(Failure) -> RotaryScaling {
+    let trained = try trainedPositions(config)
+    let factor = try stretch(config, trained: trained)
+    func divisors(_ key: String) throws(Failure) -> [Double] {
+      let values = try optionalNumbers(key) ?? []
+      guard values.count == pairs, values.allSatisfy({ $0 > 0 }) else {
+        throw invalid(key, "holds \(values.count) numbers; \(pairs) positive ones are needed")
+      }
+      return values
+    }
+    let concluded = factor <= 1 || trained < 2 ? 1 : (1 + log(factor) / log(Double(trained))).squareRoot()
+    return .longrope(
+      short: try divisors("short_factor"), long: try divisors("long_factor"), trained: trained,
+      magnitude: try optionalNumber("attention_factor") ?? concluded)
+  }
+}

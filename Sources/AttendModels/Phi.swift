@@ -1,0 +1,37 @@
+import AttendBase
+import AttendCheckpoints
+import AttendLayers
+
+/// Phi-1, 1.5 and 2 (Gunasekar et al. 2023, arXiv:2306.11644; Li et al. 2023, arXiv:2309.05463): attention and feed-forward network side by side,
+/// reading one norm, with biases everywhere and a part of each head rotated.
+enum Phi: Family {
+  static let modelTypes = ["phi"]
+
+  static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
+    var choices = LlamaChoices()
+    choices.norm = .layer
+    choices.normsHaveBias = true
+    choices.epsilonKey = "layer_norm_eps"
+    choices.epsilon = 1e-5
+    choices.isParallel = true
+    choices.inputBias = true
+    choices.outputBias = true
+    choices.innerBias = true
+    choices.logitBias = true
+    choices.activation = "gelu_new"
+    choices.rotary.share = 0.5
+    choices.names.finalNorm = "final_layernorm"
+    choices.names.output = "self_attn.dense"
+    choices.names.gate = nil
+    choices.names.inner = "mlp.fc1"
+    choices.names.outer = "mlp.fc2"
+    choices.names.feedForwardBefore = nil
+    if try config.boolean("qk_layernorm", default: false) {
+      choices.queryKeyNorm = .eachHead
+      choices.queryKeyNormHasBias = true
+      choices.names.queryNorm = "self_attn.q_layernorm"
+      choices.names.keyNorm = "self_attn.k_layernorm"
+    }
+    return try .llamaLine(config, modelType: modelType, choices)
+  }
+}

@@ -1,0 +1,27 @@
+import AttendBase
+import AttendCheckpoints
+import AttendLayers
+
+/// StarCoder2 (Lozhkov et al. 2024, arXiv:2402.19173): Llama's attention with the norms, biases and feed-forward network of GPT-2.
+enum StarCoder2: Family {
+  static let modelTypes = ["starcoder2"]
+
+  static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
+    var choices = LlamaChoices()
+    choices.norm = .layer
+    choices.normsHaveBias = true
+    choices.epsilonKey = "norm_epsilon"
+    choices.epsilon = 1e-5
+    choices.isTied = true
+    choices.inputBias = try config.boolean("use_bias", default: true)
+    choices.outputBias = choices.inputBias
+    choices.innerBias = choices.inputBias
+    choices.activation = "gelu_pytorch_tanh"
+    choices.names.gate = nil
+    choices.names.inner = "mlp.c_fc"
+    choices.names.outer = "mlp.c_proj"
+    let window = try config.optionalSize("sliding_window") ?? 0
+    choices.window = { _ in window }
+    return try .llamaLine(config, modelType: modelType, choices)
+  }
+}
