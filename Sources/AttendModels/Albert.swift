@@ -5,6 +5,7 @@ import AttendLayers
 /// ALBERT (Lan et al. 2019, arXiv:1909.11942): BERT whose layers share their weights, with a narrow token table.
 enum Albert: Family {
   static let modelTypes = ["albert"]
+  static let offers = Offers.encoder(EncoderTask.allCases)
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let width = try config.size("hidden_size")

@@ -4,6 +4,7 @@ import AttendCheckpoints
 /// BART (Lewis et al. 2019, arXiv:1910.13461): learned positions, the first two rows of whose table are unused, and a norm after the embedding.
 enum Bart: Family {
   static let modelTypes = ["bart"]
+  static let offers = Offers.translation
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     try .fairseq(

@@ -6,6 +6,7 @@ import AttendLayers
 /// al. 2019, arXiv:1911.02116), ELECTRA (Clark et al. 2020, arXiv:2003.10555).
 enum Bert: Family {
   static let modelTypes = ["bert", "roberta", "xlm-roberta", "camembert", "electra"]
+  static let offers = Offers.encoder(EncoderTask.allCases)
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let isRoberta = !["bert", "electra"].contains(modelType)

@@ -62,27 +62,6 @@ extension LayerBlueprint {
   }
 }
 
-/// What an encoder's checkpoint was made for, as the end of its `architectures` entry says.
-enum EncoderTask: String, CaseIterable {
-  case maskedLanguageModel = "ForMaskedLM"
-  case preTraining = "ForPreTraining"
-  case sequenceClassification = "ForSequenceClassification"
-  case tokenClassification = "ForTokenClassification"
-  case questionAnswering = "ForQuestionAnswering"
-
-  /// nil: an encoder without a head.
-  init?(_ config: Configuration) throws(Failure) {
-    let architecture = try config.optionalStrings("architectures")?.first ?? ""
-    guard let task = EncoderTask.allCases.first(where: { architecture.hasSuffix($0.rawValue) }) else {
-      guard architecture.isEmpty || architecture.hasSuffix("Model") || architecture.hasSuffix("Encoder") else {
-        throw Failure(.unsupported, "\(config.path): the head of \(architecture) is not implemented")
-      }
-      return nil
-    }
-    self = task
-  }
-}
-
 extension Configuration {
   /// How many labels a classifier tells apart.
   func labels() throws(Failure) -> Int {

@@ -5,6 +5,7 @@ import AttendLayers
 /// DistilBERT (Sanh et al. 2019, arXiv:1910.01108): BERT's layers under other names, without token types and pooler.
 enum DistilBert: Family {
   static let modelTypes = ["distilbert"]
+  static let offers = Offers.encoder(EncoderTask.allCases)
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let width = try config.size("dim")

@@ -5,6 +5,7 @@ import AttendCheckpoints
 /// `pad_token_id` + 1, as fairseq does.
 enum M2M100: Family {
   static let modelTypes = ["m2m_100"]
+  static let offers = Offers.translation
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let pad = try config.integer("pad_token_id", default: 1)

@@ -4,6 +4,7 @@ import AttendCheckpoints
 /// mBART (Liu et al. 2020, arXiv:2001.08210) and mBART-50: BART with its norms before the sub-layers and one more at the end.
 enum MBart: Family {
   static let modelTypes = ["mbart"]
+  static let offers = Offers.translation
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     try .fairseq(

@@ -4,6 +4,7 @@ import AttendCheckpoints
 /// Marian (Junczys-Dowmunt et al. 2018, arXiv:1804.00344), the translation models of OPUS-MT: the Transformer of 2017 with its sinusoids.
 enum Marian: Family {
   static let modelTypes = ["marian"]
+  static let offers = Offers.translation
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     try .fairseq(

@@ -4,6 +4,7 @@ import AttendCheckpoints
 /// PEGASUS (Zhang et al. 2019, arXiv:1912.08777): pre-norm, sinusoids, a norm at the end.
 enum Pegasus: Family {
   static let modelTypes = ["pegasus"]
+  static let offers = Offers.translation
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     try .fairseq(

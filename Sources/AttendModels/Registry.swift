@@ -5,8 +5,29 @@ import AttendCheckpoints
 package protocol Family: Sendable {
   /// What `model_type` says for this family.
   static var modelTypes: [String] { get }
+  /// What its checkpoints may be, for the table of families.
+  static var offers: Offers { get }
   /// Reads the configuration; throws where a key is missing or asks for what is not implemented.
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint
+}
+
+/// What the checkpoints of a family may be.
+package struct Offers: Sendable {
+  package let kinds: [ModelKind]
+  /// The heads of its encoders.
+  package let heads: [EncoderTask]
+
+  /// A family of decoders, with logits of the next token.
+  package static let nextToken = Offers(kinds: [.decoder], heads: [])
+  /// A family of encoder-decoders, with logits of the next token.
+  package static let translation = Offers(kinds: [.encoderDecoder], heads: [])
+
+  /// A family of encoders with these heads, or without one.
+  package static func encoder(_ heads: [EncoderTask]) -> Offers { Offers(kinds: [.encoder], heads: heads) }
+}
+
+extension Family {
+  package static var offers: Offers { .nextToken }
 }
 
 /// All families. A new one is a file beside this one and a line here.

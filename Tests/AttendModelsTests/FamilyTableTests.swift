@@ -1,0 +1,101 @@
+import AttendBase
+import AttendCheckpoints
+import AttendModels
+import AttendTestSupport
+import Foundation
+import Testing
+
+/// The repository's root.
+private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+/// Trained models that tests run from text to text, by the family that they belong to.
+private let trained = ["marian": "g2p-en", "bart": "bart-g2p-us", "llama": "stories260k", "bert": "all-MiniLM-L6-v2"]
+
+/// A tiny checkpoint with expected outputs, under Tests/Fixtures.
+private struct Fixture {
+  let collection: String
+  let name: String
+  let folder: URL
+  let modelType: String
+
+  /// All of them; those whose family is not one of text models yet are among them.
+  static let all: [Fixture] = {
+    let fixtures = root.appendingPathComponent("Tests/Fixtures")
+    let names = FileManager.default.subpaths(atPath: fixtures.path) ?? []
+    return names.filter { $0.hasSuffix("/expected.safetensors") }.sorted().compactMap { path in
+      let folder = fixtures.appendingPathComponent(path).deletingLastPathComponent()
+      guard let config = try? Configuration(file: folder.path + "/config.json"), let type = try? config.string("model_type") else { return nil }
+      return Fixture(collection: String(path.prefix { $0 != "/" }), name: folder.lastPathComponent, folder: folder, modelType: type)
+    }
+  }()
+}
+
+@Suite struct FamilyTableTests {
+  /// The table as it should stand in the README and the docs.
+  private var table: String {
+    var lines = ["| `model_type` | kind | heads | verified with |", "|---|---|---|---|"]
+    for family in Registry.families.sorted(by: { $0.modelTypes[0] < $1.modelTypes[0] }) {
+      let types = family.modelTypes.map { "`\($0)`" }.joined(separator: ", ")
+      let kinds = family.offers.kinds.map(\.title).joined(separator: ", ")
+      var heads = family.offers.heads.map(\.title)
+      if family.offers.kinds != [.encoder] { heads.insert("next token", at: 0) }
+      let fixtures = Fixture.all.filter { family.modelTypes.contains($0.modelType) }
+      var verified = fixtures.filter { $0.collection == "conformance" }.map(\.name)
+      verified += family.modelTypes.compactMap { trained[$0] }
+      let others = fixtures.filter { $0.collection != "conformance" }.count
+      if others > 0 { verified.append("\(others) more") }
+      lines.append("| \(types) | \(kinds) | \(heads.joined(separator: ", ")) | \(verified.joined(separator: ", ")) |")
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  @Test(arguments: ["README.md", "docs/families.md"]) func theTableIsThatOfTheRegistry(file: String) throws {
+    let path = root.appendingPathComponent(file)
+    let text = try String(contentsOf: path, encoding: .utf8)
+    let parts = text.components(separatedBy: "<!-- families -->\n")
+    #expect(parts.count == 3, "the table stands between two lines <!-- families -->")
+    guard parts.count == 3 else { return }
+    if ProcessInfo.processInfo.environment["ATTEND_WRITE_TABLES"] != nil {
+      try (parts[0] + "<!-- families -->\n" + table + "\n<!-- families -->\n" + parts[2]).write(to: path, atomically: true, encoding: .utf8)
+    } else {
+      #expect(parts[1] == table + "\n", "\(file) is out of date: run this test with ATTEND_WRITE_TABLES=1 in the environment")
+    }
+  }
+
+  @Test func checkpointsAreOfTheKindsThatTheirFamilyOffers() throws {
+    for fixture in Fixture.all {
+      guard let family = Registry.families.first(where: { $0.modelTypes.contains(fixture.modelType) }) else { continue }
+      let blueprint = try Registry.blueprint(try Configuration(file: fixture.folder.path + "/config.json"))
+      #expect(family.offers.kinds.contains(blueprint.kind), "\(fixture.name)")
+    }
+  }
+
+  /// Each encoder's configuration with the name of each head in `architectures`.
+  @Test func familiesHaveTheHeadsThatTheyOfferAndNoOthers() throws {
+    let folder = try TemporaryFolder()
+    for fixture in Fixture.all where fixture.collection == "conformance" {
+      guard let family = Registry.families.first(where: { $0.modelTypes.contains(fixture.modelType) }), family.offers.kinds.contains(.encoder),
+        !family.offers.heads.isEmpty
+      else { continue }
+      for task in EncoderTask.allCases {
+        let data = try Data(contentsOf: fixture.folder.appendingPathComponent("config.json"))
+        var config = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+        config["architectures"] = ["Some\(task.rawValue)"]
+        let path = folder.path + "/config.json"
+        try JSONSerialization.data(withJSONObject: config).write(to: URL(fileURLWithPath: path))
+        let blueprint = Result { try Registry.blueprint(try Configuration(file: path)) }
+        #expect(((try? blueprint.get())?.head != nil) == family.offers.heads.contains(task), "\(fixture.name) \(task.rawValue)")
+      }
+    }
+  }
+}
+
+extension ModelKind {
+  fileprivate var title: String {
+    switch self {
+    case .encoder: "encoder"
+    case .decoder: "decoder"
+    case .encoderDecoder: "encoder-decoder"
+    }
+  }
+}
