@@ -48,6 +48,21 @@ package enum Registry {
       throw Failure(
         .unsupported, "\(config.path): model_type \"\(modelType)\" is not known; known are \(modelTypes.joined(separator: ", "))")
     }
-    return try family.blueprint(config, modelType: modelType)
+    var blueprint = try family.blueprint(config, modelType: modelType)
+    if blueprint.kind != .encoder, try !config.hasNextTokenHead(), case .linear = blueprint.head?.output { blueprint.head = nil }
+    return blueprint
+  }
+}
+
+extension Configuration {
+  /// Whether `architectures` names a model that tells the next token, as is assumed where it names none; false: the bare layers, such as `LlamaModel`,
+  /// saved without the product that makes logits. Throws `unsupported` for any other head.
+  fileprivate func hasNextTokenHead() throws(Failure) -> Bool {
+    guard let architecture = try optionalStrings("architectures")?.first else { return true }
+    let others = ["ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "DoubleHeadsModel"]
+    guard !others.contains(where: { architecture.hasSuffix($0) }) else {
+      throw Failure(.unsupported, "\(path): the head of \(architecture) is not implemented for this model_type")
+    }
+    return !architecture.hasSuffix("Model") || architecture.hasSuffix("LMHeadModel")
   }
 }

@@ -1,0 +1,46 @@
+import AttendBase
+import AttendCheckpoints
+import AttendModels
+import AttendTestSupport
+import Foundation
+import Testing
+
+/// Decoders saved without the product that makes logits, as those behind embeddings are.
+@Suite struct HeadlessTests {
+  private static let llama = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .appendingPathComponent("Fixtures/conformance/llama")
+
+  /// The llama case as `architecture`, its names without "model.", with only the tensors that `keeps` keeps.
+  private func folder(_ architecture: String, keeps: (String) -> Bool) throws -> TemporaryFolder {
+    let folder = try TemporaryFolder()
+    let data = try Data(contentsOf: HeadlessTests.llama.appendingPathComponent("config.json"))
+    var config = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+    config["architectures"] = [architecture]
+    try folder.write("config.json", [UInt8](JSONSerialization.data(withJSONObject: config)))
+    let file = try SafetensorsFile(HeadlessTests.llama.path + "/model.safetensors")
+    let tensors = file.tensors.filter { keeps($0.name) }.map {
+      WrittenTensor($0.name.replacingOccurrences(of: "model.", with: ""), type: "F32", shape: $0.shape, bytes: Array($0.bytes))
+    }
+    try folder.write("model.safetensors", try safetensors(tensors))
+    return folder
+  }
+
+  @Test func bareLayersLoadWithoutTheirHead() throws {
+    let folder = try folder("LlamaModel") { $0 != "lm_head.weight" }
+    let model = try withExtendedLifetime(folder) { try Model(path: folder.path, options: Model.Options()) }
+    #expect(model.head == nil)
+    #expect(model.decoder != nil)
+  }
+
+  @Test func aModelThatTellsTheNextTokenNeedsItsHead() throws {
+    let folder = try folder("LlamaForCausalLM") { $0 != "lm_head.weight" }
+    let failure = #expect(throws: Failure.self) { try withExtendedLifetime(folder) { try Model(path: folder.path, options: Model.Options()) } }
+    #expect(failure?.message.contains("lm_head.weight") == true)
+  }
+
+  @Test func anotherHeadIsNamed() throws {
+    let folder = try folder("LlamaForSequenceClassification") { _ in true }
+    let failure = #expect(throws: Failure.self) { try withExtendedLifetime(folder) { try Model(path: folder.path, options: Model.Options()) } }
+    #expect(failure?.message.contains("LlamaForSequenceClassification") == true)
+  }
+}
