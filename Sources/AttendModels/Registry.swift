@@ -34,7 +34,7 @@ extension Family {
 package enum Registry {
   package static let families: [any (Family & Sendable).Type] = [
     Albert.self, Bart.self, Bert.self, DistilBert.self, FSMT.self, Gemma.self, GPT2.self, GPTNeo.self, Granite.self, Llama.self, M2M100.self,
-    Marian.self, MBart.self, Mistral.self, Olmo2.self, OPT.self, Pegasus.self, Phi.self, Phi3.self, Qwen.self, SmolLM3.self, StableLM.self,
+    Marian.self, MBart.self, Mistral.self, ModernBert.self, Olmo2.self, OPT.self, Pegasus.self, Phi.self, Phi3.self, Qwen.self, SmolLM3.self, StableLM.self,
     StarCoder2.self,
   ]
 
