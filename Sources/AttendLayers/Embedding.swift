@@ -39,11 +39,11 @@ package struct PositionTable: Sendable {
   }
 }
 
-/// From ids to the first hidden states: scaled token vectors, plus positions and token types, a norm, and a product where the tables are narrower
+/// From ids to the first hidden states: scaled token vectors, plus positions and token types, a norm, and a product where the token table is narrower
 /// than the stack.
 package struct Embedding: Sendable {
   package let tokens: TokenTable
-  /// The width of the tables.
+  /// The width of the token table.
   package let width: Int
   /// What token vectors are multiplied by: √width in the paper, section 3.4.
   package let scale: Float
@@ -52,9 +52,12 @@ package struct Embedding: Sendable {
   package let types: TypeTable?
   package let norm: Norm?
   package let projection: Linear?
+  /// Positions, types and norm come after the projection, as in OPT, not before it, as in ALBERT.
+  package let addsAfterProjection: Bool
 
   package init(
-    tokens: TokenTable, width: Int, scale: Float, positions: PositionTable?, types: TypeTable?, norm: Norm?, projection: Linear?
+    tokens: TokenTable, width: Int, scale: Float, positions: PositionTable?, types: TypeTable?, norm: Norm?, projection: Linear?,
+    addsAfterProjection: Bool
   ) {
     self.tokens = tokens
     self.width = width
@@ -63,6 +66,7 @@ package struct Embedding: Sendable {
     self.types = types
     self.norm = norm
     self.projection = projection
+    self.addsAfterProjection = addsAfterProjection
   }
 
   /// Fills x, `[tokens, width]`, with the vectors of `ids`, which lie sequence after sequence as `sequences` says.
@@ -70,21 +74,32 @@ package struct Embedding: Sendable {
   package func apply(
     _ ids: UnsafePointer<Int32>, types typeIds: UnsafePointer<Int32>?, _ sequences: UnsafeBufferPointer<AttentionSequence>, into x: Matrix, _ pass: Pass
   ) throws(Failure) {
-    guard let projection else { return try fill(x, ids, typeIds, sequences, pass) }
-    try pass.scoped { () throws(Failure) in
-      let narrow = try pass.workspace.matrix(x.rows, width)
-      try fill(narrow, ids, typeIds, sequences, pass)
-      try projection.apply(narrow, into: x, pass)
+    if let projection {
+      try pass.scoped { () throws(Failure) in
+        let narrow = try pass.workspace.matrix(x.rows, width)
+        gather(ids, into: narrow, pass)
+        if !addsAfterProjection { try add(typeIds, sequences, to: narrow, pass) }
+        try projection.apply(narrow, into: x, pass)
+      }
+      if !addsAfterProjection { return }
+    } else {
+      gather(ids, into: x, pass)
     }
+    try add(typeIds, sequences, to: x, pass)
   }
 
-  private func fill(
-    _ x: Matrix, _ ids: UnsafePointer<Int32>, _ typeIds: UnsafePointer<Int32>?, _ sequences: UnsafeBufferPointer<AttentionSequence>, _ pass: Pass
-  ) throws(Failure) {
+  /// The vectors of tokens.
+  private func gather(_ ids: UnsafePointer<Int32>, into x: Matrix, _ pass: Pass) {
     switch tokens {
     case .packed(let matrix): pass.engine.gather(ids, count: x.rows, from: matrix, scale: scale, into: x)
     case .stored(let matrix, _): pass.engine.gather(ids, count: x.rows, from: matrix, scale: scale, into: x)
     }
+  }
+
+  /// Types and positions, and the norm of the sum.
+  private func add(
+    _ typeIds: UnsafePointer<Int32>?, _ sequences: UnsafeBufferPointer<AttentionSequence>, to x: Matrix, _ pass: Pass
+  ) throws(Failure) {
     try types?.add(typeIds, to: x, pass)
     if let positions {
       for sequence in sequences {

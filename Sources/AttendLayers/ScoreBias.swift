@@ -29,13 +29,19 @@ package struct ScoreBias: Sendable {
 /// Attention with linear biases (Press et al. 2021, arXiv:2108.12409).
 package enum Alibi {
   /// The paper's slopes: a geometric sequence from 2^(-8/n), for n heads a power of two; for other numbers those of the next lower power and then
-  /// every other one of the next higher.
-  package static func slopes(heads: Int) -> [Float] {
+  /// every other one of the next higher. Each is rounded to bfloat16 if `isRounded`, then multiplied by `scale`.
+  package static func slopes(heads: Int, scale: Float = 1, isRounded: Bool = false) -> [Float] {
     var power = 1
     while 2 * power <= heads { power *= 2 }
     let first = (1...power).map { exp2(-8 * Double($0) / Double(power)) }
     let others = (0..<heads - power).map { exp2(-4 * Double(2 * $0 + 1) / Double(power)) }
-    return (first + others).map { Float($0) }
+    return (first + others).map { (isRounded ? bfloat16(Float($0)) : Float($0)) * scale }
+  }
+
+  /// The nearest number of the upper 16 bits; of two the even one.
+  private static func bfloat16(_ x: Float) -> Float {
+    let bits = x.bitPattern
+    return Float(bitPattern: (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF_0000)
   }
 }
 

@@ -134,4 +134,12 @@ package struct LinearBlueprint: Sendable {
     result.outputs = groups * count
     return result
   }
+
+  /// Of a matrix that stores, for each head of keys and values, the queries that share it, its keys and its values, one below the other: all queries,
+  /// all keys, all values.
+  package func headByHead(_ options: AttentionOptions) -> (query: LinearBlueprint, key: LinearBlueprint, value: LinearBlueprint) {
+    let (queries, one) = (options.queryWidth / options.keyValueHeads, options.headDim)
+    let group = queries + 2 * one
+    return (rows(0, queries, ofEvery: group), rows(queries, one, ofEvery: group), rows(queries + one, one, ofEvery: group))
+  }
 }

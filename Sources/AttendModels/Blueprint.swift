@@ -46,8 +46,10 @@ package struct EmbeddingBlueprint: Sendable {
   /// The table of token types ("segments") and how many there are.
   package var types: (name: String, count: Int)?
   package var norm: NormBlueprint?
-  /// The width of the tables, and the product that leads from it to the stack's; nil: it is the stack's.
+  /// The product that leads from the width of the token table to the stack's; nil: they are the same.
   package var projection: LinearBlueprint?
+  /// Positions, types and norm are as wide as the stack and come after the projection, not before it.
+  package var addsAfterProjection = false
 }
 
 /// Where position vectors come from. Each kind says how many positions there are.
@@ -64,6 +66,8 @@ package enum PositionBlueprint: Sendable {
 /// What stands behind a stack. The names of a head stand with their prefix.
 package struct HeadBlueprint: Sendable {
   package var reads = Head.Reads.everyToken
+  /// A product before all others whose name stands without its prefix: back to the width of the token table.
+  package var projection: LinearBlueprint?
   /// Products, each with an activation and perhaps a norm, before the last.
   package var transforms: [(linear: LinearBlueprint, activation: Activation, norm: NormBlueprint?)] = []
   package var output: Output
@@ -77,8 +81,6 @@ package struct HeadBlueprint: Sendable {
     case none
     /// A product of its own.
     case linear(LinearBlueprint)
-    /// A product of its own where the checkpoint holds it, otherwise the token table of the stack.
-    case ownOrTied(LinearBlueprint)
     /// The token table of the stack, whose weights are then shared, with a bias under this name, which the checkpoint may leave out.
     case tied(bias: String?)
   }

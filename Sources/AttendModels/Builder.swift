@@ -43,14 +43,17 @@ struct Builder {
   /// What stands behind `stack`.
   func head(_ head: HeadBlueprint, _ stack: StackBlueprint, prefix: String = "") throws(Failure) -> Head {
     var transforms: [Head.Transform] = []
+    if let projection = head.projection {
+      transforms.append(Head.Transform(linear: try linear([projection]), activation: .none, norm: nil))
+    }
     for (linear, activation, norm) in head.transforms {
       transforms.append(
         Head.Transform(
           linear: try reader.linear([linear], prefix: prefix), activation: activation, norm: try self.norm(norm, linear.outputs, prefix: prefix)))
     }
-    switch found(head.output, prefix: prefix) {
+    switch head.output {
     case .none: break
-    case .linear(let linear), .ownOrTied(let linear):
+    case .linear(let linear):
       transforms.append(Head.Transform(linear: try reader.linear([linear], prefix: prefix), activation: .none, norm: nil))
     case .tied(let bias):
       let width = stack.embedding.projection?.inputs ?? stack.width
@@ -61,15 +64,9 @@ struct Builder {
     return Head(reads: head.reads, transforms: transforms, scale: head.scale, softCap: head.softCap)
   }
 
-  /// The output as this checkpoint has it.
-  private func found(_ output: HeadBlueprint.Output, prefix: String = "") -> HeadBlueprint.Output {
-    guard case .ownOrTied(let linear) = output else { return output }
-    return reader.has("\(prefix)\(linear.name).weight") ? .linear(linear) : .tied(bias: nil)
-  }
-
   /// Whether the head's weights are the token table of a stack.
   private func isTied(_ stack: StackBlueprint) -> Bool {
-    guard let head = blueprint.head, case .tied = found(head.output), let headed = blueprint.decoder ?? blueprint.encoder else { return false }
+    guard let head = blueprint.head, case .tied = head.output, let headed = blueprint.decoder ?? blueprint.encoder else { return false }
     return tokensName(headed) == tokensName(stack)
   }
 
@@ -79,13 +76,15 @@ struct Builder {
 
   private func embedding(_ stack: StackBlueprint) throws(Failure) -> Embedding {
     let embedding = stack.embedding
-    let width = embedding.projection?.inputs ?? stack.width
+    let tableWidth = embedding.projection?.inputs ?? stack.width
+    let width = embedding.addsAfterProjection ? stack.width : tableWidth  // of everything but the token table
     return Embedding(
-      tokens: try tokenTable(stack, width), width: width, scale: embedding.scale, positions: try positions(embedding.positions, width),
+      tokens: try tokenTable(stack, tableWidth), width: tableWidth, scale: embedding.scale, positions: try positions(embedding.positions, width),
       types: try embedding.types.map { (types) throws(Failure) in
         TypeTable(table: try reader.table(prefix + types.name, rows: types.count, width: width), width: width, count: types.count)
       },
-      norm: try norm(embedding.norm, width), projection: try embedding.projection.map { (projection) throws(Failure) in try linear([projection]) })
+      norm: try norm(embedding.norm, width), projection: try embedding.projection.map { (projection) throws(Failure) in try linear([projection]) },
+      addsAfterProjection: embedding.addsAfterProjection)
   }
 
   /// The token table: the head's own weights where the two are one and nothing is lost by packing; else the table in the mapped file, of which only

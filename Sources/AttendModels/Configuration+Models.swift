@@ -1,6 +1,5 @@
 import AttendBase
 import AttendCheckpoints
-import AttendLayers
 
 extension Configuration {
   /// The activation that a key names, in the spellings of Hugging Face.
@@ -18,10 +17,15 @@ extension Configuration {
     }
   }
 
-  /// A number of layers; thousands more than any model has are an error, before anything is made for each of them.
-  func layers(_ key: String) throws(Failure) -> Int {
-    let count = try size(key)
-    guard count <= 10_000 else { throw invalid(key, "is \(count); more than 10000 layers are not plausible") }
+  /// A number of layers, under one key or another; thousands more than any model has are an error, before anything is made for each of them.
+  func layers(_ key: String, _ other: String? = nil) throws(Failure) -> Int { try plausible(key, other, "layers") }
+
+  /// A number of heads, likewise.
+  func heads(_ key: String, _ other: String? = nil) throws(Failure) -> Int { try plausible(key, other, "heads") }
+
+  private func plausible(_ key: String, _ other: String?, _ things: String) throws(Failure) -> Int {
+    let count = if let other { try size(key, other) } else { try size(key) }
+    guard count <= 10_000 else { throw invalid(key, "is \(count); more than 10000 \(things) are not plausible") }
     return count
   }
 
@@ -30,17 +34,6 @@ extension Configuration {
     let size = try size(key)
     guard whole % size == 0 else { throw invalid(key, "is \(size), which does not divide \(wholeKey) \(whole)") }
     return size
-  }
-
-  /// The buckets of T5's relative positions.
-  func relativeBuckets(bidirectional: Bool) throws(Failure) -> RelativeBuckets {
-    let count = try size("relative_attention_num_buckets", default: 32)
-    let distance = try size("relative_attention_max_distance", default: 128)
-    let buckets = RelativeBuckets(count: count, maxDistance: distance, bidirectional: bidirectional)
-    guard buckets.isValid, distance <= 1 << 20 else {
-      throw invalid("relative_attention_max_distance", "is \(distance), which \(count) buckets cannot stand for")
-    }
-    return buckets
   }
 
   /// Throws `unsupported`, naming key and value, unless a key is absent or says what is implemented.

@@ -34,7 +34,7 @@ extension Configuration {
       throw invalid("partial_rotary_factor", "is \(share): of heads of \(headDim) components it rotates \(dimensions); an even number is needed")
     }
     var scaling = RotaryScaling.none
-    if let source = try parameters ?? (defaults.readsScaling ? old : nil) {
+    if let source = parameters ?? (defaults.readsScaling ? old : nil) {
       scaling = try source.rotaryScaling(dimensions: dimensions, theta: theta, self)
     }
     return Rotary(dimensions: dimensions, interleaved: defaults.interleaved, theta: theta, scaling: scaling)

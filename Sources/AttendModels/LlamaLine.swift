@@ -100,7 +100,7 @@ private struct LlamaLine {
     self.config = config
     self.choices = choices
     width = try config.size("hidden_size")
-    heads = try config.size("num_attention_heads")
+    heads = try config.heads("num_attention_heads")
     keyValueHeads = try config.keyValueHeads(of: heads)
     headDim = try config.headDim(width: width, heads: heads, default: choices.headDim)
     innerWidth = try config.size("intermediate_size")

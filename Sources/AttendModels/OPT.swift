@@ -12,9 +12,6 @@ enum OPT: Family {
     let isPreNorm = try config.boolean("do_layer_norm_before", default: true)
     let tableWidth = try config.size("word_embed_proj_dim", default: width)
     try config.require("layer_norm_elementwise_affine", true)
-    guard tableWidth == width else {
-      throw Failure(.unsupported, "\(config.path): word_embed_proj_dim \(tableWidth) other than hidden_size \(width) is not implemented")
-    }
     let hasBias = try config.boolean("enable_bias", default: true)
     let inner = try config.size("ffn_dim")
     let activation = try config.activation("activation_function", default: "relu")
@@ -39,15 +36,21 @@ enum OPT: Family {
     }
     let removesFinalNorm = try config.boolean("_remove_final_layer_norm", default: false)
     let vocabulary = try config.size("vocab_size")
+    var head = try HeadBlueprint.nextToken(config, vocabulary: vocabulary, width: tableWidth)
+    var projection: LinearBlueprint?
+    if tableWidth != width {
+      projection = LinearBlueprint(name: "decoder.project_in", outputs: width, inputs: tableWidth, bias: .none)
+      head.projection = LinearBlueprint(name: "decoder.project_out", outputs: tableWidth, inputs: width, bias: .none)
+    }
     return Blueprint(
       family: modelType, kind: .decoder, prefixes: ["model.", ""],
       decoder: StackBlueprint(
         width: width, vocabulary: vocabulary, causal: true,
         embedding: EmbeddingBlueprint(
           tokens: ["decoder.embed_tokens.weight"],
-          positions: .learned(name: "decoder.embed_positions.weight", count: try config.size("max_position_embeddings"), offset: 2)),
+          positions: .learned(name: "decoder.embed_positions.weight", count: try config.size("max_position_embeddings"), offset: 2),
+          projection: projection, addsAfterProjection: true),
         layers: layers, finalNorm: isPreNorm && !removesFinalNorm ? NormBlueprint(name: "decoder.final_layer_norm", epsilon: 1e-5) : nil),
-      head: try .nextToken(config, vocabulary: vocabulary, width: width),
-      ignored: ["lm_head.weight"])
+      head: head, ignored: ["lm_head.weight"])
   }
 }

@@ -5,7 +5,7 @@ import Testing
 
 private let decoders = [
   "gpt2", "openai-gpt", "opt", "gpt_neo", "llama", "llama3-rope", "llama-bf16-sharded", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi",
-  "phi3", "smollm3", "granite", "olmo2", "starcoder2", "stablelm",
+  "phi3", "smollm3", "granite", "olmo2", "starcoder2", "stablelm", "gptj", "gpt_neox", "falcon",
 ]
 
 @Suite struct DecoderTests {
