@@ -78,8 +78,12 @@ extension Session {
       throw Failure(.invalidState, "there is nothing to read: the last call on this session was no attend_encode")
     }
     try pass.workspace.reset()
-    var x = states
-    if lastToken || head.reads == .firstToken { x = try oneState(ofEach: encodedLengths, lastToken: lastToken) }
+    let x =
+      switch head.reads {
+      case .everyToken: lastToken ? try oneState(ofEach: encodedLengths, lastToken: true) : states
+      case .firstToken: try oneState(ofEach: encodedLengths, lastToken: false)
+      case .meanOfTokens: try meanState(states, ofEach: encodedLengths)
+      }
     let y = Matrix(try buffer.room(x.rows * head.outputs), rows: x.rows, columns: head.outputs)
     try head.apply(x, into: y, pass)
     return y
@@ -94,5 +98,19 @@ extension Session {
       first += length
     }
     return chosen
+  }
+
+  /// The mean of each sequence's states, `[sequences, width]`, in scratch memory.
+  private func meanState(_ states: Matrix, ofEach lengths: [Int]) throws(Failure) -> Matrix {
+    let means = try pass.workspace.matrix(lengths.count, model.width)
+    var first = 0
+    for (index, length) in lengths.enumerated() {
+      let mean = means.rows(index, 1)
+      mean.base.update(repeating: 0, count: model.width)
+      for row in first..<first + length { pass.engine.add(states.rows(row, 1), to: mean) }
+      pass.engine.scale(mean, by: 1 / Float(length))
+      first += length
+    }
+    return means
   }
 }

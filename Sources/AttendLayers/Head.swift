@@ -8,6 +8,8 @@ package struct Head: Sendable {
     case everyToken
     /// The first token of each sequence: [CLS], <s>.
     case firstToken
+    /// The mean of each sequence's tokens.
+    case meanOfTokens
   }
 
   /// `norm(activation(x W + b))`

@@ -15,6 +15,10 @@ struct BertChoices {
   var embedding: EmbeddingBlueprint
   /// Names of layer `#`'s parts.
   var names: LayerNames
+  /// What is added to the scores of layer i.
+  var bias: @Sendable (Int) -> AttentionBlueprint.BiasBlueprint = { _ in .none }
+  /// What scores are multiplied by; nil: 1 / √headDim.
+  var scale: Float?
   /// What stands for `#` in the names of a layer: its own number, or that of the group whose weights it shares.
   var number: @Sendable (Int) -> Int = { $0 }
   /// The product of the pooler, without the prefix.
@@ -52,8 +56,9 @@ extension LayerBlueprint {
     let (names, width) = (choices.names, choices.width)
     return LayerBlueprint(
       attention: AttentionBlueprint(
-        options: AttentionOptions(heads: choices.heads, headDim: width / choices.heads, causal: false), query: linear(names.query, width, width),
-        key: linear(names.key, width, width), value: linear(names.value, width, width), output: linear(names.output, width, width)),
+        options: AttentionOptions(heads: choices.heads, headDim: width / choices.heads, scale: choices.scale, causal: false),
+        query: linear(names.query, width, width), key: linear(names.key, width, width), value: linear(names.value, width, width),
+        output: linear(names.output, width, width), bias: choices.bias(index)),
       attentionNorms: norms(names.attentionNorm),
       feedForward: FeedForwardBlueprint(
         inner: linear(names.inner, choices.innerWidth, width), outer: linear(names.outer, width, choices.innerWidth),

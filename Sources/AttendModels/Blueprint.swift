@@ -81,6 +81,8 @@ package struct HeadBlueprint: Sendable {
     case none
     /// A product of its own.
     case linear(LinearBlueprint)
+    /// A product of its own where the checkpoint holds it, otherwise the token table of the stack.
+    case ownOrTied(LinearBlueprint)
     /// The token table of the stack, whose weights are then shared, with a bias under this name, which the checkpoint may leave out.
     case tied(bias: String?)
   }

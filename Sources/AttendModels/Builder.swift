@@ -51,9 +51,9 @@ struct Builder {
         Head.Transform(
           linear: try reader.linear([linear], prefix: prefix), activation: activation, norm: try self.norm(norm, linear.outputs, prefix: prefix)))
     }
-    switch head.output {
+    switch found(head.output, prefix: prefix) {
     case .none: break
-    case .linear(let linear):
+    case .linear(let linear), .ownOrTied(let linear):
       transforms.append(Head.Transform(linear: try reader.linear([linear], prefix: prefix), activation: .none, norm: nil))
     case .tied(let bias):
       let width = stack.embedding.projection?.inputs ?? stack.width
@@ -64,9 +64,15 @@ struct Builder {
     return Head(reads: head.reads, transforms: transforms, scale: head.scale, softCap: head.softCap)
   }
 
+  /// The output as this checkpoint has it.
+  private func found(_ output: HeadBlueprint.Output, prefix: String = "") -> HeadBlueprint.Output {
+    guard case .ownOrTied(let linear) = output else { return output }
+    return reader.has("\(prefix)\(linear.name).weight") ? .linear(linear) : .tied(bias: nil)
+  }
+
   /// Whether the head's weights are the token table of a stack.
   private func isTied(_ stack: StackBlueprint) -> Bool {
-    guard let head = blueprint.head, case .tied = head.output, let headed = blueprint.decoder ?? blueprint.encoder else { return false }
+    guard let head = blueprint.head, case .tied = found(head.output), let headed = blueprint.decoder ?? blueprint.encoder else { return false }
     return tokensName(headed) == tokensName(stack)
   }
 

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendLayers
 
 extension Configuration {
   /// The activation that a key names, in the spellings of Hugging Face.
@@ -34,6 +35,17 @@ extension Configuration {
     let size = try size(key)
     guard whole % size == 0 else { throw invalid(key, "is \(size), which does not divide \(wholeKey) \(whole)") }
     return size
+  }
+
+  /// The buckets of T5's relative positions.
+  func relativeBuckets(bidirectional: Bool) throws(Failure) -> RelativeBuckets {
+    let count = try size("relative_attention_num_buckets", default: 32)
+    let distance = try size("relative_attention_max_distance", default: 128)
+    let buckets = RelativeBuckets(count: count, maxDistance: distance, bidirectional: bidirectional)
+    guard buckets.isValid, distance <= 1 << 20 else {
+      throw invalid("relative_attention_max_distance", "is \(distance), which \(count) buckets cannot stand for")
+    }
+    return buckets
   }
 
   /// Throws `unsupported`, naming key and value, unless a key is absent or says what is implemented.

@@ -7,7 +7,8 @@ import Foundation
 /// The repository's root.
 let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-/// A tiny checkpoint with inputs and expected outputs, from Tests/Fixtures/conformance.
+/// A tiny checkpoint with inputs and expected outputs, from Tests/Fixtures/conformance or, of heads and options that are not there, from
+/// Tests/Fixtures/heads.
 struct ConformanceCase {
   let name: String
   let path: String
@@ -15,7 +16,8 @@ struct ConformanceCase {
 
   init(_ name: String) throws {
     self.name = name
-    path = root.appendingPathComponent("Tests/Fixtures/conformance/\(name)").path
+    let folders = ["conformance", "heads"].map { root.appendingPathComponent("Tests/Fixtures/\($0)/\(name)").path }
+    path = folders.first { FileManager.default.fileExists(atPath: $0) } ?? folders[0]
     expected = try SafetensorsFile(path + "/expected.safetensors")
   }
 

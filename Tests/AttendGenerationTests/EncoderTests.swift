@@ -3,8 +3,11 @@ import AttendGeneration
 import AttendModels
 import Testing
 
-private let encoders = ["bert", "roberta", "xlm-roberta", "distilbert", "electra", "albert"]
-private let headed = ["bert-masked-lm", "bert-sequence-classification", "bert-token-classification", "bert-question-answering"]
+private let encoders = ["bert", "roberta", "xlm-roberta", "distilbert", "electra", "albert", "modernbert"]
+private let headed = [
+  "bert-masked-lm", "bert-sequence-classification", "bert-token-classification", "bert-question-answering", "modernbert-masked-lm",
+  "modernbert-sequence-classification",
+]
 
 @Suite struct EncoderTests {
   @Test(arguments: encoders, kernelSets)
