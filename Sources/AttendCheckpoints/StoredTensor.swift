@@ -31,10 +31,11 @@ package struct StoredTensor: @unchecked Sendable {
   /// How many elements there are.
   package var count: Int { bytes.count / type.size }
 
-  /// Tells the system that the bytes have been used and their memory may serve others; reading them again is allowed and slow.
-  package func dontNeed() {
+  /// Tells the system that a range of the bytes, nil: all, has been used and its memory may serve others; reading it again is allowed and slow.
+  package func dontNeed(_ range: Range<Int>? = nil) {
     guard let file = owner as? MappedFile, let base = file.bytes.baseAddress, let own = bytes.baseAddress else { return }
-    file.dontNeed(own - base..<own - base + bytes.count)
+    let range = (range ?? 0..<bytes.count).clamped(to: 0..<bytes.count)
+    file.dontNeed(own - base + range.lowerBound..<own - base + range.upperBound)
   }
 }
 

@@ -12,14 +12,20 @@ package struct StoredMatrix: @unchecked Sendable {
   package let transposed: Bool
   /// Elements from one stored row to the next: more than a row holds where the matrix is a part of a wider one.
   package let stride: Int
+  /// Told of each range of outputs, by any thread, once it is packed: what lies there is not needed any more. Not asked if `transposed`.
+  package let release: (@Sendable (_ outputs: Range<Int>) -> Void)?
 
-  package init(base: UnsafeRawPointer, type: ElementType, rows: Int, columns: Int, transposed: Bool = false, stride: Int? = nil) {
+  package init(
+    base: UnsafeRawPointer, type: ElementType, rows: Int, columns: Int, transposed: Bool = false, stride: Int? = nil,
+    release: (@Sendable (_ outputs: Range<Int>) -> Void)? = nil
+  ) {
     self.base = base
     self.type = type
     self.rows = rows
     self.columns = columns
     self.transposed = transposed
     self.stride = stride ?? (transposed ? rows : columns)
+    self.release = transposed ? nil : release
   }
 
   /// Elements from one output to the next, and from one input to the next.
@@ -133,6 +139,7 @@ package final class PackedMatrix: Sendable {
         var arguments = PackArguments(
           source: source.base, type: source.type, inputs: inputs, outputStep: source.outputStep, inputStep: source.inputStep, destination: to)
         job.kernels.conversions.pack(&arguments, first, lane, lanes)
+        source.release?(first..<first + lanes)
         lane += lanes
         first += lanes
       }

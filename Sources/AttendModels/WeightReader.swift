@@ -87,7 +87,7 @@ final class WeightReader {
     return Linear(weights: weights, bias: try bias([gate, up], prefix: prefix))
   }
 
-  /// What is packed need not stand in memory twice: the peak of loading stays near the packed weights.
+  /// What is packed need not stand in memory twice: the peak of loading stays near the packed weights. Panels have released most of it already.
   private func release(_ parts: [LinearBlueprint], _ prefix: String) {
     for part in parts { checkpoint["\(prefix)\(part.name).weight"]?.dontNeed() }
   }
@@ -125,11 +125,12 @@ final class WeightReader {
     let part = linear.part ?? LinearBlueprint.Part(rows: linear.outputs, starts: [0], blockRows: linear.outputs)
     let name = "\(prefix)\(linear.name).weight"
     let tensor = try tensor(name, linear.isTransposed ? [linear.inputs, part.rows] : [part.rows, linear.inputs])
-    let step = linear.isTransposed ? 1 : linear.inputs  // elements from one output to the next
+    let step = (linear.isTransposed ? 1 : linear.inputs) * tensor.type.size  // bytes from one output to the next
     return part.starts.map { start in
       StoredMatrix(
-        base: tensor.bytes.baseAddress! + start * step * tensor.type.size, type: tensor.type, rows: part.blockRows, columns: linear.inputs,
-        transposed: linear.isTransposed, stride: linear.isTransposed ? part.rows : linear.inputs)
+        base: tensor.bytes.baseAddress! + start * step, type: tensor.type, rows: part.blockRows, columns: linear.inputs,
+        transposed: linear.isTransposed, stride: linear.isTransposed ? part.rows : linear.inputs,
+        release: { tensor.dontNeed((start + $0.lowerBound) * step..<(start + $0.upperBound) * step) })
     }
   }
 
@@ -172,7 +173,10 @@ final class WeightReader {
 
   private func matrix(_ name: String, rows: Int, columns: Int) throws(Failure) -> StoredMatrix {
     let tensor = try self.tensor(name, [rows, columns])
-    return StoredMatrix(base: tensor.bytes.baseAddress!, type: tensor.type, rows: rows, columns: columns, transposed: false)
+    let step = columns * tensor.type.size
+    return StoredMatrix(
+      base: tensor.bytes.baseAddress!, type: tensor.type, rows: rows, columns: columns,
+      release: { tensor.dontNeed($0.lowerBound * step..<$0.upperBound * step) })
   }
 
   /// A tensor of one of two shapes, and of a type of floating-point numbers that weights come in.
