@@ -30,7 +30,9 @@
  *              that cannot give even those ends the process.
  *   Bits       The result for a sequence depends on its own tokens alone: not on the rest of the batch, the number of threads, nor
  *              the way a text is cut into calls; in float32 and int8 not on whether AVX2 or AVX-512 ran either (see
- *              attend_compute). The "portable" kernels compute with OpenBLAS and are outside this promise.
+ *              attend_compute). The "portable" kernels compute with OpenBLAS and are outside this promise. Where config.json scales
+ *              rotary positions by "dynamic" or "longrope", texts longer than those of the training depend, by that definition, on
+ *              the length that a call reaches, and so on the way they are cut into calls.
  */
 #ifndef ATTEND_H
 #define ATTEND_H
