@@ -70,10 +70,11 @@ extension Configuration {
     return value
   }
 
-  /// The length of the texts that a model was trained on before its positions were stretched.
+  /// The length of the texts that a model was trained on before its positions were stretched. What stands outside of this object comes first.
   private func trainedPositions(_ config: Configuration) throws(Failure) -> Int {
-    if let own = try optionalSize("original_max_position_embeddings") { return own }
-    return try config.size("original_max_position_embeddings", "max_position_embeddings")
+    let own = try optionalSize("original_max_position_embeddings")
+    if let outer = try config.optionalSize("original_max_position_embeddings") { return outer }
+    return if let own { own } else { try config.size("max_position_embeddings") }
   }
 
   /// How often the positions were stretched: `factor`, or where it is left to be concluded the quotient of the lengths.

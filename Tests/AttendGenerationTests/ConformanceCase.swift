@@ -8,7 +8,7 @@ import Foundation
 let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
 /// A tiny checkpoint with inputs and expected outputs, from Tests/Fixtures/conformance or, of heads and options that are not there, from
-/// Tests/Fixtures/heads.
+/// Tests/Fixtures/heads and Tests/Fixtures/options.
 struct ConformanceCase {
   let name: String
   let path: String
@@ -16,7 +16,7 @@ struct ConformanceCase {
 
   init(_ name: String) throws {
     self.name = name
-    let folders = ["conformance", "heads"].map { root.appendingPathComponent("Tests/Fixtures/\($0)/\(name)").path }
+    let folders = ["conformance", "heads", "options"].map { root.appendingPathComponent("Tests/Fixtures/\($0)/\(name)").path }
     path = folders.first { FileManager.default.fileExists(atPath: $0) } ?? folders[0]
     expected = try SafetensorsFile(path + "/expected.safetensors")
   }

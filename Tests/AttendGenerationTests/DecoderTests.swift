@@ -1,6 +1,7 @@
 import AttendBase
 import AttendGeneration
 import AttendModels
+import Foundation
 import Testing
 
 private let decoders = [
@@ -8,8 +9,14 @@ private let decoders = [
   "phi3", "smollm3", "granite", "olmo2", "starcoder2", "stablelm", "gptj", "gpt_neox", "falcon",
 ]
 
+/// Options that the cases above do not have: the folders in Tests/Fixtures/options.
+private let options: [String] = {
+  let entries = (try? FileManager.default.contentsOfDirectory(atPath: root.path + "/Tests/Fixtures/options")) ?? []
+  return entries.filter { !$0.contains(".") }.sorted()
+}()
+
 @Suite struct DecoderTests {
-  @Test(arguments: decoders, kernelSets)
+  @Test(arguments: decoders + options, kernelSets)
   func logitsAreThoseOfTheReference(name: String, kernels: String) throws {
     let reference = try ConformanceCase(name)
     let session = try Session(model: try model(reference.path, kernels: kernels), threads: 0)
