@@ -24,4 +24,6 @@ package enum Activation: Sendable {
   case silu
   /// tanh x
   case tanh
+  /// Of a gate g and its partner u: min(g, 7) σ(1.702 min(g, 7)) (u clamped to ±7, + 1), as in gpt_oss. Gated weights only.
+  case clampedSwiglu
 }

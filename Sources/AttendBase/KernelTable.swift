@@ -73,8 +73,14 @@ package final class KernelTable: Sendable {
     package let layerNorm: Norm
     /// x / sqrt(mean of squares + epsilon) * (gain + gainOffset).
     package let rmsNorm: Norm
-    /// y += x.
-    package let add: Row
+    /// x turned by the angles of its rows, in place.
+    package let rotate: @Sendable (_ arguments: UnsafePointer<RotateArguments>, _ rows: Range<Int>) -> Void
+    /// y += scale * x.
+    package let add: @Sendable (_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int, _ scale: Float) -> Void
+    /// x = factor * x, or with a cap above 0, x = cap * tanh(factor * x / cap).
+    package let scale: @Sendable (_ x: UnsafeMutablePointer<Float>, _ count: Int, _ factor: Float, _ cap: Float) -> Void
+    /// y = exp(x) divided by the sum of exp(x), zeros where every x is minus infinity; `y` may be `x`.
+    package let softmax: Row
     /// y = activation(x); `y` may be `x`.
     package let activate: @Sendable (_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int, _ activation: Activation) -> Void
     /// y = x - log of the sum of exp(x); `y` may be `x`.
@@ -84,13 +90,18 @@ package final class KernelTable: Sendable {
       @Sendable (_ x: UnsafePointer<Float>, _ count: Int, _ k: Int, _ values: UnsafeMutablePointer<Float>, _ indices: UnsafeMutablePointer<Int32>) -> Void
 
     package init(
-      layerNorm: @escaping Norm, rmsNorm: @escaping Norm, add: @escaping Row,
+      layerNorm: @escaping Norm, rmsNorm: @escaping Norm, rotate: @escaping @Sendable (UnsafePointer<RotateArguments>, Range<Int>) -> Void,
+      add: @escaping @Sendable (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int, Float) -> Void,
+      scale: @escaping @Sendable (UnsafeMutablePointer<Float>, Int, Float, Float) -> Void, softmax: @escaping Row,
       activate: @escaping @Sendable (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int, Activation) -> Void, logSoftmax: @escaping Row,
       topK: @escaping @Sendable (UnsafePointer<Float>, Int, Int, UnsafeMutablePointer<Float>, UnsafeMutablePointer<Int32>) -> Void
     ) {
       self.layerNorm = layerNorm
       self.rmsNorm = rmsNorm
+      self.rotate = rotate
       self.add = add
+      self.scale = scale
+      self.softmax = softmax
       self.activate = activate
       self.logSoftmax = logSoftmax
       self.topK = topK

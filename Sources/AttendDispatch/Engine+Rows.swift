@@ -11,6 +11,13 @@ private struct RowJob<Arguments> {
 private struct AddArguments {
   let x: Matrix
   let y: Matrix
+  let scale: Float
+}
+
+private struct ScaleArguments {
+  let x: Matrix
+  let factor: Float
+  let cap: Float
 }
 
 private struct GatherArguments {
@@ -34,9 +41,15 @@ extension Engine {
   private func rowParts(_ rows: Int, _ columns: Int) -> Int { parts(rows, work: rows * columns, grain: 1 << 13) }
 
   /// y = (x - mean) / sqrt(variance + epsilon) * gain + bias, row by row (Ba et al. 2016, arXiv:1607.06450). `y` may be `x`.
-  package func layerNorm(_ x: Matrix, gain: UnsafePointer<Float>?, bias: UnsafePointer<Float>?, epsilon: Float, into y: Matrix) {
+  ///
+  /// A row is `groups` rows of columns / groups numbers, each normalised by itself, as heads are (Henry et al. 2020, arXiv:2010.04245). Gain and
+  /// bias are `[columns / groups]`, the same for each group, or with `gainPerGroup` `[columns]`.
+  package func layerNorm(
+    _ x: Matrix, gain: UnsafePointer<Float>?, bias: UnsafePointer<Float>?, epsilon: Float, groups: Int = 1, gainPerGroup: Bool = false, into y: Matrix
+  ) {
     let arguments = NormArguments(
-      x: x.base, xStride: x.stride, y: y.base, yStride: y.stride, columns: x.columns, gain: gain, gainOffset: 0, bias: bias, epsilon: epsilon)
+      x: x.base, xStride: x.stride, y: y.base, yStride: y.stride, groups: groups, columns: x.columns / groups, gain: gain, gainOffset: 0, bias: bias,
+      gainPerGroup: gainPerGroup, epsilon: epsilon)
     var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, x.columns))
     run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<NormArguments>.self)
@@ -45,10 +58,13 @@ extension Engine {
   }
 
   /// y = x / sqrt(mean of squares + epsilon) * (gain + offset), row by row (Zhang and Sennrich 2019, arXiv:1910.07467); Gemma stores gains
-  /// less 1, which `offset` gives back. `y` may be `x`.
-  package func rmsNorm(_ x: Matrix, gain: UnsafePointer<Float>?, offset: Float = 0, epsilon: Float, into y: Matrix) {
+  /// less 1, which `offset` gives back. Groups as in `layerNorm`. `y` may be `x`.
+  package func rmsNorm(
+    _ x: Matrix, gain: UnsafePointer<Float>?, offset: Float = 0, epsilon: Float, groups: Int = 1, gainPerGroup: Bool = false, into y: Matrix
+  ) {
     let arguments = NormArguments(
-      x: x.base, xStride: x.stride, y: y.base, yStride: y.stride, columns: x.columns, gain: gain, gainOffset: offset, bias: nil, epsilon: epsilon)
+      x: x.base, xStride: x.stride, y: y.base, yStride: y.stride, groups: groups, columns: x.columns / groups, gain: gain, gainOffset: offset, bias: nil,
+      gainPerGroup: gainPerGroup, epsilon: epsilon)
     var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, x.columns))
     run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<NormArguments>.self)
@@ -56,13 +72,40 @@ extension Engine {
     }
   }
 
-  /// y += x.
-  package func add(_ x: Matrix, to y: Matrix) {
-    var job = RowJob(arguments: AddArguments(x: x, y: y), kernels: kernels, rows: x.rows, parts: rowParts(x.rows, x.columns))
+  /// Turns the first 2 * pairs components of every head by the angles of their row, in place; the others stay (Su et al. 2021, arXiv:2104.09864,
+  /// equation 34). x is `[tokens, heads * headDim]`; cosines and sines are `[tokens, pairs]`, 2 * pairs at most `headDim`. A pair (a, b)
+  /// becomes (a cos - b sin, b cos + a sin), each operation rounded; it is components 2 i and 2 i + 1 if `interleaved` (GPT-J), otherwise
+  /// i and i + pairs (GPT-NeoX, Llama).
+  package func rotate(_ x: Matrix, headDim: Int, cosines: Matrix, sines: Matrix, interleaved: Bool) {
+    let arguments = RotateArguments(
+      x: x.base, xStride: x.stride, heads: x.columns / headDim, headDim: headDim, cosines: cosines.base, cosinesStride: cosines.stride,
+      sines: sines.base, sinesStride: sines.stride, pairs: cosines.columns, interleaved: interleaved)
+    var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, x.columns))
+    run(&job, parts: job.parts) { context, part in
+      let job = context.assumingMemoryBound(to: RowJob<RotateArguments>.self)
+      withUnsafePointer(to: &job.pointee.arguments) { job.pointee.kernels.rows.rotate($0, (0..<job.pointee.rows).share(part, of: job.pointee.parts)) }
+    }
+  }
+
+  /// y += scale * x.
+  package func add(_ x: Matrix, to y: Matrix, scale: Float = 1) {
+    let arguments = AddArguments(x: x, y: y, scale: scale)
+    var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, x.columns))
     run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<AddArguments>.self)
-      let x = job.pointee.arguments.x, y = job.pointee.arguments.y
-      for row in (0..<job.pointee.rows).share(part, of: job.pointee.parts) { job.pointee.kernels.rows.add(x[row], y[row], x.columns) }
+      let a = job.pointee.arguments
+      for row in (0..<job.pointee.rows).share(part, of: job.pointee.parts) { job.pointee.kernels.rows.add(a.x[row], a.y[row], a.x.columns, a.scale) }
+    }
+  }
+
+  /// x = factor * x, in place; with a cap above 0, x = cap * tanh(factor * x / cap), which stays below the cap in size (Gemma 2, arXiv:2408.00118).
+  package func scale(_ x: Matrix, by factor: Float, cap: Float = 0) {
+    let arguments = ScaleArguments(x: x, factor: factor, cap: cap)
+    var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, cap > 0 ? 4 * x.columns : x.columns))
+    run(&job, parts: job.parts) { context, part in
+      let job = context.assumingMemoryBound(to: RowJob<ScaleArguments>.self)
+      let a = job.pointee.arguments
+      for row in (0..<job.pointee.rows).share(part, of: job.pointee.parts) { job.pointee.kernels.rows.scale(a.x[row], a.x.columns, a.factor, a.cap) }
     }
   }
 

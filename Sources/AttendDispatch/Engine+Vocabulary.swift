@@ -1,20 +1,25 @@
 // What rows of logits need.
 import AttendBase
 
-private struct LogSoftmaxJob {
+private struct SoftmaxJob {
   let x: Matrix
   let y: Matrix
-  let kernels: KernelTable
+  let kernel: KernelTable.Row
   let parts: Int
 }
 
 extension Engine {
   /// y = x - log of the sum of exp(x), row by row, `[rows, columns]`; off by less than 1e-6 of the larger of 1 and the result. `y` may be `x`.
-  package func logSoftmax(_ x: Matrix, into y: Matrix) {
-    var job = LogSoftmaxJob(x: x, y: y, kernels: kernels, parts: parts(x.rows, work: x.rows * x.columns, grain: 1 << 13))
+  package func logSoftmax(_ x: Matrix, into y: Matrix) { softmax(x, y, kernels.rows.logSoftmax) }
+
+  /// x = exp(x) / sum of exp(x), row by row, in place; zeros where a row holds nothing but minus infinity. `[rows, columns]`
+  package func softmax(_ x: Matrix) { softmax(x, x, kernels.rows.softmax) }
+
+  private func softmax(_ x: Matrix, _ y: Matrix, _ kernel: @escaping KernelTable.Row) {
+    var job = SoftmaxJob(x: x, y: y, kernel: kernel, parts: parts(x.rows, work: x.rows * x.columns, grain: 1 << 13))
     run(&job, parts: job.parts) { context, part in
-      let job = context.assumingMemoryBound(to: LogSoftmaxJob.self).pointee
-      for row in (0..<job.x.rows).share(part, of: job.parts) { job.kernels.rows.logSoftmax(job.x[row], job.y[row], job.x.columns) }
+      let job = context.assumingMemoryBound(to: SoftmaxJob.self).pointee
+      for row in (0..<job.x.rows).share(part, of: job.parts) { job.kernel(job.x[row], job.y[row], job.x.columns) }
     }
   }
 

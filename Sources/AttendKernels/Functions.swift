@@ -86,6 +86,22 @@ func tanh(_ x: Vector) -> Vector {
 @_transparent
 func sigmoid(_ x: Vector) -> Vector { splat(1) / (splat(1) + expFull(splat(0) - x)) }
 
+/// The smaller of every lane and `most`; NaN stays.
+@_transparent
+func atMost(_ x: Vector, _ most: Float) -> Vector { x.replacing(with: splat(most), where: x .> splat(most)) }
+
+/// The limit of gpt_oss's gates.
+private var gateLimit: Float { @_transparent get { 7 } }
+
+/// What a gate is multiplied by, from the product beside it.
+@_transparent
+func partner(_ x: Vector, _ activation: Activation) -> Vector {
+  guard case .clampedSwiglu = activation else { return x }
+  let most = atMost(x, gateLimit)
+  return most.replacing(with: splat(-gateLimit), where: most .< splat(-gateLimit)) + splat(1)
+}
+
+/// What an activation makes of a number, and of a gate.
 @_transparent
 func activated(_ x: Vector, _ activation: Activation) -> Vector {
   switch activation {
@@ -97,5 +113,6 @@ func activated(_ x: Vector, _ activation: Activation) -> Vector {
   case .quickGelu: x * sigmoid(splat(1.702) * x)
   case .silu: x * sigmoid(x)
   case .tanh: tanh(x)
+  case .clampedSwiglu: atMost(x, gateLimit) * sigmoid(splat(1.702) * atMost(x, gateLimit))
   }
 }

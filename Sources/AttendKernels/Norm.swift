@@ -1,4 +1,4 @@
-// Norms over rows, sums of two rows, activations in place. Sums run in sixteen lanes and end in a fixed tree.
+// Norms over rows, sums of two rows, factors, activations. Sums run in sixteen lanes and end in a fixed tree.
 import AttendBase
 
 /// A row added up lane by lane, `f` taking sixteen numbers and the sums so far to the next sums. Lanes beyond the end keep what they hold.
@@ -17,56 +17,80 @@ private func rowSum(_ x: UnsafePointer<Float>, _ columns: Int, _ f: (Vector, _ s
   return sum(sums)
 }
 
-/// y = (x - mean) * factor * gain + bias over a row.
+/// y = (x - mean) * factor * gain + bias over a group.
 @_transparent
-private func scaleRow(_ a: NormArguments, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ mean: Float, _ factor: Float) {
+private func scaleGroup(_ a: NormArguments, _ place: Place, _ mean: Float, _ factor: Float) {
   var i = 0
   while i < a.columns {
     let left = a.columns &- i
-    var v = (load(x + i, left) - splat(mean)) * splat(factor)
-    if let gain = a.gain { v *= load(gain + i, left) + splat(a.gainOffset) }
-    if let bias = a.bias { v += load(bias + i, left) }
-    store(v, y + i, left)
+    var v = (load(place.x + i, left) - splat(mean)) * splat(factor)
+    if let gain = a.gain { v *= load(gain + (place.gain &+ i), left) + splat(a.gainOffset) }
+    if let bias = a.bias { v += load(bias + (place.gain &+ i), left) }
+    store(v, place.y + i, left)
     i &+= 16
+  }
+}
+
+/// Where a group lies, and its gains.
+private struct Place {
+  let x: UnsafePointer<Float>
+  let y: UnsafeMutablePointer<Float>
+  let gain: Int
+}
+
+/// All groups of some rows, one after another.
+@_transparent
+private func eachGroup(_ a: NormArguments, _ rows: Range<Int>, _ body: (Place) -> Void) {
+  var row = rows.lowerBound
+  while row < rows.upperBound {
+    var first = 0
+    while first < a.groups &* a.columns {
+      body(Place(x: a.x + (row &* a.xStride &+ first), y: a.y + (row &* a.yStride &+ first), gain: a.gainPerGroup ? first : 0))
+      first &+= a.columns
+    }
+    row &+= 1
   }
 }
 
 /// `KernelTable.layerNorm`.
 func layerNorm(_ arguments: UnsafePointer<NormArguments>, _ rows: Range<Int>) {
-  let columns = Float(arguments.pointee.columns)
-  var row = rows.lowerBound
-  while row < rows.upperBound {
-    let x = arguments.pointee.x + row &* arguments.pointee.xStride
-    let mean = rowSum(x, arguments.pointee.columns) { $1 + $0 } / columns
+  let count = Float(arguments.pointee.columns)
+  eachGroup(arguments.pointee, rows) { place in
+    let mean = rowSum(place.x, arguments.pointee.columns) { $1 + $0 } / count
     let variance =
-      rowSum(x, arguments.pointee.columns) { v, sums in
+      rowSum(place.x, arguments.pointee.columns) { v, sums in
         let d = v - splat(mean)
         return multiplyAdd(d, d, sums)
-      } / columns
-    let factor = 1 / (variance + arguments.pointee.epsilon).squareRoot()
-    scaleRow(arguments.pointee, x, arguments.pointee.y + row &* arguments.pointee.yStride, mean, factor)
-    row &+= 1
+      } / count
+    scaleGroup(arguments.pointee, place, mean, 1 / (variance + arguments.pointee.epsilon).squareRoot())
   }
 }
 
 /// `KernelTable.rmsNorm`.
 func rmsNorm(_ arguments: UnsafePointer<NormArguments>, _ rows: Range<Int>) {
-  var row = rows.lowerBound
-  while row < rows.upperBound {
-    let x = arguments.pointee.x + row &* arguments.pointee.xStride
-    let mean = rowSum(x, arguments.pointee.columns) { multiplyAdd($0, $0, $1) } / Float(arguments.pointee.columns)
-    let factor = 1 / (mean + arguments.pointee.epsilon).squareRoot()
-    scaleRow(arguments.pointee, x, arguments.pointee.y + row &* arguments.pointee.yStride, 0, factor)
-    row &+= 1
+  eachGroup(arguments.pointee, rows) { place in
+    let mean = rowSum(place.x, arguments.pointee.columns) { multiplyAdd($0, $0, $1) } / Float(arguments.pointee.columns)
+    scaleGroup(arguments.pointee, place, 0, 1 / (mean + arguments.pointee.epsilon).squareRoot())
   }
 }
 
 /// `KernelTable.add`.
-func add(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) {
+func add(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int, _ scale: Float) {
   var i = 0
   while i < count {
     let left = count &- i
-    store(load(y + i, left) + load(x + i, left), y + i, left)
+    store(multiplyAdd(load(x + i, left), splat(scale), load(y + i, left)), y + i, left)
+    i &+= 16
+  }
+}
+
+/// `KernelTable.scale`.
+func scale(_ x: UnsafeMutablePointer<Float>, _ count: Int, _ factor: Float, _ cap: Float) {
+  var i = 0
+  while i < count {
+    var v = load(x + i, count &- i) * splat(factor)
+    if cap > 0 { v = splat(cap) * tanh(v / splat(cap)) }
+    store(v, x + i, count &- i)
     i &+= 16
   }
 }
@@ -90,5 +114,6 @@ func activate(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ cou
   case .quickGelu: activateRow(x, y, count, .quickGelu)
   case .silu: activateRow(x, y, count, .silu)
   case .tanh: activateRow(x, y, count, .tanh)
+  case .clampedSwiglu: activateRow(x, y, count, .clampedSwiglu)
   }
 }

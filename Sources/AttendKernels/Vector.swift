@@ -30,7 +30,7 @@ func zeros() -> Accumulators {
 func load(_ p: UnsafePointer<Float>) -> Vector { attend_load(p) }
 
 @_transparent
-func store(_ v: Vector, _ p: UnsafeMutablePointer<Float>) { UnsafeMutableRawPointer(p).storeBytes(of: v, as: Vector.self) }
+func store(_ v: Vector, _ p: UnsafeMutablePointer<Float>) { attend_store(p, v) }
 
 @_transparent
 func splat(_ x: Float) -> Vector { Vector(repeating: x) }

@@ -1,4 +1,4 @@
-// What a row of logits needs: log-softmax and the largest of many.
+// What a row of logits needs: softmax, its logarithm and the largest of many.
 import AttendBase
 
 /// The natural logarithm of a positive, normal number, off by less than 1e-12 of itself or of 1: exponent and, for the fraction m,
@@ -22,32 +22,57 @@ private func logarithm(_ x: Double) -> Double {
   return Double(exponent) * 0x1.62e42fefa39efp-1 + 2 * f * series
 }
 
-/// `KernelTable.logSoftmax`.
-func logSoftmax(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) {
+/// The largest of a row, where none is NaN.
+@_transparent
+private func largest(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
   var top = splat(-Float.infinity)
   var i = 0
   while i < count {
     top = larger(load(x + i, count &- i, fill: -Float.infinity), top)
     i &+= 16
   }
-  let most = largest(top)
-  // Blocks of 256 first, so that a large vocabulary loses no accuracy.
+  return largest(top)
+}
+
+/// The sum of exp(x - shift) over a row. Blocks of 256 first, so that a large vocabulary loses no accuracy.
+@_transparent
+private func sumOfExponentials(_ x: UnsafePointer<Float>, _ count: Int, _ shift: Float) -> Float {
   var total = splat(0)
-  i = 0
+  var i = 0
   while i < count {
     let end = i &+ 256 < count ? i &+ 256 : count
     var block = splat(0)
     while i < end {
-      block += exp(load(x + i, end &- i, fill: -Float.infinity) - splat(most))
+      block += exp(load(x + i, end &- i, fill: -Float.infinity) - splat(shift))
       i &+= 16
     }
     total += block
     i = end
   }
-  let shift = Float(logarithm(Double(sum(total))))
-  i = 0
+  return sum(total)
+}
+
+/// `KernelTable.logSoftmax`.
+func logSoftmax(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) {
+  let most = largest(x, count)
+  let shift = Float(logarithm(Double(sumOfExponentials(x, count, most))))
+  var i = 0
   while i < count {
     store((load(x + i, count &- i) - splat(most)) - splat(shift), y + i, count &- i)
+    i &+= 16
+  }
+}
+
+/// `KernelTable.softmax`.
+func softmax(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) {
+  let most = largest(x, count)
+  // Minus infinity less itself would be NaN.
+  let shift = most == -Float.infinity ? 0 : most
+  let total = sumOfExponentials(x, count, shift)
+  var i = 0
+  while i < count {
+    let p = exp(load(x + i, count &- i) - splat(shift)) / splat(total)
+    store(total == 0 ? splat(0) : p, y + i, count &- i)
     i &+= 16
   }
 }

@@ -52,7 +52,7 @@ private func writeColumns(
     if gated {
       var other = Meaning(arithmetic, a, (panel &+ 1) &* panelWidth &+ lane).numbers(from + up, a, row &+ r)
       if let bias = a.pointee.bias { other += load(bias + (a.pointee.outputs &+ column), left) }
-      value *= other
+      value *= partner(other, activation)
     }
     if let residual = a.pointee.residual { value += load(residual + ((row &+ r) &* a.pointee.residualStride &+ column), left) }
     store(value, to, left)

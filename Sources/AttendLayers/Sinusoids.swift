@@ -17,8 +17,9 @@ package enum Sinusoids {
     for j in 0..<half {
       let frequency = exp(-log(10000.0) * Double(j) / steps)
       for (row, position) in positions.enumerated() {
-        values[row * width + j] = Float(sin(Double(position) * frequency))
-        values[row * width + half + j] = Float(cos(Double(position) * frequency))
+        let (sine, cosine) = Trigonometry.sineAndCosine(Double(position) * frequency)
+        values[row * width + j] = Float(sine)
+        values[row * width + half + j] = Float(cosine)
       }
     }
     return table

@@ -68,8 +68,24 @@ typedef uint16_t attend_u16x16 __attribute__((ext_vector_type(16), aligned(1)));
 
 typedef float attend_f32x16_any __attribute__((ext_vector_type(16), aligned(1), may_alias));
 
-/** Sixteen numbers at any address. Swift's own way to read them is at times a call, to a function that other modules may share. */
+/** Sixteen numbers at any address. Swift's own ways to read and write them are at times calls, to functions that other modules may share. */
 ATTEND_INLINE attend_f32x16 attend_load(const float *address) { return *(const attend_f32x16_any *)address; }
+
+/** Sixteen numbers to any address. */
+ATTEND_INLINE void attend_store(float *address, attend_f32x16 v) { *(attend_f32x16_any *)address = v; }
+
+typedef float attend_f32x8_any __attribute__((ext_vector_type(8), aligned(1), may_alias));
+
+/** Eight numbers at any address, each twice. */
+ATTEND_INLINE attend_f32x16 attend_load_twice(const float *address) {
+    const attend_f32x8_any v = *(const attend_f32x8_any *)address;
+    return __builtin_shufflevector(v, v, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+}
+
+/** The two of every pair of lanes exchanged. */
+ATTEND_INLINE attend_f32x16 attend_exchange_pairs(attend_f32x16 v) {
+    return __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+}
 
 /** a * b + c in every lane, rounded once. */
 ATTEND_INLINE attend_f32x16 attend_fma(attend_f32x16 a, attend_f32x16 b, attend_f32x16 c) { return __builtin_elementwise_fma(a, b, c); }

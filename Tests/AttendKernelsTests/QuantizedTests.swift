@@ -124,29 +124,39 @@ private struct Rounded {
     }
   }
 
+  /// What an activation lets through of a gate's partner.
+  private func partner(_ u: Double, _ activation: Activation) -> Double {
+    if case .clampedSwiglu = activation { min(max(u, -7), 7) + 1 } else { u }
+  }
+
   @Test(arguments: engines, ComputeType.allCases)
   func gatesOpenWhatTheyShould(engine: Engine, compute: ComputeType) throws {
-    for (rows, inputs, outputs) in [(1, 64, 300), (2, 40, 33), (30, 96, 70)] {
-      let gate = Rounded(rows, inputs, outputs), up = Rounded(rows, inputs, outputs + 1)
-      let packed = try gate.weights.withUnsafeBytes { g in
-        try up.weights.withUnsafeBytes { u in
-          try PackedMatrix(
-            gate: StoredMatrix(base: g.baseAddress!, type: .float32, rows: outputs, columns: inputs),
-            up: StoredMatrix(base: u.baseAddress!, type: .float32, rows: outputs, columns: inputs), compute: compute, engine: engine)
-        }
-      }
-      var numbers = Numbers(4)
-      let bias = numbers.normals(2 * outputs)
-      let fused = Table(rows, outputs), g = Table(rows, outputs), u = Table(rows, outputs)
-      try engine.multiply(gate.x.matrix, packed, bias: bias, activation: .silu, into: fused.matrix, workspace: Workspace())
-      try bias.withUnsafeBufferPointer {
-        let upPacked = try up.weights.withUnsafeBytes {
-          try PackedMatrix([StoredMatrix(base: $0.baseAddress!, type: .float32, rows: outputs, columns: inputs)], compute: compute, engine: engine)
-        }
-        try engine.multiply(gate.x.matrix, try gate.packed(compute, engine), bias: $0.baseAddress, activation: .silu, into: g.matrix, workspace: Workspace())
-        try engine.multiply(gate.x.matrix, upPacked, bias: $0.baseAddress! + outputs, into: u.matrix, workspace: Workspace())
-      }
-      #expect(largestError(fused.values, zip(g.values, u.values).map { Double($0) * Double($1) }) < 1e-5)
+    let gates: [Activation] = [.silu, .gelu, .clampedSwiglu]
+    for (gate, shape) in zip(gates + gates, [(1, 64, 300), (2, 40, 33), (30, 96, 70), (30, 96, 70), (1, 64, 300), (2, 40, 33)]) {
+      try gateOpens(engine, compute, gate, rows: shape.0, inputs: shape.1, outputs: shape.2)
     }
+  }
+
+  private func gateOpens(_ engine: Engine, _ compute: ComputeType, _ activation: Activation, rows: Int, inputs: Int, outputs: Int) throws {
+    let gate = Rounded(rows, inputs, outputs), up = Rounded(rows, inputs, outputs + 1)
+    let packed = try gate.weights.withUnsafeBytes { g in
+      try up.weights.withUnsafeBytes { u in
+        try PackedMatrix(
+          gate: StoredMatrix(base: g.baseAddress!, type: .float32, rows: outputs, columns: inputs),
+          up: StoredMatrix(base: u.baseAddress!, type: .float32, rows: outputs, columns: inputs), compute: compute, engine: engine)
+      }
+    }
+    var numbers = Numbers(4)
+    let bias = numbers.normals(2 * outputs, scale: 5)
+    let fused = Table(rows, outputs), g = Table(rows, outputs), u = Table(rows, outputs)
+    try engine.multiply(gate.x.matrix, packed, bias: bias, activation: activation, into: fused.matrix, workspace: Workspace())
+    try bias.withUnsafeBufferPointer {
+      let upPacked = try up.weights.withUnsafeBytes {
+        try PackedMatrix([StoredMatrix(base: $0.baseAddress!, type: .float32, rows: outputs, columns: inputs)], compute: compute, engine: engine)
+      }
+      try engine.multiply(gate.x.matrix, try gate.packed(compute, engine), bias: $0.baseAddress, activation: activation, into: g.matrix, workspace: Workspace())
+      try engine.multiply(gate.x.matrix, upPacked, bias: $0.baseAddress! + outputs, into: u.matrix, workspace: Workspace())
+    }
+    #expect(largestError(fused.values, zip(g.values, u.values).map { Double($0) * partner(Double($1), activation) }) < 1e-5, "\(activation)")
   }
 }

@@ -81,7 +81,8 @@ func reference(_ activation: Activation, _ x: Double) -> Double {
   case .quickGelu: x / (1 + exp(-1.702 * x))
   case .silu: x / (1 + exp(-x))
   case .tanh: tanh(x)
+  case .clampedSwiglu: min(x, 7) / (1 + exp(-1.702 * min(x, 7)))
   }
 }
 
-let activations: [Activation] = [.none, .relu, .gelu, .geluTanh, .quickGelu, .silu, .tanh]
+let activations: [Activation] = [.none, .relu, .gelu, .geluTanh, .quickGelu, .silu, .tanh, .clampedSwiglu]
