@@ -51,10 +51,11 @@ let package = Package(
       name: "attend-bench", dependencies: ["AttendDispatch", "AttendBase", "CInstructions", "BenchmarkLimits"], path: "benchmarks/kernels", swiftSettings: swift),
     // The tests, a folder for each room.
     .testTarget(name: "AttendKernelsTests", dependencies: ["AttendDispatch", "AttendBase"], swiftSettings: swift),
-    .testTarget(name: "AttendLayersTests", dependencies: ["AttendLayers", "AttendDispatch", "AttendBase"], swiftSettings: swift),
+    .testTarget(name: "AttendLayersTests", dependencies: ["AttendTestSupport", "AttendLayers", "AttendDispatch", "AttendBase"], swiftSettings: swift),
     .testTarget(
       name: "AttendGenerationTests",
-      dependencies: ["AttendGeneration", "AttendModels", "AttendLayers", "AttendCheckpoints", "AttendDispatch", "AttendBase"], swiftSettings: swift),
+      dependencies: ["AttendTestSupport", "AttendGeneration", "AttendModels", "AttendLayers", "AttendCheckpoints", "AttendDispatch", "AttendBase"],
+      swiftSettings: swift),
     // The proofs.
     .target(name: "AttendTestSupport", dependencies: ["AttendCheckpoints", "AttendBase"], path: "Tests/Support", swiftSettings: swift),
     .testTarget(

@@ -9,28 +9,44 @@ package struct StoredMatrix: @unchecked Sendable {
   package let rows: Int
   /// Inputs.
   package let columns: Int
-  package let transposed: Bool
-  /// Elements from one stored row to the next: more than a row holds where the matrix is a part of a wider one.
-  package let stride: Int
-  /// Told of each range of outputs, by any thread, once it is packed: what lies there is not needed any more. Not asked if `transposed`.
-  package let release: (@Sendable (_ outputs: Range<Int>) -> Void)?
+  /// Elements from one output to the next, and from one input to the next.
+  let outputStep: Int
+  let inputStep: Int
+  /// Told of each range of outputs, by any thread, once it is packed: what lies there is not needed any more. Not asked if transposed.
+  let release: (@Sendable (_ outputs: Range<Int>) -> Void)?
 
+  /// `stride` is the number of elements from one stored row to the next: more than a row holds where the matrix is a part of a wider one.
   package init(
     base: UnsafeRawPointer, type: ElementType, rows: Int, columns: Int, transposed: Bool = false, stride: Int? = nil,
     release: (@Sendable (_ outputs: Range<Int>) -> Void)? = nil
+  ) {
+    let stride = stride ?? (transposed ? rows : columns)
+    self.init(
+      base: base, type: type, rows: rows, columns: columns, outputStep: transposed ? 1 : stride, inputStep: transposed ? stride : 1,
+      release: transposed ? nil : release)
+  }
+
+  private init(
+    base: UnsafeRawPointer, type: ElementType, rows: Int, columns: Int, outputStep: Int, inputStep: Int,
+    release: (@Sendable (_ outputs: Range<Int>) -> Void)?
   ) {
     self.base = base
     self.type = type
     self.rows = rows
     self.columns = columns
-    self.transposed = transposed
-    self.stride = stride ?? (transposed ? rows : columns)
-    self.release = transposed ? nil : release
+    self.outputStep = outputStep
+    self.inputStep = inputStep
+    self.release = release
   }
 
-  /// Elements from one output to the next, and from one input to the next.
-  var outputStep: Int { transposed ? 1 : stride }
-  var inputStep: Int { transposed ? stride : 1 }
+  /// The outputs `first`, `first + step` and so on, `count` of them.
+  package func outputs(from first: Int, count: Int, step: Int = 1) -> StoredMatrix {
+    let release: (@Sendable (Range<Int>) -> Void)? =
+      if step == 1, let release { { release(first + $0.lowerBound..<first + $0.upperBound) } } else { nil }
+    return StoredMatrix(
+      base: base + first * outputStep * type.size, type: type, rows: count, columns: columns, outputStep: step * outputStep, inputStep: inputStep,
+      release: release)
+  }
 }
 
 /// Weights as the kernels read them: panels of 32 outputs, all inputs of a panel together, the last panel filled up with zeros. Immutable.

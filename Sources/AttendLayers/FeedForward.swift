@@ -1,7 +1,21 @@
 import AttendBase
 
+/// What stands after the attention of a layer.
+package enum FeedForward: Sendable {
+  case dense(Network)
+  case mixture(MixtureOfExperts)
+
+  /// `y = residual + f(x)`, or without a residual f(x); all `[tokens, width]`, residual may be y.
+  package func apply(_ x: Matrix, residual: Matrix?, into y: Matrix, _ pass: Pass) throws(Failure) {
+    switch self {
+    case .dense(let network): try network.apply(x, residual: residual, into: y, pass)
+    case .mixture(let mixture): try mixture.apply(x, residual: residual, into: y, pass)
+    }
+  }
+}
+
 /// The position-wise feed-forward network: `activation(x W₁ + b₁) W₂ + b₂` (Vaswani et al. 2017, arXiv:1706.03762, equation 2).
-package struct FeedForward: Sendable {
+package struct Network: Sendable {
   package let inner: Linear
   package let outer: Linear
   package let activation: Activation
@@ -12,7 +26,7 @@ package struct FeedForward: Sendable {
     self.activation = activation
   }
 
-  /// `y = residual + feedForward(x)`, or without a residual feedForward(x); all `[tokens, width]`, residual may be y.
+  /// `y = residual + network(x)`, or without a residual network(x); all `[tokens, width]`, residual may be y.
   package func apply(_ x: Matrix, residual: Matrix?, into y: Matrix, _ pass: Pass) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       let hidden = try pass.workspace.matrix(x.rows, inner.outputs)  // [tokens, inner width]

@@ -73,18 +73,9 @@ package struct HeadNormBlueprint: Sendable {
   }
 }
 
-/// The products of a feed-forward network.
-package struct FeedForwardBlueprint: Sendable {
-  /// What the activation is applied to and multiplied with `inner`; nil: it is applied to `inner` (Shazeer 2020, arXiv:2002.05202).
-  package var gate: LinearBlueprint?
-  package var inner: LinearBlueprint
-  package var outer: LinearBlueprint
-  package var activation: Activation
-}
-
 /// A product: rows of a stored matrix, `[outputs, inputs]`, and of its bias.
 package struct LinearBlueprint: Sendable {
-  /// Of `name.weight`.
+  /// Of `name.weight`; of a slice, `name` itself.
   package var name: String
   package var outputs: Int
   package var inputs: Int
@@ -93,10 +84,12 @@ package struct LinearBlueprint: Sendable {
   package var isTransposed = false
   /// The part of the stored rows that is meant, where queries, keys and values, or a gate and what it lets through, are stored as one.
   package var part: Part?
+  /// Which matrix of several, where one tensor holds them all.
+  package var slice: Slice?
 
   package enum Bias: Sendable {
     case none
-    /// `name.bias`
+    /// `name.bias`; of a slice a row of `name_bias`.
     case own
     /// A tensor of this name, with its prefix, which the checkpoint may leave out.
     case optional(String)
@@ -108,7 +101,25 @@ package struct LinearBlueprint: Sendable {
     /// Each block's first row; a block has `blockRows` rows.
     package var starts: [Int]
     package var blockRows: Int
+    /// How many rows further the next row of a block stands.
+    package var step = 1
   }
+
+  /// Matrix `index` of a tensor of `count` matrices of equal shape, one after another.
+  package struct Slice: Sendable {
+    package var index: Int
+    package var count: Int
+  }
+
+  /// The tensor that holds its weights.
+  var weightName: String { slice == nil ? "\(name).weight" : name }
+  /// The tensor that holds its bias, if that is its own.
+  var biasName: String { slice == nil ? "\(name).bias" : "\(name)_bias" }
+  /// The tensors that may hold the weights of a slice in 4 bits.
+  var blocksName: String { "\(name)_blocks" }
+  var scalesName: String { "\(name)_scales" }
+  /// Outputs of the stored matrix.
+  var storedRows: Int { part?.rows ?? outputs }
 
   /// Part `index` of `count` equal parts of a matrix that stores them one below the other.
   package func part(_ index: Int, of count: Int) -> LinearBlueprint {
@@ -123,6 +134,14 @@ package struct LinearBlueprint: Sendable {
     var result = self
     result.part = Part(rows: outputs, starts: [first], blockRows: count)
     result.outputs = count
+    return result
+  }
+
+  /// The stored rows `first`, `first + 2`, `first + 4` and so on, of a matrix that stores two whose rows take turns.
+  package func everyOther(from first: Int) -> LinearBlueprint {
+    var result = self
+    result.part = Part(rows: outputs, starts: [first], blockRows: outputs / 2, step: 2)
+    result.outputs = outputs / 2
     return result
   }
 

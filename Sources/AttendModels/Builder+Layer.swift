@@ -59,8 +59,28 @@ extension Builder {
   }
 
   private func feedForward(_ feedForward: FeedForwardBlueprint) throws(Failure) -> FeedForward {
-    let inner = if let gate = feedForward.gate { try reader.gated(gate, feedForward.inner, prefix: prefix) } else { try linear([feedForward.inner]) }
-    return FeedForward(inner: inner, outer: try linear([feedForward.outer]), activation: feedForward.activation)
+    switch feedForward {
+    case .dense(let network): .dense(try self.network(network))
+    case .mixture(let mixture): .mixture(try self.mixture(mixture))
+    }
+  }
+
+  private func network(_ network: NetworkBlueprint) throws(Failure) -> Network {
+    let inner = if let gate = network.gate { try reader.gated(gate, network.inner, prefix: prefix) } else { try linear([network.inner]) }
+    return Network(inner: inner, outer: try linear([network.outer]), activation: network.activation)
+  }
+
+  /// Routers stay in float32: they are small, and a rounding that lets a token choose another expert changes more than any in the experts.
+  private func mixture(_ mixture: MixtureBlueprint) throws(Failure) -> MixtureOfExperts {
+    let spelling = mixture.spellings.first { reader.has($0.experts[0].outer, prefix: prefix) } ?? mixture.spellings[0]
+    var experts: [Network] = []
+    for expert in spelling.experts { experts.append(try network(expert)) }
+    let router = Router(
+      linear: try reader.linear([spelling.router], prefix: prefix, compute: .float32), chosen: mixture.chosen, weights: mixture.weights)
+    let shared = try mixture.shared.map { (shared) throws(Failure) in
+      SharedExpert(network: try network(shared.network), gate: try reader.linear([shared.gate], prefix: prefix, compute: .float32))
+    }
+    return MixtureOfExperts(router: router, experts: experts, shared: shared)
   }
 
   private func residual(_ norms: ResidualNorms, _ stack: StackBlueprint) throws(Failure) -> Residual {

@@ -38,8 +38,8 @@ struct LlamaChoices {
   var window: (Int) -> Int = { _ in 0 }
   /// The rotary embedding of layer i with heads of so many components, where it is not the same for all; nil: none.
   var rotaryOfLayer: ((_ layer: Int, _ headDim: Int) throws(Failure) -> Rotary?)?
-  /// The feed-forward network of the layer with this name, where it is not the usual one.
-  var feedForward: ((_ layer: Int, _ name: String) throws(Failure) -> FeedForwardBlueprint)?
+  /// The feed-forward network of layer i with this name, where it is not the usual one; nil: it is.
+  var feedForward: ((_ layer: Int, _ name: String) throws(Failure) -> FeedForwardBlueprint?)?
   /// The names of sinks in a layer.
   var sinks: String?
 

@@ -14,6 +14,7 @@ final class WeightReader {
   private var read: Set<String> = []
   private var relativeBiases: [String: AlignedBuffer] = [:]  // by the name of their table
   private var packedTables: [String: PackedMatrix] = [:]  // whole matrices that two users share, by name
+  private var expanded: [String: AlignedBuffer] = [:]  // matrices made of smaller types, until they are packed
 
   /// Elements of the weights that were read, each counted once.
   private(set) var parameters = 0
@@ -30,6 +31,9 @@ final class WeightReader {
   }
 
   func has(_ name: String) -> Bool { checkpoint[name] != nil }
+
+  /// Whether the checkpoint holds the weights of a product.
+  func has(_ linear: LinearBlueprint, prefix: String) -> Bool { has(prefix + linear.weightName) || has(prefix + linear.blocksName) }
 
   /// The first of several spellings whose tensor exists; the first of all where none does, so that its absence is reported.
   func first(of spellings: [String], _ name: (String) -> String) -> String {
@@ -69,11 +73,11 @@ final class WeightReader {
     return table
   }
 
-  /// Products with the same input as one, their outputs one after another. Bias and weights of each from `name.weight` and `name.bias`.
-  func linear(_ parts: [LinearBlueprint], prefix: String) throws(Failure) -> Linear {
+  /// Products with the same input as one, their outputs one after another, in `compute` or by default in the model's type.
+  func linear(_ parts: [LinearBlueprint], prefix: String, compute: ComputeType? = nil) throws(Failure) -> Linear {
     var blocks: [StoredMatrix] = []
     for part in parts { blocks += try matrices(part, prefix: prefix) }
-    let weights = try count(PackedMatrix(blocks, compute: compute, engine: engine))
+    let weights = try count(PackedMatrix(blocks, compute: compute ?? self.compute, engine: engine))
     release(parts, prefix)
     return Linear(weights: weights, bias: try bias(parts, prefix: prefix))
   }
@@ -87,9 +91,13 @@ final class WeightReader {
     return Linear(weights: weights, bias: try bias([gate, up], prefix: prefix))
   }
 
-  /// What is packed need not stand in memory twice: the peak of loading stays near the packed weights. Panels have released most of it already.
+  /// What is packed need not stand in memory twice: the peak of loading stays near the packed weights. Panels have released most of it already;
+  /// a tensor of several matrices goes with the last.
   private func release(_ parts: [LinearBlueprint], _ prefix: String) {
-    for part in parts { checkpoint["\(prefix)\(part.name).weight"]?.dontNeed() }
+    expanded = [:]
+    for part in parts where part.slice.map({ $0.index == $0.count - 1 }) ?? true {
+      for name in [part.weightName, part.blocksName] { checkpoint[prefix + name]?.dontNeed() }
+    }
   }
 
   /// The biases of products one after another, zeros where one has none; nil where none has one.
@@ -108,7 +116,7 @@ final class WeightReader {
   private func biasName(_ linear: LinearBlueprint, prefix: String) -> String? {
     switch linear.bias {
     case .none: nil
-    case .own: "\(prefix)\(linear.name).bias"
+    case .own: prefix + linear.biasName
     case .optional(let name): has(name) ? name : nil
     }
   }
@@ -122,26 +130,60 @@ final class WeightReader {
 
   /// The blocks of rows of a stored matrix that a product is made of.
   private func matrices(_ linear: LinearBlueprint, prefix: String) throws(Failure) -> [StoredMatrix] {
-    let part = linear.part ?? LinearBlueprint.Part(rows: linear.outputs, starts: [0], blockRows: linear.outputs)
-    let name = "\(prefix)\(linear.name).weight"
-    let tensor = try tensor(name, linear.isTransposed ? [linear.inputs, part.rows] : [part.rows, linear.inputs])
-    let step = (linear.isTransposed ? 1 : linear.inputs) * tensor.type.size  // bytes from one output to the next
-    return part.starts.map { start in
-      StoredMatrix(
-        base: tensor.bytes.baseAddress! + start * step, type: tensor.type, rows: part.blockRows, columns: linear.inputs,
-        transposed: linear.isTransposed, stride: linear.isTransposed ? part.rows : linear.inputs,
-        release: { tensor.dontNeed((start + $0.lowerBound) * step..<(start + $0.upperBound) * step) })
+    let whole = try wholeMatrix(linear, prefix: prefix)
+    guard let part = linear.part else { return [whole] }
+    return part.starts.map { whole.outputs(from: $0, count: part.blockRows, step: part.step) }
+  }
+
+  /// The stored matrix that a product has a part in.
+  private func wholeMatrix(_ linear: LinearBlueprint, prefix: String) throws(Failure) -> StoredMatrix {
+    if let expanded = try expandedMatrix(linear, prefix: prefix) { return expanded }
+    let rows = linear.storedRows
+    let shape = linear.isTransposed ? [linear.inputs, rows] : [rows, linear.inputs]
+    let tensor = try tensor(prefix + linear.weightName, (linear.slice.map { [$0.count] } ?? []) + shape)
+    let row = linear.inputs * tensor.type.size  // bytes
+    let start = (linear.slice?.index ?? 0) * rows * row
+    return StoredMatrix(
+      base: tensor.bytes.baseAddress! + start, type: tensor.type, rows: rows, columns: linear.inputs, transposed: linear.isTransposed,
+      release: { tensor.dontNeed(start + $0.lowerBound * row..<start + $0.upperBound * row) })
+  }
+
+  /// The stored matrix of a slice whose tensor is kept in 4 bits (`Microscaled`), as bfloat16 until it is packed; nil for any other.
+  private func expandedMatrix(_ linear: LinearBlueprint, prefix: String) throws(Failure) -> StoredMatrix? {
+    guard let slice = linear.slice, has(prefix + linear.blocksName) else { return nil }
+    let (rows, groups) = (linear.storedRows, linear.inputs / Microscaled.group)
+    guard linear.inputs.isMultiple(of: Microscaled.group) else {
+      throw Failure(
+        .unsupported, "\(checkpoint.folder): tensor \(prefix)\(linear.blocksName) has rows of \(linear.inputs) numbers, not a multiple of \(Microscaled.group)")
     }
+    let blocks = try bytes(prefix + linear.blocksName, [slice.count, rows, groups, Microscaled.blockBytes], parameters: slice.count * rows * linear.inputs)
+    let scales = try bytes(prefix + linear.scalesName, [slice.count, rows, groups], parameters: 0)
+    let key = "\(prefix)\(linear.name) \(slice.index)"
+    if expanded[key] == nil {
+      let first = slice.index * rows * groups
+      let stored = Microscaled(blocks: blocks + first * Microscaled.blockBytes, scales: scales + first, rows: rows, groups: groups)
+      expanded[key] = try engine.expand(stored)
+    }
+    return expanded[key].map { StoredMatrix(base: $0.base, type: .bfloat16, rows: rows, columns: linear.inputs) }
+  }
+
+  /// A tensor of bytes, which stands for so many weights.
+  private func bytes(_ name: String, _ shape: [Int], parameters: Int) throws(Failure) -> UnsafePointer<UInt8> {
+    let tensor = try checkpoint.tensor(name, shape: shape)
+    guard tensor.type == .uint8 else { throw Failure(.unsupported, "\(tensor.file): tensor \"\(name)\" holds \(tensor.type); it must be uint8") }
+    try note(tensor, parameters: parameters)
+    return tensor.bytes.baseAddress!.assumingMemoryBound(to: UInt8.self)
   }
 
   /// The numbers of the bias `name` that belong to a product.
   private func readBias(_ name: String, _ linear: LinearBlueprint, to target: UnsafeMutablePointer<Float>) throws(Failure) {
-    guard let part = linear.part else { return try read(name, linear.outputs, to: target) }
-    let whole = try vector(name, part.rows)
+    let rows = linear.storedRows
+    let part = linear.part ?? LinearBlueprint.Part(rows: rows, starts: [0], blockRows: rows)
+    let tensor = try tensor(name, (linear.slice.map { [$0.count] } ?? []) + [rows], or: [1, rows])
+    let first = (linear.slice?.index ?? 0) * rows
     for (index, start) in part.starts.enumerated() {
-      (target + index * part.blockRows).update(from: whole.pointer(to: Float.self) + start, count: part.blockRows)
+      convert(tensor, from: first + start, step: part.step, part.blockRows, to: target + index * part.blockRows)
     }
-    withExtendedLifetime(whole) {}
   }
 
   /// A whole matrix, packed; asked for twice it is the same object.
@@ -186,14 +228,18 @@ final class WeightReader {
       throw Failure(
         .unsupported, "\(tensor.file): tensor \"\(name)\" holds \(tensor.type); weights must be float32, float16 or bfloat16")
     }
-    if read.insert(name).inserted {
-      parameters += shape.reduce(1, *)
-      readBytes += tensor.bytes.count
-      guard progress(min(Double(readBytes) / Double(totalBytes), 0.999)) else {
-        throw Failure(.cancelled, "loading \(checkpoint.folder) was cancelled by the progress callback")
-      }
-    }
+    try note(tensor, parameters: tensor.count)
     return tensor
+  }
+
+  /// Counts a tensor the first time that it is read.
+  private func note(_ tensor: StoredTensor, parameters count: Int) throws(Failure) {
+    guard read.insert(tensor.name).inserted else { return }
+    parameters += count
+    readBytes += tensor.bytes.count
+    guard progress(min(Double(readBytes) / Double(totalBytes), 0.999)) else {
+      throw Failure(.cancelled, "loading \(checkpoint.folder) was cancelled by the progress callback")
+    }
   }
 
   /// A vector of `count` numbers, stored as `[count]` or `[1, count]`, to memory of the caller's.
@@ -201,10 +247,12 @@ final class WeightReader {
     convert(try tensor(name, [count], or: [1, count]), count, to: target)
   }
 
-  /// All numbers of a tensor as float32. What converts token tables does this: the tensor is a table of a single row.
-  private func convert(_ tensor: StoredTensor, _ count: Int, to target: UnsafeMutablePointer<Float>) {
+  /// `count` numbers of a tensor, every `step`-th from number `start` on, as float32. What converts token tables does this: the tensor is a
+  /// table of a single row.
+  private func convert(_ tensor: StoredTensor, from start: Int = 0, step: Int = 1, _ count: Int, to target: UnsafeMutablePointer<Float>) {
     var first: Int32 = 0
-    let row = StoredMatrix(base: tensor.bytes.baseAddress!, type: tensor.type, rows: 1, columns: count, transposed: false)
+    let base = tensor.bytes.baseAddress! + start * tensor.type.size
+    let row = StoredMatrix(base: base, type: tensor.type, rows: 1, columns: count, transposed: true, stride: step)
     engine.gather(&first, count: 1, from: row, scale: 1, into: Matrix(target, rows: 1, columns: count))
     weightBytes += count * MemoryLayout<Float>.size
   }

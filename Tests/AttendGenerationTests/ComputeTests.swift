@@ -31,6 +31,21 @@ import Testing
     }
   }
 
+  @Test(arguments: ["gpt2", "llama", "mixtral", "qwen2_moe", "qwen3_moe"], kernelSets)
+  func logitsOfDecodersCorrelateWithTheReference(name: String, kernels: String) throws {
+    let reference = try ConformanceCase(name)
+    let (shape, logits) = reference.floats("logits")
+    let (length, width) = (shape[1], shape[2])
+    var expected: [Float] = []  // without those of the first tokens
+    for row in 0..<shape[0] { expected += logits[(row * length + 1) * width..<(row + 1) * length * width] }
+    for (compute, least) in [(ComputeType.bfloat16, 0.999), (.int8, 0.999), (.int4, 0.85)] {
+      let session = try Session(model: try model(reference.path, kernels: kernels, compute: compute), threads: 0)
+      try session.encode(reference.sources.map { Array($0[..<1]) })
+      let found = correlation(try session.decode(reference.sources.map { Array($0[1...]) }), expected)
+      #expect(found > least, "\(compute): \(found)")
+    }
+  }
+
   @Test func weightsTakeTheRoomThatTheHeaderSays() throws {
     let folder = root.appendingPathComponent("models/g2p-en").path
     let full = Double(try model(folder).weightBytes)

@@ -6,6 +6,7 @@ import Testing
 /// What the header promises under "Bits".
 @Suite struct SameBitsTests {
   private static let families = ["marian", "mbart", "m2m_100"]
+  private static let decoders = ["gpt2", "qwen2_moe"]
   private static let computes = ComputeType.allCases
   private static let exact = kernelSets.filter { $0 != "portable" }
 
@@ -55,8 +56,8 @@ import Testing
     }
   }
 
-  @Test(arguments: computes) func aPromptAtOnceOrInPieces(compute: ComputeType) throws {
-    let reference = try ConformanceCase("gpt2")
+  @Test(arguments: decoders, computes) func aPromptAtOnceOrInPieces(name: String, compute: ComputeType) throws {
+    let reference = try ConformanceCase(name)
     let prompt = (0..<64).map { reference.sources[$0 % 2][$0 % reference.sources[0].count] }
     let session = try Session(model: try model(reference.path, compute: compute), threads: 0)
     try session.encode([Array(prompt[..<1])])
@@ -67,6 +68,27 @@ import Testing
     }
     try session.encode([prompt])
     #expect(numbers(try session.encodedLogits()) == Array(expected.suffix(99)))
+  }
+
+  /// The states of a prompt and the logits of tokens after it.
+  @Test(arguments: decoders, computes) func aPromptAloneOrAmongOthersOnAnyNumberOfThreads(name: String, compute: ComputeType) throws {
+    let reference = try ConformanceCase(name)
+    let (prompt, next) = (reference.sources[1], reference.sources[0])
+    for kernels in SameBitsTests.exact {
+      let single = try Session(model: try model(reference.path, kernels: kernels, compute: compute), threads: 1)
+      try single.encode([prompt])
+      let expected = numbers(single.hiddenStates!) + (try single.decode([next]))
+      for threads in 1...3 {
+        let session = try Session(model: try model(reference.path, kernels: kernels, threads: threads, compute: compute), threads: 0)
+        try session.encode([next, prompt, Array(next[..<3]), prompt])
+        let own = numbers(session.hiddenStates!.rows(next.count, prompt.count))
+        let logits = try session.decode([prompt, next, Array(prompt[..<2]), next])
+        let width = logits.count / (prompt.count + 2 * next.count + 2)
+        let others = logits[prompt.count * width..<(prompt.count + next.count) * width]
+        #expect(own + others == expected)
+        #expect(Array(logits.suffix(next.count * width)) == Array(others))
+      }
+    }
   }
 
   /// Logits of a text that is given in calls of `piece` tokens.

@@ -127,7 +127,8 @@ static void check_model(const char *path, attend_compute compute) {
 int main(void) {
     checks_begin();
     const attend_compute computes[] = { ATTEND_COMPUTE_FLOAT32, ATTEND_COMPUTE_BFLOAT16, ATTEND_COMPUTE_INT8, ATTEND_COMPUTE_INT4 };
-    const char *const models[] = { DEFAULT_MODEL, "Tests/Fixtures/conformance/m2m_100", "Tests/Fixtures/conformance/gpt2", "Tests/Fixtures/conformance/gpt_neo" };
+    const char *const models[] = { DEFAULT_MODEL, "Tests/Fixtures/conformance/m2m_100", "Tests/Fixtures/conformance/gpt2", "Tests/Fixtures/conformance/gpt_neo",
+                                   "Tests/Fixtures/conformance/qwen2_moe" };
     for (size_t i = 0; i < sizeof computes / sizeof *computes; i++) {
         for (size_t j = 0; j < sizeof models / sizeof *models; j++) check_model(models[j], computes[i]);
     }

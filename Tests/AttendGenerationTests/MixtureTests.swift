@@ -1,0 +1,97 @@
+import AttendBase
+import AttendCheckpoints
+import AttendGeneration
+import AttendModels
+import AttendTestSupport
+import Foundation
+import Testing
+
+/// How checkpoints store experts, and what is refused of them.
+@Suite struct MixtureTests {
+  /// A copy of a conformance case whose tensors and configuration a test has changed.
+  private struct Copy {
+    let reference: ConformanceCase
+    var tensors: [WrittenTensor]
+    var config: [String: Any]
+    private let folder: TemporaryFolder
+
+    init(of name: String) throws {
+      reference = try ConformanceCase(name)
+      tensors = try SafetensorsFile(reference.path + "/model.safetensors").tensors.map {
+        WrittenTensor($0.name, $0.shape, Array($0.bytes.bindMemory(to: Float.self)))
+      }
+      let data = try Data(contentsOf: URL(fileURLWithPath: reference.path + "/config.json"))
+      config = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+      folder = try TemporaryFolder()
+    }
+
+    subscript(name: String) -> WrittenTensor? { tensors.first { $0.name == name } }
+
+    func load() throws -> Model {
+      try folder.write("config.json", Array(try JSONSerialization.data(withJSONObject: config)))
+      try folder.write("model.safetensors", try safetensors(tensors))
+      return try model(folder.path)
+    }
+
+    func refusal() -> Failure? {
+      do { _ = try load() } catch { return error as? Failure }
+      return nil
+    }
+
+    func logits() throws -> [Float] { try MixtureTests.logits(try load(), reference) }
+  }
+
+  private static func logits(_ model: Model, _ reference: ConformanceCase) throws -> [Float] {
+    let session = try Session(model: model, threads: 0)
+    try session.encode(reference.sources.map { Array($0[..<1]) })
+    return try session.decode(reference.sources.map { Array($0[1...]) })
+  }
+
+  /// Experts stored one by one, and as one tensor for all with gates and inner products one below the other, are the same model.
+  @Test(arguments: [
+    ("mixtral", "block_sparse_moe", ["w1", "w3", "w2"]), ("qwen3_moe", "mlp", ["gate_proj", "up_proj", "down_proj"]),
+    ("qwen2_moe", "mlp", ["gate_proj", "up_proj", "down_proj"]),
+  ]) func expertsAreReadFromOneTensorToo(name: String, block: String, parts: [String]) throws {
+    var copy = try Copy(of: name)
+    let expected = try MixtureTests.logits(try model(copy.reference.path), copy.reference)
+    for layer in 0..<3 {
+      let old = "model.layers.\(layer).\(block)", new = "model.layers.\(layer).mlp"
+      let experts = (0..<9).prefix { copy["\(old).experts.\($0).\(parts[0]).weight"] != nil }
+      guard !experts.isEmpty else { continue }
+      var bytes: [[UInt8]] = [[], []]
+      for expert in experts {
+        let own = try parts.map { try #require(copy["\(old).experts.\(expert).\($0).weight"]).bytes }
+        bytes[0] += own[0] + own[1]
+        bytes[1] += own[2]
+      }
+      let shape = try #require(copy["\(old).experts.0.\(parts[0]).weight"]).shape
+      copy.tensors.removeAll { $0.name.hasPrefix("\(old).experts.") }
+      copy.tensors.append(WrittenTensor("\(new).experts.gate_up_proj", type: "F32", shape: [experts.count, 2 * shape[0], shape[1]], bytes: bytes[0]))
+      copy.tensors.append(WrittenTensor("\(new).experts.down_proj", type: "F32", shape: [experts.count, shape[1], shape[0]], bytes: bytes[1]))
+      for index in copy.tensors.indices where copy.tensors[index].name == "\(old).gate.weight" { copy.tensors[index].name = "\(new).gate.weight" }
+    }
+    #expect(try copy.logits() == expected)
+  }
+
+  @Test func aMissingExpertAndOneOfAnotherSizeAreNamed() throws {
+    let name = "model.layers.1.block_sparse_moe.experts.2.w3.weight"
+    var copy = try Copy(of: "mixtral")
+    let index = try #require(copy.tensors.firstIndex { $0.name == name })
+    let tensor = copy.tensors.remove(at: index)
+    #expect(copy.refusal()?.code == .invalidFile && copy.refusal()!.message.contains("\(name) of shape [64, 32] is missing"))
+    copy.tensors.append(WrittenTensor(name, type: "F32", shape: [32, 64], bytes: tensor.bytes))
+    #expect(copy.refusal()?.code == .invalidFile && copy.refusal()!.message.contains("\(name) has the shape [32, 64]; the configuration asks for [64, 32]"))
+  }
+
+  @Test(arguments: [
+    ("num_experts_per_tok", 5, "num_experts_per_tok is 5; there are 4 experts"),
+    ("num_local_experts", 2_000_000_000, "num_local_experts is 2000000000; more than 10000 experts are not plausible"),
+    ("num_local_experts", 0, "num_local_experts is 0"), ("num_local_experts", 3, "block_sparse_moe.gate.weight has the shape [4, 32]; the configuration asks for [3, 32]"),
+  ]) func numbersOfExpertsThatDoNotFitAreNamed(key: String, value: Int, message: String) throws {
+    var copy = try Copy(of: "mixtral")
+    copy.config[key] = value
+    let refusal = copy.refusal()
+    #expect(refusal?.code == .invalidFile)
+    #expect(refusal?.message.contains(message) == true, "\(refusal?.message ?? "nothing was refused")")
+  }
+}
