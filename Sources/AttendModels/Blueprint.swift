@@ -81,7 +81,8 @@ package struct HeadBlueprint: Sendable {
     case none
     /// A product of its own.
     case linear(LinearBlueprint)
-    /// A product of its own where the checkpoint holds it, otherwise the token table of the stack.
+    /// A product of its own where the checkpoint holds one that differs from the token table of the stack; otherwise that table. What the configuration
+    /// calls tied is so if the weights are: this is how transformers decides.
     case ownOrTied(LinearBlueprint)
     /// The token table of the stack, whose weights are then shared, with a bias under this name, which the checkpoint may leave out.
     case tied(bias: String?)
@@ -91,7 +92,7 @@ package struct HeadBlueprint: Sendable {
 extension HeadBlueprint {
   /// The usual head of a decoder: the token table, or where `tie_word_embeddings` says otherwise `lm_head`, without a bias.
   static func nextToken(_ config: Configuration, vocabulary: Int, width: Int) throws(Failure) -> HeadBlueprint {
-    guard try !config.boolean("tie_word_embeddings", default: true) else { return HeadBlueprint(output: .tied(bias: nil)) }
-    return HeadBlueprint(output: .linear(LinearBlueprint(name: "lm_head", outputs: vocabulary, inputs: width, bias: .none)))
+    let head = LinearBlueprint(name: "lm_head", outputs: vocabulary, inputs: width, bias: .none)
+    return HeadBlueprint(output: try config.boolean("tie_word_embeddings", default: true) ? .ownOrTied(head) : .linear(head))
   }
 }

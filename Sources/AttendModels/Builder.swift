@@ -19,7 +19,8 @@ struct Builder {
 
   /// Refuses tensors that nobody read. To be called last.
   func finish() throws(Failure) {
-    try reader.finish(family: blueprint.family, ignored: Set(blueprint.ignored + blueprint.ignored.map { prefix + $0 }))
+    let copies = headWeight.map { [$0] } ?? []
+    try reader.finish(family: blueprint.family, ignored: Set(blueprint.ignored + blueprint.ignored.map { prefix + $0 } + copies))
   }
 
   /// The encoder or decoder that `stack` describes.
@@ -66,8 +67,12 @@ struct Builder {
 
   /// The output as this checkpoint has it.
   private func found(_ output: HeadBlueprint.Output, prefix: String = "") -> HeadBlueprint.Output {
-    guard case .ownOrTied(let linear) = output else { return output }
-    return reader.has("\(prefix)\(linear.name).weight") ? .linear(linear) : .tied(bias: nil)
+    guard case .ownOrTied(let linear) = output, let headed = blueprint.decoder ?? blueprint.encoder else { return output }
+    let own = "\(prefix)\(linear.name)"
+    let table = tokensName(headed)
+    if reader.has("\(own).weight"), table != "\(own).weight", !reader.areEqual("\(own).weight", table) { return .linear(linear) }
+    if case .own = linear.bias { return .tied(bias: "\(own).bias") }
+    return .tied(bias: nil)
   }
 
   /// Whether the head's weights are the token table of a stack.
@@ -76,7 +81,17 @@ struct Builder {
     return tokensName(headed) == tokensName(stack)
   }
 
-  private func tokensName(_ stack: StackBlueprint) -> String { prefix + reader.first(of: stack.embedding.tokens) { prefix + $0 } }
+  /// The name of a token table. Where a checkpoint holds a tied table only as its head, it is that.
+  private func tokensName(_ stack: StackBlueprint) -> String {
+    let name = prefix + reader.first(of: stack.embedding.tokens) { prefix + $0 }
+    guard !reader.has(name), let own = headWeight, reader.has(own) else { return name }
+    return own
+  }
+
+  /// The name that a head has which may be tied to the token table or not.
+  private var headWeight: String? {
+    if case .ownOrTied(let linear) = blueprint.head?.output { "\(linear.name).weight" } else { nil }
+  }
 
   // MARK: Embedding
 

@@ -22,7 +22,7 @@ enum Falcon: Family {
         width: width, vocabulary: vocabulary, causal: true, embedding: EmbeddingBlueprint(tokens: ["word_embeddings.weight"]), layers: layers,
         finalNorm: NormBlueprint(name: "ln_f", epsilon: shape.epsilon)),
       head: try .nextToken(config, vocabulary: vocabulary, width: width),
-      ignored: ["lm_head.weight"] + layers.indices.map { "h.\($0).self_attention.rotary_emb.inv_freq" })
+      ignored: layers.indices.map { "h.\($0).self_attention.rotary_emb.inv_freq" })
   }
 }
 

@@ -33,7 +33,7 @@ enum GPT2: Family {
           positions: .learned(name: isFirst ? "positions_embed.weight" : "wpe.weight", count: try config.size("n_positions"), offset: 0)),
         layers: layers, finalNorm: isFirst ? nil : NormBlueprint(name: "ln_f", epsilon: epsilon)),
       head: try .nextToken(config, vocabulary: vocabulary, width: width),
-      ignored: ["lm_head.weight"] + layers.indices.flatMap { ["h.\($0).attn.bias", "h.\($0).attn.masked_bias"] })
+      ignored: layers.indices.flatMap { ["h.\($0).attn.bias", "h.\($0).attn.masked_bias"] })
   }
 
   private static func layer(

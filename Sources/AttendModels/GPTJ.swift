@@ -44,9 +44,10 @@ enum GPTJ: Family {
       decoder: StackBlueprint(
         width: width, vocabulary: vocabulary, causal: true, embedding: EmbeddingBlueprint(tokens: ["wte.weight"]), layers: layers,
         finalNorm: NormBlueprint(name: "ln_f", epsilon: epsilon)),
-      head: HeadBlueprint(output: isTied ? .tied(bias: "lm_head.bias") : .linear(output)),
-      ignored: (isTied ? ["lm_head.weight"] : [])
-        + layers.indices.flatMap { index in ["bias", "masked_bias", "causal_mask", "embed_positions"].map { "h.\(index).attn.\($0)" } })
+      head: HeadBlueprint(output: isTied ? .ownOrTied(output) : .linear(output)),
+      ignored: layers.indices.flatMap { index in
+        ["bias", "masked_bias", "causal_mask", "embed_positions"].map { "h.\(index).attn.\($0)" }
+      })
   }
 
   /// Components of a head that are rotated.

@@ -40,8 +40,7 @@ enum GPTNeo: Family {
           positions: .learned(name: "wpe.weight", count: try config.size("max_position_embeddings"), offset: 0)),
         layers: layers, finalNorm: NormBlueprint(name: "ln_f", epsilon: epsilon)),
       head: try .nextToken(config, vocabulary: vocabulary, width: width),
-      ignored: ["lm_head.weight"]
-        + layers.indices.flatMap { ["h.\($0).attn.attention.bias", "h.\($0).attn.attention.masked_bias"] })
+      ignored: layers.indices.flatMap { ["h.\($0).attn.attention.bias", "h.\($0).attn.attention.masked_bias"] })
   }
 
   /// "global" or "local" for each layer: spelled out, or as groups that are repeated.

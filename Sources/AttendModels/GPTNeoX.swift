@@ -41,8 +41,7 @@ enum GPTNeoX: Family {
       decoder: StackBlueprint(
         width: width, vocabulary: vocabulary, causal: true, embedding: EmbeddingBlueprint(tokens: ["embed_in.weight"]), layers: layers,
         finalNorm: NormBlueprint(name: "final_layer_norm", epsilon: epsilon)),
-      head: HeadBlueprint(output: isTied ? .tied(bias: nil) : .linear(output)),
-      ignored: (isTied ? ["embed_out.weight"] : [])
-        + layers.indices.flatMap { index in ["bias", "masked_bias", "rotary_emb.inv_freq"].map { "layers.\(index).attention.\($0)" } })
+      head: HeadBlueprint(output: isTied ? .ownOrTied(output) : .linear(output)),
+      ignored: layers.indices.flatMap { index in ["bias", "masked_bias", "rotary_emb.inv_freq"].map { "layers.\(index).attention.\($0)" } })
   }
 }

@@ -79,8 +79,8 @@ extension Blueprint {
         width: width, vocabulary: vocabulary, causal: true,
         embedding: EmbeddingBlueprint(tokens: ["embed_tokens.weight"], scale: choices.embeddingScale),
         layers: layers, finalNorm: line.norm(choices.names.finalNorm)),
-      head: HeadBlueprint(output: tied ? .tied(bias: nil) : .linear(head), scale: choices.logitScale, softCap: choices.logitCap),
-      ignored: (tied ? ["lm_head.weight"] : []) + layers.indices.map { "layers.\($0).self_attn.rotary_emb.inv_freq" } + ["rotary_emb.inv_freq"])
+      head: HeadBlueprint(output: tied ? .ownOrTied(head) : .linear(head), scale: choices.logitScale, softCap: choices.logitCap),
+      ignored: layers.indices.map { "layers.\($0).self_attn.rotary_emb.inv_freq" } + ["rotary_emb.inv_freq"])
   }
 }
 

@@ -51,6 +51,6 @@ enum OPT: Family {
           positions: .learned(name: "decoder.embed_positions.weight", count: try config.size("max_position_embeddings"), offset: 2),
           projection: projection, addsAfterProjection: true),
         layers: layers, finalNorm: isPreNorm && !removesFinalNorm ? NormBlueprint(name: "decoder.final_layer_norm", epsilon: 1e-5) : nil),
-      head: head, ignored: ["lm_head.weight"])
+      head: head, ignored: [])
   }
 }

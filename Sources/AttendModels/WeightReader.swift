@@ -2,6 +2,7 @@ import AttendBase
 import AttendCheckpoints
 import AttendDispatch
 import AttendLayers
+import Glibc
 
 /// Reads the tensors of a checkpoint by name, checks their shapes, lays them out for the kernels, and knows in the end what was not read.
 final class WeightReader {
@@ -34,6 +35,13 @@ final class WeightReader {
 
   /// Whether the checkpoint holds the weights of a product.
   func has(_ linear: LinearBlueprint, prefix: String) -> Bool { has(prefix + linear.weightName) || has(prefix + linear.blocksName) }
+
+  /// Whether two tensors hold the same.
+  func areEqual(_ one: String, _ other: String) -> Bool {
+    guard let one = checkpoint[one], let other = checkpoint[other], one.type == other.type, one.shape == other.shape else { return false }
+    guard let first = one.bytes.baseAddress, let second = other.bytes.baseAddress else { return one.bytes.count == other.bytes.count }
+    return memcmp(first, second, one.bytes.count) == 0
+  }
 
   /// The first of several spellings whose tensor exists; the first of all where none does, so that its absence is reported.
   func first(of spellings: [String], _ name: (String) -> String) -> String {
