@@ -5,11 +5,12 @@ import PackageDescription
 /// Release code skips no check that guards memory; what is proven in bounds says so where it stands.
 let swift: [SwiftSetting] = [.enableUpcomingFeature("MemberImportVisibility")]
 
-/// The kernels are compiled once for each instruction set, from the same files.
+/// The kernels are compiled once for each instruction set, from the same files. Their instructions stay in the order of the source: the
+/// compiler's own order brings loads forward until sums no longer fit the registers.
 func kernels(_ name: String, _ flags: [String], _ defines: [String] = []) -> Target {
   .target(
     name: name, dependencies: ["AttendBase", "CInstructions"],
-    swiftSettings: swift + [.unsafeFlags(["-Ounchecked", "-whole-module-optimization", "-Xllvm", "-unroll-threshold=4000"] + flags.flatMap { ["-Xcc", $0] })] + defines.map { .define($0) })
+    swiftSettings: swift + [.unsafeFlags(["-Ounchecked", "-whole-module-optimization", "-Xllvm", "-unroll-threshold=4000", "-Xllvm", "-enable-misched=false"] + flags.flatMap { ["-Xcc", $0] })] + defines.map { .define($0) })
 }
 
 /// Static Swift runtime, `attend_*` exported and nothing else, never unloaded.

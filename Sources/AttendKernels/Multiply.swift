@@ -73,23 +73,15 @@ func accumulate(
   }
 }
 
-/// Takes some steps of one tile whose sums lie in scratch memory, `[32]` floats from row to row and `sumsPanel` from panel to panel; the first
-/// steps begin at zero.
+/// One tile: its sums go to scratch memory, `[32]` floats from row to row and `sumsPanel` from panel to panel.
 @_transparent
 private func tile(
   _ arithmetic: Arithmetic, _ rows: Int, _ vectors: Int, _ a: UnsafePointer<MultiplyArguments>, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>,
-  _ first: Int, _ steps: Int, _ sums: UnsafeMutablePointer<Float>, _ sumsPanel: Int
+  _ sums: UnsafeMutablePointer<Float>, _ sumsPanel: Int
 ) {
+  let steps = a.pointee.steps
   var registers = zeros()
-  if first > 0 {
-    var i = 0
-    while i < rows &* vectors {
-      registers[unchecked: i] = load(sums + (i / vectors &* panelWidth &+ (i % vectors & 1) &* 16 &+ ((i % vectors) >> 1) &* sumsPanel))
-      i &+= 1
-    }
-  }
-  accumulate(
-    arithmetic, rows, vectors, &registers, x + first, a.pointee.xStride, w + first &* panelWidth, panelWidth, a.pointee.steps &* panelWidth, steps)
+  accumulate(arithmetic, rows, vectors, &registers, x, a.pointee.xStride, w, panelWidth, steps &* panelWidth, steps)
   var i = 0
   while i < rows &* vectors {
     store(registers[unchecked: i], sums + (i / vectors &* panelWidth &+ (i % vectors & 1) &* 16 &+ ((i % vectors) >> 1) &* sumsPanel))
@@ -101,22 +93,22 @@ private func tile(
 @_transparent
 private func tall(
   _ arithmetic: Arithmetic, _ rows: Int, _ a: UnsafePointer<MultiplyArguments>, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>,
-  _ first: Int, _ steps: Int, _ sums: UnsafeMutablePointer<Float>
+  _ sums: UnsafeMutablePointer<Float>
 ) {
   switch rows {
-  case 1: tile(arithmetic, 1, tileVectors, a, x, w, first, steps, sums, 0)
-  case 2: tile(arithmetic, 2, tileVectors, a, x, w, first, steps, sums, 0)
-  case 3: tile(arithmetic, 3, tileVectors, a, x, w, first, steps, sums, 0)
-  case 4: tile(arithmetic, 4, tileVectors, a, x, w, first, steps, sums, 0)
-  case 5: tile(arithmetic, 5, tileVectors, a, x, w, first, steps, sums, 0)
-  case 6: tile(arithmetic, 6, tileVectors, a, x, w, first, steps, sums, 0)
+  case 1: tile(arithmetic, 1, tileVectors, a, x, w, sums, 0)
+  case 2: tile(arithmetic, 2, tileVectors, a, x, w, sums, 0)
+  case 3: tile(arithmetic, 3, tileVectors, a, x, w, sums, 0)
+  case 4: tile(arithmetic, 4, tileVectors, a, x, w, sums, 0)
+  case 5: tile(arithmetic, 5, tileVectors, a, x, w, sums, 0)
+  case 6: tile(arithmetic, 6, tileVectors, a, x, w, sums, 0)
   #if ATTEND_AVX512
-    case 7: tile(arithmetic, 7, tileVectors, a, x, w, first, steps, sums, 0)
-    case 8: tile(arithmetic, 8, tileVectors, a, x, w, first, steps, sums, 0)
-    case 9: tile(arithmetic, 9, tileVectors, a, x, w, first, steps, sums, 0)
-    case 10: tile(arithmetic, 10, tileVectors, a, x, w, first, steps, sums, 0)
-    case 11: tile(arithmetic, 11, tileVectors, a, x, w, first, steps, sums, 0)
-    case 12: tile(arithmetic, 12, tileVectors, a, x, w, first, steps, sums, 0)
+    case 7: tile(arithmetic, 7, tileVectors, a, x, w, sums, 0)
+    case 8: tile(arithmetic, 8, tileVectors, a, x, w, sums, 0)
+    case 9: tile(arithmetic, 9, tileVectors, a, x, w, sums, 0)
+    case 10: tile(arithmetic, 10, tileVectors, a, x, w, sums, 0)
+    case 11: tile(arithmetic, 11, tileVectors, a, x, w, sums, 0)
+    case 12: tile(arithmetic, 12, tileVectors, a, x, w, sums, 0)
   #endif
   default: break
   }
@@ -128,16 +120,16 @@ private func wide(
   _ arithmetic: Arithmetic, _ rows: Int, _ a: UnsafePointer<MultiplyArguments>, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>,
   _ sums: UnsafeMutablePointer<Float>
 ) {
-  let steps = a.pointee.steps, sumsPanel = rows &* panelWidth
+  let sumsPanel = rows &* panelWidth
   switch rows {
   #if ATTEND_AVX512
-    case 1: tile(arithmetic, 1, 8, a, x, w, 0, steps, sums, sumsPanel)
-    case 2: tile(arithmetic, 2, 4, a, x, w, 0, steps, sums, sumsPanel)
-    case 3: tile(arithmetic, 3, 4, a, x, w, 0, steps, sums, sumsPanel)
+    case 1: tile(arithmetic, 1, 8, a, x, w, sums, sumsPanel)
+    case 2: tile(arithmetic, 2, 4, a, x, w, sums, sumsPanel)
+    case 3: tile(arithmetic, 3, 4, a, x, w, sums, sumsPanel)
   #else
-    case 1: tile(arithmetic, 1, 4, a, x, w, 0, steps, sums, sumsPanel)
-    case 2: tile(arithmetic, 2, 2, a, x, w, 0, steps, sums, sumsPanel)
-    case 3: tile(arithmetic, 3, 2, a, x, w, 0, steps, sums, sumsPanel)
+    case 1: tile(arithmetic, 1, 4, a, x, w, sums, sumsPanel)
+    case 2: tile(arithmetic, 2, 2, a, x, w, sums, sumsPanel)
+    case 3: tile(arithmetic, 3, 2, a, x, w, sums, sumsPanel)
   #endif
   default: break
   }
@@ -153,28 +145,11 @@ private func panelsOfWide(_ rows: Int) -> Int {
   #endif
 }
 
-/// Steps that are taken of one panel before the next tile of rows: a piece of a panel that stays in the nearer cache.
-private var blockSteps: Int { @_transparent get { 768 } }
-
 /// Rows that stay in the cache while all panels pass: about half a megabyte of inputs.
 @_transparent
 private func blockRows(_ steps: Int) -> Int {
   let rows = (1 << 17) / (steps > 0 ? steps : 1) / tileRows &* tileRows
   return rows < 2 &* tileRows ? 2 &* tileRows : rows > MultiplyArguments.blockRows ? MultiplyArguments.blockRows : rows
-}
-
-/// Asks for the memory of the results of a tile before it is summed.
-@_transparent
-private func expectResults(_ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ rows: Int, _ panel: Int) {
-  let column = (a.pointee.gated ? panel >> 1 : panel) &* panelWidth
-  var y = a.pointee.y + (row &* a.pointee.yStride &+ column)
-  var r = 0
-  while r < rows {
-    attend_prefetch_write(y)
-    attend_prefetch_write(y + 16)
-    y += a.pointee.yStride
-    r &+= 1
-  }
 }
 
 /// The sums of `count` rows from `row` on with panel `panel + index`, a tile after the other. With the last panel of a unit (`writes`) each tile
@@ -185,30 +160,23 @@ private func sumPanel(
   _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ count: Int, _ panel: Int, _ index: Int, _ writes: Bool,
   _ scratch: UnsafeMutablePointer<Float>
 ) {
-  let steps = a.pointee.steps
-  let weights = a.pointee.weights + (panel &+ index) &* steps &* panelWidth
+  let weights = a.pointee.weights + (panel &+ index) &* a.pointee.steps &* panelWidth
   let sums = scratch + index &* count &* panelWidth
-  let tiles = (count &+ tileRows &- 1) / tileRows, blocks = (steps &+ blockSteps &- 1) / blockSteps
-  var block = 0
-  repeat {
-    let first = blocks == 0 ? 0 : steps &* block / blocks, end = blocks == 0 ? 0 : steps &* (block &+ 1) / blocks
-    var tileIndex = 0
-    var done = 0
-    while tileIndex < tiles {
-      let height = count / tiles &+ (tileIndex < count % tiles ? 1 : 0)
-      let x = a.pointee.x + (row &+ done) &* a.pointee.xStride
-      if writes && end == steps { expectResults(a, row &+ done, height, panel) }
-      var half = 0
-      while half < panelWidth {
-        tall(arithmetic, height, a, x, weights + half, first, end &- first, sums + (done &* panelWidth &+ half))
-        half &+= tileVectors &* 16
-      }
-      if writes && end == steps { writeOut(arithmetic, a, row &+ done, height, panel, scratch + done &* panelWidth, count &* panelWidth) }
-      done &+= height
-      tileIndex &+= 1
+  let tiles = (count &+ tileRows &- 1) / tileRows
+  var tileIndex = 0
+  var done = 0
+  while tileIndex < tiles {
+    let height = count / tiles &+ (tileIndex < count % tiles ? 1 : 0)
+    let x = a.pointee.x + (row &+ done) &* a.pointee.xStride
+    var half = 0
+    while half < panelWidth {
+      tall(arithmetic, height, a, x, weights + half, sums + (done &* panelWidth &+ half))
+      half &+= tileVectors &* 16
     }
-    block &+= 1
-  } while block < blocks
+    if writes { writeOut(arithmetic, a, row &+ done, height, panel, scratch + done &* panelWidth, count &* panelWidth) }
+    done &+= height
+    tileIndex &+= 1
+  }
 }
 
 /// `KernelTable.Multiply` for one arithmetic.
