@@ -115,6 +115,8 @@ package final class KernelTable: Sendable {
   package let rows: Rows
   /// The way out alone: float32 sums `[rows][32]` of one panel, for products that another library summed; gated, those of the next panel follow.
   package let finish: Multiply
+  /// Keys and values to their page.
+  package let store: @Sendable (_ arguments: UnsafePointer<StoreArguments>) -> Void
   /// Rows of one attention task: as many accumulators as the registers hold.
   package let attentionRows: Int
   /// Query pairs `pairs` (query * group + head of the group, at most `attentionRows` of them) against all keys. `scratch` holds
@@ -122,7 +124,8 @@ package final class KernelTable: Sendable {
   package let attention: @Sendable (_ arguments: UnsafePointer<AttentionArguments>, _ pairs: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) -> Void
 
   package init(
-    name: String, products: Products, conversions: Conversions, rows: Rows, finish: @escaping Multiply, attentionRows: Int,
+    name: String, products: Products, conversions: Conversions, rows: Rows, finish: @escaping Multiply,
+    store: @escaping @Sendable (UnsafePointer<StoreArguments>) -> Void, attentionRows: Int,
     attention: @escaping @Sendable (UnsafePointer<AttentionArguments>, Range<Int>, UnsafeMutablePointer<Float>) -> Void
   ) {
     self.name = name
@@ -130,6 +133,7 @@ package final class KernelTable: Sendable {
     self.conversions = conversions
     self.rows = rows
     self.finish = finish
+    self.store = store
     self.attentionRows = attentionRows
     self.attention = attention
   }
@@ -138,6 +142,7 @@ package final class KernelTable: Sendable {
   package func with(float32: @escaping Multiply) -> KernelTable {
     let products = Products(float32: float32, bfloat16: products.bfloat16, int8: products.int8, int4: products.int4)
     return KernelTable(
-      name: name, products: products, conversions: conversions, rows: rows, finish: finish, attentionRows: attentionRows, attention: attention)
+      name: name, products: products, conversions: conversions, rows: rows, finish: finish, store: store, attentionRows: attentionRows,
+      attention: attention)
   }
 }

@@ -57,18 +57,21 @@ private struct StoreJob {
   let v: Matrix
   let sequences: UnsafeBufferPointer<AttentionSequence>
   let heads: AttentionHeads
+  let kernels: KernelTable
   let parts: Int
 
-  /// Keys and values of one head of one sequence, to their pages.
+  /// Keys and values of one head of one sequence, page by page.
   func store(_ sequence: AttentionSequence, head: Int) {
-    let keyStart = heads.keyOffset + head * heads.headStride, valueStart = heads.valueOffset + head * heads.headStride
-    for token in 0..<sequence.count {
-      let position = sequence.position + token
+    let column = head * heads.headDim, offset = head * heads.headStride
+    var token = 0
+    while token < sequence.count {
+      let position = sequence.position + token, lane = position % panelWidth, row = sequence.row + token
       let page = sequence.pages[position / panelWidth].assumingMemoryBound(to: Float.self)
-      let key = k[sequence.row + token] + head * heads.headDim, value = v[sequence.row + token] + head * heads.headDim
-      let keys = page + (keyStart + position % panelWidth)
-      for d in 0..<heads.headDim { keys[d &* panelWidth] = key[d] }
-      (page + (valueStart + position % panelWidth * heads.headDim)).update(from: value, count: heads.headDim)
+      var arguments = StoreArguments(
+        k: k[row] + column, kStride: k.stride, v: v[row] + column, vStride: v.stride, tokens: min(panelWidth - lane, sequence.count - token),
+        headDim: heads.headDim, keys: page + (heads.keyOffset + offset + lane), values: page + (heads.valueOffset + offset + lane * heads.headDim))
+      kernels.store(&arguments)
+      token += arguments.tokens
     }
   }
 }
@@ -79,6 +82,7 @@ private struct AttentionJob {
   let sequences: UnsafeBufferPointer<AttentionSequence>
   let heads: AttentionHeads
   let mask: AttentionMask
+  let bias: UnsafePointer<AttentionBias>?
   let weights: UnsafeMutablePointer<Float>?
   let kernels: KernelTable
   let scratch: UnsafeMutablePointer<Float>
@@ -99,7 +103,7 @@ private struct AttentionJob {
           q: q[sequence.row] + column, qStride: q.stride, out: out[sequence.row] + column, outStride: out.stride, group: group, headDim: heads.headDim,
           pages: sequence.pages, keyOffset: heads.keyOffset + head * heads.headStride, valueOffset: heads.valueOffset + head * heads.headStride,
           position: sequence.position, keys: sequence.keys, scale: heads.scale, mask: mask,
-          weights: weights.map { $0 + (written + head * group * sequence.count * sequence.keys) }, weightsHeadStride: sequence.count * sequence.keys)
+          bias: bias, head: head * group, row: sequence.row, weights: weights.map { $0 + (written + head * group * sequence.count * sequence.keys) }, weightsHeadStride: sequence.count * sequence.keys)
         for first in stride(from: 0, to: pairs, by: rows) {
           if task % parts == part { kernels.attention(&arguments, first..<min(first + rows, pairs), scratch + part * scratchStride) }
           task += 1
@@ -116,7 +120,7 @@ extension Engine {
     let tokens = sequences.reduce(0) { $0 + $1.count }
     let tasks = sequences.count * heads.keyValueHeads
     let parts = parts(tasks, work: tokens * heads.keyValueHeads * heads.headDim, grain: 1 << 12)
-    var job = StoreJob(k: k, v: v, sequences: sequences, heads: heads, parts: parts)
+    var job = StoreJob(k: k, v: v, sequences: sequences, heads: heads, kernels: kernels, parts: parts)
     run(&job, parts: parts) { context, part in
       let job = context.assumingMemoryBound(to: StoreJob.self).pointee
       for task in (0..<job.sequences.count * job.heads.keyValueHeads).share(part, of: job.parts) {
@@ -128,10 +132,13 @@ extension Engine {
   /// out = softmax(scale q kᵀ, masked) v; q and out `[tokens, heads * headDim]`, head h reading key/value head h / (heads / keyValueHeads)
   /// (Vaswani et al. 2017, arXiv:1706.03762; Ainslie et al. 2023, arXiv:2305.13245). A query that sees no key gets zeros.
   ///
-  /// `weights`, unless nil, is filled with the probabilities, for each sequence `[heads, count, keys]`, end to end. Scratch memory does not grow with the keys.
+  /// A raw score q k becomes (q k + disentangled terms) * scale + slopes' + distances', then it is capped and masked; see `AttentionBias`.
+  ///
+  /// `weights`, unless nil, is filled with the probabilities, for each sequence `[heads, count, keys]`, end to end; with sinks a row sums to less
+  /// than 1. Scratch memory does not grow with the keys.
   package func attention(
-    _ q: Matrix, _ sequences: UnsafeBufferPointer<AttentionSequence>, _ heads: AttentionHeads, _ mask: AttentionMask, into out: Matrix,
-    weights: UnsafeMutablePointer<Float>? = nil, workspace: Workspace
+    _ q: Matrix, _ sequences: UnsafeBufferPointer<AttentionSequence>, _ heads: AttentionHeads, _ mask: AttentionMask,
+    bias: AttentionBias = AttentionBias(), into out: Matrix, weights: UnsafeMutablePointer<Float>? = nil, workspace: Workspace
   ) throws(Failure) {
     var work = 0, tasks = 0
     let group = heads.heads / heads.keyValueHeads
@@ -144,8 +151,11 @@ extension Engine {
     defer { workspace.release(to: mark) }
     let size = (AttentionScratch.count(headDim: heads.headDim) + 15) & ~15
     let scratch = try workspace.take(parts * size, of: Float.self)
-    var job = AttentionJob(
-      q: q, out: out, sequences: sequences, heads: heads, mask: mask, weights: weights, kernels: kernels, scratch: scratch, scratchStride: size, parts: parts)
-    run(&job, parts: parts) { context, part in context.assumingMemoryBound(to: AttentionJob.self).pointee.run(part) }
+    withUnsafePointer(to: bias) {
+      var job = AttentionJob(
+        q: q, out: out, sequences: sequences, heads: heads, mask: mask, bias: bias.isEmpty ? nil : $0, weights: weights, kernels: kernels,
+        scratch: scratch, scratchStride: size, parts: parts)
+      run(&job, parts: parts) { context, part in context.assumingMemoryBound(to: AttentionJob.self).pointee.run(part) }
+    }
   }
 }

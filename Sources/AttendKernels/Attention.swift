@@ -7,22 +7,22 @@ private var pagesInTile: Int { @_transparent get { attentionTile / panelWidth } 
 
 /// The first key that a query sees.
 @_transparent
-private func firstKey(_ a: AttentionArguments, _ query: Int) -> Int {
-  if a.mask.window == 0 { return 0 }
-  let first = a.mask.causal ? a.position &+ query &- a.mask.window &+ 1 : a.position &+ query &- a.mask.window / 2
+private func firstKey(_ a: UnsafePointer<AttentionArguments>, _ query: Int) -> Int {
+  if a.pointee.mask.window == 0 { return 0 }
+  let first = a.pointee.mask.causal ? a.pointee.position &+ query &- a.pointee.mask.window &+ 1 : a.pointee.position &+ query &- a.pointee.mask.window / 2
   return first > 0 ? first : 0
 }
 
 /// One more than the last key that a query sees.
 @_transparent
-private func keyLimit(_ a: AttentionArguments, _ query: Int) -> Int {
-  var limit = a.keys
-  if a.mask.causal {
-    limit = a.position &+ query &+ 1
-  } else if a.mask.window > 0 {
-    limit = a.position &+ query &+ a.mask.window / 2 &+ 1
+private func keyLimit(_ a: UnsafePointer<AttentionArguments>, _ query: Int) -> Int {
+  var limit = a.pointee.keys
+  if a.pointee.mask.causal {
+    limit = a.pointee.position &+ query &+ 1
+  } else if a.pointee.mask.window > 0 {
+    limit = a.pointee.position &+ query &+ a.pointee.mask.window / 2 &+ 1
   }
-  return limit < a.keys ? limit : a.keys
+  return limit < a.pointee.keys ? limit : a.pointee.keys
 }
 
 /// A position of the tile at `tile`, as an offset from 0 to 128.
@@ -69,11 +69,24 @@ private func scorePanels(_ rows: Int, _ q: UnsafePointer<Float>, _ headDim: Int,
   }
 }
 
+/// Adds what is to be added to the raw scores of a row with keys `first` until `limit` of the tile. Returns what they are yet to be
+/// multiplied by: biased scores are scaled already, and a factor of 1 changes no bit.
+@_transparent
+private func biased(
+  _ a: UnsafePointer<AttentionArguments>, _ scores: UnsafeMutablePointer<Float>, _ pair: Int, _ tile: Int, _ first: Int, _ limit: Int
+) -> Float {
+  guard let bias = a.pointee.bias else { return a.pointee.scale }
+  addBias(a, bias, scores, a.pointee.head &+ pair % a.pointee.group, pair / a.pointee.group, tile, first, limit)
+  return 1
+}
+
 /// Sixteen scores as the softmax sees them: scaled, capped, and minus infinity where the query does not look.
 @_transparent
-private func shaped(_ raw: Vector, _ a: AttentionArguments, _ column: Int, _ first: Int, _ limit: Int) -> Vector {
-  var s = raw * splat(a.scale)
-  if a.mask.softCap > 0 { s = splat(a.mask.softCap) * tanh(s / splat(a.mask.softCap)) }
+private func shaped(
+  _ raw: Vector, _ a: UnsafePointer<AttentionArguments>, _ scale: Float, _ column: Int, _ first: Int, _ limit: Int
+) -> Vector {
+  var s = raw * splat(scale)
+  if a.pointee.mask.softCap > 0 { s = splat(a.pointee.mask.softCap) * tanh(s / splat(a.pointee.mask.softCap)) }
   let columns = laneNumbers &+ Lanes(repeating: Int32(truncatingIfNeeded: column))
   let hidden = (columns .< Lanes(repeating: Int32(truncatingIfNeeded: first))) .| (columns .>= Lanes(repeating: Int32(truncatingIfNeeded: limit)))
   return s.replacing(with: splat(-Float.infinity), where: hidden)
@@ -81,13 +94,14 @@ private func shaped(_ raw: Vector, _ a: AttentionArguments, _ column: Int, _ fir
 
 /// Turns a row of scores into its unnormalised probabilities and brings the row's maximum, sums and output to the new maximum.
 @_transparent
-private func softmaxRow(_ a: AttentionArguments, _ s: AttentionScratch, _ row: Int, _ first: Int, _ limit: Int) {
+private func softmaxRow(_ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int, _ pair: Int, _ tile: Int, _ first: Int, _ limit: Int) {
   let scores = s.scores + row &* attentionTile
+  let scale = biased(a, scores, pair, tile, first, limit)
   let start = first & ~15
   var top = splat(s.top[row])
   var column = start
   while column < limit {
-    let v = shaped(load(scores + column), a, column, first, limit)
+    let v = shaped(load(scores + column), a, scale, column, first, limit)
     store(v, scores + column)
     top = larger(v, top)
     column &+= 16
@@ -119,7 +133,7 @@ private func softmaxRow(_ a: AttentionArguments, _ s: AttentionScratch, _ row: I
 /// Adds probabilities times values for keys `first` until `limit` of the tile to `rows` rows and `vectors` vectors of output columns.
 @_transparent
 private func mix(
-  _ rows: Int, _ vectors: Int, _ a: AttentionArguments, _ s: AttentionScratch, _ row: Int, _ column: Int, _ tile: Int, _ first: Int, _ limit: Int
+  _ rows: Int, _ vectors: Int, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int, _ column: Int, _ tile: Int, _ first: Int, _ limit: Int
 ) {
   var sums = zeros()
   let out = s.out + (row &* s.width &+ column)
@@ -137,8 +151,8 @@ private func mix(
     if s.padded {
       values = UnsafePointer(s.values + key &* s.width)
     } else {
-      let page = a.pages[(tile &+ key) / panelWidth].assumingMemoryBound(to: Float.self)
-      values = UnsafePointer(page + (a.valueOffset &+ (key % panelWidth) &* a.headDim))
+      let page = a.pointee.pages[(tile &+ key) / panelWidth].assumingMemoryBound(to: Float.self)
+      values = UnsafePointer(page + (a.pointee.valueOffset &+ (key % panelWidth) &* a.pointee.headDim))
     }
     accumulate(.float32, rows, vectors, &sums, probabilities + key, attentionTile, values + column, s.width, panelWidth, end &- key)
     key = end
@@ -151,7 +165,7 @@ private func mix(
 }
 
 @_transparent
-private func mixAll(_ rows: Int, _ a: AttentionArguments, _ s: AttentionScratch, _ row: Int, _ tile: Int, _ first: Int, _ limit: Int) {
+private func mixAll(_ rows: Int, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int, _ tile: Int, _ first: Int, _ limit: Int) {
   var column = 0
   if rows == 1 {
     while column &+ 64 <= s.width {
@@ -167,7 +181,7 @@ private func mixAll(_ rows: Int, _ a: AttentionArguments, _ s: AttentionScratch,
 }
 
 @inline(never)
-private func mixRows(_ rows: Int, _ a: AttentionArguments, _ s: AttentionScratch, _ row: Int, _ tile: Int, _ first: Int, _ limit: Int) {
+private func mixRows(_ rows: Int, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int, _ tile: Int, _ first: Int, _ limit: Int) {
   if first >= limit { return }
   switch rows {
   case 1: mixAll(1, a, s, row, tile, first, limit)
@@ -190,25 +204,25 @@ private func mixRows(_ rows: Int, _ a: AttentionArguments, _ s: AttentionScratch
 
 /// Raw scores of all rows with the keys of the tile from `low` until `high`, in whole panels.
 @_transparent
-private func scoreTile(_ a: AttentionArguments, _ s: AttentionScratch, _ rows: Int, _ tile: Int, _ low: Int, _ high: Int) {
+private func scoreTile(_ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ rows: Int, _ tile: Int, _ low: Int, _ high: Int) {
   var page = low / panelWidth
   while page &* panelWidth < high {
-    let base = a.pages[tile / panelWidth &+ page].assumingMemoryBound(to: Float.self)
-    scorePanels(rows, s.q, a.headDim, base + a.keyOffset, s.scores + page &* panelWidth)
+    let base = a.pointee.pages[tile / panelWidth &+ page].assumingMemoryBound(to: Float.self)
+    scorePanels(rows, s.q, a.pointee.headDim, base + a.pointee.keyOffset, s.scores + page &* panelWidth)
     page &+= 1
   }
 }
 
 /// Copies the values of a tile to rows of whole vectors.
 @_transparent
-private func padValues(_ a: AttentionArguments, _ s: AttentionScratch, _ tile: Int, _ low: Int, _ high: Int) {
+private func padValues(_ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ tile: Int, _ low: Int, _ high: Int) {
   var key = low
   while key < high {
-    let page = a.pages[(tile &+ key) / panelWidth].assumingMemoryBound(to: Float.self)
-    let from = page + (a.valueOffset &+ (key % panelWidth) &* a.headDim)
+    let page = a.pointee.pages[(tile &+ key) / panelWidth].assumingMemoryBound(to: Float.self)
+    let from = page + (a.pointee.valueOffset &+ (key % panelWidth) &* a.pointee.headDim)
     var d = 0
     while d < s.width {
-      store(load(from + d, a.headDim &- d), s.values + (key &* s.width &+ d))
+      store(load(from + d, a.pointee.headDim &- d), s.values + (key &* s.width &+ d))
       d &+= 16
     }
     key &+= 1
@@ -217,21 +231,22 @@ private func padValues(_ a: AttentionArguments, _ s: AttentionScratch, _ tile: I
 
 /// Normalised probabilities of all rows, once their maxima and sums are known, in a second pass over the keys.
 @inline(never)
-private func writeWeights(_ a: AttentionArguments, _ s: AttentionScratch, _ pairs: Range<Int>, _ weights: UnsafeMutablePointer<Float>) {
+private func writeWeights(_ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ pairs: Range<Int>, _ weights: UnsafeMutablePointer<Float>) {
   var tile = 0
-  while tile < a.keys {
-    let count = a.keys &- tile < attentionTile ? a.keys &- tile : attentionTile
+  while tile < a.pointee.keys {
+    let count = a.pointee.keys &- tile < attentionTile ? a.pointee.keys &- tile : attentionTile
     scoreTile(a, s, pairs.count, tile, 0, count)
     var row = 0
     while row < pairs.count {
       let pair = pairs.lowerBound &+ row
-      let query = pair / a.group
-      let to = weights + ((pair % a.group) &* a.weightsHeadStride &+ query &* a.keys &+ tile)
+      let query = pair / a.pointee.group
+      let to = weights + ((pair % a.pointee.group) &* a.pointee.weightsHeadStride &+ query &* a.pointee.keys &+ tile)
       let first = offset(firstKey(a, query), tile), limit = offset(keyLimit(a, query), tile)
       let total = sum(load(s.sums + row &* 16))
+      let scale = biased(a, s.scores + row &* attentionTile, pair, tile, first, limit)
       var column = 0
       while column < count {
-        let v = shaped(load(s.scores + (row &* attentionTile &+ column)), a, column, first, limit)
+        let v = shaped(load(s.scores + (row &* attentionTile &+ column)), a, scale, column, first, limit)
         let p = exp(v - splat(s.top[row])) / splat(total)
         store(total == 0 ? splat(0) : p, to + column, count &- column)
         column &+= 16
@@ -244,7 +259,7 @@ private func writeWeights(_ a: AttentionArguments, _ s: AttentionScratch, _ pair
 
 /// All rows of the task over one tile of keys.
 @_transparent
-private func visit(_ a: AttentionArguments, _ s: AttentionScratch, _ pairs: Range<Int>, _ tile: Int, _ low: Int, _ high: Int) {
+private func visit(_ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ pairs: Range<Int>, _ tile: Int, _ low: Int, _ high: Int) {
   let rows = pairs.count
   scoreTile(a, s, rows, tile, low, high)
   if s.padded { padValues(a, s, tile, low, high) }
@@ -252,9 +267,10 @@ private func visit(_ a: AttentionArguments, _ s: AttentionScratch, _ pairs: Rang
   var common = 0, commonEnd = attentionTile
   var row = 0
   while row < rows {
-    let query = (pairs.lowerBound &+ row) / a.group
+    let pair = pairs.lowerBound &+ row
+    let query = pair / a.pointee.group
     let first = offset(firstKey(a, query), tile), limit = offset(keyLimit(a, query), tile)
-    if first < limit { softmaxRow(a, s, row, first, limit) }
+    if first < limit { softmaxRow(a, s, row, pair, tile, first, limit) }
     common = first > common ? first : common
     commonEnd = limit < commonEnd ? limit : commonEnd
     row &+= 1
@@ -262,7 +278,7 @@ private func visit(_ a: AttentionArguments, _ s: AttentionScratch, _ pairs: Rang
   if common >= commonEnd { commonEnd = common }
   row = 0
   while row < rows {
-    let query = (pairs.lowerBound &+ row) / a.group
+    let query = (pairs.lowerBound &+ row) / a.pointee.group
     let limit = offset(keyLimit(a, query), tile)
     mixRows(1, a, s, row, tile, offset(firstKey(a, query), tile), common < limit ? common : limit)
     row &+= 1
@@ -270,7 +286,7 @@ private func visit(_ a: AttentionArguments, _ s: AttentionScratch, _ pairs: Rang
   mixRows(rows, a, s, 0, tile, common, commonEnd)
   row = 0
   while row < rows {
-    let query = (pairs.lowerBound &+ row) / a.group
+    let query = (pairs.lowerBound &+ row) / a.pointee.group
     let first = offset(firstKey(a, query), tile)
     mixRows(1, a, s, row, tile, first > commonEnd ? first : commonEnd, offset(keyLimit(a, query), tile))
     row &+= 1
@@ -278,33 +294,39 @@ private func visit(_ a: AttentionArguments, _ s: AttentionScratch, _ pairs: Rang
 }
 
 /// `KernelTable.attention`.
-func attention(_ arguments: UnsafePointer<AttentionArguments>, _ pairs: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
-  let rows = pairs.count, group = arguments.pointee.group, headDim = arguments.pointee.headDim
+func attention(_ a: UnsafePointer<AttentionArguments>, _ pairs: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
+  let rows = pairs.count, group = a.pointee.group, headDim = a.pointee.headDim
   let s = AttentionScratch(scratch, headDim: headDim)
   var row = 0
   while row < rows {
     let pair = pairs.lowerBound &+ row
-    let q = arguments.pointee.q + ((pair / group) &* arguments.pointee.qStride &+ (pair % group) &* headDim)
+    let q = a.pointee.q + ((pair / group) &* a.pointee.qStride &+ (pair % group) &* headDim)
     var d = 0
     while d < s.width {
       store(load(q + d, headDim &- d), s.q + (row &* headDim &+ d), headDim &- d)
       store(splat(0), s.out + (row &* s.width &+ d))
       d &+= 16
     }
-    store(splat(0), s.sums + row &* 16)
+    // A sink is a score that came first.
+    var sums = splat(0)
     s.top[row] = -Float.infinity
+    if let bias = a.pointee.bias, let sinks = bias.pointee.sinks, sinks[a.pointee.head &+ pair % group] > -Float.infinity {
+      sums[0] = 1
+      s.top[row] = sinks[a.pointee.head &+ pair % group]
+    }
+    store(sums, s.sums + row &* 16)
     row &+= 1
   }
-  let low = firstKey(arguments.pointee, pairs.lowerBound / group), high = keyLimit(arguments.pointee, (pairs.upperBound &- 1) / group)
+  let low = firstKey(a, pairs.lowerBound / group), high = keyLimit(a, (pairs.upperBound &- 1) / group)
   var tile = low & ~(attentionTile &- 1)
   while tile < high {
-    visit(arguments.pointee, s, pairs, tile, offset(low, tile), offset(high, tile))
+    visit(a, s, pairs, tile, offset(low, tile), offset(high, tile))
     tile &+= attentionTile
   }
   row = 0
   while row < rows {
     let pair = pairs.lowerBound &+ row
-    let out = arguments.pointee.out + ((pair / group) &* arguments.pointee.outStride &+ (pair % group) &* headDim)
+    let out = a.pointee.out + ((pair / group) &* a.pointee.outStride &+ (pair % group) &* headDim)
     let total = sum(load(s.sums + row &* 16))
     var d = 0
     while d < headDim {
@@ -314,5 +336,5 @@ func attention(_ arguments: UnsafePointer<AttentionArguments>, _ pairs: Range<In
     }
     row &+= 1
   }
-  if let weights = arguments.pointee.weights { writeWeights(arguments.pointee, s, pairs, weights) }
+  if let weights = a.pointee.weights { writeWeights(a, s, pairs, weights) }
 }

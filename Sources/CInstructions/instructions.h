@@ -87,6 +87,34 @@ ATTEND_INLINE attend_f32x16 attend_exchange_pairs(attend_f32x16 v) {
     return __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
 }
 
+/** Sixteen rows of sixteen numbers from `from`, `stride` numbers apart, to columns at `to`, whose rows are `to_stride` apart. */
+ATTEND_INLINE void attend_transpose(const float *from, long stride, float *to, long to_stride) {
+    attend_f32x16 rows[16];
+    for (int i = 0; i < 16; i++) rows[i] = attend_load(from + i * stride);
+    /* Blocks of 8, 4, 2 and 1 numbers change places across the diagonal. */
+    for (int i = 0; i < 16; i++) if (!(i & 8)) {
+        const attend_f32x16 a = rows[i], b = rows[i + 8];
+        rows[i] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+        rows[i + 8] = __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+    }
+    for (int i = 0; i < 16; i++) if (!(i & 4)) {
+        const attend_f32x16 a = rows[i], b = rows[i + 4];
+        rows[i] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27);
+        rows[i + 4] = __builtin_shufflevector(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
+    }
+    for (int i = 0; i < 16; i++) if (!(i & 2)) {
+        const attend_f32x16 a = rows[i], b = rows[i + 2];
+        rows[i] = __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+        rows[i + 2] = __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+    }
+    for (int i = 0; i < 16; i++) if (!(i & 1)) {
+        const attend_f32x16 a = rows[i], b = rows[i + 1];
+        rows[i] = __builtin_shufflevector(a, b, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30);
+        rows[i + 1] = __builtin_shufflevector(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
+    }
+    for (int i = 0; i < 16; i++) attend_store(to + i * to_stride, rows[i]);
+}
+
 /** a * b + c in every lane, rounded once. */
 ATTEND_INLINE attend_f32x16 attend_fma(attend_f32x16 a, attend_f32x16 b, attend_f32x16 c) { return __builtin_elementwise_fma(a, b, c); }
 

@@ -3,102 +3,6 @@ import AttendDispatch
 import Foundation
 import Testing
 
-/// One sequence with its queries, keys and values.
-struct AttentionCase {
-  var heads = 2, keyValueHeads = 1, headDim = 16
-  var keys = 40
-  /// The queries are those of the last `queries` positions.
-  var queries = 40
-  var mask = AttentionMask(causal: false)
-  var scale: Float = 0.3
-
-  var position: Int { keys - queries }
-}
-
-/// A sequence in pages, with the rows of its queries.
-final class PagedSequence {
-  let spec: AttentionCase
-  let q: Table, k: Table, v: Table
-  private let pages: [AlignedBuffer]
-  let bases: UnsafeMutablePointer<UnsafeMutableRawPointer>
-  let heads: AttentionHeads
-
-  init(_ spec: AttentionCase, seed: UInt64) {
-    var numbers = Numbers(seed)
-    self.spec = spec
-    q = Table(spec.queries, spec.heads * spec.headDim, gap: 2, &numbers)
-    k = Table(spec.keys, spec.keyValueHeads * spec.headDim, gap: 1, &numbers)
-    v = Table(spec.keys, spec.keyValueHeads * spec.headDim, gap: 3, &numbers)
-    let stride = 32 * spec.headDim, start = 16
-    heads = AttentionHeads(
-      heads: spec.heads, keyValueHeads: spec.keyValueHeads, headDim: spec.headDim, keyOffset: start, valueOffset: start + spec.keyValueHeads * stride,
-      headStride: stride, scale: spec.scale)
-    let floats = start + 2 * spec.keyValueHeads * stride
-    pages = (0..<(spec.keys + 31) / 32).map { _ in
-      let page = try! AlignedBuffer(floats, of: Float.self, for: "a page")
-      page.pointer(to: Float.self).update(repeating: .nan, count: floats)  // what nobody stored must not matter
-      return page
-    }
-    bases = .allocate(capacity: max(1, pages.count))
-    for (i, page) in pages.enumerated() { bases[i] = page.base }
-  }
-
-  deinit { bases.deallocate() }
-
-  /// As part of a call in which its queries begin at `row`.
-  func sequence(row: Int, first: Int = 0, count: Int? = nil) -> AttentionSequence {
-    let count = count ?? spec.queries
-    let position = spec.position + first
-    return AttentionSequence(row: row, count: count, position: position, keys: spec.mask.causal ? position + count : spec.keys, pages: bases)
-  }
-
-  func store(_ engine: Engine) {
-    let all = [AttentionSequence(row: 0, count: spec.keys, position: 0, keys: spec.keys, pages: bases)]
-    all.withUnsafeBufferPointer { engine.storeKeyValues(k.matrix, v.matrix, $0, heads) }
-  }
-
-  func run(_ engine: Engine) throws -> (out: [Float], weights: [Float]) {
-    store(engine)
-    let out = Table(spec.queries, spec.heads * spec.headDim, gap: 1)
-    var weights = [Float](repeating: .nan, count: spec.heads * spec.queries * spec.keys)
-    try [sequence(row: 0)].withUnsafeBufferPointer {
-      try engine.attention(q.matrix, $0, heads, spec.mask, into: out.matrix, weights: &weights, workspace: Workspace())
-    }
-    return (out.values, weights)
-  }
-
-  func expected() -> (out: [Double], weights: [Double]) {
-    var out = [Double](repeating: 0, count: spec.queries * spec.heads * spec.headDim)
-    var weights = [Double](repeating: 0, count: spec.heads * spec.queries * spec.keys)
-    let group = spec.heads / spec.keyValueHeads
-    for head in 0..<spec.heads {
-      for query in 0..<spec.queries {
-        let position = spec.position + query
-        let scores = (0..<spec.keys).map { key -> Double in
-          let window = spec.mask.window
-          if spec.mask.causal && key > position { return -.infinity }
-          if window > 0 && (spec.mask.causal ? key <= position - window : abs(key - position) > window / 2) { return -.infinity }
-          var score = 0.0
-          for d in 0..<spec.headDim { score += Double(q.matrix[query][head * spec.headDim + d]) * Double(k.matrix[key][head / group * spec.headDim + d]) }
-          score *= Double(spec.scale)
-          let cap = Double(spec.mask.softCap)
-          return cap > 0 ? cap * tanh(score / cap) : score
-        }
-        let most = scores.max()!
-        let total = scores.reduce(0) { $0 + exp($1 - most) }
-        for key in 0..<spec.keys where scores[key] > -.infinity {
-          let p = exp(scores[key] - most) / total
-          weights[(head * spec.queries + query) * spec.keys + key] = p
-          for d in 0..<spec.headDim {
-            out[query * spec.heads * spec.headDim + head * spec.headDim + d] += p * Double(v.matrix[key][head / group * spec.headDim + d])
-          }
-        }
-      }
-    }
-    return (out, weights)
-  }
-}
-
 private let cases: [AttentionCase] = [
   AttentionCase(),
   AttentionCase(heads: 1, keyValueHeads: 1, headDim: 64, keys: 1, queries: 1),
@@ -110,6 +14,22 @@ private let cases: [AttentionCase] = [
   AttentionCase(heads: 2, keyValueHeads: 2, headDim: 128, keys: 150, queries: 40, mask: AttentionMask(causal: true, window: 140, softCap: 2)),
   AttentionCase(heads: 3, keyValueHeads: 3, headDim: 256, keys: 65, queries: 65, mask: AttentionMask(causal: false, softCap: 5)),
   AttentionCase(heads: 8, keyValueHeads: 1, headDim: 96, keys: 513, queries: 1, mask: AttentionMask(causal: true)),
+  AttentionCase(heads: 4, keyValueHeads: 2, headDim: 16, keys: 300, queries: 300, mask: AttentionMask(causal: true), biases: Biases(slopes: true)),
+  AttentionCase(heads: 3, keyValueHeads: 3, headDim: 24, keys: 270, queries: 31, mask: AttentionMask(causal: true), biases: Biases(reach: 128)),
+  AttentionCase(heads: 4, keyValueHeads: 4, headDim: 32, keys: 200, queries: 200, biases: Biases(reach: 9)),
+  AttentionCase(heads: 2, keyValueHeads: 2, headDim: 8, keys: 45, queries: 45, biases: Biases(reach: 0)),
+  AttentionCase(
+    heads: 6, keyValueHeads: 2, headDim: 64, keys: 180, queries: 180, mask: AttentionMask(causal: true, window: 33), biases: Biases(sinks: true)),
+  AttentionCase(
+    heads: 4, keyValueHeads: 1, headDim: 20, keys: 150, queries: 9, mask: AttentionMask(causal: true, softCap: 3),
+    biases: Biases(slopes: true, reach: 40, sinks: true)),
+  AttentionCase(
+    heads: 3, keyValueHeads: 3, headDim: 16, keys: 140, queries: 140,
+    biases: Biases(contentToPosition: true, positionToContent: true, places: (50, 37))),
+  AttentionCase(heads: 2, keyValueHeads: 1, headDim: 24, keys: 61, queries: 61, biases: Biases(contentToPosition: true, places: (512, 1024))),
+  AttentionCase(
+    heads: 4, keyValueHeads: 2, headDim: 16, keys: 133, queries: 133, mask: AttentionMask(causal: false, window: 40, softCap: 9),
+    biases: Biases(slopes: true, reach: 3, sinks: true, positionToContent: true, places: (20, 16))),
 ]
 
 @Suite struct AttentionTests {
@@ -137,7 +57,7 @@ private let cases: [AttentionCase] = [
           for first in stride(from: 0, to: spec.queries, by: chunk) {
             try [sequence.sequence(row: first, first: first, count: min(chunk, spec.queries - first))].withUnsafeBufferPointer {
               try engine.with(threads: threads).attention(
-                sequence.q.matrix, $0, sequence.heads, spec.mask, into: out.matrix, workspace: Workspace())
+                sequence.q.matrix, $0, sequence.heads, spec.mask, bias: sequence.biases.bias, into: out.matrix, workspace: Workspace())
             }
           }
           #expect(out.values == whole)
@@ -148,28 +68,41 @@ private let cases: [AttentionCase] = [
 
   @Test(arguments: exactEngines)
   func aSequenceHasTheSameBitsInAnyCompany(engine: Engine) throws {
-    let lengths = [(3, 3), (200, 200), (77, 20), (1, 1), (130, 1), (64, 64), (31, 30), (97, 50)]
-    for causal in [false, true] {
-      let sequences = lengths.enumerated().map { index, length in
-        PagedSequence(
-          AttentionCase(heads: 4, keyValueHeads: 2, headDim: 24, keys: length.0, queries: length.1, mask: AttentionMask(causal: causal)), seed: UInt64(index))
+    let all = Biases(slopes: true, reach: 21, sinks: true)
+    for (mask, biases) in [
+      (AttentionMask(causal: false), Biases()), (AttentionMask(causal: true), Biases()), (AttentionMask(causal: true), all), (AttentionMask(causal: false), all),
+    ] {
+      try company([(3, 3), (200, 200), (77, 20), (1, 1), (130, 1), (64, 64), (31, 30), (97, 50)], mask, biases, engine)
+    }
+    let terms = Biases(contentToPosition: true, positionToContent: true, places: (30, 25))
+    try company([(3, 3), (200, 200), (1, 1), (64, 64), (31, 31)], AttentionMask(causal: false), terms, engine)
+  }
+
+  /// Sequences of so many keys and queries, alone and together.
+  private func company(_ lengths: [(Int, Int)], _ mask: AttentionMask, _ biases: Biases, _ engine: Engine) throws {
+    let sequences = lengths.enumerated().map { index, length in
+      PagedSequence(
+        AttentionCase(heads: 4, keyValueHeads: 2, headDim: 24, keys: length.0, queries: length.1, mask: mask, biases: biases), seed: UInt64(index))
+    }
+    let alone = try sequences.map { try $0.run(engine).out }
+    let rows = lengths.reduce(0) { $0 + $1.1 }, width = 4 * biases.places.columns
+    let q = Table(rows, 4 * 24), out = Table(rows, 4 * 24), content = Table(rows, width), position = Table(rows, width)
+    var row = 0
+    let entries = sequences.map { sequence in
+      defer { row += sequence.spec.queries }
+      for query in 0..<sequence.spec.queries {
+        q.matrix[row + query].update(from: sequence.q.matrix[query], count: 96)
+        content.matrix[row + query].update(from: sequence.biases.contentToPosition.matrix[query], count: width)
+        position.matrix[row + query].update(from: sequence.biases.positionToContent.matrix[query], count: width)
       }
-      let alone = try sequences.map { try $0.run(engine).out }
-      let rows = lengths.reduce(0) { $0 + $1.1 }
-      let q = Table(rows, 4 * 24), out = Table(rows, 4 * 24)
-      var row = 0
-      let entries = sequences.map { sequence in
-        defer { row += sequence.spec.queries }
-        for query in 0..<sequence.spec.queries { q.matrix[row + query].update(from: sequence.q.matrix[query], count: 96) }
-        return sequence.sequence(row: row)
+      return sequence.sequence(row: row)
+    }
+    let bias = sequences[0].biases.bias(content.matrix, position.matrix)
+    for threads in [1, 2, 3] {
+      try entries.withUnsafeBufferPointer {
+        try engine.with(threads: threads).attention(q.matrix, $0, sequences[0].heads, mask, bias: bias, into: out.matrix, workspace: Workspace())
       }
-      for threads in [1, 2, 3] {
-        try entries.withUnsafeBufferPointer {
-          try engine.with(threads: threads).attention(
-            q.matrix, $0, sequences[0].heads, AttentionMask(causal: causal), into: out.matrix, workspace: Workspace())
-        }
-        #expect(out.values == alone.flatMap { $0 })
-      }
+      #expect(out.values == alone.flatMap { $0 })
     }
   }
 
@@ -185,13 +118,54 @@ private let cases: [AttentionCase] = [
 
   @Test(arguments: engines)
   func memoryDoesNotGrowWithTheKeys(engine: Engine) throws {
-    let sequence = PagedSequence(AttentionCase(heads: 1, keyValueHeads: 1, headDim: 8, keys: 32768, queries: 32), seed: 2)
+    // The scores of all tokens with all would take 4 GB.
+    var spec = AttentionCase(heads: 1, keyValueHeads: 1, headDim: 8, keys: 32768, queries: 32768, mask: AttentionMask(causal: true, window: 300))
+    spec.biases = Biases(slopes: true, reach: 128, sinks: true)
+    let sequence = PagedSequence(spec, seed: 2), workspace = Workspace(), out = Table(spec.queries, 8)
     sequence.store(engine)
-    let workspace = Workspace(), out = Table(32, 8)
     try [sequence.sequence(row: 0)].withUnsafeBufferPointer {
-      try engine.attention(sequence.q.matrix, $0, sequence.heads, AttentionMask(causal: false), into: out.matrix, workspace: workspace)
+      try engine.with(threads: 2).attention(
+        sequence.q.matrix, $0, sequence.heads, spec.mask, bias: sequence.biases.bias, into: out.matrix, workspace: workspace)
+      // Each of the last tokens looks at all keys.
+      var last = $0[0]
+      last.row = spec.queries - 32
+      last.position = last.row
+      last.count = 32
+      try [last].withUnsafeBufferPointer {
+        try engine.attention(sequence.q.matrix, $0, sequence.heads, AttentionMask(causal: false), into: out.matrix, workspace: workspace)
+      }
     }
     #expect(workspace.bytes <= 1 << 20)
     #expect(out.values.allSatisfy { $0.isFinite })
+  }
+
+  /// Chunks of a prompt and tokens one by one land in the pages as a whole prompt does.
+  @Test(arguments: engines)
+  func keysAndValuesAreStoredAlikeHoweverTheyCome(engine: Engine) {
+    for headDim in [5, 16, 40, 64] {
+      let spec = AttentionCase(heads: 2, keyValueHeads: 2, headDim: headDim, keys: 110, queries: 1)
+      let whole = PagedSequence(spec, seed: 3)
+      whole.store(engine)
+      for chunk in [1, 7, 16, 50] {
+        let parts = PagedSequence(spec, seed: 3)
+        for first in stride(from: 0, to: spec.keys, by: chunk) {
+          let count = min(chunk, spec.keys - first)
+          [AttentionSequence(row: first, count: count, position: first, keys: first + count, pages: parts.bases)].withUnsafeBufferPointer {
+            engine.with(threads: 2).storeKeyValues(parts.k.matrix, parts.v.matrix, $0, parts.heads)
+          }
+        }
+        for key in 0..<spec.keys {
+          let page = parts.bases[key / 32].assumingMemoryBound(to: Float.self), other = whole.bases[key / 32].assumingMemoryBound(to: Float.self)
+          for head in 0..<2 {
+            for d in 0..<headDim {
+              let k = parts.heads.keyOffset + head * parts.heads.headStride + d * 32 + key % 32
+              let v = parts.heads.valueOffset + head * parts.heads.headStride + key % 32 * headDim + d
+              #expect(page[k] == parts.k.matrix[key][head * headDim + d] && page[v] == parts.v.matrix[key][head * headDim + d])
+              #expect(page[k] == other[k] && page[v] == other[v])
+            }
+          }
+        }
+      }
+    }
   }
 }

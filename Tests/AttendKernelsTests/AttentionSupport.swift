@@ -1,0 +1,173 @@
+import AttendBase
+import AttendDispatch
+import Foundation
+
+/// What is added to the scores of a case.
+struct Biases {
+  var slopes = false
+  /// Of a table of distances.
+  var reach: Int?
+  var sinks = false
+  var contentToPosition = false
+  var positionToContent = false
+  /// Of the disentangled terms, and their columns.
+  var places = (reach: 0, columns: 1)
+}
+
+/// Random numbers for biases. Those of heads alone depend on the number of heads alone, so that sequences of one call share them.
+final class BiasTables {
+  let spec: Biases
+  let heads: Int
+  private let slopes: Table, distances: Table, sinks: Table, places: AlignedBuffer
+  let contentToPosition: Table, positionToContent: Table  // [tokens, heads * columns]
+
+  init(_ spec: Biases, heads: Int, tokens: Int, _ numbers: inout Numbers) {
+    self.spec = spec
+    self.heads = heads
+    var shared = Numbers(77)
+    slopes = Table(1, heads, &shared, scale: 0.1)
+    sinks = Table(1, heads, &shared, scale: 2)
+    sinks.matrix[0][0] = -.infinity
+    distances = Table(heads, 2 * (spec.reach ?? 0) + 1, &shared)
+    let count = 2 * spec.places.reach + 1
+    places = try! AlignedBuffer(count, of: Int32.self, for: "a test")
+    for i in 0..<count { places.pointer(to: Int32.self)[i] = Int32(shared.bits() >> 33) % Int32(spec.places.columns) }
+    contentToPosition = Table(tokens, heads * spec.places.columns, gap: 2, &numbers)
+    positionToContent = Table(tokens, heads * spec.places.columns, gap: 1, &numbers)
+  }
+
+  var bias: AttentionBias { bias(contentToPosition.matrix, positionToContent.matrix) }
+
+  /// With terms of content for all tokens of a call.
+  func bias(_ contentToPosition: Matrix, _ positionToContent: Matrix) -> AttentionBias {
+    var bias = AttentionBias()
+    if spec.slopes { bias.slopes = UnsafePointer(slopes.matrix.base) }
+    if let reach = spec.reach {
+      bias.distances = UnsafePointer(distances.matrix.base)
+      bias.reach = reach
+    }
+    if spec.sinks { bias.sinks = UnsafePointer(sinks.matrix.base) }
+    if spec.contentToPosition || spec.positionToContent {
+      bias.disentangled = DisentangledBias(
+        contentToPosition: spec.contentToPosition ? contentToPosition : nil, positionToContent: spec.positionToContent ? positionToContent : nil,
+        places: places.pointer(to: Int32.self), reach: spec.places.reach, columns: spec.places.columns)
+    }
+    return bias
+  }
+
+  /// The definition: what a raw score becomes.
+  func apply(_ raw: Double, _ scale: Double, _ head: Int, _ query: Int, _ key: Int) -> Double {
+    var score = raw
+    let reach = spec.places.reach, clamped = min(max(query - key, -reach), reach)
+    let column = head * spec.places.columns + Int(places.pointer(to: Int32.self)[clamped + reach])
+    if spec.contentToPosition { score += Double(contentToPosition.matrix[query][column]) }
+    if spec.positionToContent { score += Double(positionToContent.matrix[key][column]) }
+    score *= scale
+    if spec.slopes { score += Double(slopes.matrix[0][head]) * Double(key - query) }
+    if let reach = spec.reach { score += Double(distances.matrix[head][min(max(key - query, -reach), reach) + reach]) }
+    return score
+  }
+
+  /// The logit beside the scores.
+  func sink(_ head: Int) -> Double { spec.sinks ? Double(sinks.matrix[0][head]) : -.infinity }
+}
+
+/// One sequence with its queries, keys and values.
+struct AttentionCase {
+  var heads = 2, keyValueHeads = 1, headDim = 16
+  var keys = 40
+  /// The queries are those of the last `queries` positions.
+  var queries = 40
+  var mask = AttentionMask(causal: false)
+  var scale: Float = 0.3
+  var biases = Biases()
+
+  var position: Int { keys - queries }
+}
+
+/// A sequence in pages, with the rows of its queries.
+final class PagedSequence {
+  let spec: AttentionCase
+  let q: Table, k: Table, v: Table
+  let biases: BiasTables
+  private let pages: [AlignedBuffer]
+  let bases: UnsafeMutablePointer<UnsafeMutableRawPointer>
+  let heads: AttentionHeads
+
+  init(_ spec: AttentionCase, seed: UInt64) {
+    var numbers = Numbers(seed)
+    self.spec = spec
+    q = Table(spec.queries, spec.heads * spec.headDim, gap: 2, &numbers)
+    k = Table(spec.keys, spec.keyValueHeads * spec.headDim, gap: 1, &numbers)
+    v = Table(spec.keys, spec.keyValueHeads * spec.headDim, gap: 3, &numbers)
+    biases = BiasTables(spec.biases, heads: spec.heads, tokens: spec.keys, &numbers)
+    let stride = 32 * spec.headDim, start = 16
+    heads = AttentionHeads(
+      heads: spec.heads, keyValueHeads: spec.keyValueHeads, headDim: spec.headDim, keyOffset: start, valueOffset: start + spec.keyValueHeads * stride,
+      headStride: stride, scale: spec.scale)
+    let floats = start + 2 * spec.keyValueHeads * stride
+    pages = (0..<(spec.keys + 31) / 32).map { _ in
+      let page = try! AlignedBuffer(floats, of: Float.self, for: "a page")
+      page.pointer(to: Float.self).update(repeating: .nan, count: floats)  // what nobody stored must not matter
+      return page
+    }
+    bases = .allocate(capacity: max(1, pages.count))
+    for (i, page) in pages.enumerated() { bases[i] = page.base }
+  }
+
+  deinit { bases.deallocate() }
+
+  /// As part of a call in which its queries begin at `row`.
+  func sequence(row: Int, first: Int = 0, count: Int? = nil) -> AttentionSequence {
+    let count = count ?? spec.queries
+    let position = spec.position + first
+    return AttentionSequence(row: row, count: count, position: position, keys: spec.mask.causal ? position + count : spec.keys, pages: bases)
+  }
+
+  func store(_ engine: Engine) {
+    let all = [AttentionSequence(row: 0, count: spec.keys, position: 0, keys: spec.keys, pages: bases)]
+    all.withUnsafeBufferPointer { engine.storeKeyValues(k.matrix, v.matrix, $0, heads) }
+  }
+
+  func run(_ engine: Engine) throws -> (out: [Float], weights: [Float]) {
+    store(engine)
+    let out = Table(spec.queries, spec.heads * spec.headDim, gap: 1)
+    var weights = [Float](repeating: .nan, count: spec.heads * spec.queries * spec.keys)
+    try [sequence(row: 0)].withUnsafeBufferPointer {
+      try engine.attention(q.matrix, $0, heads, spec.mask, bias: biases.bias, into: out.matrix, weights: &weights, workspace: Workspace())
+    }
+    return (out.values, weights)
+  }
+
+  func expected() -> (out: [Double], weights: [Double]) {
+    var out = [Double](repeating: 0, count: spec.queries * spec.heads * spec.headDim)
+    var weights = [Double](repeating: 0, count: spec.heads * spec.queries * spec.keys)
+    let group = spec.heads / spec.keyValueHeads
+    for head in 0..<spec.heads {
+      for query in 0..<spec.queries {
+        let position = spec.position + query
+        let scores = (0..<spec.keys).map { key -> Double in
+          let window = spec.mask.window
+          if spec.mask.causal && key > position { return -.infinity }
+          if window > 0 && (spec.mask.causal ? key <= position - window : abs(key - position) > window / 2) { return -.infinity }
+          var score = 0.0
+          for d in 0..<spec.headDim { score += Double(q.matrix[query][head * spec.headDim + d]) * Double(k.matrix[key][head / group * spec.headDim + d]) }
+          score = biases.apply(score, Double(spec.scale), head, position, key)
+          let cap = Double(spec.mask.softCap)
+          return cap > 0 ? cap * tanh(score / cap) : score
+        }
+        let sink = biases.sink(head)
+        let most = max(scores.max()!, sink)
+        let total = scores.reduce(exp(sink - most)) { $0 + exp($1 - most) }
+        for key in 0..<spec.keys where scores[key] > -.infinity {
+          let p = exp(scores[key] - most) / total
+          weights[(head * spec.queries + query) * spec.keys + key] = p
+          for d in 0..<spec.headDim {
+            out[query * spec.heads * spec.headDim + head * spec.headDim + d] += p * Double(v.matrix[key][head / group * spec.headDim + d])
+          }
+        }
+      }
+    }
+    return (out, weights)
+  }
+}
