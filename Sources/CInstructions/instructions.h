@@ -233,4 +233,7 @@ ATTEND_INLINE void attend_keep_order(void) { __asm__ volatile("" ::: "memory"); 
 /** Asks for the cache line of `address`. */
 ATTEND_INLINE void attend_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 
+/** Asks for the cache line of `address`, to write to it. */
+ATTEND_INLINE void attend_prefetch_write(const void *address) { __builtin_prefetch(address, 1, 3); }
+
 #endif
