@@ -84,9 +84,22 @@ package struct SelfAttention: Sendable {
       pass.engine.storeKeyValues(
         keys, projected.columns(options.queryWidth + options.keyValueWidth, options.keyValueWidth), around.own.sequences, heads)
       let mixed = try pass.workspace.matrix(x.rows, options.queryWidth)  // [tokens, heads, headDim]
-      try pass.engine.attention(
-        queries, around.own.sequences, heads, options.mask, bias: bias.forKernels, into: mixed, weights: nil, workspace: pass.workspace)
+      try attend(queries, keys, around.own.sequences, heads, into: mixed, pass)
       try output.apply(mixed, residual: residual, into: y, pass)
+    }
+  }
+
+  /// The kernel's call, or where relative positions have keys and queries of their own one for each group of sequences.
+  private func attend(
+    _ queries: Matrix, _ keys: Matrix, _ sequences: UnsafeBufferPointer<AttentionSequence>, _ heads: AttentionHeads, into y: Matrix, _ pass: Pass
+  ) throws(Failure) {
+    var bias = self.bias.forKernels
+    guard let disentangled = self.bias.disentangled else {
+      return try pass.engine.attention(queries, sequences, heads, options.mask, bias: bias, into: y, weights: nil, workspace: pass.workspace)
+    }
+    try disentangled.forEachGroup(sequences, q: queries, k: keys, headDim: options.headDim, pass) { (group, terms) throws(Failure) in
+      bias.disentangled = terms
+      try pass.engine.attention(queries, group, heads, options.mask, bias: bias, into: y, weights: nil, workspace: pass.workspace)
     }
   }
 

@@ -52,12 +52,21 @@ package struct Embedding: Sendable {
   package let types: TypeTable?
   package let norm: Norm?
   package let projection: Linear?
-  /// Positions, types and norm come after the projection, as in OPT, not before it, as in ALBERT.
-  package let addsAfterProjection: Bool
+  package let projects: Projects
+
+  /// What of the sum is projected.
+  package enum Projects: Sendable {
+    /// The token vectors alone, as in OPT.
+    case tokens
+    /// The sum, whose norm follows, as in DeBERTa.
+    case sum
+    /// The sum with its norm, as in ALBERT.
+    case norm
+  }
 
   package init(
     tokens: TokenTable, width: Int, scale: Float, positions: PositionTable?, types: TypeTable?, norm: Norm?, projection: Linear?,
-    addsAfterProjection: Bool
+    projects: Projects
   ) {
     self.tokens = tokens
     self.width = width
@@ -66,7 +75,7 @@ package struct Embedding: Sendable {
     self.types = types
     self.norm = norm
     self.projection = projection
-    self.addsAfterProjection = addsAfterProjection
+    self.projects = projects
   }
 
   /// Fills x, `[tokens, width]`, with the vectors of `ids`, which lie sequence after sequence as `sequences` says.
@@ -78,14 +87,15 @@ package struct Embedding: Sendable {
       try pass.scoped { () throws(Failure) in
         let narrow = try pass.workspace.matrix(x.rows, width)
         gather(ids, into: narrow, pass)
-        if !addsAfterProjection { try add(typeIds, sequences, to: narrow, pass) }
+        if projects != .tokens { try add(typeIds, sequences, to: narrow, pass) }
+        if projects == .norm { norm?.apply(narrow, into: narrow, pass) }
         try projection.apply(narrow, into: x, pass)
       }
-      if !addsAfterProjection { return }
     } else {
       gather(ids, into: x, pass)
     }
-    try add(typeIds, sequences, to: x, pass)
+    if projection == nil || projects == .tokens { try add(typeIds, sequences, to: x, pass) }
+    if projection == nil || projects != .norm { norm?.apply(x, into: x, pass) }
   }
 
   /// The vectors of tokens.
@@ -96,7 +106,7 @@ package struct Embedding: Sendable {
     }
   }
 
-  /// Types and positions, and the norm of the sum.
+  /// Types and positions.
   private func add(
     _ typeIds: UnsafePointer<Int32>?, _ sequences: UnsafeBufferPointer<AttentionSequence>, to x: Matrix, _ pass: Pass
   ) throws(Failure) {
@@ -106,7 +116,6 @@ package struct Embedding: Sendable {
         pass.engine.add(positions.rows(sequence.position, sequence.count), to: x.rows(sequence.row, sequence.count))
       }
     }
-    norm?.apply(x, into: x, pass)
   }
 }
 

@@ -12,10 +12,12 @@ package struct ScoreBias: Sendable {
   package var reach = 0
   /// `[heads]`: a logit that takes its share of the softmax and has no value (Xiao et al. 2023, arXiv:2309.17453; gpt_oss).
   package var sinks: AlignedBuffer?
+  /// What relative positions are worth to queries and keys.
+  package var disentangled: Disentangled?
 
   package init() {}
 
-  /// As the kernels read it; valid as long as this is kept.
+  /// As the kernels read it, but for what is disentangled; valid as long as this is kept.
   var forKernels: AttentionBias {
     var bias = AttentionBias()
     bias.slopes = slopes.map { UnsafePointer($0.pointer(to: Float.self)) }

@@ -11,9 +11,12 @@ package final class Stack: Sendable {
   package let keyValueLayout: KeyValueLayout
   /// The rotary embeddings of its layers.
   package let rotaries: RotaryTables
+  /// Beside the first layer.
+  package let convolution: Convolution?
 
   package init(
-    width: Int, embedding: Embedding, layers: [TransformerLayer], finalNorm: Norm?, keyValueLayout: KeyValueLayout, rotaries: RotaryTables
+    width: Int, embedding: Embedding, layers: [TransformerLayer], finalNorm: Norm?, keyValueLayout: KeyValueLayout, rotaries: RotaryTables,
+    convolution: Convolution? = nil
   ) {
     self.width = width
     self.embedding = embedding
@@ -21,6 +24,7 @@ package final class Stack: Sendable {
     self.finalNorm = finalNorm
     self.keyValueLayout = keyValueLayout
     self.rotaries = rotaries
+    self.convolution = convolution
   }
 
   /// Ids run from 0 to this less 1.
@@ -36,8 +40,10 @@ package final class Stack: Sendable {
     try embedding.apply(ids, types: types, own.sequences, into: x, pass)
     try pass.scoped { () throws(Failure) in
       let around = Surroundings(own: own, source: source, angles: try rotaries.angles(own.sequences, tokens: x.rows, pass))
+      let beside = try convolution?.apply(x, own.sequences, pass)
       for (index, layer) in layers.enumerated() {
         try layer.apply(x, index: index, around, pass)
+        if index == 0, let beside { convolution?.add(beside, to: x, pass) }
       }
     }
     finalNorm?.apply(x, into: x, pass)

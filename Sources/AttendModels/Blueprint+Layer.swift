@@ -55,7 +55,36 @@ package struct AttentionBlueprint: Sendable {
     case slopes([Float])
     /// The table `name`, `[buckets, heads]`, of T5.
     case relative(name: String, RelativeBuckets)
+    case disentangled(DisentangledBlueprint)
   }
+}
+
+/// The relative positions of DeBERTa.
+package struct DisentangledBlueprint: Sendable {
+  package var places: RelativePlaces
+  /// The name of the positions' vectors, `[2 places.span, width]`, and their norm.
+  package var table: String
+  package var norm: NormBlueprint?
+  /// What makes keys and queries of them.
+  package var keys: Projection
+  package var queries: Projection
+
+  package enum Projection: Sendable {
+    /// Scores do without.
+    case none
+    /// The product that makes those of tokens.
+    case shared
+    case own(LinearBlueprint)
+  }
+}
+
+/// A convolution over neighbouring tokens from `name.weight`, `[width, width, taps]`, and `name.bias`, and the norm after it.
+package struct ConvolutionBlueprint: Sendable {
+  package var name: String
+  /// Odd.
+  package var taps: Int
+  package var activation: Activation
+  package var norm: NormBlueprint
 }
 
 /// A norm of queries or keys.

@@ -34,6 +34,8 @@ package struct StackBlueprint: Sendable {
   package var embedding: EmbeddingBlueprint
   package var layers: [LayerBlueprint]
   package var finalNorm: NormBlueprint?
+  /// Beside the first layer.
+  package var convolution: ConvolutionBlueprint?
 }
 
 /// From ids to the first hidden states.
@@ -48,8 +50,7 @@ package struct EmbeddingBlueprint: Sendable {
   package var norm: NormBlueprint?
   /// The product that leads from the width of the token table to the stack's; nil: they are the same.
   package var projection: LinearBlueprint?
-  /// Positions, types and norm are as wide as the stack and come after the projection, not before it.
-  package var addsAfterProjection = false
+  package var projects = Embedding.Projects.norm
 }
 
 /// Where position vectors come from. Each kind says how many positions there are.

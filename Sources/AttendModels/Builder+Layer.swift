@@ -20,11 +20,12 @@ extension Builder {
 
   private func selfAttention(_ attention: AttentionBlueprint, _ rotaries: inout RotaryTables) throws(Failure) -> SelfAttention {
     let options = attention.options
+    let input = try linear([attention.query, attention.key, attention.value])
     return SelfAttention(
-      options: options, input: try linear([attention.query, attention.key, attention.value]), output: try linear([attention.output]),
+      options: options, input: input, output: try linear([attention.output]),
       queryNorm: try headNorm(attention.queryNorm, heads: options.heads, headDim: options.headDim),
       keyNorm: try headNorm(attention.keyNorm, heads: options.keyValueHeads, headDim: options.headDim),
-      rotary: attention.rotary.map { rotaries.place(of: $0) }, bias: try scoreBias(attention))
+      rotary: attention.rotary.map { rotaries.place(of: $0) }, bias: try scoreBias(attention, input))
   }
 
   private func headNorm(_ norm: HeadNormBlueprint?, heads: Int, headDim: Int) throws(Failure) -> Norm? {
@@ -41,7 +42,8 @@ extension Builder {
     }
   }
 
-  private func scoreBias(_ attention: AttentionBlueprint) throws(Failure) -> ScoreBias {
+  /// `input` is the product that makes queries, keys and values.
+  private func scoreBias(_ attention: AttentionBlueprint, _ input: Linear) throws(Failure) -> ScoreBias {
     let heads = attention.options.heads
     var bias = ScoreBias()
     switch attention.bias {
@@ -53,9 +55,42 @@ extension Builder {
     case .relative(let name, let buckets):
       bias.distances = try reader.relativeBias(prefix + name, buckets, heads: heads)
       bias.reach = buckets.maxDistance
+    case .disentangled(let positions):
+      bias.disentangled = try disentangled(positions, attention.options, input)
     }
     bias.sinks = try attention.sinks.map { (name) throws(Failure) in try reader.vector(prefix + name, heads) }
     return bias
+  }
+
+  /// Keys and queries of relative positions, which are the same in every pass.
+  private func disentangled(_ positions: DisentangledBlueprint, _ options: AttentionOptions, _ input: Linear) throws(Failure) -> Disentangled {
+    let (count, width) = (2 * positions.places.span, input.inputs)
+    let pass = Pass(engine: reader.engine, workspace: Workspace())
+    let table = try reader.passing { () throws(Failure) in try reader.table(prefix + positions.table, rows: count, width: width) }
+    let vectors = Matrix(table.pointer(), rows: count, columns: width)
+    try reader.passing { () throws(Failure) in try norm(positions.norm, width) }?.apply(vectors, into: vectors, pass)
+    /// Those that a product, or its outputs from `column` on where it is that of tokens, makes.
+    func heads(_ projection: DisentangledBlueprint.Projection, column: Int) throws(Failure) -> [PackedMatrix] {
+      let (linear, first): (Linear, Int)
+      switch projection {
+      case .none: return []
+      case .shared: (linear, first) = (input, column)
+      case .own(let own): (linear, first) = (try reader.passing { () throws(Failure) in try self.linear([own]) }, 0)
+      }
+      let all = try pass.workspace.matrix(count, linear.outputs)
+      try linear.apply(vectors, into: all, pass)
+      return try reader.heads(all.columns(first, options.queryWidth), headDim: options.headDim)
+    }
+    defer { withExtendedLifetime(table) {} }
+    return try Disentangled(
+      positions.places, keys: try heads(positions.keys, column: options.queryWidth), queries: try heads(positions.queries, column: 0))
+  }
+
+  /// A convolution over neighbouring tokens.
+  func convolution(_ convolution: ConvolutionBlueprint, _ width: Int) throws(Failure) -> Convolution {
+    Convolution(
+      taps: convolution.taps, linear: try reader.convolution(prefix + convolution.name, width: width, taps: convolution.taps),
+      activation: convolution.activation, norm: try norm(convolution.norm, width))
   }
 
   private func feedForward(_ feedForward: FeedForwardBlueprint) throws(Failure) -> FeedForward {

@@ -32,7 +32,7 @@ struct Builder {
     return Stack(
       width: stack.width, embedding: try embedding(stack), layers: layers, finalNorm: try norm(stack.finalNorm, stack.width),
       keyValueLayout: KeyValueLayout(layers: stack.causal ? layers.count : 1, heads: options.keyValueHeads, headDim: options.headDim),
-      rotaries: rotaries)
+      rotaries: rotaries, convolution: try stack.convolution.map { (convolution) throws(Failure) in try self.convolution(convolution, stack.width) })
   }
 
   /// The pooler, where the checkpoint holds it.
@@ -98,14 +98,14 @@ struct Builder {
   private func embedding(_ stack: StackBlueprint) throws(Failure) -> Embedding {
     let embedding = stack.embedding
     let tableWidth = embedding.projection?.inputs ?? stack.width
-    let width = embedding.addsAfterProjection ? stack.width : tableWidth  // of everything but the token table
+    let width = embedding.projects == .tokens ? stack.width : tableWidth  // of positions and types
     return Embedding(
       tokens: try tokenTable(stack, tableWidth), width: tableWidth, scale: embedding.scale, positions: try positions(embedding.positions, width),
       types: try embedding.types.map { (types) throws(Failure) in
         TypeTable(table: try reader.table(prefix + types.name, rows: types.count, width: width), width: width, count: types.count)
       },
-      norm: try norm(embedding.norm, width), projection: try embedding.projection.map { (projection) throws(Failure) in try linear([projection]) },
-      addsAfterProjection: embedding.addsAfterProjection)
+      norm: try norm(embedding.norm, embedding.projects == .norm ? tableWidth : stack.width), projection: try embedding.projection.map { (projection) throws(Failure) in try linear([projection]) },
+      projects: embedding.projects)
   }
 
   /// The token table: the head's own weights where the two are one and nothing is lost by packing; else the table in the mapped file, of which only

@@ -49,7 +49,7 @@ enum OPT: Family {
         embedding: EmbeddingBlueprint(
           tokens: ["decoder.embed_tokens.weight"],
           positions: .learned(name: "decoder.embed_positions.weight", count: try config.size("max_position_embeddings"), offset: 2),
-          projection: projection, addsAfterProjection: true),
+          projection: projection, projects: .tokens),
         layers: layers, finalNorm: isPreNorm && !removesFinalNorm ? NormBlueprint(name: "decoder.final_layer_norm", epsilon: 1e-5) : nil),
       head: head, ignored: [])
   }

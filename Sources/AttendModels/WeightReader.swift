@@ -7,7 +7,7 @@ import Glibc
 /// Reads the tensors of a checkpoint by name, checks their shapes, lays them out for the kernels, and knows in the end what was not read.
 final class WeightReader {
   private let checkpoint: Checkpoint
-  private let engine: Engine
+  let engine: Engine
   let compute: ComputeType
   private let progress: (Double) -> Bool
   private let totalBytes: Int
@@ -201,6 +201,39 @@ final class WeightReader {
     packedTables[name] = packed
     checkpoint[name]?.dontNeed()
     return packed
+  }
+
+  /// A matrix `[rows, heads * headDim]` that was computed, packed head by head in float32.
+  func heads(_ x: Matrix, headDim: Int) throws(Failure) -> [PackedMatrix] {
+    var heads: [PackedMatrix] = []
+    for first in stride(from: 0, to: x.columns, by: headDim) {
+      let head = StoredMatrix(base: UnsafeRawPointer(x.base + first), type: .float32, rows: x.rows, columns: headDim, stride: x.stride)
+      heads.append(count(try PackedMatrix([head], compute: .float32, engine: engine)))
+    }
+    return heads
+  }
+
+  /// The product of `taps` neighbours, `[taps * width]`, with `name.weight`, stored `[width, width, taps]`, and `name.bias`.
+  func convolution(_ name: String, width: Int, taps: Int) throws(Failure) -> Linear {
+    let tensor = try tensor("\(name).weight", [width, width, taps])
+    let numbers = width * width * taps
+    let stored = try AlignedBuffer(numbers, of: Float.self, for: "tensor \(name).weight")
+    let ordered = try AlignedBuffer(numbers, of: Float.self, for: "tensor \(name).weight")
+    passing { convert(tensor, numbers, to: stored.pointer()) }
+    let (from, to) = (stored.pointer(to: Float.self), ordered.pointer(to: Float.self))
+    for row in 0..<width * width {
+      let (output, input) = (row / width, row % width)
+      for tap in 0..<taps { to[(output * taps + tap) * width + input] = from[row * taps + tap] }
+    }
+    let matrix = StoredMatrix(base: ordered.base, type: .float32, rows: width, columns: taps * width)
+    return Linear(weights: count(try PackedMatrix([matrix], compute: compute, engine: engine)), bias: try vector("\(name).bias", width))
+  }
+
+  /// Runs `body`, whose result is not kept in the model: what it reads counts as read, not as memory.
+  func passing<Result, Problem: Error>(_ body: () throws(Problem) -> Result) throws(Problem) -> Result {
+    let before = weightBytes
+    defer { weightBytes = before }
+    return try body()
   }
 
   /// A token table that is read where the file is mapped.

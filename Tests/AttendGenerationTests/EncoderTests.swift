@@ -3,10 +3,11 @@ import AttendGeneration
 import AttendModels
 import Testing
 
-private let encoders = ["bert", "roberta", "xlm-roberta", "distilbert", "electra", "albert", "modernbert"]
+private let encoders = ["bert", "roberta", "xlm-roberta", "distilbert", "electra", "albert", "modernbert", "mpnet", "t5-encoder", "deberta-v2"]
 private let headed = [
   "bert-masked-lm", "bert-sequence-classification", "bert-token-classification", "bert-question-answering", "modernbert-masked-lm",
-  "modernbert-sequence-classification",
+  "modernbert-sequence-classification", "mpnet-masked-lm", "mpnet-sequence-classification", "t5-token-classification",
+  "deberta-v2-masked-lm", "deberta-v2-masked-lm-of-today", "deberta-v2-sequence-classification", "deberta-v2-question-answering",
 ]
 
 @Suite struct EncoderTests {

@@ -5,7 +5,7 @@ import Testing
 
 /// What the header promises under "Bits".
 @Suite struct SameBitsTests {
-  private static let families = ["marian", "mbart", "m2m_100"]
+  private static let families = ["marian", "mbart", "m2m_100", "t5"]
   private static let decoders = ["gpt2", "qwen2_moe"]
   private static let computes = ComputeType.allCases
   private static let exact = kernelSets.filter { $0 != "portable" }
@@ -34,6 +34,29 @@ import Testing
         }
       }
     }
+  }
+
+  /// Relative positions of every kind, and batches whose products with the positions do not all fit at once.
+  @Test(arguments: ["deberta-v2", "t5-encoder", "mpnet", "modernbert"], computes) func statesOfAnEncoderAloneOrInABatch(name: String, compute: ComputeType) throws {
+    let reference = try ConformanceCase(name)
+    let longest = name == "mpnet" ? 38 : 600  // MPNet's positions end there
+    let texts = [3, longest, 1, longest, 33, longest * 2 / 3].enumerated().map { (row, length) in (0..<length).map { Int32((row * 31 + $0 * $0) % 90 + 3) } }
+    var ofKernels: [[Float]] = []
+    for kernels in SameBitsTests.exact {
+      let single = try Session(model: try model(reference.path, kernels: kernels, threads: 1, compute: compute), threads: 1)
+      var expected: [Float] = []
+      for text in texts {
+        try single.encode([text])
+        expected += numbers(single.hiddenStates!)
+      }
+      for threads in 1...3 {
+        let session = try Session(model: try model(reference.path, kernels: kernels, threads: threads, compute: compute), threads: 0)
+        try session.encode(texts)
+        #expect(numbers(session.hiddenStates!) == expected, "\(kernels), \(threads) threads")
+      }
+      ofKernels.append(expected)
+    }
+    #expect(compute == .bfloat16 || ofKernels.allSatisfy { $0 == ofKernels[0] })
   }
 
   /// bfloat16 rounds differently where the CPU has an instruction of its own for it.

@@ -59,7 +59,7 @@ static void check_sequences(const subject *subject, const attend_tensor *got, co
     CHECK(largest_difference(got->data, wanted, entry.shape[0] * entry.shape[1]) <= tolerance);
 }
 
-static void states_and_pooled(const char *name, bool has_pooler) {
+static void states_and_pooled(const char *name, bool has_pooler, bool has_types) {
     subject subject;
     attend_tensor tensor = { UNTOUCHED, ATTEND_TYPE_INT8, 9, { 9, 9, 9, 9 } };
     if (!begin(&subject, name)) return;
@@ -70,7 +70,7 @@ static void states_and_pooled(const char *name, bool has_pooler) {
     CHECK_SUCCESS(attend_model_get_info(subject.model, &info));
     CHECK(info.kind == ATTEND_KIND_ENCODER && info.encoder_layers > 0 && info.decoder_layers == 0 && info.decoder_start_token == -1);
     CHECK(strcmp(attend_model_family(subject.model), name) == 0);
-    if (strcmp(name, "distilbert") == 0) {
+    if (!has_types) {
         CHECK_ERROR(attend_encode(subject.session, &subject.batch), ATTEND_ERROR_INVALID_ARGUMENT, "token_types");
         subject.batch.token_types = NULL;
     }
@@ -182,12 +182,15 @@ static void an_encoder_decoder(void) {
 
 int main(void) {
     checks_begin();
-    states_and_pooled("bert", true);
-    states_and_pooled("roberta", true);
-    states_and_pooled("xlm-roberta", true);
-    states_and_pooled("albert", true);
-    states_and_pooled("electra", false);
-    states_and_pooled("distilbert", false);
+    states_and_pooled("bert", true, true);
+    states_and_pooled("roberta", true, true);
+    states_and_pooled("xlm-roberta", true, true);
+    states_and_pooled("albert", true, true);
+    states_and_pooled("electra", false, true);
+    states_and_pooled("distilbert", false, false);
+    states_and_pooled("mpnet", true, false);
+    states_and_pooled("modernbert", false, false);
+    states_and_pooled("deberta-v2", false, false);
     logits_of_tokens("bert-masked-lm");
     logits_of_tokens("bert-token-classification");
     logits_of_tokens("bert-question-answering");

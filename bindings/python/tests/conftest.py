@@ -15,7 +15,7 @@ import attend
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 DEFAULT_MODEL = REPOSITORY / "models" / "g2p-en"
-FAMILIES = ["marian", "bart", "mbart", "pegasus", "m2m_100", "fsmt"]
+FAMILIES = ["marian", "bart", "mbart", "pegasus", "m2m_100", "fsmt", "t5", "t5-v1.1"]
 
 sys.path.insert(0, str(REPOSITORY / "bindings" / "python" / "examples"))
 

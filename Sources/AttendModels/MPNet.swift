@@ -1,0 +1,55 @@
+import AttendBase
+import AttendCheckpoints
+import AttendLayers
+
+/// MPNet (Song et al. 2020, arXiv:2004.09297): BERT with T5's biases of distances, one table for all layers, and RoBERTa's positions.
+enum MPNet: Family {
+  static let modelTypes = ["mpnet"]
+  static let offers = Offers.encoder(EncoderTask.allCases)
+
+  static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
+    let width = try config.size("hidden_size")
+    let epsilon = Float(try config.number("layer_norm_eps", default: 1e-12))
+    // Whatever pad_token_id says, positions are counted from 2; the rows of the table below that stand for none.
+    let (rows, offset) = (try config.size("max_position_embeddings"), 2)
+    guard rows > offset else { throw config.invalid("max_position_embeddings", "is \(rows), of which \(offset) stand for no position") }
+    let layer = "encoder.layer.#"
+    let buckets = try config.relativeBuckets(bidirectional: true)
+    let choices = BertChoices(
+      prefix: "mpnet.", width: width, layers: try config.layers("num_hidden_layers"),
+      heads: try config.divisor("num_attention_heads", of: width, "hidden_size"), innerWidth: try config.size("intermediate_size"),
+      activation: try config.activation("hidden_act", default: "gelu"), epsilon: epsilon,
+      embedding: EmbeddingBlueprint(
+        tokens: ["embeddings.word_embeddings.weight"],
+        positions: .learned(name: "embeddings.position_embeddings.weight", count: rows - offset, offset: offset),
+        norm: NormBlueprint(name: "embeddings.LayerNorm", epsilon: epsilon)),
+      names: BertChoices.LayerNames(
+        query: "\(layer).attention.attn.q", key: "\(layer).attention.attn.k", value: "\(layer).attention.attn.v", output: "\(layer).attention.attn.o",
+        attentionNorm: "\(layer).attention.LayerNorm", inner: "\(layer).intermediate.dense", outer: "\(layer).output.dense",
+        feedForwardNorm: "\(layer).output.LayerNorm"),
+      bias: { _ in .relative(name: "encoder.relative_attention_bias.weight", buckets) },
+      pooler: "pooler.dense", vocabulary: try config.size("vocab_size"))
+    return .bertLine(
+      modelType: modelType, choices, head: try head(config, choices),
+      ignored: ["embeddings.position_ids", "lm_head.decoder.weight", "lm_head.decoder.bias"])
+  }
+
+  private static func head(_ config: Configuration, _ choices: BertChoices) throws(Failure) -> HeadBlueprint? {
+    let width = choices.width
+    func linear(_ name: String, _ outputs: Int) -> LinearBlueprint { LinearBlueprint(name: name, outputs: outputs, inputs: width) }
+    switch try EncoderTask(config) {
+    case nil: return nil
+    case .maskedLanguageModel, .preTraining:
+      try config.require("tie_word_embeddings", true)
+      return HeadBlueprint(
+        transforms: [(linear("lm_head.dense", width), .gelu, NormBlueprint(name: "lm_head.layer_norm", epsilon: choices.epsilon))],
+        output: .tied(bias: "lm_head.bias"))
+    case .sequenceClassification:
+      return HeadBlueprint(
+        reads: .firstToken, transforms: [(linear("classifier.dense", width), .tanh, nil)],
+        output: .linear(linear("classifier.out_proj", try config.labels())))
+    case .tokenClassification: return HeadBlueprint(output: .linear(linear("classifier", try config.labels())))
+    case .questionAnswering: return HeadBlueprint(output: .linear(linear("qa_outputs", 2)))
+    }
+  }
+}
