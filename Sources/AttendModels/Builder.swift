@@ -10,11 +10,20 @@ struct Builder {
   let prefix: String
 
   init(_ blueprint: Blueprint, _ reader: WeightReader) {
-    self.blueprint = blueprint
     self.reader = reader
     // The prefix in use is the one under which the first product of a stack is found.
     let probe = (blueprint.encoder ?? blueprint.decoder)?.layers.first.map { "\($0.attention.query.name).weight" } ?? ""
     prefix = reader.first(of: blueprint.prefixes) { $0 + probe }
+    var found = blueprint
+    if let head = blueprint.head, blueprint.kind == .encoder, Builder.isMissing(head, reader) { found.head = nil }
+    self.blueprint = found
+  }
+
+  /// Whether an encoder was saved without the head for masked words that it was trained with and that its configuration still names, as those behind
+  /// embeddings of sentences are.
+  private static func isMissing(_ head: HeadBlueprint, _ reader: WeightReader) -> Bool {
+    guard case .tied = head.output, let first = head.transforms.first?.linear else { return false }
+    return !reader.has("\(first.name).weight")
   }
 
   /// Refuses tensors that nobody read. To be called last.

@@ -55,7 +55,7 @@ package final class Model: Sendable {
     encoder = try blueprint.encoder.map { (stack) throws(Failure) in try builder.stack(stack) }
     decoder = try blueprint.decoder.map { (stack) throws(Failure) in try builder.stack(stack) }
     if let headed = blueprint.decoder ?? blueprint.encoder {
-      head = try blueprint.head.map { (head) throws(Failure) in try builder.head(head, headed) }
+      head = try builder.blueprint.head.map { (head) throws(Failure) in try builder.head(head, headed) }
       pooler = try blueprint.pooler.flatMap { (pooler) throws(Failure) in try builder.pooler(pooler, headed) }
     } else {
       (head, pooler) = (nil, nil)

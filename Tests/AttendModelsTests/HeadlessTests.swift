@@ -5,21 +5,23 @@ import AttendTestSupport
 import Foundation
 import Testing
 
-/// Decoders saved without the product that makes logits, as those behind embeddings are.
+/// Decoders saved without the product that makes logits, and encoders without their head, as those behind embeddings are.
 @Suite struct HeadlessTests {
-  private static let llama = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .appendingPathComponent("Fixtures/conformance/llama")
+  private static let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Fixtures")
 
-  /// The llama case as `architecture`, its names without "model.", with only the tensors that `keeps` keeps.
-  private func folder(_ architecture: String, keeps: (String) -> Bool) throws -> TemporaryFolder {
+  /// A case as `architecture`, its names without "model." or `prefix`, with only the tensors that `keeps` keeps.
+  private func folder(
+    _ architecture: String, of name: String = "conformance/llama", prefix: String = "model.", keeps: (String) -> Bool
+  ) throws -> TemporaryFolder {
     let folder = try TemporaryFolder()
-    let data = try Data(contentsOf: HeadlessTests.llama.appendingPathComponent("config.json"))
+    let fixture = HeadlessTests.fixtures.appendingPathComponent(name)
+    let data = try Data(contentsOf: fixture.appendingPathComponent("config.json"))
     var config = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
     config["architectures"] = [architecture]
     try folder.write("config.json", [UInt8](JSONSerialization.data(withJSONObject: config)))
-    let file = try SafetensorsFile(HeadlessTests.llama.path + "/model.safetensors")
+    let file = try SafetensorsFile(fixture.path + "/model.safetensors")
     let tensors = file.tensors.filter { keeps($0.name) }.map {
-      WrittenTensor($0.name.replacingOccurrences(of: "model.", with: ""), type: "F32", shape: $0.shape, bytes: Array($0.bytes))
+      WrittenTensor($0.name.replacingOccurrences(of: prefix, with: ""), type: "F32", shape: $0.shape, bytes: Array($0.bytes))
     }
     try folder.write("model.safetensors", try safetensors(tensors))
     return folder
@@ -36,6 +38,19 @@ import Testing
     let folder = try folder("LlamaForCausalLM") { $0 != "lm_head.weight" }
     let failure = #expect(throws: Failure.self) { try withExtendedLifetime(folder) { try Model(path: folder.path, options: Model.Options()) } }
     #expect(failure?.message.contains("lm_head.weight") == true)
+  }
+
+  @Test func anEncoderMayLackTheHeadForMaskedWords() throws {
+    let folder = try folder("MPNetForMaskedLM", of: "heads/mpnet-masked-lm", prefix: "mpnet.") { !$0.hasPrefix("lm_head.") }
+    let model = try withExtendedLifetime(folder) { try Model(path: folder.path, options: Model.Options()) }
+    #expect(model.head == nil)
+    #expect(model.encoder != nil)
+  }
+
+  @Test func aClassifierIsNotMissedInSilence() throws {
+    let folder = try folder("MPNetForSequenceClassification", of: "heads/mpnet-sequence-classification", prefix: "mpnet.") { !$0.hasPrefix("classifier.") }
+    let failure = #expect(throws: Failure.self) { try withExtendedLifetime(folder) { try Model(path: folder.path, options: Model.Options()) } }
+    #expect(failure?.message.contains("classifier.dense.weight") == true)
   }
 
   @Test func anotherHeadIsNamed() throws {
