@@ -133,7 +133,7 @@ const char *attend_kernels_name(void);
 typedef struct attend_model attend_model;
 
 /**
- * The type that weights are kept in and matrix products are computed in; everything else is computed in float32.
+ * The type that weights are kept in and matrix products are computed in; everything else, the routers of mixtures of experts too, is computed in float32.
  * Bits: float32 and int8 give the same on every CPU with AVX2 or AVX-512. bfloat16 gives the same for any batch, number of threads and
  * way of cutting a text into calls, but not on every kind of CPU, for `vdpbf16ps`, where there is one, rounds differently. int4 sums
  * its groups exactly in integers and adds the scaled sums in float32, in the same order everywhere.

@@ -23,6 +23,7 @@ package struct NetworkBlueprint: Sendable {
 
 /// A router and the networks that it chooses from (Shazeer et al. 2017, arXiv:1701.06538).
 package struct MixtureBlueprint: Sendable {
+  package var sizes: ExpertSizes
   /// What checkpoints may call router and experts; the first spelling of which the checkpoint has an expert is read.
   package var spellings: [Spelling]
   /// How many experts a token uses.
@@ -33,8 +34,56 @@ package struct MixtureBlueprint: Sendable {
 
   package struct Spelling: Sendable {
     package var router: LinearBlueprint
-    package var experts: [NetworkBlueprint]
+    /// Before the names of the experts' tensors.
+    package var experts: String
+    package var storage: ExpertStorage
   }
+
+  /// The products of one expert.
+  func expert(_ index: Int, _ spelling: Spelling) -> NetworkBlueprint {
+    let (name, width, inner) = (spelling.experts, sizes.width, sizes.inner)
+    switch spelling.storage {
+    case .separate(let gate, let up, let outer):
+      return .gated(
+        "\(name).\(index)", gate: gate, inner: up, outer: outer, width: width, innerWidth: inner, activation: sizes.activation)
+    case .fused:
+      let both = slice("\(name).gate_up_proj", index, outputs: 2 * inner, inputs: width)
+      return NetworkBlueprint(
+        gate: both.part(0, of: 2), inner: both.part(1, of: 2), outer: slice("\(name).down_proj", index, outputs: width, inputs: inner),
+        activation: sizes.activation)
+    case .fusedInTurns:
+      var both = slice("\(name).gate_up_proj", index, outputs: 2 * inner, inputs: width)
+      var outer = slice("\(name).down_proj", index, outputs: width, inputs: inner)
+      (both.isTransposed, both.bias, outer.isTransposed, outer.bias) = (true, .own, true, .own)
+      return NetworkBlueprint(gate: both.everyOther(from: 0), inner: both.everyOther(from: 1), outer: outer, activation: sizes.activation)
+    }
+  }
+
+  private func slice(_ name: String, _ index: Int, outputs: Int, inputs: Int) -> LinearBlueprint {
+    LinearBlueprint(name: name, outputs: outputs, inputs: inputs, bias: .none, slice: LinearBlueprint.Slice(index: index, count: sizes.count))
+  }
+}
+
+/// The sizes of gated experts, which are the same for all.
+package struct ExpertSizes: Sendable {
+  package var count: Int
+  package var width: Int
+  package var inner: Int
+  package var activation: Activation
+
+  func router(_ name: String, bias: LinearBlueprint.Bias = .none) -> LinearBlueprint {
+    LinearBlueprint(name: name, outputs: count, inputs: width, bias: bias)
+  }
+}
+
+/// How the tensors of experts are stored.
+package enum ExpertStorage: Sendable {
+  /// Each product of each expert by itself: `7.gate.weight`. Without biases.
+  case separate(gate: String, inner: String, outer: String)
+  /// `gate_up_proj` for the gates and inner products of all experts, gates first, and `down_proj` for the outer ones. Without biases.
+  case fused
+  /// The same with biases and transposed, gates and inner products taking turns.
+  case fusedInTurns
 }
 
 extension NetworkBlueprint {
@@ -48,46 +97,5 @@ extension NetworkBlueprint {
     return NetworkBlueprint(
       gate: linear(gate, innerWidth, width), inner: linear(inner, innerWidth, width), outer: linear(outer, width, innerWidth),
       activation: activation)
-  }
-}
-
-/// The sizes of gated experts, and the usual ways to store them.
-struct ExpertSizes {
-  var count: Int
-  var width: Int
-  var inner: Int
-  var activation: Activation
-
-  func router(_ name: String, bias: LinearBlueprint.Bias = .none) -> LinearBlueprint {
-    LinearBlueprint(name: name, outputs: count, inputs: width, bias: bias)
-  }
-
-  /// Each product of each expert stored by itself: `name.7.gate.weight`.
-  func separate(_ name: String, gate: String, inner innerName: String, outer: String) -> [NetworkBlueprint] {
-    (0..<count).map { expert in
-      .gated("\(name).\(expert)", gate: gate, inner: innerName, outer: outer, width: width, innerWidth: inner, activation: activation)
-    }
-  }
-
-  /// One tensor for the gates and inner products of all experts, gates first, and one for the outer products.
-  func fused(_ name: String) -> [NetworkBlueprint] {
-    fused(name) { (whole, index) in whole.part(index, of: 2) }
-  }
-
-  /// The same with biases and transposed, gates and inner products taking turns.
-  func fusedInTurns(_ name: String) -> [NetworkBlueprint] {
-    fused(name, isTransposed: true, bias: .own) { (whole, index) in whole.everyOther(from: index) }
-  }
-
-  private func fused(
-    _ name: String, isTransposed: Bool = false, bias: LinearBlueprint.Bias = .none, _ half: (LinearBlueprint, Int) -> LinearBlueprint
-  ) -> [NetworkBlueprint] {
-    (0..<count).map { expert in
-      let slice = LinearBlueprint.Slice(index: expert, count: count)
-      let both = LinearBlueprint(
-        name: "\(name).gate_up_proj", outputs: 2 * inner, inputs: width, bias: bias, isTransposed: isTransposed, slice: slice)
-      let outer = LinearBlueprint(name: "\(name).down_proj", outputs: width, inputs: inner, bias: bias, isTransposed: isTransposed, slice: slice)
-      return NetworkBlueprint(gate: half(both, 0), inner: half(both, 1), outer: outer, activation: activation)
-    }
   }
 }

@@ -107,9 +107,9 @@ extension Builder {
 
   /// Routers stay in float32: they are small, and a rounding that lets a token choose another expert changes more than any in the experts.
   private func mixture(_ mixture: MixtureBlueprint) throws(Failure) -> MixtureOfExperts {
-    let spelling = mixture.spellings.first { reader.has($0.experts[0].outer, prefix: prefix) } ?? mixture.spellings[0]
+    let spelling = mixture.spellings.first { reader.has(mixture.expert(0, $0).outer, prefix: prefix) } ?? mixture.spellings[0]
     var experts: [Network] = []
-    for expert in spelling.experts { experts.append(try network(expert)) }
+    for index in 0..<mixture.sizes.count { experts.append(try network(mixture.expert(index, spelling))) }
     let router = Router(
       linear: try reader.linear([spelling.router], prefix: prefix, compute: .float32), chosen: mixture.chosen, weights: mixture.weights)
     let shared = try mixture.shared.map { (shared) throws(Failure) in

@@ -13,17 +13,18 @@ enum Mixtral: Family {
     let window = try config.optionalSize("sliding_window") ?? 0
     choices.window = { _ in window }
     let sizes = ExpertSizes(
-      count: try config.experts("num_local_experts", "num_experts", default: 8), width: try config.size("hidden_size"),
+      count: try config.size("num_local_experts", "num_experts", default: 8), width: try config.size("hidden_size"),
       inner: try config.size("intermediate_size"), activation: try config.activation("hidden_act", default: "silu"))
     let chosen = try config.chosenExperts(of: sizes.count, default: 2)
     choices.feedForward = { (_, layer) in
       .mixture(
         MixtureBlueprint(
+          sizes: sizes,
           spellings: [
             .init(
-              router: sizes.router("\(layer).block_sparse_moe.gate"),
-              experts: sizes.separate("\(layer).block_sparse_moe.experts", gate: "w1", inner: "w3", outer: "w2")),
-            .init(router: sizes.router("\(layer).mlp.gate"), experts: sizes.fused("\(layer).mlp.experts")),
+              router: sizes.router("\(layer).block_sparse_moe.gate"), experts: "\(layer).block_sparse_moe.experts",
+              storage: .separate(gate: "w1", inner: "w3", outer: "w2")),
+            .init(router: sizes.router("\(layer).mlp.gate"), experts: "\(layer).mlp.experts", storage: .fused),
           ], chosen: chosen, weights: .amongChosen))
     }
     return try .llamaLine(config, modelType: modelType, choices)
@@ -31,13 +32,6 @@ enum Mixtral: Family {
 }
 
 extension Configuration {
-  /// A number of experts; thousands more than any model has are an error, before anything is made for each of them.
-  func experts(_ key: String, _ other: String, default standard: Int) throws(Failure) -> Int {
-    let count = try size(key, other, default: standard)
-    guard count <= 10_000 else { throw invalid(holds(key) ? key : other, "is \(count); more than 10000 experts are not plausible") }
-    return count
-  }
-
   /// How many experts a token uses, of `count`.
   func chosenExperts(of count: Int, default standard: Int) throws(Failure) -> Int {
     let chosen = try size("num_experts_per_tok", default: standard)

@@ -44,7 +44,7 @@ extension LlamaChoices {
   /// leave them out.
   private mutating func useQwenExperts(_ config: Configuration, count: Int, chosen: Int, inner: Int, sharedInner: Int?) throws(Failure) {
     let sizes = ExpertSizes(
-      count: try config.experts("num_experts", "num_local_experts", default: count), width: try config.size("hidden_size"),
+      count: try config.size("num_experts", "num_local_experts", default: count), width: try config.size("hidden_size"),
       inner: try config.size("moe_intermediate_size", default: inner), activation: try config.activation("hidden_act", default: "silu"))
     let chosen = try config.chosenExperts(of: sizes.count, default: chosen)
     let weights = try config.boolean("norm_topk_prob", default: false) ? Router.Weights.amongChosen : .amongAll
@@ -52,13 +52,13 @@ extension LlamaChoices {
     let dense = try config.optionalIntegers("mlp_only_layers") ?? []
     feedForward = { (index, layer) in
       guard (index + 1).isMultiple(of: step), !dense.contains(index) else { return nil }
-      let router = sizes.router("\(layer).mlp.gate")
+      let (router, experts) = (sizes.router("\(layer).mlp.gate"), "\(layer).mlp.experts")
       return .mixture(
         MixtureBlueprint(
+          sizes: sizes,
           spellings: [
-            .init(
-              router: router, experts: sizes.separate("\(layer).mlp.experts", gate: "gate_proj", inner: "up_proj", outer: "down_proj")),
-            .init(router: router, experts: sizes.fused("\(layer).mlp.experts")),
+            .init(router: router, experts: experts, storage: .separate(gate: "gate_proj", inner: "up_proj", outer: "down_proj")),
+            .init(router: router, experts: experts, storage: .fused),
           ], chosen: chosen, weights: weights,
           shared: sharedInner.map { (inner) in
             let network = NetworkBlueprint.gated(

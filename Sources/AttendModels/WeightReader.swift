@@ -104,7 +104,7 @@ final class WeightReader {
   private func release(_ parts: [LinearBlueprint], _ prefix: String) {
     expanded = [:]
     for part in parts where part.slice.map({ $0.index == $0.count - 1 }) ?? true {
-      for name in [part.weightName, part.blocksName] { checkpoint[prefix + name]?.dontNeed() }
+      for name in [part.weightName, part.blocksName, part.scalesName] { checkpoint[prefix + name]?.dontNeed() }
     }
   }
 
@@ -164,8 +164,8 @@ final class WeightReader {
       throw Failure(
         .unsupported, "\(checkpoint.folder): tensor \(prefix)\(linear.blocksName) has rows of \(linear.inputs) numbers, not a multiple of \(Microscaled.group)")
     }
-    let blocks = try bytes(prefix + linear.blocksName, [slice.count, rows, groups, Microscaled.blockBytes], parameters: slice.count * rows * linear.inputs)
-    let scales = try bytes(prefix + linear.scalesName, [slice.count, rows, groups], parameters: 0)
+    let blocks = try bytes(prefix + linear.blocksName, [slice.count, rows, groups, Microscaled.blockBytes], numbersPerByte: 2)
+    let scales = try bytes(prefix + linear.scalesName, [slice.count, rows, groups], numbersPerByte: 0)
     let key = "\(prefix)\(linear.name) \(slice.index)"
     if expanded[key] == nil {
       let first = slice.index * rows * groups
@@ -175,11 +175,11 @@ final class WeightReader {
     return expanded[key].map { StoredMatrix(base: $0.base, type: .bfloat16, rows: rows, columns: linear.inputs) }
   }
 
-  /// A tensor of bytes, which stands for so many weights.
-  private func bytes(_ name: String, _ shape: [Int], parameters: Int) throws(Failure) -> UnsafePointer<UInt8> {
+  /// A tensor of bytes, each of which stands for so many weights.
+  private func bytes(_ name: String, _ shape: [Int], numbersPerByte: Int) throws(Failure) -> UnsafePointer<UInt8> {
     let tensor = try checkpoint.tensor(name, shape: shape)
     guard tensor.type == .uint8 else { throw Failure(.unsupported, "\(tensor.file): tensor \"\(name)\" holds \(tensor.type); it must be uint8") }
-    try note(tensor, parameters: parameters)
+    try note(tensor, parameters: numbersPerByte * tensor.count)
     return tensor.bytes.baseAddress!.assumingMemoryBound(to: UInt8.self)
   }
 

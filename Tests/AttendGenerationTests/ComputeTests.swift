@@ -38,7 +38,7 @@ import Testing
     }
   }
 
-  @Test(arguments: ["gpt2", "llama", "mixtral", "qwen2_moe", "qwen3_moe"], kernelSets)
+  @Test(arguments: ["gpt2", "llama", "mixtral", "qwen2_moe", "qwen3_moe", "gpt_oss"], kernelSets)
   func logitsOfDecodersCorrelateWithTheReference(name: String, kernels: String) throws {
     let reference = try ConformanceCase(name)
     let (shape, logits) = reference.floats("logits")

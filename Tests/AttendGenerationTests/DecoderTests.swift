@@ -7,6 +7,7 @@ import Testing
 private let decoders = [
   "gpt2", "openai-gpt", "opt", "gpt_neo", "llama", "llama3-rope", "llama-bf16-sharded", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi",
   "phi3", "smollm3", "granite", "olmo2", "starcoder2", "stablelm", "gptj", "gpt_neox", "falcon", "mixtral", "qwen2_moe", "qwen3_moe",
+  "gpt_oss",
 ]
 
 /// Options that the cases above do not have: the folders in Tests/Fixtures/options.

@@ -6,7 +6,7 @@ import Testing
 /// What the header promises under "Bits".
 @Suite struct SameBitsTests {
   private static let families = ["marian", "mbart", "m2m_100", "t5"]
-  private static let decoders = ["gpt2", "qwen2_moe"]
+  private static let decoders = ["gpt2", "qwen2_moe", "gpt_oss"]
   private static let computes = ComputeType.allCases
   private static let exact = kernelSets.filter { $0 != "portable" }
 
@@ -63,6 +63,16 @@ import Testing
   @Test(arguments: families, [ComputeType.float32, .int8, .int4]) func onEveryKernelSet(family: String, compute: ComputeType) throws {
     let reference = try ConformanceCase(family)
     let results = try SameBitsTests.exact.map { try alone(reference, 0, try model(reference.path, kernels: $0, compute: compute)) }
+    #expect(results.allSatisfy { $0 == results[0] })
+  }
+
+  @Test(arguments: decoders, [ComputeType.float32, .int8, .int4]) func aPromptOnEveryKernelSet(name: String, compute: ComputeType) throws {
+    let reference = try ConformanceCase(name)
+    let results = try SameBitsTests.exact.map { kernels in
+      let session = try Session(model: try model(reference.path, kernels: kernels, compute: compute), threads: 0)
+      try session.encode(reference.sources)
+      return numbers(session.hiddenStates!) + (try session.decode(reference.sources))
+    }
     #expect(results.allSatisfy { $0 == results[0] })
   }
 

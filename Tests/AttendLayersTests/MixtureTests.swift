@@ -68,10 +68,10 @@ private struct Mixture {
     return numbers.floats(width) + Array(repeating: 0, count: width) + numbers.floats((count - 2) * width)
   }
 
-  func run(_ layer: MixtureOfExperts, _ tokens: [Float], residual: [Float]?) throws -> [Float] {
+  func run(_ layer: MixtureOfExperts, _ tokens: [Float], residual: [Float]?, _ workspace: Workspace = Workspace()) throws -> [Float] {
     let rows = tokens.count / Mixture.width
     var (x, y) = (tokens, residual ?? Array(repeating: Float.nan, count: tokens.count))
-    let pass = Pass(engine: engine, workspace: Workspace())
+    let pass = Pass(engine: engine, workspace: workspace)
     try x.withUnsafeMutableBufferPointer { x in
       try y.withUnsafeMutableBufferPointer { y in
         let result = Matrix(y.baseAddress!, rows: rows, columns: Mixture.width)
@@ -115,5 +115,17 @@ private struct Mixture {
       let mixture = Mixture(try Engine(kernels: kernels, threads: threads))
       #expect(try mixture.run(mixture.layer(chosen: 2, .amongChosen), tokens, residual: nil) == alone)
     }
+  }
+
+  /// Scratch memory depends on how many tokens there are, not on where they go: a token loop that is warm asks for no more.
+  @Test func scratchMemoryIsTheSameWhereverTokensGo() throws {
+    let mixture = Mixture(try Engine(kernels: nil, threads: 2))
+    let layer = try mixture.layer(chosen: 1, .amongChosen)
+    let workspace = Workspace()
+    let tokens = Mixture.tokens(8000)
+    _ = try mixture.run(layer, tokens, residual: nil, workspace)
+    let bytes = workspace.bytes
+    _ = try mixture.run(layer, Array(repeating: 0, count: tokens.count), residual: nil, workspace)
+    #expect(bytes > 8000 * 4 * (2 * Mixture.width + Mixture.inner) && workspace.bytes == bytes)
   }
 }
