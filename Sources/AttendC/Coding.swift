@@ -77,7 +77,7 @@ private func read(_ pointer: UnsafePointer<attend_batch>?) throws(Failure) -> Ba
 
 extension attend_tensor {
   /// A view of rows that lie without gaps.
-  fileprivate init(_ matrix: Matrix) {
+  init(_ matrix: Matrix) {
     self.init()
     data = UnsafeRawPointer(matrix.base)
     type = ATTEND_TYPE_FLOAT32

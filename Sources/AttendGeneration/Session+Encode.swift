@@ -5,14 +5,11 @@ import AttendModels
 
 extension Session {
   /// Reads a batch of texts, sources or prompts: its sequences become the live ones. After `outOfMemory` none is live; any other failure
-  /// changes nothing.
-  package func encode(_ batch: Batch) throws(Failure) {
+  /// changes nothing. Pages for `positionsAhead` positions of each are set aside for the decoder.
+  package func encode(_ batch: Batch, positionsAhead: Int = Session.positionsAhead) throws(Failure) {
     guard let stack = model.encoder ?? model.decoder else { throw Failure(.internalError, "a model without layers") }
     try batch.check(vocabulary: stack.vocabulary, positions: stack.positions, types: stack.embedding.types?.count)
-    isEncoded = false
-    forgetOutputs()
-    cache.start(0)
-    source.start(0)
+    drop()
     try pass.workspace.reset()
     let x = Matrix(try states.room(batch.tokenCount * stack.width), rows: batch.tokenCount, columns: stack.width)
     switch model.blueprint.kind {
@@ -22,9 +19,9 @@ extension Session {
     case .encoderDecoder:
       try readSource(batch, stack, into: x)
       try projectSource(batch, x)
-      try start(batch.count)
+      try start(batch.count, positionsAhead: positionsAhead)
     case .decoder:
-      try start(batch.count)
+      try start(batch.count, positionsAhead: positionsAhead)
       try cache.grow(batch.length)
       try stack.forward(batch.tokens, own: try cache.writing(batch.length), source: nil, into: x, pass)
       cache.advance(batch.length)
@@ -65,8 +62,15 @@ extension Session {
     return try apply(head, lastToken: model.blueprint.kind == .decoder, to: logits)
   }
 
-  /// What the pooler makes of the last encode, computed now: `[sequences, width]`.
+  /// What the pooler makes of the last encode, computed now, `[sequences, width]`, or in a folder of sentence-transformers its modules, `[sequences, outputs]`.
   package func pooledStates() throws(Failure) -> Output {
+    if let head = model.sentenceHead {
+      let states = try encodedStates()
+      let rows = encodedLengths.count
+      let y = Matrix(try pooled.room(rows * head.outputs), rows: rows, columns: head.outputs)
+      try head.apply(states, lengths: encodedLengths, into: y, pass)
+      return y
+    }
     guard let pooler = model.pooler else {
       throw Failure(.unsupported, "this checkpoint is of a \(model.blueprint.family) model without a pooler")
     }
@@ -74,43 +78,31 @@ extension Session {
   }
 
   private func apply(_ head: Head, lastToken: Bool, to buffer: OutputBuffer) throws(Failure) -> Output {
-    guard !encodedLengths.isEmpty, let states = hiddenStates else {
-      throw Failure(.invalidState, "there is nothing to read: the last call on this session was no attend_encode")
-    }
-    try pass.workspace.reset()
+    let states = try encodedStates()
     let x =
       switch head.reads {
-      case .everyToken: lastToken ? try oneState(ofEach: encodedLengths, lastToken: true) : states
-      case .firstToken: try oneState(ofEach: encodedLengths, lastToken: false)
-      case .meanOfTokens: try meanState(states, ofEach: encodedLengths)
+      case .everyToken: lastToken ? try pooled(states, .lastToken) : states
+      case .firstToken: try pooled(states, .firstToken)
+      case .meanOfTokens: try pooled(states, .mean)
       }
     let y = Matrix(try buffer.room(x.rows * head.outputs), rows: x.rows, columns: head.outputs)
     try head.apply(x, into: y, pass)
     return y
   }
 
-  /// The state of the first or the last token of each sequence, `[sequences, width]`, in scratch memory.
-  private func oneState(ofEach lengths: [Int], lastToken: Bool) throws(Failure) -> Matrix {
-    let chosen = try pass.workspace.matrix(lengths.count, model.width)
-    var first = 0
-    for (index, length) in lengths.enumerated() {
-      chosen[index].update(from: states.base + (lastToken ? first + length - 1 : first) * model.width, count: model.width)
-      first += length
-    }
-    return chosen
+  /// One vector for each sequence, `[sequences, width]`, in scratch memory.
+  private func pooled(_ states: Matrix, _ mode: Pooling.Mode) throws(Failure) -> Matrix {
+    let vectors = try pass.workspace.matrix(encodedLengths.count, states.columns)
+    Pooling([mode]).apply(states, lengths: encodedLengths, into: vectors, pass)
+    return vectors
   }
 
-  /// The mean of each sequence's states, `[sequences, width]`, in scratch memory.
-  private func meanState(_ states: Matrix, ofEach lengths: [Int]) throws(Failure) -> Matrix {
-    let means = try pass.workspace.matrix(lengths.count, model.width)
-    var first = 0
-    for (index, length) in lengths.enumerated() {
-      let mean = means.rows(index, 1)
-      mean.base.update(repeating: 0, count: model.width)
-      for row in first..<first + length { pass.engine.add(states.rows(row, 1), to: mean) }
-      pass.engine.scale(mean, by: 1 / Float(length))
-      first += length
+  /// The hidden states of the last encode, with scratch memory that is free again. Throws `invalidState` where the last call was none.
+  func encodedStates() throws(Failure) -> Matrix {
+    guard !encodedLengths.isEmpty, let states = hiddenStates else {
+      throw Failure(.invalidState, "there is nothing to read: the last call on this session was no attend_encode")
     }
-    return means
+    try pass.workspace.reset()
+    return states
   }
 }

@@ -13,6 +13,7 @@ package final class Session {
   let states = OutputBuffer(purpose: "the hidden states")
   let logits = OutputBuffer(purpose: "the logits")
   let pooled = OutputBuffer(purpose: "the pooled vectors")
+  let embeddings = OutputBuffer(purpose: "the embeddings")
   var stateRows = 0  // tokens of the last call, whose states are held
   var encodedLengths: [Int] = []  // of the sequences of the last call, if that was an encode
   var isEncoded = false
@@ -21,7 +22,7 @@ package final class Session {
   package typealias Output = Matrix
 
   /// Positions for which pages are set aside at the start, so that the token loop asks the system for nothing.
-  private static let positionsAhead = 512
+  package static let positionsAhead = 512
 
   /// `threads` 0: as the model.
   package init(model: Model, threads: Int) throws(Failure) {
@@ -46,6 +47,7 @@ package final class Session {
   /// Bytes of caches, outputs and scratch at this moment.
   package var bytes: Int {
     pass.workspace.bytes + cache.pool.bytes + (encoderCache?.pool.bytes ?? 0) + states.bytes + logits.bytes + pooled.bytes
+      + embeddings.bytes
   }
 
   /// The hidden states of the last encode or decode, `[tokens, width]`, or nil if there was none since the sequences were made or selected.
@@ -75,10 +77,18 @@ package final class Session {
   }
 
   /// Begins `count` sequences that the decoder has not read; those of before are dropped.
-  func start(_ count: Int) throws(Failure) {
+  func start(_ count: Int, positionsAhead: Int) throws(Failure) {
     cache.start(count)
     guard let decoder = model.decoder else { return }
-    try cache.pool.reserve(count * KeyValueLayout.pages(for: min(decoder.positions ?? .max, Session.positionsAhead)))
+    try cache.pool.reserve(count * KeyValueLayout.pages(for: min(decoder.positions ?? .max, positionsAhead)))
+  }
+
+  /// Drops all sequences and what was computed of them.
+  func drop() {
+    isEncoded = false
+    forgetOutputs()
+    cache.start(0)
+    source.start(0)
   }
 
   /// What was computed before is not to be read any more.

@@ -15,6 +15,12 @@ package final class Model: Sendable {
   package let head: Head?
   /// What makes one vector of a sequence.
   package let pooler: Head?
+  /// What makes the embedding of a text, where the folder is one of sentence-transformers.
+  package let sentenceHead: SentenceHead?
+  /// Whether it was saved as a model that tells the next token.
+  private let isCausalLanguageModel: Bool
+  /// How texts become the sequences that are embedded, or why that is not known.
+  package let textRules: Result<TextRules, Failure>
   package let checkpoint: Checkpoint
   /// config.json as it stands in the folder.
   package let configText: LoadedFile
@@ -44,6 +50,8 @@ package final class Model: Sendable {
 
   /// Loads the checkpoint folder at `path`. What can go wrong is listed at `attend_model_create` in the header.
   package init(path: String, options: Options) throws(Failure) {
+    let sentence = try SentenceFolder.find(path)
+    let path = sentence?.transformer ?? path
     let folder = try ModelFolder(path)
     (configText, generationText, generation) = (folder.configText, folder.generationText, folder.generation)
     engine = try Engine(kernels: options.kernels, threads: options.threads)
@@ -54,16 +62,21 @@ package final class Model: Sendable {
     let builder = Builder(blueprint, reader)
     encoder = try blueprint.encoder.map { (stack) throws(Failure) in try builder.stack(stack) }
     decoder = try blueprint.decoder.map { (stack) throws(Failure) in try builder.stack(stack) }
+    var modules = SentenceReader(engine: engine, compute: compute)
     if let headed = blueprint.decoder ?? blueprint.encoder {
       head = try builder.blueprint.head.map { (head) throws(Failure) in try builder.head(head, headed) }
       pooler = try blueprint.pooler.flatMap { (pooler) throws(Failure) in try builder.pooler(pooler, headed) }
+      sentenceHead = try sentence.map { [kind = blueprint.kind] (sentence) throws(Failure) in try modules.head(sentence, kind, width: headed.width) }
     } else {
-      (head, pooler) = (nil, nil)
+      (head, pooler, sentenceHead) = (nil, nil, nil)
     }
     try builder.finish()
-    parameters = reader.parameters
-    weightBytes = reader.weightBytes
-    tokenizer = Result { () throws(Failure) in try Tokenizer(path: path) }
+    parameters = reader.parameters + modules.parameters
+    weightBytes = reader.weightBytes + modules.weightBytes
+    isCausalLanguageModel = (try? folder.configuration.optionalStrings("architectures"))??.first?.hasSuffix("ForCausalLM") == true
+    tokenizer = Result { () throws(Failure) in try Tokenizer(path: path, lowercasing: sentence?.lowercases ?? false) }
+    let positions = (encoder ?? decoder)?.positions
+    textRules = Result { () throws(Failure) in try TextRules(folder, sentence, positions: positions) }
     guard options.progress(1) else {
       throw Failure(.cancelled, "loading \(path) was cancelled by the progress callback")
     }
@@ -73,6 +86,16 @@ package final class Model: Sendable {
 
   /// Ids run from 0 to this less 1.
   package var vocabulary: Int { (blueprint.decoder ?? blueprint.encoder)?.vocabulary ?? 0 }
+  /// What makes the embedding of a text: the modules of a folder of sentence-transformers; otherwise what that library makes of a bare checkpoint, the last
+  /// token's state for one saved as a causal language model and the mean of all states for any other. Throws `unsupported` for an encoder-decoder.
+  package func embeddingHead() throws(Failure) -> SentenceHead {
+    if let sentenceHead { return sentenceHead }
+    guard blueprint.kind != .encoderDecoder else {
+      throw Failure(.unsupported, "this checkpoint is of a \(blueprint.family) model, an encoder-decoder: embeddings from it are not implemented")
+    }
+    return SentenceHead(Pooling([isCausalLanguageModel ? .lastToken : .mean]), width: width)
+  }
+
   /// The width of the hidden states.
   package var width: Int { (blueprint.decoder ?? blueprint.encoder)?.width ?? 0 }
 }

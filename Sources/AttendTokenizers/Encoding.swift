@@ -18,3 +18,18 @@ package struct Encoding: Sendable {
 
   package init() {}
 }
+
+extension Encoding {
+  /// Leaves out tokens of the text, at its end or else at its beginning, until there are at most `limit`; those that the template added all stay.
+  package mutating func truncate(to limit: Int, keepingEnd: Bool) {
+    var dropped = min(max(ids.count - limit, 0), isSpecial.count { !$0 })
+    guard dropped > 0 else { return }
+    var kept: [Int] = []
+    for index in keepingEnd ? Array(ids.indices) : ids.indices.reversed() {
+      if dropped > 0, !isSpecial[index] { dropped -= 1 } else { kept.append(index) }
+    }
+    if !keepingEnd { kept.reverse() }
+    (ids, offsets) = (kept.map { ids[$0] }, kept.map { offsets[$0] })
+    (isSpecial, typeIDs) = (kept.map { isSpecial[$0] }, kept.map { typeIDs[$0] })
+  }
+}

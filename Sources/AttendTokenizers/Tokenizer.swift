@@ -24,11 +24,13 @@ package final class Tokenizer: Sendable {
     added = try AddedVocabulary(parts.addedTokens, normalizer: parts.normalizer)
   }
 
-  /// Reads the tokenizer of a checkpoint folder, or a tokenizer file.
+  /// Reads the tokenizer of a checkpoint folder, or a tokenizer file; `lowercasing`: texts become lower case before anything else.
   ///
   /// Throws `notFound` where a folder holds none, `inputOutput`, `invalidFile`, and `unsupported`, which names the component and the file.
-  package convenience init(path: String) throws(Failure) {
-    try self.init(try TokenizerParts(path: path))
+  package convenience init(path: String, lowercasing: Bool = false) throws(Failure) {
+    var parts = try TokenizerParts(path: path)
+    if lowercasing { parts.normalizer = NormalizerSequence(parts: [Lowercase()] + (parts.normalizer.map { [$0] } ?? [])) }
+    try self.init(parts)
   }
 
   /// One more than the largest id.

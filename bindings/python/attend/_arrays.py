@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any, Iterable, Sequence, Union
 
 import numpy as np
@@ -90,6 +91,33 @@ def ragged(sequences: Sequences, what: str = "sequences") -> tuple[Int32Array, S
     if not parts:
         return np.zeros(0, np.int32), lengths
     return (parts[0] if len(parts) == 1 else np.concatenate(parts)), lengths
+
+
+class Texts:
+    """Texts as ``attend_embed`` takes them: an array of addresses and ``[count]`` lengths in bytes."""
+
+    def __init__(self, texts: Iterable[str | bytes]) -> None:
+        if isinstance(texts, (str, bytes)):
+            raise TypeError("texts: expected a list of texts, found one text; put it in a list")
+        spelled = [utf8(text, f"texts[{index}]") for index, text in enumerate(texts)]
+        self.texts = (ctypes.c_char_p * len(spelled))(*spelled)
+        self.lengths = np.array([len(text) for text in spelled], np.uintp)
+
+
+def utf8(text: str | bytes, what: str) -> bytes:
+    """A text as UTF-8, in which the library takes what no UTF-8 spells for U+FFFD."""
+    if isinstance(text, bytes):
+        return text
+    if not isinstance(text, str):
+        raise TypeError(f"{what}: expected a text, found {type(text).__name__}")
+    return text.encode("utf-8", "surrogatepass")
+
+
+def text_argument(text: str | None, what: str) -> bytes | None:
+    """A text that ends with NUL on its way to the library."""
+    if text is not None and "\0" in text:
+        raise InvalidArgumentError(f"{what}: {text!r} holds a NUL character")
+    return None if text is None else utf8(text, what)
 
 
 class RaggedBatch:

@@ -129,6 +129,12 @@ class Batch(Sized):
     ]
 
 
+class EmbedOptions(Sized):
+    """``attend_embed_options``"""
+
+    _fields_ = [("struct_size", c_size_t), ("prompt", c_char_p), ("prompt_name", c_char_p)]
+
+
 class ModelInfo(Sized):
     """``attend_model_info``"""
 
@@ -177,6 +183,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "attend_session_options": SessionOptions,
     "attend_tensor": Tensor,
     "attend_batch": Batch,
+    "attend_embed_options": EmbedOptions,
     "attend_model_info": ModelInfo,
     "attend_tensor_info": TensorInfo,
 }
@@ -233,6 +240,8 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "attend_session_pooled": (Handle, [Handle, POINTER(Tensor)]),
     "attend_session_select": (Handle, [Handle, c_void_p, c_size_t]),
     "attend_session_hidden_states": (Handle, [Handle, POINTER(Tensor)]),
+    # Embeddings
+    "attend_embed": (Handle, [Handle, POINTER(c_char_p), c_void_p, c_size_t, POINTER(EmbedOptions), POINTER(Tensor)]),
     # Introspection
     "attend_model_get_info": (Handle, [Handle, POINTER(ModelInfo)]),
     "attend_model_family": (c_char_p, [Handle]),

@@ -6,12 +6,12 @@ import ctypes
 import enum
 import json
 from types import TracebackType
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, Iterable, NamedTuple
 
 import numpy as np
 
 from . import _declarations as c
-from ._arrays import view
+from ._arrays import Float32Array, view
 from ._library import Owned, check, create, library, sized, text
 from .errors import InvalidArgumentError, InvalidStateError, UnsupportedError
 from .session import Session
@@ -151,6 +151,10 @@ class Model:
     def session(self, threads: int = 0) -> Session:
         """A new session; ``threads``: how many a call of it may use, 0: as many as the model."""
         return Session(self, threads)
+
+    def embed(self, texts: Iterable[str | bytes], prompt: str | None = None, prompt_name: str | None = None) -> Float32Array:
+        """A vector for each text, ``[texts, width]``, an array of the caller's: ``Session.embed`` in a session of its own."""
+        return self.session().embed(texts, prompt, prompt_name).copy()
 
     @property
     def decoder_start(self) -> int:

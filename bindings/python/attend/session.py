@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ctypes
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Sequence
+from typing import TYPE_CHECKING, Any, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _declarations as c
-from ._arrays import Float32Array, Ids, RaggedBatch, Sequences, SizeArray, ids, sizes, split, tensor_view
+from ._arrays import Float32Array, Ids, RaggedBatch, Sequences, SizeArray, Texts, ids, sizes, split, tensor_view, text_argument
 from ._library import Owned, check, create, library, size
 from .errors import InvalidArgumentError, InvalidStateError
 
@@ -23,8 +23,8 @@ class Session:
 
     Threads: one at a time. A call while another thread is in one raises BusyError. Sessions of one model run side by side.
 
-    Arrays: ``decode_step``, ``decode``, ``logits``, ``pooled`` and ``hidden_states`` return views of the session's own memory, without a
-    copy. Logits and pooled vectors may be written to, to mask tokens in place; hidden states are read-only. A view is valid until the next call on its session; take ``array.copy()`` to keep the numbers. A view keeps the
+    Arrays: ``decode_step``, ``decode``, ``logits``, ``pooled``, ``embed`` and ``hidden_states`` return views of the session's own memory, without a
+    copy. Logits, pooled vectors and embeddings may be written to, to mask tokens in place; hidden states are read-only. A view is valid until the next call on its session; take ``array.copy()`` to keep the numbers. A view keeps the
     session's memory alive: closing the session, or losing it, leaves the views as they are, and the memory is given back
     when the last of them is gone.
     """
@@ -116,12 +116,32 @@ class Session:
     def pooled(self) -> Float32Array:
         """What the checkpoint's pooler makes of the last ``encode``, computed now: ``[sequences, hidden size]``, a view valid until the next call.
 
+        In a folder of sentence-transformers it is what its modules make of it, the embeddings: ``[sequences, width]``.
         Raises UnsupportedError where the checkpoint has no pooler.
         """
         native = self._open()
         pooled = c.Tensor()
         check(library.attend_session_pooled(native, ctypes.byref(pooled)))
         return tensor_view(pooled, native, writeable=True)
+
+    def embed(self, texts: Iterable[str | bytes], prompt: str | None = None, prompt_name: str | None = None) -> Float32Array:
+        """A vector for each text, ``[texts, width]``, a view that is valid until the next call. No sequence is live afterwards.
+
+        A folder of sentence-transformers (modules.json) gives the embeddings that it was made for; any other encoder or decoder what
+        sentence-transformers makes of it: the mean of the hidden states, or the last token's for a causal language model. Texts are cut to the
+        longest sequence that the folder names. ``prompt`` is put before each text, or the one that the folder calls ``prompt_name``;
+        with neither it is the folder's default, which ``prompt=""`` switches off.
+
+        Errors: InvalidArgumentError, NotFoundError (no tokenizer) and others that ``Model.tokenizer`` raises, UnsupportedError (an
+        encoder-decoder), BusyError, OutOfMemoryError.
+        """
+        native = self._open()
+        batch = Texts(texts)
+        options = c.EmbedOptions(prompt=text_argument(prompt, "prompt"), prompt_name=text_argument(prompt_name, "prompt_name"))
+        embeddings = c.Tensor()
+        check(library.attend_embed(native, batch.texts, batch.lengths.ctypes.data, batch.lengths.size, ctypes.byref(options), ctypes.byref(embeddings)))
+        self._lengths = None
+        return tensor_view(embeddings, native, writeable=True)
 
     def hidden_states(self) -> list[Float32Array]:
         """What the last ``encode``, ``decode_step`` or ``decode`` computed, after the last layer and its norm.

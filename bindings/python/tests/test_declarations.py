@@ -64,6 +64,7 @@ def allowed(text: str) -> list[Any]:
         "size_t": [c_size_t],
         "size_t *": [POINTER(c_size_t), c_void_p],
         "char *": [c_char_p, c_void_p],
+        "char **": [POINTER(c_char_p)],
         "int32_t *": [c_void_p],
         "void *": [c_void_p],
         "attend_log_callback": [c.LogCallback],

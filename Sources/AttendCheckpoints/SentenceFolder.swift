@@ -1,0 +1,119 @@
+// A folder in the layout of sentence-transformers: what makes a vector of a text, written down as a list of modules.
+import AttendBase
+
+/// modules.json and what belongs to it, as sentence-transformers saves it (Reimers and Gurevych 2019, arXiv:1908.10084): the folder of the
+/// transformer, and what comes behind it. The modules are read by who implements them.
+package struct SentenceFolder {
+  /// A module behind the transformer.
+  package struct Module {
+    /// The last part of its type: "Pooling".
+    package let kind: String
+    /// The type as the file spells it.
+    package let type: String
+    /// Its folder, which need not exist for modules without settings.
+    package let path: String
+
+    /// Its config.json; an empty object where it has none.
+    package func configuration() throws(Failure) -> Configuration {
+      let file = joined(path, "config.json")
+      if exists(file) { return try Configuration(file: file) }
+      let empty = StaticString("{}")
+      return try Configuration(try JSON.parse(UnsafeRawBufferPointer(start: empty.utf8Start, count: empty.utf8CodeUnitCount), file: file))
+    }
+  }
+
+  /// The path of modules.json.
+  package let file: String
+  /// The folder of the transformer: its configuration, weights and tokenizer. Often the folder itself.
+  package let transformer: String
+  package let modules: [Module]
+  /// The longest sequence that a text becomes; nil: the tokenizer says it.
+  package let longest: Int?
+  /// Whether texts become lower case before they are tokenized.
+  package let lowercases: Bool
+  /// Texts to be put before a text, by name.
+  package let prompts: [String: String]
+  /// The name of the one that is used where the caller asks for none.
+  package let defaultPrompt: String?
+
+  /// Reads the folder at `path`; nil where it holds no modules.json.
+  ///
+  /// Throws `invalidFile` and `inputOutput`, and `unsupported` where the first module is no transformer that reads text, or another kind of model than
+  /// one of sentence embeddings was saved.
+  package static func find(_ path: String) throws(Failure) -> SentenceFolder? {
+    let file = joined(path, "modules.json")
+    return exists(file) ? try SentenceFolder(path, file) : nil
+  }
+
+  private init(_ folder: String, _ file: String) throws(Failure) {
+    self.file = file
+    var modules: [Module] = []
+    let json = try JSON.file(file)
+    for entry in json.elements { modules.append(try SentenceFolder.module(entry, in: folder)) }
+    guard let first = modules.first else { throw Failure(.invalidFile, "\(file) is not a list of modules") }
+    guard first.kind == "Transformer" else { throw Failure(.unsupported, "\(file): the first module, \(first.type), is not implemented") }
+    transformer = first.path
+    self.modules = Array(modules.dropFirst())
+    (longest, lowercases) = try SentenceFolder.settings(of: first.path)
+    (prompts, defaultPrompt) = try SentenceFolder.prompts(joined(folder, "config_sentence_transformers.json"))
+  }
+
+  private static func module(_ json: JSON, in folder: String) throws(Failure) -> Module {
+    let entry = try Configuration(json)
+    let (type, path) = (try entry.string("type"), try entry.string("path"))
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    guard !path.hasPrefix("/"), !parts.contains(".."), !path.utf8.contains(0) else {
+      throw entry.invalid("path", "is \(path.debugDescription), which is no folder of the model's")
+    }
+    guard type.hasPrefix("sentence_transformers."), let kind = type.split(separator: ".").last else {
+      throw Failure(.unsupported, "\(entry.path): the module \(type) is not implemented")
+    }
+    return Module(kind: String(kind), type: type, path: path.isEmpty ? folder : joined(folder, path))
+  }
+
+  /// The names that the transformer's settings have had.
+  private static let settingsNames = ["bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet"].map { "sentence_\($0)_config.json" }
+
+  /// What the settings of the transformer say about its sequences. They are refused where something else than its last hidden states is asked for.
+  private static func settings(of transformer: String) throws(Failure) -> (longest: Int?, lowercases: Bool) {
+    guard let path = settingsNames.lazy.map({ joined(transformer, $0) }).first(where: exists) else { return (nil, false) }
+    let settings = try Configuration(file: path)
+    try settings.require("transformer_task", "feature-extraction")
+    try settings.require("module_output_name", "token_embeddings")
+    for key in ["query_length", "document_length", "query_expansion", "processing_kwargs"] {
+      guard let value = settings.json[key], !value.isNull, value.bool != false, value.kind != .object || value.count > 0 else { continue }
+      throw Failure(.unsupported, "\(path): \(key) is not implemented")
+    }
+    if let modalities = try settings.child("modality_config") {
+      guard let text = try modalities.child("text") else { throw Failure(.unsupported, "\(path): a modality_config without text is not implemented") }
+      try text.require("method", "forward")
+      try text.require("method_output_name", "last_hidden_state")
+    }
+    return (try settings.optionalSize("max_seq_length"), try settings.boolean("do_lower_case", default: false))
+  }
+
+  private static func prompts(_ path: String) throws(Failure) -> ([String: String], String?) {
+    guard exists(path) else { return ([:], nil) }
+    let settings = try Configuration(file: path)
+    try settings.require("model_type", "SentenceTransformer")
+    var prompts: [String: String] = [:]
+    if let texts = try settings.child("prompts") {
+      for (name, text) in texts.json.members {
+        guard let name = name.string, let text = text.string else { throw settings.invalid("prompts", "holds something else than texts") }
+        prompts[name] = text
+      }
+    }
+    let name = try settings.optionalString("default_prompt_name")
+    if let name, prompts[name] == nil { throw settings.invalid("default_prompt_name", "is \"\(name)\", which is not among the prompts") }
+    return (prompts, name)
+  }
+}
+
+extension Configuration {
+  /// Throws `unsupported`, naming key and value, unless a key is absent or holds this text.
+  package func require(_ key: String, _ implemented: String) throws(Failure) {
+    if let value = try optionalString(key), value != implemented {
+      throw Failure(.unsupported, "\(path): \(key) \"\(value)\" is not implemented")
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import AttendBase
+import AttendDispatch
+
+/// What makes the embedding of a text from the hidden states of its tokens: a pooling, and steps that change its vector.
+package struct SentenceHead: Sendable {
+  package enum Step: Sendable {
+    /// `activation(x Wᵀ + b)`
+    case dense(Linear, Activation)
+    case norm(Norm)
+    /// To a length of 1.
+    case unitLength
+  }
+
+  package let pooling: Pooling
+  package let steps: [Step]
+  /// The width of the embedding.
+  package let outputs: Int
+
+  /// For hidden states of `width` numbers.
+  package init(_ pooling: Pooling, steps: [Step] = [], width: Int) {
+    self.pooling = pooling
+    self.steps = steps
+    var outputs = pooling.outputs(width: width)
+    for case .dense(let linear, _) in steps { outputs = linear.outputs }
+    self.outputs = outputs
+  }
+
+  /// y, `[sequences, outputs]`, from the states of all sequences, `[tokens, width]`; sequence i has `lengths[i]` of them, of which the first `prompt` belong
+  /// to a prompt. Each sequence has more.
+  package func apply(_ states: Matrix, lengths: [Int], prompt: Int = 0, into y: Matrix, _ pass: Pass) throws(Failure) {
+    try pass.scoped { () throws(Failure) in
+      var x = try pass.workspace.matrix(lengths.count, pooling.outputs(width: states.columns))
+      pooling.apply(states, lengths: lengths, prompt: prompt, into: x, pass)
+      for step in steps {
+        switch step {
+        case .dense(let linear, let activation):
+          let output = try pass.workspace.matrix(x.rows, linear.outputs)
+          try linear.apply(x, activation: activation, into: output, pass)
+          x = output
+        case .norm(let norm): norm.apply(x, into: x, pass)
+        case .unitLength: toUnitLength(x, pass)
+        }
+      }
+      y.base.update(from: x.base, count: x.rows * x.columns)
+    }
+  }
+
+  /// x / |x|: with n components the length is √n times the root of the mean of squares. A vector of zeros stays one.
+  private func toUnitLength(_ x: Matrix, _ pass: Pass) {
+    pass.engine.rmsNorm(x, gain: nil, epsilon: 1e-24, into: x)
+    pass.engine.scale(x, by: 1 / Float(x.columns).squareRoot())
+  }
+}
