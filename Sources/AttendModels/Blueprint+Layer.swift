@@ -183,6 +183,11 @@ package struct LinearBlueprint: Sendable {
     return result
   }
 
+  /// Of a matrix that stores as many queries as keys and values, one below the other: all queries, all keys, all values.
+  package func inThirds() -> (query: LinearBlueprint, key: LinearBlueprint, value: LinearBlueprint) {
+    (part(0, of: 3), part(1, of: 3), part(2, of: 3))
+  }
+
   /// Of a matrix that stores, for each head of keys and values, the queries that share it, its keys and its values, one below the other: all queries,
   /// all keys, all values.
   package func headByHead(_ options: AttentionOptions) -> (query: LinearBlueprint, key: LinearBlueprint, value: LinearBlueprint) {

@@ -30,9 +30,9 @@ extension Configuration {
     return count
   }
 
-  /// A size that must divide `whole`, the value of another key.
+  /// A number of heads that must divide `whole`, the value of another key.
   func divisor(_ key: String, of whole: Int, _ wholeKey: String) throws(Failure) -> Int {
-    let size = try size(key)
+    let size = try heads(key)
     guard whole % size == 0 else { throw invalid(key, "is \(size), which does not divide \(wholeKey) \(whole)") }
     return size
   }
@@ -46,6 +46,12 @@ extension Configuration {
       throw invalid("relative_attention_max_distance", "is \(distance), which \(count) buckets cannot stand for")
     }
     return buckets
+  }
+
+  /// Throws `unsupported`, naming the key, unless it is absent or null.
+  func refuse(_ key: String) throws(Failure) {
+    if holds(key) { throw Failure(.unsupported, "\(path): \(key) is not implemented for this model_type") }
+    understand(key)
   }
 
   /// Throws `unsupported`, naming key and value, unless a key is absent or says what is implemented.

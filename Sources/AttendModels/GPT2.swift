@@ -3,24 +3,27 @@ import AttendCheckpoints
 import AttendLayers
 
 /// GPT-2 (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"), pre-norm, and GPT (Radford et al. 2018), post-norm: learned
-/// positions, weights stored `[inputs, outputs]`, queries, keys and values as one.
+/// positions, weights stored `[inputs, outputs]`, queries, keys and values as one. GPT BigCode (Allal et al. 2023, arXiv:2301.03988; Li et al. 2023,
+/// arXiv:2305.06161): GPT-2 with weights the usual way round and one head of keys and values for all.
 enum GPT2: Family {
-  static let modelTypes = ["gpt2", "openai-gpt"]
+  static let modelTypes = ["gpt2", "openai-gpt", "gpt_bigcode"]
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let isFirst = modelType == "openai-gpt"
     try refuseOtherChoices(config)
     let width = try config.size("n_embd", "hidden_size")
     let epsilon = Float(try config.number("layer_norm_epsilon", default: 1e-5))
+    let heads = try config.divisor("n_head", of: width, "n_embd")
+    let sharesKeys = modelType == "gpt_bigcode" ? try config.boolean("multi_query", default: true) : false
     let options = AttentionOptions(
-      heads: try config.divisor("n_head", of: width, "n_embd"), headDim: width / (try config.size("n_head")),
+      heads: heads, keyValueHeads: sharesKeys ? 1 : heads, headDim: width / heads,
       scale: try config.boolean("scale_attn_weights", default: true) ? nil : 1, causal: true)
     let inner = try config.optionalSize("n_inner") ?? 4 * width
     // GPT calls "gelu" what others call "gelu_new".
     let named = try config.activation(isFirst ? "afn" : "activation_function", default: isFirst ? "gelu" : "gelu_new")
     let activation = isFirst && named == .gelu ? .geluTanh : named
     let layers = (0..<(try config.layers("n_layer"))).map { index in
-      layer("h.\(index)", options, width: width, inner: inner, activation, epsilon, isPostNorm: isFirst)
+      layer("h.\(index)", options, width: width, inner: inner, activation, epsilon, modelType)
     }
     let tokens = isFirst ? "tokens_embed" : "wte"
     let vocabulary = try config.size("vocab_size")
@@ -37,19 +40,20 @@ enum GPT2: Family {
   }
 
   private static func layer(
-    _ name: String, _ options: AttentionOptions, width: Int, inner: Int, _ activation: Activation, _ epsilon: Float, isPostNorm: Bool
+    _ name: String, _ options: AttentionOptions, width: Int, inner: Int, _ activation: Activation, _ epsilon: Float, _ modelType: String
   ) -> LayerBlueprint {
     func linear(_ part: String, _ outputs: Int, _ inputs: Int) -> LinearBlueprint {
-      LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs, isTransposed: true)
+      LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs, isTransposed: modelType != "gpt_bigcode")
     }
     func norms(_ part: String) -> ResidualNorms {
       let norm = NormBlueprint(name: "\(name).\(part)", epsilon: epsilon)
-      return isPostNorm ? ResidualNorms(after: norm) : ResidualNorms(before: norm)
+      return modelType == "openai-gpt" ? ResidualNorms(after: norm) : ResidualNorms(before: norm)
     }
-    let projection = linear("attn.c_attn", 3 * width, width)
+    let whole = linear("attn.c_attn", options.queryWidth + 2 * options.keyValueWidth, width)
+    let input = modelType == "gpt_bigcode" ? whole.headByHead(options) : whole.inThirds()
     return LayerBlueprint(
       attention: AttentionBlueprint(
-        options: options, query: projection.part(0, of: 3), key: projection.part(1, of: 3), value: projection.part(2, of: 3),
+        options: options, query: input.query, key: input.key, value: input.value,
         output: linear("attn.c_proj", width, width)),
       attentionNorms: norms("ln_1"),
       feedForward: FeedForwardBlueprint(inner: linear("mlp.c_fc", inner, width), outer: linear("mlp.c_proj", width, inner), activation: activation),

@@ -33,10 +33,10 @@ extension Family {
 /// All families. A new one is a file beside this one and a line here.
 package enum Registry {
   package static let families: [any (Family & Sendable).Type] = [
-    Albert.self, Bart.self, Bert.self, DebertaV2.self, DistilBert.self, Falcon.self, FSMT.self, Gemma.self, GPT2.self, GPTJ.self, GPTNeo.self,
-    GPTNeoX.self, GptOss.self, Granite.self, Llama.self, M2M100.self, Marian.self, MBart.self, Mistral.self, Mixtral.self, ModernBert.self,
-    MPNet.self, Olmo2.self, OPT.self, Pegasus.self, Phi.self, Phi3.self, Qwen.self, QwenMixtures.self, SmolLM3.self, StableLM.self,
-    StarCoder2.self, T5.self,
+    Albert.self, Bart.self, Bert.self, Bloom.self, DebertaV2.self, DistilBert.self, Falcon.self, FSMT.self, Gemma.self, GPT2.self, GPTJ.self,
+    GPTNeo.self, GPTNeoX.self, GptOss.self, Granite.self, Llama.self, M2M100.self, Marian.self, MBart.self, Mistral.self, Mixtral.self,
+    ModernBert.self, MPNet.self, MPT.self, Olmo2.self, OPT.self, Pegasus.self, Phi.self, Phi3.self, Qwen.self, QwenMixtures.self, SmolLM3.self,
+    StableLM.self, StarCoder2.self, T5.self,
   ]
 
   /// Every `model_type` that can be loaded, sorted.

@@ -62,6 +62,35 @@ struct ConformanceCase {
   }
 }
 
+extension ConformanceCase {
+  /// What a session computes for the case, and what it must: of an encoder the states or, if it has a head, what that gives; of all others the logits of
+  /// every position.
+  func outputs(of session: Session) throws -> (found: [Float], expected: [Float]) {
+    switch session.model.blueprint.kind {
+    case .encoderDecoder:
+      try session.encode(sources)
+      return (try session.decode(targets), floats("logits").values)
+    case .decoder:
+      return (try promptLogits(session), floats("logits").values)
+    case .encoder:
+      try session.encode(sources, types: types)
+      if has("last_hidden_state") { return (numbers(session.hiddenStates!), unpadded("last_hidden_state")) }
+      let logits = numbers(try session.encodedLogits())
+      if has("start_logits") { return (logits, zip(unpadded("start_logits"), unpadded("end_logits")).flatMap { [$0, $1] }) }
+      return (logits, floats("logits").shape.count == 2 ? floats("logits").values : unpadded("logits"))
+    }
+  }
+
+  /// The logits of every position of equally long prompts: the first token is read as the prompt, the others in one call.
+  private func promptLogits(_ session: Session) throws -> [Float] {
+    try session.encode(sources.map { Array($0[..<1]) })
+    let first = numbers(try session.encodedLogits())
+    let others = try session.decode(sources.map { Array($0[1...]) })
+    let (rows, width) = (others.count / sources.count, first.count / sources.count)
+    return sources.indices.flatMap { first[$0 * width..<($0 + 1) * width] + others[$0 * rows..<($0 + 1) * rows] }
+  }
+}
+
 /// Sequences as a batch, for as long as `body` runs.
 private func withBatch<Result>(_ sequences: [[Int32]], types: [[Int32]]? = nil, _ body: (Batch) throws(Failure) -> Result) throws(Failure) -> Result {
   let tokens = sequences.flatMap { $0 }

@@ -4,14 +4,15 @@ import AttendModels
 import Foundation
 import Testing
 
-private let decoders = [
+/// The conformance cases of decoders.
+let decoders = [
   "gpt2", "openai-gpt", "opt", "gpt_neo", "llama", "llama3-rope", "llama-bf16-sharded", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi",
-  "phi3", "smollm3", "granite", "olmo2", "starcoder2", "stablelm", "gptj", "gpt_neox", "falcon", "mixtral", "qwen2_moe", "qwen3_moe",
+  "phi3", "smollm3", "granite", "olmo2", "starcoder2", "stablelm", "gptj", "gpt_neox", "bloom", "falcon", "mixtral", "qwen2_moe", "qwen3_moe",
   "gpt_oss",
 ]
 
 /// Options that the cases above do not have: the folders in Tests/Fixtures/options.
-private let options: [String] = {
+let options: [String] = {
   let entries = (try? FileManager.default.contentsOfDirectory(atPath: root.path + "/Tests/Fixtures/options")) ?? []
   return entries.filter { !$0.contains(".") }.sorted()
 }()
@@ -21,18 +22,8 @@ private let options: [String] = {
   func logitsAreThoseOfTheReference(name: String, kernels: String) throws {
     let reference = try ConformanceCase(name)
     let session = try Session(model: try model(reference.path, kernels: kernels), threads: 0)
-    let prompts = reference.sources
-    let (shape, expected) = reference.floats("logits")
-    // The first token is the prompt; the others are read in one call.
-    try session.encode(prompts.map { Array($0[..<1]) })
-    let first = numbers(try session.encodedLogits())
-    let others = try session.decode(prompts.map { Array($0[1...]) })
-    let (length, width) = (shape[1], shape[2])
-    for row in 0..<shape[0] {
-      let own = Array(expected[row * length * width..<(row + 1) * length * width])
-      let got = first[row * width..<(row + 1) * width] + others[row * (length - 1) * width..<(row + 1) * (length - 1) * width]
-      #expect(distance(Array(got), own) < 1e-4)
-    }
+    let (found, expected) = try reference.outputs(of: session)
+    #expect(distance(found, expected) < 1e-4)
   }
 
   @Test(arguments: decoders, kernelSets)

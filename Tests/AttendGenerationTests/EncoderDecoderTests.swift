@@ -8,11 +8,12 @@ import Testing
 /// The kernel sets that this machine runs.
 let kernelSets: [String] = ["avx512", "avx2", "portable"].filter { (try? Engine(kernels: $0, threads: 1)) != nil }
 
-private let families = ["marian", "bart", "mbart", "pegasus", "m2m_100", "fsmt", "t5", "t5-v1.1", "t5-gated-silu-untied", "umt5"]
+/// The conformance cases of encoder-decoders.
+let encoderDecoders = ["marian", "bart", "mbart", "pegasus", "m2m_100", "fsmt", "t5", "t5-v1.1", "t5-gated-silu-untied", "umt5"]
 
 /// Outputs of transformers 5.23 in float32.
 @Suite struct EncoderDecoderTests {
-  @Test(arguments: families, kernelSets)
+  @Test(arguments: encoderDecoders, kernelSets)
   func encoderStatesAndLogitsAreThoseOfTheReference(family: String, kernels: String) throws {
     let reference = try ConformanceCase(family)
     let session = try Session(model: try model(reference.path, kernels: kernels), threads: 0)
@@ -21,7 +22,7 @@ private let families = ["marian", "bart", "mbart", "pegasus", "m2m_100", "fsmt",
     #expect(distance(try session.decode(reference.targets), reference.floats("logits").values) < 1e-4)
   }
 
-  @Test(arguments: families, kernelSets)
+  @Test(arguments: encoderDecoders, kernelSets)
   func greedyIdsAreThoseOfTheReference(family: String, kernels: String) throws {
     let reference = try ConformanceCase(family)
     let session = try Session(model: try model(reference.path, kernels: kernels), threads: 0)

@@ -35,6 +35,8 @@ int checks_end(void) {
     return failed ? 1 : 0;
 }
 
+int checks_failed(void) { return failed; }
+
 void checks_say(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);

@@ -13,6 +13,9 @@ void checks_begin(void);
 /** The exit status of the program: 0 if all checks passed and nothing was printed. */
 int checks_end(void);
 
+/** How many checks have failed so far. */
+int checks_failed(void);
+
 /** Says something to whoever runs the tests, past the silence. */
 __attribute__((format(printf, 1, 2))) void checks_say(const char *format, ...);
 

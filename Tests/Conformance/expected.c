@@ -16,6 +16,11 @@ void expected_open(const char *folder) {
 
 void expected_close(void) { safetensors_free(&expected); }
 
+bool expected_has(const char *name) {
+    entry entry;
+    return safetensors_find(&expected, name, &entry);
+}
+
 const void *expected_tensor(const char *name, const char *type, entry *entry) {
     if (!CHECK(safetensors_find(&expected, name, entry) && strcmp(entry->type, type) == 0)) {
         checks_say("the case has no %s of type %s\n", name, type);

@@ -8,6 +8,9 @@
 void expected_open(const char *folder);
 void expected_close(void);
 
+/** Whether the case has a tensor of this name. */
+bool expected_has(const char *name);
+
 /** The values of a tensor of the case, and what is known of it; ends the program if the case has none of this type. */
 const void *expected_tensor(const char *name, const char *type, entry *entry);
 

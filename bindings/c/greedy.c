@@ -40,10 +40,12 @@ typedef struct live {
     size_t *parent;
 } live;
 
-/** One token more for each live sequence. Those that are finished leave. */
-static attend_error *step(const attend_model *model, attend_session *session, live *live, int32_t forced_token, size_t limit, int32_t *ids, size_t *lengths) {
+/** One token more for each live sequence; the first after a prompt if `follows_prompt`. Those that are finished leave. */
+static attend_error *step(const attend_model *model, attend_session *session, live *live, bool follows_prompt, int32_t forced_token, size_t limit,
+                          int32_t *ids, size_t *lengths) {
     attend_tensor logits; /* [live, vocabulary] */
-    attend_error *error = attend_decode_step(session, live->token, live->count, &logits);
+    attend_error *error =
+        follows_prompt ? attend_session_logits(session, &logits) : attend_decode_step(session, live->token, live->count, &logits);
     if (error) return error;
     const float *scores = logits.data;
     size_t going = 0;
@@ -79,7 +81,8 @@ attend_error *greedy_decode(const attend_model *model, attend_session *session, 
         lengths[i] = 0;
     }
     for (size_t at = 0; !error && live.count > 0 && at < limit; at++) {
-        error = step(model, session, &live, forced(&info, at, limit), limit, ids, lengths);
+        bool follows_prompt = at == 0 && info.kind == ATTEND_KIND_DECODER;
+        error = step(model, session, &live, follows_prompt, forced(&info, at, limit), limit, ids, lengths);
     }
     free(live.target);
     free(live.token);

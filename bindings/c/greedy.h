@@ -9,9 +9,9 @@
 size_t greedy_limit(const attend_model_info *info, size_t limit);
 
 /**
- * Reads a batch of sources and writes the most likely next token, again and again, for all of them together.
+ * Reads a batch of sources, or of a decoder prompts, and writes the most likely next token, again and again, for all of them together.
  *
- * Target i goes to `ids` from i * limit on, without the start token and with its end token; `lengths[i]` says how long it is.
+ * Target i goes to `ids` from i * limit on, without the start token or prompt and with its end token; `lengths[i]` says how long it is.
  * A target ends with an end token or after `limit` tokens (at most greedy_limit). The tokens that the checkpoint forces, after
  * the start token and at the maximal length, are honoured. A finished sequence leaves the session.
  *

@@ -15,7 +15,19 @@ import attend
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 DEFAULT_MODEL = REPOSITORY / "models" / "g2p-en"
-FAMILIES = ["marian", "bart", "mbart", "pegasus", "m2m_100", "fsmt", "t5", "t5-v1.1"]
+FIXTURES = REPOSITORY / "Tests" / "Fixtures"
+# The conformance cases of text models, and those of heads and options that they do not have.
+ENCODER_DECODERS = ["marian", "bart", "mbart", "pegasus", "m2m_100", "fsmt", "t5", "t5-v1.1"]
+ENCODERS = [
+    "bert", "roberta", "xlm-roberta", "distilbert", "electra", "albert", "modernbert", "mpnet", "t5-encoder", "deberta-v2", "bert-masked-lm", "bert-sequence-classification",
+    "bert-token-classification", "bert-question-answering",
+]  # fmt: skip
+DECODERS = [
+    "gpt2", "openai-gpt", "opt", "gpt_neo", "llama", "llama3-rope", "llama-bf16-sharded", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi",
+    "phi3", "smollm3", "granite", "olmo2", "starcoder2", "stablelm", "gptj", "gpt_neox", "bloom", "falcon", "mixtral", "qwen2_moe", "qwen3_moe", "gpt_oss",
+]  # fmt: skip
+CASES = [FIXTURES / "conformance" / name for name in ENCODER_DECODERS + ENCODERS + DECODERS]
+CASES += sorted(path.parent for collection in ("heads", "options") for path in FIXTURES.glob(f"{collection}/*/config.json"))
 
 sys.path.insert(0, str(REPOSITORY / "bindings" / "python" / "examples"))
 
@@ -38,15 +50,21 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
 class Case:
     """A conformance case: a tiny checkpoint and what it must compute."""
 
-    def __init__(self, family: str) -> None:
-        self.folder = REPOSITORY / "Tests" / "Fixtures" / "conformance" / family
-        self.expected = read_safetensors(self.folder / "expected.safetensors")
-        mask = self.expected["attention_mask"].astype(bool)
-        self.lengths = mask.sum(axis=1)
-        self.sources = [row[:length] for row, length in zip(self.expected["input_ids"], self.lengths)]
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.expected = read_safetensors(folder / "expected.safetensors")
+        ids = self.expected["input_ids"]
+        self.mask = self.expected.get("attention_mask", np.ones_like(ids)).astype(bool)
+        self.sources = [row[kept] for row, kept in zip(ids, self.mask)]
+        types = self.expected.get("token_type_ids")
+        self.types = None if types is None else [row[kept] for row, kept in zip(types, self.mask)]
+
+    def rows(self, name: str) -> np.ndarray:
+        """The rows of an expected tensor, ``[batch, length, ...]``, that stand for tokens, one after another."""
+        return self.expected[name][self.mask]
 
 
-@pytest.fixture(params=FAMILIES)
+@pytest.fixture(params=CASES, ids=lambda folder: folder.name)
 def case(request: Any) -> Case:
     return Case(request.param)
 

@@ -22,26 +22,43 @@ def kernels(request: Any) -> str:
     return str(request.param)
 
 
-def test_encoder_states(case: Case, kernels: str) -> None:
+def close(found: np.ndarray | list[np.ndarray], expected: np.ndarray) -> None:
+    """Sequences lie one after another in what was found."""
+    np.testing.assert_allclose(np.concatenate(found) if isinstance(found, list) else found, expected, rtol=0, atol=TOLERANCE)
+
+
+def test_what_a_case_expects(case: Case, kernels: str) -> None:
     with attend.Model(case.folder, kernels=kernels) as model, model.session() as session:
-        session.encode(case.sources)
-        for index, states in enumerate(session.hidden_states()):
-            expected = case.expected["encoder_last_hidden_state"][index, : case.lengths[index]]
-            np.testing.assert_allclose(states, expected, rtol=0, atol=TOLERANCE)
+        check = {attend.Kind.ENCODER: encoder, attend.Kind.DECODER: decoder, attend.Kind.ENCODER_DECODER: encoder_decoder}[model.kind]
+        check(case, session)
+        if "greedy_ids.0" in case.expected:
+            start = [model.decoder_start] if model.kind is attend.Kind.ENCODER_DECODER else []
+            for index, ids in enumerate(greedy(model, session, case.sources, NEW_TOKENS)):
+                assert [*start, *ids] == case.expected[f"greedy_ids.{index}"].tolist()
 
 
-def test_logits(case: Case, kernels: str) -> None:
-    with attend.Model(case.folder, kernels=kernels) as model, model.session() as session:
-        session.encode(case.sources)
-        logits = session.decode(case.expected["decoder_input_ids"])
-        np.testing.assert_allclose(np.stack(logits), case.expected["logits"], rtol=0, atol=TOLERANCE)
+def encoder(case: Case, session: attend.Session) -> None:
+    session.encode(case.sources, token_types=case.types)
+    if "last_hidden_state" in case.expected:
+        close(session.hidden_states(), case.rows("last_hidden_state"))
+    if "pooler_output" in case.expected:
+        close(session.pooled(), case.expected["pooler_output"])
+    if "start_logits" in case.expected:
+        close(session.logits(), np.stack([case.rows("start_logits"), case.rows("end_logits")], axis=1))
+    elif "logits" in case.expected:
+        close(session.logits(), case.expected["logits"] if case.expected["logits"].ndim == 2 else case.rows("logits"))
 
 
-def test_greedy_ids(case: Case, kernels: str) -> None:
-    with attend.Model(case.folder, kernels=kernels) as model, model.session() as session:
-        found = greedy(model, session, case.sources, NEW_TOKENS)
-        for index, ids in enumerate(found):
-            assert [model.decoder_start, *ids] == case.expected[f"greedy_ids.{index}"].tolist()
+def decoder(case: Case, session: attend.Session) -> None:
+    session.encode([prompt[:1] for prompt in case.sources])
+    close(session.logits(), case.expected["logits"][:, 0])
+    close(session.decode([prompt[1:] for prompt in case.sources]), np.concatenate(case.expected["logits"][:, 1:]))
+
+
+def encoder_decoder(case: Case, session: attend.Session) -> None:
+    session.encode(case.sources)
+    close(session.hidden_states(), case.rows("encoder_last_hidden_state"))
+    close(session.decode(case.expected["decoder_input_ids"]), np.concatenate(case.expected["logits"]))
 
 
 def test_the_default_model_spells_its_words(kernels: str) -> None:
