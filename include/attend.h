@@ -551,6 +551,29 @@ size_t attend_model_tensor_count(const attend_model *model);
 /** Describes tensor `index`, in the order of their names. Errors: INVALID_ARGUMENT. */
 ATTEND_MUST_CHECK attend_error *attend_model_tensor(const attend_model *model, size_t index, attend_tensor_info *info);
 
+/** Whose queries look at whose keys in an attention map. */
+typedef enum attend_attention {
+    ATTEND_ATTENTION_ENCODER = 1,  /**< an encoder's tokens at each other */
+    ATTEND_ATTENTION_DECODER = 2,  /**< a decoder's tokens at those before them and at themselves */
+    ATTEND_ATTENTION_CROSS = 3     /**< the tokens of an encoder-decoder's decoder at the source */
+} attend_attention;
+
+/**
+ * Switches on, or off again, that calls keep their attention maps. It is off at the start and then costs nothing; on, a call keeps
+ * heads x queries x keys numbers for each layer and sequence. The maps of calls before are forgotten. Errors: INVALID_ARGUMENT, BUSY, INVALID_STATE (after a fork).
+ */
+ATTEND_MUST_CHECK attend_error *attend_session_record_attentions(attend_session *session, bool on);
+
+/**
+ * The attention map of sequence `sequence` in layer `layer` that the last attend_encode, attend_decode_step or attend_decode computed: a borrowed
+ * float32 view, [heads, queries, keys]. Queries are the tokens of that call; keys are those of the encoder's text or source, or all that the decoder has
+ * read of the sequence. Each row holds the probabilities of a query, 0 where it does not look, and sums to 1, or to less in a model with sinks.
+ * attend_encode of an encoder-decoder leaves maps of its encoder, its decode calls those of the decoder and across; a decoder's calls all leave maps of the decoder.
+ * Errors: INVALID_STATE (maps were not recorded, that call left none of this kind, or attend_session_select came after it), INVALID_ARGUMENT, BUSY.
+ */
+ATTEND_MUST_CHECK attend_error *attend_session_attentions(const attend_session *session, attend_attention kind, size_t layer, size_t sequence,
+                                                          attend_tensor *map);
+
 /** The bytes that a session holds at this moment: caches and scratch. Errors: INVALID_ARGUMENT, BUSY. */
 ATTEND_MUST_CHECK attend_error *attend_session_memory(const attend_session *session, size_t *bytes);
 

@@ -91,6 +91,34 @@ public func attend_model_tensor(_ model: OpaquePointer!, _ index: Int, _ info: U
   }
 }
 
+@_cdecl("attend_session_record_attentions") @implementation
+public func attend_session_record_attentions(_ session: OpaquePointer!, _ on: Bool) -> OpaquePointer! {
+  using(session) { (session) throws(Failure) in session.recordAttentions(on) }
+}
+
+@_cdecl("attend_session_attentions") @implementation
+public func attend_session_attentions(
+  _ session: OpaquePointer!, _ kind: attend_attention, _ layer: Int, _ sequence: Int, _ map: UnsafeMutablePointer<attend_tensor>!
+) -> OpaquePointer! {
+  lookingAt(session) { (session) throws(Failure) in
+    let target = try require(map, "map")
+    guard let known = AttentionRecorder.Kind(rawValue: kind.rawValue) else {
+      throw Failure(.invalidArgument, "kind is \(kind.rawValue), which is no attend_attention")
+    }
+    target.pointee = attend_tensor(try session.attention(known, layer: layer, sequence: sequence))
+  }
+}
+
+extension attend_tensor {
+  fileprivate init(_ map: AttentionMap) {
+    self.init()
+    data = UnsafeRawPointer(map.base)
+    type = ATTEND_TYPE_FLOAT32
+    rank = 3
+    shape = (map.heads, map.queries, map.keys, 0)
+  }
+}
+
 @_cdecl("attend_session_memory") @implementation
 public func attend_session_memory(_ session: OpaquePointer!, _ bytes: UnsafeMutablePointer<Int>!) -> OpaquePointer! {
   lookingAt(session) { (session) throws(Failure) in try require(bytes, "bytes").pointee = session.bytes }

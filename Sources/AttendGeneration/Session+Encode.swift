@@ -35,7 +35,11 @@ extension Session {
   private func readSource(_ batch: Batch, _ encoder: Stack, into x: Matrix) throws(Failure) {
     guard let encoderCache else { throw Failure(.internalError, "an encoder without pages") }
     encoderCache.start(batch.count)
-    defer { encoderCache.start(0) }
+    pass.recorder?.readsSource = true
+    defer {
+      encoderCache.start(0)
+      pass.recorder?.readsSource = false
+    }
     try encoderCache.grow(batch.length)
     try encoder.forward(batch.tokens, types: batch.types, own: try encoderCache.writing(batch.length), source: nil, into: x, pass)
   }

@@ -6,7 +6,7 @@ import AttendModels
 /// The live sequences of one caller, with their caches and scratch memory. One thread at a time.
 package final class Session {
   package let model: Model
-  let pass: Pass
+  private(set) var pass: Pass
   let cache: KeyValueCache  // what the decoder has read
   let source: KeyValueCache  // what the encoder has read, as the decoder's cross-attention sees it
   let encoderCache: KeyValueCache?  // keys and values of one encoder layer, during an encode
@@ -17,6 +17,7 @@ package final class Session {
   var stateRows = 0  // tokens of the last call, whose states are held
   var encodedLengths: [Int] = []  // of the sequences of the last call, if that was an encode
   var isEncoded = false
+  private var recorder: AttentionRecorder?  // of attention maps; once made it stays, for those who look at a view too late
 
   /// Rows are tokens or sequences of a call; `columns` numbers each. Valid until the next call.
   package typealias Output = Matrix
@@ -47,7 +48,7 @@ package final class Session {
   /// Bytes of caches, outputs and scratch at this moment.
   package var bytes: Int {
     pass.workspace.bytes + cache.pool.bytes + (encoderCache?.pool.bytes ?? 0) + states.bytes + logits.bytes + pooled.bytes
-      + embeddings.bytes
+      + embeddings.bytes + (recorder?.bytes ?? 0)
   }
 
   /// The hidden states of the last encode or decode, `[tokens, width]`, or nil if there was none since the sequences were made or selected.
@@ -91,8 +92,36 @@ package final class Session {
     source.start(0)
   }
 
+  /// Keeps the attention maps of the calls that follow, or stops keeping them.
+  package func recordAttentions(_ isOn: Bool) {
+    if isOn, recorder == nil { recorder = AttentionRecorder() }
+    recorder?.forget()
+    pass = Pass(engine: pass.engine, workspace: pass.workspace, recorder: isOn ? recorder : nil)
+  }
+
+  /// The attention map of one sequence of the last call in one layer, `[heads, queries, keys]`.
+  ///
+  /// Throws `invalidArgument` for a layer or sequence that is not there, `invalidState` where that call's maps were not recorded or it had none of the kind.
+  package func attention(_ kind: AttentionRecorder.Kind, layer: Int, sequence: Int) throws(Failure) -> AttentionMap {
+    guard let recorder = pass.recorder else {
+      throw Failure(.invalidState, "attention maps are not recorded: call attend_session_record_attentions before what computes them")
+    }
+    let layers = (kind == .encoder ? model.encoder : model.decoder)?.layers.count ?? 0
+    guard layer >= 0, layer < layers else {
+      throw Failure(.invalidArgument, "layer is \(UInt(bitPattern: layer)); the model has \(layers) \(kind == .encoder ? "encoder" : "decoder") layers")
+    }
+    guard sequence >= 0, sequence < count else {
+      throw Failure(.invalidArgument, "sequence is \(UInt(bitPattern: sequence)); \(count) sequences are live")
+    }
+    guard stateRows > 0, let map = recorder.map(kind, layer: layer, sequence: sequence) else {
+      throw Failure(.invalidState, "the last call on this session left no attention maps of this kind")
+    }
+    return map
+  }
+
   /// What was computed before is not to be read any more.
   func forgetOutputs() {
+    pass.recorder?.forget()
     stateRows = 0
     encodedLengths.removeAll(keepingCapacity: true)
   }

@@ -84,22 +84,26 @@ package struct SelfAttention: Sendable {
       pass.engine.storeKeyValues(
         keys, projected.columns(options.queryWidth + options.keyValueWidth, options.keyValueWidth), around.own.sequences, heads)
       let mixed = try pass.workspace.matrix(x.rows, options.queryWidth)  // [tokens, heads, headDim]
-      try attend(queries, keys, around.own.sequences, heads, into: mixed, pass)
+      let weights = try pass.recorder?.ownMap(layer: layer, heads: options.heads, around.own.sequences)
+      try attend(queries, keys, around.own.sequences, heads, into: mixed, weights: weights, pass)
       try output.apply(mixed, residual: residual, into: y, pass)
     }
   }
 
   /// The kernel's call, or where relative positions have keys and queries of their own one for each group of sequences.
   private func attend(
-    _ queries: Matrix, _ keys: Matrix, _ sequences: UnsafeBufferPointer<AttentionSequence>, _ heads: AttentionHeads, into y: Matrix, _ pass: Pass
+    _ queries: Matrix, _ keys: Matrix, _ sequences: UnsafeBufferPointer<AttentionSequence>, _ heads: AttentionHeads, into y: Matrix,
+    weights: UnsafeMutablePointer<Float>?, _ pass: Pass
   ) throws(Failure) {
     var bias = self.bias.forKernels
     guard let disentangled = self.bias.disentangled else {
-      return try pass.engine.attention(queries, sequences, heads, options.mask, bias: bias, into: y, weights: nil, workspace: pass.workspace)
+      return try pass.engine.attention(queries, sequences, heads, options.mask, bias: bias, into: y, weights: weights, workspace: pass.workspace)
     }
+    var weights = weights
     try disentangled.forEachGroup(sequences, q: queries, k: keys, headDim: options.headDim, pass) { (group, terms) throws(Failure) in
       bias.disentangled = terms
-      try pass.engine.attention(queries, group, heads, options.mask, bias: bias, into: y, weights: nil, workspace: pass.workspace)
+      try pass.engine.attention(queries, group, heads, options.mask, bias: bias, into: y, weights: weights, workspace: pass.workspace)
+      weights = weights.map { $0 + group.reduce(0) { $0 + heads.heads * $1.count * $1.keys } }
     }
   }
 
@@ -145,7 +149,7 @@ package struct CrossAttention: Sendable {
       let mixed = try pass.workspace.matrix(x.rows, options.queryWidth)
       try pass.engine.attention(
         queries, source.sequences, source.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale), options.mask,
-        into: mixed, weights: nil, workspace: pass.workspace)
+        into: mixed, weights: try pass.recorder?.crossMap(layer: layer, heads: options.heads, source.sequences), workspace: pass.workspace)
       try output.apply(mixed, residual: residual, into: y, pass)
     }
   }

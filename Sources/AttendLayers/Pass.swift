@@ -5,10 +5,13 @@ import AttendDispatch
 package struct Pass {
   package let engine: Engine
   package let workspace: Workspace
+  /// Keeps the attention maps; nil: nobody wants them.
+  package let recorder: AttentionRecorder?
 
-  package init(engine: Engine, workspace: Workspace) {
+  package init(engine: Engine, workspace: Workspace, recorder: AttentionRecorder? = nil) {
     self.engine = engine
     self.workspace = workspace
+    self.recorder = recorder
   }
 
   /// Runs `body` and gives back the scratch memory that it took.

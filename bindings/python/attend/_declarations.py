@@ -54,6 +54,9 @@ TYPE_NAMES = {
 #: ``attend_compute`` by name.
 COMPUTE = {"default": 0, "float32": 1, "bfloat16": 2, "int8": 3, "int4": 4}
 
+#: ``attend_attention`` by name.
+ATTENTION = {"encoder": 1, "decoder": 2, "cross": 3}
+
 
 class Sized(Structure):
     """A struct that begins with its own size; making one fills it in, and zero is the default of all else."""
@@ -251,5 +254,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "attend_model_generation_config": (c_void_p, [Handle, _size_out]),
     "attend_model_tensor_count": (c_size_t, [Handle]),
     "attend_model_tensor": (Handle, [Handle, c_size_t, POINTER(TensorInfo)]),
+    "attend_session_record_attentions": (Handle, [Handle, c_bool]),
+    "attend_session_attentions": (Handle, [Handle, c_int, c_size_t, c_size_t, POINTER(Tensor)]),
     "attend_session_memory": (Handle, [Handle, _size_out]),
 }

@@ -23,8 +23,8 @@ class Session:
 
     Threads: one at a time. A call while another thread is in one raises BusyError. Sessions of one model run side by side.
 
-    Arrays: ``decode_step``, ``decode``, ``logits``, ``pooled``, ``embed`` and ``hidden_states`` return views of the session's own memory, without a
-    copy. Logits, pooled vectors and embeddings may be written to, to mask tokens in place; hidden states are read-only. A view is valid until the next call on its session; take ``array.copy()`` to keep the numbers. A view keeps the
+    Arrays: ``decode_step``, ``decode``, ``logits``, ``pooled``, ``embed``, ``hidden_states`` and ``attentions`` return views of the session's own memory, without a
+    copy. Logits, pooled vectors and embeddings may be written to, to mask tokens in place; hidden states and attention maps are read-only. A view is valid until the next call on its session; take ``array.copy()`` to keep the numbers. A view keeps the
     session's memory alive: closing the session, or losing it, leaves the views as they are, and the memory is given back
     when the last of them is gone.
     """
@@ -156,6 +156,31 @@ class Session:
         if self._lengths is None or int(self._lengths.sum()) != array.shape[0]:
             raise InvalidStateError("the hidden states belong to a call of another thread")
         return split(array, self._lengths)
+
+    def record_attentions(self, on: bool = True) -> None:
+        """Switches on, or off again, that calls keep their attention maps. Off, as at the start, it costs nothing."""
+        check(library.attend_session_record_attentions(self._open(), on))
+
+    def attentions(self, kind: str, layer: int) -> list[Float32Array]:
+        """The attention maps that the last ``encode``, ``decode_step`` or ``decode`` computed in a layer, after ``record_attentions``.
+
+        ``kind``: ``"encoder"``, ``"decoder"`` or ``"cross"``, a decoder's tokens at the source. One array for each sequence, ``[heads, queries,
+        keys]``, views that are valid until the next call: queries are the tokens of that call, keys all that they may look at. ``encode`` of an
+        encoder-decoder leaves maps of its encoder, its decode calls those of the decoder and across.
+
+        Errors: InvalidStateError (maps were not recorded, or that call left none of this kind), InvalidArgumentError, BusyError.
+        """
+        native = self._open()
+        if kind not in c.ATTENTION:
+            raise InvalidArgumentError(f"kind: {kind!r} is not one of {', '.join(c.ATTENTION)}")
+        if layer < 0:
+            raise InvalidArgumentError(f"layer: {layer} is negative")
+        maps = []
+        for sequence in range(max(self.count, 1)):
+            tensor = c.Tensor()
+            check(library.attend_session_attentions(native, c.ATTENTION[kind], layer, sequence, ctypes.byref(tensor)))
+            maps.append(tensor_view(tensor, native))
+        return maps
 
     @property
     def count(self) -> int:

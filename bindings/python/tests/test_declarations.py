@@ -145,6 +145,7 @@ def test_enums_have_the_numbers_of_the_header() -> None:
     assert {level.name: level.value for level in attend.LogLevel} == numbers("attend_log_level", "ATTEND_LOG_")
     assert {name.upper(): value for value, name in c.TYPE_NAMES.items()} == numbers("attend_type", "ATTEND_TYPE_")
     assert {name.upper(): value for name, value in c.COMPUTE.items()} == numbers("attend_compute", "ATTEND_COMPUTE_")
+    assert {name.upper(): value for name, value in c.ATTENTION.items()} == numbers("attend_attention", "ATTEND_ATTENTION_")
 
 
 def test_the_version_is_that_of_the_header_and_of_the_library() -> None:

@@ -4,19 +4,19 @@ import AttendBase
 ///
 /// What it has outgrown stays too, until the session ends: a caller may look at a view that he was told is out of date, and should then see old
 /// numbers, not fall into unmapped memory. Doubling bounds all of it by twice what is in use.
-final class OutputBuffer {
+package final class OutputBuffer {
   private let purpose: String
   private var buffers: [AlignedBuffer] = []  // the last is in use
 
-  init(purpose: String) { self.purpose = purpose }
+  package init(purpose: String) { self.purpose = purpose }
 
-  var bytes: Int { buffers.reduce(0) { $0 + $1.bytes } }
+  package var bytes: Int { buffers.reduce(0) { $0 + $1.bytes } }
 
   /// The numbers written last. There has been room for some.
-  var base: UnsafeMutablePointer<Float> { buffers[buffers.count - 1].pointer() }
+  package var base: UnsafeMutablePointer<Float> { buffers[buffers.count - 1].pointer() }
 
   /// Room for `count` numbers; what was there may be written over.
-  func room(_ count: Int) throws(Failure) -> UnsafeMutablePointer<Float> {
+  package func room(_ count: Int) throws(Failure) -> UnsafeMutablePointer<Float> {
     let held = (buffers.last?.bytes ?? 0) / MemoryLayout<Float>.size
     if held < count || buffers.isEmpty {
       buffers.append(try AlignedBuffer(max(count, 2 * held, 1024), of: Float.self, for: purpose))
