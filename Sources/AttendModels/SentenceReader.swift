@@ -67,6 +67,7 @@ struct SentenceReader {
     } else {
       for (_, key, mode) in modes where try config.boolean(key, default: false) { chosen.append(mode) }
     }
+    guard chosen.count <= modes.count else { throw config.invalid("pooling_mode", "names \(chosen.count) modes; there are \(modes.count)") }
     return Pooling(chosen.isEmpty ? [.mean] : chosen, includesPrompt: try config.boolean("include_prompt", default: true))
   }
 
