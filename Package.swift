@@ -51,7 +51,7 @@ let package = Package(
     .executableTarget(
       name: "attend-bench", dependencies: ["AttendDispatch", "AttendBase", "CInstructions", "BenchmarkLimits"], path: "benchmarks/kernels", swiftSettings: swift),
     // The tests, a folder for each room.
-    .testTarget(name: "AttendKernelsTests", dependencies: ["AttendDispatch", "AttendBase"], swiftSettings: swift),
+    .testTarget(name: "AttendKernelsTests", dependencies: ["AttendTestSupport", "AttendDispatch", "AttendBase"], swiftSettings: swift),
     .testTarget(name: "AttendLayersTests", dependencies: ["AttendTestSupport", "AttendLayers", "AttendDispatch", "AttendBase"], swiftSettings: swift),
     .testTarget(
       name: "AttendGenerationTests",

@@ -108,11 +108,24 @@ package final class KernelTable: Sendable {
     }
   }
 
+  /// The functions that softmax and activations are made of.
+  package enum Function: Sendable, CaseIterable {
+    /// e to the x, for x up to 88.37; 0 below -87.33.
+    case exp
+    /// e to the x, for all x.
+    case expFull
+    case erf
+    /// 1 / (1 + e^-x).
+    case sigmoid
+  }
+
   /// "avx512", "avx2" or "portable".
   package let name: String
   package let products: Products
   package let conversions: Conversions
   package let rows: Rows
+  /// y = f(x), for whoever checks what is promised of f.
+  package let evaluate: @Sendable (_ function: Function, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) -> Void
   /// The way out alone: float32 sums `[rows][32]` of one panel, for products that another library summed; gated, those of the next panel follow.
   package let finish: Multiply
   /// Keys and values to their page.
@@ -124,7 +137,8 @@ package final class KernelTable: Sendable {
   package let attention: @Sendable (_ arguments: UnsafePointer<AttentionArguments>, _ pairs: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) -> Void
 
   package init(
-    name: String, products: Products, conversions: Conversions, rows: Rows, finish: @escaping Multiply,
+    name: String, products: Products, conversions: Conversions, rows: Rows,
+    evaluate: @escaping @Sendable (Function, UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void, finish: @escaping Multiply,
     store: @escaping @Sendable (UnsafePointer<StoreArguments>) -> Void, attentionRows: Int,
     attention: @escaping @Sendable (UnsafePointer<AttentionArguments>, Range<Int>, UnsafeMutablePointer<Float>) -> Void
   ) {
@@ -132,6 +146,7 @@ package final class KernelTable: Sendable {
     self.products = products
     self.conversions = conversions
     self.rows = rows
+    self.evaluate = evaluate
     self.finish = finish
     self.store = store
     self.attentionRows = attentionRows
@@ -142,7 +157,7 @@ package final class KernelTable: Sendable {
   package func with(float32: @escaping Multiply) -> KernelTable {
     let products = Products(float32: float32, bfloat16: products.bfloat16, int8: products.int8, int4: products.int4)
     return KernelTable(
-      name: name, products: products, conversions: conversions, rows: rows, finish: finish, store: store, attentionRows: attentionRows,
+      name: name, products: products, conversions: conversions, rows: rows, evaluate: evaluate, finish: finish, store: store, attentionRows: attentionRows,
       attention: attention)
   }
 }

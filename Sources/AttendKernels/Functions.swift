@@ -28,7 +28,7 @@ func exp(_ x: Vector) -> Vector {
   return (p * powerOfTwo(n)).replacing(with: splat(0), where: x .< splat(-87.33))
 }
 
-/// e to the x for every x: infinity above 88.72, NaN for NaN.
+/// e to the x for every x: infinity above 88.72, NaN for NaN. At most 1.2 ulp off up to 88.37, 3 ulp beyond.
 @_transparent
 func expFull(_ x: Vector) -> Vector {
   let top = splat(88.37)
@@ -114,5 +114,22 @@ func activated(_ x: Vector, _ activation: Activation) -> Vector {
   case .silu: x * sigmoid(x)
   case .tanh: tanh(x)
   case .clampedSwiglu: atMost(x, gateLimit) * sigmoid(splat(1.702) * atMost(x, gateLimit))
+  }
+}
+
+/// `KernelTable.evaluate`.
+func evaluate(_ function: KernelTable.Function, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) {
+  var i = 0
+  while i < count {
+    let v = load(x + i, count &- i)
+    let f =
+      switch function {
+      case .exp: exp(v)
+      case .expFull: expFull(v)
+      case .erf: erf(v)
+      case .sigmoid: sigmoid(v)
+      }
+    store(f, y + i, count &- i)
+    i &+= 16
   }
 }

@@ -6,7 +6,83 @@ import Testing
 /// Every 3,701st float32 from -20 to 20, small and large sizes alike: 600,000 numbers.
 private let sweep: [Float] = stride(from: UInt32(0), through: Float(20).bitPattern, by: 3701).flatMap { [Float(bitPattern: $0), -Float(bitPattern: $0)] }
 
+/// Every 601st float32 from -89 to 89, 3.8 million numbers, and the edges.
+private let dense: [Float] = {
+  let edges: [Float] = [0.6, 1, 3.95, 10, 87.33, 88.37, 88.72, 89, 44.5, .leastNonzeroMagnitude, .leastNormalMagnitude]
+  let numbers = stride(from: UInt32(0), through: Float(89).bitPattern, by: 601).map { Float(bitPattern: $0) } + edges.flatMap { [$0.nextDown, $0, $0.nextUp] }
+  return numbers + numbers.map { -$0 }
+}()
+
+/// The definitions, in double precision.
+private func reference(_ function: KernelTable.Function, _ x: Double) -> Double {
+  switch function {
+  case .exp, .expFull: exp(x)
+  case .erf: erf(x)
+  case .sigmoid: 1 / (1 + exp(-x))
+  }
+}
+
 @Suite struct FunctionTests {
+  private func values(_ function: KernelTable.Function, _ engine: Engine, _ x: [Float]) -> [Float] {
+    var y = [Float](repeating: .nan, count: x.count)
+    engine.kernels.evaluate(function, x, &y, x.count)
+    return y
+  }
+
+  /// The largest error in units in the last place of the exact result, over all numbers that satisfy `includes`. Results that are not normal
+  /// are left out.
+  private func units(_ function: KernelTable.Function, _ engine: Engine, where includes: (Float) -> Bool) -> Double {
+    let x = dense.filter(includes)
+    var worst = 0.0
+    for (x, y) in zip(x, values(function, engine, x)) {
+      let exact = reference(function, Double(x)), size = abs(exact)
+      guard size >= Double(Float.leastNormalMagnitude), size <= Double(Float.greatestFiniteMagnitude) else { continue }
+      worst = max(worst, abs(Double(y) - exact) / (size.binade * 0x1p-23))
+    }
+    return worst
+  }
+
+  @Test(arguments: exactEngines) func expIsWithinItsBound(engine: Engine) {
+    #expect(units(.exp, engine) { $0 >= -87.33 && $0 <= 88.37 } <= 1.2)
+    #expect(values(.exp, engine, [-87.331, -100, -1e30, -.infinity, 0, -0.0]) == [0, 0, 0, 0, 1, 1])
+    #expect(units(.expFull, engine) { $0 >= -87.33 && $0 <= 88.37 } <= 1.2)
+    #expect(units(.expFull, engine) { $0 > 88.37 } <= 3)
+    #expect(values(.expFull, engine, [88.73, 1e30, .infinity, -.infinity]) == [.infinity, .infinity, .infinity, 0])
+    #expect(values(.expFull, engine, [.nan])[0].isNaN)
+  }
+
+  @Test(arguments: exactEngines) func erfIsWithinItsBounds(engine: Engine) {
+    #expect(units(.erf, engine) { abs($0) <= 1 } <= 2)
+    #expect(units(.erf, engine) { abs($0) > 1 } <= 1.5)
+    #expect(values(.erf, engine, [3.95, 1e30, .infinity, -3.95, -.infinity, 0]) == [1, 1, 1, -1, -1, 0])
+    #expect(values(.erf, engine, [.nan])[0].isNaN)
+  }
+
+  @Test(arguments: exactEngines) func sigmoidIsWithinItsBound(engine: Engine) {
+    #expect(units(.sigmoid, engine) { _ in true } <= 3)
+    #expect(values(.sigmoid, engine, [0, 40, .infinity, -100, -.infinity]) == [0.5, 1, 1, 0, 0])
+    #expect(values(.sigmoid, engine, [.nan])[0].isNaN)
+  }
+
+  @Test(.enabled(if: exactEngines.count > 1, "needs a CPU with AVX2 and AVX-512"), arguments: KernelTable.Function.allCases)
+  func functionsHaveTheSameBits(function: KernelTable.Function) {
+    let results = exactEngines.map { values(function, $0, dense).map(\.bitPattern) }
+    #expect(results[0] == results[1])
+  }
+
+  @Test(arguments: exactEngines) func activationsKeepTheirEdges(engine: Engine) {
+    let edges = Table(1, 4, [.nan, .infinity, 0, 100])
+    for activation in activations {
+      let y = Table(1, 4)
+      engine.activate(edges.matrix, activation, into: y.matrix)
+      #expect(y.values[0].isNaN && y.values[2] == 0, "\(activation)")
+      #expect(largestError([y.values[3]], [reference(activation, 100)]) < 1e-6, "\(activation)")
+      if case .clampedSwiglu = activation { #expect(abs(y.values[1] - 7) < 1e-4) } else if case .tanh = activation { #expect(y.values[1] == 1) } else {
+        #expect(y.values[1] == .infinity, "\(activation)")
+      }
+    }
+  }
+
   /// The largest error of an activation over the sweep, relative to `floor` where the result is smaller than that.
   private func error(_ activation: Activation, _ engine: Engine, floor: Double) -> Double {
     let x = Table(1, sweep.count, sweep), y = Table(1, sweep.count)
@@ -24,8 +100,9 @@ private let sweep: [Float] = stride(from: UInt32(0), through: Float(20).bitPatte
     #expect(error(.silu, engine, floor: Double(Float.leastNormalMagnitude)) <= 0x1p-21)
   }
 
-  /// Where 1 + erf(x / sqrt 2) cancels, what erf has lost stays: 2^-22 beside 1, times half of x. In units of the larger of 1 and the result.
-  @Test(arguments: exactEngines, [Activation.gelu, .geluTanh]) func geluIsWithinTwoMillionths(engine: Engine, activation: Activation) {
+  /// Where 1 + erf(x / sqrt 2) cancels, what erf has lost stays: 2^-22 beside 1, times half of x. The others round the
+  /// argument of a sigmoid. In units of the larger of 1 and the result.
+  @Test(arguments: exactEngines, [Activation.gelu, .geluTanh, .quickGelu, .clampedSwiglu]) func gatesAreWithinAMillionth(engine: Engine, activation: Activation) {
     #expect(error(activation, engine, floor: 1) <= 1e-6)
   }
 
