@@ -1,31 +1,61 @@
 import AttendBase
 import AttendDispatch
 
-/// 12 heads of 64, as in BERT-base and GPT-2: every token against every other, and one token against a long cache.
-func benchmarkAttention() {
-  for (tokens, queries, causal) in [(512, 512, false), (4096, 4096, false), (512, 512, true), (4096, 4096, true), (4096, 1, true)] {
-    if short && tokens > 512 { continue }
-    let heads = 12, headDim = 64, workspace = Workspace()
-    let buffers = (0..<4).map { _ in Product.filled(tokens * heads * headDim, 1) }
-    let tables = buffers.map { Matrix($0.pointer(), rows: tokens, columns: heads * headDim) }
-    let floats = 2 * heads * headDim * KeyValuePage.tokens
-    let pages = (0..<tokens / KeyValuePage.tokens).map { _ in Product.filled(floats, 0) }
-    let bases = pages.map(\.base)
-    let layout = AttentionHeads(
-      heads: heads, keyValueHeads: heads, headDim: headDim, keyOffset: 0, valueOffset: floats / 2, headStride: headDim * KeyValuePage.tokens, scale: 0.125)
-    defer { withExtendedLifetime((buffers, pages)) {} }
-    bases.withUnsafeBufferPointer { bases in
-      let all = [AttentionSequence(row: 0, count: tokens, position: 0, keys: tokens, pages: bases.baseAddress!)]
-      all.withUnsafeBufferPointer { engine.storeKeyValues(tables[1], tables[2], $0, layout) }
-      let asked = [AttentionSequence(row: 0, count: queries, position: tokens - queries, keys: tokens, pages: bases.baseAddress!)]
-      asked.withUnsafeBufferPointer { asked in
-        let run = { try! engine.attention(tables[0], asked, layout, AttentionMask(causal: causal), into: tables[3], workspace: workspace) }
-        let times = race.times([run, limits.multiplyAdd])
-        let pairs = causal && queries > 1 ? Double(tokens) * Double(tokens + 1) / 2 : Double(tokens) * Double(queries)
-        let rate = 4 * pairs * Double(heads * headDim) / typical(times[0]) / 1e9
-        let name = "attention \(queries) on \(tokens), \(heads) x \(headDim)" + (causal ? ", causal" : "")
-        report(name, rate, limits.multiplyAddOperations / typical(times[1]) / 1e9)
-      }
+/// A sequence in pages and the rows of its queries: 12 heads of 64, as in BERT-base and GPT-2.
+private final class CachedSequence {
+  static let heads = 12, headDim = 64
+  let tokens: Int
+  private let q: Matrix, out: Matrix
+  private let layout: AttentionHeads
+  private let pages: [AlignedBuffer], bases: [UnsafeMutableRawPointer]
+  private let buffers: [AlignedBuffer]
+  private let workspace = Workspace()
+
+  init(_ tokens: Int, queries: Int) {
+    self.tokens = tokens
+    let width = CachedSequence.heads * CachedSequence.headDim, floats = 2 * width * KeyValuePage.tokens
+    buffers = [queries, queries, tokens].map { Product.filled($0 * width, 1) }
+    q = Matrix(buffers[0].pointer(), rows: queries, columns: width)
+    out = Matrix(buffers[1].pointer(), rows: queries, columns: width)
+    let stored = Matrix(buffers[2].pointer(), rows: tokens, columns: width)
+    pages = (0..<tokens / KeyValuePage.tokens).map { _ in Product.filled(floats, 0) }
+    bases = pages.map(\.base)
+    layout = AttentionHeads(
+      heads: CachedSequence.heads, keyValueHeads: CachedSequence.heads, headDim: CachedSequence.headDim, keyOffset: 0, valueOffset: floats / 2,
+      headStride: CachedSequence.headDim * KeyValuePage.tokens, scale: 0.125)
+    bases.withUnsafeBufferPointer {
+      let all = [AttentionSequence(row: 0, count: tokens, position: 0, keys: tokens, pages: $0.baseAddress!)]
+      all.withUnsafeBufferPointer { engine.storeKeyValues(stored, stored, $0, layout) }
     }
+  }
+
+  /// Keys and values of all heads.
+  var bytes: Int { pages.reduce(0) { $0 + $1.bytes } }
+
+  /// The last tokens look at all, or with `causal` at those before them.
+  func run(causal: Bool) {
+    bases.withUnsafeBufferPointer {
+      let asked = [AttentionSequence(row: 0, count: q.rows, position: tokens - q.rows, keys: tokens, pages: $0.baseAddress!)]
+      asked.withUnsafeBufferPointer { try! engine.attention(q, $0, layout, AttentionMask(causal: causal), into: out, workspace: workspace) }
+    }
+  }
+}
+
+/// Every token against every other, beside multiply-adds; one token against a long cache, beside reading.
+func benchmarkAttention() {
+  let shape = "\(CachedSequence.heads) x \(CachedSequence.headDim)"
+  for tokens in [512, 4096] {
+    let sequence = CachedSequence(tokens, queries: tokens)
+    for causal in [false, true] {
+      let times = race.times([{ sequence.run(causal: causal) }, limits.multiplyAdd])
+      let pairs = causal ? Double(tokens) * Double(tokens + 1) / 2 : Double(tokens) * Double(tokens)
+      let rate = 4 * pairs * Double(CachedSequence.heads * CachedSequence.headDim) / typical(times[0]) / 1e9
+      report("attention \(tokens) on \(tokens), \(shape)" + (causal ? ", causal" : ""), rate, limits.multiplyAddOperations / typical(times[1]) / 1e9)
+    }
+  }
+  for tokens in [4096, 32768] {
+    let sequence = CachedSequence(tokens, queries: 1), memory = Product.filled(sequence.bytes / 4, 1)
+    let rates = race.times([{ sequence.run(causal: true) }, { limits.read(memory.base, memory.bytes) }]).map { Double(sequence.bytes) / typical($0) / 1e9 }
+    report("attention 1 on \(tokens), \(shape), GB/s", rates[0], rates[1])
   }
 }
