@@ -7,7 +7,7 @@ private final class CachedSequence {
   let tokens: Int
   private let q: Matrix, out: Matrix
   private let layout: AttentionHeads
-  private let pages: [AlignedBuffer], bases: [UnsafeMutableRawPointer]
+  private let pages: AlignedBuffer, bases: [UnsafeMutableRawPointer]
   private let buffers: [AlignedBuffer]
   private let workspace = Workspace()
 
@@ -18,8 +18,10 @@ private final class CachedSequence {
     q = Matrix(buffers[0].pointer(), rows: queries, columns: width)
     out = Matrix(buffers[1].pointer(), rows: queries, columns: width)
     let stored = Matrix(buffers[2].pointer(), rows: tokens, columns: width)
-    pages = (0..<tokens / KeyValuePage.tokens).map { _ in Product.filled(floats, 0) }
-    bases = pages.map(\.base)
+    // In one piece, as the pages of many layers are large enough for the system's large pages.
+    let count = tokens / KeyValuePage.tokens, pages = Product.filled(count * floats, 0)
+    self.pages = pages
+    bases = (0..<count).map { pages.base + $0 * floats * 4 }
     layout = AttentionHeads(
       heads: CachedSequence.heads, keyValueHeads: CachedSequence.heads, headDim: CachedSequence.headDim, keyOffset: 0, valueOffset: floats / 2,
       headStride: CachedSequence.headDim * KeyValuePage.tokens, scale: 0.125)
@@ -30,7 +32,7 @@ private final class CachedSequence {
   }
 
   /// Keys and values of all heads.
-  var bytes: Int { pages.reduce(0) { $0 + $1.bytes } }
+  var bytes: Int { pages.bytes }
 
   /// The last tokens look at all, or with `causal` at those before them.
   func run(causal: Bool) {
@@ -41,7 +43,7 @@ private final class CachedSequence {
   }
 }
 
-/// Every token against every other, beside multiply-adds; one token against a long cache, beside reading.
+/// Every token against every other, beside multiply-adds.
 func benchmarkAttention() {
   let shape = "\(CachedSequence.heads) x \(CachedSequence.headDim)"
   for tokens in [512, 4096] {
@@ -53,6 +55,11 @@ func benchmarkAttention() {
       report("attention \(tokens) on \(tokens), \(shape)" + (causal ? ", causal" : ""), rate, limits.multiplyAddOperations / typical(times[1]) / 1e9)
     }
   }
+}
+
+/// One token against a long cache, beside reading.
+func benchmarkCachedAttention() {
+  let shape = "\(CachedSequence.heads) x \(CachedSequence.headDim)"
   for tokens in [4096, 32768] {
     let sequence = CachedSequence(tokens, queries: 1), memory = Product.filled(sequence.bytes / 4, 1)
     let rates = race.times([{ sequence.run(causal: true) }, { limits.read(memory.base, memory.bytes) }]).map { Double(sequence.bytes) / typical($0) / 1e9 }

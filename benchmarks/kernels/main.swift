@@ -26,3 +26,4 @@ print(
 if only == nil || only == "product" { benchmarkProducts() }
 if only == nil || only == "stream" { benchmarkStreams() }
 if only == nil || only == "attention" { benchmarkAttention() }
+if only == nil || only == "cache" { benchmarkCachedAttention() }
