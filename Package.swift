@@ -60,7 +60,7 @@ let package = Package(
     // The proofs.
     .target(name: "AttendTestSupport", dependencies: ["AttendCheckpoints", "AttendBase"], path: "Tests/Support", swiftSettings: swift),
     .testTarget(
-      name: "AttendModelsTests", dependencies: ["AttendTestSupport", "AttendModels", "AttendCheckpoints", "AttendBase"], swiftSettings: swift),
+      name: "AttendModelsTests", dependencies: ["AttendTestSupport", "AttendModels", "AttendLayers", "AttendCheckpoints", "AttendBase"], swiftSettings: swift),
     .testTarget(
       name: "AttendTokenizersTests", dependencies: ["AttendTestSupport", "AttendTokenizers", "AttendCheckpoints", "AttendBase"], swiftSettings: swift),
     .testTarget(name: "AttendCheckpointsTests", dependencies: ["AttendTestSupport", "AttendCheckpoints", "AttendBase"], swiftSettings: swift),

@@ -106,6 +106,8 @@ package struct HeadNormBlueprint: Sendable {
 package struct LinearBlueprint: Sendable {
   /// Of `name.weight`; of a slice, `name` itself.
   package var name: String
+  /// Between the name and "weight" or "bias"; PyTorch's MultiheadAttention says `in_proj_weight`.
+  package var separator = "."
   package var outputs: Int
   package var inputs: Int
   package var bias = Bias.own
@@ -141,9 +143,9 @@ package struct LinearBlueprint: Sendable {
   }
 
   /// The tensor that holds its weights.
-  var weightName: String { slice == nil ? "\(name).weight" : name }
+  var weightName: String { slice == nil ? "\(name)\(separator)weight" : name }
   /// The tensor that holds its bias, if that is its own.
-  var biasName: String { slice == nil ? "\(name).bias" : "\(name)_bias" }
+  var biasName: String { slice == nil ? "\(name)\(separator)bias" : "\(name)_bias" }
   /// The tensors that may hold the weights of a slice in 4 bits.
   var blocksName: String { "\(name)_blocks" }
   var scalesName: String { "\(name)_scales" }

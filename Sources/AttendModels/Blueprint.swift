@@ -58,10 +58,11 @@ package enum PositionBlueprint: Sendable {
   case none
   /// A table in the checkpoint whose first `offset` rows stand for no position.
   case learned(name: String, count: Int, offset: Int)
-  /// The sines and cosines of Vaswani et al. 2017, section 3.5, computed at load: all sines, then all cosines. Position p uses the
-  /// angle of p + offset; `endsAtLongest` says that wavelengths run to 2π·10000 inclusive, as in the authors' own tensor2tensor.
+  /// The sines and cosines of Vaswani et al. 2017, section 3.5, computed at load: all sines, then all cosines, or `interleaved`
+  /// in turns, as the paper writes them. Position p uses the angle of p + offset; `endsAtLongest` says that wavelengths run to 2π·10000
+  /// inclusive, as in the authors' own tensor2tensor.
   /// Where the checkpoint holds the table `name`, it is read instead.
-  case sinusoidal(name: String?, count: Int, offset: Int, endsAtLongest: Bool)
+  case sinusoidal(name: String?, count: Int, offset: Int, endsAtLongest: Bool, interleaved: Bool = false)
 }
 
 /// What stands behind a stack. The names of a head stand with their prefix.

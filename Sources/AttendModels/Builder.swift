@@ -12,7 +12,7 @@ struct Builder {
   init(_ blueprint: Blueprint, _ reader: WeightReader) {
     self.reader = reader
     // The prefix in use is the one under which the first product of a stack is found.
-    let probe = (blueprint.encoder ?? blueprint.decoder)?.layers.first.map { "\($0.attention.query.name).weight" } ?? ""
+    let probe = (blueprint.encoder ?? blueprint.decoder)?.layers.first.map { $0.attention.query.weightName } ?? ""
     prefix = reader.first(of: blueprint.prefixes) { $0 + probe }
     var found = blueprint
     if let head = blueprint.head, blueprint.kind == .encoder, Builder.isMissing(head, reader) { found.head = nil }
@@ -132,12 +132,12 @@ struct Builder {
     case .learned(let name, let count, let offset):
       let table = try reader.table(prefix + name, rows: count + offset, width: width)
       return PositionTable(table: table, width: width, first: offset, positions: count)
-    case .sinusoidal(let name, let count, let offset, let endsAtLongest):
+    case .sinusoidal(let name, let count, let offset, let endsAtLongest, let interleaved):
       if let name, reader.has(prefix + name) { return try self.positions(.learned(name: name, count: count, offset: offset), width) }
       guard width.isMultiple(of: 2) else {
         throw Failure(.unsupported, "sinusoidal positions need an even width, and this \(blueprint.family) model has \(width)")
       }
-      let table = try Sinusoids.table(positions: offset..<offset + count, width: width, endsAtLongest: endsAtLongest)
+      let table = try Sinusoids.table(positions: offset..<offset + count, width: width, endsAtLongest: endsAtLongest, interleaved: interleaved)
       return PositionTable(table: table, width: width, first: 0, positions: count)
     }
   }

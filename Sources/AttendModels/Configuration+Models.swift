@@ -19,13 +19,15 @@ extension Configuration {
   }
 
   /// A number of layers, under one key or another; thousands more than any model has are an error, before anything is made for each of them.
-  func layers(_ key: String, _ other: String? = nil) throws(Failure) -> Int { try plausible(key, other, "layers") }
+  func layers(_ key: String, _ other: String? = nil, default standard: Int? = nil) throws(Failure) -> Int {
+    try plausible(key, other, standard, "layers")
+  }
 
   /// A number of heads, likewise.
-  func heads(_ key: String, _ other: String? = nil) throws(Failure) -> Int { try plausible(key, other, "heads") }
+  func heads(_ key: String, _ other: String? = nil) throws(Failure) -> Int { try plausible(key, other, nil, "heads") }
 
-  private func plausible(_ key: String, _ other: String?, _ things: String) throws(Failure) -> Int {
-    let count = if let other { try size(key, other) } else { try size(key) }
+  private func plausible(_ key: String, _ other: String?, _ standard: Int?, _ things: String) throws(Failure) -> Int {
+    let count = if let other { try size(key, other, default: standard) } else { try size(key, default: standard) }
     guard count <= 10_000 else { throw invalid(key, "is \(count); more than 10000 \(things) are not plausible") }
     return count
   }

@@ -36,7 +36,7 @@ package enum Registry {
     Albert.self, Bart.self, Bert.self, Bloom.self, DebertaV2.self, DistilBert.self, Falcon.self, FSMT.self, Gemma.self, GPT2.self, GPTJ.self,
     GPTNeo.self, GPTNeoX.self, GptOss.self, Granite.self, Llama.self, M2M100.self, Marian.self, MBart.self, Mistral.self, Mixtral.self,
     ModernBert.self, MPNet.self, MPT.self, Olmo2.self, OPT.self, Pegasus.self, Phi.self, Phi3.self, Qwen.self, QwenMixtures.self, SmolLM3.self,
-    StableLM.self, StarCoder2.self, T5.self,
+    StableLM.self, StarCoder2.self, T5.self, Transformer.self,
   ]
 
   /// Every `model_type` that can be loaded, sorted.

@@ -19,6 +19,18 @@ import Testing
     }
   }
 
+  /// The same numbers in the order in which the paper writes them.
+  @Test func sinesAndCosinesMayStandInTurns() throws {
+    let width = 10
+    let halves = try Sinusoids.table(positions: 0..<50, width: width, endsAtLongest: false)
+    let turns = try Sinusoids.table(positions: 0..<50, width: width, endsAtLongest: false, interleaved: true)
+    defer { withExtendedLifetime((halves, turns)) {} }
+    for row in 0..<50 {
+      let (expected, got) = (halves.pointer(to: Float.self) + row * width, turns.pointer(to: Float.self) + row * width)
+      #expect((0..<width).allSatisfy { got[$0] == expected[$0 % 2 * width / 2 + $0 / 2] })
+    }
+  }
+
   @Test func lastFrequencyIsOneTenThousandthWhenInclusive() throws {
     let buffer = try Sinusoids.table(positions: 1..<2, width: 8, endsAtLongest: true)
     let table = buffer.pointer(to: Float.self)
