@@ -10,6 +10,8 @@ package final class Configuration {
   /// The object itself.
   package let json: JSON
   private let prefix: String  // of the keys in messages: "text_config."
+  /// Second names of keys, looked for where the first is missing.
+  package var spellings: [String: String] = [:]
   private var understood: Set<String> = []
   private var children: [String: Configuration] = [:]
 
@@ -49,8 +51,9 @@ package final class Configuration {
     Failure(.invalidFile, "\(path): \(prefix)\(key) \(reason)")
   }
 
-  /// The first of `keys` that is present and not null.
+  /// The first of `keys`, then of their second names, that is present and not null.
   func find(_ keys: [String]) -> (key: String, value: JSON)? {
+    let keys = spellings.isEmpty ? keys : keys + keys.compactMap { spellings[$0] }
     understood.formUnion(keys)
     for key in keys {
       if let value = json[key], !value.isNull { return (key, value) }

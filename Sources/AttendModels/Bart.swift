@@ -5,6 +5,7 @@ import AttendCheckpoints
 enum Bart: Family {
   static let modelTypes = ["bart"]
   static let offers = Offers.translation
+  static let spellings = FairseqChoices.spellings
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     try .fairseq(

@@ -6,6 +6,7 @@ import AttendLayers
 enum DistilBert: Family {
   static let modelTypes = ["distilbert"]
   static let offers = Offers.encoder(EncoderTask.allCases)
+  static let spellings = ["dim": "hidden_size", "n_heads": "num_attention_heads", "n_layers": "num_hidden_layers"]
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let width = try config.size("dim")

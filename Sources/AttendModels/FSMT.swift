@@ -5,6 +5,7 @@ import AttendCheckpoints
 enum FSMT: Family {
   static let modelTypes = ["fsmt"]
   static let offers = Offers.translation
+  static let spellings = FairseqChoices.spellings
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let pad = try config.integer("pad_token_id", default: 1)

@@ -4,6 +4,8 @@ import AttendLayers
 
 /// What the encoder-decoders that came out of fairseq and Marian differ in. They share their configuration keys and tensor names.
 struct FairseqChoices {
+  static let spellings = ["d_model": "hidden_size", "encoder_attention_heads": "num_attention_heads", "encoder_layers": "num_hidden_layers"]
+
   /// Norms before the sub-layers, or after their sums.
   var isPreNorm: Bool
   var activation: String
@@ -26,7 +28,7 @@ extension Blueprint {
   /// An encoder-decoder of that line, from its configuration and the choices of its family.
   static func fairseq(_ config: Configuration, modelType: String, _ choices: FairseqChoices) throws(Failure) -> Blueprint {
     try refuseOtherChoices(config, choices)
-    let width = try config.size("d_model", "hidden_size")
+    let width = try config.size("d_model")
     let vocabulary = try config.size("vocab_size", "src_vocab_size")
     let tied = try config.boolean("tie_word_embeddings", default: true)
     let shared = try config.boolean("share_encoder_decoder_embeddings", default: choices.sharesTables)

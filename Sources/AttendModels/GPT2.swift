@@ -7,23 +7,25 @@ import AttendLayers
 /// arXiv:2305.06161): GPT-2 with weights the usual way round and one head of keys and values for all.
 enum GPT2: Family {
   static let modelTypes = ["gpt2", "openai-gpt", "gpt_bigcode"]
+  static let spellings = ["n_embd": "hidden_size", "n_head": "num_attention_heads", "n_layer": "num_hidden_layers", "n_positions": "max_position_embeddings"]
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let isFirst = modelType == "openai-gpt"
-    try refuseOtherChoices(config)
-    let width = try config.size("n_embd", "hidden_size")
+    try config.require("add_cross_attention", false)
+    let width = try config.size("n_embd")
     let epsilon = Float(try config.number("layer_norm_epsilon", default: 1e-5))
     let heads = try config.divisor("n_head", of: width, "n_embd")
     let sharesKeys = modelType == "gpt_bigcode" ? try config.boolean("multi_query", default: true) : false
-    let options = AttentionOptions(
-      heads: heads, keyValueHeads: sharesKeys ? 1 : heads, headDim: width / heads,
-      scale: try config.boolean("scale_attn_weights", default: true) ? nil : 1, causal: true)
+    let scale = try config.boolean("scale_attn_weights", default: true) ? 1 / Float(width / heads).squareRoot() : 1
+    let dividesByLayer = try config.boolean("scale_attn_by_inverse_layer_idx", default: false)
     let inner = try config.optionalSize("n_inner") ?? 4 * width
     // GPT calls "gelu" what others call "gelu_new".
     let named = try config.activation(isFirst ? "afn" : "activation_function", default: isFirst ? "gelu" : "gelu_new")
     let activation = isFirst && named == .gelu ? .geluTanh : named
     let layers = (0..<(try config.layers("n_layer"))).map { index in
-      layer("h.\(index)", options, width: width, inner: inner, activation, epsilon, modelType)
+      let options = AttentionOptions(
+        heads: heads, keyValueHeads: sharesKeys ? 1 : heads, headDim: width / heads, scale: dividesByLayer ? scale / Float(index + 1) : scale, causal: true)
+      return layer("h.\(index)", options, width: width, inner: inner, activation, epsilon, modelType)
     }
     let tokens = isFirst ? "tokens_embed" : "wte"
     let vocabulary = try config.size("vocab_size")
@@ -58,11 +60,5 @@ enum GPT2: Family {
       attentionNorms: norms("ln_1"),
       feedForward: FeedForwardBlueprint(inner: linear("mlp.c_fc", inner, width), outer: linear("mlp.c_proj", width, inner), activation: activation),
       feedForwardNorms: norms("ln_2"))
-  }
-
-  /// Choices of the configuration that nothing here computes.
-  private static func refuseOtherChoices(_ config: Configuration) throws(Failure) {
-    try config.require("scale_attn_by_inverse_layer_idx", false)
-    try config.require("add_cross_attention", false)
   }
 }

@@ -6,6 +6,7 @@ import AttendLayers
 /// head rotated in neighbouring pairs. CodeGen (Nijkamp et al. 2022, arXiv:2203.13474): the same with queries, values and keys as one, in four blocks.
 enum GPTJ: Family {
   static let modelTypes = ["gptj", "codegen"]
+  static let spellings = GPT2.spellings
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let (width, vocabulary) = (try config.size("n_embd"), try config.size("vocab_size"))

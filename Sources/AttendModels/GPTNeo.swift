@@ -6,6 +6,7 @@ import AttendLayers
 /// are not scaled.
 enum GPTNeo: Family {
   static let modelTypes = ["gpt_neo"]
+  static let spellings = ["num_heads": "num_attention_heads", "num_layers": "num_hidden_layers"]
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let width = try config.size("hidden_size")

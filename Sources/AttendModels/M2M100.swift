@@ -6,6 +6,7 @@ import AttendCheckpoints
 enum M2M100: Family {
   static let modelTypes = ["m2m_100"]
   static let offers = Offers.translation
+  static let spellings = FairseqChoices.spellings
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let pad = try config.integer("pad_token_id", default: 1)

@@ -5,6 +5,7 @@ import AttendCheckpoints
 enum MBart: Family {
   static let modelTypes = ["mbart"]
   static let offers = Offers.translation
+  static let spellings = FairseqChoices.spellings
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     try .fairseq(

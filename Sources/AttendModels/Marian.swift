@@ -5,6 +5,7 @@ import AttendCheckpoints
 enum Marian: Family {
   static let modelTypes = ["marian"]
   static let offers = Offers.translation
+  static let spellings = FairseqChoices.spellings
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     try .fairseq(

@@ -5,6 +5,7 @@ import AttendCheckpoints
 enum Pegasus: Family {
   static let modelTypes = ["pegasus"]
   static let offers = Offers.translation
+  static let spellings = FairseqChoices.spellings
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     try .fairseq(

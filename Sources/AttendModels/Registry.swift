@@ -7,6 +7,8 @@ package protocol Family: Sendable {
   static var modelTypes: [String] { get }
   /// What its checkpoints may be, for the table of families.
   static var offers: Offers { get }
+  /// Second names of keys, which configurations of the family may use: `attribute_map` in transformers.
+  static var spellings: [String: String] { get }
   /// Reads the configuration; throws where a key is missing or asks for what is not implemented.
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint
 }
@@ -28,6 +30,7 @@ package struct Offers: Sendable {
 
 extension Family {
   package static var offers: Offers { .nextToken }
+  package static var spellings: [String: String] { [:] }
 }
 
 /// All families. A new one is a file beside this one and a line here.
@@ -49,7 +52,9 @@ package enum Registry {
       throw Failure(
         .unsupported, "\(config.path): model_type \"\(modelType)\" is not known; known are \(modelTypes.joined(separator: ", "))")
     }
+    config.spellings = family.spellings
     var blueprint = try family.blueprint(config, modelType: modelType)
+    try UnreadKeys(config, blueprint).check()
     if blueprint.kind != .encoder, try !config.hasNextTokenHead(), case .linear = blueprint.head?.output { blueprint.head = nil }
     return blueprint
   }
@@ -64,6 +69,6 @@ extension Configuration {
     guard !others.contains(where: { architecture.hasSuffix($0) }) else {
       throw Failure(.unsupported, "\(path): the head of \(architecture) is not implemented for this model_type")
     }
-    return !architecture.hasSuffix("Model") || architecture.hasSuffix("LMHeadModel")
+    return !architecture.hasSuffix("Model") || architecture.hasSuffix("LMHeadModel") || architecture.hasSuffix("MarianMTModel")
   }
 }

@@ -7,6 +7,7 @@ import AttendLayers
 enum T5: Family {
   static let modelTypes = ["t5", "mt5", "umt5"]
   static let offers = Offers(kinds: [.encoderDecoder, .encoder], heads: [.tokenClassification])
+  static let spellings = ["d_model": "hidden_size", "num_heads": "num_attention_heads", "num_layers": "num_hidden_layers", "d_kv": "head_dim"]
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     try config.require("is_decoder", false)
