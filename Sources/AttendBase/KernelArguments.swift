@@ -28,8 +28,8 @@ package struct MultiplyArguments {
   package var x: UnsafePointer<Float>  // [rows, steps], in units of 32 bits
   package var xStride: Int
   package var xScales: UnsafePointer<Float>?  // [rows], of inputs in 8 bits
-  package var xSums: UnsafePointer<Int32>?  // [rows, groups], of inputs in 8 bits, for 4-bit weights
-  package var weights: UnsafePointer<Float>  // [panels][steps][32], in units of 32 bits; 4-bit: [panels][groups][32 scales, 4 x 32 units]
+  package var xSums: UnsafePointer<Int32>?  // [rows, groups], -8 times the sum of a group's inputs in 8 bits, for 4-bit weights
+  package var weights: UnsafePointer<Float>  // [panels][steps][32], in units of 32 bits; 4-bit: [panels][groups][16 units of scales, 4 x 32 units]
   package var weightScales: UnsafePointer<Float>?  // [panels * 32], of weights in 8 bits
   package var weightOffsets: UnsafePointer<Int32>?  // [panels * 32], 128 times the sum of an output's weights in 8 bits
   package var steps: Int  // units along the inputs; 4-bit: groups
@@ -76,10 +76,10 @@ package struct PrepareArguments {
   package var x: UnsafePointer<Float>  // [rows, columns]
   package var xStride: Int
   package var columns: Int
-  package var to: UnsafeMutablePointer<Float>  // [rows, steps], in units of 32 bits, filled up with zeros
-  package var steps: Int
+  package var to: UnsafeMutablePointer<Float>  // [rows, steps], in units of 32 bits, filled up as with zeros
+  package var steps: Int  // units of a row, a multiple of 16
   package var scales: UnsafeMutablePointer<Float>  // [rows]; bytes only
-  package var sums: UnsafeMutablePointer<Int32>?  // [rows, steps / 8]; signed bytes for 4-bit weights, otherwise bytes are moved up by 128
+  package var sums: UnsafeMutablePointer<Int32>?  // [rows, groups], see `xSums`; signed bytes for 4-bit weights, otherwise bytes are moved up by 128
 
   package init(
     x: UnsafePointer<Float>, xStride: Int, columns: Int, to: UnsafeMutablePointer<Float>, steps: Int, scales: UnsafeMutablePointer<Float>,

@@ -83,8 +83,8 @@ extension Engine {
   private func prepare(_ x: Matrix, _ weights: PackedMatrix, _ workspace: Workspace) throws(Failure) -> Input {
     guard weights.compute != .float32 else { return Input(base: x.base, stride: x.stride) }
     let nibbles = weights.compute == .int4
-    // A group of 32 inputs is 8 units. Rows are written sixteen inputs at a time.
-    let steps = ((nibbles ? weights.steps * 8 : weights.steps) + 7) & ~7
+    // A group of 32 inputs is 8 units. An odd number of cache lines to a row: a power of two would put the rows of a tile into few sets of the cache.
+    let steps = (((nibbles ? weights.steps * 8 : weights.steps) + 15) & ~15) | 16
     let units = try workspace.take(x.rows * steps, of: Float.self)
     let scales = try workspace.take(x.rows, of: Float.self)
     let sums = nibbles ? try workspace.take(x.rows * weights.steps, of: Int32.self) : nil

@@ -97,14 +97,14 @@ package final class PackedMatrix: Sendable {
     outputs = gated ? sources[0].rows : sources.reduce(0) { $0 + $1.rows }
     panels = (outputs + panelWidth - 1) / panelWidth * (gated ? 2 : 1)
     steps = (inputs + compute.inputsPerStep - 1) / compute.inputsPerStep
-    weights = try AlignedBuffer(try PackedMatrix.product(panels, steps * compute.unitsPerStep), of: Float.self, for: "weights")
+    weights = try AlignedBuffer(try PackedMatrix.product(panels, steps * compute.floatsPerStep), of: Float.self, for: "weights")
     scaling = compute == .int8 ? try AlignedBuffer(2 * panels * panelWidth, of: Float.self, for: "the scales of weights") : nil
     try pack(sources, engine)
   }
 
-  /// Floats of `panels` panels of `units` units for each output.
-  private static func product(_ panels: Int, _ units: Int) throws(Failure) -> Int {
-    let (floats, overflow) = panels.multipliedReportingOverflow(by: units * panelWidth)
+  /// Floats of `panels` panels of `each` floats.
+  private static func product(_ panels: Int, _ each: Int) throws(Failure) -> Int {
+    let (floats, overflow) = panels.multipliedReportingOverflow(by: each)
     guard !overflow else { throw .outOfMemory(Int.max, for: "weights") }
     return floats
   }
@@ -131,7 +131,7 @@ package final class PackedMatrix: Sendable {
   }
 
   private func packPanel(_ panel: Int, _ job: PackJob, _ part: Int) {
-    let to = base + panel * steps * compute.unitsPerStep * panelWidth
+    let to = base + panel * steps * compute.floatsPerStep
     guard let scratch = job.scratch else { return gatherPanel(panel, job, to) }
     let wide = scratch + part * inputs * panelWidth
     gatherPanel(panel, job, wide)
@@ -170,7 +170,7 @@ package final class PackedMatrix: Sendable {
   /// Writes the weights of one output, times `scale`: what products with the packed weights see. Not gated.
   func read(_ output: Int, scale: Float, into row: UnsafeMutablePointer<Float>, _ kernels: KernelTable) {
     let lane = output % panelWidth
-    let panel = base + output / panelWidth * steps * compute.unitsPerStep * panelWidth
+    let panel = base + output / panelWidth * steps * compute.floatsPerStep
     let units = UnsafeRawPointer(panel).assumingMemoryBound(to: UInt32.self) + lane
     switch compute {
     case .float32: kernels.conversions.convert(panel + lane, .float32, panelWidth, scale, inputs, row)
@@ -184,9 +184,11 @@ package final class PackedMatrix: Sendable {
       for k in 0..<inputs { row[k] = Float(Int8(truncatingIfNeeded: units[k / 4 * panelWidth] >> UInt32(k % 4 * 8))) * factor * scale }
     case .int4:
       for k in 0..<inputs {
-        let group = k / quantizedGroup * compute.unitsPerStep * panelWidth, within = k % quantizedGroup
-        let unit = units[group + (1 + within / 8) * panelWidth] >> UInt32(within % 4 * 8 + within / 4 % 2 * 4)
-        row[k] = Float(Int(unit & 15) - 8) * panel[group + lane] * scale
+        let group = k / quantizedGroup * compute.floatsPerStep, within = k % quantizedGroup
+        let unit = units[group + panelWidth / 2 + within / 8 * panelWidth] >> UInt32(within % 4 * 8 + within / 4 % 2 * 4)
+        // Two scales to a unit: of an output of the first half of the panel, and of one of the second.
+        let scales = UnsafeRawPointer(panel + group + lane % 16).load(as: UInt32.self)
+        row[k] = Float(Int(unit & 15) - 8) * Float(bitPattern: lane < 16 ? scales << 16 : scales & 0xffff_0000) * scale
       }
     }
   }
@@ -203,6 +205,6 @@ extension ComputeType {
     }
   }
 
-  /// Units of 32 bits that a step takes in a panel, for each output.
-  fileprivate var unitsPerStep: Int { self == .int4 ? 5 : 1 }
+  /// Floats, or units of 32 bits, that a step takes in a panel: in 4 bits 16 of scales and four times 32.
+  fileprivate var floatsPerStep: Int { self == .int4 ? panelWidth / 2 + 4 * panelWidth : panelWidth }
 }

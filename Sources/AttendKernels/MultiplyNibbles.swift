@@ -1,61 +1,94 @@
 // Rows times weights in 4 bits: for each group of 32 inputs a sum of bytes, exact, then a multiply-add with the group's scale.
-// A group of a panel is 32 scales and four times 32 units; the low halves of a unit's bytes are four inputs, the high halves the next four.
+// A group of a panel is 16 units of scales and four times 32 units. A unit of scales is a bfloat16 of the panel's first half of outputs, in its
+// low half, and one of its second. The low halves of a unit's bytes are four inputs, the high halves the next four.
 import AttendBase
 import CInstructions
 
-#if ATTEND_AVX512
-  private var nibbleRows: Int { @_transparent get { 6 } }
-#else
-  private var nibbleRows: Int { @_transparent get { 3 } }
-#endif
+/// Rows of a tile: its registers hold the exact sums of a group and the sums so far.
+private var nibbleRows: Int { @_transparent get { tileRows / 2 } }
 
-/// Units of a group of a panel.
-private var groupUnits: Int { @_transparent get { 5 * panelWidth } }
+/// Units of the scales of a group, and of a group, for a whole panel.
+private var scaleUnits: Int { @_transparent get { panelWidth / 2 } }
+private var groupUnits: Int { @_transparent get { scaleUnits &+ 4 &* panelWidth } }
+
+/// Groups from what is read of one row's weights to what is asked for: enough for memory's latency.
+private var groupsAhead: Int { @_transparent get { 4 } }
 
 /// Four products of unsigned bytes with signed ones; `exact` names the arithmetic.
 @_transparent
-private func dot(_ arithmetic: Arithmetic, _ sums: Vector, _ w: Lanes, _ x: Lanes) -> Vector {
+private func dot(_ arithmetic: Arithmetic, _ sums: Vector, _ w: Lanes, _ x: Vector) -> Vector {
   #if ATTEND_FMA
-    if case .bytes = arithmetic { return fromBits(attend_dot_vnni(bits(sums), w, x)) }
+    if case .bytes = arithmetic { return fromBits(attend_dot_vnni(bits(sums), w, bits(x))) }
   #endif
-  return fromBits(attend_dot_widened(bits(sums), w, x))
+  return fromBits(attend_dot_widened(bits(sums), w, bits(x)))
 }
 
+/// sums + x * scales, spelled so that the sums stay in their registers.
+@_transparent
+private func scaled(_ sums: Vector, _ x: Vector, _ scales: Vector) -> Vector {
+  #if ATTEND_FMA
+    return attend_fma_here(sums, x, scales)
+  #else
+    return multiplyAdd(x, scales, sums)
+  #endif
+}
+
+/// One tile, from the panel at `w` on, on AVX2 the half of it that begins at output `half`. Its sums go to scratch memory, `[32]` floats from
+/// row to row and `sumsPanel` from panel to panel.
 @_transparent
 private func tile(
-  _ arithmetic: Arithmetic, _ rows: Int, _ vectors: Int, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ w: UnsafePointer<Float>,
+  _ arithmetic: Arithmetic, _ rows: Int, _ vectors: Int, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ w: UnsafePointer<Float>, _ half: Int,
   _ sums: UnsafeMutablePointer<Float>, _ sumsPanel: Int
 ) {
   let groups = a.pointee.steps, xStride = a.pointee.xStride
-  let panelStride = groups &* groupUnits
-  let x = a.pointee.x + row &* xStride
-  let xSums = a.pointee.xSums.unsafelyUnwrapped + row &* groups
-  let low = Lanes(repeating: 0x0f0f_0f0f)
+  let panelStride = groups &* groupUnits, low = Lanes(repeating: 0x0f0f_0f0f)
+  let xOffsets = UnsafeRawPointer(a.pointee.xSums.unsafelyUnwrapped + row &* groups).assumingMemoryBound(to: Float.self)
+  var x = a.pointee.x + row &* xStride
+  var w = w
   var registers = zeros()
   var group = 0
   while group < groups {
     var exact = zeros()
+    var i = 0
+    while i < rows &* vectors {
+      exact[unchecked: i] = splat(xOffsets[i / vectors &* groups &+ group])
+      i &+= 1
+    }
+    if rows == 1 {
+      i = 0
+      while i < vectors / 2 {
+        var line = 0
+        while line < groupUnits {
+          attend_prefetch(w + (i &* panelStride &+ groupsAhead &* groupUnits &+ line))
+          line &+= 16
+        }
+        i &+= 1
+      }
+    }
     var pair = 0
     while pair < 4 {
-      var i = 0
+      let units = w + (scaleUnits &+ pair &* panelWidth &+ half)
+      i = 0
       while i < rows &* vectors {
-        let offset: Int = group &* groupUnits &+ (pair &+ 1) &* panelWidth &+ (i % vectors & 1) &* 16 &+ ((i % vectors) >> 1) &* panelStride
-        let units = bits(load(w + offset))
-        let at: Int = i / vectors &* xStride &+ group &* 8 &+ pair &* 2
-        let first = dot(arithmetic, exact[unchecked: i], units & low, bits(splat(x[at])))
-        exact[unchecked: i] = dot(arithmetic, first, (units &>> Lanes(repeating: 4)) & low, bits(splat(x[at &+ 1])))
+        let vector = i % vectors, at: Int = i / vectors &* xStride &+ 2 &* pair
+        let offset: Int = (vector & 1) &* 16 &+ (vector >> 1) &* panelStride
+        let both = bits(load(units + offset))
+        let first = dot(arithmetic, exact[unchecked: i], both & low, splat(x[at]))
+        exact[unchecked: i] = dot(arithmetic, first, (both &>> Lanes(repeating: 4)) & low, splat(x[at &+ 1]))
         i &+= 1
       }
       pair &+= 1
     }
-    var i = 0
+    i = 0
     while i < rows &* vectors {
-      let offset: Int = group &* groupUnits &+ (i % vectors & 1) &* 16 &+ ((i % vectors) >> 1) &* panelStride
-      // The stored halves are moved up by 8.
-      let sum = bits(exact[unchecked: i]) &- Lanes(repeating: 8 &* xSums[i / vectors &* groups &+ group])
-      registers[unchecked: i] = multiplyAdd(attend_to_float(sum), load(w + offset), registers[unchecked: i])
+      let vector = i % vectors
+      let shift = Int32(truncatingIfNeeded: 16 &- half &- (vector & 1) &* 16)
+      let scales = fromBits((bits(load(w + (vector >> 1) &* panelStride)) &<< Lanes(repeating: shift)) & Lanes(repeating: -65536))
+      registers[unchecked: i] = scaled(registers[unchecked: i], attend_to_float(bits(exact[unchecked: i])), scales)
       i &+= 1
     }
+    x += 8
+    w += groupUnits
     group &+= 1
   }
   var i = 0
@@ -66,31 +99,46 @@ private func tile(
   }
 }
 
+/// A panel, or a half of it, for as many rows as the registers hold, or fewer.
 @_transparent
 private func tall(
-  _ arithmetic: Arithmetic, _ rows: Int, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ w: UnsafePointer<Float>, _ sums: UnsafeMutablePointer<Float>
+  _ arithmetic: Arithmetic, _ rows: Int, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ w: UnsafePointer<Float>, _ half: Int,
+  _ sums: UnsafeMutablePointer<Float>
 ) {
   switch rows {
-  case 1: tile(arithmetic, 1, tileVectors, a, row, w, sums, 0)
-  case 2: tile(arithmetic, 2, tileVectors, a, row, w, sums, 0)
-  case 3: tile(arithmetic, 3, tileVectors, a, row, w, sums, 0)
+  case 1: tile(arithmetic, 1, tileVectors, a, row, w, half, sums, 0)
+  case 2: tile(arithmetic, 2, tileVectors, a, row, w, half, sums, 0)
+  case 3: tile(arithmetic, 3, tileVectors, a, row, w, half, sums, 0)
   #if ATTEND_AVX512
-    case 4: tile(arithmetic, 4, tileVectors, a, row, w, sums, 0)
-    case 5: tile(arithmetic, 5, tileVectors, a, row, w, sums, 0)
-    case 6: tile(arithmetic, 6, tileVectors, a, row, w, sums, 0)
+    case 4: tile(arithmetic, 4, tileVectors, a, row, w, half, sums, 0)
+    case 5: tile(arithmetic, 5, tileVectors, a, row, w, half, sums, 0)
+    case 6: tile(arithmetic, 6, tileVectors, a, row, w, half, sums, 0)
   #endif
   default: break
   }
 }
 
-/// One row: panels side by side, so that enough sums are under way.
+/// The sums of `count` rows from `row` on with panel `panel + index`, a tile after the other, each on its way out with the last panel of a unit.
 @_transparent
-private func wide(_ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ w: UnsafePointer<Float>, _ sums: UnsafeMutablePointer<Float>) {
-  #if ATTEND_AVX512
-    tile(arithmetic, 1, 8, a, row, w, sums, panelWidth)
-  #else
-    tile(arithmetic, 1, 2, a, row, w, sums, panelWidth)
-  #endif
+private func sumPanel(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ count: Int, _ panel: Int, _ index: Int, _ writes: Bool,
+  _ scratch: UnsafeMutablePointer<Float>
+) {
+  let weights = a.pointee.weights + (panel &+ index) &* a.pointee.steps &* groupUnits
+  let tiles = (count &+ nibbleRows &- 1) / nibbleRows
+  var tileIndex = 0
+  var done = 0
+  while tileIndex < tiles {
+    let height = count / tiles &+ (tileIndex < count % tiles ? 1 : 0)
+    var half = 0
+    while half < panelWidth {
+      tall(arithmetic, height, a, row &+ done, weights, half, scratch + ((index &* count &+ done) &* panelWidth &+ half))
+      half &+= tileVectors &* 16
+    }
+    if writes { writeOut(.float32, a, row &+ done, height, panel, scratch + done &* panelWidth, count &* panelWidth) }
+    done &+= height
+    tileIndex &+= 1
+  }
 }
 
 @_transparent
@@ -110,7 +158,8 @@ private func multiply(
     var panel = panels.lowerBound
     if count == 1 && together >= unit {
       while panel &+ together <= panels.upperBound {
-        wide(arithmetic, a, row, a.pointee.weights + panel &* panelStride, scratch)
+        // Several panels side by side, so that enough sums are under way.
+        tile(arithmetic, 1, 2 &* together, a, row, a.pointee.weights + panel &* panelStride, 0, scratch, panelWidth)
         var index = 0
         while index < together {
           writeOut(.float32, a, row, 1, panel &+ index, scratch + index &* panelWidth, panelWidth)
@@ -122,21 +171,9 @@ private func multiply(
     while panel < panels.upperBound {
       var index = 0
       while index < unit {
-        var done = 0
-        while done < count {
-          let height = count &- done < nibbleRows ? count &- done : nibbleRows
-          var half = 0
-          while half < panelWidth {
-            tall(
-              arithmetic, height, a, row &+ done, a.pointee.weights + ((panel &+ index) &* panelStride &+ half),
-              scratch + ((index &* count &+ done) &* panelWidth &+ half))
-            half &+= tileVectors &* 16
-          }
-          done &+= height
-        }
+        sumPanel(arithmetic, a, row, count, panel, index, index &+ 1 == unit, scratch)
         index &+= 1
       }
-      writeOut(.float32, a, row, count, panel, scratch, count &* panelWidth)
       panel &+= unit
     }
     row &+= count

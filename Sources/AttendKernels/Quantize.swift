@@ -87,7 +87,8 @@ private func nibble(_ v: Vector, _ factor: Vector) -> Lanes {
   return low.replacing(with: Lanes(repeating: 15), where: low .> Lanes(repeating: 15))
 }
 
-/// The scales of a group of 32 inputs: among nine that map the number of largest size to about -8, that of least squared error.
+/// The scales of a group of 32 inputs: as bfloat16: among nine that map
+/// the number of largest size to about -8, that of least squared error.
 @_transparent
 private func groupScale(_ a: UnsafePointer<CompressArguments>, _ first: Int, _ lane: Int) -> Vector {
   var top = splat(0)
@@ -100,7 +101,7 @@ private func groupScale(_ a: UnsafePointer<CompressArguments>, _ first: Int, _ l
   var best = splat(0), bestError = splat(Float.infinity)
   var candidate = 0
   while candidate < 9 {
-    let scale = top / splat(-8.5 + 0.25 * Float(candidate))
+    let scale = fromBits(brain(top / splat(-8.5 + 0.25 * Float(candidate))) &<< Lanes(repeating: 16))
     let factor = (splat(1) / scale).replacing(with: splat(0), where: scale .== splat(0))
     var error = splat(0)
     k = 0
@@ -118,16 +119,18 @@ private func groupScale(_ a: UnsafePointer<CompressArguments>, _ first: Int, _ l
   return best
 }
 
-/// `KernelTable.Conversions.compressNibbles`: for each group its 32 scales, then four times 32 units of eight inputs.
+/// `KernelTable.Conversions.compressNibbles`: for each group its 32 scales in 16 units, then four times 32 units of eight inputs.
 func compressNibbles(_ a: UnsafePointer<CompressArguments>) {
   var first = 0
   var to = a.pointee.to
   while first < a.pointee.inputs {
+    let low = groupScale(a, first, 0), high = groupScale(a, first, 16)
+    store((bits(low) &>> Lanes(repeating: 16)) & Lanes(repeating: 0xffff) | bits(high), to)
+    to += panelWidth / 2
     var lane = 0
     while lane < panelWidth {
-      let scale = groupScale(a, first, lane)
+      let scale = lane == 0 ? low : high
       let factor = (splat(1) / scale).replacing(with: splat(0), where: scale .== splat(0))
-      store(scale, to + lane)
       var pair = 0
       while pair < 4 {
         var unit = Lanes(repeating: 0)
@@ -137,12 +140,12 @@ func compressNibbles(_ a: UnsafePointer<CompressArguments>) {
           unit |= nibble(inputs(a, first &+ pair &* 8 &+ i, lane), factor) &<< Lanes(repeating: Int32(truncatingIfNeeded: shift))
           i &+= 1
         }
-        store(unit, to + ((pair &+ 1) &* panelWidth &+ lane))
+        store(unit, to + (pair &* panelWidth &+ lane))
         pair &+= 1
       }
       lane &+= 16
     }
-    to += 5 &* panelWidth
+    to += 4 &* panelWidth
     first &+= quantizedGroup
   }
 }
@@ -164,34 +167,59 @@ func prepareBrain(_ a: UnsafePointer<PrepareArguments>, _ rows: Range<Int>) {
   }
 }
 
-/// `KernelTable.Conversions.prepareBytes`: each row with a scale of its own, the largest size / 127.
+/// The largest size of a row's numbers; NaN where one is.
+@_transparent
+private func largestSize(_ x: UnsafePointer<Float>, _ columns: Int) -> Float {
+  var top = Lanes(repeating: 0)
+  var k = 0
+  while k &+ 16 <= columns {
+    top = larger(size(load(x + k)), top)
+    k &+= 16
+  }
+  if k < columns { top = larger(size(load(x + k, columns &- k)), top) }
+  return Float(bitPattern: UInt32(bitPattern: attend_largest_integer(top)))
+}
+
+/// Sixteen numbers times `factor`, rounded, in the lowest bytes; `magic` is 1.5 * 2^23, whose lowest bits are 0, or 128 more. Zeros past the end.
+@_transparent
+private func rounded(_ x: UnsafePointer<Float>, _ left: Int, _ factor: Vector, _ magic: Vector) -> Lanes {
+  bits((left >= 16 ? load(x) : left > 0 ? load(x, left) : splat(0)) * factor + magic)
+}
+
+/// `KernelTable.Conversions.prepareBytes`: each row with a scale of its own, the largest size / 127. In 4-bit products the inputs are the
+/// signed side, otherwise the unsigned one.
 func prepareBytes(_ a: UnsafePointer<PrepareArguments>, _ rows: Range<Int>) {
-  let columns = a.pointee.columns
+  let columns = a.pointee.columns, bytes = 4 &* a.pointee.steps
   var row = rows.lowerBound
   while row < rows.upperBound {
     let x = a.pointee.x + row &* a.pointee.xStride
     let to = UnsafeMutableRawPointer(a.pointee.to + row &* a.pointee.steps).assumingMemoryBound(to: UInt8.self)
-    var top = Lanes(repeating: 0)
-    var k = 0
-    while k < columns {
-      top = larger(size(load(x + k, columns &- k)), top)
-      k &+= 16
-    }
-    let largest = Float(bitPattern: UInt32(bitPattern: attend_largest_integer(top)))
+    let largest = largestSize(x, columns)
     a.pointee.scales[row] = largest / 127
     let factor = splat(largest == 0 ? 0 : 127 / largest)
-    // In 4-bit products the inputs are the signed side, otherwise the unsigned one.
-    let shift = Lanes(repeating: a.pointee.sums == nil ? 128 : 0)
-    k = 0
-    while k < 4 &* a.pointee.steps {
-      let left = columns &- k
-      let q = rounded((left > 0 ? load(x + k, left) : splat(0)) * factor)
-      attend_narrow8(to + k, q &+ shift)
-      if let sums = a.pointee.sums {
-        let group = sums + (row &* (a.pointee.steps / 8) &+ k / quantizedGroup)
-        group.pointee = (k % quantizedGroup == 0 ? 0 : group.pointee) &+ attend_sum_integer(q)
+    var k = 0
+    if let sums = a.pointee.sums {
+      let magic = splat(0x1.8p23)
+      let groups = (columns &+ quantizedGroup &- 1) / quantizedGroup
+      var group = sums + row &* groups
+      while k < columns {
+        let first = rounded(x + k, columns &- k, factor, magic), second = rounded(x + (k &+ 16), columns &- k &- 16, factor, magic)
+        attend_narrow8(to + k, first)
+        attend_narrow8(to + (k &+ 16), second)
+        group.pointee = -8 &* attend_sum_integer((first &+ second) &- (bits(magic) &+ bits(magic)))
+        group += 1
+        k &+= quantizedGroup
       }
-      k &+= 16
+    } else {
+      let magic = splat(0x1.8p23 + 128)
+      while k &+ 16 <= columns {
+        attend_narrow8(to + k, rounded(x + k, 16, factor, magic))
+        k &+= 16
+      }
+      while k < bytes {
+        attend_narrow8(to + k, rounded(x + k, columns &- k, factor, magic))
+        k &+= 16
+      }
     }
     row &+= 1
   }

@@ -35,9 +35,8 @@ private struct Meaning {
 @_transparent
 private func writeColumns(
   _ arithmetic: Arithmetic, _ activation: Activation, _ gated: Bool, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ rows: Int, _ panel: Int,
-  _ column: Int, _ lane: Int, _ sums: UnsafePointer<Float>, _ up: Int
+  _ column: Int, _ lane: Int, _ left: Int, _ sums: UnsafePointer<Float>, _ up: Int
 ) {
-  let left = a.pointee.outputs &- column
   let meaning = Meaning(arithmetic, a, panel &* panelWidth &+ lane)
   var bias = splat(0)
   if let from = a.pointee.bias { bias = load(from + column, left) }
@@ -72,12 +71,11 @@ func writeOut(
   let activation = a.pointee.activation
   var v = 0
   while v < panelWidth && first &+ v < a.pointee.outputs {
-    if !gated, case .none = activation {
-      writeColumns(arithmetic, .none, false, a, row, rows, panel, first &+ v, v, sums, up)
-    } else if !gated, case .relu = activation {
-      writeColumns(arithmetic, .relu, false, a, row, rows, panel, first &+ v, v, sums, up)
+    let left = a.pointee.outputs &- first &- v
+    if !gated, left >= 16, case .none = activation {
+      writeColumns(arithmetic, .none, false, a, row, rows, panel, first &+ v, v, 16, sums, up)
     } else {
-      writeColumns(arithmetic, activation, gated, a, row, rows, panel, first &+ v, v, sums, up)
+      writeColumns(arithmetic, activation, gated, a, row, rows, panel, first &+ v, v, left, sums, up)
     }
     v &+= 16
   }
