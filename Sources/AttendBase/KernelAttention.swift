@@ -106,6 +106,19 @@ package struct AttentionScratch {
   package let width: Int  // headDim up to a multiple of 16
   package let padded: Bool  // whether values are copied to rows of whole vectors first
 
+  /// The parts from row `row` on, for rows of another head.
+  @inline(__always)
+  package init(_ s: AttentionScratch, headDim: Int, from row: Int) {
+    width = s.width
+    padded = s.padded
+    out = s.out + row &* s.width
+    scores = s.scores + row &* attentionTile
+    sums = s.sums + row &* 16
+    top = s.top + row
+    values = s.values
+    q = s.q + row &* headDim
+  }
+
   @inline(__always)
   package init(_ base: UnsafeMutablePointer<Float>, headDim: Int) {
     width = (headDim &+ 15) & ~15

@@ -132,15 +132,18 @@ package final class KernelTable: Sendable {
   package let store: @Sendable (_ arguments: UnsafePointer<StoreArguments>) -> Void
   /// Rows of one attention task: as many accumulators as the registers hold.
   package let attentionRows: Int
-  /// Query pairs `pairs` (query * group + head of the group, at most `attentionRows` of them) against all keys. `scratch` holds
-  /// `AttentionScratch.count` floats.
-  package let attention: @Sendable (_ arguments: UnsafePointer<AttentionArguments>, _ pairs: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) -> Void
+  /// Query pairs `pairs` (query * group + head of the group) of `heads` key/value heads, each with its arguments, against all keys: at most
+  /// `attentionRows` pairs of all heads together. Several heads only where there is one query and headDim is a multiple of 16; they share pages.
+  /// `scratch` holds `AttentionScratch.count` floats.
+  package let attention: Attention
+  package typealias Attention =
+    @Sendable (_ arguments: UnsafePointer<AttentionArguments>, _ heads: Int, _ pairs: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) -> Void
 
   package init(
     name: String, products: Products, conversions: Conversions, rows: Rows,
     evaluate: @escaping @Sendable (Function, UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void, finish: @escaping Multiply,
     store: @escaping @Sendable (UnsafePointer<StoreArguments>) -> Void, attentionRows: Int,
-    attention: @escaping @Sendable (UnsafePointer<AttentionArguments>, Range<Int>, UnsafeMutablePointer<Float>) -> Void
+    attention: @escaping Attention
   ) {
     self.name = name
     self.products = products

@@ -89,28 +89,47 @@ private struct AttentionJob {
   let scratchStride: Int
   let parts: Int
 
-  /// The tasks of part `part`: every `parts`-th of all, a task being up to `attentionRows` queries of a key/value head of a sequence.
-  /// Interleaving evens out what causal masks save.
+  /// What is said of heads, `AttentionScratch.rows` for each part.
+  let arguments: UnsafeMutablePointer<AttentionArguments>
+
+  /// Key/value heads that a task takes at once: several where a sequence has one query, as far as all threads find work.
+  func together(_ sequence: AttentionSequence) -> Int {
+    guard sequence.count == 1, heads.headDim % 16 == 0 else { return 1 }
+    let most = max(1, kernels.attentionRows / (heads.heads / heads.keyValueHeads))
+    var tasks = (heads.keyValueHeads + most - 1) / most
+    if sequences.count < parts { tasks = (tasks + parts - 1) / parts * parts }
+    return (heads.keyValueHeads + tasks - 1) / tasks
+  }
+
+  /// The tasks of part `part`: every `parts`-th of all, a task being up to `attentionRows` queries of a key/value head of a sequence, or one
+  /// query of several heads. Interleaving evens out what causal masks save.
   func run(_ part: Int) {
     let group = heads.heads / heads.keyValueHeads, rows = kernels.attentionRows
+    let own = arguments + part * AttentionScratch.rows
     var task = 0
     var written = 0  // floats of weights before this sequence
     for sequence in sequences {
-      let pairs = sequence.count * group
-      for head in 0..<heads.keyValueHeads {
-        let column = head * group * heads.headDim
-        var arguments = AttentionArguments(
-          q: q[sequence.row] + column, qStride: q.stride, out: out[sequence.row] + column, outStride: out.stride, group: group, headDim: heads.headDim,
-          pages: sequence.pages, keyOffset: heads.keyOffset + head * heads.headStride, valueOffset: heads.valueOffset + head * heads.headStride,
-          position: sequence.position, keys: sequence.keys, scale: heads.scale, mask: mask,
-          bias: bias, head: head * group, row: sequence.row, weights: weights.map { $0 + (written + head * group * sequence.count * sequence.keys) }, weightsHeadStride: sequence.count * sequence.keys)
+      let pairs = sequence.count * group, together = together(sequence)
+      for head in stride(from: 0, to: heads.keyValueHeads, by: together) {
+        let count = min(together, heads.keyValueHeads - head)
+        for index in 0..<count { (own + index).initialize(to: self.arguments(sequence, head: head + index, written)) }
         for first in stride(from: 0, to: pairs, by: rows) {
-          if task % parts == part { kernels.attention(&arguments, first..<min(first + rows, pairs), scratch + part * scratchStride) }
+          if task % parts == part { kernels.attention(own, count, first..<min(first + rows, pairs), scratch + part * scratchStride) }
           task += 1
         }
       }
       written += heads.heads * sequence.count * sequence.keys
     }
+  }
+
+  /// Of one key/value head of a sequence whose weights begin `written` floats after those of the first.
+  private func arguments(_ sequence: AttentionSequence, head: Int, _ written: Int) -> AttentionArguments {
+    let group = heads.heads / heads.keyValueHeads, column = head * group * heads.headDim
+    return AttentionArguments(
+      q: q[sequence.row] + column, qStride: q.stride, out: out[sequence.row] + column, outStride: out.stride, group: group, headDim: heads.headDim,
+      pages: sequence.pages, keyOffset: heads.keyOffset + head * heads.headStride, valueOffset: heads.valueOffset + head * heads.headStride,
+      position: sequence.position, keys: sequence.keys, scale: heads.scale, mask: mask, bias: bias, head: head * group, row: sequence.row,
+      weights: weights.map { $0 + (written + head * group * sequence.count * sequence.keys) }, weightsHeadStride: sequence.count * sequence.keys)
   }
 }
 
@@ -151,10 +170,11 @@ extension Engine {
     defer { workspace.release(to: mark) }
     let size = (AttentionScratch.count(headDim: heads.headDim) + 15) & ~15
     let scratch = try workspace.take(parts * size, of: Float.self)
+    let arguments = try workspace.take(parts * AttentionScratch.rows, of: AttentionArguments.self)
     withUnsafePointer(to: bias) {
       var job = AttentionJob(
         q: q, out: out, sequences: sequences, heads: heads, mask: mask, bias: bias.isEmpty ? nil : $0, weights: weights, kernels: kernels,
-        scratch: scratch, scratchStride: size, parts: parts)
+        scratch: scratch, scratchStride: size, parts: parts, arguments: arguments)
       run(&job, parts: parts) { context, part in context.assumingMemoryBound(to: AttentionJob.self).pointee.run(part) }
     }
   }

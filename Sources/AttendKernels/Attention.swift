@@ -5,6 +5,10 @@ import AttendBase
 
 private var pagesInTile: Int { @_transparent get { attentionTile / panelWidth } }
 
+/// How many pairs there are. The range's own way to say so is at times a function that other modules may share.
+@_transparent
+private func pairCount(_ pairs: Range<Int>) -> Int { pairs.upperBound &- pairs.lowerBound }
+
 /// The first key that a query sees.
 @_transparent
 private func firstKey(_ a: UnsafePointer<AttentionArguments>, _ query: Int) -> Int {
@@ -235,9 +239,9 @@ private func writeWeights(_ a: UnsafePointer<AttentionArguments>, _ s: Attention
   var tile = 0
   while tile < a.pointee.keys {
     let count = a.pointee.keys &- tile < attentionTile ? a.pointee.keys &- tile : attentionTile
-    scoreTile(a, s, pairs.count, tile, 0, count)
+    scoreTile(a, s, pairCount(pairs), tile, 0, count)
     var row = 0
-    while row < pairs.count {
+    while row < pairCount(pairs) {
       let pair = pairs.lowerBound &+ row
       let query = pair / a.pointee.group
       let to = weights + ((pair % a.pointee.group) &* a.pointee.weightsHeadStride &+ query &* a.pointee.keys &+ tile)
@@ -260,7 +264,7 @@ private func writeWeights(_ a: UnsafePointer<AttentionArguments>, _ s: Attention
 /// All rows of the task over one tile of keys.
 @_transparent
 private func visit(_ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ pairs: Range<Int>, _ tile: Int, _ low: Int, _ high: Int) {
-  let rows = pairs.count
+  let rows = pairCount(pairs)
   scoreTile(a, s, rows, tile, low, high)
   if s.padded { padValues(a, s, tile, low, high) }
   // The keys that every row sees, together; what some rows see before and after them, row by row. Each row adds its keys in ascending order.
@@ -293,12 +297,44 @@ private func visit(_ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch
   }
 }
 
-/// `KernelTable.attention`.
-func attention(_ a: UnsafePointer<AttentionArguments>, _ pairs: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
-  let rows = pairs.count, group = a.pointee.group, headDim = a.pointee.headDim
-  let s = AttentionScratch(scratch, headDim: headDim)
+/// One query of several heads over one tile of keys. All read a page before the next is read, so that memory is read in long runs; each row
+/// meets its keys in the order of `visit`.
+@_transparent
+private func visitTogether(_ a: UnsafePointer<AttentionArguments>, _ heads: Int, _ s: AttentionScratch, _ tile: Int, _ low: Int, _ high: Int) {
+  let group = a.pointee.group, headDim = a.pointee.headDim
+  var page = low / panelWidth
+  while page &* panelWidth < high {
+    var head = 0
+    while head < heads {
+      let own = AttentionScratch(s, headDim: headDim, from: head &* group)
+      scoreTile(a + head, own, group, tile, page &* panelWidth, (page &+ 1) &* panelWidth)
+      head &+= 1
+    }
+    page &+= 1
+  }
   var row = 0
-  while row < rows {
+  while row < heads &* group {
+    softmaxRow(a + row / group, s, row, row % group, tile, low, high)
+    row &+= 1
+  }
+  page = low / panelWidth
+  while page &* panelWidth < high {
+    let start = page &* panelWidth, end = start &+ panelWidth
+    var head = 0
+    while head < heads {
+      mixRows(group, a + head, s, head &* group, tile, start < low ? low : start, end > high ? high : end)
+      head &+= 1
+    }
+    page &+= 1
+  }
+}
+
+/// Queries to scratch memory, and sums of nothing.
+@_transparent
+private func beginRows(_ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ pairs: Range<Int>) {
+  let group = a.pointee.group, headDim = a.pointee.headDim
+  var row = 0
+  while row < pairCount(pairs) {
     let pair = pairs.lowerBound &+ row
     let q = a.pointee.q + ((pair / group) &* a.pointee.qStride &+ (pair % group) &* headDim)
     var d = 0
@@ -317,14 +353,14 @@ func attention(_ a: UnsafePointer<AttentionArguments>, _ pairs: Range<Int>, _ sc
     store(sums, s.sums + row &* 16)
     row &+= 1
   }
-  let low = firstKey(a, pairs.lowerBound / group), high = keyLimit(a, (pairs.upperBound &- 1) / group)
-  var tile = low & ~(attentionTile &- 1)
-  while tile < high {
-    visit(a, s, pairs, tile, offset(low, tile), offset(high, tile))
-    tile &+= attentionTile
-  }
-  row = 0
-  while row < rows {
+}
+
+/// Results, and probabilities where they are wanted.
+@_transparent
+private func finishRows(_ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ pairs: Range<Int>) {
+  let group = a.pointee.group, headDim = a.pointee.headDim
+  var row = 0
+  while row < pairCount(pairs) {
     let pair = pairs.lowerBound &+ row
     let out = a.pointee.out + ((pair / group) &* a.pointee.outStride &+ (pair % group) &* headDim)
     let total = sum(load(s.sums + row &* 16))
@@ -337,4 +373,29 @@ func attention(_ a: UnsafePointer<AttentionArguments>, _ pairs: Range<Int>, _ sc
     row &+= 1
   }
   if let weights = a.pointee.weights { writeWeights(a, s, pairs, weights) }
+}
+
+/// `KernelTable.attention`.
+func attention(_ a: UnsafePointer<AttentionArguments>, _ heads: Int, _ pairs: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
+  let s = AttentionScratch(scratch, headDim: a.pointee.headDim)
+  let low = firstKey(a, pairs.lowerBound / a.pointee.group), high = keyLimit(a, (pairs.upperBound &- 1) / a.pointee.group)
+  var head = 0
+  while head < heads {
+    beginRows(a + head, AttentionScratch(s, headDim: a.pointee.headDim, from: head &* pairCount(pairs)), pairs)
+    head &+= 1
+  }
+  var tile = low & ~(attentionTile &- 1)
+  while tile < high {
+    if heads > 1 {
+      visitTogether(a, heads, s, tile, offset(low, tile), offset(high, tile))
+    } else {
+      visit(a, s, pairs, tile, offset(low, tile), offset(high, tile))
+    }
+    tile &+= attentionTile
+  }
+  head = 0
+  while head < heads {
+    finishRows(a + head, AttentionScratch(s, headDim: a.pointee.headDim, from: head &* pairCount(pairs)), pairs)
+    head &+= 1
+  }
 }

@@ -22,7 +22,7 @@ package func kernelTable(features: UInt32) -> KernelTable {
       layerNorm: { layerNorm($0, $1) }, rmsNorm: { rmsNorm($0, $1) }, rotate: { rotate($0, $1) }, add: { add($0, $1, $2, $3) },
       scale: { scale($0, $1, $2, $3) }, softmax: { softmax($0, $1, $2) }, activate: { activate($0, $1, $2, $3) },
       logSoftmax: { logSoftmax($0, $1, $2) }, topK: { topK($0, $1, $2, $3, $4) }),
-    evaluate: { evaluate($0, $1, $2, $3) }, finish: { finish($0, $1, $2, $3) }, store: { storeKeyValues($0) }, attentionRows: tileRows, attention: { attention($0, $1, $2) })
+    evaluate: { evaluate($0, $1, $2, $3) }, finish: { finish($0, $1, $2, $3) }, store: { storeKeyValues($0) }, attentionRows: tileRows, attention: { attention($0, $1, $2, $3) })
 }
 
 private func products(_ features: UInt32) -> KernelTable.Products {

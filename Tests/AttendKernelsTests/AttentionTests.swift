@@ -14,6 +14,10 @@ private let cases: [AttentionCase] = [
   AttentionCase(heads: 2, keyValueHeads: 2, headDim: 128, keys: 150, queries: 40, mask: AttentionMask(causal: true, window: 140, softCap: 2)),
   AttentionCase(heads: 3, keyValueHeads: 3, headDim: 256, keys: 65, queries: 65, mask: AttentionMask(causal: false, softCap: 5)),
   AttentionCase(heads: 8, keyValueHeads: 1, headDim: 96, keys: 513, queries: 1, mask: AttentionMask(causal: true)),
+  AttentionCase(heads: 14, keyValueHeads: 7, headDim: 32, keys: 300, queries: 1, mask: AttentionMask(causal: true, window: 150)),
+  AttentionCase(
+    heads: 13, keyValueHeads: 13, headDim: 16, keys: 290, queries: 1, mask: AttentionMask(causal: true),
+    biases: Biases(slopes: true, reach: 30, sinks: true)),
   AttentionCase(heads: 4, keyValueHeads: 2, headDim: 16, keys: 300, queries: 300, mask: AttentionMask(causal: true), biases: Biases(slopes: true)),
   AttentionCase(heads: 3, keyValueHeads: 3, headDim: 24, keys: 270, queries: 31, mask: AttentionMask(causal: true), biases: Biases(reach: 128)),
   AttentionCase(heads: 4, keyValueHeads: 4, headDim: 32, keys: 200, queries: 200, biases: Biases(reach: 9)),
@@ -72,26 +76,29 @@ private let cases: [AttentionCase] = [
     for (mask, biases) in [
       (AttentionMask(causal: false), Biases()), (AttentionMask(causal: true), Biases()), (AttentionMask(causal: true), all), (AttentionMask(causal: false), all),
     ] {
-      try company([(3, 3), (200, 200), (77, 20), (1, 1), (130, 1), (64, 64), (31, 30), (97, 50)], mask, biases, engine)
+      for headDim in [24, 32] {
+        try company([(3, 3), (200, 200), (77, 20), (1, 1), (130, 1), (64, 64), (31, 30), (97, 50)], headDim, mask, biases, engine)
+        try company([(300, 1), (77, 1), (1, 1), (130, 1)], headDim, mask, biases, engine)
+      }
     }
     let terms = Biases(contentToPosition: true, positionToContent: true, places: (30, 25))
-    try company([(3, 3), (200, 200), (1, 1), (64, 64), (31, 31)], AttentionMask(causal: false), terms, engine)
+    try company([(3, 3), (200, 200), (1, 1), (64, 64), (31, 31)], 32, AttentionMask(causal: false), terms, engine)
   }
 
   /// Sequences of so many keys and queries, alone and together.
-  private func company(_ lengths: [(Int, Int)], _ mask: AttentionMask, _ biases: Biases, _ engine: Engine) throws {
+  private func company(_ lengths: [(Int, Int)], _ headDim: Int, _ mask: AttentionMask, _ biases: Biases, _ engine: Engine) throws {
     let sequences = lengths.enumerated().map { index, length in
       PagedSequence(
-        AttentionCase(heads: 4, keyValueHeads: 2, headDim: 24, keys: length.0, queries: length.1, mask: mask, biases: biases), seed: UInt64(index))
+        AttentionCase(heads: 4, keyValueHeads: 2, headDim: headDim, keys: length.0, queries: length.1, mask: mask, biases: biases), seed: UInt64(index))
     }
     let alone = try sequences.map { try $0.run(engine).out }
     let rows = lengths.reduce(0) { $0 + $1.1 }, width = 4 * biases.places.columns
-    let q = Table(rows, 4 * 24), out = Table(rows, 4 * 24), content = Table(rows, width), position = Table(rows, width)
+    let q = Table(rows, 4 * headDim), out = Table(rows, 4 * headDim), content = Table(rows, width), position = Table(rows, width)
     var row = 0
     let entries = sequences.map { sequence in
       defer { row += sequence.spec.queries }
       for query in 0..<sequence.spec.queries {
-        q.matrix[row + query].update(from: sequence.q.matrix[query], count: 96)
+        q.matrix[row + query].update(from: sequence.q.matrix[query], count: 4 * headDim)
         content.matrix[row + query].update(from: sequence.biases.contentToPosition.matrix[query], count: width)
         position.matrix[row + query].update(from: sequence.biases.positionToContent.matrix[query], count: width)
       }
