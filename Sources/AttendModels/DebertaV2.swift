@@ -72,7 +72,8 @@ enum DebertaV2: Family {
     guard places.isValid else {
       throw config.invalid("position_buckets", "is \(buckets ?? -1), which does not stand for max_relative_positions \(furthest)")
     }
-    let norms = try config.string("norm_rel_ebd", default: "none").lowercased()
+    let norms = try config.string("norm_rel_ebd", default: "none").lowercased().split { $0 == "|" || $0 == " " }
+    let isNormed = norms.contains { $0 == "layer_norm" }
     let shared = try config.boolean("share_att_key", default: false)
     return { (layer) in
       func projection(_ term: String, _ name: String) -> DisentangledBlueprint.Projection {
@@ -82,7 +83,7 @@ enum DebertaV2: Family {
       return .disentangled(
         DisentangledBlueprint(
           places: places, table: "encoder.rel_embeddings.weight",
-          norm: norms.contains("layer_norm") ? NormBlueprint(name: "encoder.LayerNorm", epsilon: epsilon) : nil,
+          norm: isNormed ? NormBlueprint(name: "encoder.LayerNorm", epsilon: epsilon) : nil,
           keys: projection("c2p", "pos_key_proj"), queries: projection("p2c", "pos_query_proj")))
     }
   }

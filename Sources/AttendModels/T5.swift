@@ -16,7 +16,7 @@ enum T5: Family {
     let classifies = architecture.hasSuffix("ForTokenClassification")
     let decodes = try config.boolean("is_encoder_decoder", default: true)
     let readsOnly = classifies || architecture.hasSuffix("EncoderModel") || !decodes
-    if architecture.contains("For"), !classifies, !architecture.hasSuffix("ForConditionalGeneration") {
+    guard architecture.isEmpty || classifies || ["ForConditionalGeneration", "Model"].contains(where: { architecture.hasSuffix($0) }) else {
       throw Failure(.unsupported, "\(config.path): the head of \(architecture) is not implemented for this model_type")
     }
     var head: HeadBlueprint?
