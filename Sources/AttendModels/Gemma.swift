@@ -14,8 +14,7 @@ enum Gemma: Family {
     choices.isTied = true
     choices.headDim = 256
     choices.embeddingScale = Float(try config.size("hidden_size")).squareRoot()
-    choices.inputBias = try config.boolean("attention_bias", default: false)
-    choices.outputBias = choices.inputBias
+    try choices.readAttentionBias(config)
     // Early configurations of Gemma say "gelu" and mean the approximation.
     choices.activationKey = config.holds("hidden_activation") ? "hidden_activation" : "hidden_act"
     choices.activation = "gelu_pytorch_tanh"

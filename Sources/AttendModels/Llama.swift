@@ -9,8 +9,7 @@ enum Llama: Family {
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     var choices = LlamaChoices()
-    choices.inputBias = try config.boolean("attention_bias", default: false)
-    choices.outputBias = choices.inputBias
+    try choices.readAttentionBias(config)
     choices.innerBias = try config.boolean("mlp_bias", default: false)
     return try .llamaLine(config, modelType: modelType, choices)
   }

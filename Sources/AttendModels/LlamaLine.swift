@@ -64,6 +64,22 @@ struct LlamaChoices {
   }
 }
 
+extension LlamaChoices {
+  /// The norms of GPT-2, with biases and an epsilon of 1e-5, which is found under `epsilonKey`.
+  mutating func useLayerNorms(epsilonKey: String) {
+    norm = .layer
+    normsHaveBias = true
+    epsilon = 1e-5
+    self.epsilonKey = epsilonKey
+  }
+
+  /// `attention_bias`: whether all four products of attention have biases.
+  mutating func readAttentionBias(_ config: Configuration) throws(Failure) {
+    inputBias = try config.boolean("attention_bias", default: false)
+    outputBias = inputBias
+  }
+}
+
 extension Blueprint {
   /// A decoder of that line, from its configuration and the choices of its family.
   static func llamaLine(_ config: Configuration, modelType: String, _ choices: LlamaChoices) throws(Failure) -> Blueprint {

@@ -10,8 +10,7 @@ enum Olmo2: Family {
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     var choices = LlamaChoices()
     choices.epsilon = 1e-5
-    choices.inputBias = try config.boolean("attention_bias", default: false)
-    choices.outputBias = choices.inputBias
+    try choices.readAttentionBias(config)
     choices.queryKeyNorm = .allHeads
     choices.names.attentionBefore = nil
     choices.names.attentionWithin = "post_attention_layernorm"

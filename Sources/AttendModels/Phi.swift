@@ -9,10 +9,7 @@ enum Phi: Family {
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     var choices = LlamaChoices()
-    choices.norm = .layer
-    choices.normsHaveBias = true
-    choices.epsilonKey = "layer_norm_eps"
-    choices.epsilon = 1e-5
+    choices.useLayerNorms(epsilonKey: "layer_norm_eps")
     choices.isParallel = true
     choices.inputBias = true
     choices.outputBias = true

@@ -24,8 +24,7 @@ extension LlamaChoices {
   mutating func useQwen3Attention(_ config: Configuration) throws(Failure) {
     queryKeyNorm = .eachHead
     headDim = 128
-    inputBias = try config.boolean("attention_bias", default: false)
-    outputBias = inputBias
+    try readAttentionBias(config)
   }
 
   /// Sliding windows as Qwen's configurations describe them: for the layers from `max_window_layers` on, if at all.

@@ -9,8 +9,7 @@ enum SmolLM3: Family {
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     var choices = LlamaChoices()
     choices.isTied = true
-    choices.inputBias = try config.boolean("attention_bias", default: false)
-    choices.outputBias = choices.inputBias
+    try choices.readAttentionBias(config)
     choices.innerBias = try config.boolean("mlp_bias", default: false)
     let layers = try config.layers("num_hidden_layers")
     let interval = try config.size("no_rope_layer_interval", default: 4)

@@ -9,10 +9,7 @@ enum StableLM: Family {
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     var choices = LlamaChoices()
-    choices.norm = .layer
-    choices.normsHaveBias = true
-    choices.epsilonKey = "layer_norm_eps"
-    choices.epsilon = 1e-5
+    choices.useLayerNorms(epsilonKey: "layer_norm_eps")
     choices.inputBias = try config.boolean("use_qkv_bias", default: false)
     choices.rotary.share = 0.25
     choices.isParallel = try config.boolean("use_parallel_residual", default: false)

@@ -8,10 +8,7 @@ enum StarCoder2: Family {
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     var choices = LlamaChoices()
-    choices.norm = .layer
-    choices.normsHaveBias = true
-    choices.epsilonKey = "norm_epsilon"
-    choices.epsilon = 1e-5
+    choices.useLayerNorms(epsilonKey: "norm_epsilon")
     choices.isTied = true
     choices.inputBias = try config.boolean("use_bias", default: true)
     choices.outputBias = choices.inputBias

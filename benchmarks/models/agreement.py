@@ -31,7 +31,8 @@ def agree(outputs: Outputs, reference: Outputs, compute: str) -> Agreement:
 
     float32: greedy ids are equal, and logits, states and scores within 5e-3 of the largest (llama.cpp reads GELU from a table of
     float16; the others come to 1e-5). Other types: states and the logits
-    of a prompt correlate at 0.97 or better; their greedy ids part ways with those of float32 at the first near tie, so the
+    of a prompt correlate at 0.97 or better, in int4 at 0.8: random weights have none of the redundancy that 4 bits live on (through
+    22 layers everybody's come to 0.85 to 0.87), and a wrong computation does not correlate at all; their greedy ids part ways with those of float32 at the first near tie, so the
     share that is equal is shown and nothing is demanded of it, beyond as many ids as were asked for.
     """
     for name, expected in reference.items():
@@ -55,5 +56,5 @@ def agree(outputs: Outputs, reference: Outputs, compute: str) -> Agreement:
         elif "ids" not in reference:
             close = correlation(outputs[name], reference[name])
             words.append(f"{name} correlate {close:.5f}")
-            good = good and close > 0.97
+            good = good and close > (0.8 if compute == "int4" else 0.97)
     return Agreement(", ".join(words), good)
