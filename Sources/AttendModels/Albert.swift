@@ -39,17 +39,12 @@ enum Albert: Family {
   private static func head(_ config: Configuration, _ choices: BertChoices, _ tableWidth: Int) throws(Failure) -> HeadBlueprint? {
     let width = choices.width
     func linear(_ name: String, _ outputs: Int) -> LinearBlueprint { LinearBlueprint(name: name, outputs: outputs, inputs: width) }
-    switch try EncoderTask(config) {
-    case nil: return nil
-    case .maskedLanguageModel, .preTraining:
-      try config.require("tie_word_embeddings", true)
+    return try .bertLine(config, width: width) { () throws(Failure) in
       let norm = NormBlueprint(name: "predictions.LayerNorm", epsilon: choices.epsilon)
       return HeadBlueprint(transforms: [(linear("predictions.dense", tableWidth), choices.activation, norm)], output: .tied(bias: "predictions.bias"))
-    case .sequenceClassification:
+    } sequences: { (labels) throws(Failure) in
       return HeadBlueprint(
-        reads: .firstToken, transforms: [(linear("albert.pooler", width), .tanh, nil)], output: .linear(linear("classifier", try config.labels())))
-    case .tokenClassification: return HeadBlueprint(output: .linear(linear("classifier", try config.labels())))
-    case .questionAnswering: return HeadBlueprint(output: .linear(linear("qa_outputs", 2)))
+        reads: .firstToken, transforms: [(linear("albert.pooler", width), .tanh, nil)], output: .linear(linear("classifier", labels)))
     }
   }
 }

@@ -46,29 +46,25 @@ enum Bert: Family {
 
   /// What the checkpoint was made for. Names of heads are those of the family's own authors.
   private static func head(_ config: Configuration, _ modelType: String, _ choices: BertChoices, _ tableWidth: Int) throws(Failure) -> HeadBlueprint? {
-    guard let task = try EncoderTask(config) else { return nil }
     let width = choices.width
     func linear(_ name: String, _ outputs: Int) -> LinearBlueprint { LinearBlueprint(name: name, outputs: outputs, inputs: width) }
-    switch task {
-    case .maskedLanguageModel, .preTraining:
-      if modelType == "electra", task == .preTraining {
-        return HeadBlueprint(
-          transforms: [(linear("discriminator_predictions.dense", width), choices.activation, nil)],
-          output: .linear(linear("discriminator_predictions.dense_prediction", 1)))
-      }
+    if modelType == "electra", try EncoderTask(config) == .preTraining {
+      return HeadBlueprint(
+        transforms: [(linear("discriminator_predictions.dense", width), choices.activation, nil)],
+        output: .linear(linear("discriminator_predictions.dense_prediction", 1)))
+    }
+    return try .bertLine(config, width: width) { () throws(Failure) in
       let (dense, norm, bias) =
         switch modelType {
         case "bert": ("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.bias")
         case "electra": ("generator_predictions.dense", "generator_predictions.LayerNorm", "generator_lm_head.bias")
         default: ("lm_head.dense", "lm_head.layer_norm", "lm_head.bias")
         }
-      try config.require("tie_word_embeddings", true)
       return HeadBlueprint(
         transforms: [
           (linear(dense, tableWidth), modelType == "bert" ? choices.activation : .gelu, NormBlueprint(name: norm, epsilon: choices.epsilon))
         ], output: .tied(bias: bias))
-    case .sequenceClassification:
-      let labels = try config.labels()
+    } sequences: { (labels) throws(Failure) in
       if modelType == "bert" {
         return HeadBlueprint(
           reads: .firstToken, transforms: [(linear("bert.pooler.dense", width), .tanh, nil)], output: .linear(linear("classifier", labels)))
@@ -76,10 +72,6 @@ enum Bert: Family {
       return HeadBlueprint(
         reads: .firstToken, transforms: [(linear("classifier.dense", width), modelType == "electra" ? .gelu : .tanh, nil)],
         output: .linear(linear("classifier.out_proj", labels)))
-    case .tokenClassification:
-      return HeadBlueprint(output: .linear(linear("classifier", try config.labels())))
-    case .questionAnswering:
-      return HeadBlueprint(output: .linear(linear("qa_outputs", 2)))
     }
   }
 

@@ -67,6 +67,27 @@ extension LayerBlueprint {
   }
 }
 
+extension HeadBlueprint {
+  /// The head that `architectures` names, nil: none. What tells masked words and classes of sequences is each family's own; what tells classes of
+  /// tokens, and where an answer begins and ends, has the same names in all of them.
+  static func bertLine(
+    _ config: Configuration, width: Int, words: () throws(Failure) -> HeadBlueprint, sequences: (_ labels: Int) throws(Failure) -> HeadBlueprint
+  ) throws(Failure) -> HeadBlueprint? {
+    func tokens(_ name: String, _ outputs: Int) -> HeadBlueprint {
+      HeadBlueprint(output: .linear(LinearBlueprint(name: name, outputs: outputs, inputs: width)))
+    }
+    switch try EncoderTask(config) {
+    case nil: return nil
+    case .maskedLanguageModel, .preTraining:
+      try config.require("tie_word_embeddings", true)
+      return try words()
+    case .sequenceClassification: return try sequences(try config.labels())
+    case .tokenClassification: return tokens("classifier", try config.labels())
+    case .questionAnswering: return tokens("qa_outputs", 2)
+    }
+  }
+}
+
 extension Configuration {
   /// How many labels a classifier tells apart.
   func labels() throws(Failure) -> Int {

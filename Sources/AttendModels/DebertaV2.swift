@@ -107,10 +107,7 @@ enum DebertaV2: Family {
   private static func head(_ config: Configuration, _ choices: BertChoices, _ tableWidth: Int) throws(Failure) -> HeadBlueprint? {
     let width = choices.width
     func linear(_ name: String, _ outputs: Int) -> LinearBlueprint { LinearBlueprint(name: name, outputs: outputs, inputs: width) }
-    switch try EncoderTask(config) {
-    case nil: return nil
-    case .maskedLanguageModel, .preTraining:
-      try config.require("tie_word_embeddings", true)
+    return try .bertLine(config, width: width) { () throws(Failure) in
       let isLegacy = try config.boolean("legacy", default: true)
       guard isLegacy || tableWidth == width else { throw config.invalid("embedding_size", "is \(tableWidth); a head that is not legacy needs \(width)") }
       let name = isLegacy ? "cls.predictions" : "lm_predictions.lm_head", transform = isLegacy ? "\(name).transform" : name
@@ -118,14 +115,12 @@ enum DebertaV2: Family {
         transforms: [
           (linear("\(transform).dense", tableWidth), choices.activation, NormBlueprint(name: "\(transform).LayerNorm", epsilon: choices.epsilon))
         ], output: .tied(bias: "\(name).bias"))
-    case .sequenceClassification:
+    } sequences: { (labels) throws(Failure) in
       let inner = try config.size("pooler_hidden_size", default: width)
       guard inner == width else { throw config.invalid("pooler_hidden_size", "is \(inner); it must be hidden_size \(width)") }
       return HeadBlueprint(
         reads: .firstToken, transforms: [(linear("pooler.dense", width), try config.activation("pooler_hidden_act", default: "gelu"), nil)],
-        output: .linear(linear("classifier", try config.labels())))
-    case .tokenClassification: return HeadBlueprint(output: .linear(linear("classifier", try config.labels())))
-    case .questionAnswering: return HeadBlueprint(output: .linear(linear("qa_outputs", 2)))
+        output: .linear(linear("classifier", labels)))
     }
   }
 }

@@ -33,19 +33,14 @@ enum DistilBert: Family {
   private static func head(_ config: Configuration, _ choices: BertChoices) throws(Failure) -> HeadBlueprint? {
     let width = choices.width
     func linear(_ name: String, _ outputs: Int) -> LinearBlueprint { LinearBlueprint(name: name, outputs: outputs, inputs: width) }
-    switch try EncoderTask(config) {
-    case nil: return nil
-    case .maskedLanguageModel, .preTraining:
-      try config.require("tie_word_embeddings", true)
+    return try .bertLine(config, width: width) { () throws(Failure) in
       return HeadBlueprint(
         transforms: [(linear("vocab_transform", width), choices.activation, NormBlueprint(name: "vocab_layer_norm", epsilon: 1e-12))],
         output: .tied(bias: "vocab_projector.bias"))
-    case .sequenceClassification:
+    } sequences: { (labels) throws(Failure) in
       return HeadBlueprint(
         reads: .firstToken, transforms: [(linear("pre_classifier", width), .relu, nil)],
-        output: .linear(linear("classifier", try config.labels())))
-    case .tokenClassification: return HeadBlueprint(output: .linear(linear("classifier", try config.labels())))
-    case .questionAnswering: return HeadBlueprint(output: .linear(linear("qa_outputs", 2)))
+        output: .linear(linear("classifier", labels)))
     }
   }
 }

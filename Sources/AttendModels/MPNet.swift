@@ -37,19 +37,14 @@ enum MPNet: Family {
   private static func head(_ config: Configuration, _ choices: BertChoices) throws(Failure) -> HeadBlueprint? {
     let width = choices.width
     func linear(_ name: String, _ outputs: Int) -> LinearBlueprint { LinearBlueprint(name: name, outputs: outputs, inputs: width) }
-    switch try EncoderTask(config) {
-    case nil: return nil
-    case .maskedLanguageModel, .preTraining:
-      try config.require("tie_word_embeddings", true)
+    return try .bertLine(config, width: width) { () throws(Failure) in
       return HeadBlueprint(
         transforms: [(linear("lm_head.dense", width), .gelu, NormBlueprint(name: "lm_head.layer_norm", epsilon: choices.epsilon))],
         output: .tied(bias: "lm_head.bias"))
-    case .sequenceClassification:
+    } sequences: { (labels) throws(Failure) in
       return HeadBlueprint(
         reads: .firstToken, transforms: [(linear("classifier.dense", width), .tanh, nil)],
-        output: .linear(linear("classifier.out_proj", try config.labels())))
-    case .tokenClassification: return HeadBlueprint(output: .linear(linear("classifier", try config.labels())))
-    case .questionAnswering: return HeadBlueprint(output: .linear(linear("qa_outputs", 2)))
+        output: .linear(linear("classifier.out_proj", labels)))
     }
   }
 }
