@@ -110,10 +110,8 @@ package final class KernelTable: Sendable {
 
   /// The functions that softmax and activations are made of.
   package enum Function: Sendable, CaseIterable {
-    /// e to the x, for x up to 88.37; 0 below -87.33.
+    /// e to the x, for x up to 88.37; 0 below -126 ln 2.
     case exp
-    /// e to the x, for all x.
-    case expFull
     case erf
     /// 1 / (1 + e^-x).
     case sigmoid

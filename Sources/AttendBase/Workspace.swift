@@ -32,11 +32,13 @@ package final class Workspace {
     return (chunks[chunk].base + used).assumingMemoryBound(to: type)
   }
 
-  /// A float32 matrix of `rows` by `columns`, not initialised.
+  /// A float32 matrix of `rows` by `columns`, not initialised. Rows that would lie whole kilobytes apart lie a cache line further: otherwise
+  /// the rows of a product's tile would meet in few sets of the nearest cache.
   package func matrix(_ rows: Int, _ columns: Int) throws(Failure) -> Matrix {
-    let (count, overflow) = rows.multipliedReportingOverflow(by: columns)
+    let stride = columns > 0 && columns % 256 == 0 ? columns + 16 : columns
+    let (count, overflow) = rows.multipliedReportingOverflow(by: stride)
     guard !overflow else { throw .outOfMemory(Int.max, for: "scratch memory") }
-    return Matrix(try take(count), rows: rows, columns: columns)
+    return Matrix(try take(count), rows: rows, columns: columns, stride: stride)
   }
 
   package func mark() -> Mark { Mark(chunk: chunk, used: used) }

@@ -1,78 +1,86 @@
 // Norms over rows, sums of two rows, factors, activations. Sums run in sixteen lanes and end in a fixed tree.
 import AttendBase
 
-/// A row added up lane by lane, `f` taking sixteen numbers and the sums so far to the next sums. Lanes beyond the end keep what they hold.
+/// The sum of a group's numbers, or of the squares of their distances from `from`. Four vectors of sums are under way, to hide the latency of
+/// an addition; they are added as (0 + 1) + (2 + 3).
 @_transparent
-private func rowSum(_ x: UnsafePointer<Float>, _ columns: Int, _ f: (Vector, _ sums: Vector) -> Vector) -> Float {
-  var sums = splat(0)
+private func groupSum(_ x: UnsafePointer<Float>, _ columns: Int, squares: Bool, from: Float = 0) -> Float {
+  let from = splat(from)
+  var first = splat(0), second = splat(0), third = splat(0), fourth = splat(0)
   var i = 0
+  while i &+ 64 <= columns {
+    first = summed(load(x + i), first, squares, from)
+    second = summed(load(x + (i &+ 16)), second, squares, from)
+    third = summed(load(x + (i &+ 32)), third, squares, from)
+    fourth = summed(load(x + (i &+ 48)), fourth, squares, from)
+    i &+= 64
+  }
   while i &+ 16 <= columns {
-    sums = f(load(x + i), sums)
+    first = summed(load(x + i), first, squares, from)
     i &+= 16
   }
   if i < columns {
     let present = laneNumbers .< Lanes(repeating: Int32(truncatingIfNeeded: columns &- i))
-    sums = sums.replacing(with: f(load(x + i, columns &- i), sums), where: present)
+    second = second.replacing(with: summed(load(x + i, columns &- i), second, squares, from), where: present)
   }
-  return sum(sums)
+  return sum((first + second) + (third + fourth))
 }
 
-/// y = (x - mean) * factor * gain + bias over a group.
+/// Sixteen numbers added to sums.
 @_transparent
-private func scaleGroup(_ a: NormArguments, _ place: Place, _ mean: Float, _ factor: Float) {
+private func summed(_ v: Vector, _ sums: Vector, _ squares: Bool, _ from: Vector) -> Vector {
+  guard squares else { return sums + v }
+  let distance = v - from
+  return multiplyAdd(distance, distance, sums)
+}
+
+/// y = (x - mean) * factor * gain + bias over a group. Gains and bias are constants where it is inlined.
+@_transparent
+private func scaleGroup(
+  _ a: UnsafePointer<NormArguments>, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ mean: Float, _ factor: Float,
+  _ gain: UnsafePointer<Float>?, _ bias: UnsafePointer<Float>?
+) {
+  let columns = a.pointee.columns, offset = splat(a.pointee.gainOffset)
   var i = 0
-  while i < a.columns {
-    let left = a.columns &- i
-    var v = (load(place.x + i, left) - splat(mean)) * splat(factor)
-    if let gain = a.gain { v *= load(gain + (place.gain &+ i), left) + splat(a.gainOffset) }
-    if let bias = a.bias { v += load(bias + (place.gain &+ i), left) }
-    store(v, place.y + i, left)
+  while i < columns {
+    let left = columns &- i
+    var v = (load(x + i, left) - splat(mean)) * splat(factor)
+    if let gain { v *= load(gain + i, left) + offset }
+    if let bias { v += load(bias + i, left) }
+    store(v, y + i, left)
     i &+= 16
   }
 }
 
-/// Where a group lies, and its gains.
-private struct Place {
-  let x: UnsafePointer<Float>
-  let y: UnsafeMutablePointer<Float>
-  let gain: Int
-}
-
-/// All groups of some rows, one after another.
+/// All groups of some rows, one after another: their means, where they are `centered`, and their mean squares.
 @_transparent
-private func eachGroup(_ a: NormArguments, _ rows: Range<Int>, _ body: (Place) -> Void) {
+private func normalize(_ a: UnsafePointer<NormArguments>, _ rows: Range<Int>, centered: Bool) {
+  let columns = a.pointee.columns, count = Float(columns)
   var row = rows.lowerBound
   while row < rows.upperBound {
     var first = 0
-    while first < a.groups &* a.columns {
-      body(Place(x: a.x + (row &* a.xStride &+ first), y: a.y + (row &* a.yStride &+ first), gain: a.gainPerGroup ? first : 0))
-      first &+= a.columns
+    while first < a.pointee.groups &* columns {
+      let x = a.pointee.x + (row &* a.pointee.xStride &+ first), y = a.pointee.y + (row &* a.pointee.yStride &+ first)
+      let place = a.pointee.gainPerGroup ? first : 0
+      let mean = centered ? groupSum(x, columns, squares: false) / count : 0
+      let square = groupSum(x, columns, squares: true, from: mean) / count
+      let factor = 1 / (square + a.pointee.epsilon).squareRoot()
+      if let gain = a.pointee.gain, let bias = a.pointee.bias {
+        scaleGroup(a, x, y, mean, factor, gain + place, bias + place)
+      } else {
+        scaleGroup(a, x, y, mean, factor, a.pointee.gain.map { $0 + place }, a.pointee.bias.map { $0 + place })
+      }
+      first &+= columns
     }
     row &+= 1
   }
 }
 
 /// `KernelTable.layerNorm`.
-func layerNorm(_ arguments: UnsafePointer<NormArguments>, _ rows: Range<Int>) {
-  let count = Float(arguments.pointee.columns)
-  eachGroup(arguments.pointee, rows) { place in
-    let mean = rowSum(place.x, arguments.pointee.columns) { $1 + $0 } / count
-    let variance =
-      rowSum(place.x, arguments.pointee.columns) { v, sums in
-        let d = v - splat(mean)
-        return multiplyAdd(d, d, sums)
-      } / count
-    scaleGroup(arguments.pointee, place, mean, 1 / (variance + arguments.pointee.epsilon).squareRoot())
-  }
-}
+func layerNorm(_ arguments: UnsafePointer<NormArguments>, _ rows: Range<Int>) { normalize(arguments, rows, centered: true) }
 
 /// `KernelTable.rmsNorm`.
-func rmsNorm(_ arguments: UnsafePointer<NormArguments>, _ rows: Range<Int>) {
-  eachGroup(arguments.pointee, rows) { place in
-    let mean = rowSum(place.x, arguments.pointee.columns) { multiplyAdd($0, $0, $1) } / Float(arguments.pointee.columns)
-    scaleGroup(arguments.pointee, place, 0, 1 / (mean + arguments.pointee.epsilon).squareRoot())
-  }
-}
+func rmsNorm(_ arguments: UnsafePointer<NormArguments>, _ rows: Range<Int>) { normalize(arguments, rows, centered: false) }
 
 /// `KernelTable.add`.
 func add(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int, _ scale: Float) {

@@ -19,7 +19,7 @@ package struct MixtureOfExperts: Sendable {
   package func apply(_ x: Matrix, residual: Matrix?, into y: Matrix, _ pass: Pass) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       let sum = try pass.workspace.matrix(x.rows, x.columns)
-      sum.base.update(repeating: 0, count: x.rows * x.columns)
+      for row in 0..<sum.rows { sum[row].update(repeating: 0, count: sum.columns) }
       let groups = try router.groups(x, experts: experts.count, pass)
       try reserve(x.rows, width: x.columns, pass)
       for (index, expert) in experts.enumerated() {

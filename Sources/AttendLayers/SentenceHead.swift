@@ -41,7 +41,7 @@ package struct SentenceHead: Sendable {
         case .unitLength: toUnitLength(x, pass)
         }
       }
-      y.base.update(from: x.base, count: x.rows * x.columns)
+      for row in 0..<y.rows { y[row].update(from: x[row], count: y.columns) }
     }
   }
 
