@@ -37,16 +37,6 @@ package struct AttentionOptions: Sendable {
   package var keyValueWidth: Int { keyValueHeads * headDim }
 }
 
-/// What every layer of a stack looks at in one pass.
-package struct Surroundings {
-  /// The keys and values of the stack's own tokens, those of this pass included.
-  package let own: KeyValues
-  /// Those of the encoder's, for a decoder with cross-attention.
-  package let source: KeyValues?
-  /// Cosines and sines of the tokens' positions, as `RotaryTables` lays them out.
-  package let angles: Matrix?
-}
-
 /// Attention of a sequence to itself; its keys and values are kept in pages, so that later tokens find them.
 package struct SelfAttention: Sendable {
   package let options: AttentionOptions

@@ -1,9 +1,17 @@
 import AttendBase
+import AttendDispatch
 
 /// What stands after the attention of a layer.
 package enum FeedForward: Sendable {
   case dense(Network)
   case mixture(MixtureOfExperts)
+
+  /// Rows that the layer takes at once. Few stay with what is made of them in the third cache, which pays where the weights stay there too, not
+  /// to be read from memory again for the next rows, and products are faster than in float32.
+  var rowsAtOnce: Int {
+    guard case .dense(let network) = self, network.inner.weights.compute != .float32 else { return .max }
+    return network.inner.weights.bytes + network.outer.weights.bytes <= 8 << 20 ? 512 : .max
+  }
 
   /// `y = residual + f(x)`, or without a residual f(x); all `[tokens, width]`, residual may be y.
   package func apply(_ x: Matrix, residual: Matrix?, into y: Matrix, _ pass: Pass) throws(Failure) {

@@ -42,7 +42,7 @@ package final class Stack: Sendable {
       let around = Surroundings(own: own, source: source, angles: try rotaries.angles(own.sequences, tokens: x.rows, pass))
       let beside = try convolution?.apply(x, own.sequences, pass)
       for (index, layer) in layers.enumerated() {
-        try layer.apply(x, index: index, around, pass)
+        try around.forEachSlice(of: x, rows: layer.feedForward.rowsAtOnce, pass) { (x, around) throws(Failure) in try layer.apply(x, index: index, around, pass) }
         if index == 0, let beside { convolution?.add(beside, to: x, pass) }
       }
     }

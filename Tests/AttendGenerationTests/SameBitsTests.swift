@@ -38,6 +38,22 @@ import Testing
     }
   }
 
+  /// More rows of sources and of targets than a layer takes at once.
+  @Test(arguments: ["marian", "t5"], [ComputeType.bfloat16, .int8]) func inABatchThatIsCutIntoSlices(family: String, compute: ComputeType) throws {
+    let reference = try ConformanceCase(family)
+    let model = try model(reference.path, compute: compute)
+    let sources = (0..<24).map { row in (0..<(20 + row)).map { Int32((row * 17 + $0 * $0) % 60 + 3) } }
+    let session = try Session(model: model, threads: 0)
+    try session.encode(sources)
+    let logits = try session.decode(sources)
+    let width = logits.count / sources.count
+    for (index, source) in sources.enumerated() {
+      let single = try Session(model: model, threads: 1)
+      try single.encode([source])
+      #expect(try single.decode([source]) == Array(logits[index * width..<(index + 1) * width]))
+    }
+  }
+
   /// Relative positions of every kind, and batches whose products with the positions do not all fit at once.
   @Test(arguments: ["deberta-v2", "t5-encoder", "mpnet", "modernbert"], computes) func statesOfAnEncoderAloneOrInABatch(name: String, compute: ComputeType) throws {
     let reference = try ConformanceCase(name)
