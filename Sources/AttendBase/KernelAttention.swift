@@ -9,8 +9,8 @@ package struct AttentionArguments {
   package var group: Int  // query heads that share the key/value head
   package var headDim: Int
   package var pages: UnsafePointer<UnsafeMutableRawPointer>
-  package var keyOffset: Int  // floats from a page's start to this head's panel of keys, [headDim][32]
-  package var valueOffset: Int  // floats from a page's start to this head's values, [32][headDim]
+  package var keyOffset: Int  // units of 32 bits from a page's start to this head's panel of keys, see `KeyValuePage`
+  package var valueOffset: Int  // units from a page's start to this head's values
   package var position: Int  // absolute position of the first query
   package var keys: Int  // positions stored
   package var scale: Float
@@ -20,11 +20,12 @@ package struct AttentionArguments {
   package var row: Int  // the row of the sequence's first token
   package var weights: UnsafeMutablePointer<Float>?  // the group's rows of probabilities, [group][count][keys], or nil
   package var weightsHeadStride: Int
+  package var ahead: Int  // pairs from a task's first to that of the task which follows on the same thread
 
   package init(
     q: UnsafePointer<Float>, qStride: Int, out: UnsafeMutablePointer<Float>, outStride: Int, group: Int, headDim: Int,
     pages: UnsafePointer<UnsafeMutableRawPointer>, keyOffset: Int, valueOffset: Int, position: Int, keys: Int, scale: Float, mask: AttentionMask,
-    bias: UnsafePointer<AttentionBias>?, head: Int, row: Int, weights: UnsafeMutablePointer<Float>?, weightsHeadStride: Int
+    bias: UnsafePointer<AttentionBias>?, head: Int, row: Int, weights: UnsafeMutablePointer<Float>?, weightsHeadStride: Int, ahead: Int
   ) {
     self.q = q
     self.qStride = qStride
@@ -44,6 +45,7 @@ package struct AttentionArguments {
     self.row = row
     self.weights = weights
     self.weightsHeadStride = weightsHeadStride
+    self.ahead = ahead
   }
 }
 
@@ -97,18 +99,19 @@ package struct AttentionScratch {
   /// Rows that a task has at most, for any instruction set.
   @inlinable package static var rows: Int { 12 }
 
-  package let q: UnsafeMutablePointer<Float>  // [rows, headDim]
+  package let q: UnsafeMutablePointer<Float>  // [rows, width], in the type of the keys
   package let out: UnsafeMutablePointer<Float>  // [rows, width], sums not yet divided
-  package let scores: UnsafeMutablePointer<Float>  // [rows, 128]
+  package let scores: UnsafeMutablePointer<Float>  // [rows, 128], then probabilities in the type of the values
   package let sums: UnsafeMutablePointer<Float>  // [rows, 16], of the probabilities
   package let top: UnsafeMutablePointer<Float>  // [rows], the largest score so far
-  package let values: UnsafeMutablePointer<Float>  // [128, width], used where `padded`
+  package let values: UnsafeMutablePointer<Float>  // [128, width], used where values are copied to rows of whole vectors or widened first
+  package let keys: UnsafeMutablePointer<Float>  // [width, 32], used where keys are widened first
   package let width: Int  // headDim up to a multiple of 16
-  package let padded: Bool  // whether values are copied to rows of whole vectors first
+  package let padded: Bool  // whether headDim is none
 
   /// The parts from row `row` on, for rows of another head.
   @inline(__always)
-  package init(_ s: AttentionScratch, headDim: Int, from row: Int) {
+  package init(_ s: AttentionScratch, from row: Int) {
     width = s.width
     padded = s.padded
     out = s.out + row &* s.width
@@ -116,7 +119,8 @@ package struct AttentionScratch {
     sums = s.sums + row &* 16
     top = s.top + row
     values = s.values
-    q = s.q + row &* headDim
+    keys = s.keys
+    q = s.q + row &* s.width
   }
 
   @inline(__always)
@@ -128,13 +132,14 @@ package struct AttentionScratch {
     sums = scores + AttentionScratch.rows &* attentionTile
     top = sums + AttentionScratch.rows &* 16
     values = top + 16
-    q = values + (width != headDim ? attentionTile &* width : 0)
+    keys = values + attentionTile &* width
+    q = keys + panelWidth &* width
   }
 
   /// Floats that a task needs.
   package static func count(headDim: Int) -> Int {
     let width = (headDim + 15) & ~15
-    return rows * (width + attentionTile + 16) + 16 + attentionTile * width + rows * width
+    return rows * (width + attentionTile + 16) + 16 + (attentionTile + panelWidth) * width + rows * width
   }
 }
 
@@ -162,12 +167,13 @@ package struct StoreArguments {
   package var vStride: Int
   package var tokens: Int
   package var headDim: Int
-  package var keys: UnsafeMutablePointer<Float>  // [headDim][32], from the lane of the first token on
-  package var values: UnsafeMutablePointer<Float>  // [tokens, headDim]
+  package var lane: Int  // the first token's place in the page
+  package var keys: UnsafeMutablePointer<Float>  // the head's panel in the page, see `KeyValuePage`
+  package var values: UnsafeMutablePointer<Float>  // the head's values in the page
 
   package init(
-    k: UnsafePointer<Float>, kStride: Int, v: UnsafePointer<Float>, vStride: Int, tokens: Int, headDim: Int, keys: UnsafeMutablePointer<Float>,
-    values: UnsafeMutablePointer<Float>
+    k: UnsafePointer<Float>, kStride: Int, v: UnsafePointer<Float>, vStride: Int, tokens: Int, headDim: Int, lane: Int,
+    keys: UnsafeMutablePointer<Float>, values: UnsafeMutablePointer<Float>
   ) {
     self.k = k
     self.kStride = kStride
@@ -175,6 +181,7 @@ package struct StoreArguments {
     self.vStride = vStride
     self.tokens = tokens
     self.headDim = headDim
+    self.lane = lane
     self.keys = keys
     self.values = values
   }

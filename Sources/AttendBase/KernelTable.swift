@@ -108,6 +108,25 @@ package final class KernelTable: Sendable {
     }
   }
 
+  /// The kernels of attention for one type of keys and values.
+  package struct Attention: Sendable {
+    /// Keys and values to their page.
+    package let store: @Sendable (_ arguments: UnsafePointer<StoreArguments>) -> Void
+    /// Query pairs `pairs` (query * group + head of the group) of `heads` key/value heads, each with its arguments, against all keys: at most
+    /// `attentionRows` pairs of all heads together. Several heads only where there is one query and headDim is a multiple of 16; they share pages.
+    /// `scratch` holds `AttentionScratch.count` floats.
+    package let attend:
+      @Sendable (_ arguments: UnsafePointer<AttentionArguments>, _ heads: Int, _ pairs: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) -> Void
+
+    package init(
+      store: @escaping @Sendable (UnsafePointer<StoreArguments>) -> Void,
+      attend: @escaping @Sendable (UnsafePointer<AttentionArguments>, Int, Range<Int>, UnsafeMutablePointer<Float>) -> Void
+    ) {
+      self.store = store
+      self.attend = attend
+    }
+  }
+
   /// The functions that softmax and activations are made of.
   package enum Function: Sendable, CaseIterable {
     /// e to the x, for x up to 88.37; 0 below -126 ln 2.
@@ -126,22 +145,17 @@ package final class KernelTable: Sendable {
   package let evaluate: @Sendable (_ function: Function, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) -> Void
   /// The way out alone: float32 sums `[rows][32]` of one panel, for products that another library summed; gated, those of the next panel follow.
   package let finish: Multiply
-  /// Keys and values to their page.
-  package let store: @Sendable (_ arguments: UnsafePointer<StoreArguments>) -> Void
   /// Rows of one attention task: as many accumulators as the registers hold.
   package let attentionRows: Int
-  /// Query pairs `pairs` (query * group + head of the group) of `heads` key/value heads, each with its arguments, against all keys: at most
-  /// `attentionRows` pairs of all heads together. Several heads only where there is one query and headDim is a multiple of 16; they share pages.
-  /// `scratch` holds `AttentionScratch.count` floats.
+  /// For keys and values in float32.
   package let attention: Attention
-  package typealias Attention =
-    @Sendable (_ arguments: UnsafePointer<AttentionArguments>, _ heads: Int, _ pairs: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) -> Void
+  /// For keys and values in bfloat16. The same bits from every instruction set with fused multiply-add.
+  package let brainAttention: Attention
 
   package init(
     name: String, products: Products, conversions: Conversions, rows: Rows,
     evaluate: @escaping @Sendable (Function, UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void, finish: @escaping Multiply,
-    store: @escaping @Sendable (UnsafePointer<StoreArguments>) -> Void, attentionRows: Int,
-    attention: @escaping Attention
+    attentionRows: Int, attention: Attention, brainAttention: Attention
   ) {
     self.name = name
     self.products = products
@@ -149,16 +163,16 @@ package final class KernelTable: Sendable {
     self.rows = rows
     self.evaluate = evaluate
     self.finish = finish
-    self.store = store
     self.attentionRows = attentionRows
     self.attention = attention
+    self.brainAttention = brainAttention
   }
 
   /// The same kernels with another product of float32 weights.
   package func with(float32: @escaping Multiply) -> KernelTable {
     let products = Products(float32: float32, bfloat16: products.bfloat16, int8: products.int8, int4: products.int4)
     return KernelTable(
-      name: name, products: products, conversions: conversions, rows: rows, evaluate: evaluate, finish: finish, store: store, attentionRows: attentionRows,
-      attention: attention)
+      name: name, products: products, conversions: conversions, rows: rows, evaluate: evaluate, finish: finish, attentionRows: attentionRows,
+      attention: attention, brainAttention: brainAttention)
   }
 }

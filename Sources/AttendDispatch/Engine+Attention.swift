@@ -1,6 +1,9 @@
 import AttendBase
 
-/// A page of the cache: consecutive positions of one sequence, keys and values of all layers. The caller owns its memory.
+/// A page of the cache: consecutive positions of one sequence, keys and values of all layers, in units of 32 bits. The caller owns its memory.
+///
+/// The keys of a head are a panel, as weights are: in float32 `[headDim][32]`, in bfloat16 `[(headDim + 1) / 2][32]` with two components to a unit. Its values
+/// are rows: in float32 `[32][headDim]`, in bfloat16 `[16][headDim]` with two neighbouring positions to a unit. The first of two lies in the low half.
 package enum KeyValuePage {
   /// Positions of a page.
   package static let tokens = panelWidth
@@ -28,8 +31,8 @@ package struct AttentionSequence {
   }
 }
 
-/// The heads of a layer, and where in a page, counted in floats, it keeps them: for key/value head h the keys at `keyOffset + h * headStride`
-/// as a panel `[headDim][32]` and the values at `valueOffset + h * headStride` as `[32][headDim]`.
+/// The heads of a layer, and where in a page, counted in units, it keeps them: for key/value head h the keys at `keyOffset + h * headStride`
+/// and the values at `valueOffset + h * headStride`.
 package struct AttentionHeads {
   package var heads: Int
   /// A divisor of `heads`.
@@ -40,8 +43,10 @@ package struct AttentionHeads {
   package var headStride: Int
   /// What scores are multiplied by, usually 1 / sqrt(headDim).
   package var scale: Float
+  /// Whether keys and values are bfloat16, and the queries and probabilities that meet them are rounded to it; otherwise float32.
+  package var isBrain: Bool
 
-  package init(heads: Int, keyValueHeads: Int, headDim: Int, keyOffset: Int, valueOffset: Int, headStride: Int, scale: Float) {
+  package init(heads: Int, keyValueHeads: Int, headDim: Int, keyOffset: Int, valueOffset: Int, headStride: Int, scale: Float, isBrain: Bool = false) {
     self.heads = heads
     self.keyValueHeads = keyValueHeads
     self.headDim = headDim
@@ -49,7 +54,12 @@ package struct AttentionHeads {
     self.valueOffset = valueOffset
     self.headStride = headStride
     self.scale = scale
+    self.isBrain = isBrain
   }
+}
+
+extension KernelTable {
+  fileprivate func attention(_ heads: AttentionHeads) -> Attention { heads.isBrain ? brainAttention : attention }
 }
 
 private struct StoreJob {
@@ -69,8 +79,8 @@ private struct StoreJob {
       let page = sequence.pages[position / panelWidth].assumingMemoryBound(to: Float.self)
       var arguments = StoreArguments(
         k: k[row] + column, kStride: k.stride, v: v[row] + column, vStride: v.stride, tokens: min(panelWidth - lane, sequence.count - token),
-        headDim: heads.headDim, keys: page + (heads.keyOffset + offset + lane), values: page + (heads.valueOffset + offset + lane * heads.headDim))
-      kernels.store(&arguments)
+        headDim: heads.headDim, lane: lane, keys: page + (heads.keyOffset + offset), values: page + (heads.valueOffset + offset))
+      kernels.attention(heads).store(&arguments)
       token += arguments.tokens
     }
   }
@@ -104,7 +114,7 @@ private struct AttentionJob {
   /// The tasks of part `part`: every `parts`-th of all, a task being up to `attentionRows` queries of a key/value head of a sequence, or one
   /// query of several heads. Interleaving evens out what causal masks save.
   func run(_ part: Int) {
-    let group = heads.heads / heads.keyValueHeads, rows = kernels.attentionRows
+    let group = heads.heads / heads.keyValueHeads, rows = kernels.attentionRows, kernel = kernels.attention(heads).attend
     let own = arguments + part * AttentionScratch.rows
     var task = 0
     var written = 0  // floats of weights before this sequence
@@ -114,7 +124,7 @@ private struct AttentionJob {
         let count = min(together, heads.keyValueHeads - head)
         for index in 0..<count { (own + index).initialize(to: self.arguments(sequence, head: head + index, written)) }
         for first in stride(from: 0, to: pairs, by: rows) {
-          if task % parts == part { kernels.attention(own, count, first..<min(first + rows, pairs), scratch + part * scratchStride) }
+          if task % parts == part { kernel(own, count, first..<min(first + rows, pairs), scratch + part * scratchStride) }
           task += 1
         }
       }
@@ -129,7 +139,8 @@ private struct AttentionJob {
       q: q[sequence.row] + column, qStride: q.stride, out: out[sequence.row] + column, outStride: out.stride, group: group, headDim: heads.headDim,
       pages: sequence.pages, keyOffset: heads.keyOffset + head * heads.headStride, valueOffset: heads.valueOffset + head * heads.headStride,
       position: sequence.position, keys: sequence.keys, scale: heads.scale, mask: mask, bias: bias, head: head * group, row: sequence.row,
-      weights: weights.map { $0 + (written + head * group * sequence.count * sequence.keys) }, weightsHeadStride: sequence.count * sequence.keys)
+      weights: weights.map { $0 + (written + head * group * sequence.count * sequence.keys) }, weightsHeadStride: sequence.count * sequence.keys,
+      ahead: parts * kernels.attentionRows)
   }
 }
 

@@ -21,8 +21,8 @@ private func step(_ arithmetic: Arithmetic, _ sums: Vector, _ x: Vector, _ w: Ve
     #endif
   case .brainWidened:
     let sixteen = Lanes(repeating: 16), upper = Lanes(repeating: -65536)
-    let first = multiplyAdd(fromBits(bits(x) &<< sixteen), fromBits(bits(w) &<< sixteen), sums)
-    return multiplyAdd(fromBits(bits(x) & upper), fromBits(bits(w) & upper), first)
+    let first = multiplyAdd(fromBits(bits(x) & upper), fromBits(bits(w) & upper), sums)
+    return multiplyAdd(fromBits(bits(x) &<< sixteen), fromBits(bits(w) &<< sixteen), first)
   case .bytes:
     #if ATTEND_FMA
       return fromBits(attend_dot_vnni(bits(sums), bits(x), bits(w)))

@@ -8,7 +8,7 @@ private func rounded(_ v: Vector) -> Lanes { bits(v + splat(0x1.8p23)) &- Lanes(
 
 /// The upper 16 bits of every lane rounded to bfloat16, in the low half. A NaN stays one.
 @_transparent
-private func brain(_ v: Vector) -> Lanes {
+func brain(_ v: Vector) -> Lanes {
   let b = bits(v), one = Lanes(repeating: 1), sixteen = Lanes(repeating: 16), low = Lanes(repeating: 0xffff)
   let nearest = b &+ Lanes(repeating: 0x7fff) &+ ((b &>> sixteen) & one)
   let isNumber = v .== v

@@ -22,7 +22,17 @@ package func kernelTable(features: UInt32) -> KernelTable {
       layerNorm: { layerNorm($0, $1) }, rmsNorm: { rmsNorm($0, $1) }, rotate: { rotate($0, $1) }, add: { add($0, $1, $2, $3) },
       scale: { scale($0, $1, $2, $3) }, softmax: { softmax($0, $1, $2) }, activate: { activate($0, $1, $2, $3) },
       logSoftmax: { logSoftmax($0, $1, $2) }, topK: { topK($0, $1, $2, $3, $4) }),
-    evaluate: { evaluate($0, $1, $2, $3) }, finish: { finish($0, $1, $2, $3) }, store: { storeKeyValues($0) }, attentionRows: tileRows, attention: { attention($0, $1, $2, $3) })
+    evaluate: { evaluate($0, $1, $2, $3) }, finish: { finish($0, $1, $2, $3) }, attentionRows: tileRows,
+    attention: .init(store: { storeKeyValues($0) }, attend: { attention($0, $1, $2, $3) }), brainAttention: brainAttention(features))
+}
+
+private func brainAttention(_ features: UInt32) -> KernelTable.Attention {
+  #if ATTEND_AVX512
+    if features & UInt32(ATTEND_CPU_AVX512_BF16) != 0 {
+      return .init(store: { storeKeyValuesBrain($0) }, attend: { attentionBrain($0, $1, $2, $3) })
+    }
+  #endif
+  return .init(store: { storeKeyValuesBrain($0) }, attend: { attentionBrainWidened($0, $1, $2, $3) })
 }
 
 private func products(_ features: UInt32) -> KernelTable.Products {

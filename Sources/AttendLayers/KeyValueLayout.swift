@@ -3,24 +3,30 @@ import AttendDispatch
 
 /// How the keys and values of one sequence lie in pages of `KeyValuePage.tokens` positions: a page holds its positions for all layers.
 ///
-/// In a page: layer after layer, first the keys of its heads, `[heads][headDim][tokens]`, then their values, `[heads][tokens][headDim]`.
+/// In a page: layer after layer, first the keys of its heads, then their values, each as `KeyValuePage` says.
 /// Keys stand transposed so that one vector holds one component of neighbouring keys, as in a panel of weights.
 package struct KeyValueLayout: Sendable, Equatable {
   package let layers: Int
   package let heads: Int
   package let headDim: Int
+  /// In bfloat16 rather than float32.
+  package let isBrain: Bool
 
-  package init(layers: Int, heads: Int, headDim: Int) {
+  package init(layers: Int, heads: Int, headDim: Int, isBrain: Bool = false) {
     self.layers = layers
     self.heads = heads
     self.headDim = headDim
+    self.isBrain = isBrain
   }
 
-  /// Elements of the keys, or the values, of one head of one layer in one page.
-  private var headStride: Int { headDim * KeyValuePage.tokens }
+  /// Rows of a head's panel of keys.
+  var keyRows: Int { isBrain ? (headDim + 1) / 2 : headDim }
+
+  /// Units of 32 bits of the keys, or the values, of one head of one layer in one page.
+  var headStride: Int { keyRows * KeyValuePage.tokens }
 
   /// Bytes of a page.
-  package var pageBytes: Int { layers * 2 * heads * headStride * MemoryLayout<Float>.size }
+  package var pageBytes: Int { layers * 2 * heads * headStride * MemoryLayout<UInt32>.size }
 
   /// Pages that `tokens` positions take.
   package static func pages(for tokens: Int) -> Int { (tokens + KeyValuePage.tokens - 1) / KeyValuePage.tokens }
@@ -31,6 +37,6 @@ package struct KeyValueLayout: Sendable, Equatable {
     let keys = layer % layers * 2 * heads * headStride
     return AttentionHeads(
       heads: queryHeads, keyValueHeads: heads, headDim: headDim, keyOffset: keys, valueOffset: keys + heads * headStride,
-      headStride: headStride, scale: scale)
+      headStride: headStride, scale: scale, isBrain: isBrain)
   }
 }

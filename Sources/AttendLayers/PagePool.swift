@@ -60,19 +60,20 @@ package final class PagePool {
 
   /// Copies the first `tokens` positions of a page to another.
   package func copy(_ tokens: Int, from: Page, to: Page) {
-    let source = base(from).assumingMemoryBound(to: Float.self)
-    let target = base(to).assumingMemoryBound(to: Float.self)
-    let keys = layout.heads * layout.headDim  // rows of KeyValuePage.tokens elements, of which the first `tokens` are in use
-    let headStride = layout.headDim * KeyValuePage.tokens
+    let source = base(from).assumingMemoryBound(to: UInt32.self)
+    let target = base(to).assumingMemoryBound(to: UInt32.self)
+    let keys = layout.heads * layout.keyRows  // rows of KeyValuePage.tokens units, of which the first `tokens` are in use
+    let headStride = layout.headStride
+    let valueRows = layout.isBrain ? (tokens + 1) / 2 : tokens
     for layer in 0..<layout.layers {
       let first = layer * 2 * layout.heads * headStride
       for row in 0..<keys {
         let place = first + row * KeyValuePage.tokens
-        memcpy(target + place, source + place, tokens * MemoryLayout<Float>.size)
+        memcpy(target + place, source + place, tokens * MemoryLayout<UInt32>.size)
       }
       for head in 0..<layout.heads {
         let place = first + (layout.heads + head) * headStride
-        memcpy(target + place, source + place, tokens * layout.headDim * MemoryLayout<Float>.size)
+        memcpy(target + place, source + place, valueRows * layout.headDim * MemoryLayout<UInt32>.size)
       }
     }
   }

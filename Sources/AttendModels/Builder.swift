@@ -40,7 +40,8 @@ struct Builder {
     let options = stack.layers[0].attention.options
     return Stack(
       width: stack.width, embedding: try embedding(stack), layers: layers, finalNorm: try norm(stack.finalNorm, stack.width),
-      keyValueLayout: KeyValueLayout(layers: stack.causal ? layers.count : 1, heads: options.keyValueHeads, headDim: options.headDim),
+      keyValueLayout: KeyValueLayout(
+        layers: stack.causal ? layers.count : 1, heads: options.keyValueHeads, headDim: options.headDim, isBrain: reader.compute != .float32),
       rotaries: rotaries, convolution: try stack.convolution.map { (convolution) throws(Failure) in try self.convolution(convolution, stack.width) })
   }
 

@@ -178,6 +178,13 @@ ATTEND_INLINE attend_f32x16 attend_dot_bf16(attend_f32x16 sums, attend_i32x16 a,
     __asm__("vdpbf16ps %2, %1, %0" : "+v"(sums) : "v"(a), "v"(b));
     return sums;
 }
+
+/** Every lane rounded to bfloat16 to `address`. */
+ATTEND_INLINE void attend_narrow_bf16(void *address, attend_f32x16 v) {
+    __m256i halves;
+    __asm__("vcvtneps2bf16 %1, %0" : "=v"(halves) : "v"(v));
+    _mm256_storeu_si256((__m256i_u *)address, halves);
+}
 #elif defined(__AVX2__)
 ATTEND_INLINE attend_f32x16 attend_fma_here(attend_f32x16 sums, attend_f32x16 a, attend_f32x16 b) {
     __m256 low = (__m256)sums.lo, high = (__m256)sums.hi;
@@ -226,6 +233,16 @@ ATTEND_INLINE attend_i32x16 attend_dot_widened(attend_i32x16 sums, attend_i32x16
     sums = attend_dot16(sums, u & 0x00ff00ff, even);
     return attend_dot16(sums, (u >> 8) & 0x00ff00ff, odd);
 }
+
+/** Makes subnormal numbers zeros, those read and those made, until the modes it returns are restored. */
+ATTEND_INLINE uint32_t attend_flush_subnormals(void) {
+    const uint32_t modes = _mm_getcsr();
+    _mm_setcsr(modes | 0x8040);
+    return modes;
+}
+
+/** The modes that attend_flush_subnormals returned. */
+ATTEND_INLINE void attend_restore_modes(uint32_t modes) { _mm_setcsr(modes); }
 
 /** The compiler moves no read or write across. */
 ATTEND_INLINE void attend_keep_order(void) { __asm__ volatile("" ::: "memory"); }

@@ -81,6 +81,15 @@ struct AttentionCase {
   var mask = AttentionMask(causal: false)
   var scale: Float = 0.3
   var biases = Biases()
+  /// Keys and values in bfloat16.
+  var isBrain = false
+
+  /// A number as products read it.
+  func rounded(_ x: Float) -> Double {
+    guard isBrain else { return Double(x) }
+    let bits = x.bitPattern
+    return Double(Float(bitPattern: (bits + 0x7fff + ((bits >> 16) & 1)) & 0xffff_0000))
+  }
 
   var position: Int { keys - queries }
 }
@@ -101,10 +110,10 @@ final class PagedSequence {
     k = Table(spec.keys, spec.keyValueHeads * spec.headDim, gap: 1, &numbers)
     v = Table(spec.keys, spec.keyValueHeads * spec.headDim, gap: 3, &numbers)
     biases = BiasTables(spec.biases, heads: spec.heads, tokens: spec.keys, &numbers)
-    let stride = 32 * spec.headDim, start = 16
+    let stride = 32 * (spec.isBrain ? (spec.headDim + 1) / 2 : spec.headDim), start = 16
     heads = AttentionHeads(
       heads: spec.heads, keyValueHeads: spec.keyValueHeads, headDim: spec.headDim, keyOffset: start, valueOffset: start + spec.keyValueHeads * stride,
-      headStride: stride, scale: spec.scale)
+      headStride: stride, scale: spec.scale, isBrain: spec.isBrain)
     let floats = start + 2 * spec.keyValueHeads * stride
     pages = (0..<(spec.keys + 31) / 32).map { _ in
       let page = try! AlignedBuffer(floats, of: Float.self, for: "a page")
@@ -129,6 +138,19 @@ final class PagedSequence {
     all.withUnsafeBufferPointer { engine.storeKeyValues(k.matrix, v.matrix, $0, heads) }
   }
 
+  /// A component of a key and of a value, read from the pages as `KeyValuePage` describes them.
+  func stored(_ key: Int, head: Int, _ d: Int) -> (key: Double, value: Double) {
+    let page = bases[key / 32], lane = key % 32, headDim = spec.headDim
+    let keys = heads.keyOffset + head * heads.headStride, values = heads.valueOffset + head * heads.headStride
+    guard spec.isBrain else {
+      let page = page.assumingMemoryBound(to: Float.self)
+      return (Double(page[keys + d * 32 + lane]), Double(page[values + lane * headDim + d]))
+    }
+    let halves = page.assumingMemoryBound(to: UInt16.self)
+    let key = halves[2 * (keys + d / 2 * 32 + lane) + d % 2], value = halves[2 * (values + lane / 2 * headDim + d) + lane % 2]
+    return (Double(Float(bitPattern: UInt32(key) << 16)), Double(Float(bitPattern: UInt32(value) << 16)))
+  }
+
   func run(_ engine: Engine) throws -> (out: [Float], weights: [Float]) {
     store(engine)
     let out = Table(spec.queries, spec.heads * spec.headDim, gap: 1)
@@ -151,7 +173,9 @@ final class PagedSequence {
           if spec.mask.causal && key > position { return -.infinity }
           if window > 0 && (spec.mask.causal ? key <= position - window : abs(key - position) > window / 2) { return -.infinity }
           var score = 0.0
-          for d in 0..<spec.headDim { score += Double(q.matrix[query][head * spec.headDim + d]) * Double(k.matrix[key][head / group * spec.headDim + d]) }
+          for d in 0..<spec.headDim {
+            score += spec.rounded(q.matrix[query][head * spec.headDim + d]) * spec.rounded(k.matrix[key][head / group * spec.headDim + d])
+          }
           score = biases.apply(score, Double(spec.scale), head, position, key)
           let cap = Double(spec.mask.softCap)
           return cap > 0 ? cap * tanh(score / cap) : score
@@ -163,7 +187,7 @@ final class PagedSequence {
           let p = exp(scores[key] - most) / total
           weights[(head * spec.queries + query) * spec.keys + key] = p
           for d in 0..<spec.headDim {
-            out[query * spec.heads * spec.headDim + head * spec.headDim + d] += p * Double(v.matrix[key][head / group * spec.headDim + d])
+            out[query * spec.heads * spec.headDim + head * spec.headDim + d] += p * spec.rounded(v.matrix[key][head / group * spec.headDim + d])
           }
         }
       }
