@@ -79,11 +79,12 @@ package struct PrepareArguments {
   package var to: UnsafeMutablePointer<Float>  // [rows, steps], in units of 32 bits, filled up as with zeros
   package var steps: Int  // units of a row, a multiple of 16
   package var scales: UnsafeMutablePointer<Float>  // [rows]; bytes only
+  package var block: Int  // components that are rotated together, see `KernelTable.Conversions.rotate`; bytes only
   package var sums: UnsafeMutablePointer<Int32>?  // [rows, groups], see `xSums`; signed bytes for 4-bit weights, otherwise bytes are moved up by 128
 
   package init(
     x: UnsafePointer<Float>, xStride: Int, columns: Int, to: UnsafeMutablePointer<Float>, steps: Int, scales: UnsafeMutablePointer<Float>,
-    sums: UnsafeMutablePointer<Int32>?
+    block: Int, sums: UnsafeMutablePointer<Int32>?
   ) {
     self.x = x
     self.xStride = xStride
@@ -91,6 +92,7 @@ package struct PrepareArguments {
     self.to = to
     self.steps = steps
     self.scales = scales
+    self.block = block
     self.sums = sums
   }
 }

@@ -6,8 +6,9 @@ package final class KernelTable: Sendable {
     @Sendable (
       _ arguments: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
     ) -> Void
-  /// Rows `rows` of the inputs.
-  package typealias Prepare = @Sendable (_ arguments: UnsafePointer<PrepareArguments>, _ rows: Range<Int>) -> Void
+  /// Rows `rows` of the inputs. `scratch` holds a row of float32 where they are rotated.
+  package typealias Prepare =
+    @Sendable (_ arguments: UnsafePointer<PrepareArguments>, _ rows: Range<Int>, _ scratch: UnsafeMutablePointer<Float>?) -> Void
   package typealias Compress = @Sendable (_ arguments: UnsafePointer<CompressArguments>) -> Void
   /// Copies `lanes` outputs from output `first` of the source into lanes from `lane` on of the panel.
   package typealias Pack = @Sendable (_ arguments: UnsafePointer<PackArguments>, _ first: Int, _ lane: Int, _ lanes: Int) -> Void
@@ -52,10 +53,17 @@ package final class KernelTable: Sendable {
     package let compressBrain: Compress
     package let compressBytes: Compress
     package let compressNibbles: Compress
+    /// Every `block` numbers of a row, `[count]`, to what the Hadamard matrix makes of them; `block` is a power of two up to 128 that divides
+    /// `count`. `to` may be `x`. Done twice it multiplies by `block`.
+    package let rotate: @Sendable (_ x: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>, _ count: Int, _ block: Int) -> Void
+    /// The same along the inputs of a float32 panel, `[inputs][32]`, divided by `block`.
+    package let rotatePanel: @Sendable (_ panel: UnsafeMutablePointer<Float>, _ inputs: Int, _ block: Int) -> Void
 
     package init(
       pack: @escaping Pack, convert: @escaping Convert, prepareBrain: @escaping Prepare, prepareBytes: @escaping Prepare,
-      compressBrain: @escaping Compress, compressBytes: @escaping Compress, compressNibbles: @escaping Compress
+      compressBrain: @escaping Compress, compressBytes: @escaping Compress, compressNibbles: @escaping Compress,
+      rotate: @escaping @Sendable (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int, Int) -> Void,
+      rotatePanel: @escaping @Sendable (UnsafeMutablePointer<Float>, Int, Int) -> Void
     ) {
       self.pack = pack
       self.convert = convert
@@ -64,6 +72,8 @@ package final class KernelTable: Sendable {
       self.compressBrain = compressBrain
       self.compressBytes = compressBytes
       self.compressNibbles = compressNibbles
+      self.rotate = rotate
+      self.rotatePanel = rotatePanel
     }
   }
 

@@ -23,6 +23,6 @@ extension Engine {
     }
   }
 
-  /// Floats of scratch memory that a product takes, whatever its size, beside its rows in the type of the weights.
-  package var productScratch: Int { threads * MultiplyArguments.scratch }
+  /// Floats of scratch memory that a product takes, whatever its rows and outputs, beside its rows in the type of the weights.
+  package func productScratch(inputs: Int) -> Int { threads * (MultiplyArguments.scratch + inputs) }
 }

@@ -17,6 +17,7 @@ private struct PrepareJob {
   let brain: Bool
   let rows: Int
   let parts: Int
+  let scratch: UnsafeMutablePointer<Float>?  // a row for each part, where rows are rotated
 }
 
 extension Engine {
@@ -88,14 +89,18 @@ extension Engine {
     let units = try workspace.take(x.rows * steps, of: Float.self)
     let scales = try workspace.take(x.rows, of: Float.self)
     let sums = nibbles ? try workspace.take(x.rows * weights.steps, of: Int32.self) : nil
-    let arguments = PrepareArguments(x: x.base, xStride: x.stride, columns: weights.inputs, to: units, steps: steps, scales: scales, sums: sums)
+    let arguments = PrepareArguments(x: x.base, xStride: x.stride, columns: weights.inputs, to: units, steps: steps, scales: scales, block: weights.block, sums: sums)
     let parts = parts(x.rows, work: x.rows * weights.inputs, grain: 1 << 14)
-    var job = PrepareJob(arguments: arguments, kernels: kernels, brain: weights.compute == .bfloat16, rows: x.rows, parts: parts)
+    let scratch = weights.block > 1 ? try workspace.take(parts * weights.inputs, of: Float.self) : nil
+    var job = PrepareJob(arguments: arguments, kernels: kernels, brain: weights.compute == .bfloat16, rows: x.rows, parts: parts, scratch: scratch)
     run(&job, parts: parts) { context, part in
       let job = context.assumingMemoryBound(to: PrepareJob.self)
       let rows = (0..<job.pointee.rows).share(part, of: job.pointee.parts)
       let kernels = job.pointee.kernels.conversions
-      withUnsafePointer(to: &job.pointee.arguments) { job.pointee.brain ? kernels.prepareBrain($0, rows) : kernels.prepareBytes($0, rows) }
+      let scratch = job.pointee.scratch.map { $0 + part * job.pointee.arguments.columns }
+      withUnsafePointer(to: &job.pointee.arguments) {
+        job.pointee.brain ? kernels.prepareBrain($0, rows, scratch) : kernels.prepareBytes($0, rows, scratch)
+      }
     }
     return Input(base: units, stride: steps, scales: scales, sums: sums)
   }

@@ -60,6 +60,8 @@ package final class PackedMatrix: Sendable {
   let panels: Int
   /// Units of 32 bits along the inputs of a panel; in 4 bits groups of 32 inputs.
   let steps: Int
+  /// Inputs that are rotated together before they are rounded, see `KernelTable.Conversions.rotate`; 1: they are not.
+  let block: Int
   private let weights: AlignedBuffer
   private let scaling: AlignedBuffer?  // 8-bit: [panels * 32] scales, then as many offsets
 
@@ -97,6 +99,7 @@ package final class PackedMatrix: Sendable {
     outputs = gated ? sources[0].rows : sources.reduce(0) { $0 + $1.rows }
     panels = (outputs + panelWidth - 1) / panelWidth * (gated ? 2 : 1)
     steps = (inputs + compute.inputsPerStep - 1) / compute.inputsPerStep
+    block = compute == .int8 || compute == .int4 ? min(128, inputs & -inputs) : 1
     weights = try AlignedBuffer(try PackedMatrix.product(panels, steps * compute.floatsPerStep), of: Float.self, for: "weights")
     scaling = compute == .int8 ? try AlignedBuffer(2 * panels * panelWidth, of: Float.self, for: "the scales of weights") : nil
     try pack(sources, engine)
@@ -135,6 +138,7 @@ package final class PackedMatrix: Sendable {
     guard let scratch = job.scratch else { return gatherPanel(panel, job, to) }
     let wide = scratch + part * inputs * panelWidth
     gatherPanel(panel, job, wide)
+    if block > 1 { job.kernels.conversions.rotatePanel(wide, inputs, block) }
     var arguments = CompressArguments(
       panel: wide, inputs: inputs, to: to, scales: scales.map { $0 + panel * panelWidth }, offsets: offsets.map { $0 + panel * panelWidth })
     switch compute {
@@ -191,6 +195,7 @@ package final class PackedMatrix: Sendable {
         row[k] = Float(Int(unit & 15) - 8) * Float(bitPattern: lane < 16 ? scales << 16 : scales & 0xffff_0000) * scale
       }
     }
+    if block > 1 { kernels.conversions.rotate(row, row, inputs, block) }
   }
 }
 

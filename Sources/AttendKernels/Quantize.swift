@@ -151,7 +151,7 @@ func compressNibbles(_ a: UnsafePointer<CompressArguments>) {
 }
 
 /// `KernelTable.Conversions.prepareBrain`.
-func prepareBrain(_ a: UnsafePointer<PrepareArguments>, _ rows: Range<Int>) {
+func prepareBrain(_ a: UnsafePointer<PrepareArguments>, _ rows: Range<Int>, _ scratch: UnsafeMutablePointer<Float>?) {
   let columns = a.pointee.columns
   var row = rows.lowerBound
   while row < rows.upperBound {
@@ -186,13 +186,17 @@ private func rounded(_ x: UnsafePointer<Float>, _ left: Int, _ factor: Vector, _
   bits((left >= 16 ? load(x) : left > 0 ? load(x, left) : splat(0)) * factor + magic)
 }
 
-/// `KernelTable.Conversions.prepareBytes`: each row with a scale of its own, the largest size / 127. In 4-bit products the inputs are the
+/// `KernelTable.Conversions.prepareBytes`: each row, rotated, with a scale of its own, the largest size / 127. In 4-bit products the inputs are the
 /// signed side, otherwise the unsigned one.
-func prepareBytes(_ a: UnsafePointer<PrepareArguments>, _ rows: Range<Int>) {
+func prepareBytes(_ a: UnsafePointer<PrepareArguments>, _ rows: Range<Int>, _ scratch: UnsafeMutablePointer<Float>?) {
   let columns = a.pointee.columns, bytes = 4 &* a.pointee.steps
   var row = rows.lowerBound
   while row < rows.upperBound {
-    let x = a.pointee.x + row &* a.pointee.xStride
+    var x = a.pointee.x + row &* a.pointee.xStride
+    if let scratch {
+      hadamard(x, scratch, columns, a.pointee.block)
+      x = UnsafePointer(scratch)
+    }
     let to = UnsafeMutableRawPointer(a.pointee.to + row &* a.pointee.steps).assumingMemoryBound(to: UInt8.self)
     let largest = largestSize(x, columns)
     a.pointee.scales[row] = largest / 127

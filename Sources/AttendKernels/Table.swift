@@ -15,9 +15,9 @@ package func kernelTable(features: UInt32) -> KernelTable {
   KernelTable(
     name: name, products: products(features),
     conversions: .init(
-      pack: { pack($0, $1, $2, $3) }, convert: { convert($0, $1, $2, $3, $4, $5) }, prepareBrain: { prepareBrain($0, $1) },
-      prepareBytes: { prepareBytes($0, $1) }, compressBrain: { compressBrain($0) }, compressBytes: { compressBytes($0) },
-      compressNibbles: { compressNibbles($0) }),
+      pack: { pack($0, $1, $2, $3) }, convert: { convert($0, $1, $2, $3, $4, $5) }, prepareBrain: { prepareBrain($0, $1, $2) },
+      prepareBytes: { prepareBytes($0, $1, $2) }, compressBrain: { compressBrain($0) }, compressBytes: { compressBytes($0) },
+      compressNibbles: { compressNibbles($0) }, rotate: { hadamard($0, $1, $2, $3) }, rotatePanel: { hadamardPanel($0, $1, $2) }),
     rows: .init(
       layerNorm: { layerNorm($0, $1) }, rmsNorm: { rmsNorm($0, $1) }, rotate: { rotate($0, $1) }, add: { add($0, $1, $2, $3) },
       scale: { scale($0, $1, $2, $3) }, softmax: { softmax($0, $1, $2) }, activate: { activate($0, $1, $2, $3) },

@@ -49,7 +49,7 @@ package struct MixtureOfExperts: Sendable {
   private func reserve(_ tokens: Int, width: Int, _ pass: Pass) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       let inner = experts.first?.inner.outputs ?? 0
-      _ = try pass.workspace.take(pass.engine.productScratch, of: Float.self)
+      _ = try pass.workspace.take(pass.engine.productScratch(inputs: max(width, inner)), of: Float.self)
       _ = try pass.workspace.matrix(tokens, 2 * width + inner + max(width, inner) + AlignedBuffer.alignment)
     }
   }

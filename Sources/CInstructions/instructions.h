@@ -87,6 +87,19 @@ ATTEND_INLINE attend_f32x16 attend_exchange_pairs(attend_f32x16 v) {
     return __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
 }
 
+/* Sums and differences of lanes whose numbers differ in one bit: the sum goes to the lower of the two. */
+#define ATTEND_BUTTERFLY(distance, signs, ...) \
+    ATTEND_INLINE attend_f32x16 attend_butterfly##distance(attend_f32x16 v) { \
+        return __builtin_shufflevector(v, v, __VA_ARGS__) + v * (attend_f32x16)signs; \
+    }
+#define ATTEND_SIGNS(...) {__VA_ARGS__}
+ATTEND_BUTTERFLY(1, ATTEND_SIGNS(1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1), 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14)
+ATTEND_BUTTERFLY(2, ATTEND_SIGNS(1, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1, -1), 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13)
+ATTEND_BUTTERFLY(4, ATTEND_SIGNS(1, 1, 1, 1, -1, -1, -1, -1, 1, 1, 1, 1, -1, -1, -1, -1), 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11)
+ATTEND_BUTTERFLY(8, ATTEND_SIGNS(1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1, -1), 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7)
+#undef ATTEND_SIGNS
+#undef ATTEND_BUTTERFLY
+
 /** Sixteen rows of sixteen numbers from `from`, `stride` numbers apart, to columns at `to`, whose rows are `to_stride` apart. */
 ATTEND_INLINE void attend_transpose(const float *from, long stride, float *to, long to_stride) {
     attend_f32x16 rows[16];

@@ -41,7 +41,7 @@ private struct Rounded {
   }
 
   /// The inputs of a row as products see them.
-  func seen(_ row: Int, _ compute: ComputeType) -> [Double] {
+  func seen(_ row: Int, _ compute: ComputeType, _ engine: Engine) -> [Double] {
     let values = (0..<inputs).map { x.matrix[row][$0] }
     switch compute {
     case .float32: return values.map { Double($0) }
@@ -51,13 +51,40 @@ private struct Rounded {
         return Double(Float(bitPattern: (bits &+ 0x7fff &+ (bits >> 16 & 1)) & 0xffff_0000))
       }
     case .int8, .int4:
-      let top = values.map { abs($0) }.max()!
-      return values.map { Double(($0 * (127 / top)).rounded(.toNearestOrEven)) * Double(top / 127) }
+      let block = min(128, inputs & -inputs)
+      var rotated = values
+      engine.kernels.conversions.rotate(values, &rotated, inputs, block)
+      let top = rotated.map { abs($0) }.max()!
+      let numbers = rotated.map { Double(($0 * (127 / top)).rounded(.toNearestOrEven)) * Double(top / 127) }
+      return hadamard(numbers, block).map { $0 / Double(block) }
     }
   }
 }
 
+/// The definition: component i of a block becomes the sum of its components j, negated where i and j have an odd number of bits in common.
+private func hadamard(_ x: [Double], _ block: Int) -> [Double] {
+  x.indices.map { i in
+    let first = i / block * block
+    return (0..<block).reduce(0) { ((i - first) & $1).nonzeroBitCount % 2 == 0 ? $0 + x[first + $1] : $0 - x[first + $1] }
+  }
+}
+
 @Suite struct QuantizedTests {
+  @Test(arguments: engines)
+  func rotationsAreThoseOfHadamard(engine: Engine) {
+    for (count, block) in [(640, 128), (192, 64), (96, 32), (48, 16), (40, 8), (12, 4), (6, 2)] {
+      var numbers = Numbers(UInt64(count))
+      let x = numbers.normals(count, scale: 1)
+      var y = [Float](repeating: .nan, count: count)
+      engine.kernels.conversions.rotate(x, &y, count, block)
+      #expect(largestError(y, hadamard(x.map { Double($0) }, block)) < 2e-6, "\(block)")
+      let panel = Table(count, 32, &numbers)
+      let expected = (0..<32).map { lane in hadamard((0..<count).map { Double(panel.matrix[$0][lane]) }, block).map { $0 / Double(block) } }
+      engine.kernels.conversions.rotatePanel(panel.matrix.base, count, block)
+      for lane in 0..<32 { #expect(largestError((0..<count).map { panel.matrix[$0][lane] }, expected[lane]) < 1e-6, "\(block)") }
+    }
+  }
+
   @Test(arguments: engines)
   func productsAreThoseOfTheRoundedNumbers(engine: Engine) throws {
     for compute in compressed {
@@ -68,7 +95,7 @@ private struct Rounded {
         let y = try product.run(packed, engine)
         var expected: [Double] = []
         for row in 0..<rows {
-          let x = product.seen(row, compute)
+          let x = product.seen(row, compute, engine)
           for output in 0..<outputs { expected.append(zip(x, 0..<inputs).reduce(0) { $0 + $1.0 * Double(weights.matrix[output][$1.1]) }) }
         }
         #expect(largestError(y.values, expected) < (compute == .bfloat16 ? 1e-5 : 3e-6), "\(compute) \(rows) x \(inputs) x \(outputs)")
