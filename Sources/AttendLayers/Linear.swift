@@ -6,10 +6,13 @@ package struct Linear: Sendable {
   package let weights: PackedMatrix
   /// `[outputs]`, or nil.
   package let bias: AlignedBuffer?
+  /// What rounding took from the weights of the last outputs, for products without an activation; nil: nothing that matters.
+  package let refinement: PackedMatrix?
 
-  package init(weights: PackedMatrix, bias: AlignedBuffer?) {
+  package init(weights: PackedMatrix, bias: AlignedBuffer?, refinement: PackedMatrix? = nil) {
     self.weights = weights
     self.bias = bias
+    self.refinement = refinement
   }
 
   package var outputs: Int { weights.outputs }
@@ -22,5 +25,8 @@ package struct Linear: Sendable {
     try pass.engine.multiply(
       x, weights, bias: bias.map { UnsafePointer($0.pointer(to: Float.self)) }, activation: activation, residual: residual, into: y,
       workspace: pass.workspace)
+    guard let refinement else { return }
+    let last = y.columns(y.columns - refinement.outputs, refinement.outputs)
+    try pass.engine.multiply(x, refinement, residual: last, into: last, workspace: pass.workspace)
   }
 }

@@ -10,7 +10,7 @@ extension Builder {
       selfAttention: try selfAttention(layer.attention, &rotaries), selfAttentionResidual: try residual(layer.attentionNorms, stack),
       crossAttention: try layer.crossAttention.map { (cross) throws(Failure) in
         CrossAttention(
-          options: cross.options, query: try linear([cross.query]), keyValue: try linear([cross.key, cross.value]),
+          options: cross.options, query: try linear([cross.query]), keyValue: try linear([cross.key, cross.value], refinesLast: true),
           output: try linear([cross.output]))
       },
       crossAttentionResidual: try residual(layer.crossAttentionNorms, stack),
@@ -20,7 +20,8 @@ extension Builder {
 
   private func selfAttention(_ attention: AttentionBlueprint, _ rotaries: inout RotaryTables) throws(Failure) -> SelfAttention {
     let options = attention.options
-    let input = try linear([attention.query, attention.key, attention.value])
+    // Of the three, values alone go on as they are: scores tell only which of them.
+    let input = try linear([attention.query, attention.key, attention.value], refinesLast: true)
     return SelfAttention(
       options: options, input: input, output: try linear([attention.output]),
       queryNorm: try headNorm(attention.queryNorm, heads: options.heads, headDim: options.headDim),

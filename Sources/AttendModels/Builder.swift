@@ -152,5 +152,7 @@ struct Builder {
   }
 
   /// Products that become one, their outputs one after another.
-  func linear(_ parts: [LinearBlueprint]) throws(Failure) -> Linear { try reader.linear(parts, prefix: prefix) }
+  func linear(_ parts: [LinearBlueprint], refinesLast: Bool = false) throws(Failure) -> Linear {
+    try reader.linear(parts, prefix: prefix, refinesLast: refinesLast)
+  }
 }

