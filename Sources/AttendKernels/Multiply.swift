@@ -5,7 +5,7 @@ import CInstructions
 
 /// One step: `sums` + the products of an input unit, the same in all lanes, with weight units. Sums of bytes are integers in the same bits.
 @_transparent
-private func step(_ arithmetic: Arithmetic, _ sums: Vector, _ x: Vector, _ w: Vector) -> Vector {
+private func advanced(_ arithmetic: Arithmetic, _ sums: Vector, _ x: Vector, _ w: Vector) -> Vector {
   switch arithmetic {
   case .float32:
     #if ATTEND_FMA
@@ -33,27 +33,42 @@ private func step(_ arithmetic: Arithmetic, _ sums: Vector, _ x: Vector, _ w: Ve
   }
 }
 
+/// Cache lines to ask for, `count` with every four steps, from `first` on.
+struct Ahead {
+  var first: UnsafePointer<Float>
+  let count: Int
+}
+
 /// Takes `steps` steps for `rows` times `vectors` accumulators: x[row][k] with the vector at w[k]. Two vectors make a panel; more reach into the next ones.
 @_transparent
 func accumulate(
   _ arithmetic: Arithmetic, _ rows: Int, _ vectors: Int, _ sums: inout Accumulators, _ x: UnsafePointer<Float>, _ xStride: Int,
-  _ w: UnsafePointer<Float>, _ wStride: Int, _ panelStride: Int, _ steps: Int
+  _ w: UnsafePointer<Float>, _ wStride: Int, _ panelStride: Int, _ steps: Int, ahead: Ahead? = nil
 ) {
   var w = w, x = x
+  var next = ahead?.first
   var k = 0
   while k &+ 4 <= steps {
-    var ahead = 0
-    while ahead < 4 {
+    var step = 0
+    while step < 4 {
       // Loads that came earlier than their step would take the registers of sums.
       attend_keep_order()
       var i = 0
       while i < rows &* vectors {
         let row = i / vectors, vector = i % vectors
-        let offset: Int = (vector & 1) &* 16 &+ (vector >> 1) &* panelStride &+ ahead &* wStride
-        sums[unchecked: i] = step(arithmetic, sums[unchecked: i], splat(x[row &* xStride &+ ahead]), load(w + offset))
+        let offset: Int = (vector & 1) &* 16 &+ (vector >> 1) &* panelStride &+ step &* wStride
+        sums[unchecked: i] = advanced(arithmetic, sums[unchecked: i], splat(x[row &* xStride &+ step]), load(w + offset))
         i &+= 1
       }
-      ahead &+= 1
+      step &+= 1
+    }
+    if let ahead, var line = next {
+      let end = line + 16 &* ahead.count
+      while line < end {
+        attend_prefetch_far(line)
+        line += 16
+      }
+      next = end
     }
     w += 4 &* wStride
     x += 4
@@ -64,7 +79,7 @@ func accumulate(
     while i < rows &* vectors {
       let row = i / vectors, vector = i % vectors
       let offset: Int = (vector & 1) &* 16 &+ (vector >> 1) &* panelStride
-      sums[unchecked: i] = step(arithmetic, sums[unchecked: i], splat(x[row &* xStride]), load(w + offset))
+      sums[unchecked: i] = advanced(arithmetic, sums[unchecked: i], splat(x[row &* xStride]), load(w + offset))
       i &+= 1
     }
     w += wStride
@@ -77,11 +92,11 @@ func accumulate(
 @_transparent
 private func tile(
   _ arithmetic: Arithmetic, _ rows: Int, _ vectors: Int, _ a: UnsafePointer<MultiplyArguments>, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>,
-  _ sums: UnsafeMutablePointer<Float>, _ sumsPanel: Int
+  _ sums: UnsafeMutablePointer<Float>, _ sumsPanel: Int, ahead: Ahead? = nil
 ) {
   let steps = a.pointee.steps
   var registers = zeros()
-  accumulate(arithmetic, rows, vectors, &registers, x, a.pointee.xStride, w, panelWidth, steps &* panelWidth, steps)
+  accumulate(arithmetic, rows, vectors, &registers, x, a.pointee.xStride, w, panelWidth, steps &* panelWidth, steps, ahead: ahead)
   var i = 0
   while i < rows &* vectors {
     store(registers[unchecked: i], sums + (i / vectors &* panelWidth &+ (i % vectors & 1) &* 16 &+ ((i % vectors) >> 1) &* sumsPanel))
@@ -93,22 +108,22 @@ private func tile(
 @_transparent
 private func tall(
   _ arithmetic: Arithmetic, _ rows: Int, _ a: UnsafePointer<MultiplyArguments>, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>,
-  _ sums: UnsafeMutablePointer<Float>
+  _ sums: UnsafeMutablePointer<Float>, _ ahead: Ahead
 ) {
   switch rows {
-  case 1: tile(arithmetic, 1, tileVectors, a, x, w, sums, 0)
-  case 2: tile(arithmetic, 2, tileVectors, a, x, w, sums, 0)
-  case 3: tile(arithmetic, 3, tileVectors, a, x, w, sums, 0)
-  case 4: tile(arithmetic, 4, tileVectors, a, x, w, sums, 0)
-  case 5: tile(arithmetic, 5, tileVectors, a, x, w, sums, 0)
-  case 6: tile(arithmetic, 6, tileVectors, a, x, w, sums, 0)
+  case 1: tile(arithmetic, 1, tileVectors, a, x, w, sums, 0, ahead: ahead)
+  case 2: tile(arithmetic, 2, tileVectors, a, x, w, sums, 0, ahead: ahead)
+  case 3: tile(arithmetic, 3, tileVectors, a, x, w, sums, 0, ahead: ahead)
+  case 4: tile(arithmetic, 4, tileVectors, a, x, w, sums, 0, ahead: ahead)
+  case 5: tile(arithmetic, 5, tileVectors, a, x, w, sums, 0, ahead: ahead)
+  case 6: tile(arithmetic, 6, tileVectors, a, x, w, sums, 0, ahead: ahead)
   #if ATTEND_AVX512
-    case 7: tile(arithmetic, 7, tileVectors, a, x, w, sums, 0)
-    case 8: tile(arithmetic, 8, tileVectors, a, x, w, sums, 0)
-    case 9: tile(arithmetic, 9, tileVectors, a, x, w, sums, 0)
-    case 10: tile(arithmetic, 10, tileVectors, a, x, w, sums, 0)
-    case 11: tile(arithmetic, 11, tileVectors, a, x, w, sums, 0)
-    case 12: tile(arithmetic, 12, tileVectors, a, x, w, sums, 0)
+    case 7: tile(arithmetic, 7, tileVectors, a, x, w, sums, 0, ahead: ahead)
+    case 8: tile(arithmetic, 8, tileVectors, a, x, w, sums, 0, ahead: ahead)
+    case 9: tile(arithmetic, 9, tileVectors, a, x, w, sums, 0, ahead: ahead)
+    case 10: tile(arithmetic, 10, tileVectors, a, x, w, sums, 0, ahead: ahead)
+    case 11: tile(arithmetic, 11, tileVectors, a, x, w, sums, 0, ahead: ahead)
+    case 12: tile(arithmetic, 12, tileVectors, a, x, w, sums, 0, ahead: ahead)
   #endif
   default: break
   }
@@ -160,9 +175,12 @@ private func sumPanel(
   _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ count: Int, _ panel: Int, _ index: Int, _ writes: Bool,
   _ scratch: UnsafeMutablePointer<Float>
 ) {
-  let weights = a.pointee.weights + (panel &+ index) &* a.pointee.steps &* panelWidth
+  let steps = a.pointee.steps, weights = a.pointee.weights + (panel &+ index) &* steps &* panelWidth
   let sums = scratch + index &* count &* panelWidth
   let tiles = (count &+ tileRows &- 1) / tileRows
+  // The tiles ask for the next panel between them, for each four steps of a panel are eight cache lines: without, the first tile
+  // of a panel would wait for memory.
+  var ahead = Ahead(first: weights + steps &* panelWidth, count: (7 &+ tiles) / tiles)
   var tileIndex = 0
   var done = 0
   while tileIndex < tiles {
@@ -170,10 +188,11 @@ private func sumPanel(
     let x = a.pointee.x + (row &+ done) &* a.pointee.xStride
     var half = 0
     while half < panelWidth {
-      tall(arithmetic, height, a, x, weights + half, sums + (done &* panelWidth &+ half))
+      tall(arithmetic, height, a, x, weights + half, sums + (done &* panelWidth &+ half), ahead)
       half &+= tileVectors &* 16
     }
     if writes { writeOut(arithmetic, a, row &+ done, height, panel, scratch + done &* panelWidth, count &* panelWidth) }
+    ahead.first += steps / 4 &* ahead.count &* 16
     done &+= height
     tileIndex &+= 1
   }
