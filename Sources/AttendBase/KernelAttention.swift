@@ -110,7 +110,7 @@ package struct AttentionScratch {
   package let padded: Bool  // whether headDim is none
 
   /// The parts from row `row` on, for rows of another head.
-  @inline(__always)
+  @inlinable @inline(__always)
   package init(_ s: AttentionScratch, from row: Int) {
     width = s.width
     padded = s.padded

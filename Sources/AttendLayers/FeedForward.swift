@@ -6,11 +6,11 @@ package enum FeedForward: Sendable {
   case dense(Network)
   case mixture(MixtureOfExperts)
 
-  /// Rows that the layer takes at once. Few stay with what is made of them in the third cache, which pays where the weights stay there too, not
-  /// to be read from memory again for the next rows, and products are faster than in float32.
+  /// Rows that the layer takes at once. Few stay with what is made of them in the third cache, which pays where weights read again for the next rows
+  /// are found there too.
   var rowsAtOnce: Int {
-    guard case .dense(let network) = self, network.inner.weights.compute != .float32 else { return .max }
-    return network.inner.weights.bytes + network.outer.weights.bytes <= 8 << 20 ? 512 : .max
+    guard case .dense(let network) = self else { return .max }
+    return network.inner.weights.bytes + network.outer.weights.bytes <= 32 << 20 ? 512 : .max
   }
 
   /// `y = residual + f(x)`, or without a residual f(x); all `[tokens, width]`, residual may be y.

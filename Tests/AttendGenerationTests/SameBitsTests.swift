@@ -39,7 +39,7 @@ import Testing
   }
 
   /// More rows of sources and of targets than a layer takes at once.
-  @Test(arguments: ["marian", "t5"], [ComputeType.bfloat16, .int8]) func inABatchThatIsCutIntoSlices(family: String, compute: ComputeType) throws {
+  @Test(arguments: ["marian", "t5"], computes) func inABatchThatIsCutIntoSlices(family: String, compute: ComputeType) throws {
     let reference = try ConformanceCase(family)
     let model = try model(reference.path, compute: compute)
     let sources = (0..<24).map { row in (0..<(20 + row)).map { Int32((row * 17 + $0 * $0) % 60 + 3) } }
