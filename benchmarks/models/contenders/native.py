@@ -80,8 +80,8 @@ class NativeRunner(Runner):
 
     def _read(self) -> Floats:
         """Reads the prompt; the logits that follow it."""
-        self.session.encode(self.ids[:, :-1])
-        return self.session.decode_step(self.ids[:, -1])
+        self.session.encode(self.ids)
+        return self.session.logits()
 
     def _continue(self, logits: Floats) -> dict[str, npt.NDArray[Any]]:
         """Greedy steps after the prompt: the ids, and the logits that follow the last."""
