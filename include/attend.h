@@ -29,8 +29,7 @@
  *              ATTEND_ERROR_OUT_OF_MEMORY. Handles and names are a few hundred bytes from the language runtime; a system
  *              that cannot give even those ends the process.
  *   Bits       The result for a sequence depends on its own tokens alone: not on the rest of the batch, the number of threads, nor
- *              the way a text is cut into calls; in float32 and int8 not on whether AVX2 or AVX-512 ran either (see
- *              attend_compute). The "portable" kernels compute with OpenBLAS and are outside this promise. Where config.json scales
+ *              the way a text is cut into calls, nor whether AVX2 or AVX-512 ran (see attend_compute). The "portable" kernels compute with OpenBLAS and are outside this promise. Where config.json scales
  *              rotary positions by "dynamic" or "longrope", texts longer than those of the training depend, by that definition, on
  *              the length that a call reaches, and so on the way they are cut into calls.
  */
@@ -133,17 +132,17 @@ const char *attend_kernels_name(void);
 typedef struct attend_model attend_model;
 
 /**
- * The type that weights are kept in and matrix products are computed in; everything else, the routers of mixtures of experts too, is computed in float32.
- * Bits: float32 and int8 give the same on every CPU with AVX2 or AVX-512. bfloat16 gives the same for any batch, number of threads and
- * way of cutting a text into calls, but not on every kind of CPU, for `vdpbf16ps`, where there is one, rounds differently. int4 sums
- * its groups exactly in integers and adds the scaled sums in float32, in the same order everywhere.
+ * The type that weights are kept in and matrix products are computed in. In all but float32 the products of attention are those of bfloat16, and
+ * keys and values are kept in it; everything else, the routers of mixtures of experts too, is computed in float32.
+ * Bits: each type gives the same on every CPU with AVX2 or AVX-512. bfloat16 is summed as `vdpbf16ps` does, with subnormal numbers as zeros, also where
+ * there is no such instruction; int8 and int4 sum exactly in integers; int4 adds the scaled sums of its groups in float32, in the same order everywhere.
  */
 typedef enum attend_compute {
     ATTEND_COMPUTE_DEFAULT = 0,  /**< float32, whatever the type of the stored weights */
     ATTEND_COMPUTE_FLOAT32 = 1,
     ATTEND_COMPUTE_BFLOAT16 = 2, /**< weights and inputs rounded to bfloat16, sums in float32: half the memory */
-    ATTEND_COMPUTE_INT8 = 3,     /**< weights in 8 bits with a scale for each output, inputs in 8 bits with a scale for each token: a quarter */
-    ATTEND_COMPUTE_INT4 = 4      /**< weights in 4 bits with a scale for each 32 inputs of an output, inputs as for int8: a sixth */
+    ATTEND_COMPUTE_INT8 = 3,     /**< rotated weights in 8 bits with a scale for each output, rotated inputs in 8 bits with a scale for each token: a quarter */
+    ATTEND_COMPUTE_INT4 = 4      /**< rotated weights in 4 bits with a scale for each 32 inputs of an output, inputs as for int8: a sixth */
 } attend_compute;
 
 /**

@@ -20,6 +20,7 @@ private func advanced(_ arithmetic: Arithmetic, _ sums: Vector, _ x: Vector, _ w
       return sums
     #endif
   case .brainWidened:
+    // vdpbf16ps adds the product of the upper halves first, then that of the lower ones, each rounded once: products of bfloat16 are exact.
     let sixteen = Lanes(repeating: 16), upper = Lanes(repeating: -65536)
     let first = multiplyAdd(fromBits(bits(x) & upper), fromBits(bits(w) & upper), sums)
     return multiplyAdd(fromBits(bits(x) &<< sixteen), fromBits(bits(w) &<< sixteen), first)
@@ -33,10 +34,21 @@ private func advanced(_ arithmetic: Arithmetic, _ sums: Vector, _ x: Vector, _ w
   }
 }
 
-/// Cache lines to ask for, `count` with every four steps, from `first` on.
+/// Cache lines to ask for, `count` at a time, from `first` on: those of the next panel, which the tiles of a panel ask for between them.
+/// Without, the first tile of a panel would wait for memory.
 struct Ahead {
   var first: UnsafePointer<Float>
   let count: Int
+
+  /// Asks for the next lines.
+  @_transparent
+  mutating func ask() {
+    let end = first + 16 &* count
+    while first < end {
+      attend_prefetch_far(first)
+      first += 16
+    }
+  }
 }
 
 /// Takes `steps` steps for `rows` times `vectors` accumulators: x[row][k] with the vector at w[k]. Two vectors make a panel; more reach into the next ones.
@@ -46,7 +58,7 @@ func accumulate(
   _ w: UnsafePointer<Float>, _ wStride: Int, _ panelStride: Int, _ steps: Int, ahead: Ahead? = nil
 ) {
   var w = w, x = x
-  var next = ahead?.first
+  var ahead = ahead
   var k = 0
   while k &+ 4 <= steps {
     var step = 0
@@ -62,14 +74,7 @@ func accumulate(
       }
       step &+= 1
     }
-    if let ahead, var line = next {
-      let end = line + 16 &* ahead.count
-      while line < end {
-        attend_prefetch_far(line)
-        line += 16
-      }
-      next = end
-    }
+    ahead?.ask()
     w += 4 &* wStride
     x += 4
     k &+= 4
@@ -178,8 +183,7 @@ private func sumPanel(
   let steps = a.pointee.steps, weights = a.pointee.weights + (panel &+ index) &* steps &* panelWidth
   let sums = scratch + index &* count &* panelWidth
   let tiles = (count &+ tileRows &- 1) / tileRows
-  // The tiles ask for the next panel between them, for each four steps of a panel are eight cache lines: without, the first tile
-  // of a panel would wait for memory.
+  // Four steps of a panel are eight cache lines.
   var ahead = Ahead(first: weights + steps &* panelWidth, count: (7 &+ tiles) / tiles)
   var tileIndex = 0
   var done = 0
@@ -239,8 +243,11 @@ func multiplyFloat32(_ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, 
   multiply(.float32, a, rows, panels, scratch)
 }
 
+/// In bfloat16 subnormal numbers count as zeros, for vdpbf16ps takes and makes none.
 func multiplyBrainWidened(_ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
+  let modes = attend_flush_subnormals()
   multiply(.brainWidened, a, rows, panels, scratch)
+  attend_restore_modes(modes)
 }
 
 func multiplyBytesWidened(_ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
@@ -255,6 +262,8 @@ func multiplyBytesWidened(_ a: UnsafePointer<MultiplyArguments>, _ rows: Range<I
 
 #if ATTEND_AVX512
   func multiplyBrain(_ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
+    let modes = attend_flush_subnormals()
     multiply(.brain, a, rows, panels, scratch)
+    attend_restore_modes(modes)
   }
 #endif

@@ -38,13 +38,13 @@ private func scaled(_ sums: Vector, _ x: Vector, _ scales: Vector) -> Vector {
 @_transparent
 private func tile(
   _ arithmetic: Arithmetic, _ rows: Int, _ vectors: Int, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ w: UnsafePointer<Float>, _ half: Int,
-  _ sums: UnsafeMutablePointer<Float>, _ sumsPanel: Int
+  _ sums: UnsafeMutablePointer<Float>, _ sumsPanel: Int, ahead: Ahead? = nil
 ) {
   let groups = a.pointee.steps, xStride = a.pointee.xStride
   let panelStride = groups &* groupUnits, low = Lanes(repeating: 0x0f0f_0f0f)
   let xOffsets = UnsafeRawPointer(a.pointee.xSums.unsafelyUnwrapped + row &* groups).assumingMemoryBound(to: Float.self)
   var x = a.pointee.x + row &* xStride
-  var w = w
+  var w = w, ahead = ahead
   var registers = zeros()
   var group = 0
   while group < groups {
@@ -54,7 +54,9 @@ private func tile(
       exact[unchecked: i] = splat(xOffsets[i / vectors &* groups &+ group])
       i &+= 1
     }
-    if rows == 1 {
+    if ahead != nil {
+      ahead?.ask()
+    } else {
       i = 0
       while i < vectors / 2 {
         var line = 0
@@ -103,16 +105,16 @@ private func tile(
 @_transparent
 private func tall(
   _ arithmetic: Arithmetic, _ rows: Int, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ w: UnsafePointer<Float>, _ half: Int,
-  _ sums: UnsafeMutablePointer<Float>
+  _ sums: UnsafeMutablePointer<Float>, _ ahead: Ahead
 ) {
   switch rows {
-  case 1: tile(arithmetic, 1, tileVectors, a, row, w, half, sums, 0)
-  case 2: tile(arithmetic, 2, tileVectors, a, row, w, half, sums, 0)
-  case 3: tile(arithmetic, 3, tileVectors, a, row, w, half, sums, 0)
+  case 1: tile(arithmetic, 1, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
+  case 2: tile(arithmetic, 2, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
+  case 3: tile(arithmetic, 3, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
   #if ATTEND_AVX512
-    case 4: tile(arithmetic, 4, tileVectors, a, row, w, half, sums, 0)
-    case 5: tile(arithmetic, 5, tileVectors, a, row, w, half, sums, 0)
-    case 6: tile(arithmetic, 6, tileVectors, a, row, w, half, sums, 0)
+    case 4: tile(arithmetic, 4, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
+    case 5: tile(arithmetic, 5, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
+    case 6: tile(arithmetic, 6, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
   #endif
   default: break
   }
@@ -124,18 +126,21 @@ private func sumPanel(
   _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ count: Int, _ panel: Int, _ index: Int, _ writes: Bool,
   _ scratch: UnsafeMutablePointer<Float>
 ) {
-  let weights = a.pointee.weights + (panel &+ index) &* a.pointee.steps &* groupUnits
+  let groups = a.pointee.steps, weights = a.pointee.weights + (panel &+ index) &* groups &* groupUnits
   let tiles = (count &+ nibbleRows &- 1) / nibbleRows
+  // A group of a panel is nine cache lines.
+  var ahead = Ahead(first: weights + groups &* groupUnits, count: (8 &+ tiles) / tiles)
   var tileIndex = 0
   var done = 0
   while tileIndex < tiles {
     let height = count / tiles &+ (tileIndex < count % tiles ? 1 : 0)
     var half = 0
     while half < panelWidth {
-      tall(arithmetic, height, a, row &+ done, weights, half, scratch + ((index &* count &+ done) &* panelWidth &+ half))
+      tall(arithmetic, height, a, row &+ done, weights, half, scratch + ((index &* count &+ done) &* panelWidth &+ half), ahead)
       half &+= tileVectors &* 16
     }
     if writes { writeOut(.float32, a, row &+ done, height, panel, scratch + done &* panelWidth, count &* panelWidth) }
+    ahead.first += groups &* ahead.count &* 16
     done &+= height
     tileIndex &+= 1
   }

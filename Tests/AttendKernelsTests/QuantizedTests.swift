@@ -130,8 +130,8 @@ private func hadamard(_ x: [Double], _ block: Int) -> [Double] {
   }
 
   @Test(.enabled(if: exactEngines.count > 1, "needs a CPU with AVX2 and AVX-512"))
-  func instructionSetsGiveTheSameBitsInBytes() throws {
-    for compute in [ComputeType.int8, .int4] {
+  func instructionSetsGiveTheSameBits() throws {
+    for compute in compressed {
       for rows in [1, 4, 40] {
         let product = Rounded(rows, 200, 75)
         let results = try exactEngines.map { try product.run(try product.packed(compute, $0), $0).bits }

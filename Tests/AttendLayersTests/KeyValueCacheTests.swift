@@ -6,8 +6,8 @@ import Testing
 /// A cache whose positions are written by the test itself, beside the plain arrays that it must equal.
 private struct Twin {
   let cache: KeyValueCache
-  var sequences: [[Float]] = []
-  private var next: Float = 1
+  var sequences: [[UInt16]] = []
+  private var next: UInt16 = 1
 
   init(_ layout: KeyValueLayout) { cache = KeyValueCache(pool: PagePool(layout: layout)) }
 
@@ -22,51 +22,40 @@ private struct Twin {
     let view = try cache.writing { counts[$0] }
     for (index, sequence) in view.sequences.enumerated() {
       for place in sequence.position..<sequence.keys {
-        write(next, sequence.pages[place / KeyValuePage.tokens], place % KeyValuePage.tokens)
+        for element in elements(place % KeyValuePage.tokens) {
+          sequence.pages[place / KeyValuePage.tokens].assumingMemoryBound(to: UInt16.self)[element.offset] = element.isKey ? next : ~next
+        }
         sequences[index].append(next)
-        next += 1
+        next &+= 1
       }
     }
     cache.advance { counts[$0] }
   }
 
-  /// Puts a number at every key and value of a position: keys stand in columns, values in rows.
-  private func write(_ value: Float, _ page: UnsafeMutableRawPointer, _ place: Int) {
-    let layout = cache.pool.layout
-    let numbers = page.assumingMemoryBound(to: Float.self)
-    let side = layout.heads * layout.headDim * KeyValuePage.tokens
-    for layer in 0..<layout.layers {
-      for row in 0..<layout.heads * layout.headDim { numbers[layer * 2 * side + row * KeyValuePage.tokens + place] = value }
-      for head in 0..<layout.heads {
-        for element in 0..<layout.headDim {
-          numbers[layer * 2 * side + side + (head * KeyValuePage.tokens + place) * layout.headDim + element] = -value
-        }
+  /// Where the components of a position's keys and values lie in its page, counted in halves of a unit; of a float32 the first half.
+  private func elements(_ place: Int) -> [(isKey: Bool, offset: Int)] {
+    let layout = cache.pool.layout, headDim = layout.headDim, isBrain = layout.isBrain
+    let stride = (isBrain ? (headDim + 1) / 2 : headDim) * KeyValuePage.tokens
+    return (0..<layout.layers * layout.heads * headDim).flatMap { index in
+      let d = index % headDim, head = index / headDim % layout.heads, layer = index / headDim / layout.heads
+      let keys = (layer * 2 * layout.heads + head) * stride, values = keys + layout.heads * stride
+      if isBrain {
+        return [(true, 2 * (keys + d / 2 * KeyValuePage.tokens + place) + d % 2), (false, 2 * (values + place / 2 * headDim + d) + place % 2)]
       }
+      return [(true, 2 * (keys + d * KeyValuePage.tokens + place)), (false, 2 * (values + place * headDim + d))]
     }
   }
 
   /// Whether the cache holds what the arrays hold, in each layer and head.
   func agree() throws -> Bool {
-    let layout = cache.pool.layout
     let view = try cache.reading { _ in 1 }
     guard view.sequences.count == sequences.count else { return false }
-    let side = layout.heads * layout.headDim * KeyValuePage.tokens
+    let places = (0..<KeyValuePage.tokens).map { elements($0) }
     for (index, sequence) in view.sequences.enumerated() {
       guard sequence.keys == sequences[index].count, cache.length(index) == sequence.keys else { return false }
       for (position, expected) in sequences[index].enumerated() {
-        let numbers = sequence.pages[position / KeyValuePage.tokens].assumingMemoryBound(to: Float.self)
-        let place = position % KeyValuePage.tokens
-        for layer in 0..<layout.layers {
-          for row in 0..<layout.heads * layout.headDim where numbers[layer * 2 * side + row * KeyValuePage.tokens + place] != expected {
-            return false
-          }
-          for head in 0..<layout.heads {
-            for element in 0..<layout.headDim
-            where numbers[layer * 2 * side + side + (head * KeyValuePage.tokens + place) * layout.headDim + element] != -expected {
-              return false
-            }
-          }
-        }
+        let halves = sequence.pages[position / KeyValuePage.tokens].assumingMemoryBound(to: UInt16.self)
+        for element in places[position % KeyValuePage.tokens] where halves[element.offset] != (element.isKey ? expected : ~expected) { return false }
       }
     }
     return true
@@ -75,11 +64,12 @@ private struct Twin {
 
 @Suite struct KeyValueCacheTests {
   private static let layout = KeyValueLayout(layers: 2, heads: 3, headDim: 5)
+  private static let layouts = [layout, KeyValueLayout(layers: 2, heads: 3, headDim: 5, isBrain: true)]
 
-  @Test func randomGrowthAndSelectionKeepsEverySequenceItsOwn() throws {
+  @Test(arguments: layouts) func randomGrowthAndSelectionKeepsEverySequenceItsOwn(layout: KeyValueLayout) throws {
     var random = SystemRandomNumberGenerator()
     for _ in 0..<40 {
-      var twin = Twin(KeyValueCacheTests.layout)
+      var twin = Twin(layout)
       twin.start(Int.random(in: 1...5, using: &random))
       for _ in 0..<60 {
         if Int.random(in: 0..<3, using: &random) == 0 {
