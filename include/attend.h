@@ -134,8 +134,11 @@ typedef struct attend_model attend_model;
 /**
  * The type that weights are kept in and matrix products are computed in. In all but float32 the products of attention are those of bfloat16, and
  * keys and values are kept in it; everything else, the routers of mixtures of experts too, is computed in float32.
- * Bits: each type gives the same on every CPU with AVX2 or AVX-512. bfloat16 is summed as `vdpbf16ps` does, with subnormal numbers as zeros, also where
- * there is no such instruction; int8 and int4 sum exactly in integers; int4 adds the scaled sums of its groups in float32, in the same order everywhere.
+ * In 8 and 4 bits weights and inputs are rotated by Hadamard matrices of up to 128 rows before they are rounded. In layers of fewer than 512
+ * inputs int8 keeps the weights of attention's values in twice 8 bits.
+ * Bits: each type gives the same on every CPU with AVX2 or AVX-512. bfloat16 is summed as `vdpbf16ps` does, with subnormal numbers as zeros,
+ * also where there is no such instruction; int8 and int4 sum exactly in integers; int4 adds the scaled sums of its groups in float32, in the
+ * same order everywhere.
  */
 typedef enum attend_compute {
     ATTEND_COMPUTE_DEFAULT = 0,  /**< float32, whatever the type of the stored weights */
