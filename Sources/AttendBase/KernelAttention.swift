@@ -107,10 +107,10 @@ package struct AttentionScratch {
   package let values: UnsafeMutablePointer<Float>  // [128, width], used where values are copied to rows of whole vectors or widened first
   package let keys: UnsafeMutablePointer<Float>  // [width, 32], used where keys are widened first
   package let width: Int  // headDim up to a multiple of 16
-  package let padded: Bool  // whether headDim is none
+  package let padded: Bool  // whether headDim is no multiple of 16
 
   /// The parts from row `row` on, for rows of another head.
-  @inlinable @inline(__always)
+  @inline(__always)
   package init(_ s: AttentionScratch, from row: Int) {
     width = s.width
     padded = s.padded

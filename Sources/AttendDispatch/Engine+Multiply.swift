@@ -24,22 +24,35 @@ extension Engine {
   /// y = activation(x Wᵀ + bias) + residual; x `[rows, inputs]`, y `[rows, outputs]`. `residual` may be `y` itself; otherwise nothing may
   /// overlap `y`. With gated weights y = activation(x Gᵀ + bias) * (x Uᵀ + bias') + residual, `bias` holding those of G and then those of U.
   ///
+  /// With a `refinement` R, of the inputs and the type of W, the last outputs gain x Rᵀ; then there is no activation and no gate.
+  ///
   /// For a row the result is the same whatever other rows are beside it and however many threads compute.
   package func multiply(
-    _ x: Matrix, _ weights: PackedMatrix, bias: UnsafePointer<Float>? = nil, activation: Activation = .none, residual: Matrix? = nil, into y: Matrix,
-    workspace: Workspace
+    _ x: Matrix, _ weights: PackedMatrix, refinement: PackedMatrix? = nil, bias: UnsafePointer<Float>? = nil, activation: Activation = .none,
+    residual: Matrix? = nil, into y: Matrix, workspace: Workspace
   ) throws(Failure) {
     let mark = workspace.mark()
     defer { workspace.release(to: mark) }
-    let (rowParts, panelParts) = split(x.rows, weights)
-    let scratch = try workspace.take(rowParts * panelParts * MultiplyArguments.scratch, of: Float.self)
     let input = try prepare(x, weights, workspace)
+    try multiply(input, x.rows, weights, bias: bias, activation: activation, residual: residual, into: y, workspace)
+    guard let refinement else { return }
+    let last = y.columns(y.columns - refinement.outputs, refinement.outputs)
+    try multiply(input, x.rows, refinement, bias: nil, activation: .none, residual: last, into: last, workspace)
+  }
+
+  /// The same for `rows` rows of inputs that are prepared.
+  private func multiply(
+    _ input: Input, _ rows: Int, _ weights: PackedMatrix, bias: UnsafePointer<Float>?, activation: Activation, residual: Matrix?, into y: Matrix,
+    _ workspace: Workspace
+  ) throws(Failure) {
+    let (rowParts, panelParts) = split(rows, weights)
+    let scratch = try workspace.take(rowParts * panelParts * MultiplyArguments.scratch, of: Float.self)
     let arguments = MultiplyArguments(
       x: input.base, xStride: input.stride, xScales: input.scales, xSums: input.sums, weights: weights.base, weightScales: weights.scales,
       weightOffsets: weights.offsets, steps: weights.steps, outputs: weights.outputs, gated: weights.gated, bias: bias, activation: activation,
       residual: residual.map { UnsafePointer($0.base) }, residualStride: residual?.stride ?? 0, y: y.base, yStride: y.stride)
     var job = MultiplyJob(
-      arguments: arguments, kernels: kernels, compute: weights.compute, rows: x.rows, panels: weights.panels, rowParts: rowParts, panelParts: panelParts,
+      arguments: arguments, kernels: kernels, compute: weights.compute, rows: rows, panels: weights.panels, rowParts: rowParts, panelParts: panelParts,
       scratch: scratch)
     run(&job, parts: rowParts * panelParts) { context, part in
       let job = context.assumingMemoryBound(to: MultiplyJob.self)

@@ -3,10 +3,6 @@
 // last place (ulp) of the result, with fused multiply-add.
 import AttendBase
 
-/// The size of every lane.
-@_transparent
-private func magnitude(_ v: Vector) -> Vector { fromBits(bits(v) & Lanes(repeating: 0x7fff_ffff)) }
-
 /// 2 to a whole power from -126 to 127, as its exponent bits.
 @_transparent
 func powerOfTwo(_ n: Vector) -> Vector {

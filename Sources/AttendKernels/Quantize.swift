@@ -17,7 +17,7 @@ func brain(_ v: Vector) -> Lanes {
 
 /// The sizes of sixteen numbers as integers, which are ordered alike and put NaN on top.
 @_transparent
-private func size(_ v: Vector) -> Lanes { bits(v) & Lanes(repeating: 0x7fff_ffff) }
+private func size(_ v: Vector) -> Lanes { bits(magnitude(v)) }
 
 @_transparent
 private func larger(_ a: Lanes, _ b: Lanes) -> Lanes { b.replacing(with: a, where: a .> b) }

@@ -96,6 +96,10 @@ var laneNumbers: Lanes {
   @_transparent get { Lanes(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) }
 }
 
+/// The size of every lane.
+@_transparent
+func magnitude(_ v: Vector) -> Vector { fromBits(bits(v) & Lanes(repeating: 0x7fff_ffff)) }
+
 /// The bits of every lane.
 @_transparent
 func bits(_ v: Vector) -> Lanes { unsafeBitCast(v, to: Lanes.self) }

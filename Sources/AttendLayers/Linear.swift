@@ -23,10 +23,7 @@ package struct Linear: Sendable {
     _ x: Matrix, activation: Activation = .none, residual: Matrix? = nil, into y: Matrix, _ pass: Pass
   ) throws(Failure) {
     try pass.engine.multiply(
-      x, weights, bias: bias.map { UnsafePointer($0.pointer(to: Float.self)) }, activation: activation, residual: residual, into: y,
+      x, weights, refinement: refinement, bias: bias.map { UnsafePointer($0.pointer(to: Float.self)) }, activation: activation, residual: residual, into: y,
       workspace: pass.workspace)
-    guard let refinement else { return }
-    let last = y.columns(y.columns - refinement.outputs, refinement.outputs)
-    try pass.engine.multiply(x, refinement, residual: last, into: last, workspace: pass.workspace)
   }
 }
