@@ -1,68 +1,99 @@
 // swift-tools-version: 6.1
-// The one list of targets. Each room may import only the rooms that its target names; the order below is the order of the house.
+// The one list of targets. Each room may import only the rooms that its target names; the order below is the order of the
+// house.
 import PackageDescription
 
 /// Release code skips no check that guards memory; what is proven in bounds says so where it stands.
 let swift: [SwiftSetting] = [.enableUpcomingFeature("MemberImportVisibility")]
 
-/// The kernels are compiled once for each instruction set, from the same files. Their instructions stay in the order of the source: the
-/// compiler's own order brings loads forward until sums no longer fit the registers.
+/// The kernels are compiled once for each instruction set, from the same files. Their instructions stay in the order of
+/// the source: the compiler's own order brings loads forward until sums no longer fit the registers.
 func kernels(_ name: String, _ flags: [String], _ defines: [String] = []) -> Target {
   .target(
     name: name, dependencies: ["AttendBase", "CInstructions"],
-    swiftSettings: swift + [.unsafeFlags(["-Ounchecked", "-whole-module-optimization", "-Xllvm", "-unroll-threshold=4000", "-Xllvm", "-enable-misched=false"] + flags.flatMap { ["-Xcc", $0] })] + defines.map { .define($0) })
+    swiftSettings: swift + [
+      .unsafeFlags(
+        [
+          "-Ounchecked", "-whole-module-optimization", "-Xllvm", "-unroll-threshold=4000", "-Xllvm",
+          "-enable-misched=false",
+        ] + flags.flatMap { ["-Xcc", $0] })
+    ] + defines.map { .define($0) })
 }
 
 /// Static Swift runtime, `attend_*` exported and nothing else, never unloaded.
 let linking: [LinkerSetting] = [
   .unsafeFlags([
-    "-static-stdlib", "-use-ld=lld",
-    "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/AttendLibrary/exports.map",
-    "-Xlinker", "-soname=libattend.so.0",
-    "-Xlinker", "-z", "-Xlinker", "nodelete",
-    "-Xlinker", "--gc-sections",
+    "-static-stdlib", "-use-ld=lld", "-Xlinker",
+    "--version-script=\(Context.packageDirectory)/Sources/AttendLibrary/exports.map", "-Xlinker",
+    "-soname=libattend.so.0", "-Xlinker", "-z", "-Xlinker", "nodelete", "-Xlinker", "--gc-sections",
   ])
 ]
 
 let package = Package(
-  name: "attend",
-  products: [.library(name: "attend", type: .dynamic, targets: ["AttendLibrary"])],
+  name: "attend", products: [.library(name: "attend", type: .dynamic, targets: ["AttendLibrary"])],
   targets: [
     // The door.
     .systemLibrary(name: "CAttend"),
     .target(name: "AttendLibrary", dependencies: ["AttendC"], exclude: ["exports.map"], linkerSettings: linking),
-    .target(name: "AttendC", dependencies: ["CAttend", "AttendGeneration", "AttendModels", "AttendLayers", "AttendTokenizers", "AttendCheckpoints", "AttendDispatch", "AttendBase"], swiftSettings: swift),
+    .target(
+      name: "AttendC",
+      dependencies: [
+        "CAttend", "AttendGeneration", "AttendModels", "AttendLayers", "AttendTokenizers", "AttendCheckpoints",
+        "AttendDispatch", "AttendBase",
+      ], swiftSettings: swift),
     // The rooms.
-    .target(name: "AttendGeneration", dependencies: ["AttendModels", "AttendLayers", "AttendDispatch", "AttendBase"], swiftSettings: swift),
-    .target(name: "AttendModels", dependencies: ["AttendLayers", "AttendTokenizers", "AttendCheckpoints", "AttendDispatch", "AttendBase"], swiftSettings: swift),
-    .target(name: "AttendLayers", dependencies: ["AttendCheckpoints", "AttendDispatch", "AttendBase"], swiftSettings: swift),
+    .target(
+      name: "AttendGeneration", dependencies: ["AttendModels", "AttendLayers", "AttendDispatch", "AttendBase"],
+      swiftSettings: swift),
+    .target(
+      name: "AttendModels",
+      dependencies: ["AttendLayers", "AttendTokenizers", "AttendCheckpoints", "AttendDispatch", "AttendBase"],
+      swiftSettings: swift),
+    .target(
+      name: "AttendLayers", dependencies: ["AttendCheckpoints", "AttendDispatch", "AttendBase"], swiftSettings: swift),
     .target(name: "AttendTokenizers", dependencies: ["AttendCheckpoints", "AttendBase"], swiftSettings: swift),
     .target(name: "AttendCheckpoints", dependencies: ["AttendBase"], swiftSettings: swift),
     // The arithmetic.
-    .target(name: "AttendDispatch", dependencies: ["AttendKernels", "AttendKernelsAVX2", "AttendKernelsAVX512", "CInstructions", "AttendBase"], swiftSettings: swift),
-    kernels("AttendKernels", []),
+    .target(
+      name: "AttendDispatch",
+      dependencies: ["AttendKernels", "AttendKernelsAVX2", "AttendKernelsAVX512", "CInstructions", "AttendBase"],
+      swiftSettings: swift), kernels("AttendKernels", []),
     kernels("AttendKernelsAVX2", ["-march=haswell"], ["ATTEND_FMA"]),
-    kernels("AttendKernelsAVX512", ["-march=skylake-avx512", "-mprefer-vector-width=512"], ["ATTEND_FMA", "ATTEND_AVX512"]),
+    kernels(
+      "AttendKernelsAVX512", ["-march=skylake-avx512", "-mprefer-vector-width=512"], ["ATTEND_FMA", "ATTEND_AVX512"]),
     // The ground.
     .systemLibrary(name: "CInstructions"),
     .target(name: "AttendBase", dependencies: ["CInstructions"], swiftSettings: swift),
     // What the machine can do, and how near the kernels come.
     .target(name: "BenchmarkLimits", path: "benchmarks/limits"),
     .executableTarget(
-      name: "attend-bench", dependencies: ["AttendDispatch", "AttendBase", "CInstructions", "BenchmarkLimits"], path: "benchmarks/kernels", swiftSettings: swift),
+      name: "attend-bench", dependencies: ["AttendDispatch", "AttendBase", "CInstructions", "BenchmarkLimits"],
+      path: "benchmarks/kernels", swiftSettings: swift),
     // The tests, a folder for each room.
-    .testTarget(name: "AttendKernelsTests", dependencies: ["AttendTestSupport", "AttendDispatch", "AttendBase"], swiftSettings: swift),
-    .testTarget(name: "AttendLayersTests", dependencies: ["AttendTestSupport", "AttendLayers", "AttendDispatch", "AttendBase"], swiftSettings: swift),
+    .testTarget(
+      name: "AttendKernelsTests", dependencies: ["AttendTestSupport", "AttendDispatch", "AttendBase"],
+      swiftSettings: swift),
+    .testTarget(
+      name: "AttendLayersTests", dependencies: ["AttendTestSupport", "AttendLayers", "AttendDispatch", "AttendBase"],
+      swiftSettings: swift),
     .testTarget(
       name: "AttendGenerationTests",
-      dependencies: ["AttendTestSupport", "AttendGeneration", "AttendModels", "AttendLayers", "AttendCheckpoints", "AttendDispatch", "AttendBase"],
-      swiftSettings: swift),
+      dependencies: [
+        "AttendTestSupport", "AttendGeneration", "AttendModels", "AttendLayers", "AttendCheckpoints", "AttendDispatch",
+        "AttendBase",
+      ], swiftSettings: swift),
     // The proofs.
-    .target(name: "AttendTestSupport", dependencies: ["AttendCheckpoints", "AttendBase"], path: "Tests/Support", swiftSettings: swift),
+    .target(
+      name: "AttendTestSupport", dependencies: ["AttendCheckpoints", "AttendBase"], path: "Tests/Support",
+      swiftSettings: swift),
     .testTarget(
-      name: "AttendModelsTests", dependencies: ["AttendTestSupport", "AttendModels", "AttendLayers", "AttendCheckpoints", "AttendBase"], swiftSettings: swift),
+      name: "AttendModelsTests",
+      dependencies: ["AttendTestSupport", "AttendModels", "AttendLayers", "AttendCheckpoints", "AttendBase"],
+      swiftSettings: swift),
     .testTarget(
-      name: "AttendTokenizersTests", dependencies: ["AttendTestSupport", "AttendTokenizers", "AttendCheckpoints", "AttendBase"], swiftSettings: swift),
-    .testTarget(name: "AttendCheckpointsTests", dependencies: ["AttendTestSupport", "AttendCheckpoints", "AttendBase"], swiftSettings: swift),
-  ]
-)
+      name: "AttendTokenizersTests",
+      dependencies: ["AttendTestSupport", "AttendTokenizers", "AttendCheckpoints", "AttendBase"], swiftSettings: swift),
+    .testTarget(
+      name: "AttendCheckpointsTests", dependencies: ["AttendTestSupport", "AttendCheckpoints", "AttendBase"],
+      swiftSettings: swift),
+  ])

@@ -10,7 +10,8 @@ package final class AlignedBuffer: @unchecked Sendable {
   /// The width of the widest vector, and a cache line.
   package static let alignment = 64
 
-  /// The size of a large page: larger buffers ask for such, since weights are streamed and each small page would cost a fault and a look-up.
+  /// The size of a large page: larger buffers ask for such, since weights are streamed and each small page would cost a
+  /// fault and a look-up.
   private static let largePage = 2 << 20
 
   /// Throws `outOfMemory`, naming `purpose`, where the system does not give `bytes` bytes.
@@ -29,9 +30,7 @@ package final class AlignedBuffer: @unchecked Sendable {
   deinit { free(base) }
 
   /// The memory as `count` numbers from its start.
-  package func pointer<T>(to type: T.Type = T.self) -> UnsafeMutablePointer<T> {
-    base.assumingMemoryBound(to: type)
-  }
+  package func pointer<T>(to type: T.Type = T.self) -> UnsafeMutablePointer<T> { base.assumingMemoryBound(to: type) }
 }
 
 extension AlignedBuffer {

@@ -9,7 +9,8 @@
 /// Inputs of one scale in 4-bit weights.
 @inlinable package var quantizedGroup: Int { 32 }
 
-/// How a product is computed. Weights and inputs are read in units of 32 bits: one float32, two bfloat16 or four bytes along the inputs.
+/// How a product is computed. Weights and inputs are read in units of 32 bits: one float32, two bfloat16 or four bytes
+/// along the inputs.
 package enum Arithmetic: Sendable {
   case float32
   /// bfloat16 through vdpbf16ps.
@@ -22,14 +23,16 @@ package enum Arithmetic: Sendable {
   case bytesWidened
 }
 
-/// A product of rows with packed weights, and what happens to the sums on their way out: `y = activation(x Wᵀ + bias) + residual`, or, gated,
-/// `y = activation(x Gᵀ + bias) * (x Uᵀ + bias') + residual`, panels of G and U taking turns.
+/// A product of rows with packed weights, and what happens to the sums on their way out: `y = activation(x Wᵀ + bias) +
+/// residual`, or, gated, `y = activation(x Gᵀ + bias) * (x Uᵀ + bias') + residual`, panels of G and U taking turns.
 package struct MultiplyArguments {
   package var x: UnsafePointer<Float>  // [rows, steps], in units of 32 bits
   package var xStride: Int
   package var xScales: UnsafePointer<Float>?  // [rows], of inputs in 8 bits
-  package var xSums: UnsafePointer<Int32>?  // [rows, groups], -8 times the sum of a group's inputs in 8 bits, for 4-bit weights
-  package var weights: UnsafePointer<Float>  // [panels][steps][32], in units of 32 bits; 4-bit: [panels][groups][16 units of scales, 4 x 32 units]
+  /// [rows, groups], -8 times the sum of a group's inputs in 8 bits, for 4-bit weights
+  package var xSums: UnsafePointer<Int32>?
+  /// [panels][steps][32], in units of 32 bits; 4-bit: [panels][groups][16 units of scales, 4 x 32 units]
+  package var weights: UnsafePointer<Float>
   package var weightScales: UnsafePointer<Float>?  // [panels * 32], of weights in 8 bits
   package var weightOffsets: UnsafePointer<Int32>?  // [panels * 32], 128 times the sum of an output's weights in 8 bits
   package var steps: Int  // units along the inputs; 4-bit: groups
@@ -48,9 +51,10 @@ package struct MultiplyArguments {
   @inlinable package static var scratch: Int { 2 * blockRows * panelWidth }
 
   package init(
-    x: UnsafePointer<Float>, xStride: Int, xScales: UnsafePointer<Float>?, xSums: UnsafePointer<Int32>?, weights: UnsafePointer<Float>,
-    weightScales: UnsafePointer<Float>?, weightOffsets: UnsafePointer<Int32>?, steps: Int, outputs: Int, gated: Bool, bias: UnsafePointer<Float>?,
-    activation: Activation, residual: UnsafePointer<Float>?, residualStride: Int, y: UnsafeMutablePointer<Float>, yStride: Int
+    x: UnsafePointer<Float>, xStride: Int, xScales: UnsafePointer<Float>?, xSums: UnsafePointer<Int32>?,
+    weights: UnsafePointer<Float>, weightScales: UnsafePointer<Float>?, weightOffsets: UnsafePointer<Int32>?,
+    steps: Int, outputs: Int, gated: Bool, bias: UnsafePointer<Float>?, activation: Activation,
+    residual: UnsafePointer<Float>?, residualStride: Int, y: UnsafeMutablePointer<Float>, yStride: Int
   ) {
     self.x = x
     self.xStride = xStride
@@ -80,11 +84,12 @@ package struct PrepareArguments {
   package var steps: Int  // units of a row, a multiple of 16
   package var scales: UnsafeMutablePointer<Float>  // [rows]; bytes only
   package var block: Int  // components that are rotated together, see `KernelTable.Conversions.rotate`; bytes only
-  package var sums: UnsafeMutablePointer<Int32>?  // [rows, groups], see `xSums`; signed bytes for 4-bit weights, otherwise bytes are moved up by 128
+  /// [rows, groups], see `xSums`; signed bytes for 4-bit weights, otherwise bytes are moved up by 128
+  package var sums: UnsafeMutablePointer<Int32>?
 
   package init(
-    x: UnsafePointer<Float>, xStride: Int, columns: Int, to: UnsafeMutablePointer<Float>, steps: Int, scales: UnsafeMutablePointer<Float>,
-    block: Int, sums: UnsafeMutablePointer<Int32>?
+    x: UnsafePointer<Float>, xStride: Int, columns: Int, to: UnsafeMutablePointer<Float>, steps: Int,
+    scales: UnsafeMutablePointer<Float>, block: Int, sums: UnsafeMutablePointer<Int32>?
   ) {
     self.x = x
     self.xStride = xStride
@@ -126,7 +131,10 @@ package struct PackArguments {
   package var inputStep: Int  // elements from one input to the next
   package var destination: UnsafeMutablePointer<Float>  // the panel
 
-  package init(source: UnsafeRawPointer, type: ElementType, inputs: Int, outputStep: Int, inputStep: Int, destination: UnsafeMutablePointer<Float>) {
+  package init(
+    source: UnsafeRawPointer, type: ElementType, inputs: Int, outputStep: Int, inputStep: Int,
+    destination: UnsafeMutablePointer<Float>
+  ) {
     self.source = source
     self.type = type
     self.inputs = inputs
@@ -151,8 +159,8 @@ package struct NormArguments {
   package var epsilon: Float
 
   package init(
-    x: UnsafePointer<Float>, xStride: Int, y: UnsafeMutablePointer<Float>, yStride: Int, groups: Int, columns: Int, gain: UnsafePointer<Float>?,
-    gainOffset: Float, bias: UnsafePointer<Float>?, gainPerGroup: Bool, epsilon: Float
+    x: UnsafePointer<Float>, xStride: Int, y: UnsafeMutablePointer<Float>, yStride: Int, groups: Int, columns: Int,
+    gain: UnsafePointer<Float>?, gainOffset: Float, bias: UnsafePointer<Float>?, gainPerGroup: Bool, epsilon: Float
   ) {
     self.x = x
     self.xStride = xStride
@@ -182,8 +190,8 @@ package struct RotateArguments {
   package var interleaved: Bool  // pair i is components 2 i and 2 i + 1, otherwise i and i + pairs
 
   package init(
-    x: UnsafeMutablePointer<Float>, xStride: Int, heads: Int, headDim: Int, cosines: UnsafePointer<Float>, cosinesStride: Int,
-    sines: UnsafePointer<Float>, sinesStride: Int, pairs: Int, interleaved: Bool
+    x: UnsafeMutablePointer<Float>, xStride: Int, heads: Int, headDim: Int, cosines: UnsafePointer<Float>,
+    cosinesStride: Int, sines: UnsafePointer<Float>, sinesStride: Int, pairs: Int, interleaved: Bool
   ) {
     self.x = x
     self.xStride = xStride

@@ -24,8 +24,9 @@ package struct AttentionArguments {
 
   package init(
     q: UnsafePointer<Float>, qStride: Int, out: UnsafeMutablePointer<Float>, outStride: Int, group: Int, headDim: Int,
-    pages: UnsafePointer<UnsafeMutableRawPointer>, keyOffset: Int, valueOffset: Int, position: Int, keys: Int, scale: Float, mask: AttentionMask,
-    bias: UnsafePointer<AttentionBias>?, head: Int, row: Int, weights: UnsafeMutablePointer<Float>?, weightsHeadStride: Int, ahead: Int
+    pages: UnsafePointer<UnsafeMutableRawPointer>, keyOffset: Int, valueOffset: Int, position: Int, keys: Int,
+    scale: Float, mask: AttentionMask, bias: UnsafePointer<AttentionBias>?, head: Int, row: Int,
+    weights: UnsafeMutablePointer<Float>?, weightsHeadStride: Int, ahead: Int
   ) {
     self.q = q
     self.qStride = qStride
@@ -49,43 +50,46 @@ package struct AttentionArguments {
   }
 }
 
-/// What is added to the scores of a query and a key, by their absolute positions, before cap and masks. Everything that is nil is absent.
-/// The memory is the caller's.
+/// What is added to the scores of a query and a key, by their absolute positions, before cap and masks. Everything that
+/// is nil is absent. The memory is the caller's.
 package struct AttentionBias: @unchecked Sendable {
   /// `[heads]`: a score gains `slopes[head] * (key - query)` (Press et al. 2021, arXiv:2108.12409).
   package var slopes: UnsafePointer<Float>?
-  /// `[heads][2 * reach + 1]`: a score gains `distances[head][clamp(key - query, -reach, reach) + reach]`; the relative positions of T5 with
-  /// their buckets spelled out (Raffel et al. 2019, arXiv:1910.10683, section 2.1).
+  /// `[heads][2 * reach + 1]`: a score gains `distances[head][clamp(key - query, -reach, reach) + reach]`; the relative
+  /// positions of T5 with their buckets spelled out (Raffel et al. 2019, arXiv:1910.10683, section 2.1).
   package var distances: UnsafePointer<Float>?
   /// 0 or more, below 2^30.
   package var reach: Int
-  /// `[heads]`: one more logit in the denominator of the softmax, without a value (Xiao et al. 2023, arXiv:2309.17453; gpt_oss).
+  /// `[heads]`: one more logit in the denominator of the softmax, without a value (Xiao et al. 2023, arXiv:2309.17453;
+  /// gpt_oss).
   package var sinks: UnsafePointer<Float>?
   /// Terms of content and position, added before the scores are scaled.
   package var disentangled: DisentangledBias?
 
   /// Nothing at all.
-  package init() {
-    reach = 0
-  }
+  package init() { reach = 0 }
 
   package var isEmpty: Bool { slopes == nil && distances == nil && sinks == nil && disentangled == nil }
 }
 
-/// The terms of content and relative position (He et al. 2020, arXiv:2006.03654, equation 4), from products of tokens with vectors of positions
-/// that the caller has made. For whole sequences only: the token of position p lies in row `sequence.row + p`, and so do the queries.
+/// The terms of content and relative position (He et al. 2020, arXiv:2006.03654, equation 4), from products of tokens
+/// with vectors of positions that the caller has made. For whole sequences only: the token of position p lies in row
+/// `sequence.row + p`, and so do the queries.
 package struct DisentangledBias: @unchecked Sendable {
-  /// `[tokens, heads * columns]`: the score of query i and key j gains `contentToPosition[row of i][head * columns + place]`, where place is
-  /// `places[clamp(i - j, -reach, reach) + reach]`.
+  /// `[tokens, heads * columns]`: the score of query i and key j gains `contentToPosition[row of i][head * columns +
+  /// place]`, where place is `places[clamp(i - j, -reach, reach) + reach]`.
   package var contentToPosition: Matrix?
-  /// `[tokens, heads * columns]`: the score gains `positionToContent[row of j][head * columns + place]`, the same place.
+  /// `[tokens, heads * columns]`: the score gains `positionToContent[row of j][head * columns + place]`, the same
+  /// place.
   package var positionToContent: Matrix?
   /// `[2 * reach + 1]`, each at least 0 and below `columns`.
   package var places: UnsafePointer<Int32>
   package var reach: Int
   package var columns: Int
 
-  package init(contentToPosition: Matrix?, positionToContent: Matrix?, places: UnsafePointer<Int32>, reach: Int, columns: Int) {
+  package init(
+    contentToPosition: Matrix?, positionToContent: Matrix?, places: UnsafePointer<Int32>, reach: Int, columns: Int
+  ) {
     self.contentToPosition = contentToPosition
     self.positionToContent = positionToContent
     self.places = places
@@ -104,14 +108,14 @@ package struct AttentionScratch {
   package let scores: UnsafeMutablePointer<Float>  // [rows, 128], then probabilities in the type of the values
   package let sums: UnsafeMutablePointer<Float>  // [rows, 16], of the probabilities
   package let top: UnsafeMutablePointer<Float>  // [rows], the largest score so far
-  package let values: UnsafeMutablePointer<Float>  // [128, width], used where values are copied to rows of whole vectors or widened first
+  /// [128, width], used where values are copied to rows of whole vectors or widened first
+  package let values: UnsafeMutablePointer<Float>
   package let keys: UnsafeMutablePointer<Float>  // [width, 32], used where keys are widened first
   package let width: Int  // headDim up to a multiple of 16
   package let padded: Bool  // whether headDim is no multiple of 16
 
   /// The parts from row `row` on, for rows of another head.
-  @inline(__always)
-  package init(_ s: AttentionScratch, from row: Int) {
+  @inline(__always) package init(_ s: AttentionScratch, from row: Int) {
     width = s.width
     padded = s.padded
     out = s.out + row &* s.width
@@ -123,8 +127,7 @@ package struct AttentionScratch {
     q = s.q + row &* s.width
   }
 
-  @inline(__always)
-  package init(_ base: UnsafeMutablePointer<Float>, headDim: Int) {
+  @inline(__always) package init(_ base: UnsafeMutablePointer<Float>, headDim: Int) {
     width = (headDim &+ 15) & ~15
     padded = width != headDim
     out = base
@@ -147,7 +150,8 @@ package struct AttentionScratch {
 package struct AttentionMask: Sendable {
   /// Keys after the query's own position are hidden.
   package var causal: Bool
-  /// 0: no limit. Causal: the query sees the last `window` positions, its own included. Otherwise: `window / 2` positions to either side.
+  /// 0: no limit. Causal: the query sees the last `window` positions, its own included. Otherwise: `window / 2`
+  /// positions to either side.
   package var window: Int
   /// 0: none. Otherwise a score s becomes `softCap * tanh(s / softCap)`.
   package var softCap: Float

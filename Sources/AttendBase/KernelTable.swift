@@ -1,21 +1,28 @@
-/// The kernels of one instruction set, as function values: the only way to them, so that no code for a newer CPU is ever inlined into
-/// code that must run everywhere. Pointers in the arguments are valid for what their comments say; nothing is checked down here.
+/// The kernels of one instruction set, as function values: the only way to them, so that no code for a newer CPU is
+/// ever inlined into code that must run everywhere. Pointers in the arguments are valid for what their comments say;
+/// nothing is checked down here.
 package final class KernelTable: Sendable {
-  /// Rows `rows` by panels `panels` of a product, gated by pairs of panels. `scratch` holds `MultiplyArguments.scratch` floats.
+  /// Rows `rows` by panels `panels` of a product, gated by pairs of panels. `scratch` holds `MultiplyArguments.scratch`
+  /// floats.
   package typealias Multiply =
     @Sendable (
-      _ arguments: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
+      _ arguments: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>,
+      _ scratch: UnsafeMutablePointer<Float>
     ) -> Void
   /// Rows `rows` of the inputs. `scratch` holds a row of float32 where they are rotated.
   package typealias Prepare =
-    @Sendable (_ arguments: UnsafePointer<PrepareArguments>, _ rows: Range<Int>, _ scratch: UnsafeMutablePointer<Float>?) -> Void
+    @Sendable (
+      _ arguments: UnsafePointer<PrepareArguments>, _ rows: Range<Int>, _ scratch: UnsafeMutablePointer<Float>?
+    ) -> Void
   package typealias Compress = @Sendable (_ arguments: UnsafePointer<CompressArguments>) -> Void
   /// Copies `lanes` outputs from output `first` of the source into lanes from `lane` on of the panel.
-  package typealias Pack = @Sendable (_ arguments: UnsafePointer<PackArguments>, _ first: Int, _ lane: Int, _ lanes: Int) -> Void
+  package typealias Pack =
+    @Sendable (_ arguments: UnsafePointer<PackArguments>, _ first: Int, _ lane: Int, _ lanes: Int) -> Void
   /// Copies `count` numbers of a stored type, `step` elements apart, to float32 and multiplies them by `scale`.
   package typealias Convert =
     @Sendable (
-      _ source: UnsafeRawPointer, _ type: ElementType, _ step: Int, _ scale: Float, _ count: Int, _ destination: UnsafeMutablePointer<Float>
+      _ source: UnsafeRawPointer, _ type: ElementType, _ step: Int, _ scale: Float, _ count: Int,
+      _ destination: UnsafeMutablePointer<Float>
     ) -> Void
   package typealias Norm = @Sendable (_ arguments: UnsafePointer<NormArguments>, _ rows: Range<Int>) -> Void
   package typealias Row = @Sendable (_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) -> Void
@@ -27,7 +34,9 @@ package final class KernelTable: Sendable {
     package let int8: Multiply
     package let int4: Multiply
 
-    package init(float32: @escaping Multiply, bfloat16: @escaping Multiply, int8: @escaping Multiply, int4: @escaping Multiply) {
+    package init(
+      float32: @escaping Multiply, bfloat16: @escaping Multiply, int8: @escaping Multiply, int4: @escaping Multiply
+    ) {
       self.float32 = float32
       self.bfloat16 = bfloat16
       self.int8 = int8
@@ -53,15 +62,17 @@ package final class KernelTable: Sendable {
     package let compressBrain: Compress
     package let compressBytes: Compress
     package let compressNibbles: Compress
-    /// Every `block` numbers of a row, `[count]`, to what the Hadamard matrix makes of them; `block` is a power of two up to 128 that divides
-    /// `count`. `to` may be `x`. Done twice it multiplies by `block`.
-    package let rotate: @Sendable (_ x: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>, _ count: Int, _ block: Int) -> Void
+    /// Every `block` numbers of a row, `[count]`, to what the Hadamard matrix makes of them; `block` is a power of two
+    /// up to 128 that divides `count`. `to` may be `x`. Done twice it multiplies by `block`.
+    package let rotate:
+      @Sendable (_ x: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>, _ count: Int, _ block: Int) -> Void
     /// The same along the inputs of a float32 panel, `[inputs][32]`, divided by `block`.
     package let rotatePanel: @Sendable (_ panel: UnsafeMutablePointer<Float>, _ inputs: Int, _ block: Int) -> Void
 
     package init(
-      pack: @escaping Pack, convert: @escaping Convert, prepareBrain: @escaping Prepare, prepareBytes: @escaping Prepare,
-      compressBrain: @escaping Compress, compressBytes: @escaping Compress, compressNibbles: @escaping Compress,
+      pack: @escaping Pack, convert: @escaping Convert, prepareBrain: @escaping Prepare,
+      prepareBytes: @escaping Prepare, compressBrain: @escaping Compress, compressBytes: @escaping Compress,
+      compressNibbles: @escaping Compress,
       rotate: @escaping @Sendable (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int, Int) -> Void,
       rotatePanel: @escaping @Sendable (UnsafeMutablePointer<Float>, Int, Int) -> Void
     ) {
@@ -86,25 +97,36 @@ package final class KernelTable: Sendable {
     /// x turned by the angles of its rows, in place.
     package let rotate: @Sendable (_ arguments: UnsafePointer<RotateArguments>, _ rows: Range<Int>) -> Void
     /// y += scale * x.
-    package let add: @Sendable (_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int, _ scale: Float) -> Void
+    package let add:
+      @Sendable (_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int, _ scale: Float) -> Void
     /// x = factor * x, or with a cap above 0, x = cap * tanh(factor * x / cap).
     package let scale: @Sendable (_ x: UnsafeMutablePointer<Float>, _ count: Int, _ factor: Float, _ cap: Float) -> Void
     /// y = exp(x) divided by the sum of exp(x), zeros where every x is minus infinity; `y` may be `x`.
     package let softmax: Row
     /// y = activation(x); `y` may be `x`.
-    package let activate: @Sendable (_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int, _ activation: Activation) -> Void
+    package let activate:
+      @Sendable (_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int, _ activation: Activation) ->
+        Void
     /// y = x - log of the sum of exp(x); `y` may be `x`.
     package let logSoftmax: Row
-    /// The `k` largest of `count` numbers, descending, the smaller index first among equals; NaN counts as minus infinity. `k` at most `count`.
+    /// The `k` largest of `count` numbers, descending, the smaller index first among equals; NaN counts as minus
+    /// infinity. `k` at most `count`.
     package let topK:
-      @Sendable (_ x: UnsafePointer<Float>, _ count: Int, _ k: Int, _ values: UnsafeMutablePointer<Float>, _ indices: UnsafeMutablePointer<Int32>) -> Void
+      @Sendable (
+        _ x: UnsafePointer<Float>, _ count: Int, _ k: Int, _ values: UnsafeMutablePointer<Float>,
+        _ indices: UnsafeMutablePointer<Int32>
+      ) -> Void
 
     package init(
-      layerNorm: @escaping Norm, rmsNorm: @escaping Norm, rotate: @escaping @Sendable (UnsafePointer<RotateArguments>, Range<Int>) -> Void,
+      layerNorm: @escaping Norm, rmsNorm: @escaping Norm,
+      rotate: @escaping @Sendable (UnsafePointer<RotateArguments>, Range<Int>) -> Void,
       add: @escaping @Sendable (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int, Float) -> Void,
       scale: @escaping @Sendable (UnsafeMutablePointer<Float>, Int, Float, Float) -> Void, softmax: @escaping Row,
-      activate: @escaping @Sendable (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int, Activation) -> Void, logSoftmax: @escaping Row,
-      topK: @escaping @Sendable (UnsafePointer<Float>, Int, Int, UnsafeMutablePointer<Float>, UnsafeMutablePointer<Int32>) -> Void
+      activate: @escaping @Sendable (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int, Activation) -> Void,
+      logSoftmax: @escaping Row,
+      topK:
+        @escaping @Sendable (UnsafePointer<Float>, Int, Int, UnsafeMutablePointer<Float>, UnsafeMutablePointer<Int32>)
+        -> Void
     ) {
       self.layerNorm = layerNorm
       self.rmsNorm = rmsNorm
@@ -122,15 +144,19 @@ package final class KernelTable: Sendable {
   package struct Attention: Sendable {
     /// Keys and values to their page.
     package let store: @Sendable (_ arguments: UnsafePointer<StoreArguments>) -> Void
-    /// Query pairs `pairs` (query * group + head of the group) of `heads` key/value heads, each with its arguments, against all keys: at most
-    /// `attentionRows` pairs of all heads together. Several heads only where there is one query and headDim is a multiple of 16; they share pages.
-    /// `scratch` holds `AttentionScratch.count` floats.
+    /// Query pairs `pairs` (query * group + head of the group) of `heads` key/value heads, each with its arguments,
+    /// against all keys: at most `attentionRows` pairs of all heads together. Several heads only where there is one
+    /// query and headDim is a multiple of 16; they share pages. `scratch` holds `AttentionScratch.count` floats.
     package let attend:
-      @Sendable (_ arguments: UnsafePointer<AttentionArguments>, _ heads: Int, _ pairs: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) -> Void
+      @Sendable (
+        _ arguments: UnsafePointer<AttentionArguments>, _ heads: Int, _ pairs: Range<Int>,
+        _ scratch: UnsafeMutablePointer<Float>
+      ) -> Void
 
     package init(
       store: @escaping @Sendable (UnsafePointer<StoreArguments>) -> Void,
-      attend: @escaping @Sendable (UnsafePointer<AttentionArguments>, Int, Range<Int>, UnsafeMutablePointer<Float>) -> Void
+      attend:
+        @escaping @Sendable (UnsafePointer<AttentionArguments>, Int, Range<Int>, UnsafeMutablePointer<Float>) -> Void
     ) {
       self.store = store
       self.attend = attend
@@ -152,8 +178,10 @@ package final class KernelTable: Sendable {
   package let conversions: Conversions
   package let rows: Rows
   /// y = f(x), for whoever checks what is promised of f.
-  package let evaluate: @Sendable (_ function: Function, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) -> Void
-  /// The way out alone: float32 sums `[rows][32]` of one panel, for products that another library summed; gated, those of the next panel follow.
+  package let evaluate:
+    @Sendable (_ function: Function, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) -> Void
+  /// The way out alone: float32 sums `[rows][32]` of one panel, for products that another library summed; gated, those
+  /// of the next panel follow.
   package let finish: Multiply
   /// Rows of one attention task: as many accumulators as the registers hold.
   package let attentionRows: Int
@@ -164,8 +192,8 @@ package final class KernelTable: Sendable {
 
   package init(
     name: String, products: Products, conversions: Conversions, rows: Rows,
-    evaluate: @escaping @Sendable (Function, UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void, finish: @escaping Multiply,
-    attentionRows: Int, attention: Attention, brainAttention: Attention
+    evaluate: @escaping @Sendable (Function, UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void,
+    finish: @escaping Multiply, attentionRows: Int, attention: Attention, brainAttention: Attention
   ) {
     self.name = name
     self.products = products
@@ -182,7 +210,7 @@ package final class KernelTable: Sendable {
   package func with(float32: @escaping Multiply) -> KernelTable {
     let products = Products(float32: float32, bfloat16: products.bfloat16, int8: products.int8, int4: products.int4)
     return KernelTable(
-      name: name, products: products, conversions: conversions, rows: rows, evaluate: evaluate, finish: finish, attentionRows: attentionRows,
-      attention: attention, brainAttention: brainAttention)
+      name: name, products: products, conversions: conversions, rows: rows, evaluate: evaluate, finish: finish,
+      attentionRows: attentionRows, attention: attention, brainAttention: brainAttention)
   }
 }

@@ -4,9 +4,10 @@ import Synchronization
 
 /// The threads of the library: made when first wanted, shared by every session, asleep when there is nothing to do.
 ///
-/// Work is cut into parts by its caller and part i always runs on thread i of the pool (part 0 on the caller's), so nothing is queued,
-/// stolen or allocated. A call that finds the pool at work for another session runs its parts one after another on its own thread: a
-/// result never depends on who computed which part. A thread waits for work a few microseconds in a loop and then sleeps.
+/// Work is cut into parts by its caller and part i always runs on thread i of the pool (part 0 on the caller's), so
+/// nothing is queued, stolen or allocated. A call that finds the pool at work for another session runs its parts one
+/// after another on its own thread: a result never depends on who computed which part. A thread waits for work a few
+/// microseconds in a loop and then sleeps.
 package final class ThreadPool: @unchecked Sendable {
   /// What a part runs: the caller's data and the number of the part.
   package typealias Work = @convention(c) (_ context: UnsafeMutableRawPointer, _ part: Int) -> Void
@@ -14,7 +15,8 @@ package final class ThreadPool: @unchecked Sendable {
   /// The one pool.
   package static let shared = ThreadPool()
 
-  /// How many times this process was made by a fork since the pool exists. What was made under a smaller number was made before a fork.
+  /// How many times this process was made by a fork since the pool exists. What was made under a smaller number was
+  /// made before a fork.
   package static var forkGeneration: Int { shared.generation.load(ordering: .acquiring) }
 
   /// Threads that the pool will make at most.
@@ -33,9 +35,7 @@ package final class ThreadPool: @unchecked Sendable {
   fileprivate var parts = 0
   fileprivate var strides = 1  // threads at the job, the caller's included
 
-  private init() {
-    pthread_atfork(nil, nil, { ThreadPool.shared.forked() })
-  }
+  private init() { pthread_atfork(nil, nil, { ThreadPool.shared.forked() }) }
 
   /// In the child of a fork, which has one thread: the workers are gone, and whoever held the pool with them.
   private func forked() {
@@ -101,7 +101,8 @@ private final class Worker: @unchecked Sendable {
     pthread_sigmask(SIG_SETMASK, &all, &before)
     defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
     let this = Unmanaged.passRetained(self)
-    let failed = pthread_create(&thread, nil, { Unmanaged<Worker>.fromOpaque($0!).takeUnretainedValue().loop() }, this.toOpaque())
+    let failed = pthread_create(
+      &thread, nil, { Unmanaged<Worker>.fromOpaque($0!).takeUnretainedValue().loop() }, this.toOpaque())
     guard failed == 0 else {
       this.release()
       return false

@@ -1,12 +1,14 @@
-/// Sine and cosine in double precision, made of sums, products and nothing else: the same bits on every CPU and with every C library.
+/// Sine and cosine in double precision, made of sums, products and nothing else: the same bits on every CPU and with
+/// every C library.
 package enum Trigonometry {
   /// The sizes that `sineAndCosine` takes: 2^26, more positions than any model has.
   package static let limit = 0x1p26
 
   /// Both of an angle in radians, each off by less than 2^-53, and by less than 2^-52 of itself. NaN beyond `limit`.
   ///
-  /// The angle is reduced to at most π/4 (Cody and Waite 1980): π/2 is split into parts of 27 bits, whose products with a number of quarter
-  /// turns are exact. What the differences lose is kept beside them. Taylor's series do the rest; the first term left out is below 2^-60.
+  /// The angle is reduced to at most π/4 (Cody and Waite 1980): π/2 is split into parts of 27 bits, whose products with
+  /// a number of quarter turns are exact. What the differences lose is kept beside them. Taylor's series do the rest;
+  /// the first term left out is below 2^-60.
   package static func sineAndCosine(_ x: Double) -> (sine: Double, cosine: Double) {
     guard abs(x) <= limit else { return (.nan, .nan) }
     let magic = 0x1.8p52  // Sums with it are whole.

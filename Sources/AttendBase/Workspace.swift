@@ -1,4 +1,5 @@
-/// Scratch memory of one session: a stack that grows to what a call needs and then stays, so that a loop of equal calls allocates nothing.
+/// Scratch memory of one session: a stack that grows to what a call needs and then stays, so that a loop of equal calls
+/// allocates nothing.
 ///
 /// Memory taken is valid until the `mark` before it is released. One thread at a time.
 package final class Workspace {
@@ -18,7 +19,9 @@ package final class Workspace {
   /// Room for `count` elements, aligned to cache lines and not initialised.
   package func take<T>(_ count: Int, of type: T.Type = T.self) throws(Failure) -> UnsafeMutablePointer<T> {
     let (wanted, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<T>.stride)
-    guard !overflow, count >= 0, wanted <= Int.max - 2 * AlignedBuffer.alignment else { throw .outOfMemory(Int.max, for: "scratch memory") }
+    guard !overflow, count >= 0, wanted <= Int.max - 2 * AlignedBuffer.alignment else {
+      throw .outOfMemory(Int.max, for: "scratch memory")
+    }
     let size = (wanted + AlignedBuffer.alignment - 1) & ~(AlignedBuffer.alignment - 1)
     while chunk < chunks.count, chunks[chunk].bytes - used < size {
       chunk += 1
@@ -32,8 +35,8 @@ package final class Workspace {
     return (chunks[chunk].base + used).assumingMemoryBound(to: type)
   }
 
-  /// A float32 matrix of `rows` by `columns`, not initialised. Rows that would lie whole kilobytes apart lie a cache line further: otherwise
-  /// the rows of a product's tile would meet in few sets of the nearest cache.
+  /// A float32 matrix of `rows` by `columns`, not initialised. Rows that would lie whole kilobytes apart lie a cache
+  /// line further: otherwise the rows of a product's tile would meet in few sets of the nearest cache.
   package func matrix(_ rows: Int, _ columns: Int) throws(Failure) -> Matrix {
     let stride = columns > 0 && columns % 256 == 0 ? columns + 16 : columns
     let (count, overflow) = rows.multipliedReportingOverflow(by: stride)
@@ -49,7 +52,8 @@ package final class Workspace {
     used = mark.used
   }
 
-  /// Gives everything back; several chunks become one, so that the next call of the same size finds its memory in one piece.
+  /// Gives everything back; several chunks become one, so that the next call of the same size finds its memory in one
+  /// piece.
   package func reset() throws(Failure) {
     chunk = 0
     used = 0

@@ -2,28 +2,29 @@ import AttendBase
 import AttendGeneration
 import CAttend
 
-@_cdecl("attend_encode") @implementation
-public func attend_encode(_ session: OpaquePointer!, _ batch: UnsafePointer<attend_batch>!) -> OpaquePointer! {
-  using(session) { (session) throws(Failure) in try session.encode(try read(batch)) }
-}
+@_cdecl("attend_encode") @implementation public func attend_encode(
+  _ session: OpaquePointer!, _ batch: UnsafePointer<attend_batch>!
+) -> OpaquePointer! { using(session) { (session) throws(Failure) in try session.encode(try read(batch)) } }
 
-@_cdecl("attend_session_logits") @implementation
-public func attend_session_logits(_ session: OpaquePointer!, _ logits: UnsafeMutablePointer<attend_tensor>!) -> OpaquePointer! {
+@_cdecl("attend_session_logits") @implementation public func attend_session_logits(
+  _ session: OpaquePointer!, _ logits: UnsafeMutablePointer<attend_tensor>!
+) -> OpaquePointer! {
   using(session) { (session) throws(Failure) in
     try require(logits, "logits").pointee = attend_tensor(try session.encodedLogits())
   }
 }
 
-@_cdecl("attend_session_pooled") @implementation
-public func attend_session_pooled(_ session: OpaquePointer!, _ pooled: UnsafeMutablePointer<attend_tensor>!) -> OpaquePointer! {
+@_cdecl("attend_session_pooled") @implementation public func attend_session_pooled(
+  _ session: OpaquePointer!, _ pooled: UnsafeMutablePointer<attend_tensor>!
+) -> OpaquePointer! {
   using(session) { (session) throws(Failure) in
     try require(pooled, "pooled").pointee = attend_tensor(try session.pooledStates())
   }
 }
 
-@_cdecl("attend_decode_step") @implementation
-public func attend_decode_step(
-  _ session: OpaquePointer!, _ tokens: UnsafePointer<Int32>!, _ count: Int, _ logits: UnsafeMutablePointer<attend_tensor>!
+@_cdecl("attend_decode_step") @implementation public func attend_decode_step(
+  _ session: OpaquePointer!, _ tokens: UnsafePointer<Int32>!, _ count: Int,
+  _ logits: UnsafeMutablePointer<attend_tensor>!
 ) -> OpaquePointer! {
   using(session) { (session) throws(Failure) in
     try session.requireLive()
@@ -31,8 +32,7 @@ public func attend_decode_step(
   }
 }
 
-@_cdecl("attend_decode") @implementation
-public func attend_decode(
+@_cdecl("attend_decode") @implementation public func attend_decode(
   _ session: OpaquePointer!, _ batch: UnsafePointer<attend_batch>!, _ logits: UnsafeMutablePointer<attend_tensor>!
 ) -> OpaquePointer! {
   using(session) { (session) throws(Failure) in
@@ -41,8 +41,9 @@ public func attend_decode(
   }
 }
 
-@_cdecl("attend_session_select") @implementation
-public func attend_session_select(_ session: OpaquePointer!, _ parents: UnsafePointer<Int>!, _ count: Int) -> OpaquePointer! {
+@_cdecl("attend_session_select") @implementation public func attend_session_select(
+  _ session: OpaquePointer!, _ parents: UnsafePointer<Int>!, _ count: Int
+) -> OpaquePointer! {
   using(session) { (session) throws(Failure) in
     guard count >= 0, count <= 1 << 31 else {
       throw Failure(.invalidArgument, "count is \(UInt(bitPattern: count)); at most \(1 << 31) sequences can live")
@@ -51,18 +52,23 @@ public func attend_session_select(_ session: OpaquePointer!, _ parents: UnsafePo
   }
 }
 
-@_cdecl("attend_session_hidden_states") @implementation
-public func attend_session_hidden_states(_ session: OpaquePointer!, _ states: UnsafeMutablePointer<attend_tensor>!) -> OpaquePointer! {
+@_cdecl("attend_session_hidden_states") @implementation public func attend_session_hidden_states(
+  _ session: OpaquePointer!, _ states: UnsafeMutablePointer<attend_tensor>!
+) -> OpaquePointer! {
   lookingAt(session) { (session) throws(Failure) in
     let target = try require(states, "states")
     guard let matrix = session.hiddenStates else {
-      throw Failure(.invalidState, "there are no hidden states: nothing was encoded or decoded since the session was made or its sequences selected")
+      throw Failure(
+        .invalidState,
+        "there are no hidden states: nothing was encoded or decoded since the session was made or its sequences selected"
+      )
     }
     target.pointee = attend_tensor(matrix)
   }
 }
 
-private func decode(_ session: Session, _ batch: Batch, _ logits: UnsafeMutablePointer<attend_tensor>?) throws(Failure) {
+private func decode(_ session: Session, _ batch: Batch, _ logits: UnsafeMutablePointer<attend_tensor>?) throws(Failure)
+{
   let output = try session.decode(batch, wantsLogits: logits != nil)
   if let output, let logits { logits.pointee = attend_tensor(output) }
 }
@@ -71,8 +77,8 @@ private func decode(_ session: Session, _ batch: Batch, _ logits: UnsafeMutableP
 private func read(_ pointer: UnsafePointer<attend_batch>?) throws(Failure) -> Batch {
   let batch = try copy(try require(pointer, "batch"), smallest: 40, initial: attend_batch(), "batch")
   return try Batch(
-    tokens: try require(batch.tokens, "batch.tokens"), lengths: try require(batch.lengths, "batch.lengths"), types: batch.token_types,
-    count: batch.count)
+    tokens: try require(batch.tokens, "batch.tokens"), lengths: try require(batch.lengths, "batch.lengths"),
+    types: batch.token_types, count: batch.count)
 }
 
 extension attend_tensor {

@@ -3,25 +3,29 @@ import AttendGeneration
 import AttendModels
 import CAttend
 
-@_cdecl("attend_embed") @implementation
-public func attend_embed(
-  _ session: OpaquePointer!, _ texts: UnsafePointer<UnsafePointer<CChar>?>!, _ lengths: UnsafePointer<Int>!, _ count: Int,
-  _ options: UnsafePointer<attend_embed_options>!, _ embeddings: UnsafeMutablePointer<attend_tensor>!
+@_cdecl("attend_embed") @implementation public func attend_embed(
+  _ session: OpaquePointer!, _ texts: UnsafePointer<UnsafePointer<CChar>?>!, _ lengths: UnsafePointer<Int>!,
+  _ count: Int, _ options: UnsafePointer<attend_embed_options>!, _ embeddings: UnsafeMutablePointer<attend_tensor>!
 ) -> OpaquePointer! {
   using(session) { (session) throws(Failure) in
     let target = try require(embeddings, "embeddings")
     let rules = try session.model.textRules.get()
     let prompt = try prompt(rules, options)
     let texts = try read(texts, lengths, count)
-    target.pointee = attend_tensor(try session.embed(try rules.tokenize(texts, prompt: prompt, try session.model.tokenizer.get())))
+    target.pointee = attend_tensor(
+      try session.embed(try rules.tokenize(texts, prompt: prompt, try session.model.tokenizer.get())))
   }
 }
 
 /// The prompt that the caller asks for.
 private func prompt(_ rules: TextRules, _ pointer: UnsafePointer<attend_embed_options>?) throws(Failure) -> String {
   let options = try copy(pointer, smallest: 24, initial: attend_embed_options(), "options")
-  guard let prompt = options.prompt else { return try rules.prompt(named: options.prompt_name.map { String(cString: $0) }) }
-  guard options.prompt_name == nil else { throw Failure(.invalidArgument, "options.prompt and options.prompt_name are both set") }
+  guard let prompt = options.prompt else {
+    return try rules.prompt(named: options.prompt_name.map { String(cString: $0) })
+  }
+  guard options.prompt_name == nil else {
+    throw Failure(.invalidArgument, "options.prompt and options.prompt_name are both set")
+  }
   return String(cString: prompt)
 }
 
@@ -29,11 +33,15 @@ private func prompt(_ rules: TextRules, _ pointer: UnsafePointer<attend_embed_op
 private func read(
   _ texts: UnsafePointer<UnsafePointer<CChar>?>?, _ lengths: UnsafePointer<Int>?, _ count: Int
 ) throws(Failure) -> [UnsafeRawBufferPointer] {
-  guard count > 0, count <= 1 << 31 else { throw Failure(.invalidArgument, "count is \(UInt(bitPattern: count)); from 1 to \(1 << 31) texts are taken") }
+  guard count > 0, count <= 1 << 31 else {
+    throw Failure(.invalidArgument, "count is \(UInt(bitPattern: count)); from 1 to \(1 << 31) texts are taken")
+  }
   let (texts, lengths) = (try require(texts, "texts"), try require(lengths, "lengths"))
   var result: [UnsafeRawBufferPointer] = []
   for index in 0..<count {
-    guard lengths[index] >= 0 else { throw Failure(.invalidArgument, "lengths[\(index)] is \(UInt(bitPattern: lengths[index]))") }
+    guard lengths[index] >= 0 else {
+      throw Failure(.invalidArgument, "lengths[\(index)] is \(UInt(bitPattern: lengths[index]))")
+    }
     result.append(try buffer(texts[index], lengths[index], "texts[\(index)]"))
   }
   return result

@@ -6,8 +6,9 @@ import AttendLayers
 import AttendModels
 import CAttend
 
-@_cdecl("attend_model_get_info") @implementation
-public func attend_model_get_info(_ model: OpaquePointer!, _ info: UnsafeMutablePointer<attend_model_info>!) -> OpaquePointer! {
+@_cdecl("attend_model_get_info") @implementation public func attend_model_get_info(
+  _ model: OpaquePointer!, _ info: UnsafeMutablePointer<attend_model_info>!
+) -> OpaquePointer! {
   attempt { () throws(Failure) in
     let model = try object(model, as: ModelObject.self, "model").model
     try fill(try require(info, "info"), smallest: 120, with: attend_model_info(model), "info")
@@ -41,28 +42,29 @@ extension attend_model_info {
   }
 }
 
-@_cdecl("attend_model_family") @implementation
-public func attend_model_family(_ model: OpaquePointer!) -> UnsafePointer<CChar>! { borrow(model, as: ModelObject.self).family.characters }
+@_cdecl("attend_model_family") @implementation public func attend_model_family(
+  _ model: OpaquePointer!
+) -> UnsafePointer<CChar>! { borrow(model, as: ModelObject.self).family.characters }
 
-@_cdecl("attend_model_kernels") @implementation
-public func attend_model_kernels(_ model: OpaquePointer!) -> UnsafePointer<CChar>! { borrow(model, as: ModelObject.self).kernels.characters }
+@_cdecl("attend_model_kernels") @implementation public func attend_model_kernels(
+  _ model: OpaquePointer!
+) -> UnsafePointer<CChar>! { borrow(model, as: ModelObject.self).kernels.characters }
 
-@_cdecl("attend_model_end_tokens") @implementation
-public func attend_model_end_tokens(_ model: OpaquePointer!, _ count: UnsafeMutablePointer<Int>!) -> UnsafePointer<Int32>! {
+@_cdecl("attend_model_end_tokens") @implementation public func attend_model_end_tokens(
+  _ model: OpaquePointer!, _ count: UnsafeMutablePointer<Int>!
+) -> UnsafePointer<Int32>! {
   let model = borrow(model, as: ModelObject.self)
   store(model.endTokenCount, count)
   return UnsafePointer(model.endTokens.pointer(to: Int32.self))
 }
 
-@_cdecl("attend_model_config") @implementation
-public func attend_model_config(_ model: OpaquePointer!, _ length: UnsafeMutablePointer<Int>!) -> UnsafePointer<CChar>! {
-  text(borrow(model, as: ModelObject.self).model.configText, length)
-}
+@_cdecl("attend_model_config") @implementation public func attend_model_config(
+  _ model: OpaquePointer!, _ length: UnsafeMutablePointer<Int>!
+) -> UnsafePointer<CChar>! { text(borrow(model, as: ModelObject.self).model.configText, length) }
 
-@_cdecl("attend_model_generation_config") @implementation
-public func attend_model_generation_config(_ model: OpaquePointer!, _ length: UnsafeMutablePointer<Int>!) -> UnsafePointer<CChar>! {
-  text(borrow(model, as: ModelObject.self).model.generationText, length)
-}
+@_cdecl("attend_model_generation_config") @implementation public func attend_model_generation_config(
+  _ model: OpaquePointer!, _ length: UnsafeMutablePointer<Int>!
+) -> UnsafePointer<CChar>! { text(borrow(model, as: ModelObject.self).model.generationText, length) }
 
 /// A file's text, which a NUL follows; NULL where there is no file.
 private func text(_ file: LoadedFile?, _ length: UnsafeMutablePointer<Int>?) -> UnsafePointer<CChar>? {
@@ -70,11 +72,13 @@ private func text(_ file: LoadedFile?, _ length: UnsafeMutablePointer<Int>?) -> 
   return file?.bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
 }
 
-@_cdecl("attend_model_tensor_count") @implementation
-public func attend_model_tensor_count(_ model: OpaquePointer!) -> Int { borrow(model, as: ModelObject.self).tensors.count }
+@_cdecl("attend_model_tensor_count") @implementation public func attend_model_tensor_count(
+  _ model: OpaquePointer!
+) -> Int { borrow(model, as: ModelObject.self).tensors.count }
 
-@_cdecl("attend_model_tensor") @implementation
-public func attend_model_tensor(_ model: OpaquePointer!, _ index: Int, _ info: UnsafeMutablePointer<attend_tensor_info>!) -> OpaquePointer! {
+@_cdecl("attend_model_tensor") @implementation public func attend_model_tensor(
+  _ model: OpaquePointer!, _ index: Int, _ info: UnsafeMutablePointer<attend_tensor_info>!
+) -> OpaquePointer! {
   attempt { () throws(Failure) in
     let tensors = try object(model, as: ModelObject.self, "model").tensors
     let info = try require(info, "info")
@@ -91,14 +95,13 @@ public func attend_model_tensor(_ model: OpaquePointer!, _ index: Int, _ info: U
   }
 }
 
-@_cdecl("attend_session_record_attentions") @implementation
-public func attend_session_record_attentions(_ session: OpaquePointer!, _ on: Bool) -> OpaquePointer! {
-  using(session) { (session) throws(Failure) in session.recordAttentions(on) }
-}
+@_cdecl("attend_session_record_attentions") @implementation public func attend_session_record_attentions(
+  _ session: OpaquePointer!, _ on: Bool
+) -> OpaquePointer! { using(session) { (session) throws(Failure) in session.recordAttentions(on) } }
 
-@_cdecl("attend_session_attentions") @implementation
-public func attend_session_attentions(
-  _ session: OpaquePointer!, _ kind: attend_attention, _ layer: Int, _ sequence: Int, _ map: UnsafeMutablePointer<attend_tensor>!
+@_cdecl("attend_session_attentions") @implementation public func attend_session_attentions(
+  _ session: OpaquePointer!, _ kind: attend_attention, _ layer: Int, _ sequence: Int,
+  _ map: UnsafeMutablePointer<attend_tensor>!
 ) -> OpaquePointer! {
   lookingAt(session) { (session) throws(Failure) in
     let target = try require(map, "map")
@@ -119,7 +122,8 @@ extension attend_tensor {
   }
 }
 
-@_cdecl("attend_session_memory") @implementation
-public func attend_session_memory(_ session: OpaquePointer!, _ bytes: UnsafeMutablePointer<Int>!) -> OpaquePointer! {
+@_cdecl("attend_session_memory") @implementation public func attend_session_memory(
+  _ session: OpaquePointer!, _ bytes: UnsafeMutablePointer<Int>!
+) -> OpaquePointer! {
   lookingAt(session) { (session) throws(Failure) in try require(bytes, "bytes").pointee = session.bytes }
 }

@@ -33,7 +33,8 @@ final class ModelObject: Sendable {
     for tensor in model.checkpoint.tensors {
       let shape = try AlignedBuffer(tensor.shape.count, of: Int.self, for: "the shape of a tensor")
       for (index, size) in tensor.shape.enumerated() { shape.pointer(to: Int.self)[index] = size }
-      tensors.append(TensorObject(name: CString(tensor.name), type: tensor.type, rank: tensor.shape.count, shape: shape))
+      tensors.append(
+        TensorObject(name: CString(tensor.name), type: tensor.type, rank: tensor.shape.count, shape: shape))
     }
     self.tensors = tensors
     endTokenCount = model.generation.end.count
@@ -50,9 +51,9 @@ final class ModelObject: Sendable {
   }
 }
 
-@_cdecl("attend_model_create") @implementation
-public func attend_model_create(
-  _ path: UnsafePointer<CChar>!, _ options: UnsafePointer<attend_model_options>!, _ model: UnsafeMutablePointer<OpaquePointer?>!
+@_cdecl("attend_model_create") @implementation public func attend_model_create(
+  _ path: UnsafePointer<CChar>!, _ options: UnsafePointer<attend_model_options>!,
+  _ model: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
   attempt { () throws(Failure) in
     let path = try string(path, "path")
@@ -72,7 +73,8 @@ private func loadOptions(_ pointer: UnsafePointer<attend_model_options>?) throws
     result.compute = compute
   }
   guard options.threads <= ThreadPool.maximumThreads else {
-    throw Failure(.invalidArgument, "options.threads is \(options.threads); at most \(ThreadPool.maximumThreads) make sense")
+    throw Failure(
+      .invalidArgument, "options.threads is \(options.threads); at most \(ThreadPool.maximumThreads) make sense")
   }
   result.threads = Int(options.threads)
   result.kernels = options.kernels.map { String(cString: $0) }
@@ -83,5 +85,6 @@ private func loadOptions(_ pointer: UnsafePointer<attend_model_options>?) throws
   return result
 }
 
-@_cdecl("attend_model_free") @implementation
-public func attend_model_free(_ model: OpaquePointer!) { release(model, as: ModelObject.self) }
+@_cdecl("attend_model_free") @implementation public func attend_model_free(_ model: OpaquePointer!) {
+  release(model, as: ModelObject.self)
+}

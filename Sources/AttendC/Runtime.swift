@@ -8,19 +8,21 @@ let version = "\(ATTEND_VERSION_MAJOR).\(ATTEND_VERSION_MINOR).\(ATTEND_VERSION_
 private let versionCharacters = CString(version)
 private let kernelsCharacters = CString(Engine.defaultKernelsName())
 
-@_cdecl("attend_version_number") @implementation
-public func attend_version_number() -> Int32 {
+@_cdecl("attend_version_number") @implementation public func attend_version_number() -> Int32 {
   ATTEND_VERSION_MAJOR * 10000 + ATTEND_VERSION_MINOR * 100 + ATTEND_VERSION_PATCH
 }
 
-@_cdecl("attend_version_string") @implementation
-public func attend_version_string() -> UnsafePointer<CChar>! { versionCharacters.characters }
+@_cdecl("attend_version_string") @implementation public func attend_version_string() -> UnsafePointer<CChar>! {
+  versionCharacters.characters
+}
 
-@_cdecl("attend_kernels_name") @implementation
-public func attend_kernels_name() -> UnsafePointer<CChar>! { kernelsCharacters.characters }
+@_cdecl("attend_kernels_name") @implementation public func attend_kernels_name() -> UnsafePointer<CChar>! {
+  kernelsCharacters.characters
+}
 
-@_cdecl("attend_log_set") @implementation
-public func attend_log_set(_ callback: attend_log_callback!, _ context: UnsafeMutableRawPointer!) {
+@_cdecl("attend_log_set") @implementation public func attend_log_set(
+  _ callback: attend_log_callback!, _ context: UnsafeMutableRawPointer!
+) {
   guard let callback else { return Log.set(nil) }
   // The host vouches for its context: it may be called from any thread, as the header says.
   nonisolated(unsafe) let context = context

@@ -17,12 +17,15 @@ final class SessionObject: @unchecked Sendable {
 
   /// Runs `body` as the only user of the session; throws `busy` if another thread is at it.
   func use(_ body: (Session) throws(Failure) -> Void) throws(Failure) {
-    guard users.compareExchange(expected: 0, desired: -1, ordering: .acquiring).exchanged else { throw SessionObject.busy }
+    guard users.compareExchange(expected: 0, desired: -1, ordering: .acquiring).exchanged else {
+      throw SessionObject.busy
+    }
     defer { users.store(0, ordering: .releasing) }
     try body(session)
   }
 
-  /// Runs `body`, which changes nothing, beside others that change nothing; throws `busy` if a thread computes with the session.
+  /// Runs `body`, which changes nothing, beside others that change nothing; throws `busy` if a thread computes with the
+  /// session.
   func look(_ body: (Session) throws(Failure) -> Void) throws(Failure) {
     var before = users.load(ordering: .relaxed)
     while true {
@@ -35,7 +38,8 @@ final class SessionObject: @unchecked Sendable {
     try body(session)
   }
 
-  private static let busy = Failure(.busy, "this session is being used by another thread: give each thread a session of its own")
+  private static let busy = Failure(
+    .busy, "this session is being used by another thread: give each thread a session of its own")
 }
 
 /// Runs a getter of a session; a failure becomes an error that the caller owns.
@@ -43,7 +47,8 @@ func lookingAt(_ session: OpaquePointer?, _ body: (Session) throws(Failure) -> V
   attempt { () throws(Failure) in try object(session, as: SessionObject.self, "session").look(body) }
 }
 
-/// Runs what computes with a session, which the child of a fork may not; a failure becomes an error that the caller owns.
+/// Runs what computes with a session, which the child of a fork may not; a failure becomes an error that the caller
+/// owns.
 func using(_ session: OpaquePointer?, _ body: (Session) throws(Failure) -> Void) -> OpaquePointer? {
   attempt { () throws(Failure) in
     let session = try object(session, as: SessionObject.self, "session")
@@ -52,9 +57,9 @@ func using(_ session: OpaquePointer?, _ body: (Session) throws(Failure) -> Void)
   }
 }
 
-@_cdecl("attend_session_create") @implementation
-public func attend_session_create(
-  _ model: OpaquePointer!, _ options: UnsafePointer<attend_session_options>!, _ session: UnsafeMutablePointer<OpaquePointer?>!
+@_cdecl("attend_session_create") @implementation public func attend_session_create(
+  _ model: OpaquePointer!, _ options: UnsafePointer<attend_session_options>!,
+  _ session: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
   attempt { () throws(Failure) in
     let model = try object(model, as: ModelObject.self, "model")
@@ -64,16 +69,19 @@ public func attend_session_create(
   }
 }
 
-@_cdecl("attend_session_free") @implementation
-public func attend_session_free(_ session: OpaquePointer!) { release(session, as: SessionObject.self) }
+@_cdecl("attend_session_free") @implementation public func attend_session_free(_ session: OpaquePointer!) {
+  release(session, as: SessionObject.self)
+}
 
-@_cdecl("attend_session_count") @implementation
-public func attend_session_count(_ session: OpaquePointer!, _ count: UnsafeMutablePointer<Int>!) -> OpaquePointer! {
+@_cdecl("attend_session_count") @implementation public func attend_session_count(
+  _ session: OpaquePointer!, _ count: UnsafeMutablePointer<Int>!
+) -> OpaquePointer! {
   lookingAt(session) { (session) throws(Failure) in try require(count, "count").pointee = session.count }
 }
 
-@_cdecl("attend_session_length") @implementation
-public func attend_session_length(_ session: OpaquePointer!, _ index: Int, _ length: UnsafeMutablePointer<Int>!) -> OpaquePointer! {
+@_cdecl("attend_session_length") @implementation public func attend_session_length(
+  _ session: OpaquePointer!, _ index: Int, _ length: UnsafeMutablePointer<Int>!
+) -> OpaquePointer! {
   lookingAt(session) { (session) throws(Failure) in
     let target = try require(length, "length")
     guard index >= 0, index < session.count else {

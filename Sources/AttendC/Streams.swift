@@ -13,7 +13,8 @@ final class DetokenizerObject {
 
   init(
     _ tokenizer: TokenizerObject, skipSpecialTokens: Bool,
-    _ callback: @escaping @convention(c) (UnsafePointer<CChar>?, Int, UnsafeMutableRawPointer?) -> Bool, _ context: UnsafeMutableRawPointer?
+    _ callback: @escaping @convention(c) (UnsafePointer<CChar>?, Int, UnsafeMutableRawPointer?) -> Bool,
+    _ context: UnsafeMutableRawPointer?
   ) {
     self.tokenizer = tokenizer
     stream = DetokenizerStream(tokenizer.tokenizer, skipSpecialTokens: skipSpecialTokens)
@@ -28,13 +29,14 @@ final class DetokenizerObject {
   /// Hands text to the host; what it holds back is nothing to be told of.
   private func give(_ text: [UInt8]) throws(Failure) {
     guard !text.isEmpty else { return }
-    let goesOn = text.withUnsafeBytes { callback($0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count, context) }
+    let goesOn = text.withUnsafeBytes {
+      callback($0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count, context)
+    }
     guard goesOn else { throw Failure(.cancelled, "detokenizing was stopped by the text callback") }
   }
 }
 
-@_cdecl("attend_detokenizer_create") @implementation
-public func attend_detokenizer_create(
+@_cdecl("attend_detokenizer_create") @implementation public func attend_detokenizer_create(
   _ tokenizer: OpaquePointer!, _ options: UnsafePointer<attend_detokenize_options>!, _ callback: attend_text_callback!,
   _ context: UnsafeMutableRawPointer!, _ detokenizer: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
@@ -47,23 +49,25 @@ public func attend_detokenizer_create(
   }
 }
 
-@_cdecl("attend_detokenizer_add") @implementation
-public func attend_detokenizer_add(_ detokenizer: OpaquePointer!, _ id: Int32) -> OpaquePointer! {
+@_cdecl("attend_detokenizer_add") @implementation public func attend_detokenizer_add(
+  _ detokenizer: OpaquePointer!, _ id: Int32
+) -> OpaquePointer! {
   attempt { () throws(Failure) in try object(detokenizer, as: DetokenizerObject.self, "detokenizer").add(id) }
 }
 
-@_cdecl("attend_detokenizer_finish") @implementation
-public func attend_detokenizer_finish(_ detokenizer: OpaquePointer!) -> OpaquePointer! {
+@_cdecl("attend_detokenizer_finish") @implementation public func attend_detokenizer_finish(
+  _ detokenizer: OpaquePointer!
+) -> OpaquePointer! {
   attempt { () throws(Failure) in try object(detokenizer, as: DetokenizerObject.self, "detokenizer").finish() }
 }
 
-@_cdecl("attend_detokenizer_free") @implementation
-public func attend_detokenizer_free(_ detokenizer: OpaquePointer!) { release(detokenizer, as: DetokenizerObject.self) }
+@_cdecl("attend_detokenizer_free") @implementation public func attend_detokenizer_free(_ detokenizer: OpaquePointer!) {
+  release(detokenizer, as: DetokenizerObject.self)
+}
 
-@_cdecl("attend_tokenizer_chat") @implementation
-public func attend_tokenizer_chat(
-  _ tokenizer: OpaquePointer!, _ messages: UnsafePointer<CChar>!, _ length: Int, _ options: UnsafePointer<attend_chat_options>!,
-  _ text: UnsafeMutablePointer<OpaquePointer?>!
+@_cdecl("attend_tokenizer_chat") @implementation public func attend_tokenizer_chat(
+  _ tokenizer: OpaquePointer!, _ messages: UnsafePointer<CChar>!, _ length: Int,
+  _ options: UnsafePointer<attend_chat_options>!, _ text: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
   attempt { () throws(Failure) in
     let folder = try object(tokenizer, as: TokenizerObject.self, "tokenizer").folder
@@ -73,19 +77,21 @@ public func attend_tokenizer_chat(
     let variables = try known.variables.map { (text) throws(Failure) in
       try parse(UnsafeRawBufferPointer(start: text, count: strlen(text)), "options.variables")
     }
-    guard variables.map({ $0.kind == .object }) ?? true else { throw Failure(.invalidArgument, "options.variables should be a JSON object") }
+    guard variables.map({ $0.kind == .object }) ?? true else {
+      throw Failure(.invalidArgument, "options.variables should be a JSON object")
+    }
     let written = try template.render(
-      messages: try parse(try buffer(messages, length, "messages"), "messages"), addGenerationPrompt: known.generation_prompt, variables: variables)
+      messages: try parse(try buffer(messages, length, "messages"), "messages"),
+      addGenerationPrompt: known.generation_prompt, variables: variables)
     target.pointee = own(CString(written))
   }
 }
 
-/// JSON that an argument holds, copied, so that it lives as long as what is made of it. What is wrong with it is wrong with the argument.
+/// JSON that an argument holds, copied, so that it lives as long as what is made of it. What is wrong with it is wrong
+/// with the argument.
 private func parse(_ bytes: UnsafeRawBufferPointer, _ name: String) throws(Failure) -> JSON {
   let copy = CString(bytes)
-  do throws(Failure) {
-    return try JSON.parse(copy.bytes, file: name, owner: copy)
-  } catch {
+  do throws(Failure) { return try JSON.parse(copy.bytes, file: name, owner: copy) } catch {
     throw Failure(error.code == .invalidFile ? .invalidArgument : error.code, error.message)
   }
 }

@@ -2,8 +2,8 @@
 import AttendBase
 import Glibc
 
-/// All tensors of a checkpoint folder: those of model.safetensors or, without it, those of the shards that model.safetensors.index.json
-/// lists. Immutable: any number of threads may read at once.
+/// All tensors of a checkpoint folder: those of model.safetensors or, without it, those of the shards that
+/// model.safetensors.index.json lists. Immutable: any number of threads may read at once.
 package final class Checkpoint: Sendable {
   package let folder: String
   /// The files of weights, mapped; nothing of their data has been read yet.
@@ -15,8 +15,8 @@ package final class Checkpoint: Sendable {
 
   /// Opens the files and checks their headers, and that the index and the shards tell the same.
   ///
-  /// Throws `notFound` where the folder has no weights, or lacks a shard; `unsupported` where it has weights of another format only;
-  /// `inputOutput`; `invalidFile` with the file, the tensor and the numbers.
+  /// Throws `notFound` where the folder has no weights, or lacks a shard; `unsupported` where it has weights of another
+  /// format only; `inputOutput`; `invalidFile` with the file, the tensor and the numbers.
   package init(folder: String) throws(Failure) {
     let single = joined(folder, "model.safetensors")
     let index = joined(folder, "model.safetensors.index.json")
@@ -39,15 +39,17 @@ package final class Checkpoint: Sendable {
   /// The tensor with a name, nil where there is none of a known type.
   package subscript(name: String) -> StoredTensor? { table[name] }
 
-  /// The tensor with a name, which must have one of two shapes. Throws `invalidFile` where it is missing or has another, `unsupported`
-  /// where it is of a type that this library does not know.
+  /// The tensor with a name, which must have one of two shapes. Throws `invalidFile` where it is missing or has
+  /// another, `unsupported` where it is of a type that this library does not know.
   package func tensor(_ name: String, shape: [Int], or other: [Int]? = nil) throws(Failure) -> StoredTensor {
     guard let tensor = table[name] else {
       throw table.unknown.first { $0.name == name }?.refusal
         ?? Failure(.invalidFile, "\(folder): tensor \(name) of shape \(shape) is missing from the checkpoint")
     }
     guard tensor.shape == shape || tensor.shape == other else {
-      throw Failure(.invalidFile, "\(tensor.file): tensor \(name) has the shape \(tensor.shape); the configuration asks for \(shape)")
+      throw Failure(
+        .invalidFile,
+        "\(tensor.file): tensor \(name) has the shape \(tensor.shape); the configuration asks for \(shape)")
     }
     return tensor
   }
@@ -68,9 +70,7 @@ package final class Checkpoint: Sendable {
 }
 
 /// The path of a file in a folder.
-func joined(_ folder: String, _ name: String) -> String {
-  folder.hasSuffix("/") ? folder + name : folder + "/" + name
-}
+func joined(_ folder: String, _ name: String) -> String { folder.hasSuffix("/") ? folder + name : folder + "/" + name }
 
 /// Whether something is at a path, be it readable or not.
 func exists(_ path: String) -> Bool {

@@ -23,7 +23,8 @@ extension Configuration {
   /// An integer from 1 to `maximalInteger`, nil without the key.
   package func optionalSize(_ keys: String...) throws(Failure) -> Int? { try natural(keys, from: 1) }
 
-  /// Integers from 0 to `maximalInteger`: a list or, as eos_token_id is often written, a single one; nil without the key.
+  /// Integers from 0 to `maximalInteger`: a list or, as eos_token_id is often written, a single one; nil without the
+  /// key.
   package func optionalIntegers(_ keys: String...) throws(Failure) -> [Int]? {
     try optional(keys, "integers from 0 to \(Configuration.maximalInteger)") { json in
       if json.kind != .array { return Configuration.natural(json, from: 0).map { [$0] } }
@@ -32,7 +33,9 @@ extension Configuration {
   }
 
   private func natural(_ keys: [String], from least: Int) throws(Failure) -> Int? {
-    try optional(keys, "an integer from \(least) to \(Configuration.maximalInteger)") { Configuration.natural($0, from: least) }
+    try optional(keys, "an integer from \(least) to \(Configuration.maximalInteger)") {
+      Configuration.natural($0, from: least)
+    }
   }
 
   static func natural(_ json: JSON, from least: Int) -> Int? {
@@ -58,9 +61,7 @@ extension Configuration {
     try optional(keys, "a number", Configuration.finite)
   }
 
-  private static func finite(_ json: JSON) -> Double? {
-    json.double.flatMap { $0.isFinite ? $0 : nil }
-  }
+  private static func finite(_ json: JSON) -> Double? { json.double.flatMap { $0.isFinite ? $0 : nil } }
 
   // MARK: Truth values and texts
 
@@ -80,9 +81,7 @@ extension Configuration {
   }
 
   /// A text, nil without the key.
-  package func optionalString(_ keys: String...) throws(Failure) -> String? {
-    try optional(keys, "a string", \.string)
-  }
+  package func optionalString(_ keys: String...) throws(Failure) -> String? { try optional(keys, "a string", \.string) }
 
   /// A list of texts, such as layer_types; nil without the key.
   package func optionalStrings(_ keys: String...) throws(Failure) -> [String]? {

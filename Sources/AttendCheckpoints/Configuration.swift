@@ -1,11 +1,11 @@
 // config.json and its like: objects whose keys have had several names.
 import AttendBase
 
-/// A JSON object that is read key by key, each under all the names that the field has used for it. What has been read is remembered, so
-/// that what was not understood can be named.
+/// A JSON object that is read key by key, each under all the names that the field has used for it. What has been read
+/// is remembered, so that what was not understood can be named.
 ///
-/// Where several keys are given, the first one that is present and not null counts; all of them are then understood. Every error is an
-/// `invalidFile` that names the file, the key and the value. One thread at a time.
+/// Where several keys are given, the first one that is present and not null counts; all of them are then understood.
+/// Every error is an `invalidFile` that names the file, the key and the value. One thread at a time.
 package final class Configuration {
   /// The object itself.
   package let json: JSON
@@ -55,13 +55,12 @@ package final class Configuration {
   func find(_ keys: [String]) -> (key: String, value: JSON)? {
     let keys = spellings.isEmpty ? keys : keys + keys.compactMap { spellings[$0] }
     understood.formUnion(keys)
-    for key in keys {
-      if let value = json[key], !value.isNull { return (key, value) }
-    }
+    for key in keys { if let value = json[key], !value.isNull { return (key, value) } }
     return nil
   }
 
-  /// The first of `keys` as `convert` makes it, nil where there is none; an error that asks for `expected` where `convert` gives nil.
+  /// The first of `keys` as `convert` makes it, nil where there is none; an error that asks for `expected` where
+  /// `convert` gives nil.
   func optional<Value>(_ keys: [String], _ expected: String, _ convert: (JSON) -> Value?) throws(Failure) -> Value? {
     guard let (key, json) = find(keys) else { return nil }
     guard let value = convert(json) else { throw invalid(key, "is \(json.excerpt), expected \(expected)") }
@@ -77,7 +76,8 @@ package final class Configuration {
     return value
   }
 
-  /// The object at the first of `keys`, nil where there is none. The same object each time, so that what was read of it adds up.
+  /// The object at the first of `keys`, nil where there is none. The same object each time, so that what was read of it
+  /// adds up.
   package func child(_ keys: String...) throws(Failure) -> Configuration? {
     guard let (key, value) = find(keys) else { return nil }
     if let child = children[key] { return child }

@@ -1,12 +1,13 @@
 // What a checkpoint says about generating with it.
 import AttendBase
 
-/// How a checkpoint wants to be generated with; nil is what it does not say. Ids are from 0 to `Configuration.maximalInteger`; whether the
-/// vocabulary has them is for the model to check.
+/// How a checkpoint wants to be generated with; nil is what it does not say. Ids are from 0 to
+/// `Configuration.maximalInteger`; whether the vocabulary has them is for the model to check.
 ///
-/// Where there is a generation_config.json, it is the only source, and a key left over in config.json has no say; only what names a token
-/// of the vocabulary (begin, end, pad, unknown) may come from config.json still. Without it all keys are those of config.json, as older
-/// checkpoints have them, or of the object in it that describes the decoder. The names are those of transformers' GenerationConfig,
+/// Where there is a generation_config.json, it is the only source, and a key left over in config.json has no say; only
+/// what names a token of the vocabulary (begin, end, pad, unknown) may come from config.json still. Without it all keys
+/// are those of config.json, as older checkpoints have them, or of the object in it that describes the decoder. The
+/// names are those of transformers' GenerationConfig,
 /// https://huggingface.co/docs/transformers/main_classes/text_generation
 package struct GenerationDefaults: Sendable {
   // MARK: Tokens
@@ -74,8 +75,8 @@ package struct GenerationDefaults: Sendable {
     case never
   }
 
-  /// Reads the keys from `generation` where there is one, otherwise from `model`. Throws `invalidFile`; `unsupported` for several forced
-  /// last tokens.
+  /// Reads the keys from `generation` where there is one, otherwise from `model`. Throws `invalidFile`; `unsupported`
+  /// for several forced last tokens.
   package init(model: Configuration, generation: Configuration?) throws(Failure) {
     let source = try GenerationSource(model: model, generation: generation)
     decoderStart = try source.token("decoder_start_token_id")
@@ -132,7 +133,9 @@ private struct GenerationSource {
 
   /// A token; -1, which some checkpoints write, is none.
   func token(_ key: String, isFact: Bool = false) throws(Failure) -> Int? {
-    let token = try place(of: key, isFact: isFact).optional([key], "a token") { $0.int == -1 ? -1 : Configuration.natural($0, from: 0) }
+    let token = try place(of: key, isFact: isFact).optional([key], "a token") {
+      $0.int == -1 ? -1 : Configuration.natural($0, from: 0)
+    }
     return token == -1 ? nil : token
   }
 

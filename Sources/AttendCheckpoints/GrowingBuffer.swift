@@ -47,7 +47,9 @@ struct GrowingBuffer<Element: BitwiseCopyable>: ~Copyable {
   private mutating func grow(to least: Int) throws(Failure) {
     let wanted = max(least, 2 * capacity)
     let (bytes, overflow) = wanted.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
-    guard !overflow, let memory = realloc(base, bytes) else { throw .outOfMemory(overflow ? Int.max : bytes, for: purpose) }
+    guard !overflow, let memory = realloc(base, bytes) else {
+      throw .outOfMemory(overflow ? Int.max : bytes, for: purpose)
+    }
     base = memory.assumingMemoryBound(to: Element.self)
     capacity = wanted
   }

@@ -2,14 +2,15 @@
 import AttendBase
 
 extension JSON {
-  /// A number as the nearest `Double`, infinite where it is too large for one; nil for anything else. The locale has no say.
+  /// A number as the nearest `Double`, infinite where it is too large for one; nil for anything else. The locale has no
+  /// say.
   package var double: Double? {
     guard kind == .number else { return nil }
     return withExtendedLifetime(document) { Double(String(decoding: source, as: UTF8.self)) ?? .nan }
   }
 
-  /// A number that is an integer in the range of `Int`, also when it is spelled "2.0" or "1e3"; nil for anything else. Exact: no `Double`
-  /// is involved.
+  /// A number that is an integer in the range of `Int`, also when it is spelled "2.0" or "1e3"; nil for anything else.
+  /// Exact: no `Double` is involved.
   package var int: Int? {
     guard kind == .number else { return nil }
     return withExtendedLifetime(document) { JSON.integer(source) }

@@ -3,27 +3,26 @@ import AttendBase
 
 /// One value in a parsed JSON document (RFC 8259): a handle into an index of the document's own bytes.
 ///
-/// Parsing checks the whole text and notes where each value begins and ends; numbers and strings are made when they are asked for. A handle
-/// keeps its document alive. Immutable: any number of threads may read at once.
+/// Parsing checks the whole text and notes where each value begins and ends; numbers and strings are made when they are
+/// asked for. A handle keeps its document alive. Immutable: any number of threads may read at once.
 ///
-/// Beyond the RFC: a byte order mark at the start is passed over, and `NaN`, `Infinity` and `-Infinity` are numbers, as Python writes them.
-/// A lone half of a surrogate pair, which only an escape can spell, becomes U+FFFD.
+/// Beyond the RFC: a byte order mark at the start is passed over, and `NaN`, `Infinity` and `-Infinity` are numbers, as
+/// Python writes them. A lone half of a surrogate pair, which only an escape can spell, becomes U+FFFD.
 package struct JSON: Sendable {
   let document: JSONDocument
   let node: Int
 
   /// The type of a value.
-  package enum Kind: String, Sendable {
-    case null, bool, number, string, array, object
-  }
+  package enum Kind: String, Sendable { case null, bool, number, string, array, object }
 
   /// Containers within containers, at most.
   package static let maximalDepth = 512
 
   /// Parses the text in `bytes`, which messages call `file`.
   ///
-  /// The bytes must stay where and as they are while the result or any value in it is in use; `owner`, where given, is kept alive for that.
-  /// Throws `invalidFile` with the file, the line, the column (from 1, in characters) and the reason; `outOfMemory`.
+  /// The bytes must stay where and as they are while the result or any value in it is in use; `owner`, where given, is
+  /// kept alive for that. Throws `invalidFile` with the file, the line, the column (from 1, in characters) and the
+  /// reason; `outOfMemory`.
   package static func parse(
     _ bytes: UnsafeRawBufferPointer, file: String, owner: (any AnyObject & Sendable)? = nil
   ) throws(Failure) -> JSON {
@@ -55,9 +54,7 @@ package struct JSON: Sendable {
   package var isNull: Bool { kind == .null }
 
   /// The value of `true` or `false`, nil for anything else.
-  package var bool: Bool? {
-    kind == .bool ? document.byte(record.start) == UInt8(ascii: "t") : nil
-  }
+  package var bool: Bool? { kind == .bool ? document.byte(record.start) == UInt8(ascii: "t") : nil }
 
   /// How many elements an array or members an object has (a repeated key counts each time); 0 for anything else.
   package var count: Int {
@@ -67,7 +64,8 @@ package struct JSON: Sendable {
     }
   }
 
-  /// The text of this value as the document spells it; a string with its quotes. Alive as long as a handle of the document.
+  /// The text of this value as the document spells it; a string with its quotes. Alive as long as a handle of the
+  /// document.
   package var source: UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: document.bytes[Int(record.start)..<Int(record.start) + Int(record.length)])
   }
@@ -75,17 +73,17 @@ package struct JSON: Sendable {
   /// The beginning of `source`, for messages.
   package var excerpt: String {
     withExtendedLifetime(document) {
-      source.count <= 60 ? String(decoding: source, as: UTF8.self) : String(decoding: source.prefix(60), as: UTF8.self) + "..."
+      source.count <= 60
+        ? String(decoding: source, as: UTF8.self) : String(decoding: source.prefix(60), as: UTF8.self) + "..."
     }
   }
 
   /// The name of the document's file, as given to `parse`.
   package var file: String { document.file }
 
-  /// An `invalidFile` that names the file, the place of this value and `reason`, which should be a sentence without a period.
-  package func invalid(_ reason: String) -> Failure {
-    document.failure(reason, at: Int(record.start))
-  }
+  /// An `invalidFile` that names the file, the place of this value and `reason`, which should be a sentence without a
+  /// period.
+  package func invalid(_ reason: String) -> Failure { document.failure(reason, at: Int(record.start)) }
 
   var record: JSONRecord { document.records[node] }
 }
@@ -93,8 +91,8 @@ package struct JSON: Sendable {
 // MARK: - Strings
 
 extension JSON {
-  /// The bytes of a string without its quotes and with its escapes resolved: valid UTF-8, may hold NUL; nil for anything else. Alive as
-  /// long as a handle of the document.
+  /// The bytes of a string without its quotes and with its escapes resolved: valid UTF-8, may hold NUL; nil for
+  /// anything else. Alive as long as a handle of the document.
   package var utf8: UnsafeBufferPointer<UInt8>? {
     guard kind == .string else { return nil }
     let record = record
@@ -105,15 +103,15 @@ extension JSON {
   }
 
   /// Calls `body` with the bytes of a string, as `utf8` has them; nil for anything else.
-  package func withUTF8<Result, Refusal: Error>(_ body: (UnsafeBufferPointer<UInt8>) throws(Refusal) -> Result) throws(Refusal) -> Result? {
+  package func withUTF8<Result, Refusal: Error>(
+    _ body: (UnsafeBufferPointer<UInt8>) throws(Refusal) -> Result
+  ) throws(Refusal) -> Result? {
     guard let utf8 else { return nil }
     return try withExtendedLifetime(document) { () throws(Refusal) in try body(utf8) }
   }
 
   /// A string as a `String`; nil for anything else.
-  package var string: String? {
-    withUTF8 { String(decoding: $0, as: UTF8.self) }
-  }
+  package var string: String? { withUTF8 { String(decoding: $0, as: UTF8.self) } }
 
   /// Whether this is the string with exactly these bytes. Makes no `String`.
   package func equals(_ other: UnsafeBufferPointer<UInt8>) -> Bool {
@@ -124,7 +122,8 @@ extension JSON {
 // MARK: - Containers
 
 extension JSON {
-  /// Element `index` of an array, in a time that grows with `index`; nil outside it or for anything else. To read all, iterate `elements`.
+  /// Element `index` of an array, in a time that grows with `index`; nil outside it or for anything else. To read all,
+  /// iterate `elements`.
   package subscript(index: Int) -> JSON? {
     guard kind == .array, index >= 0, index < count else { return nil }
     var iterator = elements
@@ -132,8 +131,8 @@ extension JSON {
     return iterator.next()
   }
 
-  /// The value of a key of an object, the last one where the key is repeated; nil without it or for anything else. The time grows with the
-  /// number of members: to read many from a large object, iterate `members`.
+  /// The value of a key of an object, the last one where the key is repeated; nil without it or for anything else. The
+  /// time grows with the number of members: to read many from a large object, iterate `members`.
   package subscript(key: String) -> JSON? {
     var key = key
     return key.withUTF8 { wanted in
@@ -144,14 +143,11 @@ extension JSON {
   }
 
   /// The elements of an array in their order; none for anything else.
-  package var elements: Elements {
-    Elements(document: document, node: node + 1, remaining: kind == .array ? count : 0)
-  }
+  package var elements: Elements { Elements(document: document, node: node + 1, remaining: kind == .array ? count : 0) }
 
-  /// The members of an object in their order, repeated keys included; none for anything else. Keys are values of kind `string`.
-  package var members: Members {
-    Members(document: document, node: node + 1, remaining: kind == .object ? count : 0)
-  }
+  /// The members of an object in their order, repeated keys included; none for anything else. Keys are values of kind
+  /// `string`.
+  package var members: Members { Members(document: document, node: node + 1, remaining: kind == .object ? count : 0) }
 
   /// The node after this value and all that is in it.
   var nextNode: Int {

@@ -1,16 +1,18 @@
 // What stands behind the handles of a parsed JSON document.
 import AttendBase
 
-/// Where one value lies. A container is followed by what is in it, a key by its value. The first byte of the text tells the kind.
+/// Where one value lies. A container is followed by what is in it, a key by its value. The first byte of the text tells
+/// the kind.
 struct JSONRecord: BitwiseCopyable {
   /// Offset of the first byte in the document.
   var start: UInt32
   /// Bytes in the document, quotes and brackets included.
   var length: UInt32
-  /// Of a container: the record after it and all that is in it. Of a string: where its resolved escapes lie, or `verbatim`. Otherwise
-  /// unused.
+  /// Of a container: the record after it and all that is in it. Of a string: where its resolved escapes lie, or
+  /// `verbatim`. Otherwise unused.
   var link: UInt32 = verbatim
-  /// Of a container: its elements or members. Of a string with escapes: its bytes once they are resolved. Otherwise unused.
+  /// Of a container: its elements or members. Of a string with escapes: its bytes once they are resolved. Otherwise
+  /// unused.
   var count: UInt32 = 0
 
   /// Marks a string whose bytes are those in the document.

@@ -1,7 +1,8 @@
 // The grammar of JSON (RFC 8259): checks a text and writes the index that the handles read.
 import AttendBase
 
-/// Reads a document from its first byte to its last. Nothing recurses: the depth of the text does not meet the depth of the stack.
+/// Reads a document from its first byte to its last. Nothing recurses: the depth of the text does not meet the depth of
+/// the stack.
 struct JSONParser: ~Copyable {
   let bytes: UnsafeRawBufferPointer
   let file: String
@@ -191,15 +192,16 @@ struct JSONParser: ~Copyable {
 // MARK: - Characters
 
 extension JSONParser {
-  /// Moves over the characters of a string that stand for themselves: printable ASCII but the quote and the backslash. Eight at a time: a
-  /// byte's highest bit is set where it is none of them.
+  /// Moves over the characters of a string that stand for themselves: printable ASCII but the quote and the backslash.
+  /// Eight at a time: a byte's highest bit is set where it is none of them.
   @inline(__always) private mutating func skipPlain() {
     let ones: UInt64 = 0x0101_0101_0101_0101
     let high = 0x80 * ones
     while bytes.count - position >= 8 {
       let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
       let (quote, backslash) = (word ^ 0x22 * ones, word ^ 0x5C * ones)
-      // x - 1 has the highest bit of a byte set that x has not, where the byte is 0; a borrow reaches only bytes behind such a one.
+      // x - 1 has the highest bit of a byte set that x has not, where the byte is 0; a borrow reaches only bytes behind
+      // such a one.
       let control = (word &- 0x20 * ones) & ~word
       let special = (word | control | ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash)) & high
       if special != 0 {
@@ -215,7 +217,8 @@ extension JSONParser {
     byte >= 0x20 && byte < 0x80 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
   }
 
-  /// Bytes of the character beyond ASCII at the position, after checking that it is well-formed (The Unicode Standard, table 3-7).
+  /// Bytes of the character beyond ASCII at the position, after checking that it is well-formed (The Unicode Standard,
+  /// table 3-7).
   private func characterLength() throws(Failure) -> Int {
     let first = bytes[position]
     let (length, second): (Int, ClosedRange<UInt8>) =

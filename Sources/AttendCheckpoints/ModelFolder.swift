@@ -2,7 +2,8 @@
 import AttendBase
 import Glibc
 
-/// A checkpoint folder whose configurations have been read. The weights are opened by `Checkpoint`, with this path. One thread at a time.
+/// A checkpoint folder whose configurations have been read. The weights are opened by `Checkpoint`, with this path. One
+/// thread at a time.
 package final class ModelFolder {
   package let path: String
   /// config.json
@@ -16,7 +17,8 @@ package final class ModelFolder {
   /// generation_config.json as it stands in the folder, where there is one.
   package let generationText: LoadedFile?
 
-  /// Throws `notFound` where the folder or its config.json is missing, `inputOutput`, `invalidFile`, `unsupported`, `outOfMemory`.
+  /// Throws `notFound` where the folder or its config.json is missing, `inputOutput`, `invalidFile`, `unsupported`,
+  /// `outOfMemory`.
   package init(_ path: String) throws(Failure) {
     guard !path.isEmpty, !path.utf8.contains(0) else {
       throw Failure(.notFound, "the path of the model folder, \(path.debugDescription), names no folder")
@@ -27,17 +29,16 @@ package final class ModelFolder {
       throw Failure(.notFound, "\(path) is not a folder: a model is a folder with config.json and model.safetensors")
     }
     let configText: LoadedFile
-    do throws(Failure) {
-      configText = try LoadedFile(joined(path, "config.json"))
-    } catch where error.code == .notFound {
-      throw Failure(.notFound, "\(path) holds no config.json")
-    }
+    do throws(Failure) { configText = try LoadedFile(joined(path, "config.json")) } catch  where error.code == .notFound
+    { throw Failure(.notFound, "\(path) holds no config.json") }
     let configuration = try Configuration(try JSON.parse(configText.bytes, file: configText.path, owner: configText))
 
     let generationPath = joined(path, "generation_config.json")
     let generationText = exists(generationPath) ? try LoadedFile(generationPath) : nil
     var generation: Configuration?
-    if let text = generationText { generation = try Configuration(try JSON.parse(text.bytes, file: text.path, owner: text)) }
+    if let text = generationText {
+      generation = try Configuration(try JSON.parse(text.bytes, file: text.path, owner: text))
+    }
 
     self.path = path
     self.configuration = configuration

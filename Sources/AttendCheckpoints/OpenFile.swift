@@ -11,16 +11,21 @@ struct OpenFile: ~Copyable {
 
   /// Throws `notFound` where nothing is at `path`, `inputOutput` where it cannot be opened or is no regular file.
   init(_ path: String) throws(Failure) {
-    guard !path.utf8.contains(0) else { throw Failure(.notFound, "\(path.debugDescription) does not exist: a path cannot hold NUL") }
+    guard !path.utf8.contains(0) else {
+      throw Failure(.notFound, "\(path.debugDescription) does not exist: a path cannot hold NUL")
+    }
     // Without O_NONBLOCK, opening a pipe would wait for its writer.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw OpenFile.failure("opened", path, errno) }
     var status = stat()
     let refusal: Failure? =
-      if fstat(descriptor, &status) != 0 { OpenFile.failure("examined", path, errno) }
-      else if status.st_mode & S_IFMT == S_IFDIR { Failure(.inputOutput, "\(path) is a folder, not a file") }
-      else if status.st_mode & S_IFMT != S_IFREG { Failure(.inputOutput, "\(path) is not a regular file") }
-      else { nil }
+      if fstat(descriptor, &status) != 0 {
+        OpenFile.failure("examined", path, errno)
+      } else if status.st_mode & S_IFMT == S_IFDIR {
+        Failure(.inputOutput, "\(path) is a folder, not a file")
+      } else if status.st_mode & S_IFMT != S_IFREG { Failure(.inputOutput, "\(path) is not a regular file") } else {
+        nil
+      }
     if let refusal {
       close(descriptor)
       throw refusal
@@ -39,7 +44,8 @@ struct OpenFile: ~Copyable {
   }
 }
 
-/// A file copied into memory: for texts, which must stay as they were when they were checked. Any number of threads may read it at once.
+/// A file copied into memory: for texts, which must stay as they were when they were checked. Any number of threads may
+/// read it at once.
 package final class LoadedFile: Sendable {
   package let path: String
   private let buffer: AlignedBuffer

@@ -27,7 +27,9 @@ struct SafetensorsEntry {
     }
     let (begin, end) = (offsets[0], offsets[1])
     guard begin <= end else { throw invalid("begins at byte \(begin) of the data and ends before it, at \(end)") }
-    guard end <= available else { throw invalid("ends at byte \(end) of the data, which has \(available) bytes: the file is truncated") }
+    guard end <= available else {
+      throw invalid("ends at byte \(end) of the data, which has \(available) bytes: the file is truncated")
+    }
 
     let type = ElementType(safetensors: typeName)
     if let type {
@@ -83,8 +85,8 @@ extension ElementType {
 }
 
 extension JSON {
-  /// An array of integers without sign, point or exponent; nil for anything else, for longer ones, and where a number does not fit an
-  /// `Int`.
+  /// An array of integers without sign, point or exponent; nil for anything else, for longer ones, and where a number
+  /// does not fit an `Int`.
   fileprivate func naturals(atMost limit: Int) -> [Int]? {
     guard kind == .array, count <= limit else { return nil }
     var numbers: [Int] = []

@@ -2,8 +2,8 @@
 // https://github.com/huggingface/safetensors, "Format"
 import AttendBase
 
-/// A safetensors file, mapped. Everything in its header is checked when it is opened: what a tensor says of itself lies inside the file.
-/// Immutable: any number of threads may read at once.
+/// A safetensors file, mapped. Everything in its header is checked when it is opened: what a tensor says of itself lies
+/// inside the file. Immutable: any number of threads may read at once.
 package final class SafetensorsFile: Sendable {
   package let file: MappedFile
   /// The texts of the `__metadata__` entry.
@@ -44,8 +44,7 @@ package final class SafetensorsFile: Sendable {
           let bytes = UnsafeRawBufferPointer(rebasing: data[entry.begin..<entry.end])
           return StoredTensor(name: entry.name, type: $0, shape: entry.shape, bytes: bytes, file: path, owner: file)
         }
-      },
-      unknown: entries.filter { $0.type == nil }.map { UnknownTensor(name: $0.name, type: $0.typeName, file: path) })
+      }, unknown: entries.filter { $0.type == nil }.map { UnknownTensor(name: $0.name, type: $0.typeName, file: path) })
   }
 
   /// The tensor with a name, nil where there is none of a known type.
@@ -58,7 +57,8 @@ package final class SafetensorsFile: Sendable {
       throw Failure(.invalidFile, "\(file.path) has \(bytes.count) bytes, too few for a safetensors file")
     }
     guard !bytes.starts(with: "version https://git-lfs".utf8) else {
-      throw Failure(.invalidFile, "\(file.path) is a pointer of Git LFS, not the file itself: fetch it with 'git lfs pull'")
+      throw Failure(
+        .invalidFile, "\(file.path) is a pointer of Git LFS, not the file itself: fetch it with 'git lfs pull'")
     }
     let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
     guard length <= UInt64(bytes.count - 8) else {
@@ -72,7 +72,9 @@ package final class SafetensorsFile: Sendable {
   }
 
   private static func metadata(_ json: JSON, _ path: String) throws(Failure) -> [String: String] {
-    guard json.kind == .object else { throw Failure(.invalidFile, "\(path): __metadata__ in the header is not an object") }
+    guard json.kind == .object else {
+      throw Failure(.invalidFile, "\(path): __metadata__ in the header is not an object")
+    }
     var metadata: [String: String] = [:]
     for (key, value) in json.members {
       guard let key = key.string, let value = value.string else {
@@ -103,7 +105,8 @@ package final class SafetensorsFile: Sendable {
       guard entry.begin == covered else {
         let other = previous.map { "tensor \($0.name) at \($0.begin)..<\($0.end)" } ?? "another"
         throw Failure(
-          .invalidFile, "\(path): tensor \(entry.name) at bytes \(entry.begin)..<\(entry.end) of the data overlaps \(other)")
+          .invalidFile,
+          "\(path): tensor \(entry.name) at bytes \(entry.begin)..<\(entry.end) of the data overlaps \(other)")
       }
       covered = entry.end
       previous = entry

@@ -1,8 +1,9 @@
 // A folder in the layout of sentence-transformers: what makes a vector of a text, written down as a list of modules.
 import AttendBase
 
-/// modules.json and what belongs to it, as sentence-transformers saves it (Reimers and Gurevych 2019, arXiv:1908.10084): the folder of the
-/// transformer, and what comes behind it. The modules are read by who implements them.
+/// modules.json and what belongs to it, as sentence-transformers saves it (Reimers and Gurevych 2019,
+/// arXiv:1908.10084): the folder of the transformer, and what comes behind it. The modules are read by who implements
+/// them.
 package struct SentenceFolder {
   /// A module behind the transformer.
   package struct Module {
@@ -18,7 +19,8 @@ package struct SentenceFolder {
       let file = joined(path, "config.json")
       if exists(file) { return try Configuration(file: file) }
       let empty = StaticString("{}")
-      return try Configuration(try JSON.parse(UnsafeRawBufferPointer(start: empty.utf8Start, count: empty.utf8CodeUnitCount), file: file))
+      return try Configuration(
+        try JSON.parse(UnsafeRawBufferPointer(start: empty.utf8Start, count: empty.utf8CodeUnitCount), file: file))
     }
   }
 
@@ -38,8 +40,8 @@ package struct SentenceFolder {
 
   /// Reads the folder at `path`; nil where it holds no modules.json.
   ///
-  /// Throws `invalidFile` and `inputOutput`, and `unsupported` where the first module is no transformer that reads text, or another kind of model than
-  /// one of sentence embeddings was saved.
+  /// Throws `invalidFile` and `inputOutput`, and `unsupported` where the first module is no transformer that reads
+  /// text, or another kind of model than one of sentence embeddings was saved.
   package static func find(_ path: String) throws(Failure) -> SentenceFolder? {
     let file = joined(path, "modules.json")
     return exists(file) ? try SentenceFolder(path, file) : nil
@@ -51,7 +53,9 @@ package struct SentenceFolder {
     let json = try JSON.file(file)
     for entry in json.elements { modules.append(try SentenceFolder.module(entry, in: folder)) }
     guard let first = modules.first else { throw Failure(.invalidFile, "\(file) is not a list of modules") }
-    guard first.kind == "Transformer" else { throw Failure(.unsupported, "\(file): the first module, \(first.type), is not implemented") }
+    guard first.kind == "Transformer" else {
+      throw Failure(.unsupported, "\(file): the first module, \(first.type), is not implemented")
+    }
     transformer = first.path
     self.modules = Array(modules.dropFirst())
     (longest, lowercases) = try SentenceFolder.settings(of: first.path)
@@ -72,20 +76,27 @@ package struct SentenceFolder {
   }
 
   /// The names that the transformer's settings have had.
-  private static let settingsNames = ["bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet"].map { "sentence_\($0)_config.json" }
+  private static let settingsNames = ["bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet"]
+    .map { "sentence_\($0)_config.json" }
 
-  /// What the settings of the transformer say about its sequences. They are refused where something else than its last hidden states is asked for.
+  /// What the settings of the transformer say about its sequences. They are refused where something else than its last
+  /// hidden states is asked for.
   private static func settings(of transformer: String) throws(Failure) -> (longest: Int?, lowercases: Bool) {
-    guard let path = settingsNames.lazy.map({ joined(transformer, $0) }).first(where: exists) else { return (nil, false) }
+    guard let path = settingsNames.lazy.map({ joined(transformer, $0) }).first(where: exists) else {
+      return (nil, false)
+    }
     let settings = try Configuration(file: path)
     try settings.require("transformer_task", "feature-extraction")
     try settings.require("module_output_name", "token_embeddings")
     for key in ["query_length", "document_length", "query_expansion", "processing_kwargs"] {
-      guard let value = settings.json[key], !value.isNull, value.bool != false, value.kind != .object || value.count > 0 else { continue }
+      guard let value = settings.json[key], !value.isNull, value.bool != false, value.kind != .object || value.count > 0
+      else { continue }
       throw Failure(.unsupported, "\(path): \(key) is not implemented")
     }
     if let modalities = try settings.child("modality_config") {
-      guard let text = try modalities.child("text") else { throw Failure(.unsupported, "\(path): a modality_config without text is not implemented") }
+      guard let text = try modalities.child("text") else {
+        throw Failure(.unsupported, "\(path): a modality_config without text is not implemented")
+      }
       try text.require("method", "forward")
       try text.require("method_output_name", "last_hidden_state")
     }
@@ -99,12 +110,16 @@ package struct SentenceFolder {
     var prompts: [String: String] = [:]
     if let texts = try settings.child("prompts") {
       for (name, text) in texts.json.members {
-        guard let name = name.string, let text = text.string else { throw settings.invalid("prompts", "holds something else than texts") }
+        guard let name = name.string, let text = text.string else {
+          throw settings.invalid("prompts", "holds something else than texts")
+        }
         prompts[name] = text
       }
     }
     let name = try settings.optionalString("default_prompt_name")
-    if let name, prompts[name] == nil { throw settings.invalid("default_prompt_name", "is \"\(name)\", which is not among the prompts") }
+    if let name, prompts[name] == nil {
+      throw settings.invalid("default_prompt_name", "is \"\(name)\", which is not among the prompts")
+    }
     return (prompts, name)
   }
 }

@@ -7,7 +7,8 @@ struct ShardIndex {
   /// The file name of each tensor's shard.
   private var shards: [String: String] = [:]
 
-  /// Reads the index at `path`. Throws `inputOutput`, or `invalidFile` where it is no index or names a file outside its folder.
+  /// Reads the index at `path`. Throws `inputOutput`, or `invalidFile` where it is no index or names a file outside its
+  /// folder.
   init(_ path: String) throws(Failure) {
     self.path = path
     let json = try JSON.file(path)
@@ -16,7 +17,9 @@ struct ShardIndex {
     }
     for (key, value) in map.members {
       let name = key.string ?? ""
-      guard let shard = value.string else { throw value.invalid("the file of tensor \(name) is \(value.excerpt), not a string") }
+      guard let shard = value.string else {
+        throw value.invalid("the file of tensor \(name) is \(value.excerpt), not a string")
+      }
       guard ShardIndex.staysInside(shard) else {
         throw value.invalid("the file of tensor \(name), \(shard.debugDescription), is not in the checkpoint's folder")
       }
@@ -24,20 +27,20 @@ struct ShardIndex {
     }
   }
 
-  /// The shards in `folder`, in the order of their names, checked to hold what the index lists: each tensor once, where it should be, and
-  /// no others.
+  /// The shards in `folder`, in the order of their names, checked to hold what the index lists: each tensor once, where
+  /// it should be, and no others.
   func open(in folder: String) throws(Failure) -> [SafetensorsFile] {
     var files: [SafetensorsFile] = []
     var missing = shards
     for shard in Set(shards.values).sorted() {
       let file: SafetensorsFile
-      do throws(Failure) {
-        file = try SafetensorsFile(joined(folder, shard))
-      } catch where error.code == .notFound {
+      do throws(Failure) { file = try SafetensorsFile(joined(folder, shard)) } catch  where error.code == .notFound {
         throw Failure(.notFound, "\(error.message), but \(path) lists tensors in it")
       }
       for name in file.table.names {
-        guard let listed = shards[name] else { throw Failure(.invalidFile, "\(file.file.path): tensor \(name) is not listed in \(path)") }
+        guard let listed = shards[name] else {
+          throw Failure(.invalidFile, "\(file.file.path): tensor \(name) is not listed in \(path)")
+        }
         guard listed == shard else {
           throw Failure(.invalidFile, "\(file.file.path): tensor \(name) is here, but \(path) lists it in \(listed)")
         }
@@ -53,6 +56,7 @@ struct ShardIndex {
 
   /// Whether a relative path can only lead to something in the folder that it starts from.
   private static func staysInside(_ path: String) -> Bool {
-    !path.utf8.contains(0) && path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { !["", ".", ".."].contains($0) }
+    !path.utf8.contains(0)
+      && path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { !["", ".", ".."].contains($0) }
   }
 }

@@ -3,8 +3,8 @@ import AttendBase
 
 /// A tensor in a file of weights: its description, and its bytes where they lie.
 ///
-/// The bytes are row-major and little-endian. Nothing aligns them: in a safetensors file they begin where the header ends, so read them
-/// with `loadUnaligned`, byte by byte, or with instructions that need no alignment.
+/// The bytes are row-major and little-endian. Nothing aligns them: in a safetensors file they begin where the header
+/// ends, so read them with `loadUnaligned`, byte by byte, or with instructions that need no alignment.
 package struct StoredTensor: @unchecked Sendable {
   package let name: String
   package let type: ElementType
@@ -18,7 +18,8 @@ package struct StoredTensor: @unchecked Sendable {
 
   /// A tensor at `bytes`, which must be `shape` elements of `type`; `owner`, where given, is kept alive for them.
   package init(
-    name: String, type: ElementType, shape: [Int], bytes: UnsafeRawBufferPointer, file: String, owner: (any AnyObject & Sendable)? = nil
+    name: String, type: ElementType, shape: [Int], bytes: UnsafeRawBufferPointer, file: String,
+    owner: (any AnyObject & Sendable)? = nil
   ) {
     self.name = name
     self.type = type
@@ -31,9 +32,12 @@ package struct StoredTensor: @unchecked Sendable {
   /// How many elements there are.
   package var count: Int { bytes.count / type.size }
 
-  /// Tells the system that a range of the bytes, nil: all, has been used and its memory may serve others; reading it again is allowed and slow.
+  /// Tells the system that a range of the bytes, nil: all, has been used and its memory may serve others; reading it
+  /// again is allowed and slow.
   package func dontNeed(_ range: Range<Int>? = nil) {
-    guard let file = owner as? MappedFile, let base = file.bytes.baseAddress, let own = bytes.baseAddress else { return }
+    guard let file = owner as? MappedFile, let base = file.bytes.baseAddress, let own = bytes.baseAddress else {
+      return
+    }
     let range = (range ?? 0..<bytes.count).clamped(to: 0..<bytes.count)
     file.dontNeed(own - base + range.lowerBound..<own - base + range.upperBound)
   }

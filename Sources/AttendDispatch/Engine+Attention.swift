@@ -1,9 +1,11 @@
 import AttendBase
 
-/// A page of the cache: consecutive positions of one sequence, keys and values of all layers, in units of 32 bits. The caller owns its memory.
+/// A page of the cache: consecutive positions of one sequence, keys and values of all layers, in units of 32 bits. The
+/// caller owns its memory.
 ///
-/// The keys of a head are a panel, as weights are: in float32 `[headDim][32]`, in bfloat16 `[(headDim + 1) / 2][32]` with two components to a unit. Its values
-/// are rows: in float32 `[32][headDim]`, in bfloat16 `[16][headDim]` with two neighbouring positions to a unit. The first of two lies in the low half.
+/// The keys of a head are a panel, as weights are: in float32 `[headDim][32]`, in bfloat16 `[(headDim + 1) / 2][32]`
+/// with two components to a unit. Its values are rows: in float32 `[32][headDim]`, in bfloat16 `[16][headDim]` with two
+/// neighbouring positions to a unit. The first of two lies in the low half.
 package enum KeyValuePage {
   /// Positions of a page.
   package static let tokens = panelWidth
@@ -31,8 +33,8 @@ package struct AttentionSequence {
   }
 }
 
-/// The heads of a layer, and where in a page, counted in units, it keeps them: for key/value head h the keys at `keyOffset + h * headStride`
-/// and the values at `valueOffset + h * headStride`.
+/// The heads of a layer, and where in a page, counted in units, it keeps them: for key/value head h the keys at
+/// `keyOffset + h * headStride` and the values at `valueOffset + h * headStride`.
 package struct AttentionHeads {
   package var heads: Int
   /// A divisor of `heads`.
@@ -43,10 +45,14 @@ package struct AttentionHeads {
   package var headStride: Int
   /// What scores are multiplied by, usually 1 / sqrt(headDim).
   package var scale: Float
-  /// Whether keys and values are bfloat16, and the queries and probabilities that meet them are rounded to it; otherwise float32.
+  /// Whether keys and values are bfloat16, and the queries and probabilities that meet them are rounded to it;
+  /// otherwise float32.
   package var isBrain: Bool
 
-  package init(heads: Int, keyValueHeads: Int, headDim: Int, keyOffset: Int, valueOffset: Int, headStride: Int, scale: Float, isBrain: Bool = false) {
+  package init(
+    heads: Int, keyValueHeads: Int, headDim: Int, keyOffset: Int, valueOffset: Int, headStride: Int, scale: Float,
+    isBrain: Bool = false
+  ) {
     self.heads = heads
     self.keyValueHeads = keyValueHeads
     self.headDim = headDim
@@ -78,8 +84,9 @@ private struct StoreJob {
       let position = sequence.position + token, lane = position % panelWidth, row = sequence.row + token
       let page = sequence.pages[position / panelWidth].assumingMemoryBound(to: Float.self)
       var arguments = StoreArguments(
-        k: k[row] + column, kStride: k.stride, v: v[row] + column, vStride: v.stride, tokens: min(panelWidth - lane, sequence.count - token),
-        headDim: heads.headDim, lane: lane, keys: page + (heads.keyOffset + offset), values: page + (heads.valueOffset + offset))
+        k: k[row] + column, kStride: k.stride, v: v[row] + column, vStride: v.stride,
+        tokens: min(panelWidth - lane, sequence.count - token), headDim: heads.headDim, lane: lane,
+        keys: page + (heads.keyOffset + offset), values: page + (heads.valueOffset + offset))
       kernels.attention(heads).store(&arguments)
       token += arguments.tokens
     }
@@ -102,7 +109,8 @@ private struct AttentionJob {
   /// What is said of heads, `AttentionScratch.rows` for each part.
   let arguments: UnsafeMutablePointer<AttentionArguments>
 
-  /// Key/value heads that a task takes at once: several where a sequence has one query, as far as all threads find work.
+  /// Key/value heads that a task takes at once: several where a sequence has one query, as far as all threads find
+  /// work.
   func together(_ sequence: AttentionSequence) -> Int {
     guard sequence.count == 1, heads.headDim % 16 == 0 else { return 1 }
     let most = max(1, kernels.attentionRows / (heads.heads / heads.keyValueHeads))
@@ -111,10 +119,11 @@ private struct AttentionJob {
     return (heads.keyValueHeads + tasks - 1) / tasks
   }
 
-  /// The tasks of part `part`: every `parts`-th of all, a task being up to `attentionRows` queries of a key/value head of a sequence, or one
-  /// query of several heads. Interleaving evens out what causal masks save.
+  /// The tasks of part `part`: every `parts`-th of all, a task being up to `attentionRows` queries of a key/value head
+  /// of a sequence, or one query of several heads. Interleaving evens out what causal masks save.
   func run(_ part: Int) {
-    let group = heads.heads / heads.keyValueHeads, rows = kernels.attentionRows, kernel = kernels.attention(heads).attend
+    let group = heads.heads / heads.keyValueHeads, rows = kernels.attentionRows,
+      kernel = kernels.attention(heads).attend
     let own = arguments + part * AttentionScratch.rows
     var task = 0
     var written = 0  // floats of weights before this sequence
@@ -124,7 +133,9 @@ private struct AttentionJob {
         let count = min(together, heads.keyValueHeads - head)
         for index in 0..<count { (own + index).initialize(to: self.arguments(sequence, head: head + index, written)) }
         for first in stride(from: 0, to: pairs, by: rows) {
-          if task % parts == part { kernel(own, count, first..<min(first + rows, pairs), scratch + part * scratchStride) }
+          if task % parts == part {
+            kernel(own, count, first..<min(first + rows, pairs), scratch + part * scratchStride)
+          }
           task += 1
         }
       }
@@ -136,17 +147,21 @@ private struct AttentionJob {
   private func arguments(_ sequence: AttentionSequence, head: Int, _ written: Int) -> AttentionArguments {
     let group = heads.heads / heads.keyValueHeads, column = head * group * heads.headDim
     return AttentionArguments(
-      q: q[sequence.row] + column, qStride: q.stride, out: out[sequence.row] + column, outStride: out.stride, group: group, headDim: heads.headDim,
-      pages: sequence.pages, keyOffset: heads.keyOffset + head * heads.headStride, valueOffset: heads.valueOffset + head * heads.headStride,
-      position: sequence.position, keys: sequence.keys, scale: heads.scale, mask: mask, bias: bias, head: head * group, row: sequence.row,
-      weights: weights.map { $0 + (written + head * group * sequence.count * sequence.keys) }, weightsHeadStride: sequence.count * sequence.keys,
-      ahead: parts * kernels.attentionRows)
+      q: q[sequence.row] + column, qStride: q.stride, out: out[sequence.row] + column, outStride: out.stride,
+      group: group, headDim: heads.headDim, pages: sequence.pages, keyOffset: heads.keyOffset + head * heads.headStride,
+      valueOffset: heads.valueOffset + head * heads.headStride, position: sequence.position, keys: sequence.keys,
+      scale: heads.scale, mask: mask, bias: bias, head: head * group, row: sequence.row,
+      weights: weights.map { $0 + (written + head * group * sequence.count * sequence.keys) },
+      weightsHeadStride: sequence.count * sequence.keys, ahead: parts * kernels.attentionRows)
   }
 }
 
 extension Engine {
-  /// Copies keys and values, `[tokens, keyValueHeads * headDim]`, to the pages of their sequences, at positions `position` until `position + count`.
-  package func storeKeyValues(_ k: Matrix, _ v: Matrix, _ sequences: UnsafeBufferPointer<AttentionSequence>, _ heads: AttentionHeads) {
+  /// Copies keys and values, `[tokens, keyValueHeads * headDim]`, to the pages of their sequences, at positions
+  /// `position` until `position + count`.
+  package func storeKeyValues(
+    _ k: Matrix, _ v: Matrix, _ sequences: UnsafeBufferPointer<AttentionSequence>, _ heads: AttentionHeads
+  ) {
     let tokens = sequences.reduce(0) { $0 + $1.count }
     let tasks = sequences.count * heads.keyValueHeads
     let parts = parts(tasks, work: tokens * heads.keyValueHeads * heads.headDim, grain: 1 << 12)
@@ -159,16 +174,19 @@ extension Engine {
     }
   }
 
-  /// out = softmax(scale q kᵀ, masked) v; q and out `[tokens, heads * headDim]`, head h reading key/value head h / (heads / keyValueHeads)
-  /// (Vaswani et al. 2017, arXiv:1706.03762; Ainslie et al. 2023, arXiv:2305.13245). A query that sees no key gets zeros.
+  /// out = softmax(scale q kᵀ, masked) v; q and out `[tokens, heads * headDim]`, head h reading key/value head h /
+  /// (heads / keyValueHeads) (Vaswani et al. 2017, arXiv:1706.03762; Ainslie et al. 2023, arXiv:2305.13245). A query
+  /// that sees no key gets zeros.
   ///
-  /// A raw score q k becomes (q k + disentangled terms) * scale + slopes' + distances', then it is capped and masked; see `AttentionBias`.
+  /// A raw score q k becomes (q k + disentangled terms) * scale + slopes' + distances', then it is capped and masked;
+  /// see `AttentionBias`.
   ///
-  /// `weights`, unless nil, is filled with the probabilities, for each sequence `[heads, count, keys]`, end to end; with sinks a row sums to less
-  /// than 1. Scratch memory does not grow with the keys.
+  /// `weights`, unless nil, is filled with the probabilities, for each sequence `[heads, count, keys]`, end to end;
+  /// with sinks a row sums to less than 1. Scratch memory does not grow with the keys.
   package func attention(
     _ q: Matrix, _ sequences: UnsafeBufferPointer<AttentionSequence>, _ heads: AttentionHeads, _ mask: AttentionMask,
-    bias: AttentionBias = AttentionBias(), into out: Matrix, weights: UnsafeMutablePointer<Float>? = nil, workspace: Workspace
+    bias: AttentionBias = AttentionBias(), into out: Matrix, weights: UnsafeMutablePointer<Float>? = nil,
+    workspace: Workspace
   ) throws(Failure) {
     var work = 0, tasks = 0
     let group = heads.heads / heads.keyValueHeads
@@ -184,8 +202,8 @@ extension Engine {
     let arguments = try workspace.take(parts * AttentionScratch.rows, of: AttentionArguments.self)
     withUnsafePointer(to: bias) {
       var job = AttentionJob(
-        q: q, out: out, sequences: sequences, heads: heads, mask: mask, bias: bias.isEmpty ? nil : $0, weights: weights, kernels: kernels,
-        scratch: scratch, scratchStride: size, parts: parts, arguments: arguments)
+        q: q, out: out, sequences: sequences, heads: heads, mask: mask, bias: bias.isEmpty ? nil : $0, weights: weights,
+        kernels: kernels, scratch: scratch, scratchStride: size, parts: parts, arguments: arguments)
       run(&job, parts: parts) { context, part in context.assumingMemoryBound(to: AttentionJob.self).pointee.run(part) }
     }
   }

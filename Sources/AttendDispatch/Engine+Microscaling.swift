@@ -1,8 +1,8 @@
 // Weights that are stored in 4 bits and computed with in a type of the library's own.
 import AttendBase
 
-/// Numbers in MXFP4 (OCP Microscaling Formats, version 1.0, 2023): groups of 32 numbers of 4 bits, E2M1, which share a power of two, E8M0. Memory
-/// that somebody else owns.
+/// Numbers in MXFP4 (OCP Microscaling Formats, version 1.0, 2023): groups of 32 numbers of 4 bits, E2M1, which share a
+/// power of two, E8M0. Memory that somebody else owns.
 package struct Microscaled: @unchecked Sendable {
   /// Numbers that share a scale.
   package static let group = 32
@@ -65,7 +65,9 @@ extension Engine {
     var job = ExpandJob(x: x, y: buffer.pointer(), parts: parts)
     run(&job, parts: parts) { context, part in
       let job = context.assumingMemoryBound(to: ExpandJob.self).pointee
-      for row in (0..<job.x.rows).share(part, of: job.parts) { job.x.expand(row: row, into: job.y + row * job.x.groups * Microscaled.group) }
+      for row in (0..<job.x.rows).share(part, of: job.parts) {
+        job.x.expand(row: row, into: job.y + row * job.x.groups * Microscaled.group)
+      }
     }
     return buffer
   }

@@ -21,15 +21,17 @@ private struct PrepareJob {
 }
 
 extension Engine {
-  /// y = activation(x Wᵀ + bias) + residual; x `[rows, inputs]`, y `[rows, outputs]`. `residual` may be `y` itself; otherwise nothing may
-  /// overlap `y`. With gated weights y = activation(x Gᵀ + bias) * (x Uᵀ + bias') + residual, `bias` holding those of G and then those of U.
+  /// y = activation(x Wᵀ + bias) + residual; x `[rows, inputs]`, y `[rows, outputs]`. `residual` may be `y` itself;
+  /// otherwise nothing may overlap `y`. With gated weights y = activation(x Gᵀ + bias) * (x Uᵀ + bias') + residual,
+  /// `bias` holding those of G and then those of U.
   ///
-  /// With a `refinement` R, of the inputs and the type of W, the last outputs gain x Rᵀ; then there is no activation and no gate.
+  /// With a `refinement` R, of the inputs and the type of W, the last outputs gain x Rᵀ; then there is no activation
+  /// and no gate.
   ///
   /// For a row the result is the same whatever other rows are beside it and however many threads compute.
   package func multiply(
-    _ x: Matrix, _ weights: PackedMatrix, refinement: PackedMatrix? = nil, bias: UnsafePointer<Float>? = nil, activation: Activation = .none,
-    residual: Matrix? = nil, into y: Matrix, workspace: Workspace
+    _ x: Matrix, _ weights: PackedMatrix, refinement: PackedMatrix? = nil, bias: UnsafePointer<Float>? = nil,
+    activation: Activation = .none, residual: Matrix? = nil, into y: Matrix, workspace: Workspace
   ) throws(Failure) {
     let mark = workspace.mark()
     defer { workspace.release(to: mark) }
@@ -42,18 +44,19 @@ extension Engine {
 
   /// The same for `rows` rows of inputs that are prepared.
   private func multiply(
-    _ input: Input, _ rows: Int, _ weights: PackedMatrix, bias: UnsafePointer<Float>?, activation: Activation, residual: Matrix?, into y: Matrix,
-    _ workspace: Workspace
+    _ input: Input, _ rows: Int, _ weights: PackedMatrix, bias: UnsafePointer<Float>?, activation: Activation,
+    residual: Matrix?, into y: Matrix, _ workspace: Workspace
   ) throws(Failure) {
     let (rowParts, panelParts) = split(rows, weights)
     let scratch = try workspace.take(rowParts * panelParts * MultiplyArguments.scratch, of: Float.self)
     let arguments = MultiplyArguments(
-      x: input.base, xStride: input.stride, xScales: input.scales, xSums: input.sums, weights: weights.base, weightScales: weights.scales,
-      weightOffsets: weights.offsets, steps: weights.steps, outputs: weights.outputs, gated: weights.gated, bias: bias, activation: activation,
-      residual: residual.map { UnsafePointer($0.base) }, residualStride: residual?.stride ?? 0, y: y.base, yStride: y.stride)
+      x: input.base, xStride: input.stride, xScales: input.scales, xSums: input.sums, weights: weights.base,
+      weightScales: weights.scales, weightOffsets: weights.offsets, steps: weights.steps, outputs: weights.outputs,
+      gated: weights.gated, bias: bias, activation: activation, residual: residual.map { UnsafePointer($0.base) },
+      residualStride: residual?.stride ?? 0, y: y.base, yStride: y.stride)
     var job = MultiplyJob(
-      arguments: arguments, kernels: kernels, compute: weights.compute, rows: rows, panels: weights.panels, rowParts: rowParts, panelParts: panelParts,
-      scratch: scratch)
+      arguments: arguments, kernels: kernels, compute: weights.compute, rows: rows, panels: weights.panels,
+      rowParts: rowParts, panelParts: panelParts, scratch: scratch)
     run(&job, parts: rowParts * panelParts) { context, part in
       let job = context.assumingMemoryBound(to: MultiplyJob.self)
       let unit = job.pointee.arguments.gated ? 2 : 1
@@ -61,13 +64,15 @@ extension Engine {
       let share = (0..<job.pointee.panels / unit).share(part % job.pointee.panelParts, of: job.pointee.panelParts)
       let multiply = job.pointee.kernels.products[job.pointee.compute]
       withUnsafePointer(to: &job.pointee.arguments) {
-        multiply($0, rows, share.lowerBound * unit..<share.upperBound * unit, job.pointee.scratch + part * MultiplyArguments.scratch)
+        multiply(
+          $0, rows, share.lowerBound * unit..<share.upperBound * unit,
+          job.pointee.scratch + part * MultiplyArguments.scratch)
       }
     }
   }
 
-  /// How rows and panels are divided among the threads: the division whose largest part is smallest, by panels rather than by rows where
-  /// two are equal, for then each thread reads only its own weights.
+  /// How rows and panels are divided among the threads: the division whose largest part is smallest, by panels rather
+  /// than by rows where two are equal, for then each thread reads only its own weights.
   private func split(_ rows: Int, _ weights: PackedMatrix) -> (rows: Int, panels: Int) {
     let panels = weights.panels / (weights.gated ? 2 : 1)
     let parts = parts(.max, work: rows * weights.panels * weights.inputs, grain: 1 << 11)
@@ -97,15 +102,20 @@ extension Engine {
   private func prepare(_ x: Matrix, _ weights: PackedMatrix, _ workspace: Workspace) throws(Failure) -> Input {
     guard weights.compute != .float32 else { return Input(base: x.base, stride: x.stride) }
     let nibbles = weights.compute == .int4
-    // A group of 32 inputs is 8 units. An odd number of cache lines to a row: a power of two would put the rows of a tile into few sets of the cache.
+    // A group of 32 inputs is 8 units. An odd number of cache lines to a row: a power of two would put the rows of a
+    // tile into few sets of the cache.
     let steps = (((nibbles ? weights.steps * 8 : weights.steps) + 15) & ~15) | 16
     let units = try workspace.take(x.rows * steps, of: Float.self)
     let scales = try workspace.take(x.rows, of: Float.self)
     let sums = nibbles ? try workspace.take(x.rows * weights.steps, of: Int32.self) : nil
-    let arguments = PrepareArguments(x: x.base, xStride: x.stride, columns: weights.inputs, to: units, steps: steps, scales: scales, block: weights.block, sums: sums)
+    let arguments = PrepareArguments(
+      x: x.base, xStride: x.stride, columns: weights.inputs, to: units, steps: steps, scales: scales,
+      block: weights.block, sums: sums)
     let parts = parts(x.rows, work: x.rows * weights.inputs, grain: 1 << 14)
     let scratch = weights.block > 1 ? try workspace.take(parts * weights.inputs, of: Float.self) : nil
-    var job = PrepareJob(arguments: arguments, kernels: kernels, brain: weights.compute == .bfloat16, rows: x.rows, parts: parts, scratch: scratch)
+    var job = PrepareJob(
+      arguments: arguments, kernels: kernels, brain: weights.compute == .bfloat16, rows: x.rows, parts: parts,
+      scratch: scratch)
     run(&job, parts: parts) { context, part in
       let job = context.assumingMemoryBound(to: PrepareJob.self)
       let rows = (0..<job.pointee.rows).share(part, of: job.pointee.parts)

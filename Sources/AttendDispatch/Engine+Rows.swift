@@ -40,50 +40,61 @@ private struct ActivateArguments {
 extension Engine {
   private func rowParts(_ rows: Int, _ columns: Int) -> Int { parts(rows, work: rows * columns, grain: 1 << 13) }
 
-  /// y = (x - mean) / sqrt(variance + epsilon) * gain + bias, row by row (Ba et al. 2016, arXiv:1607.06450). `y` may be `x`.
+  /// y = (x - mean) / sqrt(variance + epsilon) * gain + bias, row by row (Ba et al. 2016, arXiv:1607.06450). `y` may be
+  /// `x`.
   ///
-  /// A row is `groups` rows of columns / groups numbers, each normalised by itself, as heads are (Henry et al. 2020, arXiv:2010.04245). Gain and
-  /// bias are `[columns / groups]`, the same for each group, or with `gainPerGroup` `[columns]`.
+  /// A row is `groups` rows of columns / groups numbers, each normalised by itself, as heads are (Henry et al. 2020,
+  /// arXiv:2010.04245). Gain and bias are `[columns / groups]`, the same for each group, or with `gainPerGroup`
+  /// `[columns]`.
   package func layerNorm(
-    _ x: Matrix, gain: UnsafePointer<Float>?, bias: UnsafePointer<Float>?, epsilon: Float, groups: Int = 1, gainPerGroup: Bool = false, into y: Matrix
+    _ x: Matrix, gain: UnsafePointer<Float>?, bias: UnsafePointer<Float>?, epsilon: Float, groups: Int = 1,
+    gainPerGroup: Bool = false, into y: Matrix
   ) {
     let arguments = NormArguments(
-      x: x.base, xStride: x.stride, y: y.base, yStride: y.stride, groups: groups, columns: x.columns / groups, gain: gain, gainOffset: 0, bias: bias,
-      gainPerGroup: gainPerGroup, epsilon: epsilon)
+      x: x.base, xStride: x.stride, y: y.base, yStride: y.stride, groups: groups, columns: x.columns / groups,
+      gain: gain, gainOffset: 0, bias: bias, gainPerGroup: gainPerGroup, epsilon: epsilon)
     var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, x.columns))
     run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<NormArguments>.self)
-      withUnsafePointer(to: &job.pointee.arguments) { job.pointee.kernels.rows.layerNorm($0, (0..<job.pointee.rows).share(part, of: job.pointee.parts)) }
+      withUnsafePointer(to: &job.pointee.arguments) {
+        job.pointee.kernels.rows.layerNorm($0, (0..<job.pointee.rows).share(part, of: job.pointee.parts))
+      }
     }
   }
 
-  /// y = x / sqrt(mean of squares + epsilon) * (gain + offset), row by row (Zhang and Sennrich 2019, arXiv:1910.07467); Gemma stores gains
-  /// less 1, which `offset` gives back. Groups as in `layerNorm`. `y` may be `x`.
+  /// y = x / sqrt(mean of squares + epsilon) * (gain + offset), row by row (Zhang and Sennrich 2019, arXiv:1910.07467);
+  /// Gemma stores gains less 1, which `offset` gives back. Groups as in `layerNorm`. `y` may be `x`.
   package func rmsNorm(
-    _ x: Matrix, gain: UnsafePointer<Float>?, offset: Float = 0, epsilon: Float, groups: Int = 1, gainPerGroup: Bool = false, into y: Matrix
+    _ x: Matrix, gain: UnsafePointer<Float>?, offset: Float = 0, epsilon: Float, groups: Int = 1,
+    gainPerGroup: Bool = false, into y: Matrix
   ) {
     let arguments = NormArguments(
-      x: x.base, xStride: x.stride, y: y.base, yStride: y.stride, groups: groups, columns: x.columns / groups, gain: gain, gainOffset: offset, bias: nil,
-      gainPerGroup: gainPerGroup, epsilon: epsilon)
+      x: x.base, xStride: x.stride, y: y.base, yStride: y.stride, groups: groups, columns: x.columns / groups,
+      gain: gain, gainOffset: offset, bias: nil, gainPerGroup: gainPerGroup, epsilon: epsilon)
     var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, x.columns))
     run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<NormArguments>.self)
-      withUnsafePointer(to: &job.pointee.arguments) { job.pointee.kernels.rows.rmsNorm($0, (0..<job.pointee.rows).share(part, of: job.pointee.parts)) }
+      withUnsafePointer(to: &job.pointee.arguments) {
+        job.pointee.kernels.rows.rmsNorm($0, (0..<job.pointee.rows).share(part, of: job.pointee.parts))
+      }
     }
   }
 
-  /// Turns the first 2 * pairs components of every head by the angles of their row, in place; the others stay (Su et al. 2021, arXiv:2104.09864,
-  /// equation 34). x is `[tokens, heads * headDim]`; cosines and sines are `[tokens, pairs]`, 2 * pairs at most `headDim`. A pair (a, b)
-  /// becomes (a cos - b sin, b cos + a sin), each operation rounded; it is components 2 i and 2 i + 1 if `interleaved` (GPT-J), otherwise
-  /// i and i + pairs (GPT-NeoX, Llama).
+  /// Turns the first 2 * pairs components of every head by the angles of their row, in place; the others stay (Su et
+  /// al. 2021, arXiv:2104.09864, equation 34). x is `[tokens, heads * headDim]`; cosines and sines are `[tokens,
+  /// pairs]`, 2 * pairs at most `headDim`. A pair (a, b) becomes (a cos - b sin, b cos + a sin), each operation
+  /// rounded; it is components 2 i and 2 i + 1 if `interleaved` (GPT-J), otherwise i and i + pairs (GPT-NeoX, Llama).
   package func rotate(_ x: Matrix, headDim: Int, cosines: Matrix, sines: Matrix, interleaved: Bool) {
     let arguments = RotateArguments(
-      x: x.base, xStride: x.stride, heads: x.columns / headDim, headDim: headDim, cosines: cosines.base, cosinesStride: cosines.stride,
-      sines: sines.base, sinesStride: sines.stride, pairs: cosines.columns, interleaved: interleaved)
+      x: x.base, xStride: x.stride, heads: x.columns / headDim, headDim: headDim, cosines: cosines.base,
+      cosinesStride: cosines.stride, sines: sines.base, sinesStride: sines.stride, pairs: cosines.columns,
+      interleaved: interleaved)
     var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, x.columns))
     run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<RotateArguments>.self)
-      withUnsafePointer(to: &job.pointee.arguments) { job.pointee.kernels.rows.rotate($0, (0..<job.pointee.rows).share(part, of: job.pointee.parts)) }
+      withUnsafePointer(to: &job.pointee.arguments) {
+        job.pointee.kernels.rows.rotate($0, (0..<job.pointee.rows).share(part, of: job.pointee.parts))
+      }
     }
   }
 
@@ -94,18 +105,25 @@ extension Engine {
     run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<AddArguments>.self)
       let a = job.pointee.arguments
-      for row in (0..<job.pointee.rows).share(part, of: job.pointee.parts) { job.pointee.kernels.rows.add(a.x[row], a.y[row], a.x.columns, a.scale) }
+      for row in (0..<job.pointee.rows).share(part, of: job.pointee.parts) {
+        job.pointee.kernels.rows.add(a.x[row], a.y[row], a.x.columns, a.scale)
+      }
     }
   }
 
-  /// x = factor * x, in place; with a cap above 0, x = cap * tanh(factor * x / cap), which stays below the cap in size (Gemma 2, arXiv:2408.00118).
+  /// x = factor * x, in place; with a cap above 0, x = cap * tanh(factor * x / cap), which stays below the cap in size
+  /// (Gemma 2, arXiv:2408.00118).
   package func scale(_ x: Matrix, by factor: Float, cap: Float = 0) {
     let arguments = ScaleArguments(x: x, factor: factor, cap: cap)
-    var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, cap > 0 ? 4 * x.columns : x.columns))
+    var job = RowJob(
+      arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, cap > 0 ? 4 * x.columns : x.columns)
+    )
     run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<ScaleArguments>.self)
       let a = job.pointee.arguments
-      for row in (0..<job.pointee.rows).share(part, of: job.pointee.parts) { job.pointee.kernels.rows.scale(a.x[row], a.x.columns, a.factor, a.cap) }
+      for row in (0..<job.pointee.rows).share(part, of: job.pointee.parts) {
+        job.pointee.kernels.rows.scale(a.x[row], a.x.columns, a.factor, a.cap)
+      }
     }
   }
 
@@ -122,15 +140,16 @@ extension Engine {
     }
   }
 
-  /// y[i] = scale * W[ids[i]], from packed weights: embeddings that are tied to the output projection. Every id is at least 0 and below `outputs`.
-  package func gather(_ ids: UnsafePointer<Int32>, count: Int, from weights: PackedMatrix, scale: Float = 1, into y: Matrix) {
-    gather(GatherArguments(ids: ids, source: .packed(weights), scale: scale, to: y), count)
-  }
+  /// y[i] = scale * W[ids[i]], from packed weights: embeddings that are tied to the output projection. Every id is at
+  /// least 0 and below `outputs`.
+  package func gather(
+    _ ids: UnsafePointer<Int32>, count: Int, from weights: PackedMatrix, scale: Float = 1, into y: Matrix
+  ) { gather(GatherArguments(ids: ids, source: .packed(weights), scale: scale, to: y), count) }
 
   /// y[i] = scale * W[ids[i]], straight from the checkpoint's memory. Every id is at least 0 and below `rows`.
-  package func gather(_ ids: UnsafePointer<Int32>, count: Int, from matrix: StoredMatrix, scale: Float = 1, into y: Matrix) {
-    gather(GatherArguments(ids: ids, source: .stored(matrix), scale: scale, to: y), count)
-  }
+  package func gather(
+    _ ids: UnsafePointer<Int32>, count: Int, from matrix: StoredMatrix, scale: Float = 1, into y: Matrix
+  ) { gather(GatherArguments(ids: ids, source: .stored(matrix), scale: scale, to: y), count) }
 
   private func gather(_ arguments: GatherArguments, _ count: Int) {
     var job = RowJob(arguments: arguments, kernels: kernels, rows: count, parts: rowParts(count, arguments.to.columns))

@@ -9,10 +9,12 @@ private struct SoftmaxJob {
 }
 
 extension Engine {
-  /// y = x - log of the sum of exp(x), row by row, `[rows, columns]`; off by less than 1e-6 of the larger of 1 and the result. `y` may be `x`.
+  /// y = x - log of the sum of exp(x), row by row, `[rows, columns]`; off by less than 1e-6 of the larger of 1 and the
+  /// result. `y` may be `x`.
   package func logSoftmax(_ x: Matrix, into y: Matrix) { softmax(x, y, kernels.rows.logSoftmax) }
 
-  /// x = exp(x) / sum of exp(x), row by row, in place; zeros where a row holds nothing but minus infinity. `[rows, columns]`
+  /// x = exp(x) / sum of exp(x), row by row, in place; zeros where a row holds nothing but minus infinity. `[rows,
+  /// columns]`
   package func softmax(_ x: Matrix) { softmax(x, x, kernels.rows.softmax) }
 
   private func softmax(_ x: Matrix, _ y: Matrix, _ kernel: @escaping KernelTable.Row) {
@@ -23,9 +25,10 @@ extension Engine {
     }
   }
 
-  /// The `k` largest of `count` numbers and where they stand, descending, the smaller index first among equals; NaN counts as minus infinity.
-  /// `min(k, count)` entries of `values` and `indices` are written. On the caller's thread.
-  package func topK(_ x: UnsafePointer<Float>, count: Int, k: Int, values: UnsafeMutablePointer<Float>, indices: UnsafeMutablePointer<Int32>) {
-    kernels.rows.topK(x, count, min(k, count), values, indices)
-  }
+  /// The `k` largest of `count` numbers and where they stand, descending, the smaller index first among equals; NaN
+  /// counts as minus infinity. `min(k, count)` entries of `values` and `indices` are written. On the caller's thread.
+  package func topK(
+    _ x: UnsafePointer<Float>, count: Int, k: Int, values: UnsafeMutablePointer<Float>,
+    indices: UnsafeMutablePointer<Int32>
+  ) { kernels.rows.topK(x, count, min(k, count), values, indices) }
 }

@@ -5,21 +5,25 @@ import AttendKernelsAVX512
 import CInstructions
 import Glibc
 
-/// What a forward pass computes with: the kernels chosen for this CPU and the threads that it may use. A value; any thread may use it.
+/// What a forward pass computes with: the kernels chosen for this CPU and the threads that it may use. A value; any
+/// thread may use it.
 package struct Engine: Sendable {
   package let kernels: KernelTable
   /// Threads of a call, the caller's included; at least 1.
   package let threads: Int
 
-  /// The kernels called `kernels`, or by default those that `defaultKernelsName()` names, and `threads` threads, or with 0 one for each
-  /// processor available to the process. Throws `unsupported` for a name that is unknown or that this CPU cannot run.
+  /// The kernels called `kernels`, or by default those that `defaultKernelsName()` names, and `threads` threads, or
+  /// with 0 one for each processor available to the process. Throws `unsupported` for a name that is unknown or that
+  /// this CPU cannot run.
   package init(kernels name: String?, threads: Int) throws(Failure) {
     let name = name ?? Engine.defaultKernelsName()
     guard let set = KernelSet(rawValue: name) else {
       let known = KernelSet.allCases.map(\.rawValue).joined(separator: ", ")
       throw Failure(.unsupported, "there are no kernels called \"\(name)\"; known are \(known)")
     }
-    guard set.runsHere else { throw Failure(.unsupported, "this CPU cannot run the \(name) kernels; its best are \(KernelSet.best.rawValue)") }
+    guard set.runsHere else {
+      throw Failure(.unsupported, "this CPU cannot run the \(name) kernels; its best are \(KernelSet.best.rawValue)")
+    }
     self.kernels = try set.table()
     self.threads = min(threads > 0 ? threads : Int(attend_available_processors()), ThreadPool.maximumThreads)
   }
@@ -43,9 +47,7 @@ package struct Engine: Sendable {
   }()
 
   /// Parts to cut `work` units into, each worth a thread's while: not more than there are threads or `pieces`.
-  func parts(_ pieces: Int, work: Int, grain: Int) -> Int {
-    max(1, min(threads, pieces, work / grain))
-  }
+  func parts(_ pieces: Int, work: Int, grain: Int) -> Int { max(1, min(threads, pieces, work / grain)) }
 
   /// Runs `work` for every part of a job; its context is the job.
   func run<Job>(_ job: inout Job, parts: Int, _ work: ThreadPool.Work) {

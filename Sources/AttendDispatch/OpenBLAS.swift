@@ -1,25 +1,30 @@
 import AttendBase
 import Glibc
 
-/// The BLAS library that the portable kernels multiply with, opened when first wanted: a program on a newer CPU never loads it.
+/// The BLAS library that the portable kernels multiply with, opened when first wanted: a program on a newer CPU never
+/// loads it.
 struct OpenBLAS: Sendable {
   /// cblas_sgemm(order, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
-  private typealias Sgemm = @convention(c) (
-    Int32, Int32, Int32, Int32, Int32, Int32, Float, UnsafePointer<Float>, Int32, UnsafePointer<Float>, Int32, Float, UnsafeMutablePointer<Float>, Int32
-  ) -> Void
+  private typealias Sgemm =
+    @convention(c) (
+      Int32, Int32, Int32, Int32, Int32, Int32, Float, UnsafePointer<Float>, Int32, UnsafePointer<Float>, Int32, Float,
+      UnsafeMutablePointer<Float>, Int32
+    ) -> Void
   private let sgemm: Sgemm
 
   static let shared: Result<OpenBLAS, Failure> = Result { () throws(Failure) in try OpenBLAS() }
 
   private static let file = "libopenblas.so.0"
 
-  /// Opens the library. One that nobody in the process uses yet gets a single thread, for our pool already divides the work; one that the
-  /// host program loaded keeps its settings.
+  /// Opens the library. One that nobody in the process uses yet gets a single thread, for our pool already divides the
+  /// work; one that the host program loaded keeps its settings.
   private init() throws(Failure) {
     let alreadyLoaded = dlopen(OpenBLAS.file, RTLD_NOW | RTLD_NOLOAD) != nil
     guard let library = dlopen(OpenBLAS.file, RTLD_NOW | RTLD_LOCAL), let symbol = dlsym(library, "cblas_sgemm") else {
       let reason = dlerror().map { String(cString: $0) } ?? "it has no cblas_sgemm"
-      throw Failure(.unsupported, "the portable kernels need OpenBLAS (Debian package libopenblas0), which could not be loaded: \(reason)")
+      throw Failure(
+        .unsupported,
+        "the portable kernels need OpenBLAS (Debian package libopenblas0), which could not be loaded: \(reason)")
     }
     sgemm = unsafeBitCast(symbol, to: Sgemm.self)
     if !alreadyLoaded, let symbol = dlsym(library, "openblas_set_num_threads") {
@@ -27,9 +32,11 @@ struct OpenBLAS: Sendable {
     }
   }
 
-  /// `KernelTable.Multiply` for float32: each panel, [inputs][32], is a matrix as BLAS knows them; `table` finishes the sums.
+  /// `KernelTable.Multiply` for float32: each panel, [inputs][32], is a matrix as BLAS knows them; `table` finishes the
+  /// sums.
   func multiply(
-    _ arguments: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ sums: UnsafeMutablePointer<Float>, _ table: KernelTable
+    _ arguments: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>,
+    _ sums: UnsafeMutablePointer<Float>, _ table: KernelTable
   ) {
     let rowMajor: Int32 = 101, plain: Int32 = 111
     let inputs = Int32(arguments.pointee.steps), width = Int32(panelWidth), xStride = arguments.pointee.xStride
@@ -39,8 +46,9 @@ struct OpenBLAS: Sendable {
         let count = min(MultiplyArguments.blockRows, rows.upperBound - first)
         for index in 0..<unit {
           sgemm(
-            rowMajor, plain, plain, Int32(count), width, inputs, 1, arguments.pointee.x + first * xStride, Int32(xStride),
-            arguments.pointee.weights + (panel + index) * arguments.pointee.steps * panelWidth, width, 0, sums + index * count * panelWidth, width)
+            rowMajor, plain, plain, Int32(count), width, inputs, 1, arguments.pointee.x + first * xStride,
+            Int32(xStride), arguments.pointee.weights + (panel + index) * arguments.pointee.steps * panelWidth, width,
+            0, sums + index * count * panelWidth, width)
         }
         table.finish(arguments, first..<first + count, panel..<panel + unit, sums)
       }

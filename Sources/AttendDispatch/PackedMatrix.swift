@@ -1,6 +1,7 @@
 import AttendBase
 
-/// One stored weight matrix in memory that the checkpoint owns: [rows, columns], rows being outputs; or `transposed`, stored [columns, rows].
+/// One stored weight matrix in memory that the checkpoint owns: [rows, columns], rows being outputs; or `transposed`,
+/// stored [columns, rows].
 package struct StoredMatrix: @unchecked Sendable {
   package let base: UnsafeRawPointer
   /// float32, float16 or bfloat16.
@@ -12,18 +13,20 @@ package struct StoredMatrix: @unchecked Sendable {
   /// Elements from one output to the next, and from one input to the next.
   let outputStep: Int
   let inputStep: Int
-  /// Told of each range of outputs, by any thread, once it is packed: what lies there is not needed any more. Not asked if transposed.
+  /// Told of each range of outputs, by any thread, once it is packed: what lies there is not needed any more. Not asked
+  /// if transposed.
   let release: (@Sendable (_ outputs: Range<Int>) -> Void)?
 
-  /// `stride` is the number of elements from one stored row to the next: more than a row holds where the matrix is a part of a wider one.
+  /// `stride` is the number of elements from one stored row to the next: more than a row holds where the matrix is a
+  /// part of a wider one.
   package init(
     base: UnsafeRawPointer, type: ElementType, rows: Int, columns: Int, transposed: Bool = false, stride: Int? = nil,
     release: (@Sendable (_ outputs: Range<Int>) -> Void)? = nil
   ) {
     let stride = stride ?? (transposed ? rows : columns)
     self.init(
-      base: base, type: type, rows: rows, columns: columns, outputStep: transposed ? 1 : stride, inputStep: transposed ? stride : 1,
-      release: transposed ? nil : release)
+      base: base, type: type, rows: rows, columns: columns, outputStep: transposed ? 1 : stride,
+      inputStep: transposed ? stride : 1, release: transposed ? nil : release)
   }
 
   private init(
@@ -44,12 +47,13 @@ package struct StoredMatrix: @unchecked Sendable {
     let release: (@Sendable (Range<Int>) -> Void)? =
       if step == 1, let release { { release(first + $0.lowerBound..<first + $0.upperBound) } } else { nil }
     return StoredMatrix(
-      base: base + first * outputStep * type.size, type: type, rows: count, columns: columns, outputStep: step * outputStep, inputStep: inputStep,
-      release: release)
+      base: base + first * outputStep * type.size, type: type, rows: count, columns: columns,
+      outputStep: step * outputStep, inputStep: inputStep, release: release)
   }
 }
 
-/// Weights as the kernels read them: panels of 32 outputs, all inputs of a panel together, the last panel filled up with zeros. Immutable.
+/// Weights as the kernels read them: panels of 32 outputs, all inputs of a panel together, the last panel filled up
+/// with zeros. Immutable.
 package final class PackedMatrix: Sendable {
   /// Columns of a product's result.
   package let outputs: Int
@@ -70,27 +74,37 @@ package final class PackedMatrix: Sendable {
 
   var base: UnsafeMutablePointer<Float> { weights.pointer() }
   var scales: UnsafeMutablePointer<Float>? { scaling?.pointer() }
-  var offsets: UnsafeMutablePointer<Int32>? { scaling.map { ($0.pointer(to: Float.self) + panels * panelWidth).withMemoryRebound(to: Int32.self, capacity: 1) { $0 } } }
+  var offsets: UnsafeMutablePointer<Int32>? {
+    scaling.map {
+      ($0.pointer(to: Float.self) + panels * panelWidth).withMemoryRebound(to: Int32.self, capacity: 1) { $0 }
+    }
+  }
 
-  /// Packs matrices one below the other along their outputs, as one: queries, keys and values of a layer are one product. All have equally
-  /// many columns, and there is at least one. The sources are not needed afterwards. Weights in fewer bits are rounded to nearest.
+  /// Packs matrices one below the other along their outputs, as one: queries, keys and values of a layer are one
+  /// product. All have equally many columns, and there is at least one. The sources are not needed afterwards. Weights
+  /// in fewer bits are rounded to nearest.
   package convenience init(_ sources: [StoredMatrix], compute: ComputeType, engine: Engine) throws(Failure) {
     try self.init(sources, gated: false, compute, engine)
   }
 
-  /// Packs the two matrices of a gated layer, of equal shape: products become `activation(x Gᵀ) * (x Uᵀ)` (Shazeer 2020, arXiv:2002.05202).
+  /// Packs the two matrices of a gated layer, of equal shape: products become `activation(x Gᵀ) * (x Uᵀ)` (Shazeer
+  /// 2020, arXiv:2002.05202).
   package convenience init(gate: StoredMatrix, up: StoredMatrix, compute: ComputeType, engine: Engine) throws(Failure) {
-    guard gate.rows == up.rows else { throw Failure(.internalError, "a gate of \(gate.rows) outputs does not fit one of \(up.rows)") }
+    guard gate.rows == up.rows else {
+      throw Failure(.internalError, "a gate of \(gate.rows) outputs does not fit one of \(up.rows)")
+    }
     try self.init([gate, up], gated: true, compute, engine)
   }
 
   private init(_ sources: [StoredMatrix], gated: Bool, _ compute: ComputeType, _ engine: Engine) throws(Failure) {
     for source in sources {
       guard [.float32, .float16, .bfloat16].contains(source.type) else {
-        throw Failure(.unsupported, "weights of type \(source.type) cannot be packed; only float32, float16 and bfloat16 can")
+        throw Failure(
+          .unsupported, "weights of type \(source.type) cannot be packed; only float32, float16 and bfloat16 can")
       }
       guard source.columns == sources[0].columns else {
-        throw Failure(.internalError, "matrices of \(sources[0].columns) and \(source.columns) columns cannot be packed as one")
+        throw Failure(
+          .internalError, "matrices of \(sources[0].columns) and \(source.columns) columns cannot be packed as one")
       }
     }
     self.compute = compute
@@ -100,8 +114,10 @@ package final class PackedMatrix: Sendable {
     panels = (outputs + panelWidth - 1) / panelWidth * (gated ? 2 : 1)
     steps = (inputs + compute.inputsPerStep - 1) / compute.inputsPerStep
     block = compute == .int8 || compute == .int4 ? min(128, inputs & -inputs) : 1
-    weights = try AlignedBuffer(try PackedMatrix.product(panels, steps * compute.floatsPerStep), of: Float.self, for: "weights")
-    scaling = compute == .int8 ? try AlignedBuffer(2 * panels * panelWidth, of: Float.self, for: "the scales of weights") : nil
+    weights = try AlignedBuffer(
+      try PackedMatrix.product(panels, steps * compute.floatsPerStep), of: Float.self, for: "weights")
+    scaling =
+      compute == .int8 ? try AlignedBuffer(2 * panels * panelWidth, of: Float.self, for: "the scales of weights") : nil
     try pack(sources, engine)
   }
 
@@ -122,9 +138,11 @@ package final class PackedMatrix: Sendable {
 
   private func pack(_ sources: [StoredMatrix], _ engine: Engine) throws(Failure) {
     let parts = engine.parts(panels, work: panels * panelWidth * inputs, grain: 1 << 15)
-    let scratch = compute == .float32 ? nil : try AlignedBuffer(parts * inputs * panelWidth, of: Float.self, for: "packing weights")
+    let scratch =
+      compute == .float32 ? nil : try AlignedBuffer(parts * inputs * panelWidth, of: Float.self, for: "packing weights")
     sources.withUnsafeBufferPointer { sources in
-      var job = PackJob(matrix: self, sources: sources, kernels: engine.kernels, scratch: scratch?.pointer(), parts: parts)
+      var job = PackJob(
+        matrix: self, sources: sources, kernels: engine.kernels, scratch: scratch?.pointer(), parts: parts)
       engine.run(&job, parts: parts) { context, part in
         let job = context.assumingMemoryBound(to: PackJob.self).pointee
         for panel in (0..<job.matrix.panels).share(part, of: job.parts) { job.matrix.packPanel(panel, job, part) }
@@ -140,7 +158,8 @@ package final class PackedMatrix: Sendable {
     gatherPanel(panel, job, wide)
     if block > 1 { job.kernels.conversions.rotatePanel(wide, inputs, block) }
     var arguments = CompressArguments(
-      panel: wide, inputs: inputs, to: to, scales: scales.map { $0 + panel * panelWidth }, offsets: offsets.map { $0 + panel * panelWidth })
+      panel: wide, inputs: inputs, to: to, scales: scales.map { $0 + panel * panelWidth },
+      offsets: offsets.map { $0 + panel * panelWidth })
     switch compute {
     case .float32: break
     case .bfloat16: job.kernels.conversions.compressBrain(&arguments)
@@ -157,7 +176,8 @@ package final class PackedMatrix: Sendable {
       let lanes = min(panelWidth - lane, source.rows - first)
       if lanes > 0 {
         var arguments = PackArguments(
-          source: source.base, type: source.type, inputs: inputs, outputStep: source.outputStep, inputStep: source.inputStep, destination: to)
+          source: source.base, type: source.type, inputs: inputs, outputStep: source.outputStep,
+          inputStep: source.inputStep, destination: to)
         job.kernels.conversions.pack(&arguments, first, lane, lanes)
         source.release?(first..<first + lanes)
         lane += lanes
@@ -166,9 +186,7 @@ package final class PackedMatrix: Sendable {
       first -= source.rows
     }
     guard lane < panelWidth else { return }
-    for k in 0..<inputs {
-      for empty in lane..<panelWidth { to[k * panelWidth + empty] = 0 }
-    }
+    for k in 0..<inputs { for empty in lane..<panelWidth { to[k * panelWidth + empty] = 0 } }
   }
 
   /// Writes the weights of one output, times `scale`: what products with the packed weights see. Not gated.
@@ -185,11 +203,14 @@ package final class PackedMatrix: Sendable {
       }
     case .int8:
       let factor = scales![output]
-      for k in 0..<inputs { row[k] = Float(Int8(truncatingIfNeeded: units[k / 4 * panelWidth] >> UInt32(k % 4 * 8))) * factor * scale }
+      for k in 0..<inputs {
+        row[k] = Float(Int8(truncatingIfNeeded: units[k / 4 * panelWidth] >> UInt32(k % 4 * 8))) * factor * scale
+      }
     case .int4:
       for k in 0..<inputs {
         let group = k / quantizedGroup * compute.floatsPerStep, within = k % quantizedGroup
-        let unit = units[group + panelWidth / 2 + within / 8 * panelWidth] >> UInt32(within % 4 * 8 + within / 4 % 2 * 4)
+        let unit =
+          units[group + panelWidth / 2 + within / 8 * panelWidth] >> UInt32(within % 4 * 8 + within / 4 % 2 * 4)
         // Two scales to a unit: of an output of the first half of the panel, and of one of the second.
         let scales = UnsafeRawPointer(panel + group + lane % 16).load(as: UInt32.self)
         row[k] = Float(Int(unit & 15) - 8) * Float(bitPattern: lane < 16 ? scales << 16 : scales & 0xffff_0000) * scale

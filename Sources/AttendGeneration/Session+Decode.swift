@@ -4,12 +4,13 @@ import AttendLayers
 import AttendModels
 
 extension Session {
-  /// Gives live sequence i the tokens of sequence i of the batch. Returns the logits, `[tokens, vocabulary]`, unless they are not wanted.
-  /// A failure leaves the live sequences as they were.
-  @discardableResult
-  package func decode(_ batch: Batch, wantsLogits: Bool) throws(Failure) -> Output? {
+  /// Gives live sequence i the tokens of sequence i of the batch. Returns the logits, `[tokens, vocabulary]`, unless
+  /// they are not wanted. A failure leaves the live sequences as they were.
+  @discardableResult package func decode(_ batch: Batch, wantsLogits: Bool) throws(Failure) -> Output? {
     guard let decoder = model.decoder, let head = model.head else {
-      throw Failure(.unsupported, "this checkpoint is of a \(model.blueprint.family) model without a decoder and a head: it has no next token")
+      throw Failure(
+        .unsupported,
+        "this checkpoint is of a \(model.blueprint.family) model without a decoder and a head: it has no next token")
     }
     try requireLive()
     guard batch.count == count else {
@@ -19,7 +20,8 @@ extension Session {
     try checkPositions(batch, decoder.positions)
     forgetOutputs()
     try pass.workspace.reset()
-    // Closures, and not `batch.length` itself: closures that do not escape lie on the stack, a bound method would be allocated in each step.
+    // Closures, and not `batch.length` itself: closures that do not escape lie on the stack, a bound method would be
+    // allocated in each step.
     try cache.grow { batch.length($0) }
     let x = Matrix(try states.room(batch.tokenCount * decoder.width), rows: batch.tokenCount, columns: decoder.width)
     let rows = wantsLogits ? batch.tokenCount : 0
@@ -38,7 +40,8 @@ extension Session {
     for sequence in 0..<count where batch.length(sequence) > positions - cache.length(sequence) {
       throw Failure(
         .invalidState,
-        "live sequence \(sequence) has read \(cache.length(sequence)) tokens; \(batch.length(sequence)) more exceed the \(positions) positions of the decoder")
+        "live sequence \(sequence) has read \(cache.length(sequence)) tokens; \(batch.length(sequence)) more exceed the \(positions) positions of the decoder"
+      )
     }
   }
 }

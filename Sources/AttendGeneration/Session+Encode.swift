@@ -4,8 +4,8 @@ import AttendLayers
 import AttendModels
 
 extension Session {
-  /// Reads a batch of texts, sources or prompts: its sequences become the live ones. After `outOfMemory` none is live; any other failure
-  /// changes nothing. Pages for `positionsAhead` positions of each are set aside for the decoder.
+  /// Reads a batch of texts, sources or prompts: its sequences become the live ones. After `outOfMemory` none is live;
+  /// any other failure changes nothing. Pages for `positionsAhead` positions of each are set aside for the decoder.
   package func encode(_ batch: Batch, positionsAhead: Int = Session.positionsAhead) throws(Failure) {
     guard let stack = model.encoder ?? model.decoder else { throw Failure(.internalError, "a model without layers") }
     try batch.check(vocabulary: stack.vocabulary, positions: stack.positions, types: stack.embedding.types?.count)
@@ -31,7 +31,8 @@ extension Session {
     isEncoded = true
   }
 
-  /// Runs the encoder. The keys of one of its layers are of use during that layer only, so that their pages hold one layer.
+  /// Runs the encoder. The keys of one of its layers are of use during that layer only, so that their pages hold one
+  /// layer.
   private func readSource(_ batch: Batch, _ encoder: Stack, into x: Matrix) throws(Failure) {
     guard let encoderCache else { throw Failure(.internalError, "an encoder without pages") }
     encoderCache.start(batch.count)
@@ -41,7 +42,8 @@ extension Session {
       pass.recorder?.readsSource = false
     }
     try encoderCache.grow(batch.length)
-    try encoder.forward(batch.tokens, types: batch.types, own: try encoderCache.writing(batch.length), source: nil, into: x, pass)
+    try encoder.forward(
+      batch.tokens, types: batch.types, own: try encoderCache.writing(batch.length), source: nil, into: x, pass)
   }
 
   /// Makes the keys and values that the decoder's cross-attention looks at, once for all steps.
@@ -54,11 +56,13 @@ extension Session {
 
   // MARK: Heads
 
-  /// What the head makes of the last encode, computed now: of a decoder `[sequences, vocabulary]`, the logits of what follows each prompt; of an
-  /// encoder `[tokens, outputs]` or, if the head reads one token of each sequence, `[sequences, outputs]`.
+  /// What the head makes of the last encode, computed now: of a decoder `[sequences, vocabulary]`, the logits of what
+  /// follows each prompt; of an encoder `[tokens, outputs]` or, if the head reads one token of each sequence,
+  /// `[sequences, outputs]`.
   package func encodedLogits() throws(Failure) -> Output {
     guard let head = model.head else {
-      throw Failure(.unsupported, "this checkpoint is of a \(model.blueprint.family) model without a head: it gives no logits")
+      throw Failure(
+        .unsupported, "this checkpoint is of a \(model.blueprint.family) model without a head: it gives no logits")
     }
     guard model.blueprint.kind != .encoderDecoder else {
       throw Failure(.unsupported, "what may follow a source is told by the decoder: call attend_decode_step")
@@ -66,7 +70,8 @@ extension Session {
     return try apply(head, lastToken: model.blueprint.kind == .decoder, to: logits)
   }
 
-  /// What the pooler makes of the last encode, computed now, `[sequences, width]`, or in a folder of sentence-transformers its modules, `[sequences, outputs]`.
+  /// What the pooler makes of the last encode, computed now, `[sequences, width]`, or in a folder of
+  /// sentence-transformers its modules, `[sequences, outputs]`.
   package func pooledStates() throws(Failure) -> Output {
     if let head = model.sentenceHead {
       let states = try encodedStates()
@@ -101,7 +106,8 @@ extension Session {
     return vectors
   }
 
-  /// The hidden states of the last encode, with scratch memory that is free again. Throws `invalidState` where the last call was none.
+  /// The hidden states of the last encode, with scratch memory that is free again. Throws `invalidState` where the last
+  /// call was none.
   func encodedStates() throws(Failure) -> Matrix {
     guard !encodedLengths.isEmpty, let states = hiddenStates else {
       throw Failure(.invalidState, "there is nothing to read: the last call on this session was no attend_encode")

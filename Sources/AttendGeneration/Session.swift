@@ -17,7 +17,8 @@ package final class Session {
   var stateRows = 0  // tokens of the last call, whose states are held
   var encodedLengths: [Int] = []  // of the sequences of the last call, if that was an encode
   var isEncoded = false
-  private var recorder: AttentionRecorder?  // of attention maps; once made it stays, for those who look at a view too late
+  /// Of attention maps; once made it stays, for those who look at a view too late
+  private var recorder: AttentionRecorder?
 
   /// Rows are tokens or sequences of a call; `columns` numbers each. Valid until the next call.
   package typealias Output = Matrix
@@ -47,11 +48,12 @@ package final class Session {
 
   /// Bytes of caches, outputs and scratch at this moment.
   package var bytes: Int {
-    pass.workspace.bytes + cache.pool.bytes + (encoderCache?.pool.bytes ?? 0) + states.bytes + logits.bytes + pooled.bytes
-      + embeddings.bytes + (recorder?.bytes ?? 0)
+    pass.workspace.bytes + cache.pool.bytes + (encoderCache?.pool.bytes ?? 0) + states.bytes + logits.bytes
+      + pooled.bytes + embeddings.bytes + (recorder?.bytes ?? 0)
   }
 
-  /// The hidden states of the last encode or decode, `[tokens, width]`, or nil if there was none since the sequences were made or selected.
+  /// The hidden states of the last encode or decode, `[tokens, width]`, or nil if there was none since the sequences
+  /// were made or selected.
   package var hiddenStates: Output? {
     stateRows == 0 ? nil : Matrix(states.base, rows: stateRows, columns: model.width)
   }
@@ -70,7 +72,9 @@ package final class Session {
   /// Throws `invalidState` where there is nothing to decode.
   package func requireLive() throws(Failure) {
     try requireEncoded()
-    guard count > 0 else { throw Failure(.invalidState, "no sequence is live: all have been dropped by attend_session_select") }
+    guard count > 0 else {
+      throw Failure(.invalidState, "no sequence is live: all have been dropped by attend_session_select")
+    }
   }
 
   private func requireEncoded() throws(Failure) {
@@ -101,14 +105,20 @@ package final class Session {
 
   /// The attention map of one sequence of the last call in one layer, `[heads, queries, keys]`.
   ///
-  /// Throws `invalidArgument` for a layer or sequence that is not there, `invalidState` where that call's maps were not recorded or it had none of the kind.
+  /// Throws `invalidArgument` for a layer or sequence that is not there, `invalidState` where that call's maps were not
+  /// recorded or it had none of the kind.
   package func attention(_ kind: AttentionRecorder.Kind, layer: Int, sequence: Int) throws(Failure) -> AttentionMap {
     guard let recorder = pass.recorder else {
-      throw Failure(.invalidState, "attention maps are not recorded: call attend_session_record_attentions before what computes them")
+      throw Failure(
+        .invalidState,
+        "attention maps are not recorded: call attend_session_record_attentions before what computes them")
     }
     let layers = (kind == .encoder ? model.encoder : model.decoder)?.layers.count ?? 0
     guard layer >= 0, layer < layers else {
-      throw Failure(.invalidArgument, "layer is \(UInt(bitPattern: layer)); the model has \(layers) \(kind == .encoder ? "encoder" : "decoder") layers")
+      throw Failure(
+        .invalidArgument,
+        "layer is \(UInt(bitPattern: layer)); the model has \(layers) \(kind == .encoder ? "encoder" : "decoder") layers"
+      )
     }
     guard sequence >= 0, sequence < count else {
       throw Failure(.invalidArgument, "sequence is \(UInt(bitPattern: sequence)); \(count) sequences are live")

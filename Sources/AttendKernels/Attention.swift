@@ -1,24 +1,23 @@
-// Attention over pages of keys and values: softmax(scale q kᵀ) v with a running softmax (Milakov and Gimelshein 2018, arXiv:1805.02867; Dao et
-// al. 2022, arXiv:2205.14135). Keys are visited in tiles of 128 at absolute positions, and what happens to one query does not depend on
+// Attention over pages of keys and values: softmax(scale q kᵀ) v with a running softmax (Milakov and Gimelshein 2018, arXiv:1805.02867; Dao
+// et al. 2022, arXiv:2205.14135). Keys are visited in tiles of 128 at absolute positions, and what happens to one query does not depend on
 // which others are beside it.
 import AttendBase
 import CInstructions
 
 /// How many pairs there are. The range's own way to say so is at times a function that other modules may share.
-@_transparent
-private func pairCount(_ pairs: Range<Int>) -> Int { pairs.upperBound &- pairs.lowerBound }
+@_transparent private func pairCount(_ pairs: Range<Int>) -> Int { pairs.upperBound &- pairs.lowerBound }
 
 /// The first key that a query sees.
-@_transparent
-private func firstKey(_ a: UnsafePointer<AttentionArguments>, _ query: Int) -> Int {
+@_transparent private func firstKey(_ a: UnsafePointer<AttentionArguments>, _ query: Int) -> Int {
   if a.pointee.mask.window == 0 { return 0 }
-  let first = a.pointee.mask.causal ? a.pointee.position &+ query &- a.pointee.mask.window &+ 1 : a.pointee.position &+ query &- a.pointee.mask.window / 2
+  let first =
+    a.pointee.mask.causal
+    ? a.pointee.position &+ query &- a.pointee.mask.window &+ 1 : a.pointee.position &+ query &- a.pointee.mask.window / 2
   return first > 0 ? first : 0
 }
 
 /// One more than the last key that a query sees.
-@_transparent
-private func keyLimit(_ a: UnsafePointer<AttentionArguments>, _ query: Int) -> Int {
+@_transparent private func keyLimit(_ a: UnsafePointer<AttentionArguments>, _ query: Int) -> Int {
   var limit = a.pointee.keys
   if a.pointee.mask.causal {
     limit = a.pointee.position &+ query &+ 1
@@ -29,16 +28,14 @@ private func keyLimit(_ a: UnsafePointer<AttentionArguments>, _ query: Int) -> I
 }
 
 /// A position of the tile at `tile`, as an offset from 0 to 128.
-@_transparent
-private func offset(_ key: Int, _ tile: Int) -> Int {
+@_transparent private func offset(_ key: Int, _ tile: Int) -> Int {
   let offset = key &- tile
   return offset < 0 ? 0 : offset > attentionTile ? attentionTile : offset
 }
 
 /// Adds what is to be added to the raw scores of a row with keys `first` until `limit` of the tile. Returns what they are yet to be
 /// multiplied by: biased scores are scaled already, and a factor of 1 changes no bit.
-@_transparent
-private func biased(
+@_transparent private func biased(
   _ a: UnsafePointer<AttentionArguments>, _ scores: UnsafeMutablePointer<Float>, _ pair: Int, _ tile: Int, _ first: Int, _ limit: Int
 ) -> Float {
   guard let bias = a.pointee.bias else { return a.pointee.scale }
@@ -47,22 +44,23 @@ private func biased(
 }
 
 /// Sixteen scores as the softmax sees them: scaled, capped, and minus infinity where the query does not look.
-@_transparent
-private func shaped(
+@_transparent private func shaped(
   _ raw: Vector, _ a: UnsafePointer<AttentionArguments>, _ scale: Float, _ column: Int, _ first: Int, _ limit: Int
 ) -> Vector {
   var s = raw * splat(scale)
   if a.pointee.mask.softCap > 0 { s = splat(a.pointee.mask.softCap) * tanh(s / splat(a.pointee.mask.softCap)) }
   if first <= column && column &+ 16 <= limit { return s }
   let columns = laneNumbers &+ Lanes(repeating: Int32(truncatingIfNeeded: column))
-  let hidden = (columns .< Lanes(repeating: Int32(truncatingIfNeeded: first))) .| (columns .>= Lanes(repeating: Int32(truncatingIfNeeded: limit)))
+  let hidden =
+    (columns .< Lanes(repeating: Int32(truncatingIfNeeded: first))) .| (columns .>= Lanes(repeating: Int32(truncatingIfNeeded: limit)))
   return s.replacing(with: splat(-Float.infinity), where: hidden)
 }
 
-/// Turns a row of scores into its unnormalised probabilities, as products read them, and brings the row's maximum, sums and output to the new maximum.
-@_transparent
-private func softmaxRow(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int, _ pair: Int, _ tile: Int, _ first: Int, _ limit: Int
+/// Turns a row of scores into its unnormalised probabilities, as products read them, and brings the row's maximum, sums and output to the
+/// new maximum.
+@_transparent private func softmaxRow(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int, _ pair: Int, _ tile: Int,
+  _ first: Int, _ limit: Int
 ) {
   let scores = s.scores + row &* attentionTile
   let scale = biased(a, scores, pair, tile, first, limit)
@@ -102,8 +100,10 @@ private func softmaxRow(
 }
 
 /// Normalised probabilities of all rows, once their maxima and sums are known, in a second pass over the keys.
-@_transparent
-private func writeWeights(_ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ pairs: Range<Int>, _ weights: UnsafeMutablePointer<Float>) {
+@_transparent private func writeWeights(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ pairs: Range<Int>,
+  _ weights: UnsafeMutablePointer<Float>
+) {
   var tile = 0
   while tile < a.pointee.keys {
     let count = a.pointee.keys &- tile < attentionTile ? a.pointee.keys &- tile : attentionTile
@@ -130,14 +130,15 @@ private func writeWeights(_ arithmetic: Arithmetic, _ a: UnsafePointer<Attention
 }
 
 /// All rows of the task over one tile of keys.
-@_transparent
-private func visit(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ pairs: Range<Int>, _ tile: Int, _ low: Int, _ high: Int
+@_transparent private func visit(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ pairs: Range<Int>, _ tile: Int, _ low: Int,
+  _ high: Int
 ) {
   let rows = pairCount(pairs)
   scoreTile(arithmetic, a, s, rows, tile, low, high)
   if copiesValues(arithmetic, s) { copyValues(arithmetic, a, s, tile, firstStep(arithmetic, low), stepLimit(arithmetic, high)) }
-  // The keys that every row sees, together; what some rows see before and after them, row by row. Each row adds its keys in ascending order.
+  // The keys that every row sees, together; what some rows see before and after them, row by row. Each row adds its keys in ascending
+  // order.
   var common = 0, commonEnd = stepLimit(arithmetic, attentionTile)
   var row = 0
   while row < rows {
@@ -157,9 +158,9 @@ private func visit(
 }
 
 /// What each row sees of the tile's steps from `low` until `high`, row by row.
-@_transparent
-private func mixAlone(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ pairs: Range<Int>, _ tile: Int, _ low: Int, _ high: Int
+@_transparent private func mixAlone(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ pairs: Range<Int>, _ tile: Int, _ low: Int,
+  _ high: Int
 ) {
   if low >= high { return }
   var row = 0
@@ -176,9 +177,9 @@ private func mixAlone(
 
 /// One query of several heads over one tile of keys. All read a page before the next is read, so that memory is read in long runs; each row
 /// meets its keys in the order of `visit`.
-@_transparent
-private func visitTogether(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ heads: Int, _ s: AttentionScratch, _ tile: Int, _ low: Int, _ high: Int
+@_transparent private func visitTogether(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ heads: Int, _ s: AttentionScratch, _ tile: Int, _ low: Int,
+  _ high: Int
 ) {
   let group = a.pointee.group
   var page = low / panelWidth
@@ -211,8 +212,7 @@ private func visitTogether(
 }
 
 /// Asks for the queries of the thread's next task.
-@_transparent
-private func prefetchQueries(_ a: UnsafePointer<AttentionArguments>, _ pairs: Range<Int>) {
+@_transparent private func prefetchQueries(_ a: UnsafePointer<AttentionArguments>, _ pairs: Range<Int>) {
   let group = a.pointee.group, headDim = a.pointee.headDim
   var pair = pairs.lowerBound &+ a.pointee.ahead
   while pair < pairs.upperBound &+ a.pointee.ahead {
@@ -227,8 +227,9 @@ private func prefetchQueries(_ a: UnsafePointer<AttentionArguments>, _ pairs: Ra
 }
 
 /// Queries to scratch memory, and sums of nothing.
-@_transparent
-private func beginRows(_ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ pairs: Range<Int>) {
+@_transparent private func beginRows(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ pairs: Range<Int>
+) {
   let group = a.pointee.group, headDim = a.pointee.headDim
   var row = 0
   while row < pairCount(pairs) {
@@ -253,8 +254,9 @@ private func beginRows(_ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArg
 }
 
 /// Results, and probabilities where they are wanted.
-@_transparent
-private func finishRows(_ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ pairs: Range<Int>) {
+@_transparent private func finishRows(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ pairs: Range<Int>
+) {
   let group = a.pointee.group, headDim = a.pointee.headDim
   var row = 0
   while row < pairCount(pairs) {
@@ -273,9 +275,9 @@ private func finishRows(_ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionAr
 }
 
 /// `KernelTable.Attention.attend` for one arithmetic.
-@_transparent
-private func attend(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ heads: Int, _ pairs: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
+@_transparent private func attend(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ heads: Int, _ pairs: Range<Int>,
+  _ scratch: UnsafeMutablePointer<Float>
 ) {
   let s = AttentionScratch(scratch, headDim: a.pointee.headDim)
   let low = firstKey(a, pairs.lowerBound / a.pointee.group), high = keyLimit(a, (pairs.upperBound &- 1) / a.pointee.group)
@@ -306,7 +308,9 @@ func attention(_ a: UnsafePointer<AttentionArguments>, _ heads: Int, _ pairs: Ra
 }
 
 /// In bfloat16 subnormal numbers count as zeros, for vdpbf16ps takes and makes none.
-func attentionBrainWidened(_ a: UnsafePointer<AttentionArguments>, _ heads: Int, _ pairs: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
+func attentionBrainWidened(
+  _ a: UnsafePointer<AttentionArguments>, _ heads: Int, _ pairs: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
+) {
   let modes = attend_flush_subnormals()
   attend(.brainWidened, a, heads, pairs, scratch)
   attend_restore_modes(modes)

@@ -3,14 +3,12 @@ import AttendBase
 import CInstructions
 
 /// The index of a distance in a table of 2 * reach + 1.
-@_transparent
-private func index(_ distance: Int, _ reach: Int) -> Int {
+@_transparent private func index(_ distance: Int, _ reach: Int) -> Int {
   (distance < -reach ? -reach : distance > reach ? reach : distance) &+ reach
 }
 
 /// Sixteen entries of a table by distance, from `distance` upwards.
-@_transparent
-private func entries(_ table: UnsafePointer<Float>, _ distance: Int, _ reach: Int) -> Vector {
+@_transparent private func entries(_ table: UnsafePointer<Float>, _ distance: Int, _ reach: Int) -> Vector {
   if distance >= -reach && distance &+ 15 <= reach { return load(table + (distance &+ reach)) }
   if distance >= reach { return splat(table[2 &* reach]) }
   if distance &+ 15 <= -reach { return splat(table[0]) }
@@ -24,10 +22,9 @@ private func entries(_ table: UnsafePointer<Float>, _ distance: Int, _ reach: In
 }
 
 /// Adds the terms of content and position to the raw scores of keys `first` until `limit` of the tile; only these keys' rows are read.
-@_transparent
-private func disentangle(
-  _ a: UnsafePointer<AttentionArguments>, _ bias: DisentangledBias, _ scores: UnsafeMutablePointer<Float>, _ head: Int, _ query: Int, _ tile: Int,
-  _ first: Int, _ limit: Int
+@_transparent private func disentangle(
+  _ a: UnsafePointer<AttentionArguments>, _ bias: DisentangledBias, _ scores: UnsafeMutablePointer<Float>, _ head: Int, _ query: Int,
+  _ tile: Int, _ first: Int, _ limit: Int
 ) {
   let start = head &* bias.columns
   var column = first
@@ -43,10 +40,9 @@ private func disentangle(
 }
 
 /// Turns the raw scores of a query with keys `first` until `limit` of the tile into scaled and biased ones.
-@inline(never)
-func addBias(
-  _ a: UnsafePointer<AttentionArguments>, _ bias: UnsafePointer<AttentionBias>, _ scores: UnsafeMutablePointer<Float>, _ head: Int, _ query: Int,
-  _ tile: Int, _ first: Int, _ limit: Int
+@inline(never) func addBias(
+  _ a: UnsafePointer<AttentionArguments>, _ bias: UnsafePointer<AttentionBias>, _ scores: UnsafeMutablePointer<Float>, _ head: Int,
+  _ query: Int, _ tile: Int, _ first: Int, _ limit: Int
 ) {
   if let terms = bias.pointee.disentangled { disentangle(a, terms, scores, head, query, tile, first, limit) }
   let reach = bias.pointee.reach

@@ -1,11 +1,10 @@
-// The products of a tile of attention: queries with keys, probabilities with values. In bfloat16 a step takes two components of keys, or two
-// neighbouring positions of values, the second first, as vdpbf16ps does; widened to float32 these are two steps of one number each.
+// The products of a tile of attention: queries with keys, probabilities with values. In bfloat16 a step takes two components of keys, or
+// two neighbouring positions of values, the second first, as vdpbf16ps does; widened to float32 these are two steps of one number each.
 import AttendBase
 import CInstructions
 
 /// Where a position of the tile stands among the steps over its values: the first step that holds it.
-@_transparent
-func firstStep(_ arithmetic: Arithmetic, _ offset: Int) -> Int {
+@_transparent func firstStep(_ arithmetic: Arithmetic, _ offset: Int) -> Int {
   switch arithmetic {
   case .brain: offset >> 1
   case .brainWidened: offset & ~1
@@ -14,20 +13,15 @@ func firstStep(_ arithmetic: Arithmetic, _ offset: Int) -> Int {
 }
 
 /// One more than the last step that holds a position below `offset`.
-@_transparent
-func stepLimit(_ arithmetic: Arithmetic, _ offset: Int) -> Int {
+@_transparent func stepLimit(_ arithmetic: Arithmetic, _ offset: Int) -> Int {
   if case .float32 = arithmetic { offset } else { firstStep(arithmetic, offset &+ 1) }
 }
 
 /// Steps over the values of a page.
-@_transparent
-private func pageSteps(_ arithmetic: Arithmetic) -> Int {
-  if case .brain = arithmetic { panelWidth / 2 } else { panelWidth }
-}
+@_transparent private func pageSteps(_ arithmetic: Arithmetic) -> Int { if case .brain = arithmetic { panelWidth / 2 } else { panelWidth } }
 
 /// Steps over the components of keys.
-@_transparent
-private func keySteps(_ arithmetic: Arithmetic, _ headDim: Int) -> Int {
+@_transparent private func keySteps(_ arithmetic: Arithmetic, _ headDim: Int) -> Int {
   switch arithmetic {
   case .brain: (headDim &+ 1) / 2
   case .brainWidened: (headDim &+ 1) & ~1
@@ -35,11 +29,10 @@ private func keySteps(_ arithmetic: Arithmetic, _ headDim: Int) -> Int {
   }
 }
 
-/// Sixteen numbers to place `index` of a row of the type that products read, of which the first numbers of all rows lie `width` floats apart.
-@_transparent
-func keep(_ arithmetic: Arithmetic, _ v: Vector, _ row: UnsafeMutablePointer<Float>, _ index: Int) {
-  switch arithmetic {
-  #if ATTEND_AVX512
+/// Sixteen numbers to place `index` of a row of the type that products read, of which the first numbers of all rows lie `width` floats
+/// apart.
+@_transparent func keep(_ arithmetic: Arithmetic, _ v: Vector, _ row: UnsafeMutablePointer<Float>, _ index: Int) {
+  switch arithmetic { #if ATTEND_AVX512
     case .brain: attend_narrow_bf16(UnsafeMutableRawPointer(row) + 2 &* index, v)
   #endif
   case .brainWidened: store(attend_exchange_pairs(fromBits(brain(v) &<< Lanes(repeating: 16))), row + index)
@@ -48,8 +41,9 @@ func keep(_ arithmetic: Arithmetic, _ v: Vector, _ row: UnsafeMutablePointer<Flo
 }
 
 /// Two rows of float32 from a row of units, the second of two numbers first.
-@_transparent
-private func widen(_ units: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>, _ second: UnsafeMutablePointer<Float>, _ count: Int) {
+@_transparent private func widen(
+  _ units: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>, _ second: UnsafeMutablePointer<Float>, _ count: Int
+) {
   var i = 0
   while i < count {
     let unit = bits(load(units + i, count &- i))
@@ -60,8 +54,7 @@ private func widen(_ units: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Flo
 }
 
 /// Scores of `rows` queries with the 32 keys of a panel.
-@_transparent
-private func scorePanel(
+@_transparent private func scorePanel(
   _ arithmetic: Arithmetic, _ rows: Int, _ q: UnsafePointer<Float>, _ qStride: Int, _ keys: UnsafePointer<Float>, _ steps: Int,
   _ scores: UnsafeMutablePointer<Float>
 ) {
@@ -78,8 +71,7 @@ private func scorePanel(
   }
 }
 
-@_transparent
-private func scoreRows(
+@_transparent private func scoreRows(
   _ arithmetic: Arithmetic, _ rows: Int, _ q: UnsafePointer<Float>, _ stride: Int, _ keys: UnsafePointer<Float>, _ steps: Int,
   _ scores: UnsafeMutablePointer<Float>
 ) {
@@ -89,8 +81,7 @@ private func scoreRows(
   case 3: scorePanel(arithmetic, 3, q, stride, keys, steps, scores)
   case 4: scorePanel(arithmetic, 4, q, stride, keys, steps, scores)
   case 5: scorePanel(arithmetic, 5, q, stride, keys, steps, scores)
-  case 6: scorePanel(arithmetic, 6, q, stride, keys, steps, scores)
-  #if ATTEND_AVX512
+  case 6: scorePanel(arithmetic, 6, q, stride, keys, steps, scores) #if ATTEND_AVX512
     case 7: scorePanel(arithmetic, 7, q, stride, keys, steps, scores)
     case 8: scorePanel(arithmetic, 8, q, stride, keys, steps, scores)
     case 9: scorePanel(arithmetic, 9, q, stride, keys, steps, scores)
@@ -102,32 +93,26 @@ private func scoreRows(
   }
 }
 
-@inline(never)
-private func scoreRowsFloat32(
+@inline(never) private func scoreRowsFloat32(
   _ rows: Int, _ q: UnsafePointer<Float>, _ stride: Int, _ keys: UnsafePointer<Float>, _ steps: Int, _ scores: UnsafeMutablePointer<Float>
-) {
-  scoreRows(.float32, rows, q, stride, keys, steps, scores)
-}
+) { scoreRows(.float32, rows, q, stride, keys, steps, scores) }
 
 #if ATTEND_AVX512
-  @inline(never)
-  private func scoreRowsBrain(
+  @inline(never) private func scoreRowsBrain(
     _ rows: Int, _ q: UnsafePointer<Float>, _ stride: Int, _ keys: UnsafePointer<Float>, _ steps: Int, _ scores: UnsafeMutablePointer<Float>
-  ) {
-    scoreRows(.brain, rows, q, stride, keys, steps, scores)
-  }
+  ) { scoreRows(.brain, rows, q, stride, keys, steps, scores) }
 #endif
 
 /// Raw scores of all rows with the keys of the tile from `low` until `high`, in whole panels.
-@_transparent
-func scoreTile(_ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ rows: Int, _ tile: Int, _ low: Int, _ high: Int) {
+@_transparent func scoreTile(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ rows: Int, _ tile: Int, _ low: Int, _ high: Int
+) {
   let steps = keySteps(arithmetic, a.pointee.headDim)
   var page = low / panelWidth
   while page &* panelWidth < high {
     let keys = a.pointee.pages[tile / panelWidth &+ page].assumingMemoryBound(to: Float.self) + a.pointee.keyOffset
     let scores = s.scores + page &* panelWidth
-    switch arithmetic {
-    #if ATTEND_AVX512
+    switch arithmetic { #if ATTEND_AVX512
       case .brain: scoreRowsBrain(rows, s.q, s.width, keys, steps, scores)
     #endif
     case .brainWidened:
@@ -144,8 +129,9 @@ func scoreTile(_ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>,
 }
 
 /// Copies the values of some steps of a tile to rows of whole vectors, widened where products read float32.
-@_transparent
-func copyValues(_ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ tile: Int, _ first: Int, _ limit: Int) {
+@_transparent func copyValues(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ tile: Int, _ first: Int, _ limit: Int
+) {
   let headDim = a.pointee.headDim, steps = pageSteps(arithmetic)
   var step = first
   while step < limit {
@@ -166,16 +152,14 @@ func copyValues(_ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>
 }
 
 /// Whether products read copies of the values.
-@_transparent
-func copiesValues(_ arithmetic: Arithmetic, _ s: AttentionScratch) -> Bool {
+@_transparent func copiesValues(_ arithmetic: Arithmetic, _ s: AttentionScratch) -> Bool {
   if case .brainWidened = arithmetic { true } else { s.padded }
 }
 
 /// Adds probabilities times values for steps `first` until `limit` of the tile to `rows` rows and `vectors` vectors of output columns.
-@_transparent
-private func mix(
-  _ arithmetic: Arithmetic, _ copied: Bool, _ rows: Int, _ vectors: Int, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int,
-  _ column: Int, _ tile: Int, _ first: Int, _ limit: Int
+@_transparent private func mix(
+  _ arithmetic: Arithmetic, _ copied: Bool, _ rows: Int, _ vectors: Int, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch,
+  _ row: Int, _ column: Int, _ tile: Int, _ first: Int, _ limit: Int
 ) {
   var sums = zeros()
   let out = s.out + (row &* s.width &+ column)
@@ -207,10 +191,9 @@ private func mix(
   }
 }
 
-@_transparent
-private func mixAll(
-  _ arithmetic: Arithmetic, _ copied: Bool, _ rows: Int, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int, _ tile: Int,
-  _ first: Int, _ limit: Int
+@_transparent private func mixAll(
+  _ arithmetic: Arithmetic, _ copied: Bool, _ rows: Int, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int,
+  _ tile: Int, _ first: Int, _ limit: Int
 ) {
   var column = 0
   if rows == 1 {
@@ -226,10 +209,9 @@ private func mixAll(
   if column < s.width { mix(arithmetic, copied, rows, 1, a, s, row, column, tile, first, limit) }
 }
 
-@_transparent
-private func mixEach(
-  _ arithmetic: Arithmetic, _ copied: Bool, _ rows: Int, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int, _ tile: Int,
-  _ first: Int, _ limit: Int
+@_transparent private func mixEach(
+  _ arithmetic: Arithmetic, _ copied: Bool, _ rows: Int, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int,
+  _ tile: Int, _ first: Int, _ limit: Int
 ) {
   switch rows {
   case 1: mixAll(arithmetic, copied, 1, a, s, row, tile, first, limit)
@@ -237,8 +219,7 @@ private func mixEach(
   case 3: mixAll(arithmetic, copied, 3, a, s, row, tile, first, limit)
   case 4: mixAll(arithmetic, copied, 4, a, s, row, tile, first, limit)
   case 5: mixAll(arithmetic, copied, 5, a, s, row, tile, first, limit)
-  case 6: mixAll(arithmetic, copied, 6, a, s, row, tile, first, limit)
-  #if ATTEND_AVX512
+  case 6: mixAll(arithmetic, copied, 6, a, s, row, tile, first, limit) #if ATTEND_AVX512
     case 7: mixAll(arithmetic, copied, 7, a, s, row, tile, first, limit)
     case 8: mixAll(arithmetic, copied, 8, a, s, row, tile, first, limit)
     case 9: mixAll(arithmetic, copied, 9, a, s, row, tile, first, limit)
@@ -250,31 +231,25 @@ private func mixEach(
   }
 }
 
-@inline(never)
-private func mixFloat32(
-  _ copied: Bool, _ rows: Int, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int, _ tile: Int, _ first: Int, _ limit: Int
-) {
-  mixEach(.float32, copied, rows, a, s, row, tile, first, limit)
-}
+@inline(never) private func mixFloat32(
+  _ copied: Bool, _ rows: Int, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int, _ tile: Int, _ first: Int,
+  _ limit: Int
+) { mixEach(.float32, copied, rows, a, s, row, tile, first, limit) }
 
 #if ATTEND_AVX512
-  @inline(never)
-  private func mixBrain(
-    _ copied: Bool, _ rows: Int, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int, _ tile: Int, _ first: Int, _ limit: Int
-  ) {
-    mixEach(.brain, copied, rows, a, s, row, tile, first, limit)
-  }
+  @inline(never) private func mixBrain(
+    _ copied: Bool, _ rows: Int, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int, _ tile: Int, _ first: Int,
+    _ limit: Int
+  ) { mixEach(.brain, copied, rows, a, s, row, tile, first, limit) }
 #endif
 
 /// Adds probabilities times values for steps `first` until `limit` of the tile to the sums of `rows` rows from `row` on.
-@_transparent
-func mixRows(
-  _ arithmetic: Arithmetic, _ rows: Int, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int, _ tile: Int, _ first: Int,
-  _ limit: Int
+@_transparent func mixRows(
+  _ arithmetic: Arithmetic, _ rows: Int, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int, _ tile: Int,
+  _ first: Int, _ limit: Int
 ) {
   if first >= limit { return }
-  switch arithmetic {
-  #if ATTEND_AVX512
+  switch arithmetic { #if ATTEND_AVX512
     case .brain: mixBrain(s.padded, rows, a, s, row, tile, first, limit)
   #endif
   default: mixFloat32(copiesValues(arithmetic, s), rows, a, s, row, tile, first, limit)

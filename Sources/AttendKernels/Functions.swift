@@ -4,8 +4,7 @@
 import AttendBase
 
 /// 2 to a whole power from -126 to 127, as its exponent bits.
-@_transparent
-func powerOfTwo(_ n: Vector) -> Vector {
+@_transparent func powerOfTwo(_ n: Vector) -> Vector {
   // 1.5 * 2^23 + n has n in its low bits.
   fromBits((bits(n + splat(0x1.8p23)) &+ Lanes(repeating: 127)) &<< Lanes(repeating: 23))
 }
@@ -13,8 +12,7 @@ func powerOfTwo(_ n: Vector) -> Vector {
 /// e to the x for x up to 88.37; 0 below -126 ln 2, where the result would be subnormal. At most 1.2 ulp off.
 ///
 /// x = n ln 2 + r with |r| at most ln 2 / 2 (Cody and Waite 1980), e^r by a polynomial.
-@_transparent
-func exp(_ x: Vector) -> Vector {
+@_transparent func exp(_ x: Vector) -> Vector {
   let magic = splat(0x1.8p23)
   let n = multiplyAdd(x, splat(0x1.715476p0), magic) - magic
   var r = multiplyAdd(n, splat(-0x1.62e4p-1), x)
@@ -29,18 +27,17 @@ func exp(_ x: Vector) -> Vector {
 }
 
 /// The smaller of every lane and `most`; NaN stays.
-@_transparent
-func atMost(_ x: Vector, _ most: Float) -> Vector { x.replacing(with: splat(most), where: x .> splat(most)) }
+@_transparent func atMost(_ x: Vector, _ most: Float) -> Vector { x.replacing(with: splat(most), where: x .> splat(most)) }
 
 /// `value`, which is not negative, with the sign of `x`.
-@_transparent
-private func signed(_ value: Vector, as x: Vector) -> Vector { fromBits(bits(value) | (bits(x) & Lanes(repeating: Int32.min))) }
+@_transparent private func signed(_ value: Vector, as x: Vector) -> Vector {
+  fromBits(bits(value) | (bits(x) & Lanes(repeating: Int32.min)))
+}
 
 /// The error function. At most 6 ulp off; exactly 1 in size from 3.95 on.
 ///
 /// x p(x²) / q(x²), a quotient that grows past 1 where erf rounds to it, and is cut there.
-@_transparent
-func erf(_ x: Vector) -> Vector {
+@_transparent func erf(_ x: Vector) -> Vector {
   let size = atMost(magnitude(x), 4)
   let t = size * size
   var p = splat(0x1.19d4eep-19)
@@ -59,8 +56,7 @@ func erf(_ x: Vector) -> Vector {
 }
 
 /// The hyperbolic tangent. At most 6 ulp off; exactly 1 in size from 9.2 on. A quotient as in `erf`.
-@_transparent
-func tanh(_ x: Vector) -> Vector {
+@_transparent func tanh(_ x: Vector) -> Vector {
   let size = atMost(magnitude(x), 9.5)
   let t = size * size
   var p = splat(0x1.4126c2p-36)
@@ -77,8 +73,7 @@ func tanh(_ x: Vector) -> Vector {
 }
 
 /// 1 / (1 + e^-x), as e^x / (1 + e^x). At most 3 ulp off; 0 where the result would be subnormal.
-@_transparent
-func sigmoid(_ x: Vector) -> Vector {
+@_transparent func sigmoid(_ x: Vector) -> Vector {
   let e = exp(atMost(x, 88.37))
   return e / (e + splat(1))
 }
@@ -87,22 +82,19 @@ func sigmoid(_ x: Vector) -> Vector {
 private var gateLimit: Float { @_transparent get { 7 } }
 
 /// What a gate is multiplied by, from the product beside it.
-@_transparent
-func partner(_ x: Vector, _ activation: Activation) -> Vector {
+@_transparent func partner(_ x: Vector, _ activation: Activation) -> Vector {
   guard case .clampedSwiglu = activation else { return x }
   let most = atMost(x, gateLimit)
   return most.replacing(with: splat(-gateLimit), where: most .< splat(-gateLimit)) + splat(1)
 }
 
 /// What an activation makes of a number, and of a gate.
-@_transparent
-func activated(_ x: Vector, _ activation: Activation) -> Vector {
+@_transparent func activated(_ x: Vector, _ activation: Activation) -> Vector {
   switch activation {
   case .none: x
   case .relu: x.replacing(with: splat(0), where: x .< splat(0))
   case .gelu: splat(0.5) * x * (splat(1) + erf(x * splat(0x1.6a09e6p-1)))
-  case .geluTanh:
-    splat(0.5) * x * (splat(1) + tanh(splat(0x1.988454p-1) * multiplyAdd(x * x * x, splat(0.044715), x)))
+  case .geluTanh: splat(0.5) * x * (splat(1) + tanh(splat(0x1.988454p-1) * multiplyAdd(x * x * x, splat(0.044715), x)))
   case .quickGelu: x * sigmoid(splat(1.702) * x)
   case .silu: x * sigmoid(x)
   case .tanh: tanh(x)

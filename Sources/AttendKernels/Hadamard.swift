@@ -4,8 +4,7 @@ import AttendBase
 import CInstructions
 
 /// The stages within a vector: all four, or fewer for blocks of fewer than 16 numbers.
-@_transparent
-private func withinLanes(_ v: Vector, _ block: Int) -> Vector {
+@_transparent private func withinLanes(_ v: Vector, _ block: Int) -> Vector {
   var v = v
   if block >= 2 { v = attend_butterfly1(v) }
   if block >= 4 { v = attend_butterfly2(v) }
@@ -15,14 +14,14 @@ private func withinLanes(_ v: Vector, _ block: Int) -> Vector {
 }
 
 /// Sums and differences of two rows of vectors.
-@_transparent
-private func butterfly(_ a: inout Vector, _ b: inout Vector) { (a, b) = (a + b, a - b) }
+@_transparent private func butterfly(_ a: inout Vector, _ b: inout Vector) { (a, b) = (a + b, a - b) }
 
 /// A block of 128 numbers, in registers.
-@_transparent
-private func transform128(_ x: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>) {
-  var v0 = withinLanes(load(x), 16), v1 = withinLanes(load(x + 16), 16), v2 = withinLanes(load(x + 32), 16), v3 = withinLanes(load(x + 48), 16)
-  var v4 = withinLanes(load(x + 64), 16), v5 = withinLanes(load(x + 80), 16), v6 = withinLanes(load(x + 96), 16), v7 = withinLanes(load(x + 112), 16)
+@_transparent private func transform128(_ x: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>) {
+  var v0 = withinLanes(load(x), 16), v1 = withinLanes(load(x + 16), 16), v2 = withinLanes(load(x + 32), 16),
+    v3 = withinLanes(load(x + 48), 16)
+  var v4 = withinLanes(load(x + 64), 16), v5 = withinLanes(load(x + 80), 16), v6 = withinLanes(load(x + 96), 16),
+    v7 = withinLanes(load(x + 112), 16)
   butterfly(&v0, &v1)
   butterfly(&v2, &v3)
   butterfly(&v4, &v5)
@@ -45,8 +44,8 @@ private func transform128(_ x: UnsafePointer<Float>, _ to: UnsafeMutablePointer<
   store(v7, to + 112)
 }
 
-/// `KernelTable.Conversions.rotate`: every `block` numbers of `count` to the sums and differences that H makes of them. A block is a power of two up to
-/// 128 that divides `count`. `to` may be `x`.
+/// `KernelTable.Conversions.rotate`: every `block` numbers of `count` to the sums and differences that H makes of them. A block is a power
+/// of two up to 128 that divides `count`. `to` may be `x`.
 func hadamard(_ x: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>, _ count: Int, _ block: Int) {
   var k = 0
   if block == 128 {

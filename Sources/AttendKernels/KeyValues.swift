@@ -3,8 +3,7 @@ import AttendBase
 import CInstructions
 
 /// Asks for the lines of memory that columns of `rows` rows lie in, all at once: a key touches one for each of its components.
-@_transparent
-private func prefetchColumns(_ keys: UnsafePointer<Float>, _ rows: Int) {
+@_transparent private func prefetchColumns(_ keys: UnsafePointer<Float>, _ rows: Int) {
   var row = 0
   while row < rows {
     attend_prefetch_write(keys + row &* panelWidth)
@@ -13,8 +12,9 @@ private func prefetchColumns(_ keys: UnsafePointer<Float>, _ rows: Int) {
 }
 
 /// Rows of `width` floats, from row to row `stride` floats apart, to columns of a panel.
-@_transparent
-private func storeColumns(_ rows: UnsafePointer<Float>, _ stride: Int, _ count: Int, _ width: Int, _ columns: UnsafeMutablePointer<Float>) {
+@_transparent private func storeColumns(
+  _ rows: UnsafePointer<Float>, _ stride: Int, _ count: Int, _ width: Int, _ columns: UnsafeMutablePointer<Float>
+) {
   var row = 0
   while row < count {
     let from = rows + row &* stride, to = columns + row
@@ -83,8 +83,9 @@ func storeKeyValuesBrain(_ a: UnsafePointer<StoreArguments>) {
 }
 
 /// `width` components from `first` on of the keys of `count` tokens, rounded, two to a unit, `[count][32]`.
-@_transparent
-private func roundKeys(_ a: UnsafePointer<StoreArguments>, _ token: Int, _ count: Int, _ first: Int, _ width: Int, _ rows: UnsafeMutablePointer<Float>) {
+@_transparent private func roundKeys(
+  _ a: UnsafePointer<StoreArguments>, _ token: Int, _ count: Int, _ first: Int, _ width: Int, _ rows: UnsafeMutablePointer<Float>
+) {
   var row = 0
   while row < count {
     let k = a.pointee.k + ((token &+ row) &* a.pointee.kStride &+ first)
@@ -100,9 +101,9 @@ private func roundKeys(_ a: UnsafePointer<StoreArguments>, _ token: Int, _ count
 
 /// Values of two neighbouring positions share units, the first in the low half. Next to one whose neighbour is not there yet stand zeros:
 /// its probability will be zero, and zero times what was there before might be NaN.
-@_transparent
-private func storeValuePairs(_ a: UnsafePointer<StoreArguments>) {
-  let headDim = a.pointee.headDim, end = a.pointee.lane &+ a.pointee.tokens, upper = Lanes(repeating: -65536), sixteen = Lanes(repeating: 16)
+@_transparent private func storeValuePairs(_ a: UnsafePointer<StoreArguments>) {
+  let headDim = a.pointee.headDim, end = a.pointee.lane &+ a.pointee.tokens, upper = Lanes(repeating: -65536),
+    sixteen = Lanes(repeating: 16)
   var lane = a.pointee.lane
   while lane < end {
     let v = a.pointee.v + (lane &- a.pointee.lane) &* a.pointee.vStride, to = a.pointee.values + (lane >> 1) &* headDim

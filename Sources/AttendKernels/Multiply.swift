@@ -4,8 +4,7 @@ import AttendBase
 import CInstructions
 
 /// One step: `sums` + the products of an input unit, the same in all lanes, with weight units. Sums of bytes are integers in the same bits.
-@_transparent
-private func advanced(_ arithmetic: Arithmetic, _ sums: Vector, _ x: Vector, _ w: Vector) -> Vector {
+@_transparent private func advanced(_ arithmetic: Arithmetic, _ sums: Vector, _ x: Vector, _ w: Vector) -> Vector {
   switch arithmetic {
   case .float32:
     #if ATTEND_FMA
@@ -41,8 +40,7 @@ struct Ahead {
   let count: Int
 
   /// Asks for the next lines.
-  @_transparent
-  mutating func ask() {
+  @_transparent mutating func ask() {
     let end = first + 16 &* count
     while first < end {
       attend_prefetch_far(first)
@@ -51,9 +49,9 @@ struct Ahead {
   }
 }
 
-/// Takes `steps` steps for `rows` times `vectors` accumulators: x[row][k] with the vector at w[k]. Two vectors make a panel; more reach into the next ones.
-@_transparent
-func accumulate(
+/// Takes `steps` steps for `rows` times `vectors` accumulators: x[row][k] with the vector at w[k]. Two vectors make a panel; more reach
+/// into the next ones.
+@_transparent func accumulate(
   _ arithmetic: Arithmetic, _ rows: Int, _ vectors: Int, _ sums: inout Accumulators, _ x: UnsafePointer<Float>, _ xStride: Int,
   _ w: UnsafePointer<Float>, _ wStride: Int, _ panelStride: Int, _ steps: Int, ahead: Ahead? = nil
 ) {
@@ -94,10 +92,9 @@ func accumulate(
 }
 
 /// One tile: its sums go to scratch memory, `[32]` floats from row to row and `sumsPanel` from panel to panel.
-@_transparent
-private func tile(
-  _ arithmetic: Arithmetic, _ rows: Int, _ vectors: Int, _ a: UnsafePointer<MultiplyArguments>, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>,
-  _ sums: UnsafeMutablePointer<Float>, _ sumsPanel: Int, ahead: Ahead? = nil
+@_transparent private func tile(
+  _ arithmetic: Arithmetic, _ rows: Int, _ vectors: Int, _ a: UnsafePointer<MultiplyArguments>, _ x: UnsafePointer<Float>,
+  _ w: UnsafePointer<Float>, _ sums: UnsafeMutablePointer<Float>, _ sumsPanel: Int, ahead: Ahead? = nil
 ) {
   let steps = a.pointee.steps
   var registers = zeros()
@@ -110,8 +107,7 @@ private func tile(
 }
 
 /// A panel, or a half of it, for as many rows as the registers hold, or fewer.
-@_transparent
-private func tall(
+@_transparent private func tall(
   _ arithmetic: Arithmetic, _ rows: Int, _ a: UnsafePointer<MultiplyArguments>, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>,
   _ sums: UnsafeMutablePointer<Float>, _ ahead: Ahead
 ) {
@@ -121,8 +117,7 @@ private func tall(
   case 3: tile(arithmetic, 3, tileVectors, a, x, w, sums, 0, ahead: ahead)
   case 4: tile(arithmetic, 4, tileVectors, a, x, w, sums, 0, ahead: ahead)
   case 5: tile(arithmetic, 5, tileVectors, a, x, w, sums, 0, ahead: ahead)
-  case 6: tile(arithmetic, 6, tileVectors, a, x, w, sums, 0, ahead: ahead)
-  #if ATTEND_AVX512
+  case 6: tile(arithmetic, 6, tileVectors, a, x, w, sums, 0, ahead: ahead) #if ATTEND_AVX512
     case 7: tile(arithmetic, 7, tileVectors, a, x, w, sums, 0, ahead: ahead)
     case 8: tile(arithmetic, 8, tileVectors, a, x, w, sums, 0, ahead: ahead)
     case 9: tile(arithmetic, 9, tileVectors, a, x, w, sums, 0, ahead: ahead)
@@ -135,14 +130,12 @@ private func tall(
 }
 
 /// Several panels side by side for one to three rows, so that enough sums are under way to hide the latency of a step.
-@_transparent
-private func wide(
+@_transparent private func wide(
   _ arithmetic: Arithmetic, _ rows: Int, _ a: UnsafePointer<MultiplyArguments>, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>,
   _ sums: UnsafeMutablePointer<Float>
 ) {
   let sumsPanel = rows &* panelWidth
-  switch rows {
-  #if ATTEND_AVX512
+  switch rows { #if ATTEND_AVX512
     case 1: tile(arithmetic, 1, 8, a, x, w, sums, sumsPanel)
     case 2: tile(arithmetic, 2, 4, a, x, w, sums, sumsPanel)
     case 3: tile(arithmetic, 3, 4, a, x, w, sums, sumsPanel)
@@ -156,8 +149,7 @@ private func wide(
 }
 
 /// Panels that `wide` takes at once.
-@_transparent
-private func panelsOfWide(_ rows: Int) -> Int {
+@_transparent private func panelsOfWide(_ rows: Int) -> Int {
   #if ATTEND_AVX512
     rows == 1 ? 4 : 2
   #else
@@ -166,17 +158,15 @@ private func panelsOfWide(_ rows: Int) -> Int {
 }
 
 /// Rows that stay in the cache while all panels pass: about half a megabyte of inputs.
-@_transparent
-private func blockRows(_ steps: Int) -> Int {
+@_transparent private func blockRows(_ steps: Int) -> Int {
   let rows = (1 << 17) / (steps > 0 ? steps : 1) / tileRows &* tileRows
   return rows < 2 &* tileRows ? 2 &* tileRows : rows > MultiplyArguments.blockRows ? MultiplyArguments.blockRows : rows
 }
 
-/// The sums of `count` rows from `row` on with panel `panel + index`, a tile after the other. With the last panel of a unit (`writes`) each tile
-/// goes its way out at once, so that its results travel to memory while the next one is summed. Tiles are of nearly equal height: a low
-/// tile wastes more than two of middle height.
-@_transparent
-private func sumPanel(
+/// The sums of `count` rows from `row` on with panel `panel + index`, a tile after the other. With the last panel of a unit (`writes`) each
+/// tile goes its way out at once, so that its results travel to memory while the next one is summed. Tiles are of nearly equal height: a
+/// low tile wastes more than two of middle height.
+@_transparent private func sumPanel(
   _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ count: Int, _ panel: Int, _ index: Int, _ writes: Bool,
   _ scratch: UnsafeMutablePointer<Float>
 ) {
@@ -203,9 +193,9 @@ private func sumPanel(
 }
 
 /// `KernelTable.Multiply` for one arithmetic.
-@_transparent
-private func multiply(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
+@_transparent private func multiply(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>,
+  _ scratch: UnsafeMutablePointer<Float>
 ) {
   let unit = a.pointee.gated ? 2 : 1, most = blockRows(a.pointee.steps), end = panels.upperBound
   var row = rows.lowerBound
@@ -239,29 +229,33 @@ private func multiply(
 }
 
 /// `KernelTable.products`: one function for each arithmetic that the instruction set has.
-func multiplyFloat32(_ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
-  multiply(.float32, a, rows, panels, scratch)
-}
+func multiplyFloat32(
+  _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
+) { multiply(.float32, a, rows, panels, scratch) }
 
 /// In bfloat16 subnormal numbers count as zeros, for vdpbf16ps takes and makes none.
-func multiplyBrainWidened(_ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
+func multiplyBrainWidened(
+  _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
+) {
   let modes = attend_flush_subnormals()
   multiply(.brainWidened, a, rows, panels, scratch)
   attend_restore_modes(modes)
 }
 
-func multiplyBytesWidened(_ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
-  multiply(.bytesWidened, a, rows, panels, scratch)
-}
+func multiplyBytesWidened(
+  _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
+) { multiply(.bytesWidened, a, rows, panels, scratch) }
 
 #if ATTEND_FMA
-  func multiplyBytes(_ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
-    multiply(.bytes, a, rows, panels, scratch)
-  }
+  func multiplyBytes(
+    _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
+  ) { multiply(.bytes, a, rows, panels, scratch) }
 #endif
 
 #if ATTEND_AVX512
-  func multiplyBrain(_ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
+  func multiplyBrain(
+    _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
+  ) {
     let modes = attend_flush_subnormals()
     multiply(.brain, a, rows, panels, scratch)
     attend_restore_modes(modes)

@@ -1,6 +1,6 @@
-// Rows times weights in 4 bits: for each group of 32 inputs a sum of bytes, exact, then a multiply-add with the group's scale.
-// A group of a panel is 16 units of scales and four times 32 units. A unit of scales is a bfloat16 of the panel's first half of outputs, in its
-// low half, and one of its second. The low halves of a unit's bytes are four inputs, the high halves the next four.
+// Rows times weights in 4 bits: for each group of 32 inputs a sum of bytes, exact, then a multiply-add with the group's scale. A group of a
+// panel is 16 units of scales and four times 32 units. A unit of scales is a bfloat16 of the panel's first half of outputs, in its low
+// half, and one of its second. The low halves of a unit's bytes are four inputs, the high halves the next four.
 import AttendBase
 import CInstructions
 
@@ -15,8 +15,7 @@ private var groupUnits: Int { @_transparent get { scaleUnits &+ 4 &* panelWidth 
 private var groupsAhead: Int { @_transparent get { 4 } }
 
 /// Four products of unsigned bytes with signed ones; `exact` names the arithmetic.
-@_transparent
-private func dot(_ arithmetic: Arithmetic, _ sums: Vector, _ w: Lanes, _ x: Vector) -> Vector {
+@_transparent private func dot(_ arithmetic: Arithmetic, _ sums: Vector, _ w: Lanes, _ x: Vector) -> Vector {
   #if ATTEND_FMA
     if case .bytes = arithmetic { return fromBits(attend_dot_vnni(bits(sums), w, bits(x))) }
   #endif
@@ -24,8 +23,7 @@ private func dot(_ arithmetic: Arithmetic, _ sums: Vector, _ w: Lanes, _ x: Vect
 }
 
 /// sums + x * scales, spelled so that the sums stay in their registers.
-@_transparent
-private func scaled(_ sums: Vector, _ x: Vector, _ scales: Vector) -> Vector {
+@_transparent private func scaled(_ sums: Vector, _ x: Vector, _ scales: Vector) -> Vector {
   #if ATTEND_FMA
     return attend_fma_here(sums, x, scales)
   #else
@@ -33,12 +31,11 @@ private func scaled(_ sums: Vector, _ x: Vector, _ scales: Vector) -> Vector {
   #endif
 }
 
-/// One tile, from the panel at `w` on, on AVX2 the half of it that begins at output `half`. Its sums go to scratch memory, `[32]` floats from
-/// row to row and `sumsPanel` from panel to panel.
-@_transparent
-private func tile(
-  _ arithmetic: Arithmetic, _ rows: Int, _ vectors: Int, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ w: UnsafePointer<Float>, _ half: Int,
-  _ sums: UnsafeMutablePointer<Float>, _ sumsPanel: Int, ahead: Ahead? = nil
+/// One tile, from the panel at `w` on, on AVX2 the half of it that begins at output `half`. Its sums go to scratch memory, `[32]` floats
+/// from row to row and `sumsPanel` from panel to panel.
+@_transparent private func tile(
+  _ arithmetic: Arithmetic, _ rows: Int, _ vectors: Int, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ w: UnsafePointer<Float>,
+  _ half: Int, _ sums: UnsafeMutablePointer<Float>, _ sumsPanel: Int, ahead: Ahead? = nil
 ) {
   let groups = a.pointee.steps, xStride = a.pointee.xStride
   let panelStride = groups &* groupUnits, low = Lanes(repeating: 0x0f0f_0f0f)
@@ -96,22 +93,21 @@ private func tile(
   var i = 0
   while i < rows &* vectors {
     let scale = splat(a.pointee.xScales.unsafelyUnwrapped[row &+ i / vectors])
-    store(registers[unchecked: i] * scale, sums + (i / vectors &* panelWidth &+ (i % vectors & 1) &* 16 &+ ((i % vectors) >> 1) &* sumsPanel))
+    store(
+      registers[unchecked: i] * scale, sums + (i / vectors &* panelWidth &+ (i % vectors & 1) &* 16 &+ ((i % vectors) >> 1) &* sumsPanel))
     i &+= 1
   }
 }
 
 /// A panel, or a half of it, for as many rows as the registers hold, or fewer.
-@_transparent
-private func tall(
+@_transparent private func tall(
   _ arithmetic: Arithmetic, _ rows: Int, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ w: UnsafePointer<Float>, _ half: Int,
   _ sums: UnsafeMutablePointer<Float>, _ ahead: Ahead
 ) {
   switch rows {
   case 1: tile(arithmetic, 1, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
   case 2: tile(arithmetic, 2, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
-  case 3: tile(arithmetic, 3, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
-  #if ATTEND_AVX512
+  case 3: tile(arithmetic, 3, tileVectors, a, row, w, half, sums, 0, ahead: ahead) #if ATTEND_AVX512
     case 4: tile(arithmetic, 4, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
     case 5: tile(arithmetic, 5, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
     case 6: tile(arithmetic, 6, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
@@ -120,9 +116,9 @@ private func tall(
   }
 }
 
-/// The sums of `count` rows from `row` on with panel `panel + index`, a tile after the other, each on its way out with the last panel of a unit.
-@_transparent
-private func sumPanel(
+/// The sums of `count` rows from `row` on with panel `panel + index`, a tile after the other, each on its way out with the last panel of a
+/// unit.
+@_transparent private func sumPanel(
   _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ count: Int, _ panel: Int, _ index: Int, _ writes: Bool,
   _ scratch: UnsafeMutablePointer<Float>
 ) {
@@ -146,9 +142,9 @@ private func sumPanel(
   }
 }
 
-@_transparent
-private func multiply(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
+@_transparent private func multiply(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>,
+  _ scratch: UnsafeMutablePointer<Float>
 ) {
   let unit = a.pointee.gated ? 2 : 1, panelStride = a.pointee.steps &* groupUnits
   #if ATTEND_AVX512
@@ -185,12 +181,12 @@ private func multiply(
   }
 }
 
-func multiplyNibblesWidened(_ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
-  multiply(.bytesWidened, a, rows, panels, scratch)
-}
+func multiplyNibblesWidened(
+  _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
+) { multiply(.bytesWidened, a, rows, panels, scratch) }
 
 #if ATTEND_FMA
-  func multiplyNibbles(_ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
-    multiply(.bytes, a, rows, panels, scratch)
-  }
+  func multiplyNibbles(
+    _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
+  ) { multiply(.bytes, a, rows, panels, scratch) }
 #endif

@@ -1,10 +1,9 @@
 // Norms over rows, sums of two rows, factors, activations. Sums run in sixteen lanes and end in a fixed tree.
 import AttendBase
 
-/// The sum of a group's numbers, or of the squares of their distances from `from`. Four vectors of sums are under way, to hide the latency of
-/// an addition; they are added as (0 + 1) + (2 + 3).
-@_transparent
-private func groupSum(_ x: UnsafePointer<Float>, _ columns: Int, squares: Bool, from: Float = 0) -> Float {
+/// The sum of a group's numbers, or of the squares of their distances from `from`. Four vectors of sums are under way, to hide the latency
+/// of an addition; they are added as (0 + 1) + (2 + 3).
+@_transparent private func groupSum(_ x: UnsafePointer<Float>, _ columns: Int, squares: Bool, from: Float = 0) -> Float {
   let from = splat(from)
   var first = splat(0), second = splat(0), third = splat(0), fourth = splat(0)
   var i = 0
@@ -27,16 +26,14 @@ private func groupSum(_ x: UnsafePointer<Float>, _ columns: Int, squares: Bool, 
 }
 
 /// Sixteen numbers added to sums.
-@_transparent
-private func summed(_ v: Vector, _ sums: Vector, _ squares: Bool, _ from: Vector) -> Vector {
+@_transparent private func summed(_ v: Vector, _ sums: Vector, _ squares: Bool, _ from: Vector) -> Vector {
   guard squares else { return sums + v }
   let distance = v - from
   return multiplyAdd(distance, distance, sums)
 }
 
 /// y = (x - mean) * factor * gain + bias over a group. Gains and bias are constants where it is inlined.
-@_transparent
-private func scaleGroup(
+@_transparent private func scaleGroup(
   _ a: UnsafePointer<NormArguments>, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ mean: Float, _ factor: Float,
   _ gain: UnsafePointer<Float>?, _ bias: UnsafePointer<Float>?
 ) {
@@ -53,8 +50,7 @@ private func scaleGroup(
 }
 
 /// All groups of some rows, one after another: their means, where they are `centered`, and their mean squares.
-@_transparent
-private func normalize(_ a: UnsafePointer<NormArguments>, _ rows: Range<Int>, centered: Bool) {
+@_transparent private func normalize(_ a: UnsafePointer<NormArguments>, _ rows: Range<Int>, centered: Bool) {
   let columns = a.pointee.columns, count = Float(columns)
   var row = rows.lowerBound
   while row < rows.upperBound {
@@ -103,8 +99,8 @@ func scale(_ x: UnsafeMutablePointer<Float>, _ count: Int, _ factor: Float, _ ca
   }
 }
 
-@_transparent
-private func activateRow(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int, _ activation: Activation) {
+@_transparent private func activateRow(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int, _ activation: Activation)
+{
   var i = 0
   while i < count {
     store(activated(load(x + i, count &- i), activation), y + i, count &- i)

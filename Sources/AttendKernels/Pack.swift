@@ -3,8 +3,7 @@ import AttendBase
 import CInstructions
 
 /// Sixteen stored numbers as float32. Both half-size types are widened by arithmetic on their bits, exactly.
-@_transparent
-private func widened(_ p: UnsafeRawPointer, _ type: ElementType) -> Vector {
+@_transparent private func widened(_ p: UnsafeRawPointer, _ type: ElementType) -> Vector {
   switch type {
   case .float16: return widenedHalf(attend_widen16(p))
   case .bfloat16: return fromBits(attend_widen16(p) &<< Lanes(repeating: 16))
@@ -13,8 +12,7 @@ private func widened(_ p: UnsafeRawPointer, _ type: ElementType) -> Vector {
 }
 
 /// One stored number as float32.
-@_transparent
-private func widenedOne(_ p: UnsafeRawPointer, _ type: ElementType) -> Float {
+@_transparent private func widenedOne(_ p: UnsafeRawPointer, _ type: ElementType) -> Float {
   switch type {
   case .float16: return widenedHalf(Lanes(repeating: Int32(truncatingIfNeeded: p.loadUnaligned(as: UInt16.self))))[0]
   case .bfloat16: return Float(bitPattern: UInt32(truncatingIfNeeded: p.loadUnaligned(as: UInt16.self)) << 16)
@@ -22,10 +20,9 @@ private func widenedOne(_ p: UnsafeRawPointer, _ type: ElementType) -> Float {
   }
 }
 
-/// IEEE half precision from its bits: exponent and fraction moved to their places in a float32, then 2^112 corrects the bias of the exponent,
-/// which also makes subnormals right.
-@_transparent
-private func widenedHalf(_ h: Lanes) -> Vector {
+/// IEEE half precision from its bits: exponent and fraction moved to their places in a float32, then 2^112 corrects the bias of the
+/// exponent, which also makes subnormals right.
+@_transparent private func widenedHalf(_ h: Lanes) -> Vector {
   let sign = (h & Lanes(repeating: 0x8000)) &<< Lanes(repeating: 16)
   let size = (h & Lanes(repeating: 0x7fff)) &<< Lanes(repeating: 13)
   let normal = bits(fromBits(size) * splat(0x1p112))
@@ -33,14 +30,12 @@ private func widenedHalf(_ h: Lanes) -> Vector {
   return fromBits(normal.replacing(with: special, where: size .>= Lanes(repeating: 0x7c00 << 13)) | sign)
 }
 
-@_transparent
-private func width(_ type: ElementType) -> Int {
+@_transparent private func width(_ type: ElementType) -> Int {
   if case .float32 = type { return 4 }
   return 2
 }
 
-@_transparent
-private func pack(_ a: PackArguments, _ type: ElementType, _ first: Int, _ lane: Int, _ lanes: Int) {
+@_transparent private func pack(_ a: PackArguments, _ type: ElementType, _ first: Int, _ lane: Int, _ lanes: Int) {
   let size = width(type)
   if a.inputStep == 1 {
     var l = 0
@@ -87,8 +82,9 @@ func pack(_ arguments: UnsafePointer<PackArguments>, _ first: Int, _ lane: Int, 
   }
 }
 
-@_transparent
-private func convertRow(_ source: UnsafeRawPointer, _ type: ElementType, _ step: Int, _ scale: Float, _ count: Int, _ destination: UnsafeMutablePointer<Float>) {
+@_transparent private func convertRow(
+  _ source: UnsafeRawPointer, _ type: ElementType, _ step: Int, _ scale: Float, _ count: Int, _ destination: UnsafeMutablePointer<Float>
+) {
   let size = width(type)
   var i = 0
   if step == 1 {
@@ -104,7 +100,9 @@ private func convertRow(_ source: UnsafeRawPointer, _ type: ElementType, _ step:
 }
 
 /// `KernelTable.convert`.
-func convert(_ source: UnsafeRawPointer, _ type: ElementType, _ step: Int, _ scale: Float, _ count: Int, _ destination: UnsafeMutablePointer<Float>) {
+func convert(
+  _ source: UnsafeRawPointer, _ type: ElementType, _ step: Int, _ scale: Float, _ count: Int, _ destination: UnsafeMutablePointer<Float>
+) {
   switch type {
   case .float16: convertRow(source, .float16, step, scale, count, destination)
   case .bfloat16: convertRow(source, .bfloat16, step, scale, count, destination)

@@ -3,12 +3,10 @@ import AttendBase
 import CInstructions
 
 /// Every lane rounded to a whole number, as an integer; sizes up to 2^21.
-@_transparent
-private func rounded(_ v: Vector) -> Lanes { bits(v + splat(0x1.8p23)) &- Lanes(repeating: 0x4b40_0000) }
+@_transparent private func rounded(_ v: Vector) -> Lanes { bits(v + splat(0x1.8p23)) &- Lanes(repeating: 0x4b40_0000) }
 
 /// The upper 16 bits of every lane rounded to bfloat16, in the low half. A NaN stays one.
-@_transparent
-func brain(_ v: Vector) -> Lanes {
+@_transparent func brain(_ v: Vector) -> Lanes {
   let b = bits(v), one = Lanes(repeating: 1), sixteen = Lanes(repeating: 16), low = Lanes(repeating: 0xffff)
   let nearest = b &+ Lanes(repeating: 0x7fff) &+ ((b &>> sixteen) & one)
   let isNumber = v .== v
@@ -16,20 +14,16 @@ func brain(_ v: Vector) -> Lanes {
 }
 
 /// The sizes of sixteen numbers as integers, which are ordered alike and put NaN on top.
-@_transparent
-private func size(_ v: Vector) -> Lanes { bits(magnitude(v)) }
+@_transparent private func size(_ v: Vector) -> Lanes { bits(magnitude(v)) }
 
-@_transparent
-private func larger(_ a: Lanes, _ b: Lanes) -> Lanes { b.replacing(with: a, where: a .> b) }
+@_transparent private func larger(_ a: Lanes, _ b: Lanes) -> Lanes { b.replacing(with: a, where: a .> b) }
 
 /// One number of sixteen along the inputs of a panel, zeros past the end.
-@_transparent
-private func inputs(_ a: UnsafePointer<CompressArguments>, _ k: Int, _ lane: Int) -> Vector {
+@_transparent private func inputs(_ a: UnsafePointer<CompressArguments>, _ k: Int, _ lane: Int) -> Vector {
   k < a.pointee.inputs ? load(a.pointee.panel + (k &* panelWidth &+ lane)) : splat(0)
 }
 
-@_transparent
-private func store(_ v: Lanes, _ p: UnsafeMutablePointer<Float>) { store(fromBits(v), p) }
+@_transparent private func store(_ v: Lanes, _ p: UnsafeMutablePointer<Float>) { store(fromBits(v), p) }
 
 /// `KernelTable.Conversions.compressBrain`: two inputs to a unit, the first in the low half.
 func compressBrain(_ a: UnsafePointer<CompressArguments>) {
@@ -80,8 +74,7 @@ func compressBytes(_ a: UnsafePointer<CompressArguments>) {
 }
 
 /// Half a byte for an input: 8 more than the nearest multiple of the scale, from 0 to 15.
-@_transparent
-private func nibble(_ v: Vector, _ factor: Vector) -> Lanes {
+@_transparent private func nibble(_ v: Vector, _ factor: Vector) -> Lanes {
   let q = rounded(v * factor) &+ Lanes(repeating: 8)
   let low = q.replacing(with: Lanes(repeating: 0), where: q .< Lanes(repeating: 0))
   return low.replacing(with: Lanes(repeating: 15), where: low .> Lanes(repeating: 15))
@@ -89,8 +82,7 @@ private func nibble(_ v: Vector, _ factor: Vector) -> Lanes {
 
 /// The scales of a group of 32 inputs: as bfloat16: among nine that map
 /// the number of largest size to about -8, that of least squared error.
-@_transparent
-private func groupScale(_ a: UnsafePointer<CompressArguments>, _ first: Int, _ lane: Int) -> Vector {
+@_transparent private func groupScale(_ a: UnsafePointer<CompressArguments>, _ first: Int, _ lane: Int) -> Vector {
   var top = splat(0)
   var k = 0
   while k < quantizedGroup {
@@ -168,8 +160,7 @@ func prepareBrain(_ a: UnsafePointer<PrepareArguments>, _ rows: Range<Int>, _ sc
 }
 
 /// The largest size of a row's numbers; NaN where one is.
-@_transparent
-private func largestSize(_ x: UnsafePointer<Float>, _ columns: Int) -> Float {
+@_transparent private func largestSize(_ x: UnsafePointer<Float>, _ columns: Int) -> Float {
   var top = Lanes(repeating: 0)
   var k = 0
   while k &+ 16 <= columns {
@@ -180,14 +171,14 @@ private func largestSize(_ x: UnsafePointer<Float>, _ columns: Int) -> Float {
   return Float(bitPattern: UInt32(bitPattern: attend_largest_integer(top)))
 }
 
-/// Sixteen numbers times `factor`, rounded, in the lowest bytes; `magic` is 1.5 * 2^23, whose lowest bits are 0, or 128 more. Zeros past the end.
-@_transparent
-private func rounded(_ x: UnsafePointer<Float>, _ left: Int, _ factor: Vector, _ magic: Vector) -> Lanes {
+/// Sixteen numbers times `factor`, rounded, in the lowest bytes; `magic` is 1.5 * 2^23, whose lowest bits are 0, or 128 more. Zeros past
+/// the end.
+@_transparent private func rounded(_ x: UnsafePointer<Float>, _ left: Int, _ factor: Vector, _ magic: Vector) -> Lanes {
   bits((left >= 16 ? load(x) : left > 0 ? load(x, left) : splat(0)) * factor + magic)
 }
 
-/// `KernelTable.Conversions.prepareBytes`: each row, rotated, with a scale of its own, the largest size / 127. In 4-bit products the inputs are the
-/// signed side, otherwise the unsigned one.
+/// `KernelTable.Conversions.prepareBytes`: each row, rotated, with a scale of its own, the largest size / 127. In 4-bit products the inputs
+/// are the signed side, otherwise the unsigned one.
 func prepareBytes(_ a: UnsafePointer<PrepareArguments>, _ rows: Range<Int>, _ scratch: UnsafeMutablePointer<Float>?) {
   let columns = a.pointee.columns, bytes = 4 &* a.pointee.steps
   var row = rows.lowerBound

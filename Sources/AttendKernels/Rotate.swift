@@ -1,12 +1,12 @@
-// Rotary positions (Su et al. 2021, arXiv:2104.09864, equation 34): pairs of a head's components turn by the angles of their row. Products and
-// sums are rounded one by one, so that every instruction set gives the same bits.
+// Rotary positions (Su et al. 2021, arXiv:2104.09864, equation 34): pairs of a head's components turn by the angles of their row. Products
+// and sums are rounded one by one, so that every instruction set gives the same bits.
 import AttendBase
 import CInstructions
 
 /// Pairs from `first` on, one by one; `step` from pair to pair, `partner` from a component to its other one.
-@_transparent
-private func rotateRest(
-  _ x: UnsafeMutablePointer<Float>, _ cosines: UnsafePointer<Float>, _ sines: UnsafePointer<Float>, _ first: Int, _ pairs: Int, step: Int, partner: Int
+@_transparent private func rotateRest(
+  _ x: UnsafeMutablePointer<Float>, _ cosines: UnsafePointer<Float>, _ sines: UnsafePointer<Float>, _ first: Int, _ pairs: Int, step: Int,
+  partner: Int
 ) {
   var i = first
   while i < pairs {
@@ -18,8 +18,9 @@ private func rotateRest(
 }
 
 /// Pairs of components i and i + pairs.
-@_transparent
-private func rotateHalves(_ x: UnsafeMutablePointer<Float>, _ cosines: UnsafePointer<Float>, _ sines: UnsafePointer<Float>, _ pairs: Int) {
+@_transparent private func rotateHalves(
+  _ x: UnsafeMutablePointer<Float>, _ cosines: UnsafePointer<Float>, _ sines: UnsafePointer<Float>, _ pairs: Int
+) {
   var i = 0
   while i &+ 16 <= pairs {
     let a = load(x + i), b = load(x + (i &+ pairs)), c = load(cosines + i), s = load(sines + i)
@@ -31,8 +32,9 @@ private func rotateHalves(_ x: UnsafeMutablePointer<Float>, _ cosines: UnsafePoi
 }
 
 /// Pairs of components 2 i and 2 i + 1.
-@_transparent
-private func rotateNeighbours(_ x: UnsafeMutablePointer<Float>, _ cosines: UnsafePointer<Float>, _ sines: UnsafePointer<Float>, _ pairs: Int) {
+@_transparent private func rotateNeighbours(
+  _ x: UnsafeMutablePointer<Float>, _ cosines: UnsafePointer<Float>, _ sines: UnsafePointer<Float>, _ pairs: Int
+) {
   // The sine's sign is turned where a component is the first of its pair.
   let signs = (laneNumbers &+ Lanes(repeating: 1)) &<< Lanes(repeating: 31)
   var i = 0

@@ -9,9 +9,9 @@ import CInstructions
   private let name = "portable"
 #endif
 
-/// The kernels of this instruction set, with the extensions that `features` (ATTEND_CPU_ bits) holds. To be called only where the CPU has the set.
-@inline(never)
-package func kernelTable(features: UInt32) -> KernelTable {
+/// The kernels of this instruction set, with the extensions that `features` (ATTEND_CPU_ bits) holds. To be called only where the CPU has
+/// the set.
+@inline(never) package func kernelTable(features: UInt32) -> KernelTable {
   KernelTable(
     name: name, products: products(features),
     conversions: .init(
@@ -21,8 +21,8 @@ package func kernelTable(features: UInt32) -> KernelTable {
     rows: .init(
       layerNorm: { layerNorm($0, $1) }, rmsNorm: { rmsNorm($0, $1) }, rotate: { rotate($0, $1) }, add: { add($0, $1, $2, $3) },
       scale: { scale($0, $1, $2, $3) }, softmax: { softmax($0, $1, $2) }, activate: { activate($0, $1, $2, $3) },
-      logSoftmax: { logSoftmax($0, $1, $2) }, topK: { topK($0, $1, $2, $3, $4) }),
-    evaluate: { evaluate($0, $1, $2, $3) }, finish: { finish($0, $1, $2, $3) }, attentionRows: tileRows,
+      logSoftmax: { logSoftmax($0, $1, $2) }, topK: { topK($0, $1, $2, $3, $4) }), evaluate: { evaluate($0, $1, $2, $3) },
+    finish: { finish($0, $1, $2, $3) }, attentionRows: tileRows,
     attention: .init(store: { storeKeyValues($0) }, attend: { attention($0, $1, $2, $3) }), brainAttention: brainAttention(features))
 }
 

@@ -10,8 +10,7 @@ typealias Lanes = SIMD16<Int32>
 typealias Accumulators = InlineArray<24, Vector>
 
 /// Accumulators of zero.
-@_transparent
-func zeros() -> Accumulators {
+@_transparent func zeros() -> Accumulators {
   let z = splat(0)
   return [z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z]
 }
@@ -26,18 +25,14 @@ func zeros() -> Accumulators {
   var tileVectors: Int { @_transparent get { 1 } }
 #endif
 
-@_transparent
-func load(_ p: UnsafePointer<Float>) -> Vector { attend_load(p) }
+@_transparent func load(_ p: UnsafePointer<Float>) -> Vector { attend_load(p) }
 
-@_transparent
-func store(_ v: Vector, _ p: UnsafeMutablePointer<Float>) { attend_store(p, v) }
+@_transparent func store(_ v: Vector, _ p: UnsafeMutablePointer<Float>) { attend_store(p, v) }
 
-@_transparent
-func splat(_ x: Float) -> Vector { Vector(repeating: x) }
+@_transparent func splat(_ x: Float) -> Vector { Vector(repeating: x) }
 
 /// The first `count` lanes from memory, `fill` in the others, which are not read.
-@_transparent
-func load(_ p: UnsafePointer<Float>, _ count: Int, fill: Float = 0) -> Vector {
+@_transparent func load(_ p: UnsafePointer<Float>, _ count: Int, fill: Float = 0) -> Vector {
   if count >= 16 { return load(p) }
   var v = splat(fill)
   var i = 0
@@ -49,8 +44,7 @@ func load(_ p: UnsafePointer<Float>, _ count: Int, fill: Float = 0) -> Vector {
 }
 
 /// Writes the first `count` lanes.
-@_transparent
-func store(_ v: Vector, _ p: UnsafeMutablePointer<Float>, _ count: Int) {
+@_transparent func store(_ v: Vector, _ p: UnsafeMutablePointer<Float>, _ count: Int) {
   if count >= 16 { return store(v, p) }
   var i = 0
   while i < count {
@@ -60,8 +54,7 @@ func store(_ v: Vector, _ p: UnsafeMutablePointer<Float>, _ count: Int) {
 }
 
 /// a * b + c; rounded once where the CPU can.
-@_transparent
-func multiplyAdd(_ a: Vector, _ b: Vector, _ c: Vector) -> Vector {
+@_transparent func multiplyAdd(_ a: Vector, _ b: Vector, _ c: Vector) -> Vector {
   #if ATTEND_FMA
     attend_fma(a, b, c)
   #else
@@ -70,8 +63,7 @@ func multiplyAdd(_ a: Vector, _ b: Vector, _ c: Vector) -> Vector {
 }
 
 /// a * b + c for one number, rounded as a lane of a vector is.
-@_transparent
-func multiplyAdd(_ a: Float, _ b: Float, _ c: Float) -> Float {
+@_transparent func multiplyAdd(_ a: Float, _ b: Float, _ c: Float) -> Float {
   #if ATTEND_FMA
     c.addingProduct(a, b)
   #else
@@ -80,29 +72,21 @@ func multiplyAdd(_ a: Float, _ b: Float, _ c: Float) -> Float {
 }
 
 /// The larger in every lane; the second where either is NaN.
-@_transparent
-func larger(_ a: Vector, _ b: Vector) -> Vector { b.replacing(with: a, where: a .> b) }
+@_transparent func larger(_ a: Vector, _ b: Vector) -> Vector { b.replacing(with: a, where: a .> b) }
 
 /// The sum of the lanes by the fixed tree 8, 4, 2, 1.
-@_transparent
-func sum(_ v: Vector) -> Float { attend_sum(v) }
+@_transparent func sum(_ v: Vector) -> Float { attend_sum(v) }
 
 /// The largest lane, where none is NaN.
-@_transparent
-func largest(_ v: Vector) -> Float { attend_largest(v) }
+@_transparent func largest(_ v: Vector) -> Float { attend_largest(v) }
 
 /// 0, 1, 2, ... 15.
-var laneNumbers: Lanes {
-  @_transparent get { Lanes(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) }
-}
+var laneNumbers: Lanes { @_transparent get { Lanes(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) } }
 
 /// The size of every lane.
-@_transparent
-func magnitude(_ v: Vector) -> Vector { fromBits(bits(v) & Lanes(repeating: 0x7fff_ffff)) }
+@_transparent func magnitude(_ v: Vector) -> Vector { fromBits(bits(v) & Lanes(repeating: 0x7fff_ffff)) }
 
 /// The bits of every lane.
-@_transparent
-func bits(_ v: Vector) -> Lanes { unsafeBitCast(v, to: Lanes.self) }
+@_transparent func bits(_ v: Vector) -> Lanes { unsafeBitCast(v, to: Lanes.self) }
 
-@_transparent
-func fromBits(_ v: Lanes) -> Vector { unsafeBitCast(v, to: Vector.self) }
+@_transparent func fromBits(_ v: Lanes) -> Vector { unsafeBitCast(v, to: Vector.self) }

@@ -23,8 +23,7 @@ private func logarithm(_ x: Double) -> Double {
 }
 
 /// The largest of a row, where none is NaN.
-@_transparent
-private func largest(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
+@_transparent private func largest(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
   var top = splat(-Float.infinity)
   var i = 0
   while i < count {
@@ -35,8 +34,7 @@ private func largest(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
 }
 
 /// The sum of exp(x - shift) over a row. Blocks of 256 first, so that a large vocabulary loses no accuracy.
-@_transparent
-private func sumOfExponentials(_ x: UnsafePointer<Float>, _ count: Int, _ shift: Float) -> Float {
+@_transparent private func sumOfExponentials(_ x: UnsafePointer<Float>, _ count: Int, _ shift: Float) -> Float {
   var total = splat(0)
   var i = 0
   while i < count {
@@ -78,13 +76,10 @@ func softmax(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ coun
 }
 
 /// Whether entry `a` of the heap is chosen after entry `b`: smaller, or equal and later.
-@_transparent
-private func after(_ values: UnsafeMutablePointer<Float>, _ indices: UnsafeMutablePointer<Int32>, _ a: Int, _ b: Int) -> Bool {
-  values[a] < values[b] || (values[a] == values[b] && indices[a] > indices[b])
-}
+@_transparent private func after(_ values: UnsafeMutablePointer<Float>, _ indices: UnsafeMutablePointer<Int32>, _ a: Int, _ b: Int) -> Bool
+{ values[a] < values[b] || (values[a] == values[b] && indices[a] > indices[b]) }
 
-@_transparent
-private func exchange(_ values: UnsafeMutablePointer<Float>, _ indices: UnsafeMutablePointer<Int32>, _ a: Int, _ b: Int) {
+@_transparent private func exchange(_ values: UnsafeMutablePointer<Float>, _ indices: UnsafeMutablePointer<Int32>, _ a: Int, _ b: Int) {
   let value = values[a], index = indices[a]
   values[a] = values[b]
   indices[a] = indices[b]
@@ -107,7 +102,8 @@ private func sink(_ values: UnsafeMutablePointer<Float>, _ indices: UnsafeMutabl
 }
 
 /// `KernelTable.topK`: a heap of the best so far; sixteen numbers at a time are compared with the worst of them.
-func topK(_ x: UnsafePointer<Float>, _ count: Int, _ k: Int, _ values: UnsafeMutablePointer<Float>, _ indices: UnsafeMutablePointer<Int32>) {
+func topK(_ x: UnsafePointer<Float>, _ count: Int, _ k: Int, _ values: UnsafeMutablePointer<Float>, _ indices: UnsafeMutablePointer<Int32>)
+{
   if k <= 0 { return }
   var i = 0
   while i < k {

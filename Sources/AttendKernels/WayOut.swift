@@ -9,8 +9,7 @@ private struct Meaning {
   let scales: Vector
 
   /// Of lane `lane` of all panels and the fifteen after it.
-  @_transparent
-  init(_ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ lane: Int) {
+  @_transparent init(_ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ lane: Int) {
     switch arithmetic {
     case .float32, .brain, .brainWidened:
       bytes = false
@@ -23,8 +22,7 @@ private struct Meaning {
     }
   }
 
-  @_transparent
-  func numbers(_ sums: UnsafePointer<Float>, _ a: UnsafePointer<MultiplyArguments>, _ row: Int) -> Vector {
+  @_transparent func numbers(_ sums: UnsafePointer<Float>, _ a: UnsafePointer<MultiplyArguments>, _ row: Int) -> Vector {
     let raw = load(sums)
     if !bytes { return raw }
     return attend_to_float(bits(raw) &- offsets) * (splat(a.pointee.xScales.unsafelyUnwrapped[row]) * scales)
@@ -32,10 +30,9 @@ private struct Meaning {
 }
 
 /// Writes sixteen columns of `rows` rows. `activation` is a constant where it is inlined, but for the costly ones.
-@_transparent
-private func writeColumns(
-  _ arithmetic: Arithmetic, _ activation: Activation, _ gated: Bool, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ rows: Int, _ panel: Int,
-  _ column: Int, _ lane: Int, _ left: Int, _ sums: UnsafePointer<Float>, _ up: Int
+@_transparent private func writeColumns(
+  _ arithmetic: Arithmetic, _ activation: Activation, _ gated: Bool, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ rows: Int,
+  _ panel: Int, _ column: Int, _ lane: Int, _ left: Int, _ sums: UnsafePointer<Float>, _ up: Int
 ) {
   let meaning = Meaning(arithmetic, a, panel &* panelWidth &+ lane)
   var bias = splat(0)
@@ -61,10 +58,11 @@ private func writeColumns(
   }
 }
 
-/// Writes `rows` rows of sums, `[rows][32]`, of `panel`; gated, this panel is the gate and the sums of the next one lie `up` floats further.
-@inline(never)
-func writeOut(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ rows: Int, _ panel: Int, _ sums: UnsafePointer<Float>, _ up: Int
+/// Writes `rows` rows of sums, `[rows][32]`, of `panel`; gated, this panel is the gate and the sums of the next one lie `up` floats
+/// further.
+@inline(never) func writeOut(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ rows: Int, _ panel: Int, _ sums: UnsafePointer<Float>,
+  _ up: Int
 ) {
   let gated = a.pointee.gated
   let first = (gated ? panel >> 1 : panel) &* panelWidth

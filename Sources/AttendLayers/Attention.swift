@@ -24,7 +24,8 @@ package struct AttentionOptions: Sendable {
 
   /// Without further words: as many heads of keys and values as of queries, and the paper's scale.
   package init(
-    heads: Int, keyValueHeads: Int? = nil, headDim: Int, scale: Float? = nil, causal: Bool, window: Int = 0, softCap: Float = 0
+    heads: Int, keyValueHeads: Int? = nil, headDim: Int, scale: Float? = nil, causal: Bool, window: Int = 0,
+    softCap: Float = 0
   ) {
     self.heads = heads
     self.keyValueHeads = keyValueHeads ?? heads
@@ -50,7 +51,8 @@ package struct SelfAttention: Sendable {
   package let bias: ScoreBias
 
   package init(
-    options: AttentionOptions, input: Linear, output: Linear, queryNorm: Norm?, keyNorm: Norm?, rotary: RotaryTables.Place?, bias: ScoreBias
+    options: AttentionOptions, input: Linear, output: Linear, queryNorm: Norm?, keyNorm: Norm?,
+    rotary: RotaryTables.Place?, bias: ScoreBias
   ) {
     self.options = options
     self.input = input
@@ -61,18 +63,23 @@ package struct SelfAttention: Sendable {
     self.bias = bias
   }
 
-  /// `y = residual + attention(x)`, or without a residual attention(x), all `[tokens, width]`; the keys and values of x go to `layer` of the pages first.
-  package func apply(_ x: Matrix, layer: Int, _ around: Surroundings, residual: Matrix?, into y: Matrix, _ pass: Pass) throws(Failure) {
+  /// `y = residual + attention(x)`, or without a residual attention(x), all `[tokens, width]`; the keys and values of x
+  /// go to `layer` of the pages first.
+  package func apply(
+    _ x: Matrix, layer: Int, _ around: Surroundings, residual: Matrix?, into y: Matrix, _ pass: Pass
+  ) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       let projected = try pass.workspace.matrix(x.rows, input.outputs)  // [tokens, queries | keys | values]
       try input.apply(x, into: projected, pass)
-      let queries = projected.columns(0, options.queryWidth), keys = projected.columns(options.queryWidth, options.keyValueWidth)
+      let queries = projected.columns(0, options.queryWidth),
+        keys = projected.columns(options.queryWidth, options.keyValueWidth)
       queryNorm?.apply(queries, into: queries, pass)
       keyNorm?.apply(keys, into: keys, pass)
       rotate(queries, keys, around.angles, pass)
       let heads = around.own.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale)
       pass.engine.storeKeyValues(
-        keys, projected.columns(options.queryWidth + options.keyValueWidth, options.keyValueWidth), around.own.sequences, heads)
+        keys, projected.columns(options.queryWidth + options.keyValueWidth, options.keyValueWidth),
+        around.own.sequences, heads)
       let mixed = try pass.workspace.matrix(x.rows, options.queryWidth)  // [tokens, heads, headDim]
       let weights = try pass.recorder?.ownMap(layer: layer, heads: options.heads, around.own.sequences)
       try attend(queries, keys, around.own.sequences, heads, into: mixed, weights: weights, pass)
@@ -82,25 +89,30 @@ package struct SelfAttention: Sendable {
 
   /// The kernel's call, or where relative positions have keys and queries of their own one for each group of sequences.
   private func attend(
-    _ queries: Matrix, _ keys: Matrix, _ sequences: UnsafeBufferPointer<AttentionSequence>, _ heads: AttentionHeads, into y: Matrix,
-    weights: UnsafeMutablePointer<Float>?, _ pass: Pass
+    _ queries: Matrix, _ keys: Matrix, _ sequences: UnsafeBufferPointer<AttentionSequence>, _ heads: AttentionHeads,
+    into y: Matrix, weights: UnsafeMutablePointer<Float>?, _ pass: Pass
   ) throws(Failure) {
     var bias = self.bias.forKernels
     guard let disentangled = self.bias.disentangled else {
-      return try pass.engine.attention(queries, sequences, heads, options.mask, bias: bias, into: y, weights: weights, workspace: pass.workspace)
+      return try pass.engine.attention(
+        queries, sequences, heads, options.mask, bias: bias, into: y, weights: weights, workspace: pass.workspace)
     }
     var weights = weights
-    try disentangled.forEachGroup(sequences, q: queries, k: keys, headDim: options.headDim, pass) { (group, terms) throws(Failure) in
+    try disentangled.forEachGroup(sequences, q: queries, k: keys, headDim: options.headDim, pass) {
+      (group, terms) throws(Failure) in
       bias.disentangled = terms
-      try pass.engine.attention(queries, group, heads, options.mask, bias: bias, into: y, weights: weights, workspace: pass.workspace)
+      try pass.engine.attention(
+        queries, group, heads, options.mask, bias: bias, into: y, weights: weights, workspace: pass.workspace)
       weights = weights.map { $0 + group.reduce(0) { $0 + heads.heads * $1.count * $1.keys } }
     }
   }
 
   private func rotate(_ queries: Matrix, _ keys: Matrix, _ angles: Matrix?, _ pass: Pass) {
     guard let rotary, let angles else { return }
-    let cosines = angles.columns(rotary.column, rotary.pairs), sines = angles.columns(rotary.column + rotary.pairs, rotary.pairs)
-    pass.engine.rotate(queries, headDim: options.headDim, cosines: cosines, sines: sines, interleaved: rotary.interleaved)
+    let cosines = angles.columns(rotary.column, rotary.pairs),
+      sines = angles.columns(rotary.column + rotary.pairs, rotary.pairs)
+    pass.engine.rotate(
+      queries, headDim: options.headDim, cosines: cosines, sines: sines, interleaved: rotary.interleaved)
     pass.engine.rotate(keys, headDim: options.headDim, cosines: cosines, sines: sines, interleaved: rotary.interleaved)
   }
 }
@@ -126,20 +138,24 @@ package struct CrossAttention: Sendable {
       let projected = try pass.workspace.matrix(source.rows, keyValue.outputs)  // [source tokens, keys | values]
       try keyValue.apply(source, into: projected, pass)
       pass.engine.storeKeyValues(
-        projected.columns(0, options.keyValueWidth), projected.columns(options.keyValueWidth, options.keyValueWidth), keyValues.sequences,
-        keyValues.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale))
+        projected.columns(0, options.keyValueWidth), projected.columns(options.keyValueWidth, options.keyValueWidth),
+        keyValues.sequences, keyValues.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale))
     }
   }
 
   /// `y = residual + attention(x, source)`, or without a residual attention(x, source), all `[target tokens, width]`.
-  package func apply(_ x: Matrix, layer: Int, _ source: KeyValues, residual: Matrix?, into y: Matrix, _ pass: Pass) throws(Failure) {
+  package func apply(
+    _ x: Matrix, layer: Int, _ source: KeyValues, residual: Matrix?, into y: Matrix, _ pass: Pass
+  ) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       let queries = try pass.workspace.matrix(x.rows, options.queryWidth)  // [target tokens, heads, headDim]
       try query.apply(x, into: queries, pass)
       let mixed = try pass.workspace.matrix(x.rows, options.queryWidth)
       try pass.engine.attention(
-        queries, source.sequences, source.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale), options.mask,
-        into: mixed, weights: try pass.recorder?.crossMap(layer: layer, heads: options.heads, source.sequences), workspace: pass.workspace)
+        queries, source.sequences, source.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale),
+        options.mask, into: mixed,
+        weights: try pass.recorder?.crossMap(layer: layer, heads: options.heads, source.sequences),
+        workspace: pass.workspace)
       try output.apply(mixed, residual: residual, into: y, pass)
     }
   }

@@ -1,7 +1,8 @@
 import AttendBase
 import AttendDispatch
 
-/// The attention maps of one call: what each head's queries give to each key, for those who want to look. One thread at a time.
+/// The attention maps of one call: what each head's queries give to each key, for those who want to look. One thread at
+/// a time.
 package final class AttentionRecorder {
   /// Whose queries and keys; the raw values are those of `attend_attention`.
   package enum Kind: UInt32 {
@@ -37,16 +38,19 @@ package final class AttentionRecorder {
   }
 
   /// Room for the maps of a layer's self-attention, as `Engine.attention` fills it. Layers come in order.
-  func ownMap(layer: Int, heads: Int, _ sequences: UnsafeBufferPointer<AttentionSequence>) throws(Failure) -> UnsafeMutablePointer<Float> {
+  func ownMap(
+    layer: Int, heads: Int, _ sequences: UnsafeBufferPointer<AttentionSequence>
+  ) throws(Failure) -> UnsafeMutablePointer<Float> {
     try readsSource ? encoder.room(layer, heads, sequences) : decoder.room(layer, heads, sequences)
   }
 
   /// Room for the maps of a layer's cross-attention.
-  func crossMap(layer: Int, heads: Int, _ sequences: UnsafeBufferPointer<AttentionSequence>) throws(Failure) -> UnsafeMutablePointer<Float> {
-    try cross.room(layer, heads, sequences)
-  }
+  func crossMap(
+    layer: Int, heads: Int, _ sequences: UnsafeBufferPointer<AttentionSequence>
+  ) throws(Failure) -> UnsafeMutablePointer<Float> { try cross.room(layer, heads, sequences) }
 
-  /// The map of one sequence in one layer of the last call, `[heads, queries, keys]`; nil where none was recorded. The sequence is one of that call.
+  /// The map of one sequence in one layer of the last call, `[heads, queries, keys]`; nil where none was recorded. The
+  /// sequence is one of that call.
   package func map(_ kind: Kind, layer: Int, sequence: Int) -> AttentionMap? {
     switch kind {
     case .encoder: encoder.map(layer, sequence)
@@ -89,6 +93,7 @@ extension AttentionRecorder.Layers {
     guard layer < filled, sizes.indices.contains(sequence) else { return nil }
     var first = 0
     for (queries, keys) in sizes[..<sequence] { first += heads * queries * keys }
-    return AttentionMap(base: buffers[layer].base + first, heads: heads, queries: sizes[sequence].queries, keys: sizes[sequence].keys)
+    return AttentionMap(
+      base: buffers[layer].base + first, heads: heads, queries: sizes[sequence].queries, keys: sizes[sequence].keys)
   }
 }

@@ -2,8 +2,9 @@ import AttendBase
 import AttendDispatch
 import Glibc
 
-/// How the distance between two tokens becomes a row of DeBERTa's table of relative positions, which has `2 span` rows (He et al. 2020,
-/// arXiv:2006.03654, equation 3; with buckets as of DeBERTa V2, whose rows for large distances stand for more and more of them).
+/// How the distance between two tokens becomes a row of DeBERTa's table of relative positions, which has `2 span` rows
+/// (He et al. 2020, arXiv:2006.03654, equation 3; with buckets as of DeBERTa V2, whose rows for large distances stand
+/// for more and more of them).
 package struct RelativePlaces: Sendable {
   /// Rows of either direction.
   package let span: Int
@@ -21,9 +22,12 @@ package struct RelativePlaces: Sendable {
   }
 
   /// Whether the sizes make sense.
-  package var isValid: Bool { furthest <= RelativePlaces.limit && (!hasBuckets || span >= 2 && furthest - 1 > span / 2) }
+  package var isValid: Bool {
+    furthest <= RelativePlaces.limit && (!hasBuckets || span >= 2 && furthest - 1 > span / 2)
+  }
 
-  /// The row of a key that lies `distance` positions before the query. In float32, as the reference rounds where two buckets meet.
+  /// The row of a key that lies `distance` positions before the query. In float32, as the reference rounds where two
+  /// buckets meet.
   package func row(_ distance: Int) -> Int {
     let middle = span / 2
     guard hasBuckets, abs(distance) > middle else { return min(max(distance + span, 0), 2 * span - 1) }
@@ -44,10 +48,11 @@ package struct RelativePlaces: Sendable {
   }
 }
 
-/// Disentangled attention (He et al. 2020, arXiv:2006.03654, section 3.1): a score gains the product of the query with the key of the relative
-/// position, and the product of the key with the query of the relative position.
+/// Disentangled attention (He et al. 2020, arXiv:2006.03654, section 3.1): a score gains the product of the query with
+/// the key of the relative position, and the product of the key with the query of the relative position.
 ///
-/// Positions have the same keys and queries in every pass, so that they are computed once, and a pass computes one product for each token and row.
+/// Positions have the same keys and queries in every pass, so that they are computed once, and a pass computes one
+/// product for each token and row.
 package struct Disentangled: Sendable {
   /// The row of each distance from `-reach` to `reach`, `[2 reach + 1]`.
   private let rows: AlignedBuffer
@@ -57,7 +62,8 @@ package struct Disentangled: Sendable {
   private let keys: [PackedMatrix]
   /// Of each head the queries of positions.
   private let queries: [PackedMatrix]
-  /// Tokens whose products with the positions are held at a time, whole sequences and at least one: scratch memory stays bounded in large batches.
+  /// Tokens whose products with the positions are held at a time, whole sequences and at least one: scratch memory
+  /// stays bounded in large batches.
   private static let tokensAtOnce = 1024
 
   /// `keys` and `queries` hold a matrix `[2 span, headDim]` for each head, or nothing.
@@ -70,8 +76,8 @@ package struct Disentangled: Sendable {
     for distance in -reach...reach { rows.pointer(to: Int32.self)[distance + reach] = Int32(places.row(distance)) }
   }
 
-  /// Calls `body` for groups of the sequences that together are all of them, each with what their scores gain. `q` and `k` are the queries and keys
-  /// of all tokens, `[tokens, heads * headDim]`.
+  /// Calls `body` for groups of the sequences that together are all of them, each with what their scores gain. `q` and
+  /// `k` are the queries and keys of all tokens, `[tokens, heads * headDim]`.
   func forEachGroup(
     _ sequences: UnsafeBufferPointer<AttentionSequence>, q: Matrix, k: Matrix, headDim: Int, _ pass: Pass,
     _ body: (UnsafeBufferPointer<AttentionSequence>, DisentangledBias) throws(Failure) -> Void
@@ -88,24 +94,29 @@ package struct Disentangled: Sendable {
         try body(
           group,
           DisentangledBias(
-            contentToPosition: try products(q, keys, group, tokens, headDim, pass), positionToContent: try products(k, queries, group, tokens, headDim, pass),
+            contentToPosition: try products(q, keys, group, tokens, headDim, pass),
+            positionToContent: try products(k, queries, group, tokens, headDim, pass),
             places: UnsafePointer(rows.pointer(to: Int32.self)), reach: reach, columns: columns))
       }
       first = end
     }
   }
 
-  /// The products of the group's tokens with the positions, as if the matrix `[tokens, heads * columns]` held those of all tokens.
+  /// The products of the group's tokens with the positions, as if the matrix `[tokens, heads * columns]` held those of
+  /// all tokens.
   private func products(
-    _ x: Matrix, _ positions: [PackedMatrix], _ group: UnsafeBufferPointer<AttentionSequence>, _ tokens: Int, _ headDim: Int, _ pass: Pass
+    _ x: Matrix, _ positions: [PackedMatrix], _ group: UnsafeBufferPointer<AttentionSequence>, _ tokens: Int,
+    _ headDim: Int, _ pass: Pass
   ) throws(Failure) -> Matrix? {
     guard !positions.isEmpty else { return nil }
     let start = group[0].row
     let products = try pass.workspace.matrix(tokens, positions.count * columns)
     for (head, matrix) in positions.enumerated() {
       try pass.engine.multiply(
-        x.rows(start, tokens).columns(head * headDim, headDim), matrix, bias: nil, into: products.columns(head * columns, columns), workspace: pass.workspace)
+        x.rows(start, tokens).columns(head * headDim, headDim), matrix, bias: nil,
+        into: products.columns(head * columns, columns), workspace: pass.workspace)
     }
-    return Matrix(products.base - start * products.stride, rows: start + tokens, columns: products.columns, stride: products.stride)
+    return Matrix(
+      products.base - start * products.stride, rows: start + tokens, columns: products.columns, stride: products.stride)
   }
 }

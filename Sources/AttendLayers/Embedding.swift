@@ -39,8 +39,8 @@ package struct PositionTable: Sendable {
   }
 }
 
-/// From ids to the first hidden states: scaled token vectors, plus positions and token types, a norm, and a product where the token table is narrower
-/// than the stack.
+/// From ids to the first hidden states: scaled token vectors, plus positions and token types, a norm, and a product
+/// where the token table is narrower than the stack.
 package struct Embedding: Sendable {
   package let tokens: TokenTable
   /// The width of the token table.
@@ -65,8 +65,8 @@ package struct Embedding: Sendable {
   }
 
   package init(
-    tokens: TokenTable, width: Int, scale: Float, positions: PositionTable?, types: TypeTable?, norm: Norm?, projection: Linear?,
-    projects: Projects
+    tokens: TokenTable, width: Int, scale: Float, positions: PositionTable?, types: TypeTable?, norm: Norm?,
+    projection: Linear?, projects: Projects
   ) {
     self.tokens = tokens
     self.width = width
@@ -81,7 +81,8 @@ package struct Embedding: Sendable {
   /// Fills x, `[tokens, width]`, with the vectors of `ids`, which lie sequence after sequence as `sequences` says.
   /// Ids, types and positions have been checked; without types all are of type 0.
   package func apply(
-    _ ids: UnsafePointer<Int32>, types typeIds: UnsafePointer<Int32>?, _ sequences: UnsafeBufferPointer<AttentionSequence>, into x: Matrix, _ pass: Pass
+    _ ids: UnsafePointer<Int32>, types typeIds: UnsafePointer<Int32>?,
+    _ sequences: UnsafeBufferPointer<AttentionSequence>, into x: Matrix, _ pass: Pass
   ) throws(Failure) {
     if let projection {
       try pass.scoped { () throws(Failure) in
@@ -119,7 +120,8 @@ package struct Embedding: Sendable {
   }
 }
 
-/// Vectors that tell segments of the input apart, added to the token vectors (Devlin et al. 2018, arXiv:1810.04805, section 3).
+/// Vectors that tell segments of the input apart, added to the token vectors (Devlin et al. 2018, arXiv:1810.04805,
+/// section 3).
 package struct TypeTable: Sendable {
   /// `[count, width]`
   package let table: AlignedBuffer

@@ -6,8 +6,8 @@ package enum FeedForward: Sendable {
   case dense(Network)
   case mixture(MixtureOfExperts)
 
-  /// Rows that the layer takes at once. Few stay with what is made of them in the third cache, which pays where weights read again for the next rows
-  /// are found there too.
+  /// Rows that the layer takes at once. Few stay with what is made of them in the third cache, which pays where weights
+  /// read again for the next rows are found there too.
   var rowsAtOnce: Int {
     guard case .dense(let network) = self else { return .max }
     return network.inner.weights.bytes + network.outer.weights.bytes <= 32 << 20 ? 512 : .max
@@ -22,7 +22,8 @@ package enum FeedForward: Sendable {
   }
 }
 
-/// The position-wise feed-forward network: `activation(x W₁ + b₁) W₂ + b₂` (Vaswani et al. 2017, arXiv:1706.03762, equation 2).
+/// The position-wise feed-forward network: `activation(x W₁ + b₁) W₂ + b₂` (Vaswani et al. 2017, arXiv:1706.03762,
+/// equation 2).
 package struct Network: Sendable {
   package let inner: Linear
   package let outer: Linear

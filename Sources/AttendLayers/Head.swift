@@ -1,7 +1,8 @@
 import AttendBase
 import AttendDispatch
 
-/// What stands behind a stack: products with activations and norms that turn hidden states into logits or a pooled vector.
+/// What stands behind a stack: products with activations and norms that turn hidden states into logits or a pooled
+/// vector.
 package struct Head: Sendable {
   /// Which hidden states it reads.
   package enum Reads: Sendable {

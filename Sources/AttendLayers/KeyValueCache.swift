@@ -3,13 +3,16 @@ import AttendDispatch
 
 /// The keys and values of the live sequences: for each a list of pages from a pool, and a length.
 ///
-/// Growing takes pages and copies nothing; selecting copies lists of pages, and a page that two sequences share is copied only when one of
-/// them comes to write to it. Once the lists are as long as they get, nothing here allocates. One thread at a time.
+/// Growing takes pages and copies nothing; selecting copies lists of pages, and a page that two sequences share is
+/// copied only when one of them comes to write to it. Once the lists are as long as they get, nothing here allocates.
+/// One thread at a time.
 package final class KeyValueCache {
   package let pool: PagePool
   private var lengths: [Int] = []  // [sequences] positions written
-  private var pageCounts: [Int] = []  // [sequences] pages held; a step that failed may have left some ahead of the length
-  private var pages: [PagePool.Page] = []  // [sequences, listLength] the lists, of which the first pageCounts entries are in use
+  /// [sequences] pages held; a step that failed may have left some ahead of the length
+  private var pageCounts: [Int] = []
+  /// [sequences, listLength] the lists, of which the first pageCounts entries are in use
+  private var pages: [PagePool.Page] = []
   private var listLength = 8
   private var spareLengths: [Int] = []  // what `select` builds the next lengths and lists in
   private var sparePages: [PagePool.Page] = []
@@ -64,7 +67,8 @@ package final class KeyValueCache {
     for child in 0..<count { pageCounts[child] = KeyValueLayout.pages(for: lengths[child]) }
   }
 
-  /// Makes room for `new(i)` further positions of sequence i, of all sequences or of none. Lengths change only with `advance`.
+  /// Makes room for `new(i)` further positions of sequence i, of all sequences or of none. Lengths change only with
+  /// `advance`.
   package func grow(_ new: (Int) -> Int) throws(Failure) {
     var wanted = 0
     var longest = 0
@@ -90,7 +94,9 @@ package final class KeyValueCache {
     let longer = max(wanted, 2 * listLength)
     KeyValueCache.resize(&sparePages, count * longer, filling: 0)
     for sequence in 0..<count {
-      for place in 0..<pageCounts[sequence] { sparePages[sequence * longer + place] = pages[sequence * listLength + place] }
+      for place in 0..<pageCounts[sequence] {
+        sparePages[sequence * longer + place] = pages[sequence * listLength + place]
+      }
     }
     swap(&pages, &sparePages)
     listLength = longer
@@ -113,18 +119,19 @@ package final class KeyValueCache {
   }
 
   /// Counts `new(i)` positions of sequence i as written: a pass has filled them.
-  package func advance(_ new: (Int) -> Int) {
-    for sequence in 0..<count { lengths[sequence] += new(sequence) }
-  }
+  package func advance(_ new: (Int) -> Int) { for sequence in 0..<count { lengths[sequence] += new(sequence) } }
 
-  /// What the kernels see of a pass that writes `new(i)` positions of sequence i, for which `grow` has made room. Valid until the next call.
+  /// What the kernels see of a pass that writes `new(i)` positions of sequence i, for which `grow` has made room. Valid
+  /// until the next call.
   package func writing(_ new: (Int) -> Int) throws(Failure) -> KeyValues {
     try view { (index, row, pages) in
-      AttentionSequence(row: row, count: new(index), position: lengths[index], keys: lengths[index] + new(index), pages: pages)
+      AttentionSequence(
+        row: row, count: new(index), position: lengths[index], keys: lengths[index] + new(index), pages: pages)
     }
   }
 
-  /// What the kernels see of a pass that looks at all that is written, with `queries(i)` queries of sequence i. Valid until the next call.
+  /// What the kernels see of a pass that looks at all that is written, with `queries(i)` queries of sequence i. Valid
+  /// until the next call.
   package func reading(_ queries: (Int) -> Int) throws(Failure) -> KeyValues {
     try view { (index, row, pages) in
       AttentionSequence(row: row, count: queries(index), position: 0, keys: lengths[index], pages: pages)
@@ -147,7 +154,9 @@ package final class KeyValueCache {
   }
 
   /// Memory for `count` elements that is kept from call to call and at least doubles when it grows.
-  private static func room<T>(_ buffer: inout AlignedBuffer?, _ count: Int, of type: T.Type) throws(Failure) -> UnsafeMutablePointer<T> {
+  private static func room<T>(
+    _ buffer: inout AlignedBuffer?, _ count: Int, of type: T.Type
+  ) throws(Failure) -> UnsafeMutablePointer<T> {
     let bytes = count * MemoryLayout<T>.stride
     if let buffer, buffer.bytes >= bytes { return buffer.pointer() }
     let larger = try AlignedBuffer(bytes: max(bytes, 2 * (buffer?.bytes ?? 2048)), for: "the page tables")

@@ -1,7 +1,8 @@
 import AttendBase
 import AttendDispatch
 
-/// How the keys and values of one sequence lie in pages of `KeyValuePage.tokens` positions: a page holds its positions for all layers.
+/// How the keys and values of one sequence lie in pages of `KeyValuePage.tokens` positions: a page holds its positions
+/// for all layers.
 ///
 /// In a page: layer after layer, first the keys of its heads, then their values, each as `KeyValuePage` says.
 /// Keys stand transposed so that one vector holds one component of neighbouring keys, as in a panel of weights.
@@ -31,12 +32,13 @@ package struct KeyValueLayout: Sendable, Equatable {
   /// Pages that `tokens` positions take.
   package static func pages(for tokens: Int) -> Int { (tokens + KeyValuePage.tokens - 1) / KeyValuePage.tokens }
 
-  /// What the attention kernels need to know to find `layer` in a page, for `queryHeads` heads of queries with scores multiplied by `scale`.
-  /// Layers beyond the layout's begin again at its first: an encoder looks back at no earlier call, so that one layer's room serves all of its layers.
+  /// What the attention kernels need to know to find `layer` in a page, for `queryHeads` heads of queries with scores
+  /// multiplied by `scale`. Layers beyond the layout's begin again at its first: an encoder looks back at no earlier
+  /// call, so that one layer's room serves all of its layers.
   package func heads(layer: Int, queryHeads: Int, scale: Float) -> AttentionHeads {
     let keys = layer % layers * 2 * heads * headStride
     return AttentionHeads(
-      heads: queryHeads, keyValueHeads: heads, headDim: headDim, keyOffset: keys, valueOffset: keys + heads * headStride,
-      headStride: headStride, scale: scale, isBrain: isBrain)
+      heads: queryHeads, keyValueHeads: heads, headDim: headDim, keyOffset: keys,
+      valueOffset: keys + heads * headStride, headStride: headStride, scale: scale, isBrain: isBrain)
   }
 }

@@ -6,7 +6,8 @@ package struct Linear: Sendable {
   package let weights: PackedMatrix
   /// `[outputs]`, or nil.
   package let bias: AlignedBuffer?
-  /// What rounding took from the weights of the last outputs, for products without an activation; nil: nothing that matters.
+  /// What rounding took from the weights of the last outputs, for products without an activation; nil: nothing that
+  /// matters.
   package let refinement: PackedMatrix?
 
   package init(weights: PackedMatrix, bias: AlignedBuffer?, refinement: PackedMatrix? = nil) {
@@ -18,12 +19,13 @@ package struct Linear: Sendable {
   package var outputs: Int { weights.outputs }
   package var inputs: Int { weights.inputs }
 
-  /// `y = activation(x Wᵀ + b) (+ residual)`: x is `[tokens, inputs]`, y and residual `[tokens, outputs]`; residual may be y.
+  /// `y = activation(x Wᵀ + b) (+ residual)`: x is `[tokens, inputs]`, y and residual `[tokens, outputs]`; residual may
+  /// be y.
   package func apply(
     _ x: Matrix, activation: Activation = .none, residual: Matrix? = nil, into y: Matrix, _ pass: Pass
   ) throws(Failure) {
     try pass.engine.multiply(
-      x, weights, refinement: refinement, bias: bias.map { UnsafePointer($0.pointer(to: Float.self)) }, activation: activation, residual: residual, into: y,
-      workspace: pass.workspace)
+      x, weights, refinement: refinement, bias: bias.map { UnsafePointer($0.pointer(to: Float.self)) },
+      activation: activation, residual: residual, into: y, workspace: pass.workspace)
   }
 }

@@ -1,8 +1,8 @@
 import AttendBase
 import AttendDispatch
 
-/// Feed-forward networks of which each token uses the few that a router gives it, and adds up what they give (Shazeer et al. 2017,
-/// arXiv:1701.06538; Jiang et al. 2024, arXiv:2401.04088, section 2.1).
+/// Feed-forward networks of which each token uses the few that a router gives it, and adds up what they give (Shazeer
+/// et al. 2017, arXiv:1701.06538; Jiang et al. 2024, arXiv:2401.04088, section 2.1).
 package struct MixtureOfExperts: Sendable {
   package let router: Router
   package let experts: [Network]
@@ -14,17 +14,16 @@ package struct MixtureOfExperts: Sendable {
     self.shared = shared
   }
 
-  /// `y = residual + Σ weight * expert(x)` over the experts of each token, or without a residual the sum alone; all `[tokens, width]`, residual may
-  /// be y. A token's sum runs over its experts in ascending order, then the shared one: it does not depend on who else is there.
+  /// `y = residual + Σ weight * expert(x)` over the experts of each token, or without a residual the sum alone; all
+  /// `[tokens, width]`, residual may be y. A token's sum runs over its experts in ascending order, then the shared one:
+  /// it does not depend on who else is there.
   package func apply(_ x: Matrix, residual: Matrix?, into y: Matrix, _ pass: Pass) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       let sum = try pass.workspace.matrix(x.rows, x.columns)
       for row in 0..<sum.rows { sum[row].update(repeating: 0, count: sum.columns) }
       let groups = try router.groups(x, experts: experts.count, pass)
       try reserve(x.rows, width: x.columns, pass)
-      for (index, expert) in experts.enumerated() {
-        try add(expert, of: x, groups[index], to: sum, pass)
-      }
+      for (index, expert) in experts.enumerated() { try add(expert, of: x, groups[index], to: sum, pass) }
       try shared?.add(x, to: sum, pass)
       if let residual { pass.engine.add(residual, to: sum) }
       for row in 0..<y.rows { y[row].update(from: sum[row], count: y.columns) }
@@ -32,7 +31,8 @@ package struct MixtureOfExperts: Sendable {
   }
 
   /// Adds to the sums of a group of tokens what an expert gives for them.
-  private func add(_ expert: Network, of x: Matrix, _ group: Router.Group, to sum: Matrix, _ pass: Pass) throws(Failure) {
+  private func add(_ expert: Network, of x: Matrix, _ group: Router.Group, to sum: Matrix, _ pass: Pass) throws(Failure)
+  {
     guard group.count > 0 else { return }
     try pass.scoped { () throws(Failure) in
       let own = try pass.workspace.matrix(group.count, x.columns)
@@ -55,7 +55,8 @@ package struct MixtureOfExperts: Sendable {
   }
 }
 
-/// A network that every token uses, times the sigmoid of a product of the token's own (Qwen1.5-MoE; Yang et al. 2024, arXiv:2407.10671).
+/// A network that every token uses, times the sigmoid of a product of the token's own (Qwen1.5-MoE; Yang et al. 2024,
+/// arXiv:2407.10671).
 package struct SharedExpert: Sendable {
   package let network: Network
   /// `[1, width]`

@@ -6,7 +6,8 @@ package struct Norm: Sendable {
   package enum Kind: Sendable, Equatable {
     /// To mean 0 and variance 1 (Ba, Kiros and Hinton 2016, arXiv:1607.06450, equation 4).
     case layer
-    /// To a mean square of 1 (Zhang and Sennrich 2019, arXiv:1910.07467, equation 4); `offset` is added to every gain, 1 in Gemma.
+    /// To a mean square of 1 (Zhang and Sennrich 2019, arXiv:1910.07467, equation 4); `offset` is added to every gain,
+    /// 1 in Gemma.
     case rms(offset: Float)
   }
 
@@ -21,7 +22,9 @@ package struct Norm: Sendable {
   /// Gain and bias are `[width]` over all heads; otherwise `[width / heads]`, the same for each.
   package let gainPerHead: Bool
 
-  package init(kind: Kind, gain: AlignedBuffer?, bias: AlignedBuffer?, epsilon: Float, heads: Int = 1, gainPerHead: Bool = false) {
+  package init(
+    kind: Kind, gain: AlignedBuffer?, bias: AlignedBuffer?, epsilon: Float, heads: Int = 1, gainPerHead: Bool = false
+  ) {
     self.kind = kind
     self.gain = gain
     self.bias = bias
@@ -41,10 +44,11 @@ package struct Norm: Sendable {
     switch kind {
     case .layer:
       pass.engine.layerNorm(
-        x, gain: gain, bias: bias.map { UnsafePointer($0.pointer(to: Float.self)) }, epsilon: epsilon, groups: heads, gainPerGroup: gainPerHead,
-        into: y)
+        x, gain: gain, bias: bias.map { UnsafePointer($0.pointer(to: Float.self)) }, epsilon: epsilon, groups: heads,
+        gainPerGroup: gainPerHead, into: y)
     case .rms(let offset):
-      pass.engine.rmsNorm(x, gain: gain, offset: offset, epsilon: epsilon, groups: heads, gainPerGroup: gainPerHead, into: y)
+      pass.engine.rmsNorm(
+        x, gain: gain, offset: offset, epsilon: epsilon, groups: heads, gainPerGroup: gainPerHead, into: y)
     }
   }
 }

@@ -2,7 +2,8 @@ import AttendBase
 import AttendDispatch
 import Glibc
 
-/// The memory of the key/value caches of one session: pages of one size, counted by their users, used again when nobody needs them.
+/// The memory of the key/value caches of one session: pages of one size, counted by their users, used again when nobody
+/// needs them.
 ///
 /// Pages do not move and are not cleared. One thread at a time.
 package final class PagePool {
@@ -12,8 +13,10 @@ package final class PagePool {
   private var slabs: [AlignedBuffer] = []
   private var bases: [UnsafeMutableRawPointer] = []  // of each page
   private var users: [Int32] = []  // of each page
-  private var free: [Page] = []  // pages without users; the last is taken first, since its memory is the likeliest to be in use already
-  private var touched = 0  // pages that have had a user at some time: only those take memory, for the system gives it at the first write
+  /// Pages without users; the last is taken first, since its memory is the likeliest to be in use already
+  private var free: [Page] = []
+  /// Pages that have had a user at some time: only those take memory, for the system gives it at the first write
+  private var touched = 0
 
   package init(layout: KeyValueLayout) { self.layout = layout }
 
@@ -26,7 +29,9 @@ package final class PagePool {
     // Slabs at least double, so that a growing cache asks seldom; memory that is not written to costs nothing.
     let pages = max(count - free.count, bases.count, 8)
     let (bytes, overflow) = pages.multipliedReportingOverflow(by: layout.pageBytes)
-    guard !overflow, bases.count + pages < Int(Page.max) else { throw .outOfMemory(Int.max, for: "the key/value cache") }
+    guard !overflow, bases.count + pages < Int(Page.max) else {
+      throw .outOfMemory(Int.max, for: "the key/value cache")
+    }
     let slab = try AlignedBuffer(bytes: bytes, for: "the key/value cache")
     slabs.append(slab)
     let first = bases.count
@@ -62,7 +67,8 @@ package final class PagePool {
   package func copy(_ tokens: Int, from: Page, to: Page) {
     let source = base(from).assumingMemoryBound(to: UInt32.self)
     let target = base(to).assumingMemoryBound(to: UInt32.self)
-    let keys = layout.heads * layout.keyRows  // rows of KeyValuePage.tokens units, of which the first `tokens` are in use
+    /// Rows of KeyValuePage.tokens units, of which the first `tokens` are in use
+    let keys = layout.heads * layout.keyRows
     let headStride = layout.headStride
     let valueRows = layout.isBrain ? (tokens + 1) / 2 : tokens
     for layer in 0..<layout.layers {

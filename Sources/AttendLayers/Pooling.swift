@@ -1,8 +1,9 @@
 import AttendBase
 import AttendDispatch
 
-/// One vector of the states of each sequence (Reimers and Gurevych 2019, arXiv:1908.10084, section 3; the weighted mean: Muennighoff 2022,
-/// arXiv:2202.08904, section 3.1). Sums go from the first token to the last, so that a sequence's vector depends on nothing but its states.
+/// One vector of the states of each sequence (Reimers and Gurevych 2019, arXiv:1908.10084, section 3; the weighted
+/// mean: Muennighoff 2022, arXiv:2202.08904, section 3.1). Sums go from the first token to the last, so that a
+/// sequence's vector depends on nothing but its states.
 package struct Pooling: Sendable {
   package enum Mode: Sendable {
     case firstToken
@@ -29,15 +30,16 @@ package struct Pooling: Sendable {
   /// The width of what it gives for states of `width` numbers.
   package func outputs(width: Int) -> Int { modes.count * width }
 
-  /// y, `[sequences, outputs]`, from the states of all sequences, `[tokens, width]`; sequence i has `lengths[i]` of them, more than `prompt`, the number of
-  /// tokens of a prompt.
+  /// y, `[sequences, outputs]`, from the states of all sequences, `[tokens, width]`; sequence i has `lengths[i]` of
+  /// them, more than `prompt`, the number of tokens of a prompt.
   package func apply(_ states: Matrix, lengths: [Int], prompt: Int = 0, into y: Matrix, _ pass: Pass) {
     let skipped = includesPrompt ? 0 : prompt
     var first = 0
     for (sequence, length) in lengths.enumerated() {
       let own = states.rows(first + skipped, length - skipped)
       for (index, mode) in modes.enumerated() {
-        apply(mode, own, skipped: skipped, into: y.rows(sequence, 1).columns(index * states.columns, states.columns), pass)
+        apply(
+          mode, own, skipped: skipped, into: y.rows(sequence, 1).columns(index * states.columns, states.columns), pass)
       }
       first += length
     }
@@ -72,7 +74,9 @@ package struct Pooling: Sendable {
     y.update(from: states.base, count: states.columns)
     for row in 1..<max(states.rows, 1) {
       let state = states[row]
-      for column in 0..<states.columns where state[column] > y[column] || state[column].isNaN { y[column] = state[column] }
+      for column in 0..<states.columns where state[column] > y[column] || state[column].isNaN {
+        y[column] = state[column]
+      }
     }
   }
 }

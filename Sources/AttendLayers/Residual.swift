@@ -3,7 +3,8 @@ import AttendDispatch
 
 /// The sum around a sub-layer and the norms of the family: `x = after(x + scale * within(sublayer(before(x))))`.
 ///
-/// `after` alone is the Transformer of 2017 (post-norm), `before` alone the usual form since (pre-norm; Xiong et al. 2020, arXiv:2002.04745).
+/// `after` alone is the Transformer of 2017 (post-norm), `before` alone the usual form since (pre-norm; Xiong et al.
+/// 2020, arXiv:2002.04745).
 package struct Residual: Sendable {
   package let before: Norm?
   package let within: Norm?
@@ -18,9 +19,11 @@ package struct Residual: Sendable {
     self.scale = scale
   }
 
-  /// Runs a sub-layer, which writes `residual + f(input)`, or f(input) alone without a residual, to its output. x is `[tokens, width]`.
+  /// Runs a sub-layer, which writes `residual + f(input)`, or f(input) alone without a residual, to its output. x is
+  /// `[tokens, width]`.
   func apply(
-    _ x: Matrix, _ pass: Pass, _ sublayer: (_ input: Matrix, _ residual: Matrix?, _ output: Matrix) throws(Failure) -> Void
+    _ x: Matrix, _ pass: Pass,
+    _ sublayer: (_ input: Matrix, _ residual: Matrix?, _ output: Matrix) throws(Failure) -> Void
   ) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       var input = x

@@ -2,12 +2,13 @@ import AttendBase
 import AttendDispatch
 import Glibc
 
-/// Rotary position embeddings (Su et al. 2021, arXiv:2104.09864): pairs of a head's components turn by an angle that grows with the position,
-/// pair i of n by `theta^(-i/n)` a position, or as `scaling` changes that.
+/// Rotary position embeddings (Su et al. 2021, arXiv:2104.09864): pairs of a head's components turn by an angle that
+/// grows with the position, pair i of n by `theta^(-i/n)` a position, or as `scaling` changes that.
 package struct Rotary: Sendable, Equatable {
   /// Components of a head that are rotated, the first ones; even.
   package let dimensions: Int
-  /// Pairs are neighbours, as in GPT-J; otherwise a component's partner is half of `dimensions` away, as in GPT-NeoX and Llama.
+  /// Pairs are neighbours, as in GPT-J; otherwise a component's partner is half of `dimensions` away, as in GPT-NeoX
+  /// and Llama.
   package let interleaved: Bool
   package let theta: Double
   package let scaling: RotaryScaling
@@ -22,7 +23,8 @@ package struct Rotary: Sendable, Equatable {
   /// Pairs of components that turn.
   package var pairs: Int { dimensions / 2 }
 
-  /// Radians a position for each pair, `[pairs]`, for a sequence of `length` tokens. The reference rounds them to float32, and so do we.
+  /// Radians a position for each pair, `[pairs]`, for a sequence of `length` tokens. The reference rounds them to
+  /// float32, and so do we.
   func frequencies(length: Int) -> [Float] {
     (0..<pairs).map { pair in
       let exponent = Double(2 * pair) / Double(dimensions)
@@ -38,11 +40,14 @@ package enum RotaryScaling: Sendable, Equatable {
   case linear(factor: Double)
   /// A larger theta for sequences longer than `trained` tokens ("NTK-aware", "dynamic").
   case dynamic(factor: Double, trained: Int)
-  /// Long wavelengths divided by `factor`, short ones kept, a ramp between (Llama 3.1; Grattafiori et al. 2024, arXiv:2407.21783).
+  /// Long wavelengths divided by `factor`, short ones kept, a ramp between (Llama 3.1; Grattafiori et al. 2024,
+  /// arXiv:2407.21783).
   case llama3(factor: Double, low: Double, high: Double, trained: Int)
-  /// Division by `factor` phased in between pairs `low` and `high`, and a factor on sines and cosines (Peng et al. 2023, arXiv:2309.00071).
+  /// Division by `factor` phased in between pairs `low` and `high`, and a factor on sines and cosines (Peng et al.
+  /// 2023, arXiv:2309.00071).
   case yarn(factor: Double, low: Double, high: Double, magnitude: Double)
-  /// A divisor for each pair, another set of them beyond `trained` tokens, and a factor on sines and cosines (Ding et al. 2024, arXiv:2402.13753).
+  /// A divisor for each pair, another set of them beyond `trained` tokens, and a factor on sines and cosines (Ding et
+  /// al. 2024, arXiv:2402.13753).
   case longrope(short: [Double], long: [Double], trained: Int, magnitude: Double)
 
   /// What sines and cosines are multiplied by.
@@ -56,10 +61,8 @@ package enum RotaryScaling: Sendable, Equatable {
   /// The frequency that takes the place of `frequency`, which is `theta^-exponent`.
   fileprivate func scaled(_ frequency: Double, pair: Int, exponent: Double, length: Int, _ rotary: Rotary) -> Double {
     switch self {
-    case .none:
-      return frequency
-    case .linear(let factor):
-      return frequency / factor
+    case .none: return frequency
+    case .linear(let factor): return frequency / factor
     case .dynamic(let factor, let trained):
       let growth = factor * Double(max(length, trained)) / Double(trained) - (factor - 1)
       let theta = rotary.theta * pow(growth, Double(rotary.dimensions) / Double(rotary.dimensions - 2))
@@ -73,8 +76,7 @@ package enum RotaryScaling: Sendable, Equatable {
     case .yarn(let factor, let low, let high, _):
       let share = min(max((Double(pair) - low) / (high - low), 0), 1)
       return frequency / factor * share + frequency * (1 - share)
-    case .longrope(let short, let long, let trained, _):
-      return frequency / (length > trained ? long : short)[pair]
+    case .longrope(let short, let long, let trained, _): return frequency / (length > trained ? long : short)[pair]
     }
   }
 
@@ -87,7 +89,8 @@ package enum RotaryScaling: Sendable, Equatable {
   }
 }
 
-/// The rotary embeddings of a stack, one or several side by side, and the matrix of sines and cosines that each pass makes once for all layers.
+/// The rotary embeddings of a stack, one or several side by side, and the matrix of sines and cosines that each pass
+/// makes once for all layers.
 package struct RotaryTables: Sendable {
   /// Where in a row of the matrix an embedding has its `pairs` cosines; its sines follow them.
   package struct Place: Sendable {
@@ -116,8 +119,10 @@ package struct RotaryTables: Sendable {
     return place
   }
 
-  /// Cosines and sines of the positions of all tokens, `[tokens, width]`, in scratch memory; nil where nothing is rotated.
-  func angles(_ sequences: UnsafeBufferPointer<AttentionSequence>, tokens: Int, _ pass: Pass) throws(Failure) -> Matrix? {
+  /// Cosines and sines of the positions of all tokens, `[tokens, width]`, in scratch memory; nil where nothing is
+  /// rotated.
+  func angles(_ sequences: UnsafeBufferPointer<AttentionSequence>, tokens: Int, _ pass: Pass) throws(Failure) -> Matrix?
+  {
     guard !entries.isEmpty else { return nil }
     let angles = try pass.workspace.matrix(tokens, width)
     for entry in entries {
@@ -132,7 +137,9 @@ package struct RotaryTables: Sendable {
     return angles
   }
 
-  private static func fill(_ angles: Matrix, _ place: Place, _ sequence: AttentionSequence, _ frequencies: [Float], _ magnitude: Float) {
+  private static func fill(
+    _ angles: Matrix, _ place: Place, _ sequence: AttentionSequence, _ frequencies: [Float], _ magnitude: Float
+  ) {
     for token in 0..<sequence.count {
       let row = angles[sequence.row + token] + place.column
       let position = Float(sequence.position + token)

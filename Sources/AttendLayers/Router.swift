@@ -1,8 +1,8 @@
 import AttendBase
 import AttendDispatch
 
-/// Decides which experts a token uses and how much of each: those with the largest of the products with the token, the lower number first where two
-/// are equal.
+/// Decides which experts a token uses and how much of each: those with the largest of the products with the token, the
+/// lower number first where two are equal.
 package struct Router: Sendable {
   /// What an expert's output is multiplied by.
   package enum Weights: Sendable {
@@ -60,15 +60,17 @@ package struct Router: Sendable {
   }
 
   /// The experts of each token, `[tokens, chosen]`, and their weights.
-  private func choose(_ x: Matrix, _ choices: UnsafeMutablePointer<Int32>, _ shares: Matrix, _ pass: Pass) throws(Failure) {
+  private func choose(
+    _ x: Matrix, _ choices: UnsafeMutablePointer<Int32>, _ shares: Matrix, _ pass: Pass
+  ) throws(Failure) {
     let products = try pass.workspace.matrix(x.rows, linear.outputs)
     try linear.apply(x, into: products, pass)
     for row in 0..<x.rows {
-      pass.engine.topK(products[row], count: products.columns, k: chosen, values: shares[row], indices: choices + row * chosen)
+      pass.engine.topK(
+        products[row], count: products.columns, k: chosen, values: shares[row], indices: choices + row * chosen)
     }
     switch weights {
-    case .amongChosen:
-      pass.engine.softmax(shares)
+    case .amongChosen: pass.engine.softmax(shares)
     case .amongAll:
       pass.engine.softmax(products)
       for row in 0..<x.rows {

@@ -2,7 +2,8 @@ import AttendBase
 import AttendDispatch
 import Glibc
 
-/// What an attention adds to its scores before the softmax. Computed tile by tile; nothing here is as large as the scores.
+/// What an attention adds to its scores before the softmax. Computed tile by tile; nothing here is as large as the
+/// scores.
 package struct ScoreBias: Sendable {
   /// `[heads]`: what a score gains with each position that the key lies after the query (`Alibi`).
   package var slopes: AlignedBuffer?
@@ -10,7 +11,8 @@ package struct ScoreBias: Sendable {
   package var distances: AlignedBuffer?
   /// Distances beyond it get the bias of the farthest.
   package var reach = 0
-  /// `[heads]`: a logit that takes its share of the softmax and has no value (Xiao et al. 2023, arXiv:2309.17453; gpt_oss).
+  /// `[heads]`: a logit that takes its share of the softmax and has no value (Xiao et al. 2023, arXiv:2309.17453;
+  /// gpt_oss).
   package var sinks: AlignedBuffer?
   /// What relative positions are worth to queries and keys.
   package var disentangled: Disentangled?
@@ -30,8 +32,9 @@ package struct ScoreBias: Sendable {
 
 /// Attention with linear biases (Press et al. 2021, arXiv:2108.12409).
 package enum Alibi {
-  /// The paper's slopes: a geometric sequence from 2^(-8/n), for n heads a power of two; for other numbers those of the next lower power and then
-  /// every other one of the next higher. Each is rounded to bfloat16 if `isRounded`, then multiplied by `scale`.
+  /// The paper's slopes: a geometric sequence from 2^(-8/n), for n heads a power of two; for other numbers those of the
+  /// next lower power and then every other one of the next higher. Each is rounded to bfloat16 if `isRounded`, then
+  /// multiplied by `scale`.
   package static func slopes(heads: Int, scale: Float = 1, isRounded: Bool = false) -> [Float] {
     var power = 1
     while 2 * power <= heads { power *= 2 }
@@ -47,15 +50,16 @@ package enum Alibi {
   }
 }
 
-/// The relative positions of T5 (Raffel et al. 2019, arXiv:1910.10683, section 2.1): small distances have a bucket each, larger ones share
-/// buckets of logarithmic width, and all from `maxDistance` on the last.
+/// The relative positions of T5 (Raffel et al. 2019, arXiv:1910.10683, section 2.1): small distances have a bucket
+/// each, larger ones share buckets of logarithmic width, and all from `maxDistance` on the last.
 package struct RelativeBuckets: Sendable {
   package let count: Int
   package let maxDistance: Int
   /// Half of the buckets are for keys after the query; otherwise those share bucket 0.
   package let bidirectional: Bool
 
-  /// In one direction there must be at least two buckets, and `maxDistance` must exceed the distances that have a bucket of their own.
+  /// In one direction there must be at least two buckets, and `maxDistance` must exceed the distances that have a
+  /// bucket of their own.
   package init(count: Int, maxDistance: Int, bidirectional: Bool) {
     self.count = count
     self.maxDistance = maxDistance
@@ -68,7 +72,8 @@ package struct RelativeBuckets: Sendable {
   /// Whether the sizes make sense.
   package var isValid: Bool { directed >= 2 && maxDistance > directed / 2 }
 
-  /// The bucket of a key that lies `distance` positions after the query. In float32, as the reference rounds where two buckets meet.
+  /// The bucket of a key that lies `distance` positions after the query. In float32, as the reference rounds where two
+  /// buckets meet.
   package func bucket(_ distance: Int) -> Int {
     let first = bidirectional && distance > 0 ? directed : 0
     let size = bidirectional ? abs(distance) : max(-distance, 0)

@@ -1,7 +1,8 @@
 import AttendBase
 import AttendDispatch
 
-/// What makes the embedding of a text from the hidden states of its tokens: a pooling, and steps that change its vector.
+/// What makes the embedding of a text from the hidden states of its tokens: a pooling, and steps that change its
+/// vector.
 package struct SentenceHead: Sendable {
   package enum Step: Sendable {
     /// `activation(x Wᵀ + b)`
@@ -25,8 +26,8 @@ package struct SentenceHead: Sendable {
     self.outputs = outputs
   }
 
-  /// y, `[sequences, outputs]`, from the states of all sequences, `[tokens, width]`; sequence i has `lengths[i]` of them, of which the first `prompt` belong
-  /// to a prompt. Each sequence has more.
+  /// y, `[sequences, outputs]`, from the states of all sequences, `[tokens, width]`; sequence i has `lengths[i]` of
+  /// them, of which the first `prompt` belong to a prompt. Each sequence has more.
   package func apply(_ states: Matrix, lengths: [Int], prompt: Int = 0, into y: Matrix, _ pass: Pass) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       var x = try pass.workspace.matrix(lengths.count, pooling.outputs(width: states.columns))

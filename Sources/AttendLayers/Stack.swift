@@ -15,8 +15,8 @@ package final class Stack: Sendable {
   package let convolution: Convolution?
 
   package init(
-    width: Int, embedding: Embedding, layers: [TransformerLayer], finalNorm: Norm?, keyValueLayout: KeyValueLayout, rotaries: RotaryTables,
-    convolution: Convolution? = nil
+    width: Int, embedding: Embedding, layers: [TransformerLayer], finalNorm: Norm?, keyValueLayout: KeyValueLayout,
+    rotaries: RotaryTables, convolution: Convolution? = nil
   ) {
     self.width = width
     self.embedding = embedding
@@ -33,26 +33,30 @@ package final class Stack: Sendable {
   /// The longest sequence; nil: no limit.
   package var positions: Int? { embedding.positions?.positions }
 
-  /// The forward pass: from ids, lying sequence after sequence as `own` says, to hidden states, `[tokens, width]`, in x.
+  /// The forward pass: from ids, lying sequence after sequence as `own` says, to hidden states, `[tokens, width]`, in
+  /// x.
   package func forward(
-    _ ids: UnsafePointer<Int32>, types: UnsafePointer<Int32>? = nil, own: KeyValues, source: KeyValues?, into x: Matrix, _ pass: Pass
+    _ ids: UnsafePointer<Int32>, types: UnsafePointer<Int32>? = nil, own: KeyValues, source: KeyValues?, into x: Matrix,
+    _ pass: Pass
   ) throws(Failure) {
     try embedding.apply(ids, types: types, own.sequences, into: x, pass)
     try pass.scoped { () throws(Failure) in
-      let around = Surroundings(own: own, source: source, angles: try rotaries.angles(own.sequences, tokens: x.rows, pass))
+      let around = Surroundings(
+        own: own, source: source, angles: try rotaries.angles(own.sequences, tokens: x.rows, pass))
       let beside = try convolution?.apply(x, own.sequences, pass)
       for (index, layer) in layers.enumerated() {
-        try around.forEachSlice(of: x, rows: layer.feedForward.rowsAtOnce, pass) { (x, around) throws(Failure) in try layer.apply(x, index: index, around, pass) }
+        try around.forEachSlice(of: x, rows: layer.feedForward.rowsAtOnce, pass) { (x, around) throws(Failure) in
+          try layer.apply(x, index: index, around, pass)
+        }
         if index == 0, let beside { convolution?.add(beside, to: x, pass) }
       }
     }
     finalNorm?.apply(x, into: x, pass)
   }
 
-  /// Projects the encoder's output, `[source tokens, width]`, to the keys and values of every layer's cross-attention, once for all steps.
+  /// Projects the encoder's output, `[source tokens, width]`, to the keys and values of every layer's cross-attention,
+  /// once for all steps.
   package func projectSource(_ states: Matrix, into source: KeyValues, _ pass: Pass) throws(Failure) {
-    for (index, layer) in layers.enumerated() {
-      try layer.crossAttention?.project(states, layer: index, source, pass)
-    }
+    for (index, layer) in layers.enumerated() { try layer.crossAttention?.project(states, layer: index, source, pass) }
   }
 }

@@ -10,9 +10,11 @@ package struct Surroundings {
   /// Cosines and sines of the tokens' positions, as `RotaryTables` lays them out.
   package let angles: Matrix?
 
-  /// Gives `body` some whole sequences after others, `most` rows at a time where they are no longer themselves, with their rows of x, `[tokens, width]`.
-  /// Attention maps are recorded of all sequences at once.
-  func forEachSlice(of x: Matrix, rows most: Int, _ pass: Pass, _ body: (Matrix, Surroundings) throws(Failure) -> Void) throws(Failure) {
+  /// Gives `body` some whole sequences after others, `most` rows at a time where they are no longer themselves, with
+  /// their rows of x, `[tokens, width]`. Attention maps are recorded of all sequences at once.
+  func forEachSlice(
+    of x: Matrix, rows most: Int, _ pass: Pass, _ body: (Matrix, Surroundings) throws(Failure) -> Void
+  ) throws(Failure) {
     guard x.rows > most, own.sequences.count > 1, pass.recorder == nil else { return try body(x, self) }
     try pass.scoped { () throws(Failure) in
       let room = try pass.workspace.take(2 * own.sequences.count, of: AttentionSequence.self)
@@ -25,8 +27,9 @@ package struct Surroundings {
         }
         let row = own.sequences[first].row
         let slice = Surroundings(
-          own: own.slice(first..<end, from: row, in: room), source: source?.slice(first..<end, from: row, in: room + own.sequences.count),
-          angles: angles?.rows(row, rows))
+          own: own.slice(first..<end, from: row, in: room),
+          source: source?.slice(first..<end, from: row, in: room + own.sequences.count), angles: angles?.rows(row, rows)
+        )
         try body(x.rows(row, rows), slice)
         first = end
       }
@@ -36,7 +39,9 @@ package struct Surroundings {
 
 extension KeyValues {
   /// Some of the sequences, written to `room`, with rows counted from `row`.
-  fileprivate func slice(_ range: Range<Int>, from row: Int, in room: UnsafeMutablePointer<AttentionSequence>) -> KeyValues {
+  fileprivate func slice(
+    _ range: Range<Int>, from row: Int, in room: UnsafeMutablePointer<AttentionSequence>
+  ) -> KeyValues {
     for (place, index) in range.enumerated() {
       var sequence = sequences[index]
       sequence.row -= row

@@ -8,12 +8,13 @@ package struct TransformerLayer: Sendable {
   package let crossAttentionResidual: Residual
   package let feedForward: FeedForward
   package let feedForwardResidual: Residual
-  /// Self-attention and feed-forward network read the same x, and both are added to it (Wang and Komatsuzaki 2021, GPT-J).
+  /// Self-attention and feed-forward network read the same x, and both are added to it (Wang and Komatsuzaki 2021,
+  /// GPT-J).
   package let isParallel: Bool
 
   package init(
-    selfAttention: SelfAttention, selfAttentionResidual: Residual, crossAttention: CrossAttention?, crossAttentionResidual: Residual,
-    feedForward: FeedForward, feedForwardResidual: Residual, isParallel: Bool
+    selfAttention: SelfAttention, selfAttentionResidual: Residual, crossAttention: CrossAttention?,
+    crossAttentionResidual: Residual, feedForward: FeedForward, feedForwardResidual: Residual, isParallel: Bool
   ) {
     self.selfAttention = selfAttention
     self.selfAttentionResidual = selfAttentionResidual
@@ -40,9 +41,12 @@ package struct TransformerLayer: Sendable {
     }
   }
 
-  /// `x += attention(norm(x)) + feedForward(norm'(x))`; without a norm of its own the feed-forward network shares that of the attention.
+  /// `x += attention(norm(x)) + feedForward(norm'(x))`; without a norm of its own the feed-forward network shares that
+  /// of the attention.
   private func applyParallel(_ x: Matrix, index: Int, _ around: Surroundings, _ pass: Pass) throws(Failure) {
-    guard let before = selfAttentionResidual.before else { throw Failure(.internalError, "a parallel layer without a norm before it") }
+    guard let before = selfAttentionResidual.before else {
+      throw Failure(.internalError, "a parallel layer without a norm before it")
+    }
     try pass.scoped { () throws(Failure) in
       let normed = try pass.workspace.matrix(x.rows, x.columns)
       before.apply(x, into: normed, pass)

@@ -1,7 +1,8 @@
 import AttendBase
 import AttendCheckpoints
 
-/// BART (Lewis et al. 2019, arXiv:1910.13461): learned positions, the first two rows of whose table are unused, and a norm after the embedding.
+/// BART (Lewis et al. 2019, arXiv:1910.13461): learned positions, the first two rows of whose table are unused, and a
+/// norm after the embedding.
 enum Bart: Family {
   static let modelTypes = ["bart"]
   static let offers = Offers.translation
@@ -12,7 +13,7 @@ enum Bart: Family {
       config, modelType: modelType,
       FairseqChoices(
         isPreNorm: false, activation: "gelu", scalesEmbedding: false,
-        positions: { .learned(name: $0, count: $1, offset: 2) },
-        embeddingNorm: true, finalNorm: false, logitsBias: true))
+        positions: { .learned(name: $0, count: $1, offset: 2) }, embeddingNorm: true, finalNorm: false, logitsBias: true
+      ))
   }
 }

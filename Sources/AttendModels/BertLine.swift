@@ -2,7 +2,8 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// What the encoders that came after BERT differ in. They share the layer, post-norm with biases everywhere, and the kinds of heads.
+/// What the encoders that came after BERT differ in. They share the layer, post-norm with biases everywhere, and the
+/// kinds of heads.
 struct BertChoices {
   /// The prefix of the encoder's names in a checkpoint with a head: "bert."
   var prefix: String
@@ -25,53 +26,58 @@ struct BertChoices {
   var pooler: String?
   var vocabulary: Int
 
-  struct LayerNames {
-    var query, key, value, output, attentionNorm, inner, outer, feedForwardNorm: String
-  }
+  struct LayerNames { var query, key, value, output, attentionNorm, inner, outer, feedForwardNorm: String }
 }
 
 extension Blueprint {
   /// An encoder of that line.
-  static func bertLine(modelType: String, _ choices: BertChoices, head: HeadBlueprint?, ignored: [String]) -> Blueprint {
+  static func bertLine(modelType: String, _ choices: BertChoices, head: HeadBlueprint?, ignored: [String]) -> Blueprint
+  {
     Blueprint(
       family: modelType, kind: .encoder, prefixes: [choices.prefix, ""],
       encoder: StackBlueprint(
         width: choices.width, vocabulary: choices.vocabulary, causal: false, embedding: choices.embedding,
-        layers: (0..<choices.layers).map { .bertLine(choices, $0) }),
-      head: head,
+        layers: (0..<choices.layers).map { .bertLine(choices, $0) }), head: head,
       pooler: choices.pooler.map { (name) in
         HeadBlueprint(
-          reads: .firstToken, transforms: [(LinearBlueprint(name: name, outputs: choices.width, inputs: choices.width), .tanh, nil)], output: .none)
+          reads: .firstToken,
+          transforms: [(LinearBlueprint(name: name, outputs: choices.width, inputs: choices.width), .tanh, nil)],
+          output: .none)
       }, ignored: ignored)
   }
 }
 
 extension LayerBlueprint {
   fileprivate static func bertLine(_ choices: BertChoices, _ index: Int) -> LayerBlueprint {
-    func name(_ pattern: String) -> String { pattern.split(separator: "#", omittingEmptySubsequences: false).joined(separator: "\(choices.number(index))") }
+    func name(_ pattern: String) -> String {
+      pattern.split(separator: "#", omittingEmptySubsequences: false).joined(separator: "\(choices.number(index))")
+    }
     func linear(_ pattern: String, _ outputs: Int, _ inputs: Int) -> LinearBlueprint {
       LinearBlueprint(name: name(pattern), outputs: outputs, inputs: inputs)
     }
-    func norms(_ pattern: String) -> ResidualNorms { ResidualNorms(after: NormBlueprint(name: name(pattern), epsilon: choices.epsilon)) }
+    func norms(_ pattern: String) -> ResidualNorms {
+      ResidualNorms(after: NormBlueprint(name: name(pattern), epsilon: choices.epsilon))
+    }
     let (names, width) = (choices.names, choices.width)
     return LayerBlueprint(
       attention: AttentionBlueprint(
-        options: AttentionOptions(heads: choices.heads, headDim: width / choices.heads, scale: choices.scale, causal: false),
-        query: linear(names.query, width, width), key: linear(names.key, width, width), value: linear(names.value, width, width),
-        output: linear(names.output, width, width), bias: choices.bias(index)),
+        options: AttentionOptions(
+          heads: choices.heads, headDim: width / choices.heads, scale: choices.scale, causal: false),
+        query: linear(names.query, width, width), key: linear(names.key, width, width),
+        value: linear(names.value, width, width), output: linear(names.output, width, width), bias: choices.bias(index)),
       attentionNorms: norms(names.attentionNorm),
       feedForward: FeedForwardBlueprint(
         inner: linear(names.inner, choices.innerWidth, width), outer: linear(names.outer, width, choices.innerWidth),
-        activation: choices.activation),
-      feedForwardNorms: norms(names.feedForwardNorm))
+        activation: choices.activation), feedForwardNorms: norms(names.feedForwardNorm))
   }
 }
 
 extension HeadBlueprint {
-  /// The head that `architectures` names, nil: none. What tells masked words and classes of sequences is each family's own; what tells classes of
-  /// tokens, and where an answer begins and ends, has the same names in all of them.
+  /// The head that `architectures` names, nil: none. What tells masked words and classes of sequences is each family's
+  /// own; what tells classes of tokens, and where an answer begins and ends, has the same names in all of them.
   static func bertLine(
-    _ config: Configuration, width: Int, words: () throws(Failure) -> HeadBlueprint, sequences: (_ labels: Int) throws(Failure) -> HeadBlueprint
+    _ config: Configuration, width: Int, words: () throws(Failure) -> HeadBlueprint,
+    sequences: (_ labels: Int) throws(Failure) -> HeadBlueprint
   ) throws(Failure) -> HeadBlueprint? {
     func tokens(_ name: String, _ outputs: Int) -> HeadBlueprint {
       HeadBlueprint(output: .linear(LinearBlueprint(name: name, outputs: outputs, inputs: width)))

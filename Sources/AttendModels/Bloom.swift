@@ -2,8 +2,8 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// BLOOM (BigScience 2022, arXiv:2211.05100): linear biases in place of positions, a norm on the embeddings, queries, keys and values as one, head by
-/// head.
+/// BLOOM (BigScience 2022, arXiv:2211.05100): linear biases in place of positions, a norm on the embeddings, queries,
+/// keys and values as one, head by head.
 enum Bloom: Family {
   static let modelTypes = ["bloom"]
 
@@ -22,12 +22,14 @@ enum Bloom: Family {
       let input = linear("self_attention.query_key_value", 3 * width, width).headByHead(options)
       return LayerBlueprint(
         attention: AttentionBlueprint(
-          options: options, query: input.query, key: input.key, value: input.value, output: linear("self_attention.dense", width, width),
-          bias: .slopes(slopes)),
+          options: options, query: input.query, key: input.key, value: input.value,
+          output: linear("self_attention.dense", width, width), bias: .slopes(slopes)),
         attentionNorms: ResidualNorms(before: NormBlueprint(name: "\(name).input_layernorm", epsilon: epsilon)),
         feedForward: FeedForwardBlueprint(
-          inner: linear("mlp.dense_h_to_4h", 4 * width, width), outer: linear("mlp.dense_4h_to_h", width, 4 * width), activation: .geluTanh),
-        feedForwardNorms: ResidualNorms(before: NormBlueprint(name: "\(name).post_attention_layernorm", epsilon: epsilon)))
+          inner: linear("mlp.dense_h_to_4h", 4 * width, width), outer: linear("mlp.dense_4h_to_h", width, 4 * width),
+          activation: .geluTanh),
+        feedForwardNorms: ResidualNorms(
+          before: NormBlueprint(name: "\(name).post_attention_layernorm", epsilon: epsilon)))
     }
     return Blueprint(
       family: modelType, kind: .decoder, prefixes: ["transformer.", ""],

@@ -14,7 +14,8 @@ package enum FeedForwardBlueprint: Sendable {
 
 /// The products of a feed-forward network.
 package struct NetworkBlueprint: Sendable {
-  /// What the activation is applied to and multiplied with `inner`; nil: it is applied to `inner` (Shazeer 2020, arXiv:2002.05202).
+  /// What the activation is applied to and multiplied with `inner`; nil: it is applied to `inner` (Shazeer 2020,
+  /// arXiv:2002.05202).
   package var gate: LinearBlueprint?
   package var inner: LinearBlueprint
   package var outer: LinearBlueprint
@@ -45,22 +46,26 @@ package struct MixtureBlueprint: Sendable {
     switch spelling.storage {
     case .separate(let gate, let up, let outer):
       return .gated(
-        "\(name).\(index)", gate: gate, inner: up, outer: outer, width: width, innerWidth: inner, activation: sizes.activation)
+        "\(name).\(index)", gate: gate, inner: up, outer: outer, width: width, innerWidth: inner,
+        activation: sizes.activation)
     case .fused:
       let both = slice("\(name).gate_up_proj", index, outputs: 2 * inner, inputs: width)
       return NetworkBlueprint(
-        gate: both.part(0, of: 2), inner: both.part(1, of: 2), outer: slice("\(name).down_proj", index, outputs: width, inputs: inner),
-        activation: sizes.activation)
+        gate: both.part(0, of: 2), inner: both.part(1, of: 2),
+        outer: slice("\(name).down_proj", index, outputs: width, inputs: inner), activation: sizes.activation)
     case .fusedInTurns:
       var both = slice("\(name).gate_up_proj", index, outputs: 2 * inner, inputs: width)
       var outer = slice("\(name).down_proj", index, outputs: width, inputs: inner)
       (both.isTransposed, both.bias, outer.isTransposed, outer.bias) = (true, .own, true, .own)
-      return NetworkBlueprint(gate: both.everyOther(from: 0), inner: both.everyOther(from: 1), outer: outer, activation: sizes.activation)
+      return NetworkBlueprint(
+        gate: both.everyOther(from: 0), inner: both.everyOther(from: 1), outer: outer, activation: sizes.activation)
     }
   }
 
   private func slice(_ name: String, _ index: Int, outputs: Int, inputs: Int) -> LinearBlueprint {
-    LinearBlueprint(name: name, outputs: outputs, inputs: inputs, bias: .none, slice: LinearBlueprint.Slice(index: index, count: sizes.count))
+    LinearBlueprint(
+      name: name, outputs: outputs, inputs: inputs, bias: .none,
+      slice: LinearBlueprint.Slice(index: index, count: sizes.count))
   }
 }
 
@@ -80,7 +85,8 @@ package struct ExpertSizes: Sendable {
 package enum ExpertStorage: Sendable {
   /// Each product of each expert by itself: `7.gate.weight`. Without biases.
   case separate(gate: String, inner: String, outer: String)
-  /// `gate_up_proj` for the gates and inner products of all experts, gates first, and `down_proj` for the outer ones. Without biases.
+  /// `gate_up_proj` for the gates and inner products of all experts, gates first, and `down_proj` for the outer ones.
+  /// Without biases.
   case fused
   /// The same with biases and transposed, gates and inner products taking turns.
   case fusedInTurns
@@ -95,7 +101,7 @@ extension NetworkBlueprint {
       LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs, bias: .none)
     }
     return NetworkBlueprint(
-      gate: linear(gate, innerWidth, width), inner: linear(inner, innerWidth, width), outer: linear(outer, width, innerWidth),
-      activation: activation)
+      gate: linear(gate, innerWidth, width), inner: linear(inner, innerWidth, width),
+      outer: linear(outer, width, innerWidth), activation: activation)
   }
 }

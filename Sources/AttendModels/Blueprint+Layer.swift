@@ -9,7 +9,8 @@ package struct LayerBlueprint: Sendable {
   package var crossAttentionNorms = ResidualNorms()
   package var feedForward: FeedForwardBlueprint
   package var feedForwardNorms: ResidualNorms
-  /// Attention and feed-forward network read the same x, each through its norm before; without one, the latter reads what the former reads.
+  /// Attention and feed-forward network read the same x, each through its norm before; without one, the latter reads
+  /// what the former reads.
   package var isParallel = false
 }
 
@@ -78,7 +79,8 @@ package struct DisentangledBlueprint: Sendable {
   }
 }
 
-/// A convolution over neighbouring tokens from `name.weight`, `[width, width, taps]`, and `name.bias`, and the norm after it.
+/// A convolution over neighbouring tokens from `name.weight`, `[width, width, taps]`, and `name.bias`, and the norm
+/// after it.
 package struct ConvolutionBlueprint: Sendable {
   package var name: String
   /// Odd.
@@ -113,7 +115,8 @@ package struct LinearBlueprint: Sendable {
   package var bias = Bias.own
   /// Stored `[inputs, outputs]`, as GPT-2's `Conv1D`.
   package var isTransposed = false
-  /// The part of the stored rows that is meant, where queries, keys and values, or a gate and what it lets through, are stored as one.
+  /// The part of the stored rows that is meant, where queries, keys and values, or a gate and what it lets through, are
+  /// stored as one.
   package var part: Part?
   /// Which matrix of several, where one tensor holds them all.
   package var slice: Slice?
@@ -185,16 +188,21 @@ package struct LinearBlueprint: Sendable {
     return result
   }
 
-  /// Of a matrix that stores as many queries as keys and values, one below the other: all queries, all keys, all values.
+  /// Of a matrix that stores as many queries as keys and values, one below the other: all queries, all keys, all
+  /// values.
   package func inThirds() -> (query: LinearBlueprint, key: LinearBlueprint, value: LinearBlueprint) {
     (part(0, of: 3), part(1, of: 3), part(2, of: 3))
   }
 
-  /// Of a matrix that stores, for each head of keys and values, the queries that share it, its keys and its values, one below the other: all queries,
-  /// all keys, all values.
-  package func headByHead(_ options: AttentionOptions) -> (query: LinearBlueprint, key: LinearBlueprint, value: LinearBlueprint) {
+  /// Of a matrix that stores, for each head of keys and values, the queries that share it, its keys and its values, one
+  /// below the other: all queries, all keys, all values.
+  package func headByHead(
+    _ options: AttentionOptions
+  ) -> (query: LinearBlueprint, key: LinearBlueprint, value: LinearBlueprint) {
     let (queries, one) = (options.queryWidth / options.keyValueHeads, options.headDim)
     let group = queries + 2 * one
-    return (rows(0, queries, ofEvery: group), rows(queries, one, ofEvery: group), rows(queries + one, one, ofEvery: group))
+    return (
+      rows(0, queries, ofEvery: group), rows(queries, one, ofEvery: group), rows(queries + one, one, ofEvery: group)
+    )
   }
 }

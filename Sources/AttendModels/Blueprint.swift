@@ -14,7 +14,8 @@ package struct Blueprint: Sendable {
   /// As `model_type` spells it.
   package var family: String
   package var kind: ModelKind
-  /// Before the names of tensors, in one spelling or another: checkpoints saved with and without their head differ in it.
+  /// Before the names of tensors, in one spelling or another: checkpoints saved with and without their head differ in
+  /// it.
   package var prefixes: [String]
   package var encoder: StackBlueprint?
   package var decoder: StackBlueprint?
@@ -22,7 +23,8 @@ package struct Blueprint: Sendable {
   package var head: HeadBlueprint?
   /// What makes one vector of a sequence. Its names stand without the prefix; checkpoints may leave it out.
   package var pooler: HeadBlueprint?
-  /// Tensors that a checkpoint may hold and that nothing reads: copies of tied weights, tables that are computed, counters.
+  /// Tensors that a checkpoint may hold and that nothing reads: copies of tied weights, tables that are computed,
+  /// counters.
   package var ignored: [String]
 }
 
@@ -58,10 +60,10 @@ package enum PositionBlueprint: Sendable {
   case none
   /// A table in the checkpoint whose first `offset` rows stand for no position.
   case learned(name: String, count: Int, offset: Int)
-  /// The sines and cosines of Vaswani et al. 2017, section 3.5, computed at load: all sines, then all cosines, or `interleaved`
-  /// in turns, as the paper writes them. Position p uses the angle of p + offset; `endsAtLongest` says that wavelengths run to 2π·10000
-  /// inclusive, as in the authors' own tensor2tensor.
-  /// Where the checkpoint holds the table `name`, it is read instead.
+  /// The sines and cosines of Vaswani et al. 2017, section 3.5, computed at load: all sines, then all cosines, or
+  /// `interleaved` in turns, as the paper writes them. Position p uses the angle of p + offset; `endsAtLongest` says
+  /// that wavelengths run to 2π·10000 inclusive, as in the authors' own tensor2tensor. Where the checkpoint holds the
+  /// table `name`, it is read instead.
   case sinusoidal(name: String?, count: Int, offset: Int, endsAtLongest: Bool, interleaved: Bool = false)
 }
 
@@ -83,18 +85,21 @@ package struct HeadBlueprint: Sendable {
     case none
     /// A product of its own.
     case linear(LinearBlueprint)
-    /// A product of its own where the checkpoint holds one that differs from the token table of the stack; otherwise that table. What the configuration
-    /// calls tied is so if the weights are: this is how transformers decides.
+    /// A product of its own where the checkpoint holds one that differs from the token table of the stack; otherwise
+    /// that table. What the configuration calls tied is so if the weights are: this is how transformers decides.
     case ownOrTied(LinearBlueprint)
-    /// The token table of the stack, whose weights are then shared, with a bias under this name, which the checkpoint may leave out.
+    /// The token table of the stack, whose weights are then shared, with a bias under this name, which the checkpoint
+    /// may leave out.
     case tied(bias: String?)
   }
 }
 
 extension HeadBlueprint {
-  /// The usual head of a decoder: the token table, or where `tie_word_embeddings` says otherwise `lm_head`, without a bias.
+  /// The usual head of a decoder: the token table, or where `tie_word_embeddings` says otherwise `lm_head`, without a
+  /// bias.
   static func nextToken(_ config: Configuration, vocabulary: Int, width: Int) throws(Failure) -> HeadBlueprint {
     let head = LinearBlueprint(name: "lm_head", outputs: vocabulary, inputs: width, bias: .none)
-    return HeadBlueprint(output: try config.boolean("tie_word_embeddings", default: true) ? .ownOrTied(head) : .linear(head))
+    return HeadBlueprint(
+      output: try config.boolean("tie_word_embeddings", default: true) ? .ownOrTied(head) : .linear(head))
   }
 }

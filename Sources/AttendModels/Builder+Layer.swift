@@ -5,20 +5,24 @@ import AttendLayers
 
 extension Builder {
   /// A layer of `stack`, whose rotary embeddings come to those of the layers before it.
-  func layer(_ layer: LayerBlueprint, _ stack: StackBlueprint, _ rotaries: inout RotaryTables) throws(Failure) -> TransformerLayer {
+  func layer(
+    _ layer: LayerBlueprint, _ stack: StackBlueprint, _ rotaries: inout RotaryTables
+  ) throws(Failure) -> TransformerLayer {
     TransformerLayer(
-      selfAttention: try selfAttention(layer.attention, &rotaries), selfAttentionResidual: try residual(layer.attentionNorms, stack),
+      selfAttention: try selfAttention(layer.attention, &rotaries),
+      selfAttentionResidual: try residual(layer.attentionNorms, stack),
       crossAttention: try layer.crossAttention.map { (cross) throws(Failure) in
         CrossAttention(
-          options: cross.options, query: try linear([cross.query]), keyValue: try linear([cross.key, cross.value], refinesLast: true),
-          output: try linear([cross.output]))
-      },
-      crossAttentionResidual: try residual(layer.crossAttentionNorms, stack),
+          options: cross.options, query: try linear([cross.query]),
+          keyValue: try linear([cross.key, cross.value], refinesLast: true), output: try linear([cross.output]))
+      }, crossAttentionResidual: try residual(layer.crossAttentionNorms, stack),
       feedForward: try feedForward(layer.feedForward), feedForwardResidual: try residual(layer.feedForwardNorms, stack),
       isParallel: layer.isParallel)
   }
 
-  private func selfAttention(_ attention: AttentionBlueprint, _ rotaries: inout RotaryTables) throws(Failure) -> SelfAttention {
+  private func selfAttention(
+    _ attention: AttentionBlueprint, _ rotaries: inout RotaryTables
+  ) throws(Failure) -> SelfAttention {
     let options = attention.options
     // Of the three, values alone go on as they are: scores tell only which of them.
     let input = try linear([attention.query, attention.key, attention.value], refinesLast: true)
@@ -38,8 +42,8 @@ extension Builder {
       let names = (0..<heads).map { "\(prefix)\(norm.norm.name).\($0)" }
       return Norm(
         kind: norm.norm.kind, gain: try reader.vectors(names.map { "\($0).weight" }, headDim),
-        bias: norm.norm.hasBias ? try reader.vectors(names.map { "\($0).bias" }, headDim) : nil, epsilon: norm.norm.epsilon, heads: heads,
-        gainPerHead: true)
+        bias: norm.norm.hasBias ? try reader.vectors(names.map { "\($0).bias" }, headDim) : nil,
+        epsilon: norm.norm.epsilon, heads: heads, gainPerHead: true)
     }
   }
 
@@ -56,18 +60,21 @@ extension Builder {
     case .relative(let name, let buckets):
       bias.distances = try reader.relativeBias(prefix + name, buckets, heads: heads)
       bias.reach = buckets.maxDistance
-    case .disentangled(let positions):
-      bias.disentangled = try disentangled(positions, attention.options, input)
+    case .disentangled(let positions): bias.disentangled = try disentangled(positions, attention.options, input)
     }
     bias.sinks = try attention.sinks.map { (name) throws(Failure) in try reader.vector(prefix + name, heads) }
     return bias
   }
 
   /// Keys and queries of relative positions, which are the same in every pass.
-  private func disentangled(_ positions: DisentangledBlueprint, _ options: AttentionOptions, _ input: Linear) throws(Failure) -> Disentangled {
+  private func disentangled(
+    _ positions: DisentangledBlueprint, _ options: AttentionOptions, _ input: Linear
+  ) throws(Failure) -> Disentangled {
     let (count, width) = (2 * positions.places.span, input.inputs)
     let pass = Pass(engine: reader.engine, workspace: Workspace())
-    let table = try reader.passing { () throws(Failure) in try reader.table(prefix + positions.table, rows: count, width: width) }
+    let table = try reader.passing { () throws(Failure) in
+      try reader.table(prefix + positions.table, rows: count, width: width)
+    }
     let vectors = Matrix(table.pointer(), rows: count, columns: width)
     try reader.passing { () throws(Failure) in try norm(positions.norm, width) }?.apply(vectors, into: vectors, pass)
     /// Those that a product, or its outputs from `column` on where it is that of tokens, makes.
@@ -84,13 +91,15 @@ extension Builder {
     }
     defer { withExtendedLifetime(table) {} }
     return try Disentangled(
-      positions.places, keys: try heads(positions.keys, column: options.queryWidth), queries: try heads(positions.queries, column: 0))
+      positions.places, keys: try heads(positions.keys, column: options.queryWidth),
+      queries: try heads(positions.queries, column: 0))
   }
 
   /// A convolution over neighbouring tokens.
   func convolution(_ convolution: ConvolutionBlueprint, _ width: Int) throws(Failure) -> Convolution {
     Convolution(
-      taps: convolution.taps, linear: try reader.convolution(prefix + convolution.name, width: width, taps: convolution.taps),
+      taps: convolution.taps,
+      linear: try reader.convolution(prefix + convolution.name, width: width, taps: convolution.taps),
       activation: convolution.activation, norm: try norm(convolution.norm, width))
   }
 
@@ -102,26 +111,33 @@ extension Builder {
   }
 
   private func network(_ network: NetworkBlueprint) throws(Failure) -> Network {
-    let inner = if let gate = network.gate { try reader.gated(gate, network.inner, prefix: prefix) } else { try linear([network.inner]) }
+    let inner =
+      if let gate = network.gate { try reader.gated(gate, network.inner, prefix: prefix) } else {
+        try linear([network.inner])
+      }
     return Network(inner: inner, outer: try linear([network.outer]), activation: network.activation)
   }
 
-  /// Routers stay in float32: they are small, and a rounding that lets a token choose another expert changes more than any in the experts.
+  /// Routers stay in float32: they are small, and a rounding that lets a token choose another expert changes more than
+  /// any in the experts.
   private func mixture(_ mixture: MixtureBlueprint) throws(Failure) -> MixtureOfExperts {
-    let spelling = mixture.spellings.first { reader.has(mixture.expert(0, $0).outer, prefix: prefix) } ?? mixture.spellings[0]
+    let spelling =
+      mixture.spellings.first { reader.has(mixture.expert(0, $0).outer, prefix: prefix) } ?? mixture.spellings[0]
     var experts: [Network] = []
     for index in 0..<mixture.sizes.count { experts.append(try network(mixture.expert(index, spelling))) }
     let router = Router(
-      linear: try reader.linear([spelling.router], prefix: prefix, compute: .float32), chosen: mixture.chosen, weights: mixture.weights)
+      linear: try reader.linear([spelling.router], prefix: prefix, compute: .float32), chosen: mixture.chosen,
+      weights: mixture.weights)
     let shared = try mixture.shared.map { (shared) throws(Failure) in
-      SharedExpert(network: try network(shared.network), gate: try reader.linear([shared.gate], prefix: prefix, compute: .float32))
+      SharedExpert(
+        network: try network(shared.network), gate: try reader.linear([shared.gate], prefix: prefix, compute: .float32))
     }
     return MixtureOfExperts(router: router, experts: experts, shared: shared)
   }
 
   private func residual(_ norms: ResidualNorms, _ stack: StackBlueprint) throws(Failure) -> Residual {
     Residual(
-      before: try norm(norms.before, stack.width), within: try norm(norms.within, stack.width), after: try norm(norms.after, stack.width),
-      scale: norms.scale)
+      before: try norm(norms.before, stack.width), within: try norm(norms.within, stack.width),
+      after: try norm(norms.after, stack.width), scale: norms.scale)
   }
 }

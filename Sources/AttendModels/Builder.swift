@@ -19,8 +19,8 @@ struct Builder {
     self.blueprint = found
   }
 
-  /// Whether an encoder was saved without the head for masked words that it was trained with and that its configuration still names, as those behind
-  /// embeddings of sentences are.
+  /// Whether an encoder was saved without the head for masked words that it was trained with and that its configuration
+  /// still names, as those behind embeddings of sentences are.
   private static func isMissing(_ head: HeadBlueprint, _ reader: WeightReader) -> Bool {
     guard case .tied = head.output, let first = head.transforms.first?.linear else { return false }
     return !reader.has("\(first.name).weight")
@@ -29,7 +29,8 @@ struct Builder {
   /// Refuses tensors that nobody read. To be called last.
   func finish() throws(Failure) {
     let copies = headWeight.map { [$0] } ?? []
-    try reader.finish(family: blueprint.family, ignored: Set(blueprint.ignored + blueprint.ignored.map { prefix + $0 } + copies))
+    try reader.finish(
+      family: blueprint.family, ignored: Set(blueprint.ignored + blueprint.ignored.map { prefix + $0 } + copies))
   }
 
   /// The encoder or decoder that `stack` describes.
@@ -39,10 +40,14 @@ struct Builder {
     for layer in stack.layers { layers.append(try self.layer(layer, stack, &rotaries)) }
     let options = stack.layers[0].attention.options
     return Stack(
-      width: stack.width, embedding: try embedding(stack), layers: layers, finalNorm: try norm(stack.finalNorm, stack.width),
+      width: stack.width, embedding: try embedding(stack), layers: layers,
+      finalNorm: try norm(stack.finalNorm, stack.width),
       keyValueLayout: KeyValueLayout(
-        layers: stack.causal ? layers.count : 1, heads: options.keyValueHeads, headDim: options.headDim, isBrain: reader.compute != .float32),
-      rotaries: rotaries, convolution: try stack.convolution.map { (convolution) throws(Failure) in try self.convolution(convolution, stack.width) })
+        layers: stack.causal ? layers.count : 1, heads: options.keyValueHeads, headDim: options.headDim,
+        isBrain: reader.compute != .float32), rotaries: rotaries,
+      convolution: try stack.convolution.map { (convolution) throws(Failure) in
+        try self.convolution(convolution, stack.width)
+      })
   }
 
   /// The pooler, where the checkpoint holds it.
@@ -60,16 +65,20 @@ struct Builder {
     for (linear, activation, norm) in head.transforms {
       transforms.append(
         Head.Transform(
-          linear: try reader.linear([linear], prefix: prefix), activation: activation, norm: try self.norm(norm, linear.outputs, prefix: prefix)))
+          linear: try reader.linear([linear], prefix: prefix), activation: activation,
+          norm: try self.norm(norm, linear.outputs, prefix: prefix)))
     }
     switch found(head.output, prefix: prefix) {
     case .none: break
     case .linear(let linear), .ownOrTied(let linear):
-      transforms.append(Head.Transform(linear: try reader.linear([linear], prefix: prefix), activation: .none, norm: nil))
+      transforms.append(
+        Head.Transform(linear: try reader.linear([linear], prefix: prefix), activation: .none, norm: nil))
     case .tied(let bias):
       let width = stack.embedding.projection?.inputs ?? stack.width
       let weights = try reader.packed(tokensName(stack), rows: stack.vocabulary, columns: width)
-      let bias = try bias.flatMap { reader.has($0) ? $0 : nil }.map { (name) throws(Failure) in try reader.vector(name, stack.vocabulary) }
+      let bias = try bias.flatMap { reader.has($0) ? $0 : nil }.map { (name) throws(Failure) in
+        try reader.vector(name, stack.vocabulary)
+      }
       transforms.append(Head.Transform(linear: Linear(weights: weights, bias: bias), activation: .none, norm: nil))
     }
     return Head(reads: head.reads, transforms: transforms, scale: head.scale, softCap: head.softCap)
@@ -77,17 +86,23 @@ struct Builder {
 
   /// The output as this checkpoint has it.
   private func found(_ output: HeadBlueprint.Output, prefix: String = "") -> HeadBlueprint.Output {
-    guard case .ownOrTied(let linear) = output, let headed = blueprint.decoder ?? blueprint.encoder else { return output }
+    guard case .ownOrTied(let linear) = output, let headed = blueprint.decoder ?? blueprint.encoder else {
+      return output
+    }
     let own = "\(prefix)\(linear.name)"
     let table = tokensName(headed)
-    if reader.has("\(own).weight"), table != "\(own).weight", !reader.areEqual("\(own).weight", table) { return .linear(linear) }
+    if reader.has("\(own).weight"), table != "\(own).weight", !reader.areEqual("\(own).weight", table) {
+      return .linear(linear)
+    }
     if case .own = linear.bias { return .tied(bias: "\(own).bias") }
     return .tied(bias: nil)
   }
 
   /// Whether the head's weights are the token table of a stack.
   private func isTied(_ stack: StackBlueprint) -> Bool {
-    guard let head = blueprint.head, case .tied = found(head.output), let headed = blueprint.decoder ?? blueprint.encoder else { return false }
+    guard let head = blueprint.head, case .tied = found(head.output),
+      let headed = blueprint.decoder ?? blueprint.encoder
+    else { return false }
     return tokensName(headed) == tokensName(stack)
   }
 
@@ -110,35 +125,43 @@ struct Builder {
     let tableWidth = embedding.projection?.inputs ?? stack.width
     let width = embedding.projects == .tokens ? stack.width : tableWidth  // of positions and types
     return Embedding(
-      tokens: try tokenTable(stack, tableWidth), width: tableWidth, scale: embedding.scale, positions: try positions(embedding.positions, width),
+      tokens: try tokenTable(stack, tableWidth), width: tableWidth, scale: embedding.scale,
+      positions: try positions(embedding.positions, width),
       types: try embedding.types.map { (types) throws(Failure) in
-        TypeTable(table: try reader.table(prefix + types.name, rows: types.count, width: width), width: width, count: types.count)
-      },
-      norm: try norm(embedding.norm, embedding.projects == .norm ? tableWidth : stack.width), projection: try embedding.projection.map { (projection) throws(Failure) in try linear([projection]) },
+        TypeTable(
+          table: try reader.table(prefix + types.name, rows: types.count, width: width), width: width,
+          count: types.count)
+      }, norm: try norm(embedding.norm, embedding.projects == .norm ? tableWidth : stack.width),
+      projection: try embedding.projection.map { (projection) throws(Failure) in try linear([projection]) },
       projects: embedding.projects)
   }
 
-  /// The token table: the head's own weights where the two are one and nothing is lost by packing; else the table in the mapped file, of which only
-  /// the rows that are asked for come into memory.
+  /// The token table: the head's own weights where the two are one and nothing is lost by packing; else the table in
+  /// the mapped file, of which only the rows that are asked for come into memory.
   private func tokenTable(_ stack: StackBlueprint, _ width: Int) throws(Failure) -> TokenTable {
     let name = tokensName(stack)
-    if isTied(stack), reader.compute == .float32 { return .packed(try reader.packed(name, rows: stack.vocabulary, columns: width)) }
+    if isTied(stack), reader.compute == .float32 {
+      return .packed(try reader.packed(name, rows: stack.vocabulary, columns: width))
+    }
     return try reader.storedTable(name, rows: stack.vocabulary, columns: width)
   }
 
   private func positions(_ positions: PositionBlueprint, _ width: Int) throws(Failure) -> PositionTable? {
     switch positions {
-    case .none:
-      return nil
+    case .none: return nil
     case .learned(let name, let count, let offset):
       let table = try reader.table(prefix + name, rows: count + offset, width: width)
       return PositionTable(table: table, width: width, first: offset, positions: count)
     case .sinusoidal(let name, let count, let offset, let endsAtLongest, let interleaved):
-      if let name, reader.has(prefix + name) { return try self.positions(.learned(name: name, count: count, offset: offset), width) }
-      guard width.isMultiple(of: 2) else {
-        throw Failure(.unsupported, "sinusoidal positions need an even width, and this \(blueprint.family) model has \(width)")
+      if let name, reader.has(prefix + name) {
+        return try self.positions(.learned(name: name, count: count, offset: offset), width)
       }
-      let table = try Sinusoids.table(positions: offset..<offset + count, width: width, endsAtLongest: endsAtLongest, interleaved: interleaved)
+      guard width.isMultiple(of: 2) else {
+        throw Failure(
+          .unsupported, "sinusoidal positions need an even width, and this \(blueprint.family) model has \(width)")
+      }
+      let table = try Sinusoids.table(
+        positions: offset..<offset + count, width: width, endsAtLongest: endsAtLongest, interleaved: interleaved)
       return PositionTable(table: table, width: width, first: 0, positions: count)
     }
   }

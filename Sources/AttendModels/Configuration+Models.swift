@@ -18,7 +18,8 @@ extension Configuration {
     }
   }
 
-  /// A number of layers, under one key or another; thousands more than any model has are an error, before anything is made for each of them.
+  /// A number of layers, under one key or another; thousands more than any model has are an error, before anything is
+  /// made for each of them.
   func layers(_ key: String, _ other: String? = nil, default standard: Int? = nil) throws(Failure) -> Int {
     try plausible(key, other, standard, "layers")
   }

@@ -16,9 +16,12 @@ struct RotaryDefaults {
 }
 
 extension Configuration {
-  /// The rotary embedding for heads of `headDim` components, of layers of `layerType` where the configuration tells kinds of layers apart: from
-  /// `rope_parameters`, or in the spelling of before from `rope_theta`, `rope_scaling` and `partial_rotary_factor` and their like.
-  func rotary(headDim: Int, layerType: String? = nil, _ defaults: RotaryDefaults = RotaryDefaults()) throws(Failure) -> Rotary {
+  /// The rotary embedding for heads of `headDim` components, of layers of `layerType` where the configuration tells
+  /// kinds of layers apart: from `rope_parameters`, or in the spelling of before from `rope_theta`, `rope_scaling` and
+  /// `partial_rotary_factor` and their like.
+  func rotary(
+    headDim: Int, layerType: String? = nil, _ defaults: RotaryDefaults = RotaryDefaults()
+  ) throws(Failure) -> Rotary {
     var parameters = try child("rope_parameters")
     if let layerType, let own = try parameters?.child(layerType) { parameters = own }
     // Asked for in any case, so that they count as understood beside `rope_parameters`.
@@ -31,7 +34,9 @@ extension Configuration {
     let share = try parameters?.optionalNumber("partial_rotary_factor") ?? oldShare ?? defaults.share
     let dimensions = Int(Double(headDim) * min(max(share, 0), 2))
     guard dimensions >= 2, dimensions <= headDim, dimensions.isMultiple(of: 2) else {
-      throw invalid("partial_rotary_factor", "is \(share): of heads of \(headDim) components it rotates \(dimensions); an even number is needed")
+      throw invalid(
+        "partial_rotary_factor",
+        "is \(share): of heads of \(headDim) components it rotates \(dimensions); an even number is needed")
     }
     var scaling = RotaryScaling.none
     if let source = parameters ?? (defaults.readsScaling ? old : nil) {
@@ -44,23 +49,20 @@ extension Configuration {
   private func rotaryScaling(dimensions: Int, theta: Double, _ config: Configuration) throws(Failure) -> RotaryScaling {
     let type = try string("rope_type", "type", default: "default")
     switch type {
-    case "default":
-      return .none
-    case "linear":
-      return .linear(factor: try positive("factor"))
+    case "default": return .none
+    case "linear": return .linear(factor: try positive("factor"))
     case "dynamic":
-      guard dimensions > 2 else { throw invalid("rope_type", "is \"dynamic\", which needs more than \(dimensions) rotated components") }
+      guard dimensions > 2 else {
+        throw invalid("rope_type", "is \"dynamic\", which needs more than \(dimensions) rotated components")
+      }
       return .dynamic(factor: try positive("factor"), trained: try config.size("max_position_embeddings"))
     case "llama3":
       let (low, high) = (try positive("low_freq_factor"), try positive("high_freq_factor"))
       guard low < high else { throw invalid("low_freq_factor", "is \(low); it must be below high_freq_factor \(high)") }
       return .llama3(factor: try positive("factor"), low: low, high: high, trained: try trainedPositions(config))
-    case "yarn":
-      return try yarn(dimensions: dimensions, theta: theta, config)
-    case "longrope", "su":
-      return try longrope(pairs: dimensions / 2, config)
-    default:
-      throw Failure(.unsupported, "\(path): rope_type \"\(type)\" is not implemented")
+    case "yarn": return try yarn(dimensions: dimensions, theta: theta, config)
+    case "longrope", "su": return try longrope(pairs: dimensions / 2, config)
+    default: throw Failure(.unsupported, "\(path): rope_type \"\(type)\" is not implemented")
     }
   }
 
@@ -70,7 +72,8 @@ extension Configuration {
     return value
   }
 
-  /// The length of the texts that a model was trained on before its positions were stretched. What stands outside of this object comes first.
+  /// The length of the texts that a model was trained on before its positions were stretched. What stands outside of
+  /// this object comes first.
   private func trainedPositions(_ config: Configuration) throws(Failure) -> Int {
     let own = try optionalSize("original_max_position_embeddings")
     if let outer = try config.optionalSize("original_max_position_embeddings") { return outer }
@@ -83,7 +86,8 @@ extension Configuration {
     return Double(try config.size("max_position_embeddings")) / Double(trained)
   }
 
-  /// Peng et al. 2023, arXiv:2309.00071, sections 3.2 (the ramp) and 3.4 (the factor on sines and cosines, equation 22).
+  /// Peng et al. 2023, arXiv:2309.00071, sections 3.2 (the ramp) and 3.4 (the factor on sines and cosines, equation
+  /// 22).
   private func yarn(dimensions: Int, theta: Double, _ config: Configuration) throws(Failure) -> RotaryScaling {
     let trained = try trainedPositions(config)
     let factor = try stretch(config, trained: trained)
@@ -93,7 +97,9 @@ extension Configuration {
       Double(dimensions) * log(Double(trained) / (turns * 2 * Double.pi)) / (2 * log(theta))
     }
     let (fast, slow) = (try optionalNumber("beta_fast") ?? 32, try optionalNumber("beta_slow") ?? 1)
-    guard fast > 0, slow > 0 else { throw invalid("beta_fast", "is \(fast) and beta_slow \(slow); both must be positive") }
+    guard fast > 0, slow > 0 else {
+      throw invalid("beta_fast", "is \(fast) and beta_slow \(slow); both must be positive")
+    }
     var (low, high) = (pair(turning: fast), pair(turning: slow))
     if try boolean("truncate", default: true) { (low, high) = (low.rounded(.down), high.rounded(.up)) }
     (low, high) = (max(low, 0), min(high, Double(dimensions - 1)))

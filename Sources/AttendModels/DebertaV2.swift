@@ -2,8 +2,8 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// DeBERTa V2 and V3 (He et al. 2020, arXiv:2006.03654; 2021, arXiv:2111.09543): BERT whose scores know relative positions, and in the larger sizes
-/// a convolution beside the first layer.
+/// DeBERTa V2 and V3 (He et al. 2020, arXiv:2006.03654; 2021, arXiv:2111.09543): BERT whose scores know relative
+/// positions, and in the larger sizes a convolution beside the first layer.
 enum DebertaV2: Family {
   static let modelTypes = ["deberta-v2"]
   static let offers = Offers.encoder(EncoderTask.allCases)
@@ -12,40 +12,53 @@ enum DebertaV2: Family {
     let width = try config.size("hidden_size")
     let heads = try config.divisor("num_attention_heads", of: width, "hidden_size")
     let headDim = try config.size("attention_head_size", default: width / heads)
-    guard headDim == width / heads else { throw config.invalid("attention_head_size", "is \(headDim); hidden_size \(width) leaves \(width / heads)") }
+    guard headDim == width / heads else {
+      throw config.invalid("attention_head_size", "is \(headDim); hidden_size \(width) leaves \(width / heads)")
+    }
     let epsilon = Float(try config.number("layer_norm_eps", default: 1e-7))
     let tableWidth = try config.size("embedding_size", default: width)
     let types = try config.integer("type_vocab_size", default: 0)
     let isBiased = try config.boolean("position_biased_input", default: true)
     let layer = "encoder.layer.#", positions = "embeddings.position_embeddings.weight"
     let choices = BertChoices(
-      prefix: "deberta.", width: width, layers: try config.layers("num_hidden_layers"), heads: heads, innerWidth: try config.size("intermediate_size"),
+      prefix: "deberta.", width: width, layers: try config.layers("num_hidden_layers"), heads: heads,
+      innerWidth: try config.size("intermediate_size"),
       activation: try config.activation("hidden_act", default: "gelu"), epsilon: epsilon,
       embedding: EmbeddingBlueprint(
         tokens: ["embeddings.word_embeddings.weight"],
-        positions: isBiased ? .learned(name: positions, count: try config.size("max_position_embeddings"), offset: 0) : .none,
+        positions: isBiased
+          ? .learned(name: positions, count: try config.size("max_position_embeddings"), offset: 0) : .none,
         types: types == 0 ? nil : (name: "embeddings.token_type_embeddings.weight", count: types),
         norm: NormBlueprint(name: "embeddings.LayerNorm", epsilon: epsilon),
-        projection: tableWidth == width ? nil : LinearBlueprint(name: "embeddings.embed_proj", outputs: width, inputs: tableWidth, bias: .none),
+        projection: tableWidth == width
+          ? nil : LinearBlueprint(name: "embeddings.embed_proj", outputs: width, inputs: tableWidth, bias: .none),
         projects: .sum),
       names: BertChoices.LayerNames(
-        query: "\(layer).attention.self.query_proj", key: "\(layer).attention.self.key_proj", value: "\(layer).attention.self.value_proj",
-        output: "\(layer).attention.output.dense", attentionNorm: "\(layer).attention.output.LayerNorm", inner: "\(layer).intermediate.dense",
+        query: "\(layer).attention.self.query_proj", key: "\(layer).attention.self.key_proj",
+        value: "\(layer).attention.self.value_proj", output: "\(layer).attention.output.dense",
+        attentionNorm: "\(layer).attention.output.LayerNorm", inner: "\(layer).intermediate.dense",
         outer: "\(layer).output.dense", feedForwardNorm: "\(layer).output.LayerNorm"),
       bias: try relativePositions(config, width: width, epsilon),
-      scale: 1 / Float(headDim * (1 + (try positionTerms(config)).count)).squareRoot(), vocabulary: try config.size("vocab_size"))
+      scale: 1 / Float(headDim * (1 + (try positionTerms(config)).count)).squareRoot(),
+      vocabulary: try config.size("vocab_size"))
     var blueprint = Blueprint.bertLine(
       modelType: modelType, choices, head: try head(config, choices, tableWidth),
-      ignored: ["embeddings.position_ids", positions, "encoder.rel_embeddings.weight", "encoder.LayerNorm.weight", "encoder.LayerNorm.bias"] + headsOfTraining)
+      ignored: [
+        "embeddings.position_ids", positions, "encoder.rel_embeddings.weight", "encoder.LayerNorm.weight",
+        "encoder.LayerNorm.bias",
+      ] + headsOfTraining)
     blueprint.encoder?.convolution = try convolution(config, epsilon)
     return blueprint
   }
 
   /// Heads that the published checkpoints of the bare encoder were left with.
   private static let headsOfTraining =
-    ["lm_predictions.lm_head.dense", "lm_predictions.lm_head.LayerNorm", "mask_predictions.dense", "mask_predictions.LayerNorm", "mask_predictions.classifier"]
-    .flatMap { ["\($0).weight", "\($0).bias"] }
-    + ["lm_predictions.lm_head.bias", "cls.predictions.decoder.weight", "cls.predictions.decoder.bias"]
+    [
+      "lm_predictions.lm_head.dense", "lm_predictions.lm_head.LayerNorm", "mask_predictions.dense",
+      "mask_predictions.LayerNorm", "mask_predictions.classifier",
+    ].flatMap { ["\($0).weight", "\($0).bias"] } + [
+      "lm_predictions.lm_head.bias", "cls.predictions.decoder.weight", "cls.predictions.decoder.bias",
+    ]
 
   /// Of `c2p` and `p2c` those that are in use: a list, or in earlier configurations a text with bars.
   private static func positionTerms(_ config: Configuration) throws(Failure) -> Set<String> {
@@ -70,7 +83,8 @@ enum DebertaV2: Family {
     let furthest = stated ?? positions
     let places = RelativePlaces(furthest: furthest, buckets: buckets)
     guard places.isValid else {
-      throw config.invalid("position_buckets", "is \(buckets ?? -1), which does not stand for max_relative_positions \(furthest)")
+      throw config.invalid(
+        "position_buckets", "is \(buckets ?? -1), which does not stand for max_relative_positions \(furthest)")
     }
     let norms = try config.string("norm_rel_ebd", default: "none").lowercased().split { $0 == "|" || $0 == " " }
     let isNormed = norms.contains { $0 == "layer_norm" }
@@ -78,7 +92,9 @@ enum DebertaV2: Family {
     return { (layer) in
       func projection(_ term: String, _ name: String) -> DisentangledBlueprint.Projection {
         if !terms.contains(term) { return .none }
-        return shared ? .shared : .own(LinearBlueprint(name: "encoder.layer.\(layer).attention.self.\(name)", outputs: width, inputs: width))
+        return shared
+          ? .shared
+          : .own(LinearBlueprint(name: "encoder.layer.\(layer).attention.self.\(name)", outputs: width, inputs: width))
       }
       return .disentangled(
         DisentangledBlueprint(
@@ -104,22 +120,35 @@ enum DebertaV2: Family {
       norm: NormBlueprint(name: "encoder.conv.LayerNorm", epsilon: epsilon))
   }
 
-  private static func head(_ config: Configuration, _ choices: BertChoices, _ tableWidth: Int) throws(Failure) -> HeadBlueprint? {
+  private static func head(
+    _ config: Configuration, _ choices: BertChoices, _ tableWidth: Int
+  ) throws(Failure) -> HeadBlueprint? {
     let width = choices.width
-    func linear(_ name: String, _ outputs: Int) -> LinearBlueprint { LinearBlueprint(name: name, outputs: outputs, inputs: width) }
+    func linear(_ name: String, _ outputs: Int) -> LinearBlueprint {
+      LinearBlueprint(name: name, outputs: outputs, inputs: width)
+    }
     return try .bertLine(config, width: width) { () throws(Failure) in
       let isLegacy = try config.boolean("legacy", default: true)
-      guard isLegacy || tableWidth == width else { throw config.invalid("embedding_size", "is \(tableWidth); a head that is not legacy needs \(width)") }
-      let name = isLegacy ? "cls.predictions" : "lm_predictions.lm_head", transform = isLegacy ? "\(name).transform" : name
+      guard isLegacy || tableWidth == width else {
+        throw config.invalid("embedding_size", "is \(tableWidth); a head that is not legacy needs \(width)")
+      }
+      let name = isLegacy ? "cls.predictions" : "lm_predictions.lm_head",
+        transform = isLegacy ? "\(name).transform" : name
       return HeadBlueprint(
         transforms: [
-          (linear("\(transform).dense", tableWidth), choices.activation, NormBlueprint(name: "\(transform).LayerNorm", epsilon: choices.epsilon))
+          (
+            linear("\(transform).dense", tableWidth), choices.activation,
+            NormBlueprint(name: "\(transform).LayerNorm", epsilon: choices.epsilon)
+          )
         ], output: .tied(bias: "\(name).bias"))
     } sequences: { (labels) throws(Failure) in
       let inner = try config.size("pooler_hidden_size", default: width)
-      guard inner == width else { throw config.invalid("pooler_hidden_size", "is \(inner); it must be hidden_size \(width)") }
+      guard inner == width else {
+        throw config.invalid("pooler_hidden_size", "is \(inner); it must be hidden_size \(width)")
+      }
       return HeadBlueprint(
-        reads: .firstToken, transforms: [(linear("pooler.dense", width), try config.activation("pooler_hidden_act", default: "gelu"), nil)],
+        reads: .firstToken,
+        transforms: [(linear("pooler.dense", width), try config.activation("pooler_hidden_act", default: "gelu"), nil)],
         output: .linear(linear("classifier", labels)))
     }
   }

@@ -13,8 +13,9 @@ enum DistilBert: Family {
     let layer = "transformer.layer.#"
     let name = "embeddings.position_embeddings.weight"
     let choices = BertChoices(
-      prefix: "distilbert.", width: width, layers: try config.layers("n_layers"), heads: try config.divisor("n_heads", of: width, "dim"),
-      innerWidth: try config.size("hidden_dim"), activation: try config.activation("activation", default: "gelu"), epsilon: 1e-12,
+      prefix: "distilbert.", width: width, layers: try config.layers("n_layers"),
+      heads: try config.divisor("n_heads", of: width, "dim"), innerWidth: try config.size("hidden_dim"),
+      activation: try config.activation("activation", default: "gelu"), epsilon: 1e-12,
       embedding: EmbeddingBlueprint(
         tokens: ["embeddings.word_embeddings.weight"],
         // Sinusoidal tables are stored like learned ones.
@@ -22,8 +23,8 @@ enum DistilBert: Family {
         norm: NormBlueprint(name: "embeddings.LayerNorm", epsilon: 1e-12)),
       names: BertChoices.LayerNames(
         query: "\(layer).attention.q_lin", key: "\(layer).attention.k_lin", value: "\(layer).attention.v_lin",
-        output: "\(layer).attention.out_lin", attentionNorm: "\(layer).sa_layer_norm", inner: "\(layer).ffn.lin1", outer: "\(layer).ffn.lin2",
-        feedForwardNorm: "\(layer).output_layer_norm"),
+        output: "\(layer).attention.out_lin", attentionNorm: "\(layer).sa_layer_norm", inner: "\(layer).ffn.lin1",
+        outer: "\(layer).ffn.lin2", feedForwardNorm: "\(layer).output_layer_norm"),
       vocabulary: try config.size("vocab_size"))
     return .bertLine(
       modelType: modelType, choices, head: try head(config, choices),
@@ -32,11 +33,17 @@ enum DistilBert: Family {
 
   private static func head(_ config: Configuration, _ choices: BertChoices) throws(Failure) -> HeadBlueprint? {
     let width = choices.width
-    func linear(_ name: String, _ outputs: Int) -> LinearBlueprint { LinearBlueprint(name: name, outputs: outputs, inputs: width) }
+    func linear(_ name: String, _ outputs: Int) -> LinearBlueprint {
+      LinearBlueprint(name: name, outputs: outputs, inputs: width)
+    }
     return try .bertLine(config, width: width) { () throws(Failure) in
       return HeadBlueprint(
-        transforms: [(linear("vocab_transform", width), choices.activation, NormBlueprint(name: "vocab_layer_norm", epsilon: 1e-12))],
-        output: .tied(bias: "vocab_projector.bias"))
+        transforms: [
+          (
+            linear("vocab_transform", width), choices.activation,
+            NormBlueprint(name: "vocab_layer_norm", epsilon: 1e-12)
+          )
+        ], output: .tied(bias: "vocab_projector.bias"))
     } sequences: { (labels) throws(Failure) in
       return HeadBlueprint(
         reads: .firstToken, transforms: [(linear("pre_classifier", width), .relu, nil)],

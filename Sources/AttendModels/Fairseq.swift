@@ -2,9 +2,12 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// What the encoder-decoders that came out of fairseq and Marian differ in. They share their configuration keys and tensor names.
+/// What the encoder-decoders that came out of fairseq and Marian differ in. They share their configuration keys and
+/// tensor names.
 struct FairseqChoices {
-  static let spellings = ["d_model": "hidden_size", "encoder_attention_heads": "num_attention_heads", "encoder_layers": "num_hidden_layers"]
+  static let spellings = [
+    "d_model": "hidden_size", "encoder_attention_heads": "num_attention_heads", "encoder_layers": "num_hidden_layers",
+  ]
 
   /// Norms before the sub-layers, or after their sums.
   var isPreNorm: Bool
@@ -26,7 +29,9 @@ struct FairseqChoices {
 
 extension Blueprint {
   /// An encoder-decoder of that line, from its configuration and the choices of its family.
-  static func fairseq(_ config: Configuration, modelType: String, _ choices: FairseqChoices) throws(Failure) -> Blueprint {
+  static func fairseq(
+    _ config: Configuration, modelType: String, _ choices: FairseqChoices
+  ) throws(Failure) -> Blueprint {
     try refuseOtherChoices(config, choices)
     let width = try config.size("d_model")
     let vocabulary = try config.size("vocab_size", "src_vocab_size")
@@ -43,7 +48,8 @@ extension Blueprint {
         width: width, vocabulary: vocabulary, causal: causal,
         embedding: EmbeddingBlueprint(
           tokens: tied && shared ? ["shared.weight", own] : [own, "shared.weight"],
-          scale: try config.boolean("scale_embedding", default: choices.scalesEmbedding) ? Float(width).squareRoot() : 1,
+          scale: try config.boolean("scale_embedding", default: choices.scalesEmbedding)
+            ? Float(width).squareRoot() : 1,
           positions: choices.positions("\(side).embed_positions.weight", try config.size("max_position_embeddings")),
           norm: choices.embeddingNorm ? NormBlueprint(name: "\(side).layernorm_embedding", epsilon: 1e-5) : nil),
         layers: layers, finalNorm: choices.finalNorm ? NormBlueprint(name: "\(side).layer_norm", epsilon: 1e-5) : nil)
@@ -51,16 +57,17 @@ extension Blueprint {
 
     let targets = shared ? vocabulary : try config.size("decoder_vocab_size", "tgt_vocab_size", default: vocabulary)
     let bias = choices.logitsBias ? "final_logits_bias" : nil
-    let output = LinearBlueprint(name: choices.output, outputs: targets, inputs: width, bias: bias.map { .optional($0) } ?? .none)
+    let output = LinearBlueprint(
+      name: choices.output, outputs: targets, inputs: width, bias: bias.map { .optional($0) } ?? .none)
     return Blueprint(
       family: modelType, kind: .encoderDecoder, prefixes: ["model.", ""],
       encoder: try stack("encoder", vocabulary: vocabulary, causal: false),
       decoder: try stack("decoder", vocabulary: targets, causal: true),
       head: HeadBlueprint(output: tied ? .tied(bias: bias) : .linear(output)),
       ignored: [
-        "lm_head.weight", "shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "encoder.version", "decoder.version",
-        "encoder.embed_positions.weight", "decoder.embed_positions.weight", "decoder.output_projection.weight",
-        "encoder.embed_positions.weights", "decoder.embed_positions.weights",
+        "lm_head.weight", "shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight",
+        "encoder.version", "decoder.version", "encoder.embed_positions.weight", "decoder.embed_positions.weight",
+        "decoder.output_projection.weight", "encoder.embed_positions.weights", "decoder.embed_positions.weights",
         "encoder.embed_positions._float_tensor", "decoder.embed_positions._float_tensor",
       ])
   }

@@ -2,12 +2,12 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// Falcon (Almazrouei et al. 2023, arXiv:2311.16867) in its three forms: 7B with one head of keys and values and one norm for attention and
-/// feed-forward network; 40B and later with groups of heads and a norm for each of the two; RefinedWeb (Penedo et al. 2023, arXiv:2306.01116) with linear
-/// biases, one sub-layer after the other.
+/// Falcon (Almazrouei et al. 2023, arXiv:2311.16867) in its three forms: 7B with one head of keys and values and one
+/// norm for attention and feed-forward network; 40B and later with groups of heads and a norm for each of the two;
+/// RefinedWeb (Penedo et al. 2023, arXiv:2306.01116) with linear biases, one sub-layer after the other.
 ///
-/// The reference rounds the product of a slope and a position to bfloat16, and thereby confuses neighbouring positions from the 256th on; here only the
-/// slope is rounded.
+/// The reference rounds the product of a slope and a position to bfloat16, and thereby confuses neighbouring positions
+/// from the 256th on; here only the slope is rounded.
 enum Falcon: Family {
   static let modelTypes = ["falcon"]
 
@@ -19,7 +19,8 @@ enum Falcon: Family {
     return Blueprint(
       family: modelType, kind: .decoder, prefixes: ["transformer.", ""],
       decoder: StackBlueprint(
-        width: width, vocabulary: vocabulary, causal: true, embedding: EmbeddingBlueprint(tokens: ["word_embeddings.weight"]), layers: layers,
+        width: width, vocabulary: vocabulary, causal: true,
+        embedding: EmbeddingBlueprint(tokens: ["word_embeddings.weight"]), layers: layers,
         finalNorm: NormBlueprint(name: "ln_f", epsilon: shape.epsilon)),
       head: try .nextToken(config, vocabulary: vocabulary, width: width),
       ignored: layers.indices.map { "h.\($0).self_attention.rotary_emb.inv_freq" })
@@ -57,7 +58,8 @@ private struct FalconLayer {
       throw config.invalid("num_kv_heads", "is \(groups), which does not divide num_attention_heads \(heads)")
     }
     options = AttentionOptions(
-      heads: heads, keyValueHeads: isNew ? groups : isMultiQuery ? 1 : heads, headDim: try config.headDim(width: width, heads: heads), causal: true)
+      heads: heads, keyValueHeads: isNew ? groups : isMultiQuery ? 1 : heads,
+      headDim: try config.headDim(width: width, heads: heads), causal: true)
     if try config.boolean("alibi", default: false) {
       // The biases are scaled together with the scores.
       bias = .slopes(Alibi.slopes(heads: heads, scale: options.scale, isRounded: true))
@@ -72,8 +74,11 @@ private struct FalconLayer {
     func linear(_ part: String, _ outputs: Int, _ inputs: Int) -> LinearBlueprint {
       LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs, bias: hasBias ? .own : .none)
     }
-    func norm(_ part: String) -> ResidualNorms { ResidualNorms(before: NormBlueprint(name: "\(name).\(part)", epsilon: epsilon)) }
-    let input = linear("self_attention.query_key_value", options.queryWidth + 2 * options.keyValueWidth, width).headByHead(options)
+    func norm(_ part: String) -> ResidualNorms {
+      ResidualNorms(before: NormBlueprint(name: "\(name).\(part)", epsilon: epsilon))
+    }
+    let input = linear("self_attention.query_key_value", options.queryWidth + 2 * options.keyValueWidth, width)
+      .headByHead(options)
     let second = hasTwoNorms ? norm("ln_mlp") : isParallel ? ResidualNorms() : norm("post_attention_layernorm")
     return LayerBlueprint(
       attention: AttentionBlueprint(
@@ -81,7 +86,7 @@ private struct FalconLayer {
         output: linear("self_attention.dense", width, options.queryWidth), rotary: rotary, bias: bias),
       attentionNorms: norm(hasTwoNorms ? "ln_attn" : "input_layernorm"),
       feedForward: FeedForwardBlueprint(
-        inner: linear("mlp.dense_h_to_4h", innerWidth, width), outer: linear("mlp.dense_4h_to_h", width, innerWidth), activation: activation),
-      feedForwardNorms: second, isParallel: isParallel)
+        inner: linear("mlp.dense_h_to_4h", innerWidth, width), outer: linear("mlp.dense_4h_to_h", width, innerWidth),
+        activation: activation), feedForwardNorms: second, isParallel: isParallel)
   }
 }

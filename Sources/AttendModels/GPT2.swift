@@ -2,12 +2,16 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// GPT-2 (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"), pre-norm, and GPT (Radford et al. 2018), post-norm: learned
-/// positions, weights stored `[inputs, outputs]`, queries, keys and values as one. GPT BigCode (Allal et al. 2023, arXiv:2301.03988; Li et al. 2023,
-/// arXiv:2305.06161): GPT-2 with weights the usual way round and one head of keys and values for all.
+/// GPT-2 (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"), pre-norm, and GPT (Radford et
+/// al. 2018), post-norm: learned positions, weights stored `[inputs, outputs]`, queries, keys and values as one. GPT
+/// BigCode (Allal et al. 2023, arXiv:2301.03988; Li et al. 2023, arXiv:2305.06161): GPT-2 with weights the usual way
+/// round and one head of keys and values for all.
 enum GPT2: Family {
   static let modelTypes = ["gpt2", "openai-gpt", "gpt_bigcode"]
-  static let spellings = ["n_embd": "hidden_size", "n_head": "num_attention_heads", "n_layer": "num_hidden_layers", "n_positions": "max_position_embeddings"]
+  static let spellings = [
+    "n_embd": "hidden_size", "n_head": "num_attention_heads", "n_layer": "num_hidden_layers",
+    "n_positions": "max_position_embeddings",
+  ]
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let isFirst = modelType == "openai-gpt"
@@ -24,7 +28,8 @@ enum GPT2: Family {
     let activation = isFirst && named == .gelu ? .geluTanh : named
     let layers = (0..<(try config.layers("n_layer"))).map { index in
       let options = AttentionOptions(
-        heads: heads, keyValueHeads: sharesKeys ? 1 : heads, headDim: width / heads, scale: dividesByLayer ? scale / Float(index + 1) : scale, causal: true)
+        heads: heads, keyValueHeads: sharesKeys ? 1 : heads, headDim: width / heads,
+        scale: dividesByLayer ? scale / Float(index + 1) : scale, causal: true)
       return layer("h.\(index)", options, width: width, inner: inner, activation, epsilon, modelType)
     }
     let tokens = isFirst ? "tokens_embed" : "wte"
@@ -35,17 +40,20 @@ enum GPT2: Family {
         width: width, vocabulary: vocabulary, causal: true,
         embedding: EmbeddingBlueprint(
           tokens: ["\(tokens).weight"],
-          positions: .learned(name: isFirst ? "positions_embed.weight" : "wpe.weight", count: try config.size("n_positions"), offset: 0)),
+          positions: .learned(
+            name: isFirst ? "positions_embed.weight" : "wpe.weight", count: try config.size("n_positions"), offset: 0)),
         layers: layers, finalNorm: isFirst ? nil : NormBlueprint(name: "ln_f", epsilon: epsilon)),
       head: try .nextToken(config, vocabulary: vocabulary, width: width),
       ignored: layers.indices.flatMap { ["h.\($0).attn.bias", "h.\($0).attn.masked_bias"] })
   }
 
   private static func layer(
-    _ name: String, _ options: AttentionOptions, width: Int, inner: Int, _ activation: Activation, _ epsilon: Float, _ modelType: String
+    _ name: String, _ options: AttentionOptions, width: Int, inner: Int, _ activation: Activation, _ epsilon: Float,
+    _ modelType: String
   ) -> LayerBlueprint {
     func linear(_ part: String, _ outputs: Int, _ inputs: Int) -> LinearBlueprint {
-      LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs, isTransposed: modelType != "gpt_bigcode")
+      LinearBlueprint(
+        name: "\(name).\(part)", outputs: outputs, inputs: inputs, isTransposed: modelType != "gpt_bigcode")
     }
     func norms(_ part: String) -> ResidualNorms {
       let norm = NormBlueprint(name: "\(name).\(part)", epsilon: epsilon)
@@ -56,9 +64,9 @@ enum GPT2: Family {
     return LayerBlueprint(
       attention: AttentionBlueprint(
         options: options, query: input.query, key: input.key, value: input.value,
-        output: linear("attn.c_proj", width, width)),
-      attentionNorms: norms("ln_1"),
-      feedForward: FeedForwardBlueprint(inner: linear("mlp.c_fc", inner, width), outer: linear("mlp.c_proj", width, inner), activation: activation),
+        output: linear("attn.c_proj", width, width)), attentionNorms: norms("ln_1"),
+      feedForward: FeedForwardBlueprint(
+        inner: linear("mlp.c_fc", inner, width), outer: linear("mlp.c_proj", width, inner), activation: activation),
       feedForwardNorms: norms("ln_2"))
   }
 }

@@ -2,8 +2,9 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// GPT-J (Wang and Komatsuzaki 2021): attention and feed-forward network side by side, reading one norm, the first `rotary_dim` components of each
-/// head rotated in neighbouring pairs. CodeGen (Nijkamp et al. 2022, arXiv:2203.13474): the same with queries, values and keys as one, in four blocks.
+/// GPT-J (Wang and Komatsuzaki 2021): attention and feed-forward network side by side, reading one norm, the first
+/// `rotary_dim` components of each head rotated in neighbouring pairs. CodeGen (Nijkamp et al. 2022, arXiv:2203.13474):
+/// the same with queries, values and keys as one, in four blocks.
 enum GPTJ: Family {
   static let modelTypes = ["gptj", "codegen"]
   static let spellings = GPT2.spellings
@@ -11,7 +12,8 @@ enum GPTJ: Family {
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let (width, vocabulary) = (try config.size("n_embd"), try config.size("vocab_size"))
     let heads = try config.divisor("n_head", of: width, "n_embd")
-    let rotary = Rotary(dimensions: try rotatedComponents(config, headDim: width / heads), interleaved: true, theta: 10_000)
+    let rotary = Rotary(
+      dimensions: try rotatedComponents(config, headDim: width / heads), interleaved: true, theta: 10_000)
     let options = AttentionOptions(heads: heads, headDim: width / heads, causal: true)
     let inner = try config.optionalSize("n_inner") ?? 4 * width
     let epsilon = Float(try config.number("layer_norm_epsilon", default: 1e-5))
@@ -31,20 +33,20 @@ enum GPTJ: Family {
       }
       return LayerBlueprint(
         attention: AttentionBlueprint(
-          options: options, query: input[0], key: input[1], value: input[2], output: linear("attn.out_proj", width, width, bias: .none),
-          rotary: rotary),
+          options: options, query: input[0], key: input[1], value: input[2],
+          output: linear("attn.out_proj", width, width, bias: .none), rotary: rotary),
         attentionNorms: ResidualNorms(before: NormBlueprint(name: "\(name).ln_1", epsilon: epsilon)),
         feedForward: FeedForwardBlueprint(
-          inner: linear("mlp.fc_in", inner, width, bias: .own), outer: linear("mlp.fc_out", width, inner, bias: .own), activation: activation),
-        feedForwardNorms: ResidualNorms(), isParallel: true)
+          inner: linear("mlp.fc_in", inner, width, bias: .own), outer: linear("mlp.fc_out", width, inner, bias: .own),
+          activation: activation), feedForwardNorms: ResidualNorms(), isParallel: true)
     }
     let isTied = try config.boolean("tie_word_embeddings", default: false)
     let output = LinearBlueprint(name: "lm_head", outputs: vocabulary, inputs: width)
     return Blueprint(
       family: modelType, kind: .decoder, prefixes: ["transformer.", ""],
       decoder: StackBlueprint(
-        width: width, vocabulary: vocabulary, causal: true, embedding: EmbeddingBlueprint(tokens: ["wte.weight"]), layers: layers,
-        finalNorm: NormBlueprint(name: "ln_f", epsilon: epsilon)),
+        width: width, vocabulary: vocabulary, causal: true, embedding: EmbeddingBlueprint(tokens: ["wte.weight"]),
+        layers: layers, finalNorm: NormBlueprint(name: "ln_f", epsilon: epsilon)),
       head: HeadBlueprint(output: isTied ? .ownOrTied(output) : .linear(output)),
       ignored: layers.indices.flatMap { index in
         ["bias", "masked_bias", "causal_mask", "embed_positions"].map { "h.\(index).attn.\($0)" }
@@ -55,7 +57,8 @@ enum GPTJ: Family {
   private static func rotatedComponents(_ config: Configuration, headDim: Int) throws(Failure) -> Int {
     let count = try config.size("rotary_dim", default: 64)
     guard count <= headDim, count.isMultiple(of: 2) else {
-      throw config.invalid("rotary_dim", "is \(count); it must be even and not exceed the \(headDim) components of a head")
+      throw config.invalid(
+        "rotary_dim", "is \(count); it must be even and not exceed the \(headDim) components of a head")
     }
     return count
   }

@@ -2,8 +2,8 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// GPT-Neo (Black et al. 2021): GPT-2 whose layers take turns between looking at everything and at the last `window_size` positions, with scores that
-/// are not scaled.
+/// GPT-Neo (Black et al. 2021): GPT-2 whose layers take turns between looking at everything and at the last
+/// `window_size` positions, with scores that are not scaled.
 enum GPTNeo: Family {
   static let modelTypes = ["gpt_neo"]
   static let spellings = ["num_heads": "num_attention_heads", "num_layers": "num_hidden_layers"]
@@ -23,9 +23,12 @@ enum GPTNeo: Family {
       }
       return LayerBlueprint(
         attention: AttentionBlueprint(
-          options: AttentionOptions(heads: heads, headDim: width / heads, scale: 1, causal: true, window: kind == "local" ? window : 0),
-          query: linear("attn.attention.q_proj", width, width, bias: .none), key: linear("attn.attention.k_proj", width, width, bias: .none),
-          value: linear("attn.attention.v_proj", width, width, bias: .none), output: linear("attn.attention.out_proj", width, width)),
+          options: AttentionOptions(
+            heads: heads, headDim: width / heads, scale: 1, causal: true, window: kind == "local" ? window : 0),
+          query: linear("attn.attention.q_proj", width, width, bias: .none),
+          key: linear("attn.attention.k_proj", width, width, bias: .none),
+          value: linear("attn.attention.v_proj", width, width, bias: .none),
+          output: linear("attn.attention.out_proj", width, width)),
         attentionNorms: ResidualNorms(before: NormBlueprint(name: "\(name).ln_1", epsilon: epsilon)),
         feedForward: FeedForwardBlueprint(
           inner: linear("mlp.c_fc", inner, width), outer: linear("mlp.c_proj", width, inner), activation: activation),
@@ -57,7 +60,8 @@ enum GPTNeo: Family {
       }
     }
     guard kinds.count == layers, kinds.allSatisfy({ $0 == "global" || $0 == "local" }) else {
-      throw config.invalid("attention_types", "gives \(kinds.count) layers of kinds \(Set(kinds).sorted()); num_layers is \(layers)")
+      throw config.invalid(
+        "attention_types", "gives \(kinds.count) layers of kinds \(Set(kinds).sorted()); num_layers is \(layers)")
     }
     return kinds
   }

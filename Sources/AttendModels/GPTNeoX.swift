@@ -2,8 +2,9 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// GPT-NeoX (Black et al. 2022, arXiv:2204.06745) and Pythia (Biderman et al. 2023, arXiv:2304.01373): attention and feed-forward network side by
-/// side, each with a norm of its own, a quarter of each head rotated, queries, keys and values as one, head by head.
+/// GPT-NeoX (Black et al. 2022, arXiv:2204.06745) and Pythia (Biderman et al. 2023, arXiv:2304.01373): attention and
+/// feed-forward network side by side, each with a norm of its own, a quarter of each head rotated, queries, keys and
+/// values as one, head by head.
 enum GPTNeoX: Family {
   static let modelTypes = ["gpt_neox"]
 
@@ -26,22 +27,25 @@ enum GPTNeoX: Family {
       let input = linear("attention.query_key_value", 3 * width, width, bias: bias).headByHead(options)
       return LayerBlueprint(
         attention: AttentionBlueprint(
-          options: options, query: input.query, key: input.key, value: input.value, output: linear("attention.dense", width, width, bias: bias),
-          rotary: rotary),
+          options: options, query: input.query, key: input.key, value: input.value,
+          output: linear("attention.dense", width, width, bias: bias), rotary: rotary),
         attentionNorms: ResidualNorms(before: NormBlueprint(name: "\(name).input_layernorm", epsilon: epsilon)),
         feedForward: FeedForwardBlueprint(
-          inner: linear("mlp.dense_h_to_4h", inner, width), outer: linear("mlp.dense_4h_to_h", width, inner), activation: activation),
-        feedForwardNorms: ResidualNorms(before: NormBlueprint(name: "\(name).post_attention_layernorm", epsilon: epsilon)),
-        isParallel: isParallel)
+          inner: linear("mlp.dense_h_to_4h", inner, width), outer: linear("mlp.dense_4h_to_h", width, inner),
+          activation: activation),
+        feedForwardNorms: ResidualNorms(
+          before: NormBlueprint(name: "\(name).post_attention_layernorm", epsilon: epsilon)), isParallel: isParallel)
     }
     let isTied = try config.boolean("tie_word_embeddings", default: false)
     let output = LinearBlueprint(name: "embed_out", outputs: vocabulary, inputs: width, bias: .none)
     return Blueprint(
       family: modelType, kind: .decoder, prefixes: ["gpt_neox.", ""],
       decoder: StackBlueprint(
-        width: width, vocabulary: vocabulary, causal: true, embedding: EmbeddingBlueprint(tokens: ["embed_in.weight"]), layers: layers,
-        finalNorm: NormBlueprint(name: "final_layer_norm", epsilon: epsilon)),
+        width: width, vocabulary: vocabulary, causal: true, embedding: EmbeddingBlueprint(tokens: ["embed_in.weight"]),
+        layers: layers, finalNorm: NormBlueprint(name: "final_layer_norm", epsilon: epsilon)),
       head: HeadBlueprint(output: isTied ? .ownOrTied(output) : .linear(output)),
-      ignored: layers.indices.flatMap { index in ["bias", "masked_bias", "rotary_emb.inv_freq"].map { "layers.\(index).attention.\($0)" } })
+      ignored: layers.indices.flatMap { index in
+        ["bias", "masked_bias", "rotary_emb.inv_freq"].map { "layers.\(index).attention.\($0)" }
+      })
   }
 }

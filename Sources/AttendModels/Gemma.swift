@@ -2,9 +2,10 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// Gemma (Gemma Team 2024, arXiv:2403.08295): Llama with gains stored less 1, embeddings times √width and a GELU gate. Gemma 2 (arXiv:2408.00118):
-/// norms on both sides of each sub-layer, soft caps, every other layer with a sliding window. Gemma 3 (2025, arXiv:2503.19786): norms on queries
-/// and keys in place of the caps, five layers of six with a window and a rotary embedding of their own.
+/// Gemma (Gemma Team 2024, arXiv:2403.08295): Llama with gains stored less 1, embeddings times √width and a GELU gate.
+/// Gemma 2 (arXiv:2408.00118): norms on both sides of each sub-layer, soft caps, every other layer with a sliding
+/// window. Gemma 3 (2025, arXiv:2503.19786): norms on queries and keys in place of the caps, five layers of six with a
+/// window and a rotary embedding of their own.
 enum Gemma: Family {
   static let modelTypes = ["gemma", "gemma2", "gemma3_text"]
 
@@ -34,7 +35,9 @@ extension LlamaChoices {
     attentionScale = 1 / Float(try config.number("query_pre_attn_scalar", default: 256)).squareRoot()
     attentionCap = try cap(config, "attn_logit_softcapping")
     logitCap = try cap(config, "final_logit_softcapping")
-    let types = try config.layerTypes(config.layers("num_hidden_layers")) { $0.isMultiple(of: 2) ? "sliding_attention" : "full_attention" }
+    let types = try config.layerTypes(config.layers("num_hidden_layers")) {
+      $0.isMultiple(of: 2) ? "sliding_attention" : "full_attention"
+    }
     let size = try config.optionalSize("sliding_window") ?? 4096
     window = { types[$0] == "sliding_attention" ? size : 0 }
   }
@@ -42,7 +45,9 @@ extension LlamaChoices {
   fileprivate mutating func useGemma3(_ config: Configuration) throws(Failure) {
     queryKeyNorm = .eachHead
     let pattern = try config.size("sliding_window_pattern", "_sliding_window_pattern", default: 6)
-    let types = try config.layerTypes(config.layers("num_hidden_layers")) { ($0 + 1) % pattern == 0 ? "full_attention" : "sliding_attention" }
+    let types = try config.layerTypes(config.layers("num_hidden_layers")) {
+      ($0 + 1) % pattern == 0 ? "full_attention" : "sliding_attention"
+    }
     let size = try config.optionalSize("sliding_window") ?? 4096
     window = { types[$0] == "sliding_attention" ? size : 0 }
     // The layers with a window keep the wavelengths of short texts, whatever is done to the others.

@@ -2,8 +2,8 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// gpt-oss (OpenAI 2025, arXiv:2508.10925): a mixture of experts in each layer, every other layer with a sliding window, sinks for each head, and
-/// gates that are clamped. Experts may be stored in 4 bits, MXFP4.
+/// gpt-oss (OpenAI 2025, arXiv:2508.10925): a mixture of experts in each layer, every other layer with a sliding
+/// window, sinks for each head, and gates that are clamped. Experts may be stored in 4 bits, MXFP4.
 enum GptOss: Family {
   static let modelTypes = ["gpt_oss"]
 
@@ -18,7 +18,9 @@ enum GptOss: Family {
     choices.sinks = "self_attn.sinks"
     choices.rotary.theta = 150_000
     let window = try config.optionalSize("sliding_window") ?? 128
-    let types = try config.layerTypes(config.layers("num_hidden_layers")) { $0.isMultiple(of: 2) ? "sliding_attention" : "full_attention" }
+    let types = try config.layerTypes(config.layers("num_hidden_layers")) {
+      $0.isMultiple(of: 2) ? "sliding_attention" : "full_attention"
+    }
     choices.window = { types[$0] == "sliding_attention" ? window : 0 }
     let sizes = ExpertSizes(
       count: try config.size("num_local_experts", "num_experts", default: 128), width: try config.size("hidden_size"),
@@ -28,8 +30,11 @@ enum GptOss: Family {
       .mixture(
         MixtureBlueprint(
           sizes: sizes,
-          spellings: [.init(router: sizes.router("\(layer).mlp.router", bias: .own), experts: "\(layer).mlp.experts", storage: .fusedInTurns)],
-          chosen: chosen, weights: .amongChosen))
+          spellings: [
+            .init(
+              router: sizes.router("\(layer).mlp.router", bias: .own), experts: "\(layer).mlp.experts",
+              storage: .fusedInTurns)
+          ], chosen: chosen, weights: .amongChosen))
     }
     return try .llamaLine(config, modelType: modelType, choices)
   }
@@ -38,10 +43,13 @@ enum GptOss: Family {
   private static func refuseWhatIsFixed(_ config: Configuration) throws(Failure) {
     for (key, implemented) in [("swiglu_limit", 7.0), ("swiglu_alpha", 1.702)] {
       let value = try config.number(key, default: implemented)
-      guard value == implemented else { throw Failure(.unsupported, "\(config.path): \(key) \(value) is not implemented; \(implemented) is") }
+      guard value == implemented else {
+        throw Failure(.unsupported, "\(config.path): \(key) \(value) is not implemented; \(implemented) is")
+      }
     }
     if let method = try config.child("quantization_config")?.string("quant_method"), method != "mxfp4" {
-      throw Failure(.unsupported, "\(config.path): quantization_config.quant_method \"\(method)\" is not implemented; \"mxfp4\" is")
+      throw Failure(
+        .unsupported, "\(config.path): quantization_config.quant_method \"\(method)\" is not implemented; \"mxfp4\" is")
     }
     guard config.holds("rope_parameters") || config.holds("rope_scaling") else {
       throw config.invalid("rope_scaling", "is missing, and so is rope_parameters")

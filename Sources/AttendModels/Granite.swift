@@ -2,7 +2,8 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// Granite 3 (IBM 2024): Llama with factors on embeddings, scores, residuals and logits (after Yang et al. 2022, arXiv:2203.03466).
+/// Granite 3 (IBM 2024): Llama with factors on embeddings, scores, residuals and logits (after Yang et al. 2022,
+/// arXiv:2203.03466).
 enum Granite: Family {
   static let modelTypes = ["granite"]
 

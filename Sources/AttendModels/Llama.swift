@@ -2,8 +2,8 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// Llama (Touvron et al. 2023, arXiv:2302.13971; Grattafiori et al. 2024, arXiv:2407.21783): pre-norm with root mean squares, rotary positions, a
-/// gated feed-forward network, and from Llama 2 on heads that share keys and values.
+/// Llama (Touvron et al. 2023, arXiv:2302.13971; Grattafiori et al. 2024, arXiv:2407.21783): pre-norm with root mean
+/// squares, rotary positions, a gated feed-forward network, and from Llama 2 on heads that share keys and values.
 enum Llama: Family {
   static let modelTypes = ["llama"]
 

@@ -2,8 +2,8 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// What the decoders that came after Llama differ in. They share the keys of their configuration, the names of their tensors, rotary positions
-/// and a layer of attention and feed-forward network.
+/// What the decoders that came after Llama differ in. They share the keys of their configuration, the names of their
+/// tensors, rotary positions and a layer of attention and feed-forward network.
 struct LlamaChoices {
   var norm = Norm.Kind.rms(offset: 0)
   var epsilonKey = "rms_norm_eps"
@@ -82,20 +82,24 @@ extension LlamaChoices {
 
 extension Blueprint {
   /// A decoder of that line, from its configuration and the choices of its family.
-  static func llamaLine(_ config: Configuration, modelType: String, _ choices: LlamaChoices) throws(Failure) -> Blueprint {
+  static func llamaLine(
+    _ config: Configuration, modelType: String, _ choices: LlamaChoices
+  ) throws(Failure) -> Blueprint {
     let line = try LlamaLine(config, choices)
     let (width, vocabulary) = (line.width, try config.size("vocab_size"))
     var layers: [LayerBlueprint] = []
     for index in 0..<(try config.layers("num_hidden_layers")) { layers.append(try line.layer(index)) }
-    let head = LinearBlueprint(name: "lm_head", outputs: vocabulary, inputs: width, bias: choices.logitBias ? .own : .none)
+    let head = LinearBlueprint(
+      name: "lm_head", outputs: vocabulary, inputs: width, bias: choices.logitBias ? .own : .none)
     let tied = try config.boolean("tie_word_embeddings", default: choices.isTied)
     return Blueprint(
       family: modelType, kind: .decoder, prefixes: ["model.", ""],
       decoder: StackBlueprint(
         width: width, vocabulary: vocabulary, causal: true,
-        embedding: EmbeddingBlueprint(tokens: ["embed_tokens.weight"], scale: choices.embeddingScale),
-        layers: layers, finalNorm: line.norm(choices.names.finalNorm)),
-      head: HeadBlueprint(output: tied ? .ownOrTied(head) : .linear(head), scale: choices.logitScale, softCap: choices.logitCap),
+        embedding: EmbeddingBlueprint(tokens: ["embed_tokens.weight"], scale: choices.embeddingScale), layers: layers,
+        finalNorm: line.norm(choices.names.finalNorm)),
+      head: HeadBlueprint(
+        output: tied ? .ownOrTied(head) : .linear(head), scale: choices.logitScale, softCap: choices.logitCap),
       ignored: layers.indices.map { "layers.\($0).self_attn.rotary_emb.inv_freq" } + ["rotary_emb.inv_freq"])
   }
 }
@@ -133,7 +137,8 @@ private struct LlamaLine {
     let name = "layers.\(index)", names = choices.names
     func norms(_ before: String?, _ within: String?) -> ResidualNorms {
       ResidualNorms(
-        before: before.map { norm("\(name).\($0)") }, within: within.map { norm("\(name).\($0)") }, scale: choices.residualScale)
+        before: before.map { norm("\(name).\($0)") }, within: within.map { norm("\(name).\($0)") },
+        scale: choices.residualScale)
     }
     return LayerBlueprint(
       attention: try attention(index, name), attentionNorms: norms(names.attentionBefore, names.attentionWithin),
@@ -143,8 +148,8 @@ private struct LlamaLine {
 
   private func attention(_ index: Int, _ name: String) throws(Failure) -> AttentionBlueprint {
     let options = AttentionOptions(
-      heads: heads, keyValueHeads: keyValueHeads, headDim: headDim, scale: choices.attentionScale, causal: true, window: choices.window(index),
-      softCap: choices.attentionCap)
+      heads: heads, keyValueHeads: keyValueHeads, headDim: headDim, scale: choices.attentionScale, causal: true,
+      window: choices.window(index), softCap: choices.attentionCap)
     func linear(_ part: String, _ outputs: Int, _ inputs: Int, _ bias: Bool) -> LinearBlueprint {
       LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs, bias: bias ? .own : .none)
     }
@@ -157,7 +162,8 @@ private struct LlamaLine {
     }
     let (queries, others) = (options.queryWidth, options.keyValueWidth)
     var input = [
-      linear("self_attn.q_proj", queries, width, choices.inputBias), linear("self_attn.k_proj", others, width, choices.inputBias),
+      linear("self_attn.q_proj", queries, width, choices.inputBias),
+      linear("self_attn.k_proj", others, width, choices.inputBias),
       linear("self_attn.v_proj", others, width, choices.inputBias),
     ]
     if let fused = choices.names.fusedInput {
@@ -166,9 +172,9 @@ private struct LlamaLine {
     }
     return AttentionBlueprint(
       options: options, query: input[0], key: input[1], value: input[2],
-      output: linear(choices.names.output, width, queries, choices.outputBias), queryNorm: headNorm(choices.names.queryNorm),
-      keyNorm: headNorm(choices.names.keyNorm),
-      rotary: try rotary(index), sinks: choices.sinks.map { "\(name).\($0)" })
+      output: linear(choices.names.output, width, queries, choices.outputBias),
+      queryNorm: headNorm(choices.names.queryNorm), keyNorm: headNorm(choices.names.keyNorm), rotary: try rotary(index),
+      sinks: choices.sinks.map { "\(name).\($0)" })
   }
 
   private func rotary(_ index: Int) throws(Failure) -> Rotary? {
@@ -184,10 +190,12 @@ private struct LlamaLine {
     let outer = linear(names.outer, width, innerWidth)
     if let fused = names.fusedInner {
       let whole = linear(fused, 2 * innerWidth, width)
-      return FeedForwardBlueprint(gate: whole.part(0, of: 2), inner: whole.part(1, of: 2), outer: outer, activation: activation)
+      return FeedForwardBlueprint(
+        gate: whole.part(0, of: 2), inner: whole.part(1, of: 2), outer: outer, activation: activation)
     }
     return FeedForwardBlueprint(
-      gate: names.gate.map { linear($0, innerWidth, width) }, inner: linear(names.inner, innerWidth, width), outer: outer, activation: activation)
+      gate: names.gate.map { linear($0, innerWidth, width) }, inner: linear(names.inner, innerWidth, width),
+      outer: outer, activation: activation)
   }
 }
 
@@ -195,18 +203,23 @@ extension Configuration {
   /// Heads of keys and values: a divisor of `heads`; without the key as many.
   func keyValueHeads(of heads: Int) throws(Failure) -> Int {
     let count = try size("num_key_value_heads", "num_kv_heads", default: heads)
-    guard heads.isMultiple(of: count) else { throw invalid("num_key_value_heads", "is \(count), which does not divide num_attention_heads \(heads)") }
+    guard heads.isMultiple(of: count) else {
+      throw invalid("num_key_value_heads", "is \(count), which does not divide num_attention_heads \(heads)")
+    }
     return count
   }
 
   /// Components of a head: `head_dim`, or where it is left to be concluded an equal share of `width`.
   func headDim(width: Int, heads: Int, default standard: Int? = nil) throws(Failure) -> Int {
     if let own = try optionalSize("head_dim") ?? standard { return own }
-    guard width.isMultiple(of: heads) else { throw invalid("num_attention_heads", "is \(heads), which does not divide hidden_size \(width)") }
+    guard width.isMultiple(of: heads) else {
+      throw invalid("num_attention_heads", "is \(heads), which does not divide hidden_size \(width)")
+    }
     return width / heads
   }
 
-  /// The kind of each layer, `full_attention` or `sliding_attention`: `layer_types`, or where it is left to be concluded what `standard` says.
+  /// The kind of each layer, `full_attention` or `sliding_attention`: `layer_types`, or where it is left to be
+  /// concluded what `standard` says.
   func layerTypes(_ layers: Int, standard: (Int) -> String) throws(Failure) -> [String] {
     guard let types = try optionalStrings("layer_types") else { return (0..<layers).map(standard) }
     guard types.count >= layers else { throw invalid("layer_types", "has \(types.count) entries for \(layers) layers") }

@@ -1,8 +1,8 @@
 import AttendBase
 import AttendCheckpoints
 
-/// M2M100 (Fan et al. 2020, arXiv:2010.11125) and NLLB (Costa-jussà et al. 2022, arXiv:2207.04672): pre-norm; positions are counted from
-/// `pad_token_id` + 1, as fairseq does.
+/// M2M100 (Fan et al. 2020, arXiv:2010.11125) and NLLB (Costa-jussà et al. 2022, arXiv:2207.04672): pre-norm; positions
+/// are counted from `pad_token_id` + 1, as fairseq does.
 enum M2M100: Family {
   static let modelTypes = ["m2m_100"]
   static let offers = Offers.translation
@@ -14,7 +14,7 @@ enum M2M100: Family {
       config, modelType: modelType,
       FairseqChoices(
         isPreNorm: true, activation: "relu", scalesEmbedding: true,
-        positions: { .sinusoidal(name: nil, count: $1, offset: pad + 1, endsAtLongest: true) },
-        embeddingNorm: false, finalNorm: true, logitsBias: false))
+        positions: { .sinusoidal(name: nil, count: $1, offset: pad + 1, endsAtLongest: true) }, embeddingNorm: false,
+        finalNorm: true, logitsBias: false))
   }
 }

@@ -2,7 +2,8 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// MPNet (Song et al. 2020, arXiv:2004.09297): BERT with T5's biases of distances, one table for all layers, and RoBERTa's positions.
+/// MPNet (Song et al. 2020, arXiv:2004.09297): BERT with T5's biases of distances, one table for all layers, and
+/// RoBERTa's positions.
 enum MPNet: Family {
   static let modelTypes = ["mpnet"]
   static let offers = Offers.encoder(EncoderTask.allCases)
@@ -12,23 +13,27 @@ enum MPNet: Family {
     let epsilon = Float(try config.number("layer_norm_eps", default: 1e-12))
     // Whatever pad_token_id says, positions are counted from 2; the rows of the table below that stand for none.
     let (rows, offset) = (try config.size("max_position_embeddings"), 2)
-    guard rows > offset else { throw config.invalid("max_position_embeddings", "is \(rows), of which \(offset) stand for no position") }
+    guard rows > offset else {
+      throw config.invalid("max_position_embeddings", "is \(rows), of which \(offset) stand for no position")
+    }
     let layer = "encoder.layer.#"
     let buckets = try config.relativeBuckets(bidirectional: true)
     let choices = BertChoices(
       prefix: "mpnet.", width: width, layers: try config.layers("num_hidden_layers"),
-      heads: try config.divisor("num_attention_heads", of: width, "hidden_size"), innerWidth: try config.size("intermediate_size"),
+      heads: try config.divisor("num_attention_heads", of: width, "hidden_size"),
+      innerWidth: try config.size("intermediate_size"),
       activation: try config.activation("hidden_act", default: "gelu"), epsilon: epsilon,
       embedding: EmbeddingBlueprint(
         tokens: ["embeddings.word_embeddings.weight"],
         positions: .learned(name: "embeddings.position_embeddings.weight", count: rows - offset, offset: offset),
         norm: NormBlueprint(name: "embeddings.LayerNorm", epsilon: epsilon)),
       names: BertChoices.LayerNames(
-        query: "\(layer).attention.attn.q", key: "\(layer).attention.attn.k", value: "\(layer).attention.attn.v", output: "\(layer).attention.attn.o",
-        attentionNorm: "\(layer).attention.LayerNorm", inner: "\(layer).intermediate.dense", outer: "\(layer).output.dense",
+        query: "\(layer).attention.attn.q", key: "\(layer).attention.attn.k", value: "\(layer).attention.attn.v",
+        output: "\(layer).attention.attn.o", attentionNorm: "\(layer).attention.LayerNorm",
+        inner: "\(layer).intermediate.dense", outer: "\(layer).output.dense",
         feedForwardNorm: "\(layer).output.LayerNorm"),
-      bias: { _ in .relative(name: "encoder.relative_attention_bias.weight", buckets) },
-      pooler: "pooler.dense", vocabulary: try config.size("vocab_size"))
+      bias: { _ in .relative(name: "encoder.relative_attention_bias.weight", buckets) }, pooler: "pooler.dense",
+      vocabulary: try config.size("vocab_size"))
     return .bertLine(
       modelType: modelType, choices, head: try head(config, choices),
       ignored: ["embeddings.position_ids", "lm_head.decoder.weight", "lm_head.decoder.bias"])
@@ -36,11 +41,14 @@ enum MPNet: Family {
 
   private static func head(_ config: Configuration, _ choices: BertChoices) throws(Failure) -> HeadBlueprint? {
     let width = choices.width
-    func linear(_ name: String, _ outputs: Int) -> LinearBlueprint { LinearBlueprint(name: name, outputs: outputs, inputs: width) }
+    func linear(_ name: String, _ outputs: Int) -> LinearBlueprint {
+      LinearBlueprint(name: name, outputs: outputs, inputs: width)
+    }
     return try .bertLine(config, width: width) { () throws(Failure) in
       return HeadBlueprint(
-        transforms: [(linear("lm_head.dense", width), .gelu, NormBlueprint(name: "lm_head.layer_norm", epsilon: choices.epsilon))],
-        output: .tied(bias: "lm_head.bias"))
+        transforms: [
+          (linear("lm_head.dense", width), .gelu, NormBlueprint(name: "lm_head.layer_norm", epsilon: choices.epsilon))
+        ], output: .tied(bias: "lm_head.bias"))
     } sequences: { (labels) throws(Failure) in
       return HeadBlueprint(
         reads: .firstToken, transforms: [(linear("classifier.dense", width), .tanh, nil)],

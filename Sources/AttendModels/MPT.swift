@@ -10,7 +10,8 @@ enum MPT: Family {
     let (width, vocabulary) = (try config.size("d_model"), try config.size("vocab_size"))
     let heads = try config.heads("n_heads")
     let options = AttentionOptions(
-      heads: heads, headDim: try config.headDim(width: width, heads: heads), scale: try attentionScale(config), causal: true)
+      heads: heads, headDim: try config.headDim(width: width, heads: heads), scale: try attentionScale(config),
+      causal: true)
     try config.require("no_bias", true)
     try config.refuse("logit_scale")
     let inner = width * (try config.size("expansion_ratio", default: 4))
@@ -35,16 +36,18 @@ enum MPT: Family {
     return Blueprint(
       family: modelType, kind: .decoder, prefixes: ["transformer.", ""],
       decoder: StackBlueprint(
-        width: width, vocabulary: vocabulary, causal: true, embedding: EmbeddingBlueprint(tokens: ["wte.weight"]), layers: layers,
-        finalNorm: norm("norm_f")),
-      head: try .nextToken(config, vocabulary: vocabulary, width: width), ignored: [])
+        width: width, vocabulary: vocabulary, causal: true, embedding: EmbeddingBlueprint(tokens: ["wte.weight"]),
+        layers: layers, finalNorm: norm("norm_f")), head: try .nextToken(config, vocabulary: vocabulary, width: width),
+      ignored: [])
   }
 
   /// What scores are multiplied by; nil: the usual. Throws for an attention of another kind.
   private static func attentionScale(_ config: Configuration) throws(Failure) -> Float? {
     guard let attention = try config.child("attn_config") else { return nil }
     let kind = try attention.string("attn_type", default: "multihead_attention")
-    guard kind == "multihead_attention" else { throw Failure(.unsupported, "\(config.path): attn_config.attn_type \"\(kind)\" is not implemented") }
+    guard kind == "multihead_attention" else {
+      throw Failure(.unsupported, "\(config.path): attn_config.attn_type \"\(kind)\" is not implemented")
+    }
     try attention.require("alibi", true)
     try attention.require("qk_ln", false)
     try attention.require("prefix_lm", false)

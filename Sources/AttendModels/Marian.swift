@@ -1,7 +1,8 @@
 import AttendBase
 import AttendCheckpoints
 
-/// Marian (Junczys-Dowmunt et al. 2018, arXiv:1804.00344), the translation models of OPUS-MT: the Transformer of 2017 with its sinusoids.
+/// Marian (Junczys-Dowmunt et al. 2018, arXiv:1804.00344), the translation models of OPUS-MT: the Transformer of 2017
+/// with its sinusoids.
 enum Marian: Family {
   static let modelTypes = ["marian"]
   static let offers = Offers.translation
@@ -12,7 +13,7 @@ enum Marian: Family {
       config, modelType: modelType,
       FairseqChoices(
         isPreNorm: false, activation: "gelu", scalesEmbedding: false,
-        positions: { .sinusoidal(name: $0, count: $1, offset: 0, endsAtLongest: false) },
-        embeddingNorm: false, finalNorm: false, logitsBias: true))
+        positions: { .sinusoidal(name: $0, count: $1, offset: 0, endsAtLongest: false) }, embeddingNorm: false,
+        finalNorm: false, logitsBias: true))
   }
 }

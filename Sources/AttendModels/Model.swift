@@ -66,14 +66,17 @@ package final class Model: Sendable {
     if let headed = blueprint.decoder ?? blueprint.encoder {
       head = try builder.blueprint.head.map { (head) throws(Failure) in try builder.head(head, headed) }
       pooler = try blueprint.pooler.flatMap { (pooler) throws(Failure) in try builder.pooler(pooler, headed) }
-      sentenceHead = try sentence.map { [kind = blueprint.kind] (sentence) throws(Failure) in try modules.head(sentence, kind, width: headed.width) }
+      sentenceHead = try sentence.map { [kind = blueprint.kind] (sentence) throws(Failure) in
+        try modules.head(sentence, kind, width: headed.width)
+      }
     } else {
       (head, pooler, sentenceHead) = (nil, nil, nil)
     }
     try builder.finish()
     parameters = reader.parameters + modules.parameters
     weightBytes = reader.weightBytes + modules.weightBytes
-    isCausalLanguageModel = (try? folder.configuration.optionalStrings("architectures"))??.first?.hasSuffix("ForCausalLM") == true
+    isCausalLanguageModel =
+      (try? folder.configuration.optionalStrings("architectures"))??.first?.hasSuffix("ForCausalLM") == true
     tokenizer = Result { () throws(Failure) in try Tokenizer(path: path, lowercasing: sentence?.lowercases ?? false) }
     let positions = (encoder ?? decoder)?.positions
     textRules = Result { () throws(Failure) in try TextRules(folder, sentence, positions: positions) }
@@ -86,12 +89,15 @@ package final class Model: Sendable {
 
   /// Ids run from 0 to this less 1.
   package var vocabulary: Int { (blueprint.decoder ?? blueprint.encoder)?.vocabulary ?? 0 }
-  /// What makes the embedding of a text: the modules of a folder of sentence-transformers; otherwise what that library makes of a bare checkpoint, the last
-  /// token's state for one saved as a causal language model and the mean of all states for any other. Throws `unsupported` for an encoder-decoder.
+  /// What makes the embedding of a text: the modules of a folder of sentence-transformers; otherwise what that library
+  /// makes of a bare checkpoint, the last token's state for one saved as a causal language model and the mean of all
+  /// states for any other. Throws `unsupported` for an encoder-decoder.
   package func embeddingHead() throws(Failure) -> SentenceHead {
     if let sentenceHead { return sentenceHead }
     guard blueprint.kind != .encoderDecoder else {
-      throw Failure(.unsupported, "this checkpoint is of a \(blueprint.family) model, an encoder-decoder: embeddings from it are not implemented")
+      throw Failure(
+        .unsupported,
+        "this checkpoint is of a \(blueprint.family) model, an encoder-decoder: embeddings from it are not implemented")
     }
     return SentenceHead(Pooling([isCausalLanguageModel ? .lastToken : .mean]), width: width)
   }

@@ -2,8 +2,9 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// ModernBERT (Warner et al. 2024, arXiv:2412.13663): an encoder of pre-norm layers with rotary positions and gates, two layers of three with a
-/// window to both sides and a rotary embedding of their own. The first attention reads the embedding's norm.
+/// ModernBERT (Warner et al. 2024, arXiv:2412.13663): an encoder of pre-norm layers with rotary positions and gates,
+/// two layers of three with a window to both sides and a rotary embedding of their own. The first attention reads the
+/// embedding's norm.
 enum ModernBert: Family {
   static let modelTypes = ["modernbert"]
   static let offers = Offers.encoder(EncoderTask.allCases)
@@ -15,8 +16,8 @@ enum ModernBert: Family {
       encoder: StackBlueprint(
         width: line.width, vocabulary: try config.size("vocab_size"), causal: false,
         embedding: EmbeddingBlueprint(tokens: ["embeddings.tok_embeddings.weight"], norm: line.norm("embeddings.norm")),
-        layers: try line.layers(), finalNorm: line.norm("final_norm")),
-      head: try head(config, line), ignored: ["decoder.weight"])
+        layers: try line.layers(), finalNorm: line.norm("final_norm")), head: try head(config, line),
+      ignored: ["decoder.weight"])
   }
 
   /// All heads begin with the same product, activation and norm.
@@ -65,11 +66,14 @@ private struct ModernBertLine {
     activation = try config.activation("hidden_activation", default: "gelu")
     epsilon = Float(try config.number("norm_eps", default: 1e-5))
     bias = (
-      try config.boolean("norm_bias", default: false), try config.boolean("attention_bias", default: false) ? .own : .none,
+      try config.boolean("norm_bias", default: false),
+      try config.boolean("attention_bias", default: false) ? .own : .none,
       try config.boolean("mlp_bias", default: false) ? .own : .none
     )
     window = try config.size("local_attention", default: 128)
-    guard window > 1 else { throw config.invalid("local_attention", "is \(window); a window to both sides takes at least 2") }
+    guard window > 1 else {
+      throw config.invalid("local_attention", "is \(window); a window to both sides takes at least 2")
+    }
   }
 
   func norm(_ name: String) -> NormBlueprint { NormBlueprint(name: name, epsilon: epsilon, hasBias: bias.norms) }
@@ -78,7 +82,9 @@ private struct ModernBertLine {
     let count = try config.layers("num_hidden_layers")
     let interval = try config.size("global_attn_every_n_layers", default: 3)
     let types = try config.layerTypes(count) { $0.isMultiple(of: interval) ? "full_attention" : "sliding_attention" }
-    let (global, local) = (RotaryDefaults(theta: 160_000, thetaKey: "global_rope_theta"), RotaryDefaults(thetaKey: "local_rope_theta"))
+    let (global, local) = (
+      RotaryDefaults(theta: 160_000, thetaKey: "global_rope_theta"), RotaryDefaults(thetaKey: "local_rope_theta")
+    )
     var layers: [LayerBlueprint] = []
     for (index, type) in types.prefix(count).enumerated() {
       let slides = type == "sliding_attention"
@@ -93,7 +99,8 @@ private struct ModernBertLine {
     func linear(_ part: String, _ outputs: Int, _ inputs: Int, _ bias: LinearBlueprint.Bias) -> LinearBlueprint {
       LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs, bias: bias)
     }
-    let input = linear("attn.Wqkv", 3 * width, width, bias.attention), inner = linear("mlp.Wi", 2 * innerWidth, width, bias.feedForward)
+    let input = linear("attn.Wqkv", 3 * width, width, bias.attention),
+      inner = linear("mlp.Wi", 2 * innerWidth, width, bias.feedForward)
     return LayerBlueprint(
       attention: AttentionBlueprint(
         options: AttentionOptions(heads: heads, headDim: width / heads, causal: false, window: window),
@@ -101,7 +108,8 @@ private struct ModernBertLine {
         output: linear("attn.Wo", width, width, bias.attention), rotary: rotary),
       attentionNorms: ResidualNorms(before: index == 0 ? nil : norm("\(name).attn_norm")),
       feedForward: FeedForwardBlueprint(
-        gate: inner.part(0, of: 2), inner: inner.part(1, of: 2), outer: linear("mlp.Wo", width, innerWidth, bias.feedForward), activation: activation),
+        gate: inner.part(0, of: 2), inner: inner.part(1, of: 2),
+        outer: linear("mlp.Wo", width, innerWidth, bias.feedForward), activation: activation),
       feedForwardNorms: ResidualNorms(before: norm("\(name).mlp_norm")))
   }
 }

@@ -2,8 +2,8 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// OPT (Zhang et al. 2022, arXiv:2205.01068): learned positions, the first two rows of whose table are unused; in its 350M size post-norm, with a
-/// token table narrower than the layers.
+/// OPT (Zhang et al. 2022, arXiv:2205.01068): learned positions, the first two rows of whose table are unused; in its
+/// 350M size post-norm, with a token table narrower than the layers.
 enum OPT: Family {
   static let modelTypes = ["opt"]
 
@@ -16,7 +16,8 @@ enum OPT: Family {
     let inner = try config.size("ffn_dim")
     let activation = try config.activation("activation_function", default: "relu")
     let options = AttentionOptions(
-      heads: try config.divisor("num_attention_heads", of: width, "hidden_size"), headDim: width / (try config.size("num_attention_heads")), causal: true)
+      heads: try config.divisor("num_attention_heads", of: width, "hidden_size"),
+      headDim: width / (try config.size("num_attention_heads")), causal: true)
     let layers = (0..<(try config.layers("num_hidden_layers"))).map { index in
       let name = "decoder.layers.\(index)"
       func linear(_ part: String, _ outputs: Int, _ inputs: Int) -> LinearBlueprint {
@@ -28,10 +29,11 @@ enum OPT: Family {
       }
       return LayerBlueprint(
         attention: AttentionBlueprint(
-          options: options, query: linear("self_attn.q_proj", width, width), key: linear("self_attn.k_proj", width, width),
-          value: linear("self_attn.v_proj", width, width), output: linear("self_attn.out_proj", width, width)),
-        attentionNorms: norms("self_attn_layer_norm"),
-        feedForward: FeedForwardBlueprint(inner: linear("fc1", inner, width), outer: linear("fc2", width, inner), activation: activation),
+          options: options, query: linear("self_attn.q_proj", width, width),
+          key: linear("self_attn.k_proj", width, width), value: linear("self_attn.v_proj", width, width),
+          output: linear("self_attn.out_proj", width, width)), attentionNorms: norms("self_attn_layer_norm"),
+        feedForward: FeedForwardBlueprint(
+          inner: linear("fc1", inner, width), outer: linear("fc2", width, inner), activation: activation),
         feedForwardNorms: norms("final_layer_norm"))
     }
     let removesFinalNorm = try config.boolean("_remove_final_layer_norm", default: false)
@@ -48,9 +50,10 @@ enum OPT: Family {
         width: width, vocabulary: vocabulary, causal: true,
         embedding: EmbeddingBlueprint(
           tokens: ["decoder.embed_tokens.weight"],
-          positions: .learned(name: "decoder.embed_positions.weight", count: try config.size("max_position_embeddings"), offset: 2),
-          projection: projection, projects: .tokens),
-        layers: layers, finalNorm: isPreNorm && !removesFinalNorm ? NormBlueprint(name: "decoder.final_layer_norm", epsilon: 1e-5) : nil),
-      head: head, ignored: [])
+          positions: .learned(
+            name: "decoder.embed_positions.weight", count: try config.size("max_position_embeddings"), offset: 2),
+          projection: projection, projects: .tokens), layers: layers,
+        finalNorm: isPreNorm && !removesFinalNorm ? NormBlueprint(name: "decoder.final_layer_norm", epsilon: 1e-5) : nil
+      ), head: head, ignored: [])
   }
 }

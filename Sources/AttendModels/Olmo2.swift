@@ -2,8 +2,8 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// OLMo 2 (OLMo Team 2025, arXiv:2501.00656): Llama with norms on the outputs of its sub-layers rather than on their inputs, and on queries and keys
-/// over all heads together.
+/// OLMo 2 (OLMo Team 2025, arXiv:2501.00656): Llama with norms on the outputs of its sub-layers rather than on their
+/// inputs, and on queries and keys over all heads together.
 enum Olmo2: Family {
   static let modelTypes = ["olmo2"]
 

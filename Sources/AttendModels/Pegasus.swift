@@ -12,7 +12,7 @@ enum Pegasus: Family {
       config, modelType: modelType,
       FairseqChoices(
         isPreNorm: true, activation: "gelu", scalesEmbedding: false,
-        positions: { .sinusoidal(name: $0, count: $1, offset: 0, endsAtLongest: false) },
-        embeddingNorm: false, finalNorm: true, logitsBias: true))
+        positions: { .sinusoidal(name: $0, count: $1, offset: 0, endsAtLongest: false) }, embeddingNorm: false,
+        finalNorm: true, logitsBias: true))
   }
 }

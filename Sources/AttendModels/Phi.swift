@@ -2,8 +2,8 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// Phi-1, 1.5 and 2 (Gunasekar et al. 2023, arXiv:2306.11644; Li et al. 2023, arXiv:2309.05463): attention and feed-forward network side by side,
-/// reading one norm, with biases everywhere and a part of each head rotated.
+/// Phi-1, 1.5 and 2 (Gunasekar et al. 2023, arXiv:2306.11644; Li et al. 2023, arXiv:2309.05463): attention and
+/// feed-forward network side by side, reading one norm, with biases everywhere and a part of each head rotated.
 enum Phi: Family {
   static let modelTypes = ["phi"]
 

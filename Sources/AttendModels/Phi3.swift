@@ -2,7 +2,8 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// Phi-3 and Phi-4 (Abdin et al. 2024, arXiv:2404.14219): Llama with queries, keys and values, and gate and inner product, stored as one matrix each.
+/// Phi-3 and Phi-4 (Abdin et al. 2024, arXiv:2404.14219): Llama with queries, keys and values, and gate and inner
+/// product, stored as one matrix each.
 enum Phi3: Family {
   static let modelTypes = ["phi3"]
 

@@ -2,18 +2,14 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// Qwen's mixtures of experts: Qwen2-MoE (Yang et al. 2024, arXiv:2407.10671) with a network that every token uses beside its experts, and Qwen3-MoE
-/// (Yang et al. 2025, arXiv:2505.09388) without.
+/// Qwen's mixtures of experts: Qwen2-MoE (Yang et al. 2024, arXiv:2407.10671) with a network that every token uses
+/// beside its experts, and Qwen3-MoE (Yang et al. 2025, arXiv:2505.09388) without.
 enum QwenMixtures: Family {
   static let modelTypes = ["qwen2_moe", "qwen3_moe"]
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     var choices = LlamaChoices()
-    if modelType == "qwen2_moe" {
-      try choices.useQwen2Mixture(config)
-    } else {
-      try choices.useQwen3Mixture(config)
-    }
+    if modelType == "qwen2_moe" { try choices.useQwen2Mixture(config) } else { try choices.useQwen3Mixture(config) }
     return try .llamaLine(config, modelType: modelType, choices)
   }
 }
@@ -28,7 +24,9 @@ extension LlamaChoices {
       isUsed && layer < last && layer.isMultiple(of: 2) ? "sliding_attention" : "full_attention"
     }
     window = { isUsed && types[$0] == "sliding_attention" ? size : 0 }
-    try useQwenExperts(config, count: 60, chosen: 4, inner: 1408, sharedInner: config.size("shared_expert_intermediate_size", default: 5632))
+    try useQwenExperts(
+      config, count: 60, chosen: 4, inner: 1408,
+      sharedInner: config.size("shared_expert_intermediate_size", default: 5632))
   }
 
   fileprivate mutating func useQwen3Mixture(_ config: Configuration) throws(Failure) {
@@ -40,12 +38,15 @@ extension LlamaChoices {
     try useQwenExperts(config, count: 128, chosen: 8, inner: 768, sharedInner: nil)
   }
 
-  /// Experts in every layer, or in every `decoder_sparse_step`-th, but for those of `mlp_only_layers`. The numbers are those of configurations that
-  /// leave them out.
-  private mutating func useQwenExperts(_ config: Configuration, count: Int, chosen: Int, inner: Int, sharedInner: Int?) throws(Failure) {
+  /// Experts in every layer, or in every `decoder_sparse_step`-th, but for those of `mlp_only_layers`. The numbers are
+  /// those of configurations that leave them out.
+  private mutating func useQwenExperts(
+    _ config: Configuration, count: Int, chosen: Int, inner: Int, sharedInner: Int?
+  ) throws(Failure) {
     let sizes = ExpertSizes(
       count: try config.size("num_experts", "num_local_experts", default: count), width: try config.size("hidden_size"),
-      inner: try config.size("moe_intermediate_size", default: inner), activation: try config.activation("hidden_act", default: "silu"))
+      inner: try config.size("moe_intermediate_size", default: inner),
+      activation: try config.activation("hidden_act", default: "silu"))
     let chosen = try config.chosenExperts(of: sizes.count, default: chosen)
     let weights = try config.boolean("norm_topk_prob", default: false) ? Router.Weights.amongChosen : .amongAll
     let step = try config.size("decoder_sparse_step", default: 1)
@@ -57,14 +58,19 @@ extension LlamaChoices {
         MixtureBlueprint(
           sizes: sizes,
           spellings: [
-            .init(router: router, experts: experts, storage: .separate(gate: "gate_proj", inner: "up_proj", outer: "down_proj")),
+            .init(
+              router: router, experts: experts,
+              storage: .separate(gate: "gate_proj", inner: "up_proj", outer: "down_proj")),
             .init(router: router, experts: experts, storage: .fused),
           ], chosen: chosen, weights: weights,
           shared: sharedInner.map { (inner) in
             let network = NetworkBlueprint.gated(
-              "\(layer).mlp.shared_expert", gate: "gate_proj", inner: "up_proj", outer: "down_proj", width: sizes.width, innerWidth: inner,
-              activation: sizes.activation)
-            return (network, LinearBlueprint(name: "\(layer).mlp.shared_expert_gate", outputs: 1, inputs: sizes.width, bias: .none))
+              "\(layer).mlp.shared_expert", gate: "gate_proj", inner: "up_proj", outer: "down_proj", width: sizes.width,
+              innerWidth: inner, activation: sizes.activation)
+            return (
+              network,
+              LinearBlueprint(name: "\(layer).mlp.shared_expert_gate", outputs: 1, inputs: sizes.width, bias: .none)
+            )
           }))
     }
   }

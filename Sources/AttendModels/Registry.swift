@@ -36,10 +36,11 @@ extension Family {
 /// All families. A new one is a file beside this one and a line here.
 package enum Registry {
   package static let families: [any (Family & Sendable).Type] = [
-    Albert.self, Bart.self, Bert.self, Bloom.self, DebertaV2.self, DistilBert.self, Falcon.self, FSMT.self, Gemma.self, GPT2.self, GPTJ.self,
-    GPTNeo.self, GPTNeoX.self, GptOss.self, Granite.self, Llama.self, M2M100.self, Marian.self, MBart.self, Mistral.self, Mixtral.self,
-    ModernBert.self, MPNet.self, MPT.self, Olmo2.self, OPT.self, Pegasus.self, Phi.self, Phi3.self, Qwen.self, QwenMixtures.self, SmolLM3.self,
-    StableLM.self, StarCoder2.self, T5.self, Transformer.self,
+    Albert.self, Bart.self, Bert.self, Bloom.self, DebertaV2.self, DistilBert.self, Falcon.self, FSMT.self, Gemma.self,
+    GPT2.self, GPTJ.self, GPTNeo.self, GPTNeoX.self, GptOss.self, Granite.self, Llama.self, M2M100.self, Marian.self,
+    MBart.self, Mistral.self, Mixtral.self, ModernBert.self, MPNet.self, MPT.self, Olmo2.self, OPT.self, Pegasus.self,
+    Phi.self, Phi3.self, Qwen.self, QwenMixtures.self, SmolLM3.self, StableLM.self, StarCoder2.self, T5.self,
+    Transformer.self,
   ]
 
   /// Every `model_type` that can be loaded, sorted.
@@ -50,25 +51,30 @@ package enum Registry {
     let modelType = try config.string("model_type")
     guard let family = families.first(where: { $0.modelTypes.contains(modelType) }) else {
       throw Failure(
-        .unsupported, "\(config.path): model_type \"\(modelType)\" is not known; known are \(modelTypes.joined(separator: ", "))")
+        .unsupported,
+        "\(config.path): model_type \"\(modelType)\" is not known; known are \(modelTypes.joined(separator: ", "))")
     }
     config.spellings = family.spellings
     var blueprint = try family.blueprint(config, modelType: modelType)
     try UnreadKeys(config, blueprint).check()
-    if blueprint.kind != .encoder, try !config.hasNextTokenHead(), case .linear = blueprint.head?.output { blueprint.head = nil }
+    if blueprint.kind != .encoder, try !config.hasNextTokenHead(), case .linear = blueprint.head?.output {
+      blueprint.head = nil
+    }
     return blueprint
   }
 }
 
 extension Configuration {
-  /// Whether `architectures` names a model that tells the next token, as is assumed where it names none; false: the bare layers, such as `LlamaModel`,
-  /// saved without the product that makes logits. Throws `unsupported` for any other head.
+  /// Whether `architectures` names a model that tells the next token, as is assumed where it names none; false: the
+  /// bare layers, such as `LlamaModel`, saved without the product that makes logits. Throws `unsupported` for any other
+  /// head.
   fileprivate func hasNextTokenHead() throws(Failure) -> Bool {
     guard let architecture = try optionalStrings("architectures")?.first else { return true }
     let others = ["ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "DoubleHeadsModel"]
     guard !others.contains(where: { architecture.hasSuffix($0) }) else {
       throw Failure(.unsupported, "\(path): the head of \(architecture) is not implemented for this model_type")
     }
-    return !architecture.hasSuffix("Model") || architecture.hasSuffix("LMHeadModel") || architecture.hasSuffix("MarianMTModel")
+    return !architecture.hasSuffix("Model") || architecture.hasSuffix("LMHeadModel")
+      || architecture.hasSuffix("MarianMTModel")
   }
 }

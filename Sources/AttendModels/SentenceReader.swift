@@ -3,7 +3,8 @@ import AttendCheckpoints
 import AttendDispatch
 import AttendLayers
 
-/// Turns the modules of a sentence-transformers folder into the head that makes embeddings, and counts what its weights take.
+/// Turns the modules of a sentence-transformers folder into the head that makes embeddings, and counts what its weights
+/// take.
 struct SentenceReader {
   let engine: Engine
   let compute: ComputeType
@@ -17,7 +18,8 @@ struct SentenceReader {
 
   /// The head for a model of this kind with hidden states of `width` numbers.
   ///
-  /// Throws `unsupported`, naming the module or the key, for what is not implemented, and what reading settings and weights throws.
+  /// Throws `unsupported`, naming the module or the key, for what is not implemented, and what reading settings and
+  /// weights throws.
   mutating func head(_ folder: SentenceFolder, _ kind: ModelKind, width: Int) throws(Failure) -> SentenceHead {
     guard kind != .encoderDecoder else {
       throw Failure(.unsupported, "\(folder.file): embeddings from an encoder-decoder are not implemented")
@@ -46,18 +48,19 @@ struct SentenceReader {
   // MARK: Pooling
 
   private static let modes: [(name: String, oldKey: String, mode: Pooling.Mode)] = [
-    ("cls", "pooling_mode_cls_token", .firstToken),
-    ("max", "pooling_mode_max_tokens", .maximum),
+    ("cls", "pooling_mode_cls_token", .firstToken), ("max", "pooling_mode_max_tokens", .maximum),
     ("mean", "pooling_mode_mean_tokens", .mean),
     ("mean_sqrt_len_tokens", "pooling_mode_mean_sqrt_len_tokens", .meanOverRoot),
     ("weightedmean", "pooling_mode_weightedmean_tokens", .weightedMean),
     ("lasttoken", "pooling_mode_lasttoken", .lastToken),
   ]
 
-  /// The modes under one key, a name or a list of them, or under a key each, in the order in which sentence-transformers joins them.
+  /// The modes under one key, a name or a list of them, or under a key each, in the order in which
+  /// sentence-transformers joins them.
   private static func pooling(_ config: Configuration, width: Int) throws(Failure) -> Pooling {
     if let stated = try config.optionalSize("embedding_dimension", "word_embedding_dimension"), stated != width {
-      throw config.invalid("word_embedding_dimension", "is \(stated), and the transformer's hidden states have \(width) numbers")
+      throw config.invalid(
+        "word_embedding_dimension", "is \(stated), and the transformer's hidden states have \(width) numbers")
     }
     var chosen: [Pooling.Mode] = []
     if config.json["pooling_mode"]?.kind == .array {
@@ -67,8 +70,11 @@ struct SentenceReader {
     } else {
       for (_, key, mode) in modes where try config.boolean(key, default: false) { chosen.append(mode) }
     }
-    guard chosen.count <= modes.count else { throw config.invalid("pooling_mode", "names \(chosen.count) modes; there are \(modes.count)") }
-    return Pooling(chosen.isEmpty ? [.mean] : chosen, includesPrompt: try config.boolean("include_prompt", default: true))
+    guard chosen.count <= modes.count else {
+      throw config.invalid("pooling_mode", "names \(chosen.count) modes; there are \(modes.count)")
+    }
+    return Pooling(
+      chosen.isEmpty ? [.mean] : chosen, includesPrompt: try config.boolean("include_prompt", default: true))
   }
 
   private static func mode(_ name: String, _ config: Configuration) throws(Failure) -> Pooling.Mode {
@@ -86,12 +92,15 @@ struct SentenceReader {
     try config.require("module_output_name", "sentence_embedding")
   }
 
-  private mutating func dense(_ module: SentenceFolder.Module, from inputs: inout Int) throws(Failure) -> SentenceHead.Step {
+  private mutating func dense(
+    _ module: SentenceFolder.Module, from inputs: inout Int
+  ) throws(Failure) -> SentenceHead.Step {
     let config = try module.configuration()
     try SentenceReader.requireEmbedding(config)
     try config.require("use_residual", false)
     guard try config.size("in_features") == inputs else {
-      throw config.invalid("in_features", "is \(try config.size("in_features")), and what comes before gives \(inputs) numbers")
+      throw config.invalid(
+        "in_features", "is \(try config.size("in_features")), and what comes before gives \(inputs) numbers")
     }
     let outputs = try config.size("out_features")
     let activation = try SentenceReader.activation(config)
@@ -105,15 +114,23 @@ struct SentenceReader {
   private mutating func norm(_ module: SentenceFolder.Module, width: Int) throws(Failure) -> SentenceHead.Step {
     let config = try module.configuration()
     let stated = try config.size("dimension")
-    guard stated == width else { throw config.invalid("dimension", "is \(stated), and what comes before gives \(width) numbers") }
+    guard stated == width else {
+      throw config.invalid("dimension", "is \(stated), and what comes before gives \(width) numbers")
+    }
     return try read(module) { (reader) throws(Failure) in
-      .norm(Norm(kind: .layer, gain: try reader.vector("norm.weight", width), bias: try reader.vector("norm.bias", width), epsilon: 1e-5))
+      .norm(
+        Norm(
+          kind: .layer, gain: try reader.vector("norm.weight", width), bias: try reader.vector("norm.bias", width),
+          epsilon: 1e-5))
     }
   }
 
   /// What `body` reads of the weights in a module's folder; all of them must be read.
-  private mutating func read<Result>(_ module: SentenceFolder.Module, _ body: (WeightReader) throws(Failure) -> Result) throws(Failure) -> Result {
-    let reader = WeightReader(try Checkpoint(folder: module.path), engine: engine, compute: compute, progress: { _ in true })
+  private mutating func read<Result>(
+    _ module: SentenceFolder.Module, _ body: (WeightReader) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let reader = WeightReader(
+      try Checkpoint(folder: module.path), engine: engine, compute: compute, progress: { _ in true })
     let result = try body(reader)
     try reader.finish(family: module.kind, ignored: [])
     parameters += reader.parameters

@@ -2,7 +2,8 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// SmolLM3 (Hugging Face 2025): Llama with layers that do not rotate (Kazemnejad et al. 2023, arXiv:2305.19466), every fourth by default.
+/// SmolLM3 (Hugging Face 2025): Llama with layers that do not rotate (Kazemnejad et al. 2023, arXiv:2305.19466), every
+/// fourth by default.
 enum SmolLM3: Family {
   static let modelTypes = ["smollm3"]
 
@@ -14,7 +15,9 @@ enum SmolLM3: Family {
     let layers = try config.layers("num_hidden_layers")
     let interval = try config.size("no_rope_layer_interval", default: 4)
     let rotates = try config.optionalIntegers("no_rope_layers") ?? (0..<layers).map { ($0 + 1) % interval == 0 ? 0 : 1 }
-    guard rotates.count >= layers else { throw config.invalid("no_rope_layers", "has \(rotates.count) entries for \(layers) layers") }
+    guard rotates.count >= layers else {
+      throw config.invalid("no_rope_layers", "has \(rotates.count) entries for \(layers) layers")
+    }
     let defaults = RotaryDefaults(theta: 2_000_000)
     choices.rotaryOfLayer = { (layer, headDim) throws(Failure) in
       rotates[layer] == 0 ? nil : try config.rotary(headDim: headDim, defaults)

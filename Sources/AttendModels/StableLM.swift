@@ -2,8 +2,8 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// StableLM (Bellagente et al. 2024, arXiv:2402.17834): Llama with layer norms and a quarter of each head rotated; in the 12B size attention and
-/// feed-forward network side by side and a norm for each head of queries and keys.
+/// StableLM (Bellagente et al. 2024, arXiv:2402.17834): Llama with layer norms and a quarter of each head rotated; in
+/// the 12B size attention and feed-forward network side by side and a norm for each head of queries and keys.
 enum StableLM: Family {
   static let modelTypes = ["stablelm"]
 

@@ -2,7 +2,8 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// StarCoder2 (Lozhkov et al. 2024, arXiv:2402.19173): Llama's attention with the norms, biases and feed-forward network of GPT-2.
+/// StarCoder2 (Lozhkov et al. 2024, arXiv:2402.19173): Llama's attention with the norms, biases and feed-forward
+/// network of GPT-2.
 enum StarCoder2: Family {
   static let modelTypes = ["starcoder2"]
 

@@ -2,12 +2,15 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// T5 (Raffel et al. 2019, arXiv:1910.10683) and what keeps its names: T5 1.1, FLAN-T5, UL2, MADLAD; mT5 (Xue et al. 2020, arXiv:2010.11934);
-/// umT5 (Chung et al. 2023, arXiv:2304.09151). Norms without mean before each sub-layer, scores that are not scaled, no biases but those of distances.
+/// T5 (Raffel et al. 2019, arXiv:1910.10683) and what keeps its names: T5 1.1, FLAN-T5, UL2, MADLAD; mT5 (Xue et al.
+/// 2020, arXiv:2010.11934); umT5 (Chung et al. 2023, arXiv:2304.09151). Norms without mean before each sub-layer,
+/// scores that are not scaled, no biases but those of distances.
 enum T5: Family {
   static let modelTypes = ["t5", "mt5", "umt5"]
   static let offers = Offers(kinds: [.encoderDecoder, .encoder], heads: [.tokenClassification])
-  static let spellings = ["d_model": "hidden_size", "num_heads": "num_attention_heads", "num_layers": "num_hidden_layers", "d_kv": "head_dim"]
+  static let spellings = [
+    "d_model": "hidden_size", "num_heads": "num_attention_heads", "num_layers": "num_hidden_layers", "d_kv": "head_dim",
+  ]
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     try config.require("is_decoder", false)
@@ -16,15 +19,20 @@ enum T5: Family {
     let classifies = architecture.hasSuffix("ForTokenClassification")
     let decodes = try config.boolean("is_encoder_decoder", default: true)
     let readsOnly = classifies || architecture.hasSuffix("EncoderModel") || !decodes
-    guard architecture.isEmpty || classifies || ["ForConditionalGeneration", "Model"].contains(where: { architecture.hasSuffix($0) }) else {
+    guard
+      architecture.isEmpty || classifies
+        || ["ForConditionalGeneration", "Model"].contains(where: { architecture.hasSuffix($0) })
+    else {
       throw Failure(.unsupported, "\(config.path): the head of \(architecture) is not implemented for this model_type")
     }
     var head: HeadBlueprint?
     if classifies {
-      head = HeadBlueprint(output: .linear(LinearBlueprint(name: "classifier", outputs: try config.labels(), inputs: line.width)))
+      head = HeadBlueprint(
+        output: .linear(LinearBlueprint(name: "classifier", outputs: try config.labels(), inputs: line.width)))
     } else if !readsOnly {
       let output = LinearBlueprint(name: "lm_head", outputs: line.vocabulary, inputs: line.width, bias: .none)
-      head = HeadBlueprint(output: .ownOrTied(output), scale: try scalesLogits(config, modelType) ? 1 / Float(line.width).squareRoot() : 1)
+      head = HeadBlueprint(
+        output: .ownOrTied(output), scale: try scalesLogits(config, modelType) ? 1 / Float(line.width).squareRoot() : 1)
     }
     let depth = config.holds("num_decoder_layers") ? "num_decoder_layers" : "num_layers"
     return Blueprint(
@@ -37,9 +45,10 @@ enum T5: Family {
       ] + (readsOnly ? ["lm_head.weight"] : []))
   }
 
-  /// Whether the decoder's states are multiplied by 1 / √width before the token table makes logits of them, as the first T5 did and its successors,
-  /// whose table for logits is one of its own, do not. Today's configurations of T5 say so themselves, those of before and of umT5 by
-  /// `tie_word_embeddings`, which transformers 5 no longer heeds for umT5: it scales always.
+  /// Whether the decoder's states are multiplied by 1 / √width before the token table makes logits of them, as the
+  /// first T5 did and its successors, whose table for logits is one of its own, do not. Today's configurations of T5
+  /// say so themselves, those of before and of umT5 by `tie_word_embeddings`, which transformers 5 no longer heeds for
+  /// umT5: it scales always.
   private static func scalesLogits(_ config: Configuration, _ modelType: String) throws(Failure) -> Bool {
     let tied = try config.boolean("tie_word_embeddings", default: true)
     let scales = try config.boolean("scale_decoder_outputs", default: tied)
@@ -72,10 +81,12 @@ private struct T5Line {
     let projection = try config.string("feed_forward_proj", default: modelType == "t5" ? "relu" : "gated-gelu")
     let words = projection.split(separator: "-", omittingEmptySubsequences: false).map { String($0) }
     guard words.count == 1 || words.count == 2 && words[0] == "gated" else {
-      throw config.invalid("feed_forward_proj", "is \"\(projection)\"; it must be the name of an activation, or \"gated-\" before one")
+      throw config.invalid(
+        "feed_forward_proj", "is \"\(projection)\"; it must be the name of an activation, or \"gated-\" before one")
     }
     gated = try config.boolean("is_gated_act", default: words.count == 2)
-    activation = try config.activation("dense_act_fn", default: projection == "gated-gelu" ? "gelu_new" : words[words.count - 1])
+    activation = try config.activation(
+      "dense_act_fn", default: projection == "gated-gelu" ? "gelu_new" : words[words.count - 1])
     buckets = (try config.relativeBuckets(bidirectional: true), try config.relativeBuckets(bidirectional: false))
   }
 
@@ -83,14 +94,19 @@ private struct T5Line {
   func stack(_ side: String, layers: Int, causal: Bool) throws(Failure) -> StackBlueprint {
     StackBlueprint(
       width: width, vocabulary: vocabulary, causal: causal,
-      embedding: EmbeddingBlueprint(tokens: ["shared.weight", "\(side).embed_tokens.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"]),
-      layers: (0..<layers).map { layer(side, $0, causal: causal) }, finalNorm: norm("\(side).final_layer_norm"))
+      embedding: EmbeddingBlueprint(tokens: [
+        "shared.weight", "\(side).embed_tokens.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight",
+      ]), layers: (0..<layers).map { layer(side, $0, causal: causal) }, finalNorm: norm("\(side).final_layer_norm"))
   }
 
-  private func norm(_ name: String) -> NormBlueprint { NormBlueprint(name: name, kind: .rms(offset: 0), epsilon: epsilon, hasBias: false) }
+  private func norm(_ name: String) -> NormBlueprint {
+    NormBlueprint(name: name, kind: .rms(offset: 0), epsilon: epsilon, hasBias: false)
+  }
 
   private func layer(_ side: String, _ index: Int, causal: Bool) -> LayerBlueprint {
-    func norms(_ part: Int) -> ResidualNorms { ResidualNorms(before: norm("\(side).block.\(index).layer.\(part).layer_norm")) }
+    func norms(_ part: Int) -> ResidualNorms {
+      ResidualNorms(before: norm("\(side).block.\(index).layer.\(part).layer_norm"))
+    }
     let table = "\(side).block.\(ownBiases ? index : 0).layer.0.SelfAttention.relative_attention_bias.weight"
     var own = attention("\(side).block.\(index).layer.0.SelfAttention", causal: causal)
     own.bias = .relative(name: table, causal ? buckets.back : buckets.both)
@@ -104,16 +120,22 @@ private struct T5Line {
 
   private func attention(_ name: String, causal: Bool) -> AttentionBlueprint {
     let inner = heads * headDim
-    func projection(_ part: String) -> LinearBlueprint { LinearBlueprint(name: "\(name).\(part)", outputs: inner, inputs: width, bias: .none) }
+    func projection(_ part: String) -> LinearBlueprint {
+      LinearBlueprint(name: "\(name).\(part)", outputs: inner, inputs: width, bias: .none)
+    }
     return AttentionBlueprint(
-      options: AttentionOptions(heads: heads, headDim: headDim, scale: 1, causal: causal), query: projection("q"), key: projection("k"),
-      value: projection("v"), output: LinearBlueprint(name: "\(name).o", outputs: width, inputs: inner, bias: .none))
+      options: AttentionOptions(heads: heads, headDim: headDim, scale: 1, causal: causal), query: projection("q"),
+      key: projection("k"), value: projection("v"),
+      output: LinearBlueprint(name: "\(name).o", outputs: width, inputs: inner, bias: .none))
   }
 
   private func feedForward(_ name: String) -> FeedForwardBlueprint {
-    func linear(_ part: String) -> LinearBlueprint { LinearBlueprint(name: "\(name).\(part)", outputs: innerWidth, inputs: width, bias: .none) }
+    func linear(_ part: String) -> LinearBlueprint {
+      LinearBlueprint(name: "\(name).\(part)", outputs: innerWidth, inputs: width, bias: .none)
+    }
     return FeedForwardBlueprint(
       gate: gated ? linear("wi_0") : nil, inner: linear(gated ? "wi_1" : "wi"),
-      outer: LinearBlueprint(name: "\(name).wo", outputs: width, inputs: innerWidth, bias: .none), activation: activation)
+      outer: LinearBlueprint(name: "\(name).wo", outputs: width, inputs: innerWidth, bias: .none),
+      activation: activation)
   }
 }

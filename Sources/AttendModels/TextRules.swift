@@ -11,7 +11,8 @@ package struct TextRules: Sendable {
   private let prompts: [String: String]
   private let defaultPrompt: String?
 
-  /// As the folder of the transformer, and the one around it where there is one, say. `positions` are those of the model; nil: it does not say.
+  /// As the folder of the transformer, and the one around it where there is one, say. `positions` are those of the
+  /// model; nil: it does not say.
   init(_ folder: ModelFolder, _ sentence: SentenceFolder?, positions: Int?) throws(Failure) {
     var longest = sentence?.longest
     var keepsEnd = false
@@ -22,7 +23,9 @@ package struct TextRules: Sendable {
       keepsEnd = try tokenizer.optionalString("truncation_side") == "left"
     }
     self.keepsEnd = keepsEnd
-    self.longest = [longest, positions, TextRules.limit(folder.configuration, "max_position_embeddings")].compactMap { $0 }.min()
+    self.longest = [longest, positions, TextRules.limit(folder.configuration, "max_position_embeddings")].compactMap {
+      $0
+    }.min()
     prompts = sentence?.prompts ?? [:]
     defaultPrompt = sentence?.defaultPrompt
   }
@@ -32,22 +35,28 @@ package struct TextRules: Sendable {
     config.json[key]?.int.flatMap { (1...Configuration.maximalInteger).contains($0) ? $0 : nil }
   }
 
-  /// The text of the prompt of a name, or of the one that the folder uses without being asked; empty where there is none. As in sentence-transformers,
-  /// "query" and "document" may be asked for everywhere. Throws `invalidArgument` for another name that the folder does not have.
+  /// The text of the prompt of a name, or of the one that the folder uses without being asked; empty where there is
+  /// none. As in sentence-transformers, "query" and "document" may be asked for everywhere. Throws `invalidArgument`
+  /// for another name that the folder does not have.
   package func prompt(named name: String?) throws(Failure) -> String {
     guard let name = name ?? defaultPrompt else { return "" }
     if let prompt = prompts[name] { return prompt }
     guard ["query", "document"].contains(name) else {
       let known = prompts.keys.sorted().joined(separator: ", ")
-      throw Failure(.invalidArgument, "there is no prompt named \"\(name)\"; \(prompts.isEmpty ? "the model has none" : "known are \(known)")")
+      throw Failure(
+        .invalidArgument,
+        "there is no prompt named \"\(name)\"; \(prompts.isEmpty ? "the model has none" : "known are \(known)")")
     }
     return ""
   }
 
   /// The sequences of texts, each behind the prompt, cut to the limit between its special tokens.
   ///
-  /// Throws what tokenizing throws, and `invalidArgument` for a text that becomes no token, or of which the limit leaves none behind the prompt.
-  package func tokenize(_ texts: [UnsafeRawBufferPointer], prompt: String, _ tokenizer: Tokenizer) throws(Failure) -> TokenizedTexts {
+  /// Throws what tokenizing throws, and `invalidArgument` for a text that becomes no token, or of which the limit
+  /// leaves none behind the prompt.
+  package func tokenize(
+    _ texts: [UnsafeRawBufferPointer], prompt: String, _ tokenizer: Tokenizer
+  ) throws(Failure) -> TokenizedTexts {
     var result = TokenizedTexts()
     if !prompt.isEmpty { result.prompt = try TextRules.promptLength(prompt, tokenizer) }
     var bytes = Array(prompt.utf8)
@@ -57,7 +66,9 @@ package struct TextRules: Sendable {
       var encoding = try TextRules.encoding(of: bytes, tokenizer)
       if let longest { encoding.truncate(to: longest, keepingEnd: keepsEnd) }
       guard encoding.ids.count > result.prompt else {
-        let reason = result.prompt == 0 ? "becomes no token" : "has \(encoding.ids.count) tokens, none of them behind the prompt's \(result.prompt)"
+        let reason =
+          result.prompt == 0
+          ? "becomes no token" : "has \(encoding.ids.count) tokens, none of them behind the prompt's \(result.prompt)"
         throw Failure(.invalidArgument, "text \(index) \(reason)")
       }
       result.ids += encoding.ids
@@ -74,7 +85,9 @@ package struct TextRules: Sendable {
   }
 
   private static func encoding(of text: [UInt8], _ tokenizer: Tokenizer) throws(Failure) -> Encoding {
-    try text.withUnsafeBufferPointer { (bytes) throws(Failure) in try tokenizer.encode(UnsafeRawBufferPointer(bytes), addSpecialTokens: true) }
+    try text.withUnsafeBufferPointer { (bytes) throws(Failure) in
+      try tokenizer.encode(UnsafeRawBufferPointer(bytes), addSpecialTokens: true)
+    }
   }
 }
 
@@ -88,12 +101,15 @@ package struct TokenizedTexts {
 
   /// Calls `body` with `[sum of lengths]` ids and token types, and `[texts]` lengths. There is at least one text.
   package func withPointers<Result>(
-    _ body: (_ ids: UnsafePointer<Int32>, _ types: UnsafePointer<Int32>?, _ lengths: UnsafePointer<Int>) throws(Failure) -> Result
+    _ body: (_ ids: UnsafePointer<Int32>, _ types: UnsafePointer<Int32>?, _ lengths: UnsafePointer<Int>) throws(Failure)
+      -> Result
   ) throws(Failure) -> Result {
     try ids.withUnsafeBufferPointer { (ids) throws(Failure) in
       try types.withUnsafeBufferPointer { (types) throws(Failure) in
         try lengths.withUnsafeBufferPointer { (lengths) throws(Failure) in
-          guard let ids = ids.baseAddress, let lengths = lengths.baseAddress else { throw Failure(.invalidArgument, "there are no texts: count is 0") }
+          guard let ids = ids.baseAddress, let lengths = lengths.baseAddress else {
+            throw Failure(.invalidArgument, "there are no texts: count is 0")
+          }
           return try body(ids, types.baseAddress, lengths)
         }
       }

@@ -2,8 +2,9 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// The Transformer (Vaswani et al. 2017, arXiv:1706.03762) with its choices open, in the format of this project, which docs/transformer.md describes: keys
-/// and defaults are the arguments of PyTorch's `torch.nn.Transformer`, tensors have the names of its `state_dict()`.
+/// The Transformer (Vaswani et al. 2017, arXiv:1706.03762) with its choices open, in the format of this project, which
+/// docs/transformer.md describes: keys and defaults are the arguments of PyTorch's `torch.nn.Transformer`, tensors have
+/// the names of its `state_dict()`.
 enum Transformer: Family {
   static let modelTypes = ["transformer"]
   static let offers = Offers(kinds: [.encoderDecoder, .encoder, .decoder], heads: [])
@@ -11,13 +12,16 @@ enum Transformer: Family {
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let plan = try TransformerPlan(config)
     let result = Blueprint(
-      family: modelType, kind: plan.kind, prefixes: [""], encoder: plan.kind == .decoder ? nil : try plan.stack("encoder"),
+      family: modelType, kind: plan.kind, prefixes: [""],
+      encoder: plan.kind == .decoder ? nil : try plan.stack("encoder"),
       decoder: plan.kind == .encoder ? nil : try plan.stack("decoder"), head: try plan.head(), ignored: [])
     config.understand(
-      "architectures", "torch_dtype", "dtype", "transformers_version", "dropout", "batch_first", "tokenizer_class", "bos_token_id", "eos_token_id",
-      "pad_token_id", "unk_token_id", "decoder_start_token_id")
+      "architectures", "torch_dtype", "dtype", "transformers_version", "dropout", "batch_first", "tokenizer_class",
+      "bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id", "decoder_start_token_id")
     guard config.unread.isEmpty else {
-      throw Failure(.unsupported, "\(config.path): \(config.unread.joined(separator: ", ")) is not a key that this model_type knows or uses here")
+      throw Failure(
+        .unsupported,
+        "\(config.path): \(config.unread.joined(separator: ", ")) is not a key that this model_type knows or uses here")
     }
     return result
   }
@@ -44,7 +48,9 @@ private struct TransformerPlan {
     kind = try config.choice("kind", kinds, default: "encoder-decoder")
     width = try config.size("d_model", default: 512)
     heads = try config.size("nhead", default: 8)
-    guard width.isMultiple(of: heads) else { throw config.invalid("nhead", "is \(heads), which does not divide d_model \(width)") }
+    guard width.isMultiple(of: heads) else {
+      throw config.invalid("nhead", "is \(heads), which does not divide d_model \(width)")
+    }
     innerWidth = try config.size("dim_feedforward", default: 2048)
     activation = try config.activation("activation", default: "relu")
     isPreNorm = try config.boolean("norm_first", default: false)
@@ -58,32 +64,40 @@ private struct TransformerPlan {
   /// How many ids a side knows.
   func vocabulary(_ side: String) throws(Failure) -> Int {
     guard kind == .encoderDecoder, !sharesTables else { return try config.size("vocab_size") }
-    return side == "encoder" ? try config.size("src_vocab_size", "vocab_size") : try config.size("tgt_vocab_size", "vocab_size")
+    return side == "encoder"
+      ? try config.size("src_vocab_size", "vocab_size") : try config.size("tgt_vocab_size", "vocab_size")
   }
 
   func stack(_ side: String) throws(Failure) -> StackBlueprint {
     let causal = side == "decoder"
     var layers: [LayerBlueprint] = []
-    for index in 0..<(try config.layers("num_\(side)_layers", default: 6)) { layers.append(layer("\(side).layers.\(index)", causal: causal)) }
+    for index in 0..<(try config.layers("num_\(side)_layers", default: 6)) {
+      layers.append(layer("\(side).layers.\(index)", causal: causal))
+    }
     return StackBlueprint(
       width: width, vocabulary: try vocabulary(side), causal: causal,
       embedding: EmbeddingBlueprint(
-        tokens: [sharesTables ? "embedding.weight" : "\(side).embedding.weight"], scale: scale, positions: try positions(side)),
-      layers: layers, finalNorm: finalNorm ? norm("\(side).norm") : nil)
+        tokens: [sharesTables ? "embedding.weight" : "\(side).embedding.weight"], scale: scale,
+        positions: try positions(side)), layers: layers, finalNorm: finalNorm ? norm("\(side).norm") : nil)
   }
 
   private func positions(_ side: String) throws(Failure) -> PositionBlueprint {
     let kinds = ["sinusoidal", "sinusoidal-marian", "sinusoidal-tensor2tensor", "learned", "none"]
-    let kind = try config.choice("positions", Dictionary(uniqueKeysWithValues: kinds.map { ($0, $0) }), default: "sinusoidal")
+    let kind = try config.choice(
+      "positions", Dictionary(uniqueKeysWithValues: kinds.map { ($0, $0) }), default: "sinusoidal")
     guard kind != "none" else { return .none }
     let count = try config.size("max_positions", default: 1024)
     if kind == "learned" { return .learned(name: "\(side).positions.weight", count: count, offset: 0) }
-    return .sinusoidal(name: nil, count: count, offset: 0, endsAtLongest: kind == "sinusoidal-tensor2tensor", interleaved: kind == "sinusoidal")
+    return .sinusoidal(
+      name: nil, count: count, offset: 0, endsAtLongest: kind == "sinusoidal-tensor2tensor",
+      interleaved: kind == "sinusoidal")
   }
 
   private func norm(_ name: String) -> NormBlueprint { NormBlueprint(name: name, epsilon: epsilon, hasBias: hasBias) }
 
-  private func norms(_ name: String) -> ResidualNorms { isPreNorm ? ResidualNorms(before: norm(name)) : ResidualNorms(after: norm(name)) }
+  private func norms(_ name: String) -> ResidualNorms {
+    isPreNorm ? ResidualNorms(before: norm(name)) : ResidualNorms(after: norm(name))
+  }
 
   /// A layer with the names that PyTorch gives its parts.
   private func layer(_ name: String, causal: Bool) -> LayerBlueprint {
@@ -94,16 +108,17 @@ private struct TransformerPlan {
       var input = linear("\(part).in_proj", 3 * width, width)
       input.separator = "_"
       return AttentionBlueprint(
-        options: AttentionOptions(heads: heads, headDim: width / heads, causal: causal), query: input.part(0, of: 3), key: input.part(1, of: 3),
-        value: input.part(2, of: 3), output: linear("\(part).out_proj", width, width))
+        options: AttentionOptions(heads: heads, headDim: width / heads, causal: causal), query: input.part(0, of: 3),
+        key: input.part(1, of: 3), value: input.part(2, of: 3), output: linear("\(part).out_proj", width, width))
     }
     let crosses = causal && kind == .encoderDecoder
     return LayerBlueprint(
       attention: attention("self_attn", causal: causal), attentionNorms: norms("\(name).norm1"),
       crossAttention: crosses ? attention("multihead_attn", causal: false) : nil,
       crossAttentionNorms: crosses ? norms("\(name).norm2") : ResidualNorms(),
-      feedForward: FeedForwardBlueprint(inner: linear("linear1", innerWidth, width), outer: linear("linear2", width, innerWidth), activation: activation),
-      feedForwardNorms: norms("\(name).norm\(crosses ? 3 : 2)"))
+      feedForward: FeedForwardBlueprint(
+        inner: linear("linear1", innerWidth, width), outer: linear("linear2", width, innerWidth), activation: activation
+      ), feedForwardNorms: norms("\(name).norm\(crosses ? 3 : 2)"))
   }
 
   /// What makes logits: of an encoder only where `head` says so.
@@ -117,19 +132,26 @@ private struct TransformerPlan {
       reads = head == "sequence-classes" ? .firstToken : .everyToken
     }
     let name = isClassifier ? "classifier" : "generator"
-    if !isClassifier, try config.boolean("tie_word_embeddings", default: true) { return HeadBlueprint(output: .tied(bias: "\(name).bias")) }
+    if !isClassifier, try config.boolean("tie_word_embeddings", default: true) {
+      return HeadBlueprint(output: .tied(bias: "\(name).bias"))
+    }
     let outputs = isClassifier ? try config.labels() : try vocabulary("decoder")
     return HeadBlueprint(
-      reads: reads, output: .linear(LinearBlueprint(name: name, outputs: outputs, inputs: width, bias: .optional("\(name).bias"))))
+      reads: reads,
+      output: .linear(LinearBlueprint(name: name, outputs: outputs, inputs: width, bias: .optional("\(name).bias"))))
   }
 }
 
 extension Configuration {
   /// What a text stands for; an error that lists the possible ones where it is none of them.
-  fileprivate func choice<Value>(_ key: String, _ values: [String: Value], default standard: String) throws(Failure) -> Value {
+  fileprivate func choice<Value>(
+    _ key: String, _ values: [String: Value], default standard: String
+  ) throws(Failure) -> Value {
     let name = try string(key, default: standard)
     guard let value = values[name] else {
-      throw Failure(.unsupported, "\(path): \(key) \"\(name)\" is not known; known are \(values.keys.sorted().joined(separator: ", "))")
+      throw Failure(
+        .unsupported,
+        "\(path): \(key) \"\(name)\" is not known; known are \(values.keys.sorted().joined(separator: ", "))")
     }
     return value
   }

@@ -2,9 +2,10 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// Keys of config.json that change what a model computes and that its family did not read: an error that names key and value, unless the value changes
-/// nothing. A key that does not stand here passes, since anybody may leave a note in a configuration; so do those that only say how a model is trained,
-/// how much memory it may take or how it generates. What changes the names or shapes of tensors is noticed besides when these are read.
+/// Keys of config.json that change what a model computes and that its family did not read: an error that names key and
+/// value, unless the value changes nothing. A key that does not stand here passes, since anybody may leave a note in a
+/// configuration; so do those that only say how a model is trained, how much memory it may take or how it generates.
+/// What changes the names or shapes of tensors is noticed besides when these are read.
 struct UnreadKeys {
   let config: Configuration
   let blueprint: Blueprint
@@ -22,12 +23,16 @@ struct UnreadKeys {
       guard let key = key.string, unread.contains(key), !value.isNull else { continue }
       if key == "quantization_config" || key == "compression_config" { throw quantized(key, value) }
       guard let neutral = UnreadKeys.table[key], !isNeutral(value, key, neutral) else { continue }
-      throw Failure(.unsupported, "\(config.path): \(key) = \(value.excerpt) is not implemented for model_type \"\(blueprint.family)\"")
+      throw Failure(
+        .unsupported,
+        "\(config.path): \(key) = \(value.excerpt) is not implemented for model_type \"\(blueprint.family)\"")
     }
   }
 
   private func quantized(_ key: String, _ value: JSON) -> Failure {
-    let method = value["quant_method"]?.string ?? (value["load_in_4bit"] ?? value["load_in_8bit"]).map { _ in "bitsandbytes" } ?? "an unnamed method"
+    let method =
+      value["quant_method"]?.string ?? (value["load_in_4bit"] ?? value["load_in_8bit"]).map { _ in "bitsandbytes" }
+      ?? "an unnamed method"
     return Failure(
       .unsupported,
       "\(config.path): \(key) says that the weights are quantised by \(method), which is not implemented for model_type \"\(blueprint.family)\"; load weights in "
@@ -131,15 +136,21 @@ struct UnreadKeys {
 }
 
 extension UnreadKeys {
-  private static let epsilons = ["layer_norm_eps", "layer_norm_epsilon", "layernorm_epsilon", "rms_norm_eps", "norm_eps", "norm_epsilon"]
+  private static let epsilons = [
+    "layer_norm_eps", "layer_norm_epsilon", "layernorm_epsilon", "rms_norm_eps", "norm_eps", "norm_epsilon",
+  ]
 
   /// The keys, over all families of text models that transformers has.
   private static let table: [String: Neutral] = {
     var table: [String: Neutral] = [:]
     func add(_ neutral: Neutral, _ keys: String...) { for key in keys { table[key] = neutral } }
     // Which positions are seen.
-    add(.window, "sliding_window", "sliding_window_size", "attention_window", "local_window_size", "attention_window_size", "window_size")
-    add(.off, "use_sliding_window", "attention_chunk_size", "attention_sink", "use_sinks", "use_bidirectional_attention", "block_sparse")
+    add(
+      .window, "sliding_window", "sliding_window_size", "attention_window", "local_window_size",
+      "attention_window_size", "window_size")
+    add(
+      .off, "use_sliding_window", "attention_chunk_size", "attention_sink", "use_sinks", "use_bidirectional_attention",
+      "block_sparse")
     add(.fullAttention, "layer_types", "layers_block_type", "attention_layers")
     add(.causal, "is_causal", "causal")
     add(.generating, "is_decoder")
@@ -147,13 +158,23 @@ extension UnreadKeys {
     add(.off, "is_prefix_lm")
     // Positions.
     add(.plainRotary, "rope_scaling", "rope_parameters")
-    add(.one, "partial_rotary_factor", "rotary_pct", "rope_pct", "rotary_percentage", "rope_percentage", "rope_ratio", "rotary_scaling_factor")
-    add(.off, "rope_interleaved", "rotary_interleaved", "rotary_emb_interleaved", "use_mrope", "use_dynamic_ntk", "use_logn_attn", "no_rope_layers")
-    add(.off, "alibi", "use_alibi", "alibi_bias_max", "relative_attention", "use_relative_position", "use_relative_positions")
+    add(
+      .one, "partial_rotary_factor", "rotary_pct", "rope_pct", "rotary_percentage", "rope_percentage", "rope_ratio",
+      "rotary_scaling_factor")
+    add(
+      .off, "rope_interleaved", "rotary_interleaved", "rotary_emb_interleaved", "use_mrope", "use_dynamic_ntk",
+      "use_logn_attn", "no_rope_layers")
+    add(
+      .off, "alibi", "use_alibi", "alibi_bias_max", "relative_attention", "use_relative_position",
+      "use_relative_positions")
     add(.texts(["absolute", "rope", "rotary"]), "position_embedding_type", "position_encoding_type", "pe_type")
     // Scores and logits.
-    add(.off, "attn_logit_softcapping", "final_logit_softcapping", "attn_logit_softcap", "logit_cap", "final_logits_soft_cap", "attention_softcap", "clip_qkv")
-    add(.off, "scale_attn_by_inverse_layer_idx", "attn_temperature_tuning", "use_qk_norm", "qk_norm", "qk_layernorm", "use_qk_layernorm", "qk_layer_norms")
+    add(
+      .off, "attn_logit_softcapping", "final_logit_softcapping", "attn_logit_softcap", "logit_cap",
+      "final_logits_soft_cap", "attention_softcap", "clip_qkv")
+    add(
+      .off, "scale_attn_by_inverse_layer_idx", "attn_temperature_tuning", "use_qk_norm", "qk_norm", "qk_layernorm",
+      "use_qk_layernorm", "qk_layer_norms")
     add(.on, "scale_attn_weights", "scale_attention")
     add(.off, "softmax_scale", "attention_scale", "attention_multiplier", "attn_scale")
     add(.headDim, "query_pre_attn_scalar", "head_dim", "d_kv", "kv_channels")
@@ -161,20 +182,31 @@ extension UnreadKeys {
     add(.off, "multi_query", "multi_query_attention", "use_mla", "q_lora_rank", "kv_lora_rank", "num_kv_shared_layers")
     add(.one, "logit_scale", "logits_scaling", "output_multiplier_scale", "lm_head_multiplier", "mup_width_multiplier")
     // Embeddings, residuals and norms.
-    add(.one, "embedding_multiplier", "residual_multiplier", "embedding_multiplier_scale", "scale_emb", "mup_embeddings_multiplier")
+    add(
+      .one, "embedding_multiplier", "residual_multiplier", "embedding_multiplier_scale", "scale_emb",
+      "mup_embeddings_multiplier")
     add(.off, "scale_embedding", "scale_embeddings", "use_mup", "scale_depth", "dim_model_base")
-    add(.off, "parallel_attn", "use_parallel_residual", "parallel_residual", "shared_input_output_norm", "apply_residual_connection_post_layernorm")
+    add(
+      .off, "parallel_attn", "use_parallel_residual", "parallel_residual", "shared_input_output_norm",
+      "apply_residual_connection_post_layernorm")
     add(.normKind, "norm_type", "layer_norm_type", "normalization_function", "norm_class")
     add(.on, "layer_norm_elementwise_affine", "elementwise_affine")
     for key in epsilons { add(.epsilon, key) }
     // Products and what stands between them.
-    add(.biases, "attention_bias", "attention_out_bias", "use_bias", "bias", "qkv_bias", "use_qkv_bias", "enable_bias", "add_bias_linear", "add_qkv_bias")
+    add(
+      .biases, "attention_bias", "attention_out_bias", "use_bias", "bias", "qkv_bias", "use_qkv_bias", "enable_bias",
+      "add_bias_linear", "add_qkv_bias")
     add(.off, "mlp_bias", "lm_head_bias")
-    let activations = ["hidden_act", "hidden_activation", "activation_function", "activation", "activation_type", "afn", "dense_act_fn", "feed_forward_proj"]
+    let activations = [
+      "hidden_act", "hidden_activation", "activation_function", "activation", "activation_type", "afn", "dense_act_fn",
+      "feed_forward_proj",
+    ]
     for key in activations { add(.alias(activations), key) }
     add(.texts(["default"]), "mlp_type", "ffn_type")
     add(.off, "use_gated_mlp", "swiglu_limit", "conv_kernel_size", "pruned_heads", "tie_encoder_decoder")
-    add(.few, "num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts", "num_experts_per_tok", "moe_topk")
+    add(
+      .few, "num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts", "num_experts_per_tok", "moe_topk"
+    )
     add(.off, "n_shared_experts", "num_memory_blocks")
     add(.noAdapters, "adapters", "adapter_config")
     return table

@@ -4,7 +4,8 @@ import AttendDispatch
 import AttendLayers
 import Glibc
 
-/// Reads the tensors of a checkpoint by name, checks their shapes, lays them out for the kernels, and knows in the end what was not read.
+/// Reads the tensors of a checkpoint by name, checks their shapes, lays them out for the kernels, and knows in the end
+/// what was not read.
 final class WeightReader {
   private let checkpoint: Checkpoint
   let engine: Engine
@@ -34,16 +35,22 @@ final class WeightReader {
   func has(_ name: String) -> Bool { checkpoint[name] != nil }
 
   /// Whether the checkpoint holds the weights of a product.
-  func has(_ linear: LinearBlueprint, prefix: String) -> Bool { has(prefix + linear.weightName) || has(prefix + linear.blocksName) }
+  func has(_ linear: LinearBlueprint, prefix: String) -> Bool {
+    has(prefix + linear.weightName) || has(prefix + linear.blocksName)
+  }
 
   /// Whether two tensors hold the same.
   func areEqual(_ one: String, _ other: String) -> Bool {
-    guard let one = checkpoint[one], let other = checkpoint[other], one.type == other.type, one.shape == other.shape else { return false }
-    guard let first = one.bytes.baseAddress, let second = other.bytes.baseAddress else { return one.bytes.count == other.bytes.count }
+    guard let one = checkpoint[one], let other = checkpoint[other], one.type == other.type, one.shape == other.shape
+    else { return false }
+    guard let first = one.bytes.baseAddress, let second = other.bytes.baseAddress else {
+      return one.bytes.count == other.bytes.count
+    }
     return memcmp(first, second, one.bytes.count) == 0
   }
 
-  /// The first of several spellings whose tensor exists; the first of all where none does, so that its absence is reported.
+  /// The first of several spellings whose tensor exists; the first of all where none does, so that its absence is
+  /// reported.
   func first(of spellings: [String], _ name: (String) -> String) -> String {
     spellings.first { has(name($0)) } ?? spellings[0]
   }
@@ -58,11 +65,14 @@ final class WeightReader {
   /// Vectors of `count` numbers one after another.
   func vectors(_ names: [String], _ count: Int) throws(Failure) -> AlignedBuffer {
     let vectors = try AlignedBuffer(names.count * count, of: Float.self, for: "tensors like \(names.first ?? "")")
-    for (index, name) in names.enumerated() { try read(name, count, to: vectors.pointer(to: Float.self) + index * count) }
+    for (index, name) in names.enumerated() {
+      try read(name, count, to: vectors.pointer(to: Float.self) + index * count)
+    }
     return vectors
   }
 
-  /// The biases of distances that the table `name`, `[buckets, heads]`, stands for. Layers that share a table share the result.
+  /// The biases of distances that the table `name`, `[buckets, heads]`, stands for. Layers that share a table share the
+  /// result.
   func relativeBias(_ name: String, _ buckets: RelativeBuckets, heads: Int) throws(Failure) -> AlignedBuffer {
     if let bias = relativeBiases[name] { return bias }
     let table = try table(name, rows: buckets.count, width: heads)
@@ -81,11 +91,14 @@ final class WeightReader {
     return table
   }
 
-  /// Products with the same input as one, their outputs one after another, in `compute` or by default in the model's type.
+  /// Products with the same input as one, their outputs one after another, in `compute` or by default in the model's
+  /// type.
   ///
-  /// `refinesLast` says that the last product bears rounding badly. In 8 bits of fewer than 512 inputs, over which errors hardly average out, its
-  /// weights then get as many bits again.
-  func linear(_ parts: [LinearBlueprint], prefix: String, compute: ComputeType? = nil, refinesLast: Bool = false) throws(Failure) -> Linear {
+  /// `refinesLast` says that the last product bears rounding badly. In 8 bits of fewer than 512 inputs, over which
+  /// errors hardly average out, its weights then get as many bits again.
+  func linear(
+    _ parts: [LinearBlueprint], prefix: String, compute: ComputeType? = nil, refinesLast: Bool = false
+  ) throws(Failure) -> Linear {
     let blocks = try parts.map { (part) throws(Failure) in try matrices(part, prefix: prefix) }
     let weights = try count(PackedMatrix(Array(blocks.joined()), compute: compute ?? self.compute, engine: engine))
     let refines = refinesLast && weights.compute == .int8 && weights.inputs < 512
@@ -103,12 +116,15 @@ final class WeightReader {
     engine.gather((0..<rows).map { Int32(weights.outputs - rows + $0) }, count: rows, from: weights, into: seen)
     var first = 0
     for source in sources {
-      engine.gather((0..<source.rows).map { Int32($0) }, count: source.rows, from: source, into: errors.rows(first, source.rows))
+      engine.gather(
+        (0..<source.rows).map { Int32($0) }, count: source.rows, from: source, into: errors.rows(first, source.rows))
       first += source.rows
     }
     engine.add(seen, to: errors, scale: -1)
     defer { withExtendedLifetime(tables) {} }
-    return try PackedMatrix([StoredMatrix(base: errors.base, type: .float32, rows: rows, columns: columns)], compute: weights.compute, engine: engine)
+    return try PackedMatrix(
+      [StoredMatrix(base: errors.base, type: .float32, rows: rows, columns: columns)], compute: weights.compute,
+      engine: engine)
   }
 
   /// A gated product: `activation(x Gᵀ + b) * (x Uᵀ + b')`.
@@ -120,8 +136,8 @@ final class WeightReader {
     return Linear(weights: weights, bias: try bias([gate, up], prefix: prefix))
   }
 
-  /// What is packed need not stand in memory twice: the peak of loading stays near the packed weights. Panels have released most of it already;
-  /// a tensor of several matrices goes with the last.
+  /// What is packed need not stand in memory twice: the peak of loading stays near the packed weights. Panels have
+  /// released most of it already; a tensor of several matrices goes with the last.
   private func release(_ parts: [LinearBlueprint], _ prefix: String) {
     expanded = [:]
     for part in parts where part.slice.map({ $0.index == $0.count - 1 }) ?? true {
@@ -133,7 +149,8 @@ final class WeightReader {
   private func bias(_ parts: [LinearBlueprint], prefix: String) throws(Failure) -> AlignedBuffer? {
     let names = parts.map { biasName($0, prefix: prefix) }
     guard names.contains(where: { $0 != nil }) else { return nil }
-    let bias = try AlignedBuffer(parts.reduce(0) { $0 + $1.outputs }, of: Float.self, for: "the bias of \(prefix)\(parts[0].name)")
+    let bias = try AlignedBuffer(
+      parts.reduce(0) { $0 + $1.outputs }, of: Float.self, for: "the bias of \(prefix)\(parts[0].name)")
     var next: UnsafeMutablePointer<Float> = bias.pointer()
     for (part, name) in zip(parts, names) {
       if let name { try readBias(name, part, to: next) } else { next.update(repeating: 0, count: part.outputs) }
@@ -153,7 +170,9 @@ final class WeightReader {
   /// The one block of rows of a stored matrix that a product is made of.
   private func matrix(_ linear: LinearBlueprint, prefix: String) throws(Failure) -> StoredMatrix {
     let blocks = try matrices(linear, prefix: prefix)
-    guard blocks.count == 1 else { throw Failure(.internalError, "\(linear.name): a gate is one block of rows, not \(blocks.count)") }
+    guard blocks.count == 1 else {
+      throw Failure(.internalError, "\(linear.name): a gate is one block of rows, not \(blocks.count)")
+    }
     return blocks[0]
   }
 
@@ -173,24 +192,30 @@ final class WeightReader {
     let row = linear.inputs * tensor.type.size  // bytes
     let start = (linear.slice?.index ?? 0) * rows * row
     return StoredMatrix(
-      base: tensor.bytes.baseAddress! + start, type: tensor.type, rows: rows, columns: linear.inputs, transposed: linear.isTransposed,
+      base: tensor.bytes.baseAddress! + start, type: tensor.type, rows: rows, columns: linear.inputs,
+      transposed: linear.isTransposed,
       release: { tensor.dontNeed(start + $0.lowerBound * row..<start + $0.upperBound * row) })
   }
 
-  /// The stored matrix of a slice whose tensor is kept in 4 bits (`Microscaled`), as bfloat16 until it is packed; nil for any other.
+  /// The stored matrix of a slice whose tensor is kept in 4 bits (`Microscaled`), as bfloat16 until it is packed; nil
+  /// for any other.
   private func expandedMatrix(_ linear: LinearBlueprint, prefix: String) throws(Failure) -> StoredMatrix? {
     guard let slice = linear.slice, has(prefix + linear.blocksName) else { return nil }
     let (rows, groups) = (linear.storedRows, linear.inputs / Microscaled.group)
     guard linear.inputs.isMultiple(of: Microscaled.group) else {
       throw Failure(
-        .unsupported, "\(checkpoint.folder): tensor \(prefix)\(linear.blocksName) has rows of \(linear.inputs) numbers, not a multiple of \(Microscaled.group)")
+        .unsupported,
+        "\(checkpoint.folder): tensor \(prefix)\(linear.blocksName) has rows of \(linear.inputs) numbers, not a multiple of \(Microscaled.group)"
+      )
     }
-    let blocks = try bytes(prefix + linear.blocksName, [slice.count, rows, groups, Microscaled.blockBytes], numbersPerByte: 2)
+    let blocks = try bytes(
+      prefix + linear.blocksName, [slice.count, rows, groups, Microscaled.blockBytes], numbersPerByte: 2)
     let scales = try bytes(prefix + linear.scalesName, [slice.count, rows, groups], numbersPerByte: 0)
     let key = "\(prefix)\(linear.name) \(slice.index)"
     if expanded[key] == nil {
       let first = slice.index * rows * groups
-      let stored = Microscaled(blocks: blocks + first * Microscaled.blockBytes, scales: scales + first, rows: rows, groups: groups)
+      let stored = Microscaled(
+        blocks: blocks + first * Microscaled.blockBytes, scales: scales + first, rows: rows, groups: groups)
       expanded[key] = try engine.expand(stored)
     }
     return expanded[key].map { StoredMatrix(base: $0.base, type: .bfloat16, rows: rows, columns: linear.inputs) }
@@ -199,13 +224,17 @@ final class WeightReader {
   /// A tensor of bytes, each of which stands for so many weights.
   private func bytes(_ name: String, _ shape: [Int], numbersPerByte: Int) throws(Failure) -> UnsafePointer<UInt8> {
     let tensor = try checkpoint.tensor(name, shape: shape)
-    guard tensor.type == .uint8 else { throw Failure(.unsupported, "\(tensor.file): tensor \"\(name)\" holds \(tensor.type); it must be uint8") }
+    guard tensor.type == .uint8 else {
+      throw Failure(.unsupported, "\(tensor.file): tensor \"\(name)\" holds \(tensor.type); it must be uint8")
+    }
     try note(tensor, parameters: numbersPerByte * tensor.count)
     return tensor.bytes.baseAddress!.assumingMemoryBound(to: UInt8.self)
   }
 
   /// The numbers of the bias `name` that belong to a product.
-  private func readBias(_ name: String, _ linear: LinearBlueprint, to target: UnsafeMutablePointer<Float>) throws(Failure) {
+  private func readBias(
+    _ name: String, _ linear: LinearBlueprint, to target: UnsafeMutablePointer<Float>
+  ) throws(Failure) {
     let rows = linear.storedRows
     let part = linear.part ?? LinearBlueprint.Part(rows: rows, starts: [0], blockRows: rows)
     let tensor = try tensor(name, (linear.slice.map { [$0.count] } ?? []) + [rows], or: [1, rows])
@@ -218,7 +247,8 @@ final class WeightReader {
   /// A whole matrix, packed; asked for twice it is the same object.
   func packed(_ name: String, rows: Int, columns: Int) throws(Failure) -> PackedMatrix {
     if let matrix = packedTables[name] { return matrix }
-    let packed = try count(PackedMatrix([try matrix(name, rows: rows, columns: columns)], compute: compute, engine: engine))
+    let packed = try count(
+      PackedMatrix([try matrix(name, rows: rows, columns: columns)], compute: compute, engine: engine))
     packedTables[name] = packed
     checkpoint[name]?.dontNeed()
     return packed
@@ -228,13 +258,15 @@ final class WeightReader {
   func heads(_ x: Matrix, headDim: Int) throws(Failure) -> [PackedMatrix] {
     var heads: [PackedMatrix] = []
     for first in stride(from: 0, to: x.columns, by: headDim) {
-      let head = StoredMatrix(base: UnsafeRawPointer(x.base + first), type: .float32, rows: x.rows, columns: headDim, stride: x.stride)
+      let head = StoredMatrix(
+        base: UnsafeRawPointer(x.base + first), type: .float32, rows: x.rows, columns: headDim, stride: x.stride)
       heads.append(count(try PackedMatrix([head], compute: .float32, engine: engine)))
     }
     return heads
   }
 
-  /// The product of `taps` neighbours, `[taps * width]`, with `name.weight`, stored `[width, width, taps]`, and `name.bias`.
+  /// The product of `taps` neighbours, `[taps * width]`, with `name.weight`, stored `[width, width, taps]`, and
+  /// `name.bias`.
   func convolution(_ name: String, width: Int, taps: Int) throws(Failure) -> Linear {
     let tensor = try tensor("\(name).weight", [width, width, taps])
     let numbers = width * width * taps
@@ -247,7 +279,9 @@ final class WeightReader {
       for tap in 0..<taps { to[(output * taps + tap) * width + input] = from[row * taps + tap] }
     }
     let matrix = StoredMatrix(base: ordered.base, type: .float32, rows: width, columns: taps * width)
-    return Linear(weights: count(try PackedMatrix([matrix], compute: compute, engine: engine)), bias: try vector("\(name).bias", width))
+    return Linear(
+      weights: count(try PackedMatrix([matrix], compute: compute, engine: engine)),
+      bias: try vector("\(name).bias", width))
   }
 
   /// Runs `body`, whose result is not kept in the model: what it reads counts as read, not as memory.
@@ -266,7 +300,9 @@ final class WeightReader {
   func finish(family: String, ignored: Set<String>) throws(Failure) {
     for name in checkpoint.names where !read.contains(name) && !ignored.contains(name) {
       let shape = checkpoint[name].map { "\($0.shape) " } ?? ""
-      throw Failure(.invalidFile, "\(checkpoint[name]?.file ?? checkpoint.folder): tensor \(name) \(shape)is not part of this \(family) model")
+      throw Failure(
+        .invalidFile,
+        "\(checkpoint[name]?.file ?? checkpoint.folder): tensor \(name) \(shape)is not part of this \(family) model")
     }
   }
 
@@ -288,7 +324,8 @@ final class WeightReader {
     let tensor = try checkpoint.tensor(name, shape: shape, or: other)
     guard [.float32, .float16, .bfloat16].contains(tensor.type) else {
       throw Failure(
-        .unsupported, "\(tensor.file): tensor \"\(name)\" holds \(tensor.type); weights must be float32, float16 or bfloat16")
+        .unsupported,
+        "\(tensor.file): tensor \"\(name)\" holds \(tensor.type); weights must be float32, float16 or bfloat16")
     }
     try note(tensor, parameters: tensor.count)
     return tensor
@@ -309,9 +346,11 @@ final class WeightReader {
     convert(try tensor(name, [count], or: [1, count]), count, to: target)
   }
 
-  /// `count` numbers of a tensor, every `step`-th from number `start` on, as float32. What converts token tables does this: the tensor is a
-  /// table of a single row.
-  private func convert(_ tensor: StoredTensor, from start: Int = 0, step: Int = 1, _ count: Int, to target: UnsafeMutablePointer<Float>) {
+  /// `count` numbers of a tensor, every `step`-th from number `start` on, as float32. What converts token tables does
+  /// this: the tensor is a table of a single row.
+  private func convert(
+    _ tensor: StoredTensor, from start: Int = 0, step: Int = 1, _ count: Int, to target: UnsafeMutablePointer<Float>
+  ) {
     var first: Int32 = 0
     let base = tensor.bytes.baseAddress! + start * tensor.type.size
     let row = StoredMatrix(base: base, type: tensor.type, rows: 1, columns: count, transposed: true, stride: step)

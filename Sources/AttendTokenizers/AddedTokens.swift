@@ -37,14 +37,20 @@ final class AddedTokenMatcher: Sendable {
     var cut = range.lowerBound
     var position = range.lowerBound
     while position < range.upperBound {
-      guard startsToken[Int(text[position])], let (index, length) = trie.longestPrefix(text, position..<range.upperBound) else {
+      guard startsToken[Int(text[position])],
+        let (index, length) = trie.longestPrefix(text, position..<range.upperBound)
+      else {
         position += 1
         continue
       }
       let token = tokens[Int(index)]
       var start = position, end = position + length
       position = end
-      if token.singleWord, AddedTokenMatcher.isWord(before: start, text, range) || AddedTokenMatcher.isWord(at: end, text, range) { continue }
+      if token.singleWord,
+        AddedTokenMatcher.isWord(before: start, text, range) || AddedTokenMatcher.isWord(at: end, text, range)
+      {
+        continue
+      }
       if token.stripsLeft { start = max(AddedTokenMatcher.skipSpaces(before: start, text, range), cut) }
       if token.stripsRight { end = AddedTokenMatcher.skipSpaces(after: end, text, range) }
       start = max(start, cut)

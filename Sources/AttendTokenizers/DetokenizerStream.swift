@@ -19,7 +19,8 @@ package struct DetokenizerStream {
     skipsSpecial = skipSpecialTokens
   }
 
-  /// Takes one more id and returns the text that is now certain, often none. Throws `invalidArgument` for an unknown id, which is then not taken.
+  /// Takes one more id and returns the text that is now certain, often none. Throws `invalidArgument` for an unknown
+  /// id, which is then not taken.
   package mutating func add(_ id: Int32) throws(Failure) -> [UInt8] {
     window.append(id)
     do throws(Failure) { return try advance(isLast: false) } catch {
@@ -46,12 +47,14 @@ package struct DetokenizerStream {
     return new
   }
 
-  /// Keeps the last ids alone, where their text alone is the end of the whole text: so the time for a token does not grow.
+  /// Keeps the last ids alone, where their text alone is the end of the whole text: so the time for a token does not
+  /// grow.
   private mutating func shorten() throws(Failure) {
     for count in DetokenizerStream.windowLength / 2..<DetokenizerStream.windowLength / 2 + 4 {
       let tail = Array(window.suffix(count))
       let text = try decode(tail)
-      // The first token of a text may be spelled without its space, so the text is compared from the second word on where it must.
+      // The first token of a text may be spelled without its space, so the text is compared from the second word on
+      // where it must.
       let start = isEnd(text[...]) ? 0 : text.dropFirst().firstIndex(of: 0x20)
       guard let start, isEnd(text[start...]) else { continue }
       window = tail
@@ -60,13 +63,17 @@ package struct DetokenizerStream {
     }
   }
 
-  private func isEnd(_ text: ArraySlice<UInt8>) -> Bool { given.count >= text.count && given.suffix(text.count).elementsEqual(text) }
-
-  private func decode(_ ids: [Int32]) throws(Failure) -> [UInt8] {
-    try ids.withUnsafeBufferPointer { ids throws(Failure) in try tokenizer.decode(ids, skipSpecialTokens: skipsSpecial) }
+  private func isEnd(_ text: ArraySlice<UInt8>) -> Bool {
+    given.count >= text.count && given.suffix(text.count).elementsEqual(text)
   }
 
-  /// How many bytes at the end may still change: U+FFFD, which the next bytes may turn into a character, and spaces, which some decoders take back.
+  private func decode(_ ids: [Int32]) throws(Failure) -> [UInt8] {
+    try ids.withUnsafeBufferPointer { ids throws(Failure) in try tokenizer.decode(ids, skipSpecialTokens: skipsSpecial)
+    }
+  }
+
+  /// How many bytes at the end may still change: U+FFFD, which the next bytes may turn into a character, and spaces,
+  /// which some decoders take back.
   private static func uncertain(_ text: [UInt8]) -> Int {
     var end = text.count
     while end >= 3, text[(end - 3)..<end].elementsEqual(UTF8Text.replacement) { end -= 3 }

@@ -1,5 +1,5 @@
-/// The place of a token in the source text: in bytes, and in Unicode scalars (where bytes that are not UTF-8 count as the U+FFFD they become).
-/// Two equal numbers for a token that the template added.
+/// The place of a token in the source text: in bytes, and in Unicode scalars (where bytes that are not UTF-8 count as
+/// the U+FFFD they become). Two equal numbers for a token that the template added.
 package struct TokenOffsets: Equatable, Sendable {
   package var byteStart: Int32 = 0
   package var byteEnd: Int32 = 0
@@ -20,7 +20,8 @@ package struct Encoding: Sendable {
 }
 
 extension Encoding {
-  /// Leaves out tokens of the text, at its end or else at its beginning, until there are at most `limit`; those that the template added all stay.
+  /// Leaves out tokens of the text, at its end or else at its beginning, until there are at most `limit`; those that
+  /// the template added all stay.
   package mutating func truncate(to limit: Int, keepingEnd: Bool) {
     var dropped = min(max(ids.count - limit, 0), isSpecial.count { !$0 })
     guard dropped > 0 else { return }

@@ -3,8 +3,8 @@ import AttendBase
 extension Tokenizer {
   /// Tokenizes UTF-8. Bytes that are not UTF-8 count as U+FFFD, as many as `String(decoding:as:)` makes of them.
   ///
-  /// Throws `invalidArgument` for a text of more than `maximalLength` bytes, or one that becomes too long on its way; `invalidFile` where the text needs
-  /// an unknown token that the file does not name.
+  /// Throws `invalidArgument` for a text of more than `maximalLength` bytes, or one that becomes too long on its way;
+  /// `invalidFile` where the text needs an unknown token that the file does not name.
   package func encode(_ text: UnsafeRawBufferPointer, addSpecialTokens: Bool) throws(Failure) -> Encoding {
     guard text.count <= Tokenizer.maximalLength else {
       throw Failure(.invalidArgument, "the text has \(text.count) bytes, more than \(Tokenizer.maximalLength)")
@@ -88,7 +88,8 @@ private struct EncodingRun {
   }
 }
 
-/// Turns stretches of the source, whose starts rise, into offsets. Bytes that are not UTF-8 count as the U+FFFD that they become.
+/// Turns stretches of the source, whose starts rise, into offsets. Bytes that are not UTF-8 count as the U+FFFD that
+/// they become.
 private struct ScalarCounter {
   private let text: UnsafeRawBufferPointer
   /// A place in bytes and the scalars before it.

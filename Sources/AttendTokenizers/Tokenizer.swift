@@ -1,6 +1,7 @@
 import AttendBase
 
-/// Turns text into token ids and back, as the files of a checkpoint say. Immutable: any number of threads may use it at once.
+/// Turns text into token ids and back, as the files of a checkpoint say. Immutable: any number of threads may use it at
+/// once.
 package final class Tokenizer: Sendable {
   let model: any TokenizerModel
   let normalizer: (any Normalizer)?
@@ -24,19 +25,24 @@ package final class Tokenizer: Sendable {
     added = try AddedVocabulary(parts.addedTokens, normalizer: parts.normalizer)
   }
 
-  /// Reads the tokenizer of a checkpoint folder, or a tokenizer file; `lowercasing`: texts become lower case before anything else.
+  /// Reads the tokenizer of a checkpoint folder, or a tokenizer file; `lowercasing`: texts become lower case before
+  /// anything else.
   ///
-  /// Throws `notFound` where a folder holds none, `inputOutput`, `invalidFile`, and `unsupported`, which names the component and the file.
+  /// Throws `notFound` where a folder holds none, `inputOutput`, `invalidFile`, and `unsupported`, which names the
+  /// component and the file.
   package convenience init(path: String, lowercasing: Bool = false) throws(Failure) {
     var parts = try TokenizerParts(path: path)
-    if lowercasing { parts.normalizer = NormalizerSequence(parts: [Lowercase()] + (parts.normalizer.map { [$0] } ?? [])) }
+    if lowercasing {
+      parts.normalizer = NormalizerSequence(parts: [Lowercase()] + (parts.normalizer.map { [$0] } ?? []))
+    }
     try self.init(parts)
   }
 
   /// One more than the largest id.
   package var size: Int { max(model.vocabulary.size, added.size) }
 
-  /// The bytes of a token as the file spells it, with a NUL behind them, as long as the tokenizer lives; nil where there is none.
+  /// The bytes of a token as the file spells it, with a NUL behind them, as long as the tokenizer lives; nil where
+  /// there is none.
   package func token(_ id: Int32) -> UnsafeRawBufferPointer? {
     (added.token(Int(id)) ?? model.vocabulary.token(Int(id))).map { UnsafeRawBufferPointer($0) }
   }
@@ -86,11 +92,13 @@ final class AddedVocabulary: Sendable {
     let verbatim = kept.filter { !$0.isNormalized }
     inSource = try AddedTokenMatcher(verbatim, spelled: verbatim.map(\.content))
     let normalized = kept.filter(\.isNormalized)
-    inNormalized = try AddedTokenMatcher(normalized, spelled: normalized.map { token in
-      var text = token.content.withUnsafeBufferPointer { AlignedText($0, base: 0) }
-      normalizer?.normalize(&text)
-      return text.bytes
-    })
+    inNormalized = try AddedTokenMatcher(
+      normalized,
+      spelled: normalized.map { token in
+        var text = token.content.withUnsafeBufferPointer { AlignedText($0, base: 0) }
+        normalizer?.normalize(&text)
+        return text.bytes
+      })
   }
 
   var size: Int { vocabulary.size }

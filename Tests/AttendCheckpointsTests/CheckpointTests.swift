@@ -22,18 +22,21 @@ import Testing
     try folder.write("model.safetensors.index.json", index)
   }
 
-  private static let goodIndex = #"{"metadata": {"total_size": 20}, "weight_map": {"a": "s1.safetensors", "b": "s2.safetensors", "c": "s1.safetensors"}}"#
+  private static let goodIndex =
+    #"{"metadata": {"total_size": 20}, "weight_map": {"a": "s1.safetensors", "b": "s2.safetensors", "c": "s1.safetensors"}}"#
 
   @Test("shards read as one file does") func shards() throws {
     try writeShards(index: CheckpointTests.goodIndex)
     let sharded = try Checkpoint(folder: folder.path)
     #expect(sharded.files.count == 2)
     #expect(sharded.tensors.map(\.name) == ["a", "b", "c"])
-    try writeSafetensors(folder.path(of: "model.safetensors"), [("c", [1], [3]), ("b", [1, 2], [4, 5]), ("a", [2], [1, 2])])
+    try writeSafetensors(
+      folder.path(of: "model.safetensors"), [("c", [1], [3]), ("b", [1, 2], [4, 5]), ("a", [2], [1, 2])])
     let single = try Checkpoint(folder: folder.path + "/")
     #expect(single.files.count == 1)
     for checkpoint in [sharded, single] {
-      #expect(checkpoint["a"]?.floats == [1, 2] && checkpoint["b"]?.floats == [4, 5] && checkpoint["c"]?.floats == [3])
+      #expect(
+        checkpoint["a"]?.floats == [1, 2] && checkpoint["b"]?.floats == [4, 5] && checkpoint["c"]?.floats == [3])
       #expect(checkpoint["d"] == nil)
       #expect(try checkpoint.tensor("b", shape: [1, 2]).floats == [4, 5])
       #expect(try checkpoint.tensor("a", shape: [1, 2], or: [2]).floats == [1, 2])
@@ -44,31 +47,49 @@ import Testing
     try writeSafetensors(folder.path(of: "model.safetensors"), [("a", [2], [1, 2])])
     let checkpoint = try Checkpoint(folder: folder.path)
     let missing = try #require(throws: Failure.self) { try checkpoint.tensor("model.b", shape: [3, 4]) }
-    #expect(missing.code == .invalidFile && missing.message.contains("tensor model.b of shape [3, 4] is missing") && missing.message.contains(folder.path))
+    #expect(
+      missing.code == .invalidFile && missing.message.contains("tensor model.b of shape [3, 4] is missing")
+        && missing.message.contains(folder.path))
     let misshaped = try #require(throws: Failure.self) { try checkpoint.tensor("a", shape: [3]) }
-    #expect(misshaped.code == .invalidFile && misshaped.message.contains("tensor a has the shape [2]") && misshaped.message.contains("asks for [3]"))
+    #expect(
+      misshaped.code == .invalidFile && misshaped.message.contains("tensor a has the shape [2]")
+        && misshaped.message.contains("asks for [3]"))
     #expect(misshaped.message.contains("model.safetensors"))
   }
 
   @Test("a tensor of an unknown type is an error for who asks") func unknownType() throws {
-    try folder.write("model.safetensors", try safetensors([WrittenTensor("a", type: "F8_E5M2", shape: [2], bytes: [1, 2])]))
+    try folder.write(
+      "model.safetensors", try safetensors([WrittenTensor("a", type: "F8_E5M2", shape: [2], bytes: [1, 2])]))
     let checkpoint = try Checkpoint(folder: folder.path)
     #expect(checkpoint.tensors.isEmpty && checkpoint["a"] == nil && checkpoint.names == ["a"])
     let failure = try #require(throws: Failure.self) { try checkpoint.tensor("a", shape: [2]) }
-    #expect(failure.code == .unsupported && failure.message.contains("model.safetensors: tensor a") && failure.message.contains("F8_E5M2"))
+    #expect(
+      failure.code == .unsupported && failure.message.contains("model.safetensors: tensor a")
+        && failure.message.contains("F8_E5M2"))
   }
 
-  @Test("an index that lies is refused", arguments: [
-    ("[]", "weight_map"), ("{}", "weight_map"), (#"{"weight_map": {}}"#, "weight_map"), (#"{"weight_map": []}"#, "weight_map"), (#"{"weight_map": "#, "line 1, column 16"),
-    (#"{"weight_map": {"a": 1}}"#, "the file of tensor a is 1, not a string"),
-    (#"{"weight_map": {"a": "s1.safetensors", "a": "s2.safetensors"}}"#, "tensor a is listed twice"),
-    (#"{"weight_map": {"a": "../s1.safetensors"}}"#, "\"../s1.safetensors\", is not in"), (#"{"weight_map": {"a": "/etc/passwd"}}"#, "is not in"),
-    (#"{"weight_map": {"a": "x/../../s1.safetensors"}}"#, "is not in"), (#"{"weight_map": {"a": ""}}"#, "is not in"), (#"{"weight_map": {"a": "."}}"#, "is not in"),
-    (#"{"weight_map": {"a": "s1.safetensors\u0000x"}}"#, "is not in"), (#"{"weight_map": {"a": "./s1.safetensors"}}"#, "is not in"),
-    (#"{"weight_map": {"a": "s1.safetensors", "b": "s2.safetensors", "c": "s1.safetensors", "d": "s2.safetensors"}}"#, "s2.safetensors: tensor d, which"),
-    (#"{"weight_map": {"a": "s1.safetensors", "b": "s2.safetensors"}}"#, "s1.safetensors: tensor c is not listed"),
-    (#"{"weight_map": {"a": "s1.safetensors", "b": "s2.safetensors", "c": "s2.safetensors"}}"#, "s1.safetensors: tensor c is here, but"),
-  ]) func badIndex(_ index: String, _ reason: String) throws {
+  @Test(
+    "an index that lies is refused",
+    arguments: [
+      ("[]", "weight_map"), ("{}", "weight_map"), (#"{"weight_map": {}}"#, "weight_map"),
+      (#"{"weight_map": []}"#, "weight_map"), (#"{"weight_map": "#, "line 1, column 16"),
+      (#"{"weight_map": {"a": 1}}"#, "the file of tensor a is 1, not a string"),
+      (#"{"weight_map": {"a": "s1.safetensors", "a": "s2.safetensors"}}"#, "tensor a is listed twice"),
+      (#"{"weight_map": {"a": "../s1.safetensors"}}"#, "\"../s1.safetensors\", is not in"),
+      (#"{"weight_map": {"a": "/etc/passwd"}}"#, "is not in"),
+      (#"{"weight_map": {"a": "x/../../s1.safetensors"}}"#, "is not in"), (#"{"weight_map": {"a": ""}}"#, "is not in"),
+      (#"{"weight_map": {"a": "."}}"#, "is not in"), (#"{"weight_map": {"a": "s1.safetensors\u0000x"}}"#, "is not in"),
+      (#"{"weight_map": {"a": "./s1.safetensors"}}"#, "is not in"),
+      (
+        #"{"weight_map": {"a": "s1.safetensors", "b": "s2.safetensors", "c": "s1.safetensors", "d": "s2.safetensors"}}"#,
+        "s2.safetensors: tensor d, which"
+      ), (#"{"weight_map": {"a": "s1.safetensors", "b": "s2.safetensors"}}"#, "s1.safetensors: tensor c is not listed"),
+      (
+        #"{"weight_map": {"a": "s1.safetensors", "b": "s2.safetensors", "c": "s2.safetensors"}}"#,
+        "s1.safetensors: tensor c is here, but"
+      ),
+    ]) func badIndex(_ index: String, _ reason: String) throws
+  {
     try writeShards(index: index)
     let failure = try refusal()
     #expect(failure.code == .invalidFile)
@@ -84,7 +105,9 @@ import Testing
     #expect(try refusal().message.contains("s2.safetensors"))
     try folder.remove("s2.safetensors")
     let missing = try refusal()
-    #expect(missing.code == .notFound && missing.message.contains("s2.safetensors") && missing.message.contains("index.json lists"))
+    #expect(
+      missing.code == .notFound && missing.message.contains("s2.safetensors")
+        && missing.message.contains("index.json lists"))
   }
 
   @Test("a folder without weights, or with pickled ones, is refused with the way out") func noWeights() throws {
@@ -92,13 +115,17 @@ import Testing
     #expect(none.code == .notFound && none.message.contains("model.safetensors"))
     try folder.write("pytorch_model.bin", "x")
     let pickled = try refusal()
-    #expect(pickled.code == .unsupported && pickled.message.contains("pytorch_model.bin") && pickled.message.contains("save_pretrained"))
+    #expect(
+      pickled.code == .unsupported && pickled.message.contains("pytorch_model.bin")
+        && pickled.message.contains("save_pretrained"))
   }
 
   @Test("300 MB open in a few milliseconds") func speed() throws {
     let count = 75
     let size = 4 << 20
-    let members = (0..<count).map { "\"layer.\($0).weight\":{\"dtype\":\"F32\",\"shape\":[1024,1024],\"data_offsets\":[\($0 * size),\(($0 + 1) * size)]}" }
+    let members = (0..<count).map {
+      "\"layer.\($0).weight\":{\"dtype\":\"F32\",\"shape\":[1024,1024],\"data_offsets\":[\($0 * size),\(($0 + 1) * size)]}"
+    }
     let head = safetensors(header: "{" + members.joined(separator: ",") + "}", data: [])
     try folder.write("model.safetensors", head)
     #expect(truncate(folder.path(of: "model.safetensors"), head.count + count * size) == 0)  // a sparse file
@@ -111,7 +138,8 @@ import Testing
 
   // Needs the conformance folders beside the checkout.
   @Test("all shared checkpoints open", .enabled(if: Shared.isThere)) func shared() throws {
-    let configs = Shared.files(in: "conformance") { $0 == "config.json" } + Shared.files(in: "models") { $0 == "config.json" }
+    let configs =
+      Shared.files(in: "conformance") { $0 == "config.json" } + Shared.files(in: "models") { $0 == "config.json" }
     var opened = 0
     for config in configs {
       let path = String(config.dropLast("/config.json".count))

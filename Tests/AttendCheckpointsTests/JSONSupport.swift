@@ -32,14 +32,16 @@ func foundationValue(_ json: JSON) -> NSObject {
   case .number: json.int.map { $0 as NSNumber } ?? json.double! as NSNumber
   case .string: json.string! as NSString
   case .array: json.elements.map(foundationValue) as NSArray
-  case .object: Dictionary(json.members.map { ($0.string!, foundationValue($1)) }, uniquingKeysWith: { $1 }) as NSDictionary
+  case .object:
+    Dictionary(json.members.map { ($0.string!, foundationValue($1)) }, uniquingKeysWith: { $1 }) as NSDictionary
   }
 }
 
 extension SplitMix {
   /// A byte that means something to a parser, more often than not.
   mutating func interestingByte() -> UInt8 {
-    below(2) == 0 ? Array("{}[]\",:\\u0123456789-+.eE \n\u{0}tfnNI".utf8).randomElement(using: &self)! : UInt8(below(256))
+    below(2) == 0
+      ? Array("{}[]\",:\\u0123456789-+.eE \n\u{0}tfnNI".utf8).randomElement(using: &self)! : UInt8(below(256))
   }
 
   /// A random JSON text, valid.
@@ -50,14 +52,19 @@ extension SplitMix {
     case 1: return "\(Int(bitPattern: UInt(next())) >> (11 + below(53)))"  // what a Double holds too
     case 2: return "\(Double(below(2_000_001) - 1_000_000) / 1024)"
     case 3, 4: return string() + space
-    case 5, 6: return "[" + space + (0..<below(5)).map { _ in document(depth: depth - 1) }.joined(separator: "," + space) + "]"
+    case 5, 6:
+      return "[" + space + (0..<below(5)).map { _ in document(depth: depth - 1) }.joined(separator: "," + space) + "]"
     default:
-      return "{" + space + (0..<below(5)).map { "\"\($0)" + string().dropFirst() + space + ":" + document(depth: depth - 1) }.joined(separator: ",") + "}"
+      return "{" + space
+        + (0..<below(5)).map { "\"\($0)" + string().dropFirst() + space + ":" + document(depth: depth - 1) }.joined(
+          separator: ",") + "}"
     }
   }
 
   private mutating func string() -> String {
-    let pieces = ["a", "Bc", "é", "中", "😀", "\\n", "\\\"", "\\\\", "\\/", "\\u0041", "\\u00e9", "\\ud83d\\ude00", "\u{7F}", " "]
+    let pieces = [
+      "a", "Bc", "é", "中", "😀", "\\n", "\\\"", "\\\\", "\\/", "\\u0041", "\\u00e9", "\\ud83d\\ude00", "\u{7F}", " ",
+    ]
     return "\"" + (0..<below(8)).map { _ in pieces.randomElement(using: &self)! }.joined() + "\""
   }
 }

@@ -32,13 +32,17 @@ import Testing
     #expect(json.members.map { $0.value.int } == [1, 2])
   }
 
-  @Test("integers are exact, whatever their spelling", arguments: [
-    ("0", 0), ("-0", 0), ("-0.0", 0), ("7", 7), ("2.0", 2), ("1e3", 1000), ("1E+3", 1000), ("1500e-2", 15), ("1.25e2", 125), ("100000e-5", 1),
-    ("9223372036854775807", .max), ("-9223372036854775808", .min), ("9223372036854775808", nil), ("-9223372036854775809", nil),
-    ("18446744073709551616", nil), ("1.5", nil), ("1e-1", nil), ("1e19", nil), ("1e99999999999999999999", nil), ("0e99999999999999999999", 0),
-    ("0.000000000000000000000000000001e30", 1), ("10000000000000000000000e-22", 1), ("NaN", nil), ("Infinity", nil), ("-Infinity", nil),
-    ("1e-99999999999999999999", nil), ("922337203685477580.7e1", .max),
-  ] as [(String, Int?)]) func integers(_ text: String, _ value: Int?) throws {
+  @Test(
+    "integers are exact, whatever their spelling",
+    arguments: [
+      ("0", 0), ("-0", 0), ("-0.0", 0), ("7", 7), ("2.0", 2), ("1e3", 1000), ("1E+3", 1000), ("1500e-2", 15),
+      ("1.25e2", 125), ("100000e-5", 1), ("9223372036854775807", .max), ("-9223372036854775808", .min),
+      ("9223372036854775808", nil), ("-9223372036854775809", nil), ("18446744073709551616", nil), ("1.5", nil),
+      ("1e-1", nil), ("1e19", nil), ("1e99999999999999999999", nil), ("0e99999999999999999999", 0),
+      ("0.000000000000000000000000000001e30", 1), ("10000000000000000000000e-22", 1), ("NaN", nil), ("Infinity", nil),
+      ("-Infinity", nil), ("1e-99999999999999999999", nil), ("922337203685477580.7e1", .max),
+    ] as [(String, Int?)]) func integers(_ text: String, _ value: Int?) throws
+  {
     #expect(try parseJSON(text).int == value)
     #expect(try parseJSON("[\(text)]")[0]?.int == value)
   }
@@ -53,11 +57,11 @@ import Testing
 
   @Test("doubles are the nearest ones") func doubles() throws {
     for (text, value) in [
-      ("0.1", 0.1), ("-2.5E-3", -0.0025), ("1e400", .infinity), ("1e-400", 0), ("123456789012345678901234567890", 1.2345678901234568e29),
-      ("2.2250738585072011e-308", Double(bitPattern: 0xF_FFFF_FFFF_FFFF)), ("-Infinity", -.infinity), ("9007199254740993", 9007199254740992),
-    ] {
-      #expect(try parseJSON(text).double == value, "\(text)")
-    }
+      ("0.1", 0.1), ("-2.5E-3", -0.0025), ("1e400", .infinity), ("1e-400", 0),
+      ("123456789012345678901234567890", 1.2345678901234568e29),
+      ("2.2250738585072011e-308", Double(bitPattern: 0xF_FFFF_FFFF_FFFF)), ("-Infinity", -.infinity),
+      ("9007199254740993", 9007199254740992),
+    ] { #expect(try parseJSON(text).double == value, "\(text)") }
     #expect(try parseJSON("NaN").double?.isNaN == true)
     var random = SplitMix(seed: 4)
     for _ in 0..<20_000 {
@@ -76,31 +80,45 @@ import Testing
     #expect(try parseJSON("1.5").double == 1.5)
   }
 
-  @Test("escapes are resolved", arguments: [
-    (#""""#, ""), (#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{C}\n\r\t"), (#""a\u0000b""#, "a\0b"), (#""\u00e9\u4E2d""#, "é中"),
-    (#""\ud83d\ude00!""#, "😀!"), (#""\ud83d""#, "\u{FFFD}"), (#""\ude00\ud83d""#, "\u{FFFD}\u{FFFD}"), (#""\ud83d\u0041""#, "\u{FFFD}A"),
-    (#""\ud83d\ud83d\ude00""#, "\u{FFFD}😀"), (#""\udbff\udfff""#, "\u{10FFFF}"), ("\"é中😀\u{7F}\"", "é中😀\u{7F}"), (#""x\ud83dx""#, "x\u{FFFD}x"),
-  ]) func escapes(_ text: String, _ value: String) throws {
+  @Test(
+    "escapes are resolved",
+    arguments: [
+      (#""""#, ""), (#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{C}\n\r\t"), (#""a\u0000b""#, "a\0b"),
+      (#""\u00e9\u4E2d""#, "é中"), (#""\ud83d\ude00!""#, "😀!"), (#""\ud83d""#, "\u{FFFD}"),
+      (#""\ude00\ud83d""#, "\u{FFFD}\u{FFFD}"), (#""\ud83d\u0041""#, "\u{FFFD}A"),
+      (#""\ud83d\ud83d\ude00""#, "\u{FFFD}😀"), (#""\udbff\udfff""#, "\u{10FFFF}"), ("\"é中😀\u{7F}\"", "é中😀\u{7F}"),
+      (#""x\ud83dx""#, "x\u{FFFD}x"),
+    ]) func escapes(_ text: String, _ value: String) throws
+  {
     let json = try parseJSON(text)
     #expect(json.string == value)
     #expect(json.withUTF8 { Array($0) } == Array(value.utf8))
   }
 
-  @Test("what is not JSON is refused with its place", arguments: [
-    ("", 1, 1), (" \n ", 2, 2), ("{", 1, 2), ("[1,]", 1, 4), ("[,1]", 1, 2), ("[1 2]", 1, 4), ("{\"a\":1,}", 1, 8), ("{\"a\" 1}", 1, 6), ("{a:1}", 1, 2), ("{\"a\":}", 1, 6),
-    ("{'a':1}", 1, 2), ("[1]]", 1, 4), ("1 2", 1, 3), ("01", 1, 2), ("+1", 1, 1), (".5", 1, 1), ("1.", 1, 3), ("1.e3", 1, 3), ("1e", 1, 3), ("-", 1, 2), ("- 1", 1, 2), ("0x10", 1, 2),
-    ("tru", 1, 1), ("True", 1, 1), ("nul", 1, 1), ("\"abc", 1, 1), ("[\n\"é\", \"a\nb\"]", 2, 8), (#""\x""#, 1, 2), (#""\u12g4""#, 1, 2), (#""\u12"#, 1, 2), ("\"\\", 1, 2),
-    ("[1}", 1, 3), ("{]", 1, 2), ("// c\n1", 1, 1), ("[1]\0", 1, 4), ("\u{FEFF}", 1, 2), ("nan", 1, 1), ("-NaN", 1, 2), ("--1", 1, 2),
-  ]) func refusals(_ text: String, _ line: Int, _ column: Int) throws {
+  @Test(
+    "what is not JSON is refused with its place",
+    arguments: [
+      ("", 1, 1), (" \n ", 2, 2), ("{", 1, 2), ("[1,]", 1, 4), ("[,1]", 1, 2), ("[1 2]", 1, 4), ("{\"a\":1,}", 1, 8),
+      ("{\"a\" 1}", 1, 6), ("{a:1}", 1, 2), ("{\"a\":}", 1, 6), ("{'a':1}", 1, 2), ("[1]]", 1, 4), ("1 2", 1, 3),
+      ("01", 1, 2), ("+1", 1, 1), (".5", 1, 1), ("1.", 1, 3), ("1.e3", 1, 3), ("1e", 1, 3), ("-", 1, 2), ("- 1", 1, 2),
+      ("0x10", 1, 2), ("tru", 1, 1), ("True", 1, 1), ("nul", 1, 1), ("\"abc", 1, 1), ("[\n\"é\", \"a\nb\"]", 2, 8),
+      (#""\x""#, 1, 2), (#""\u12g4""#, 1, 2), (#""\u12"#, 1, 2), ("\"\\", 1, 2), ("[1}", 1, 3), ("{]", 1, 2),
+      ("// c\n1", 1, 1), ("[1]\0", 1, 4), ("\u{FEFF}", 1, 2), ("nan", 1, 1), ("-NaN", 1, 2), ("--1", 1, 2),
+    ]) func refusals(_ text: String, _ line: Int, _ column: Int) throws
+  {
     let failure = try #require(throws: Failure.self) { try parseJSON(text) }
     #expect(failure.code == .invalidFile)
     #expect(failure.message.hasPrefix("test.json, line \(line), column \(column): "), "\(failure.message)")
   }
 
-  @Test("bytes that are not UTF-8 are refused", arguments: [
-    [0x80], [0xC0, 0x80], [0xC1, 0xBF], [0xC2], [0xC2, 0x41], [0xE0, 0x9F, 0x80], [0xE2, 0x82], [0xED, 0xA0, 0x80], [0xF0, 0x8F, 0xBF, 0xBF], [0xF4, 0x90, 0x80, 0x80],
-    [0xF5, 0x80, 0x80, 0x80], [0xFF], [0xE2, 0x82, 0xC0], [0xF1, 0x80, 0x80],
-  ] as [[UInt8]]) func invalidUTF8(_ bytes: [UInt8]) throws {
+  @Test(
+    "bytes that are not UTF-8 are refused",
+    arguments: [
+      [0x80], [0xC0, 0x80], [0xC1, 0xBF], [0xC2], [0xC2, 0x41], [0xE0, 0x9F, 0x80], [0xE2, 0x82], [0xED, 0xA0, 0x80],
+      [0xF0, 0x8F, 0xBF, 0xBF], [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xFF], [0xE2, 0x82, 0xC0],
+      [0xF1, 0x80, 0x80],
+    ] as [[UInt8]]) func invalidUTF8(_ bytes: [UInt8]) throws
+  {
     for tail in [Array("\"".utf8), []] {
       let failure = try #require(throws: Failure.self) { try parseJSON([UInt8(ascii: "\"")] + bytes + tail) }
       #expect(failure.message.contains("not UTF-8"))
@@ -120,7 +138,8 @@ import Testing
     var random = SplitMix(seed: 1)
     for _ in 0..<2000 {
       let text = random.document(depth: 5)
-      let expected = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8), options: .fragmentsAllowed) as? NSObject)
+      let expected = try #require(
+        try JSONSerialization.jsonObject(with: Data(text.utf8), options: .fragmentsAllowed) as? NSObject)
       #expect(foundationValue(try parseJSON(text)) == expected, "\(text)")
     }
   }
@@ -136,9 +155,7 @@ import Testing
         let json = try parseJSON(bytes)
         _ = foundationValue(json)
         accepted += 1
-      } catch {
-        #expect(error.code == .invalidFile && error.message.hasPrefix("test.json, line "))
-      }
+      } catch { #expect(error.code == .invalidFile && error.message.hasPrefix("test.json, line ")) }
     }
     #expect(accepted > 1000)
   }
@@ -175,16 +192,12 @@ import Testing
     }
     text += "\"\"]}"
     let bytes = TextBytes(Array(text.utf8))
-    let best = try (0..<5).map { _ in
-      try processorTime { _ = try JSON.parse(bytes.bytes, file: "test.json") }
-    }.min()!
+    let best = try (0..<5).map { _ in try processorTime { _ = try JSON.parse(bytes.bytes, file: "test.json") } }.min()!
     print("parsing \(text.utf8.count) bytes: \(best * 1000) ms")
     #expect(best < 0.1)
     let json = try parseJSON(text)
     var sum = 0
-    let iteration = processorTime {
-      for (key, value) in json["vocab"]!.members { sum += key.utf8!.count + value.int! }
-    }
+    let iteration = processorTime { for (key, value) in json["vocab"]!.members { sum += key.utf8!.count + value.int! } }
     print("reading 128000 members: \(iteration * 1000) ms")
     #expect(sum == 128_000 * 127_999 / 2 + (0..<128_000).reduce(0) { $0 + 7 + "\($1)".utf8.count })
   }
@@ -197,7 +210,9 @@ import Testing
       var json: JSON?
       let time = try processorTime { json = try JSON.file(path) }
       let value = try #require(json)
-      print("\(path.split(separator: "/").suffix(2).joined(separator: "/")): \(value.source.count) bytes in \(time * 1000) ms")
+      print(
+        "\(path.split(separator: "/").suffix(2).joined(separator: "/")): \(value.source.count) bytes in \(time * 1000) ms"
+      )
       let vocabulary = value["model"]?["vocab"] ?? value
       if vocabulary.kind == .array {  // pieces with their scores
         #expect(vocabulary.elements.allSatisfy { $0[0]?.string != nil && $0[1]?.double?.isFinite == true })

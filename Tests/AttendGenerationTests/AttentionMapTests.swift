@@ -10,17 +10,20 @@ import Testing
 private let recorded: [String] = {
   let folder = root.appendingPathComponent("Tests/Fixtures/conformance").path
   return ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted().filter { name in
-    guard let config = try? Configuration(file: "\(folder)/\(name)/config.json"), let type = try? config.string("model_type"),
-      Registry.modelTypes.contains(type), let reference = try? ConformanceCase(name)
+    guard let config = try? Configuration(file: "\(folder)/\(name)/config.json"),
+      let type = try? config.string("model_type"), Registry.modelTypes.contains(type),
+      let reference = try? ConformanceCase(name)
     else { return false }
     return reference.has("input_ids") && (reference.has("attentions.0") || reference.has("encoder_attentions.0"))
   }
 }()
 
 @Suite struct AttentionMapTests {
-  /// The largest difference between the maps of a layer and what `[batch, heads, queries, keys]` says of places that stand for tokens.
+  /// The largest difference between the maps of a layer and what `[batch, heads, queries, keys]` says of places that
+  /// stand for tokens.
   private func difference(
-    _ session: Session, _ kind: AttentionRecorder.Kind, _ layer: Int, _ expected: (shape: [Int], values: [Float]), queries: [[Int]]?, keys: [[Int]]?
+    _ session: Session, _ kind: AttentionRecorder.Kind, _ layer: Int, _ expected: (shape: [Int], values: [Float]),
+    queries: [[Int]]?, keys: [[Int]]?
   ) throws -> Float {
     let shape = expected.shape
     var largest: Float = 0
@@ -59,15 +62,21 @@ private let recorded: [String] = {
     try session.encode(reference.sources, types: reference.types)
     let places = places(reference)
     if reference.has("encoder_attentions.0") {
-      #expect(try difference(session, .encoder, 0, reference.floats("encoder_attentions.0"), queries: places, keys: places) < 1e-5)
+      #expect(
+        try difference(session, .encoder, 0, reference.floats("encoder_attentions.0"), queries: places, keys: places)
+          < 1e-5)
       _ = try session.decode(reference.targets)
-      #expect(try difference(session, .decoder, 0, reference.floats("decoder_attentions.0"), queries: nil, keys: nil) < 1e-5)
-      #expect(try difference(session, .cross, 0, reference.floats("cross_attentions.0"), queries: nil, keys: places) < 1e-5)
+      #expect(
+        try difference(session, .decoder, 0, reference.floats("decoder_attentions.0"), queries: nil, keys: nil) < 1e-5)
+      #expect(
+        try difference(session, .cross, 0, reference.floats("cross_attentions.0"), queries: nil, keys: places) < 1e-5)
     } else {
       let kind: AttentionRecorder.Kind = session.model.encoder == nil ? .decoder : .encoder
       let layers = (session.model.encoder ?? session.model.decoder)!.layers.count
       for layer in 0..<layers where reference.has("attentions.\(layer)") {
-        #expect(try difference(session, kind, layer, reference.floats("attentions.\(layer)"), queries: places, keys: places) < 1e-5)
+        #expect(
+          try difference(session, kind, layer, reference.floats("attentions.\(layer)"), queries: places, keys: places)
+            < 1e-5)
       }
     }
   }
@@ -81,7 +90,9 @@ private let recorded: [String] = {
     try session.encode([prompt])
     let whole = try session.attention(.decoder, layer: 1, sequence: 0)
     let rows = (0..<whole.heads).map { head in
-      Array(UnsafeBufferPointer(start: whole.base + (head * whole.queries + 6) * whole.keys, count: (whole.queries - 6) * whole.keys))
+      Array(
+        UnsafeBufferPointer(
+          start: whole.base + (head * whole.queries + 6) * whole.keys, count: (whole.queries - 6) * whole.keys))
     }
     try session.encode([Array(prompt[..<6])])
     _ = try session.decode([Array(prompt[6...])])

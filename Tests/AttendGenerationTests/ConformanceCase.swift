@@ -5,10 +5,11 @@ import AttendModels
 import Foundation
 
 /// The repository's root.
-let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  .deletingLastPathComponent()
 
-/// A tiny checkpoint with inputs and expected outputs, from Tests/Fixtures/conformance or, of heads and options that are not there, from
-/// Tests/Fixtures/heads and Tests/Fixtures/options.
+/// A tiny checkpoint with inputs and expected outputs, from Tests/Fixtures/conformance or, of heads and options that
+/// are not there, from Tests/Fixtures/heads and Tests/Fixtures/options.
 struct ConformanceCase {
   let name: String
   let path: String
@@ -16,7 +17,9 @@ struct ConformanceCase {
 
   init(_ name: String) throws {
     self.name = name
-    let folders = ["conformance", "heads", "options"].map { root.appendingPathComponent("Tests/Fixtures/\($0)/\(name)").path }
+    let folders = ["conformance", "heads", "options"].map {
+      root.appendingPathComponent("Tests/Fixtures/\($0)/\(name)").path
+    }
     path = folders.first { FileManager.default.fileExists(atPath: $0) } ?? folders[0]
     expected = try SafetensorsFile(path + "/expected.safetensors")
   }
@@ -63,25 +66,27 @@ struct ConformanceCase {
 }
 
 extension ConformanceCase {
-  /// What a session computes for the case, and what it must: of an encoder the states or, if it has a head, what that gives; of all others the logits of
-  /// every position.
+  /// What a session computes for the case, and what it must: of an encoder the states or, if it has a head, what that
+  /// gives; of all others the logits of every position.
   func outputs(of session: Session) throws -> (found: [Float], expected: [Float]) {
     switch session.model.blueprint.kind {
     case .encoderDecoder:
       try session.encode(sources)
       return (try session.decode(targets), floats("logits").values)
-    case .decoder:
-      return (try promptLogits(session), floats("logits").values)
+    case .decoder: return (try promptLogits(session), floats("logits").values)
     case .encoder:
       try session.encode(sources, types: types)
       if has("last_hidden_state") { return (numbers(session.hiddenStates!), unpadded("last_hidden_state")) }
       let logits = numbers(try session.encodedLogits())
-      if has("start_logits") { return (logits, zip(unpadded("start_logits"), unpadded("end_logits")).flatMap { [$0, $1] }) }
+      if has("start_logits") {
+        return (logits, zip(unpadded("start_logits"), unpadded("end_logits")).flatMap { [$0, $1] })
+      }
       return (logits, floats("logits").shape.count == 2 ? floats("logits").values : unpadded("logits"))
     }
   }
 
-  /// The logits of every position of equally long prompts: the first token is read as the prompt, the others in one call.
+  /// The logits of every position of equally long prompts: the first token is read as the prompt, the others in one
+  /// call.
   private func promptLogits(_ session: Session) throws -> [Float] {
     try session.encode(sources.map { Array($0[..<1]) })
     let first = numbers(try session.encodedLogits())
@@ -92,7 +97,9 @@ extension ConformanceCase {
 }
 
 /// Sequences as a batch, for as long as `body` runs.
-private func withBatch<Result>(_ sequences: [[Int32]], types: [[Int32]]? = nil, _ body: (Batch) throws(Failure) -> Result) throws(Failure) -> Result {
+private func withBatch<Result>(
+  _ sequences: [[Int32]], types: [[Int32]]? = nil, _ body: (Batch) throws(Failure) -> Result
+) throws(Failure) -> Result {
   let tokens = sequences.flatMap { $0 }
   let types = types?.flatMap { $0 } ?? []
   let lengths = sequences.map { $0.count }
@@ -101,7 +108,8 @@ private func withBatch<Result>(_ sequences: [[Int32]], types: [[Int32]]? = nil, 
       try types.withUnsafeBufferPointer { (types) throws(Failure) in
         try body(
           try Batch(
-            tokens: tokens.baseAddress!, lengths: lengths.baseAddress!, types: types.isEmpty ? nil : types.baseAddress, count: lengths.count))
+            tokens: tokens.baseAddress!, lengths: lengths.baseAddress!, types: types.isEmpty ? nil : types.baseAddress,
+            count: lengths.count))
       }
     }
   }
@@ -129,18 +137,21 @@ extension Session {
     try parents.withUnsafeBufferPointer { (parents) throws(Failure) in try select(parents) }
   }
 
-  /// Greedy decoding of the sources that `encode` read, each sequence leaving as it ends: ids with the start token and the end token, at most
-  /// `longest` new ones.
+  /// Greedy decoding of the sources that `encode` read, each sequence leaving as it ends: ids with the start token and
+  /// the end token, at most `longest` new ones.
   func greedy(longest: Int) throws(Failure) -> [[Int32]] {
     let start = [Int32(model.generation.decoderStart!)]
-    return try greedy(Array(repeating: start, count: count), try step(Array(repeating: start[0], count: count)), longest).map { start + $0 }
+    return try greedy(
+      Array(repeating: start, count: count), try step(Array(repeating: start[0], count: count)), longest
+    ).map { start + $0 }
   }
 
   /// Greedy continuations of prompts, with their end token, at most `longest` ids.
   func continuations(of prompts: [[Int32]], longest: Int) throws(Failure) -> [[Int32]] {
     try encode(prompts)
     let logits = try encodedLogits()
-    return try greedy(prompts, (0..<logits.rows).map { Array(UnsafeBufferPointer(start: logits[$0], count: logits.columns)) }, longest)
+    return try greedy(
+      prompts, (0..<logits.rows).map { Array(UnsafeBufferPointer(start: logits[$0], count: logits.columns)) }, longest)
   }
 
   private func greedy(_ prompts: [[Int32]], _ first: [[Float]], _ longest: Int) throws(Failure) -> [[Int32]] {
@@ -165,7 +176,9 @@ extension Session {
 }
 
 /// A matrix as an array.
-func numbers(_ matrix: Matrix) -> [Float] { (0..<matrix.rows).flatMap { UnsafeBufferPointer(start: matrix[$0], count: matrix.columns) } }
+func numbers(_ matrix: Matrix) -> [Float] {
+  (0..<matrix.rows).flatMap { UnsafeBufferPointer(start: matrix[$0], count: matrix.columns) }
+}
 
 /// The largest difference of two arrays; infinite if their lengths differ or a number is none.
 func distance(_ a: [Float], _ b: [Float]) -> Float {
@@ -177,7 +190,9 @@ func distance(_ a: [Float], _ b: [Float]) -> Float {
 }
 
 /// A model with chosen kernels, threads and arithmetic.
-func model(_ path: String, kernels: String? = nil, threads: Int = 2, compute: ComputeType = .float32) throws(Failure) -> Model {
+func model(
+  _ path: String, kernels: String? = nil, threads: Int = 2, compute: ComputeType = .float32
+) throws(Failure) -> Model {
   var options = Model.Options()
   options.compute = compute
   options.kernels = kernels

@@ -9,12 +9,15 @@ import Testing
 let kernelSets: [String] = ["avx512", "avx2", "portable"].filter { (try? Engine(kernels: $0, threads: 1)) != nil }
 
 /// The conformance cases of encoder-decoders.
-let encoderDecoders = ["marian", "bart", "mbart", "pegasus", "m2m_100", "fsmt", "t5", "t5-v1.1", "t5-gated-silu-untied", "umt5"]
+let encoderDecoders = [
+  "marian", "bart", "mbart", "pegasus", "m2m_100", "fsmt", "t5", "t5-v1.1", "t5-gated-silu-untied", "umt5",
+]
 
 /// Outputs of transformers 5.23 in float32.
 @Suite struct EncoderDecoderTests {
-  @Test(arguments: encoderDecoders, kernelSets)
-  func encoderStatesAndLogitsAreThoseOfTheReference(family: String, kernels: String) throws {
+  @Test(arguments: encoderDecoders, kernelSets) func encoderStatesAndLogitsAreThoseOfTheReference(
+    family: String, kernels: String
+  ) throws {
     let reference = try ConformanceCase(family)
     let session = try Session(model: try model(reference.path, kernels: kernels), threads: 0)
     try session.encode(reference.sources)
@@ -22,8 +25,9 @@ let encoderDecoders = ["marian", "bart", "mbart", "pegasus", "m2m_100", "fsmt", 
     #expect(distance(try session.decode(reference.targets), reference.floats("logits").values) < 1e-4)
   }
 
-  @Test(arguments: encoderDecoders, kernelSets)
-  func greedyIdsAreThoseOfTheReference(family: String, kernels: String) throws {
+  @Test(arguments: encoderDecoders, kernelSets) func greedyIdsAreThoseOfTheReference(
+    family: String, kernels: String
+  ) throws {
     let reference = try ConformanceCase(family)
     let session = try Session(model: try model(reference.path, kernels: kernels), threads: 0)
     try session.encode(reference.sources)
@@ -32,11 +36,10 @@ let encoderDecoders = ["marian", "bart", "mbart", "pegasus", "m2m_100", "fsmt", 
   }
 
   @Test func theDefaultModelSpellsItsCases() throws {
-    struct Case: Decodable {
-      let word: String, input_ids: [Int32], greedy_ids: [Int32]
-    }
+    struct Case: Decodable { let word: String, input_ids: [Int32], greedy_ids: [Int32] }
     let folder = root.appendingPathComponent("models/g2p-en")
-    let cases = try JSONDecoder().decode([Case].self, from: try Data(contentsOf: folder.appendingPathComponent("cases.json")))
+    let cases = try JSONDecoder().decode(
+      [Case].self, from: try Data(contentsOf: folder.appendingPathComponent("cases.json")))
     let session = try Session(model: try model(folder.path), threads: 0)
     try session.encode(cases.map { $0.input_ids })
     #expect(try session.greedy(longest: 40) == cases.map { $0.greedy_ids })

@@ -21,12 +21,15 @@ import Testing
   }
 
   /// Not FSMT, whose head is one of the names with the prefix.
-  @Test(arguments: encoderDecoders.filter { $0 != "fsmt" }) func encoderDecodersWithoutTheirPrefix(name: String) throws {
+  @Test(arguments: encoderDecoders.filter { $0 != "fsmt" }) func encoderDecodersWithoutTheirPrefix(name: String) throws
+  {
     let copy = try Copy(name)
     let expected = try copy.results()
     let prefix = try #require(try copy.blueprint().prefixes.first)
     #expect(copy.tensors.contains { $0.name.hasPrefix(prefix) })
-    for index in copy.tensors.indices where copy.tensors[index].name.hasPrefix(prefix) { copy.tensors[index].name.removeFirst(prefix.count) }
+    for index in copy.tensors.indices where copy.tensors[index].name.hasPrefix(prefix) {
+      copy.tensors[index].name.removeFirst(prefix.count)
+    }
     #expect(try copy.results() == expected)
   }
 
@@ -56,14 +59,17 @@ import Testing
     let table = try #require(copy.tensors.first { $0.name == "bert.embeddings.word_embeddings.weight" })
     copy.tensors.removeAll { $0.name == "cls.predictions.decoder.weight" }
     #expect(try copy.results() == expected)
-    copy.tensors.append(WrittenTensor("cls.predictions.decoder.weight", type: table.type, shape: table.shape, bytes: table.bytes))
+    copy.tensors.append(
+      WrittenTensor("cls.predictions.decoder.weight", type: table.type, shape: table.shape, bytes: table.bytes))
     #expect(try copy.results() == expected)
   }
 
-  @Test(arguments: ["gpt2", "openai-gpt", "gpt_neo", "gptj", "distilbert", "t5"] + encoderDecoders) func keysUnderTheirSecondNames(name: String) throws {
+  @Test(arguments: ["gpt2", "openai-gpt", "gpt_neo", "gptj", "distilbert", "t5"] + encoderDecoders)
+  func keysUnderTheirSecondNames(name: String) throws {
     let copy = try Copy(name)
     let expected = try copy.results()
-    let family = try #require(Registry.families.first { $0.modelTypes.contains(copy.config["model_type"] as? String ?? "") })
+    let family = try #require(
+      Registry.families.first { $0.modelTypes.contains(copy.config["model_type"] as? String ?? "") })
     var renamed = 0
     for (key, second) in family.spellings {
       guard let value = copy.config.removeValue(forKey: key) else { continue }

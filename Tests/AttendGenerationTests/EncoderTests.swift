@@ -4,16 +4,21 @@ import AttendModels
 import Testing
 
 /// The conformance cases of encoders without and with a head.
-let encoders = ["bert", "roberta", "xlm-roberta", "distilbert", "electra", "albert", "modernbert", "mpnet", "t5-encoder", "deberta-v2"]
+let encoders = [
+  "bert", "roberta", "xlm-roberta", "distilbert", "electra", "albert", "modernbert", "mpnet", "t5-encoder",
+  "deberta-v2",
+]
 let headed = [
-  "bert-masked-lm", "bert-sequence-classification", "bert-token-classification", "bert-question-answering", "modernbert-masked-lm",
-  "modernbert-sequence-classification", "mpnet-masked-lm", "mpnet-sequence-classification", "t5-token-classification",
-  "deberta-v2-masked-lm", "deberta-v2-masked-lm-of-today", "deberta-v2-sequence-classification", "deberta-v2-question-answering",
+  "bert-masked-lm", "bert-sequence-classification", "bert-token-classification", "bert-question-answering",
+  "modernbert-masked-lm", "modernbert-sequence-classification", "mpnet-masked-lm", "mpnet-sequence-classification",
+  "t5-token-classification", "deberta-v2-masked-lm", "deberta-v2-masked-lm-of-today",
+  "deberta-v2-sequence-classification", "deberta-v2-question-answering",
 ]
 
 @Suite struct EncoderTests {
-  @Test(arguments: encoders, kernelSets)
-  func statesAndPooledVectorsAreThoseOfTheReference(name: String, kernels: String) throws {
+  @Test(arguments: encoders, kernelSets) func statesAndPooledVectorsAreThoseOfTheReference(
+    name: String, kernels: String
+  ) throws {
     let reference = try ConformanceCase(name)
     let session = try Session(model: try model(reference.path, kernels: kernels), threads: 0)
     try session.encode(reference.sources, types: reference.types)
@@ -23,8 +28,7 @@ let headed = [
     }
   }
 
-  @Test(arguments: headed, kernelSets)
-  func headsGiveWhatTheReferenceGives(name: String, kernels: String) throws {
+  @Test(arguments: headed, kernelSets) func headsGiveWhatTheReferenceGives(name: String, kernels: String) throws {
     let reference = try ConformanceCase(name)
     let session = try Session(model: try model(reference.path, kernels: kernels), threads: 0)
     let (found, expected) = try reference.outputs(of: session)
@@ -43,8 +47,6 @@ let headed = [
     do {
       try session.encode([[1, 2, 3]], types: [[0, 2, 0]])
       Issue.record("a type beyond the table was taken")
-    } catch {
-      #expect(error.message == "token type 2 at position 1 of sequence 0 is outside the 2 types")
-    }
+    } catch { #expect(error.message == "token type 2 at position 1 of sequence 0 is outside the 2 types") }
   }
 }

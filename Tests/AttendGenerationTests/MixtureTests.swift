@@ -47,7 +47,8 @@ import Testing
     return try session.decode(reference.sources.map { Array($0[1...]) })
   }
 
-  /// Experts stored one by one, and as one tensor for all with gates and inner products one below the other, are the same model.
+  /// Experts stored one by one, and as one tensor for all with gates and inner products one below the other, are the
+  /// same model.
   @Test(arguments: [
     ("mixtral", "block_sparse_moe", ["w1", "w3", "w2"]), ("qwen3_moe", "mlp", ["gate_proj", "up_proj", "down_proj"]),
     ("qwen2_moe", "mlp", ["gate_proj", "up_proj", "down_proj"]),
@@ -66,9 +67,15 @@ import Testing
       }
       let shape = try #require(copy["\(old).experts.0.\(parts[0]).weight"]).shape
       copy.tensors.removeAll { $0.name.hasPrefix("\(old).experts.") }
-      copy.tensors.append(WrittenTensor("\(new).experts.gate_up_proj", type: "F32", shape: [experts.count, 2 * shape[0], shape[1]], bytes: bytes[0]))
-      copy.tensors.append(WrittenTensor("\(new).experts.down_proj", type: "F32", shape: [experts.count, shape[1], shape[0]], bytes: bytes[1]))
-      for index in copy.tensors.indices where copy.tensors[index].name == "\(old).gate.weight" { copy.tensors[index].name = "\(new).gate.weight" }
+      copy.tensors.append(
+        WrittenTensor(
+          "\(new).experts.gate_up_proj", type: "F32", shape: [experts.count, 2 * shape[0], shape[1]], bytes: bytes[0]))
+      copy.tensors.append(
+        WrittenTensor(
+          "\(new).experts.down_proj", type: "F32", shape: [experts.count, shape[1], shape[0]], bytes: bytes[1]))
+      for index in copy.tensors.indices where copy.tensors[index].name == "\(old).gate.weight" {
+        copy.tensors[index].name = "\(new).gate.weight"
+      }
     }
     #expect(try copy.logits() == expected)
   }
@@ -84,14 +91,17 @@ import Testing
         let blocks = (0..<4 * outputs * groups * 16).map { _ in UInt8(numbers.below(256)) }
         let scales = (0..<4 * outputs * groups).map { _ in UInt8(120 + numbers.below(5)) }
         packed.tensors.removeAll { $0.name == name }
-        packed.tensors.append(WrittenTensor("\(name)_blocks", type: "U8", shape: [4, outputs, groups, 16], bytes: blocks))
+        packed.tensors.append(
+          WrittenTensor("\(name)_blocks", type: "U8", shape: [4, outputs, groups, 16], bytes: blocks))
         packed.tensors.append(WrittenTensor("\(name)_scales", type: "U8", shape: [4, outputs, groups], bytes: scales))
         // [4, inputs, outputs]
         var values = [Float](repeating: 0, count: 4 * outputs * inputs)
         for (index, byte) in blocks.enumerated() {
           let power = Float(sign: .plus, exponent: Int(scales[index / 16]) - 127, significand: 1)
           for (half, code) in [byte & 15, byte >> 4].enumerated() {
-            let (matrix, output, input) = (index / (outputs * inputs / 2), 2 * index / inputs % outputs, (2 * index + half) % inputs)
+            let (matrix, output, input) = (
+              index / (outputs * inputs / 2), 2 * index / inputs % outputs, (2 * index + half) % inputs
+            )
             let size: Float = [0, 0.5, 1, 1.5, 2, 3, 4, 6][Int(code & 7)]
             values[(matrix * inputs + input) * outputs + output] = (code & 8 == 0 ? size : -size) * power
           }
@@ -105,11 +115,14 @@ import Testing
     let reference = try ConformanceCase("gpt_oss")
     #expect(try packed.logits() != MixtureTests.logits(try model(reference.path), reference))
     packed.tensors.removeAll { $0.name.hasSuffix("layers.1.mlp.experts.down_proj_scales") }
-    #expect(packed.refusal()?.message.contains("layers.1.mlp.experts.down_proj_scales of shape [4, 32, 2] is missing") == true)
+    #expect(
+      packed.refusal()?.message.contains("layers.1.mlp.experts.down_proj_scales of shape [4, 32, 2] is missing") == true
+    )
   }
 
   @Test(arguments: [
-    ("swiglu_limit", 6.0, "swiglu_limit 6.0 is not implemented; 7.0 is"), ("swiglu_alpha", 1.0, "swiglu_alpha 1.0 is not implemented; 1.702 is"),
+    ("swiglu_limit", 6.0, "swiglu_limit 6.0 is not implemented; 7.0 is"),
+    ("swiglu_alpha", 1.0, "swiglu_alpha 1.0 is not implemented; 1.702 is"),
   ]) func otherGatesAreRefusedByName(key: String, value: Double, message: String) throws {
     var copy = try Copy(of: "gpt_oss")
     copy.config[key] = value
@@ -119,7 +132,9 @@ import Testing
   @Test func otherQuantizationsAreRefusedByName() throws {
     var copy = try Copy(of: "gpt_oss")
     copy.config["quantization_config"] = ["quant_method": "awq"]
-    #expect(copy.refusal()?.code == .unsupported && copy.refusal()!.message.contains("quant_method \"awq\" is not implemented"))
+    #expect(
+      copy.refusal()?.code == .unsupported
+        && copy.refusal()!.message.contains("quant_method \"awq\" is not implemented"))
   }
 
   @Test func aMissingExpertAndOneOfAnotherSizeAreNamed() throws {
@@ -127,15 +142,19 @@ import Testing
     var copy = try Copy(of: "mixtral")
     let index = try #require(copy.tensors.firstIndex { $0.name == name })
     let tensor = copy.tensors.remove(at: index)
-    #expect(copy.refusal()?.code == .invalidFile && copy.refusal()!.message.contains("\(name) of shape [64, 32] is missing"))
+    #expect(
+      copy.refusal()?.code == .invalidFile && copy.refusal()!.message.contains("\(name) of shape [64, 32] is missing"))
     copy.tensors.append(WrittenTensor(name, type: "F32", shape: [32, 64], bytes: tensor.bytes))
-    #expect(copy.refusal()?.code == .invalidFile && copy.refusal()!.message.contains("\(name) has the shape [32, 64]; the configuration asks for [64, 32]"))
+    #expect(
+      copy.refusal()?.code == .invalidFile
+        && copy.refusal()!.message.contains("\(name) has the shape [32, 64]; the configuration asks for [64, 32]"))
   }
 
   @Test(arguments: [
     ("num_experts_per_tok", 5, "num_experts_per_tok is 5; there are 4 experts"),
     ("num_local_experts", 2_000_000_000, "experts.4.w1.weight of shape [64, 32] is missing"),
-    ("num_local_experts", 0, "num_local_experts is 0"), ("num_local_experts", 3, "block_sparse_moe.gate.weight has the shape [4, 32]; the configuration asks for [3, 32]"),
+    ("num_local_experts", 0, "num_local_experts is 0"),
+    ("num_local_experts", 3, "block_sparse_moe.gate.weight has the shape [4, 32]; the configuration asks for [3, 32]"),
   ]) func numbersOfExpertsThatDoNotFitAreNamed(key: String, value: Int, message: String) throws {
     var copy = try Copy(of: "mixtral")
     copy.config[key] = value

@@ -6,9 +6,11 @@ import Testing
 /// What the header promises under "Bits".
 @Suite struct SameBitsTests {
   private static let families = ["marian", "mbart", "m2m_100", "t5"]
-  /// One of each kind: learned, rotary and linear positions, windows, groups of heads, sub-layers side by side, mixtures of experts,
-  /// sinks.
-  private static let decoders = ["gpt2", "llama", "gemma3", "gptj", "gpt_neox", "bloom", "falcon", "qwen2_moe", "gpt_oss"]
+  /// One of each kind: learned, rotary and linear positions, windows, groups of heads, sub-layers side by side,
+  /// mixtures of experts, sinks.
+  private static let decoders = [
+    "gpt2", "llama", "gemma3", "gptj", "gpt_neox", "bloom", "falcon", "qwen2_moe", "gpt_oss",
+  ]
   private static let computes = ComputeType.allCases
   private static let exact = kernelSets.filter { $0 != "portable" }
 
@@ -19,12 +21,15 @@ import Testing
     return numbers(session.hiddenStates!) + (try session.decode([reference.targets[index]]))
   }
 
-  @Test(arguments: families, computes) func aloneOrAmongSevenOthersOnAnyNumberOfThreads(family: String, compute: ComputeType) throws {
+  @Test(arguments: families, computes) func aloneOrAmongSevenOthersOnAnyNumberOfThreads(
+    family: String, compute: ComputeType
+  ) throws {
     let reference = try ConformanceCase(family)
     for kernels in SameBitsTests.exact {
       let expected = try alone(reference, 1, try model(reference.path, kernels: kernels, compute: compute))
       for threads in 1...3 {
-        let session = try Session(model: try model(reference.path, kernels: kernels, threads: threads, compute: compute), threads: 0)
+        let session = try Session(
+          model: try model(reference.path, kernels: kernels, threads: threads, compute: compute), threads: 0)
         for place in 0..<8 {
           let order = (0..<8).map { $0 == place ? 1 : [0, 2][$0 % 2] }
           try session.encode(order.map { reference.sources[$0] })
@@ -39,7 +44,9 @@ import Testing
   }
 
   /// More rows of sources and of targets than a layer takes at once.
-  @Test(arguments: ["marian", "t5"], computes) func inABatchThatIsCutIntoSlices(family: String, compute: ComputeType) throws {
+  @Test(arguments: ["marian", "t5"], computes) func inABatchThatIsCutIntoSlices(
+    family: String, compute: ComputeType
+  ) throws {
     let reference = try ConformanceCase(family)
     let model = try model(reference.path, compute: compute)
     let sources = (0..<24).map { row in (0..<(20 + row)).map { Int32((row * 17 + $0 * $0) % 60 + 3) } }
@@ -57,20 +64,26 @@ import Testing
   }
 
   /// Relative positions of every kind, and batches whose products with the positions do not all fit at once.
-  @Test(arguments: ["deberta-v2", "t5-encoder", "mpnet", "modernbert"], computes) func statesOfAnEncoderAloneOrInABatch(name: String, compute: ComputeType) throws {
+  @Test(arguments: ["deberta-v2", "t5-encoder", "mpnet", "modernbert"], computes) func statesOfAnEncoderAloneOrInABatch(
+    name: String, compute: ComputeType
+  ) throws {
     let reference = try ConformanceCase(name)
     let longest = name == "mpnet" ? 38 : 400  // MPNet's positions end there
-    let texts = [3, longest, 1, longest, 33, longest * 2 / 3].enumerated().map { (row, length) in (0..<length).map { Int32((row * 31 + $0 * $0) % 90 + 3) } }
+    let texts = [3, longest, 1, longest, 33, longest * 2 / 3].enumerated().map { (row, length) in
+      (0..<length).map { Int32((row * 31 + $0 * $0) % 90 + 3) }
+    }
     var ofKernels: [[Float]] = []
     for kernels in SameBitsTests.exact {
-      let single = try Session(model: try model(reference.path, kernels: kernels, threads: 1, compute: compute), threads: 1)
+      let single = try Session(
+        model: try model(reference.path, kernels: kernels, threads: 1, compute: compute), threads: 1)
       var expected: [Float] = []
       for text in texts {
         try single.encode([text])
         expected += numbers(single.hiddenStates!)
       }
       for threads in 1...3 {
-        let session = try Session(model: try model(reference.path, kernels: kernels, threads: threads, compute: compute), threads: 0)
+        let session = try Session(
+          model: try model(reference.path, kernels: kernels, threads: threads, compute: compute), threads: 0)
         try session.encode(texts)
         #expect(numbers(session.hiddenStates!) == expected, "\(kernels), \(threads) threads")
       }
@@ -81,7 +94,9 @@ import Testing
 
   @Test(arguments: families, computes) func onEveryKernelSet(family: String, compute: ComputeType) throws {
     let reference = try ConformanceCase(family)
-    let results = try SameBitsTests.exact.map { try alone(reference, 0, try model(reference.path, kernels: $0, compute: compute)) }
+    let results = try SameBitsTests.exact.map {
+      try alone(reference, 0, try model(reference.path, kernels: $0, compute: compute))
+    }
     #expect(results.allSatisfy { $0 == results[0] })
   }
 
@@ -123,7 +138,9 @@ import Testing
   }
 
   /// The states of a prompt and the logits of tokens after it.
-  @Test(arguments: decoders, computes) func aPromptAloneOrAmongOthersOnAnyNumberOfThreads(name: String, compute: ComputeType) throws {
+  @Test(arguments: decoders, computes) func aPromptAloneOrAmongOthersOnAnyNumberOfThreads(
+    name: String, compute: ComputeType
+  ) throws {
     let reference = try ConformanceCase(name)
     let (prompt, next) = (reference.sources[1], reference.sources[0])
     for kernels in SameBitsTests.exact {
@@ -131,7 +148,8 @@ import Testing
       try single.encode([prompt])
       let expected = numbers(single.hiddenStates!) + (try single.decode([next]))
       for threads in 1...3 {
-        let session = try Session(model: try model(reference.path, kernels: kernels, threads: threads, compute: compute), threads: 0)
+        let session = try Session(
+          model: try model(reference.path, kernels: kernels, threads: threads, compute: compute), threads: 0)
         try session.encode([next, prompt, Array(next[..<3]), prompt])
         let own = numbers(session.hiddenStates!.rows(next.count, prompt.count))
         let logits = try session.decode([prompt, next, Array(prompt[..<2]), next])
@@ -152,7 +170,8 @@ import Testing
     return logits
   }
 
-  @Test(arguments: families, computes) func selectedSequencesGoOnAsIfAlone(family: String, compute: ComputeType) throws {
+  @Test(arguments: families, computes) func selectedSequencesGoOnAsIfAlone(family: String, compute: ComputeType) throws
+  {
     let reference = try ConformanceCase(family)
     let session = try Session(model: try model(reference.path, compute: compute), threads: 0)
     try session.encode(reference.sources)

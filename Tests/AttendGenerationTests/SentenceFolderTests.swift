@@ -11,14 +11,20 @@ import Testing
     #expect(throws: Failure.self) { try model(folder.path) }
   }
 
-  private func expect(_ folder: SentenceFolderMaker, _ code: Failure.Code, _ part: String, sourceLocation: SourceLocation = #_sourceLocation) {
+  private func expect(
+    _ folder: SentenceFolderMaker, _ code: Failure.Code, _ part: String,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) {
     let failure = failure(folder)
-    #expect(failure?.code == code && failure?.message.contains(part) == true, "\(failure?.message ?? "")", sourceLocation: sourceLocation)
+    #expect(
+      failure?.code == code && failure?.message.contains(part) == true, "\(failure?.message ?? "")",
+      sourceLocation: sourceLocation)
   }
 
   @Test func modulesThatAreNotImplementedAreNamed() throws {
     for (type, part) in [
-      ("sentence_transformers.models.LSTM", "sentence_transformers.models.LSTM"), ("my_models.Pooling", "my_models.Pooling"),
+      ("sentence_transformers.models.LSTM", "sentence_transformers.models.LSTM"),
+      ("my_models.Pooling", "my_models.Pooling"),
       ("sentence_transformers.models.WeightedLayerPooling", "WeightedLayerPooling"),
     ] {
       let folder = try SentenceFolderMaker("bert")
@@ -28,7 +34,8 @@ import Testing
     }
     expect(try SentenceFolderMaker("bert"), .unsupported, "Pooling")
     let folder = try SentenceFolderMaker("bert")
-    try folder.write("modules.json", #"[{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Router"}]"#)
+    try folder.write(
+      "modules.json", #"[{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Router"}]"#)
     expect(folder, .unsupported, "sentence_transformers.models.Router")
     let translator = try SentenceFolderMaker("marian")
     try translator.addPooling("{}")
@@ -37,15 +44,20 @@ import Testing
 
   @Test func settingsThatAreNotImplementedAreNamed() throws {
     for (settings, part) in [
-      (#"{"transformer_task": "fill-mask"}"#, "fill-mask"), (#"{"query_length": 32}"#, "query_length"), (#"{"module_output_name": "x"}"#, "module_output_name"),
-      (#"{"modality_config": {"text": {"method": "get_text_features", "method_output_name": "last_hidden_state"}}}"#, "get_text_features"),
-      (#"{"modality_config": {"image": {}}}"#, "without text"),
+      (#"{"transformer_task": "fill-mask"}"#, "fill-mask"), (#"{"query_length": 32}"#, "query_length"),
+      (#"{"module_output_name": "x"}"#, "module_output_name"),
+      (
+        #"{"modality_config": {"text": {"method": "get_text_features", "method_output_name": "last_hidden_state"}}}"#,
+        "get_text_features"
+      ), (#"{"modality_config": {"image": {}}}"#, "without text"),
     ] {
       let folder = try SentenceFolderMaker("bert", settings: settings)
       try folder.addPooling("{}")
       expect(folder, .unsupported, part)
     }
-    for (config, part) in [(#"{"pooling_mode": "median"}"#, "median"), (#"{"pooling_mode": ["mean", "cls2"]}"#, "cls2")] {
+    for (config, part) in [
+      (#"{"pooling_mode": "median"}"#, "median"), (#"{"pooling_mode": ["mean", "cls2"]}"#, "cls2"),
+    ] {
       let folder = try SentenceFolderMaker("bert")
       try folder.addPooling(config)
       expect(folder, .unsupported, part)
@@ -59,24 +71,31 @@ import Testing
   @Test func aDenseThatDoesNotFitIsNamed() throws {
     for (config, code, part) in [
       (#"{"in_features": 31, "out_features": 4}"#, Failure.Code.invalidFile, "in_features"),
-      (#"{"in_features": 32, "out_features": 4, "activation_function": "torch.nn.modules.activation.Hardswish"}"#, .unsupported, "Hardswish"),
-      (#"{"in_features": 32, "out_features": 4, "use_residual": true}"#, .unsupported, "use_residual"),
-      (#"{"in_features": 32, "out_features": 4, "module_input_name": "token_embeddings"}"#, .unsupported, "module_input_name"),
-      (#"{"in_features": 32, "out_features": 5}"#, .invalidFile, "linear.weight"), (#"{"in_features": 32, "out_features": 4}"#, .invalidFile, "linear.bias"),
+      (
+        #"{"in_features": 32, "out_features": 4, "activation_function": "torch.nn.modules.activation.Hardswish"}"#,
+        .unsupported, "Hardswish"
+      ), (#"{"in_features": 32, "out_features": 4, "use_residual": true}"#, .unsupported, "use_residual"),
+      (
+        #"{"in_features": 32, "out_features": 4, "module_input_name": "token_embeddings"}"#, .unsupported,
+        "module_input_name"
+      ), (#"{"in_features": 32, "out_features": 5}"#, .invalidFile, "linear.weight"),
+      (#"{"in_features": 32, "out_features": 4}"#, .invalidFile, "linear.bias"),
       (#"{"in_features": 32, "out_features": 4, "bias": false}"#, .invalidFile, "extra"),
     ] {
       let folder = try SentenceFolderMaker("bert")
       try folder.addPooling("{}")
       let weights = [WrittenTensor("linear.weight", [4, 32], Array(repeating: 1, count: 128))]
-      try folder.add("sentence_transformers.models.Dense", "2_Dense", config, weights + (part == "extra" ? [WrittenTensor("extra", [1], [1])] : []))
+      try folder.add(
+        "sentence_transformers.models.Dense", "2_Dense", config,
+        weights + (part == "extra" ? [WrittenTensor("extra", [1], [1])] : []))
       expect(folder, code, part)
     }
   }
 
   @Test func brokenListsAreNamed() throws {
     for (text, part) in [
-      ("[]", "modules.json"), ("{}", "modules.json"), (#"[{"type": 3, "path": ""}]"#, "type"), ("[", "modules.json"), ("[7]", "modules.json"),
-      (#"[{"type": "sentence_transformers.models.Transformer", "path": "../x"}]"#, "path"),
+      ("[]", "modules.json"), ("{}", "modules.json"), (#"[{"type": 3, "path": ""}]"#, "type"), ("[", "modules.json"),
+      ("[7]", "modules.json"), (#"[{"type": "sentence_transformers.models.Transformer", "path": "../x"}]"#, "path"),
       (#"[{"type": "sentence_transformers.models.Transformer", "path": "/etc"}]"#, "path"),
     ] {
       let folder = try SentenceFolderMaker("bert")

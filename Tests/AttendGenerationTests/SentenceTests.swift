@@ -53,7 +53,9 @@ import Testing
   }
 
   /// Encodes the sequences and gives what the modules make of them, row after row, and the hidden states.
-  private func run(_ folder: SentenceFolderMaker, _ kernels: String? = nil) throws -> (got: [Float], states: [[[Double]]]) {
+  private func run(
+    _ folder: SentenceFolderMaker, _ kernels: String? = nil
+  ) throws -> (got: [Float], states: [[[Double]]]) {
     let session = try Session(model: try model(folder.path, kernels: kernels), threads: 0)
     try session.encode(SentenceTests.sequences)
     let states = states(session)
@@ -73,8 +75,13 @@ import Testing
 
   @Test(arguments: ["cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"], kernelSets)
   func everyModeIsWhatItsNameSays(mode: String, kernels: String) throws {
-    let oldKeys = ["cls": "cls_token", "max": "max_tokens", "mean": "mean_tokens", "weightedmean": "weightedmean_tokens"]
-    for config in [#"{"pooling_mode": "\#(mode)"}"#, #"{"word_embedding_dimension": 32, "pooling_mode_\#(oldKeys[mode] ?? mode)": true}"#] {
+    let oldKeys = [
+      "cls": "cls_token", "max": "max_tokens", "mean": "mean_tokens", "weightedmean": "weightedmean_tokens",
+    ]
+    for config in [
+      #"{"pooling_mode": "\#(mode)"}"#,
+      #"{"word_embedding_dimension": 32, "pooling_mode_\#(oldKeys[mode] ?? mode)": true}"#,
+    ] {
       let folder = try SentenceFolderMaker("bert")
       try folder.addPooling(config)
       let (got, states) = try run(folder, kernels)
@@ -84,9 +91,13 @@ import Testing
 
   @Test func severalModesStandInTheOrderOfSentenceTransformers() throws {
     let folder = try SentenceFolderMaker("bert")
-    try folder.addPooling(#"{"pooling_mode_mean_tokens": true, "pooling_mode_lasttoken": true, "pooling_mode_cls_token": true}"#)
+    try folder.addPooling(
+      #"{"pooling_mode_mean_tokens": true, "pooling_mode_lasttoken": true, "pooling_mode_cls_token": true}"#)
     let (got, states) = try run(folder)
-    #expect(distance(got, states.flatMap { pooled("cls", $0) + pooled("mean", $0) + pooled("lasttoken", $0) }.map { Float($0) }) < 1e-5)
+    #expect(
+      distance(
+        got, states.flatMap { pooled("cls", $0) + pooled("mean", $0) + pooled("lasttoken", $0) }.map { Float($0) })
+        < 1e-5)
     let listed = try SentenceFolderMaker("bert")
     try listed.addPooling(#"{"pooling_mode": ["mean", "cls"]}"#)
     let (other, _) = try run(listed)
@@ -119,7 +130,9 @@ import Testing
       let average = dense.reduce(0, +) / 20
       let squares: [Double] = dense.map { ($0 - average) * ($0 - average) }
       let deviation = (squares.reduce(0, +) / 20 + 1e-5).squareRoot()
-      let norm: [Double] = dense.indices.map { (dense[$0] - average) / deviation * Double(gain[$0]) + Double(shift[$0]) }
+      let norm: [Double] = dense.indices.map {
+        (dense[$0] - average) / deviation * Double(gain[$0]) + Double(shift[$0])
+      }
       return unit(product(norm, second, outputs: 7))
     }
     #expect(distance(got, expected.map { Float($0) }) < 1e-5)
@@ -142,7 +155,9 @@ import Testing
       let session = try Session(model: try model(folder.path, threads: threads), threads: 0)
       #expect(try embed(session, SentenceTests.texts).flatMap { $0 } == got)
       #expect(session.count == 0 && session.hiddenStates == nil)
-      for (index, text) in SentenceTests.texts.enumerated() { #expect(try embed(session, [text])[0] == Array(got[index * 32..<(index + 1) * 32])) }
+      for (index, text) in SentenceTests.texts.enumerated() {
+        #expect(try embed(session, [text])[0] == Array(got[index * 32..<(index + 1) * 32]))
+      }
       // More texts than run at once.
       let many = try embed(session, (0..<200).map { SentenceTests.texts[$0 % 3] })
       for (index, vector) in many.enumerated() { #expect(vector == Array(got[index % 3 * 32..<(index % 3 + 1) * 32])) }
@@ -167,7 +182,9 @@ import Testing
     for includes in [true, false] {
       let folder = try SentenceFolderMaker("bert")
       try folder.addPooling(#"{"pooling_mode": ["mean", "weightedmean", "cls"], "include_prompt": \#(includes)}"#)
-      try folder.write("config_sentence_transformers.json", ##"{"prompts": {"q": "w40 w41 ", "document": ""}, "default_prompt_name": "q"}"##)
+      try folder.write(
+        "config_sentence_transformers.json",
+        ##"{"prompts": {"q": "w40 w41 ", "document": ""}, "default_prompt_name": "q"}"##)
       let session = try Session(model: try model(folder.path), threads: 0)
       let rules = try session.model.textRules.get()
       #expect(try rules.prompt(named: nil) == "w40 w41 ")

@@ -40,7 +40,8 @@ import Testing
   }
 
   @Test func positionsEnd() throws {
-    #expect(refusal { () throws(Failure) in try session.encode([Array(repeating: 1, count: 65)]) }?.code == .invalidArgument)
+    #expect(
+      refusal { () throws(Failure) in try session.encode([Array(repeating: 1, count: 65)]) }?.code == .invalidArgument)
     try session.encode([Array(repeating: 1, count: 64)])
     _ = try session.decode([Array(repeating: 1, count: 63)])
     _ = try session.step([1])

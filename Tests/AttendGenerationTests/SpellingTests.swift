@@ -6,11 +6,13 @@ import AttendTestSupport
 import Foundation
 import Testing
 
-/// The same checkpoint in other words computes the same, to the bit: configurations and names of tensors as they were written over the years.
+/// The same checkpoint in other words computes the same, to the bit: configurations and names of tensors as they were
+/// written over the years.
 @Suite struct SpellingTests {
   /// The cases whose `model_type` is one of a decoder.
   private static let decoders = ["conformance", "options"].flatMap { collection -> [String] in
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: root.path + "/Tests/Fixtures/\(collection)")) ?? []
+    let names =
+      (try? FileManager.default.contentsOfDirectory(atPath: root.path + "/Tests/Fixtures/\(collection)")) ?? []
     return names.sorted().filter { name in
       let config = try? Configuration(file: root.path + "/Tests/Fixtures/\(collection)/\(name)/config.json")
       return (try? config.map { try Registry.blueprint($0).kind }) == .decoder
@@ -93,7 +95,8 @@ private final class Variant {
   /// The stored token table.
   func tokenTable() throws -> WrittenTensor {
     let blueprint = try blueprint()
-    let names = Set((blueprint.decoder?.embedding.tokens ?? []).flatMap { name in blueprint.prefixes.map { $0 + name } })
+    let names = Set(
+      (blueprint.decoder?.embedding.tokens ?? []).flatMap { name in blueprint.prefixes.map { $0 + name } })
     return try #require(tensors.first { names.contains($0.name) })
   }
 
@@ -119,23 +122,31 @@ private func olderSpelling(of config: [String: Any]) -> [String: Any] {
   func rename(_ key: String, _ name: String) {
     if let value = older.removeValue(forKey: key), older[name] == nil { older[name] = value }
   }
-  if let parameters = older.removeValue(forKey: "rope_parameters") as? [String: Any] { spellRotary(parameters, type, &older) }
+  if let parameters = older.removeValue(forKey: "rope_parameters") as? [String: Any] {
+    spellRotary(parameters, type, &older)
+  }
   rename("dtype", "torch_dtype")
   rename("_sliding_window_pattern", "sliding_window_pattern")
   older["layer_types"] = nil
-  if config["num_key_value_heads"] as? Int == config["num_attention_heads"] as? Int { older["num_key_value_heads"] = nil }
-  if let heads = config["num_attention_heads"] as? Int, let width = config["hidden_size"] as? Int, config["head_dim"] as? Int == width / heads,
-    !type.hasPrefix("gemma"), !type.hasPrefix("qwen3")  // whose heads have a size of their own where it is not told
+  if config["num_key_value_heads"] as? Int == config["num_attention_heads"] as? Int {
+    older["num_key_value_heads"] = nil
+  }
+  if let heads = config["num_attention_heads"] as? Int, let width = config["hidden_size"] as? Int,
+    // whose heads have a size of their own where it is not told
+    config["head_dim"] as? Int == width / heads, !type.hasPrefix("gemma"), !type.hasPrefix("qwen3")
   {
     older["head_dim"] = NSNull()
   }
   switch type {
   case "falcon":
-    for (key, name) in [("num_attention_heads", "n_head"), ("num_hidden_layers", "n_layer"), ("num_kv_heads", "n_head_kv"), ("hidden_size", "n_embed")] {
-      rename(key, name)
-    }
+    for (key, name) in [
+      ("num_attention_heads", "n_head"), ("num_hidden_layers", "n_layer"), ("num_kv_heads", "n_head_kv"),
+      ("hidden_size", "n_embed"),
+    ] { rename(key, name) }
   case "bloom":
-    for (key, name) in [("n_head", "num_attention_heads"), ("n_layer", "num_hidden_layers"), ("hidden_size", "n_embed")] { rename(key, name) }
+    for (key, name) in [
+      ("n_head", "num_attention_heads"), ("n_layer", "num_hidden_layers"), ("hidden_size", "n_embed"),
+    ] { rename(key, name) }
   case "gemma":
     older["hidden_activation"] = nil
     older["hidden_act"] = "gelu"
@@ -146,10 +157,14 @@ private func olderSpelling(of config: [String: Any]) -> [String: Any] {
 
 /// `rope_parameters` as it was before there was such a thing.
 private func spellRotary(_ parameters: [String: Any], _ type: String, _ older: inout [String: Any]) {
-  if let local = parameters["sliding_attention"] as? [String: Any] { older["rope_local_base_freq"] = local["rope_theta"] }
+  if let local = parameters["sliding_attention"] as? [String: Any] {
+    older["rope_local_base_freq"] = local["rope_theta"]
+  }
   var global = parameters["full_attention"] as? [String: Any] ?? parameters
   older[type == "gpt_neox" ? "rotary_emb_base" : "rope_theta"] = global.removeValue(forKey: "rope_theta")
-  if let share = global.removeValue(forKey: "partial_rotary_factor") { older[type == "gpt_neox" ? "rotary_pct" : "partial_rotary_factor"] = share }
+  if let share = global.removeValue(forKey: "partial_rotary_factor") {
+    older[type == "gpt_neox" ? "rotary_pct" : "partial_rotary_factor"] = share
+  }
   if let scaling = global.removeValue(forKey: "rope_type"), scaling as? String != "default" {
     global["type"] = scaling
     older["rope_scaling"] = global

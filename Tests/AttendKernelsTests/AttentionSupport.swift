@@ -14,7 +14,8 @@ struct Biases {
   var places = (reach: 0, columns: 1)
 }
 
-/// Random numbers for biases. Those of heads alone depend on the number of heads alone, so that sequences of one call share them.
+/// Random numbers for biases. Those of heads alone depend on the number of heads alone, so that sequences of one call
+/// share them.
 final class BiasTables {
   let spec: Biases
   let heads: Int
@@ -49,8 +50,9 @@ final class BiasTables {
     if spec.sinks { bias.sinks = UnsafePointer(sinks.matrix.base) }
     if spec.contentToPosition || spec.positionToContent {
       bias.disentangled = DisentangledBias(
-        contentToPosition: spec.contentToPosition ? contentToPosition : nil, positionToContent: spec.positionToContent ? positionToContent : nil,
-        places: places.pointer(to: Int32.self), reach: spec.places.reach, columns: spec.places.columns)
+        contentToPosition: spec.contentToPosition ? contentToPosition : nil,
+        positionToContent: spec.positionToContent ? positionToContent : nil, places: places.pointer(to: Int32.self),
+        reach: spec.places.reach, columns: spec.places.columns)
     }
     return bias
   }
@@ -112,8 +114,8 @@ final class PagedSequence {
     biases = BiasTables(spec.biases, heads: spec.heads, tokens: spec.keys, &numbers)
     let stride = 32 * (spec.isBrain ? (spec.headDim + 1) / 2 : spec.headDim), start = 16
     heads = AttentionHeads(
-      heads: spec.heads, keyValueHeads: spec.keyValueHeads, headDim: spec.headDim, keyOffset: start, valueOffset: start + spec.keyValueHeads * stride,
-      headStride: stride, scale: spec.scale, isBrain: spec.isBrain)
+      heads: spec.heads, keyValueHeads: spec.keyValueHeads, headDim: spec.headDim, keyOffset: start,
+      valueOffset: start + spec.keyValueHeads * stride, headStride: stride, scale: spec.scale, isBrain: spec.isBrain)
     let floats = start + 2 * spec.keyValueHeads * stride
     pages = (0..<(spec.keys + 31) / 32).map { _ in
       let page = try! AlignedBuffer(floats, of: Float.self, for: "a page")
@@ -130,7 +132,8 @@ final class PagedSequence {
   func sequence(row: Int, first: Int = 0, count: Int? = nil) -> AttentionSequence {
     let count = count ?? spec.queries
     let position = spec.position + first
-    return AttentionSequence(row: row, count: count, position: position, keys: spec.mask.causal ? position + count : spec.keys, pages: bases)
+    return AttentionSequence(
+      row: row, count: count, position: position, keys: spec.mask.causal ? position + count : spec.keys, pages: bases)
   }
 
   func store(_ engine: Engine) {
@@ -147,7 +150,8 @@ final class PagedSequence {
       return (Double(page[keys + d * 32 + lane]), Double(page[values + lane * headDim + d]))
     }
     let halves = page.assumingMemoryBound(to: UInt16.self)
-    let key = halves[2 * (keys + d / 2 * 32 + lane) + d % 2], value = halves[2 * (values + lane / 2 * headDim + d) + lane % 2]
+    let key = halves[2 * (keys + d / 2 * 32 + lane) + d % 2],
+      value = halves[2 * (values + lane / 2 * headDim + d) + lane % 2]
     return (Double(Float(bitPattern: UInt32(key) << 16)), Double(Float(bitPattern: UInt32(value) << 16)))
   }
 
@@ -156,7 +160,8 @@ final class PagedSequence {
     let out = Table(spec.queries, spec.heads * spec.headDim, gap: 1)
     var weights = [Float](repeating: .nan, count: spec.heads * spec.queries * spec.keys)
     try [sequence(row: 0)].withUnsafeBufferPointer {
-      try engine.attention(q.matrix, $0, heads, spec.mask, bias: biases.bias, into: out.matrix, weights: &weights, workspace: Workspace())
+      try engine.attention(
+        q.matrix, $0, heads, spec.mask, bias: biases.bias, into: out.matrix, weights: &weights, workspace: Workspace())
     }
     return (out.values, weights)
   }
@@ -171,10 +176,14 @@ final class PagedSequence {
         let scores = (0..<spec.keys).map { key -> Double in
           let window = spec.mask.window
           if spec.mask.causal && key > position { return -.infinity }
-          if window > 0 && (spec.mask.causal ? key <= position - window : abs(key - position) > window / 2) { return -.infinity }
+          if window > 0 && (spec.mask.causal ? key <= position - window : abs(key - position) > window / 2) {
+            return -.infinity
+          }
           var score = 0.0
           for d in 0..<spec.headDim {
-            score += spec.rounded(q.matrix[query][head * spec.headDim + d]) * spec.rounded(k.matrix[key][head / group * spec.headDim + d])
+            score +=
+              spec.rounded(q.matrix[query][head * spec.headDim + d])
+              * spec.rounded(k.matrix[key][head / group * spec.headDim + d])
           }
           score = biases.apply(score, Double(spec.scale), head, position, key)
           let cap = Double(spec.mask.softCap)
@@ -187,7 +196,8 @@ final class PagedSequence {
           let p = exp(scores[key] - most) / total
           weights[(head * spec.queries + query) * spec.keys + key] = p
           for d in 0..<spec.headDim {
-            out[query * spec.heads * spec.headDim + head * spec.headDim + d] += p * spec.rounded(v.matrix[key][head / group * spec.headDim + d])
+            out[query * spec.heads * spec.headDim + head * spec.headDim + d] +=
+              p * spec.rounded(v.matrix[key][head / group * spec.headDim + d])
           }
         }
       }

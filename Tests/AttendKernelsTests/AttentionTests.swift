@@ -4,35 +4,48 @@ import Foundation
 import Testing
 
 private let float32Cases: [AttentionCase] = [
-  AttentionCase(),
-  AttentionCase(heads: 1, keyValueHeads: 1, headDim: 64, keys: 1, queries: 1),
+  AttentionCase(), AttentionCase(heads: 1, keyValueHeads: 1, headDim: 64, keys: 1, queries: 1),
   AttentionCase(heads: 12, keyValueHeads: 4, headDim: 8, keys: 33, queries: 7),
   AttentionCase(heads: 4, keyValueHeads: 4, headDim: 32, keys: 129, queries: 129, mask: AttentionMask(causal: true)),
   AttentionCase(heads: 6, keyValueHeads: 2, headDim: 80, keys: 200, queries: 25, mask: AttentionMask(causal: true)),
-  AttentionCase(heads: 2, keyValueHeads: 1, headDim: 37, keys: 300, queries: 300, mask: AttentionMask(causal: true, window: 20)),
-  AttentionCase(heads: 2, keyValueHeads: 2, headDim: 64, keys: 290, queries: 290, mask: AttentionMask(causal: false, window: 64)),
-  AttentionCase(heads: 2, keyValueHeads: 2, headDim: 128, keys: 150, queries: 40, mask: AttentionMask(causal: true, window: 140, softCap: 2)),
-  AttentionCase(heads: 3, keyValueHeads: 3, headDim: 256, keys: 65, queries: 65, mask: AttentionMask(causal: false, softCap: 5)),
+  AttentionCase(
+    heads: 2, keyValueHeads: 1, headDim: 37, keys: 300, queries: 300, mask: AttentionMask(causal: true, window: 20)),
+  AttentionCase(
+    heads: 2, keyValueHeads: 2, headDim: 64, keys: 290, queries: 290, mask: AttentionMask(causal: false, window: 64)),
+  AttentionCase(
+    heads: 2, keyValueHeads: 2, headDim: 128, keys: 150, queries: 40,
+    mask: AttentionMask(causal: true, window: 140, softCap: 2)),
+  AttentionCase(
+    heads: 3, keyValueHeads: 3, headDim: 256, keys: 65, queries: 65, mask: AttentionMask(causal: false, softCap: 5)),
   AttentionCase(heads: 8, keyValueHeads: 1, headDim: 96, keys: 513, queries: 1, mask: AttentionMask(causal: true)),
-  AttentionCase(heads: 14, keyValueHeads: 7, headDim: 32, keys: 300, queries: 1, mask: AttentionMask(causal: true, window: 150)),
+  AttentionCase(
+    heads: 14, keyValueHeads: 7, headDim: 32, keys: 300, queries: 1, mask: AttentionMask(causal: true, window: 150)),
   AttentionCase(
     heads: 13, keyValueHeads: 13, headDim: 16, keys: 290, queries: 1, mask: AttentionMask(causal: true),
     biases: Biases(slopes: true, reach: 30, sinks: true)),
-  AttentionCase(heads: 4, keyValueHeads: 2, headDim: 16, keys: 300, queries: 300, mask: AttentionMask(causal: true), biases: Biases(slopes: true)),
-  AttentionCase(heads: 3, keyValueHeads: 3, headDim: 24, keys: 270, queries: 31, mask: AttentionMask(causal: true), biases: Biases(reach: 128)),
+  AttentionCase(
+    heads: 4, keyValueHeads: 2, headDim: 16, keys: 300, queries: 300, mask: AttentionMask(causal: true),
+    biases: Biases(slopes: true)),
+  AttentionCase(
+    heads: 3, keyValueHeads: 3, headDim: 24, keys: 270, queries: 31, mask: AttentionMask(causal: true),
+    biases: Biases(reach: 128)),
   AttentionCase(heads: 4, keyValueHeads: 4, headDim: 32, keys: 200, queries: 200, biases: Biases(reach: 9)),
   AttentionCase(heads: 2, keyValueHeads: 2, headDim: 8, keys: 45, queries: 45, biases: Biases(reach: 0)),
   AttentionCase(
-    heads: 6, keyValueHeads: 2, headDim: 64, keys: 180, queries: 180, mask: AttentionMask(causal: true, window: 33), biases: Biases(sinks: true)),
+    heads: 6, keyValueHeads: 2, headDim: 64, keys: 180, queries: 180, mask: AttentionMask(causal: true, window: 33),
+    biases: Biases(sinks: true)),
   AttentionCase(
     heads: 4, keyValueHeads: 1, headDim: 20, keys: 150, queries: 9, mask: AttentionMask(causal: true, softCap: 3),
     biases: Biases(slopes: true, reach: 40, sinks: true)),
   AttentionCase(
     heads: 3, keyValueHeads: 3, headDim: 16, keys: 140, queries: 140,
     biases: Biases(contentToPosition: true, positionToContent: true, places: (50, 37))),
-  AttentionCase(heads: 2, keyValueHeads: 1, headDim: 24, keys: 61, queries: 61, biases: Biases(contentToPosition: true, places: (512, 1024))),
   AttentionCase(
-    heads: 4, keyValueHeads: 2, headDim: 16, keys: 133, queries: 133, mask: AttentionMask(causal: false, window: 40, softCap: 9),
+    heads: 2, keyValueHeads: 1, headDim: 24, keys: 61, queries: 61,
+    biases: Biases(contentToPosition: true, places: (512, 1024))),
+  AttentionCase(
+    heads: 4, keyValueHeads: 2, headDim: 16, keys: 133, queries: 133,
+    mask: AttentionMask(causal: false, window: 40, softCap: 9),
     biases: Biases(slopes: true, reach: 3, sinks: true, positionToContent: true, places: (20, 16))),
 ]
 
@@ -47,8 +60,7 @@ private let cases =
 
 @Suite struct AttentionTests {
   /// In bfloat16 probabilities are rounded, by up to 2^-9 of themselves, before they meet values.
-  @Test(arguments: engines)
-  func everyMaskAndShapeIsRight(engine: Engine) throws {
+  @Test(arguments: engines) func everyMaskAndShapeIsRight(engine: Engine) throws {
     for (index, spec) in cases.enumerated() {
       let sequence = PagedSequence(spec, seed: UInt64(index + 1))
       let expected = sequence.expected()
@@ -61,8 +73,7 @@ private let cases =
     }
   }
 
-  @Test(arguments: exactEngines)
-  func aPromptInChunksHasTheSameBits(engine: Engine) throws {
+  @Test(arguments: exactEngines) func aPromptInChunksHasTheSameBits(engine: Engine) throws {
     for spec in cases where spec.mask.causal {
       let sequence = PagedSequence(spec, seed: 9)
       let whole = try sequence.run(engine).out
@@ -70,10 +81,12 @@ private let cases =
         for threads in [1, 3] {
           let out = Table(spec.queries, spec.heads * spec.headDim)
           for first in stride(from: 0, to: spec.queries, by: chunk) {
-            try [sequence.sequence(row: first, first: first, count: min(chunk, spec.queries - first))].withUnsafeBufferPointer {
-              try engine.with(threads: threads).attention(
-                sequence.q.matrix, $0, sequence.heads, spec.mask, bias: sequence.biases.bias, into: out.matrix, workspace: Workspace())
-            }
+            try [sequence.sequence(row: first, first: first, count: min(chunk, spec.queries - first))]
+              .withUnsafeBufferPointer {
+                try engine.with(threads: threads).attention(
+                  sequence.q.matrix, $0, sequence.heads, spec.mask, bias: sequence.biases.bias, into: out.matrix,
+                  workspace: Workspace())
+              }
           }
           #expect(out.values == whole)
         }
@@ -81,30 +94,38 @@ private let cases =
     }
   }
 
-  @Test(arguments: exactEngines)
-  func aSequenceHasTheSameBitsInAnyCompany(engine: Engine) throws {
+  @Test(arguments: exactEngines) func aSequenceHasTheSameBitsInAnyCompany(engine: Engine) throws {
     let all = Biases(slopes: true, reach: 21, sinks: true)
     for (mask, biases) in [
-      (AttentionMask(causal: false), Biases()), (AttentionMask(causal: true), Biases()), (AttentionMask(causal: true), all), (AttentionMask(causal: false), all),
+      (AttentionMask(causal: false), Biases()), (AttentionMask(causal: true), Biases()),
+      (AttentionMask(causal: true), all), (AttentionMask(causal: false), all),
     ] {
       for (headDim, isBrain) in [(24, false), (32, false), (24, true), (32, true)] {
-        try company([(3, 3), (200, 200), (77, 20), (1, 1), (130, 1), (64, 64), (31, 30), (97, 50)], headDim, mask, biases, isBrain, engine)
+        try company(
+          [(3, 3), (200, 200), (77, 20), (1, 1), (130, 1), (64, 64), (31, 30), (97, 50)], headDim, mask, biases,
+          isBrain, engine)
         try company([(300, 1), (77, 1), (1, 1), (130, 1)], headDim, mask, biases, isBrain, engine)
       }
     }
     let terms = Biases(contentToPosition: true, positionToContent: true, places: (30, 25))
-    try company([(3, 3), (200, 200), (1, 1), (64, 64), (31, 31)], 32, AttentionMask(causal: false), terms, false, engine)
+    try company(
+      [(3, 3), (200, 200), (1, 1), (64, 64), (31, 31)], 32, AttentionMask(causal: false), terms, false, engine)
   }
 
   /// Sequences of so many keys and queries, alone and together.
-  private func company(_ lengths: [(Int, Int)], _ headDim: Int, _ mask: AttentionMask, _ biases: Biases, _ isBrain: Bool, _ engine: Engine) throws {
+  private func company(
+    _ lengths: [(Int, Int)], _ headDim: Int, _ mask: AttentionMask, _ biases: Biases, _ isBrain: Bool, _ engine: Engine
+  ) throws {
     let sequences = lengths.enumerated().map { index, length in
       PagedSequence(
-        AttentionCase(heads: 4, keyValueHeads: 2, headDim: headDim, keys: length.0, queries: length.1, mask: mask, biases: biases, isBrain: isBrain), seed: UInt64(index))
+        AttentionCase(
+          heads: 4, keyValueHeads: 2, headDim: headDim, keys: length.0, queries: length.1, mask: mask, biases: biases,
+          isBrain: isBrain), seed: UInt64(index))
     }
     let alone = try sequences.map { try $0.run(engine).out }
     let rows = lengths.reduce(0) { $0 + $1.1 }, width = 4 * biases.places.columns
-    let q = Table(rows, 4 * headDim), out = Table(rows, 4 * headDim), content = Table(rows, width), position = Table(rows, width)
+    let q = Table(rows, 4 * headDim), out = Table(rows, 4 * headDim), content = Table(rows, width),
+      position = Table(rows, width)
     var row = 0
     let entries = sequences.map { sequence in
       defer { row += sequence.spec.queries }
@@ -118,14 +139,16 @@ private let cases =
     let bias = sequences[0].biases.bias(content.matrix, position.matrix)
     for threads in [1, 2, 3] {
       try entries.withUnsafeBufferPointer {
-        try engine.with(threads: threads).attention(q.matrix, $0, sequences[0].heads, mask, bias: bias, into: out.matrix, workspace: Workspace())
+        try engine.with(threads: threads).attention(
+          q.matrix, $0, sequences[0].heads, mask, bias: bias, into: out.matrix, workspace: Workspace())
       }
       #expect(out.values == alone.flatMap { $0 })
     }
   }
 
-  @Test(.enabled(if: exactEngines.count > 1, "needs a CPU with AVX2 and AVX-512"))
-  func instructionSetsGiveTheSameBits() throws {
+  @Test(.enabled(if: exactEngines.count > 1, "needs a CPU with AVX2 and AVX-512")) func instructionSetsGiveTheSameBits()
+    throws
+  {
     for spec in cases {
       let sequence = PagedSequence(spec, seed: 5)
       let first = try sequence.run(exactEngines[0]), second = try sequence.run(exactEngines[1])
@@ -134,23 +157,26 @@ private let cases =
     }
   }
 
-  @Test(arguments: engines)
-  func memoryDoesNotGrowWithTheKeys(engine: Engine) throws {
+  @Test(arguments: engines) func memoryDoesNotGrowWithTheKeys(engine: Engine) throws {
     // The scores of all tokens with all would take 4 GB.
-    var spec = AttentionCase(heads: 1, keyValueHeads: 1, headDim: 8, keys: 32768, queries: 32768, mask: AttentionMask(causal: true, window: 300))
+    var spec = AttentionCase(
+      heads: 1, keyValueHeads: 1, headDim: 8, keys: 32768, queries: 32768,
+      mask: AttentionMask(causal: true, window: 300))
     spec.biases = Biases(slopes: true, reach: 128, sinks: true)
     let sequence = PagedSequence(spec, seed: 2), workspace = Workspace(), out = Table(spec.queries, 8)
     sequence.store(engine)
     try [sequence.sequence(row: 0)].withUnsafeBufferPointer {
       try engine.with(threads: 2).attention(
-        sequence.q.matrix, $0, sequence.heads, spec.mask, bias: sequence.biases.bias, into: out.matrix, workspace: workspace)
+        sequence.q.matrix, $0, sequence.heads, spec.mask, bias: sequence.biases.bias, into: out.matrix,
+        workspace: workspace)
       // Each of the last tokens looks at all keys.
       var last = $0[0]
       last.row = spec.queries - 32
       last.position = last.row
       last.count = 32
       try [last].withUnsafeBufferPointer {
-        try engine.attention(sequence.q.matrix, $0, sequence.heads, AttentionMask(causal: false), into: out.matrix, workspace: workspace)
+        try engine.attention(
+          sequence.q.matrix, $0, sequence.heads, AttentionMask(causal: false), into: out.matrix, workspace: workspace)
       }
     }
     #expect(workspace.bytes <= 1 << 20)
@@ -158,23 +184,27 @@ private let cases =
   }
 
   /// Chunks of a prompt and tokens one by one land in the pages as a whole prompt does.
-  @Test(arguments: engines, [false, true])
-  func keysAndValuesAreStoredAlikeHoweverTheyCome(engine: Engine, isBrain: Bool) {
+  @Test(arguments: engines, [false, true]) func keysAndValuesAreStoredAlikeHoweverTheyCome(
+    engine: Engine, isBrain: Bool
+  ) {
     for headDim in [5, 16, 40, 64, 150] {
       let spec = AttentionCase(heads: 2, keyValueHeads: 2, headDim: headDim, keys: 110, queries: 1, isBrain: isBrain)
       for chunk in [1, 7, 16, 50, 110] {
         let parts = PagedSequence(spec, seed: 3)
         for first in stride(from: 0, to: spec.keys, by: chunk) {
           let count = min(chunk, spec.keys - first)
-          [AttentionSequence(row: first, count: count, position: first, keys: first + count, pages: parts.bases)].withUnsafeBufferPointer {
-            engine.with(threads: 2).storeKeyValues(parts.k.matrix, parts.v.matrix, $0, parts.heads)
-          }
+          [AttentionSequence(row: first, count: count, position: first, keys: first + count, pages: parts.bases)]
+            .withUnsafeBufferPointer {
+              engine.with(threads: 2).storeKeyValues(parts.k.matrix, parts.v.matrix, $0, parts.heads)
+            }
         }
         var wrong = 0
         for key in 0..<spec.keys {
           for column in 0..<2 * headDim {
             let (k, v) = parts.stored(key, head: column / headDim, column % headDim)
-            if k != spec.rounded(parts.k.matrix[key][column]) || v != spec.rounded(parts.v.matrix[key][column]) { wrong += 1 }
+            if k != spec.rounded(parts.k.matrix[key][column]) || v != spec.rounded(parts.v.matrix[key][column]) {
+              wrong += 1
+            }
           }
         }
         #expect(wrong == 0, "headDim \(headDim), chunks of \(chunk)")

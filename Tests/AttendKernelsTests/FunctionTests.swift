@@ -4,12 +4,16 @@ import Foundation
 import Testing
 
 /// Every 3,701st float32 from -20 to 20, small and large sizes alike: 600,000 numbers.
-private let sweep: [Float] = stride(from: UInt32(0), through: Float(20).bitPattern, by: 3701).flatMap { [Float(bitPattern: $0), -Float(bitPattern: $0)] }
+private let sweep: [Float] = stride(from: UInt32(0), through: Float(20).bitPattern, by: 3701).flatMap {
+  [Float(bitPattern: $0), -Float(bitPattern: $0)]
+}
 
 /// Every 601st float32 from -89 to 89, 3.8 million numbers, and the edges.
 private let dense: [Float] = {
   let edges: [Float] = [1, 3.95, 4, 9.2, 9.5, 0x1.5d589ep6, 88.37, 89, .leastNonzeroMagnitude, .leastNormalMagnitude]
-  let numbers = stride(from: UInt32(0), through: Float(89).bitPattern, by: 601).map { Float(bitPattern: $0) } + edges.flatMap { [$0.nextDown, $0, $0.nextUp] }
+  let numbers =
+    stride(from: UInt32(0), through: Float(89).bitPattern, by: 601).map { Float(bitPattern: $0) }
+    + edges.flatMap { [$0.nextDown, $0, $0.nextUp] }
   return numbers + numbers.map { -$0 }
 }()
 
@@ -29,8 +33,8 @@ private func reference(_ function: KernelTable.Function, _ x: Double) -> Double 
     return y
   }
 
-  /// The largest error in units in the last place of the exact result, over all numbers that satisfy `includes`. Results that are not normal
-  /// are left out.
+  /// The largest error in units in the last place of the exact result, over all numbers that satisfy `includes`.
+  /// Results that are not normal are left out.
   private func units(_ function: KernelTable.Function, _ engine: Engine, where includes: (Float) -> Bool) -> Double {
     let x = dense.filter(includes)
     var worst = 0.0
@@ -44,7 +48,8 @@ private func reference(_ function: KernelTable.Function, _ x: Double) -> Double 
 
   @Test(arguments: exactEngines) func expIsWithinItsBound(engine: Engine) {
     #expect(units(.exp, engine) { $0 >= -0x1.5d589ep6 && $0 <= 88.37 } <= 1.2)
-    #expect(values(.exp, engine, [-(0x1.5d589ep6 as Float).nextUp, -100, -1e30, -.infinity, 0, -0.0]) == [0, 0, 0, 0, 1, 1])
+    #expect(
+      values(.exp, engine, [-(0x1.5d589ep6 as Float).nextUp, -100, -1e30, -.infinity, 0, -0.0]) == [0, 0, 0, 0, 1, 1])
   }
 
   @Test(arguments: exactEngines) func erfIsWithinItsBound(engine: Engine) {
@@ -59,7 +64,8 @@ private func reference(_ function: KernelTable.Function, _ x: Double) -> Double 
     #expect(values(.sigmoid, engine, [.nan])[0].isNaN)
   }
 
-  @Test(.enabled(if: exactEngines.count > 1, "needs a CPU with AVX2 and AVX-512"), arguments: KernelTable.Function.allCases)
+  @Test(
+    .enabled(if: exactEngines.count > 1, "needs a CPU with AVX2 and AVX-512"), arguments: KernelTable.Function.allCases)
   func functionsHaveTheSameBits(function: KernelTable.Function) {
     let results = exactEngines.map { values(function, $0, dense).map(\.bitPattern) }
     #expect(results[0] == results[1])
@@ -72,7 +78,11 @@ private func reference(_ function: KernelTable.Function, _ x: Double) -> Double 
       engine.activate(edges.matrix, activation, into: y.matrix)
       #expect(y.values[0].isNaN && y.values[2] == 0, "\(activation)")
       #expect(largestError([y.values[3]], [reference(activation, 100)]) < 1e-6, "\(activation)")
-      if case .clampedSwiglu = activation { #expect(abs(y.values[1] - 7) < 1e-4) } else if case .tanh = activation { #expect(y.values[1] == 1) } else {
+      if case .clampedSwiglu = activation {
+        #expect(abs(y.values[1] - 7) < 1e-4)
+      } else if case .tanh = activation {
+        #expect(y.values[1] == 1)
+      } else {
         #expect(y.values[1] == .infinity, "\(activation)")
       }
     }
@@ -82,7 +92,9 @@ private func reference(_ function: KernelTable.Function, _ x: Double) -> Double 
   private func error(_ activation: Activation, _ engine: Engine, floor: Double) -> Double {
     let x = Table(1, sweep.count, sweep), y = Table(1, sweep.count)
     engine.activate(x.matrix, activation, into: y.matrix)
-    return zip(sweep, y.values).map { abs(Double($1) - reference(activation, Double($0))) / max(floor, abs(reference(activation, Double($0)))) }.max()!
+    return zip(sweep, y.values).map {
+      abs(Double($1) - reference(activation, Double($0))) / max(floor, abs(reference(activation, Double($0))))
+    }.max()!
   }
 
   /// 6 ulp of a result are at most 6 * 2^-23 of it.
@@ -93,14 +105,16 @@ private func reference(_ function: KernelTable.Function, _ x: Double) -> Double 
     #expect(Array(edges.values[..<3]) == [1, 1, -1] && edges.values[3].isNaN)
   }
 
-  /// x sigmoid(x): 3 ulp of the sigmoid and the rounding of a product, at most 4 ulp together, where e^-x is not subnormal.
+  /// x sigmoid(x): 3 ulp of the sigmoid and the rounding of a product, at most 4 ulp together, where e^-x is not
+  /// subnormal.
   @Test(arguments: exactEngines) func siluIsWithinFourUnitsInTheLastPlace(engine: Engine) {
     #expect(error(.silu, engine, floor: Double(Float.leastNormalMagnitude)) <= 0x1p-21)
   }
 
   /// Where 1 + erf(x / sqrt 2) cancels, what erf has lost stays: 2^-22 beside 1, times half of x. The others round the
   /// argument of a sigmoid. In units of the larger of 1 and the result.
-  @Test(arguments: exactEngines, [Activation.gelu, .geluTanh, .quickGelu, .clampedSwiglu]) func gatesAreWithinAMillionth(engine: Engine, activation: Activation) {
+  @Test(arguments: exactEngines, [Activation.gelu, .geluTanh, .quickGelu, .clampedSwiglu])
+  func gatesAreWithinAMillionth(engine: Engine, activation: Activation) {
     #expect(error(activation, engine, floor: 1) <= 1e-6)
   }
 

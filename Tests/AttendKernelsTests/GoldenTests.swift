@@ -17,29 +17,33 @@ private struct Kind: CustomTestStringConvertible {
 private let kinds = [
   Kind(testDescription: "plain"), Kind(testDescription: "causal", mask: AttentionMask(causal: true)),
   Kind(testDescription: "window9", mask: AttentionMask(causal: true, window: 9)),
-  Kind(testDescription: "softcap30", mask: AttentionMask(causal: false, softCap: 30)), Kind(testDescription: "scale", scale: 0.3),
-  Kind(testDescription: "grouped", keyValueHeads: 2), Kind(testDescription: "lengths"), Kind(testDescription: "bias"),
+  Kind(testDescription: "softcap30", mask: AttentionMask(causal: false, softCap: 30)),
+  Kind(testDescription: "scale", scale: 0.3), Kind(testDescription: "grouped", keyValueHeads: 2),
+  Kind(testDescription: "lengths"), Kind(testDescription: "bias"),
 ]
 
 @Suite(.enabled(if: goldens != nil, "the shared folder is not beside this checkout")) struct KernelGoldenTests {
   /// Copies `width` columns from `first` on of `[heads, rows, columns]` to rows of heads.
-  private func copy(_ from: ArraySlice<Float>, _ columns: Int, first: Int = 0, _ width: Int = 16, rows: Int, to table: Table) {
+  private func copy(
+    _ from: ArraySlice<Float>, _ columns: Int, first: Int = 0, _ width: Int = 16, rows: Int, to table: Table
+  ) {
     for row in 0..<table.matrix.rows {
       for column in 0..<table.matrix.columns {
-        table.matrix[row][column] = from[from.startIndex + (column / width * rows + row) * columns + first + column % width]
+        table.matrix[row][column] =
+          from[from.startIndex + (column / width * rows + row) * columns + first + column % width]
       }
     }
   }
 
-  @Test(arguments: engines, kinds)
-  private func attentionIsThatOfTheGoldens(engine: Engine, kind: Kind) throws {
+  @Test(arguments: engines, kinds) private func attentionIsThatOfTheGoldens(engine: Engine, kind: Kind) throws {
     let name = "sdpa/\(kind.testDescription)/", goldens = try #require(goldens)
     let q = goldens.numbers(name + "q"), k = goldens.numbers(name + "k"), v = goldens.numbers(name + "v")
     let output = goldens.numbers(name + "output"), weights = goldens.numbers(name + "weights")
     for batch in 0..<2 {
       let keys = kind.testDescription == "lengths" ? Int(goldens.numbers(name + "lengths", of: Int32.self)[batch]) : 70
       let spec = AttentionCase(
-        heads: 4, keyValueHeads: kind.keyValueHeads, headDim: 16, keys: keys, queries: 17, mask: kind.mask, scale: kind.scale)
+        heads: 4, keyValueHeads: kind.keyValueHeads, headDim: 16, keys: keys, queries: 17, mask: kind.mask,
+        scale: kind.scale)
       // Values are wider than keys: two blocks of their columns that overlap.
       for first in [0, 8] {
         let sequence = PagedSequence(spec, seed: 1)
@@ -52,12 +56,15 @@ private let kinds = [
         let places = (0..<139).map { Int32($0) }
         try places.withUnsafeBufferPointer { places in
           var bias = AttentionBias()
-          if kind.testDescription == "bias" { bias.disentangled = freeBias(goldens.numbers(name + "bias"), terms, places.baseAddress!) }
+          if kind.testDescription == "bias" {
+            bias.disentangled = freeBias(goldens.numbers(name + "bias"), terms, places.baseAddress!)
+          }
           var entry = sequence.sequence(row: 0)
           if !kind.mask.causal { entry.position = 0 }
           try [entry].withUnsafeBufferPointer {
             try engine.attention(
-              sequence.q.matrix, $0, sequence.heads, spec.mask, bias: bias, into: out.matrix, weights: &maps, workspace: Workspace())
+              sequence.q.matrix, $0, sequence.heads, spec.mask, bias: bias, into: out.matrix, weights: &maps,
+              workspace: Workspace())
           }
         }
         for head in 0..<4 {
@@ -65,25 +72,33 @@ private let kinds = [
             let row = (batch * 4 + head) * 17 + query
             let expected = (0..<16).map { Double(output[row * 24 + first + $0]) }
             #expect(largestError((0..<16).map { out.matrix[query][head * 16 + $0] }, expected) < 2e-6)
-            #expect(largestError(Array(maps[((head * 17 + query) * keys)...].prefix(keys)), weights[(row * 70)...].prefix(keys).map(Double.init)) < 1e-6)
+            #expect(
+              largestError(
+                Array(maps[((head * 17 + query) * keys)...].prefix(keys)),
+                weights[(row * 70)...].prefix(keys).map(Double.init)) < 1e-6)
           }
         }
       }
     }
   }
 
-  /// A bias for each query and key, [4, 17, 70], as terms of content whose every distance from -69 to 69 has a place of its own.
+  /// A bias for each query and key, [4, 17, 70], as terms of content whose every distance from -69 to 69 has a place of
+  /// its own.
   private func freeBias(_ bias: [Float], _ terms: Table, _ places: UnsafePointer<Int32>) -> DisentangledBias {
     for head in 0..<4 {
       for query in 0..<17 {
-        for key in 0..<70 { terms.matrix[query][head * 139 + query - key + 69] = bias[(head * 17 + query) * 70 + key] / 0.25 }
+        for key in 0..<70 {
+          terms.matrix[query][head * 139 + query - key + 69] = bias[(head * 17 + query) * 70 + key] / 0.25
+        }
       }
     }
-    return DisentangledBias(contentToPosition: terms.matrix, positionToContent: nil, places: places, reach: 69, columns: 139)
+    return DisentangledBias(
+      contentToPosition: terms.matrix, positionToContent: nil, places: places, reach: 69, columns: 139)
   }
 
-  @Test(arguments: engines, [false, true])
-  func rotaryPositionsAreThoseOfTheGoldens(engine: Engine, interleaved: Bool) throws {
+  @Test(arguments: engines, [false, true]) func rotaryPositionsAreThoseOfTheGoldens(
+    engine: Engine, interleaved: Bool
+  ) throws {
     let name = "positions/rotary_" + (interleaved ? "interleaved/" : "halves/"), goldens = try #require(goldens)
     let x = Table(40, 32, goldens.numbers(name + "x")), cosines = Table(40, 8), sines = Table(40, 8)
     for position in 0..<40 {
@@ -97,19 +112,21 @@ private let kinds = [
     #expect(largestError(x.values, goldens.numbers(name + "output").map(Double.init)) < 1e-6)
   }
 
-  @Test(arguments: engines)
-  func normsAreThoseOfTheGoldens(engine: Engine) throws {
+  @Test(arguments: engines) func normsAreThoseOfTheGoldens(engine: Engine) throws {
     let goldens = try #require(goldens)
-    let x = Table(5, 16, goldens.numbers("norm/layer/x")), z = Table(5, 16, goldens.numbers("norm/rms/x")), y = Table(5, 16)
+    let x = Table(5, 16, goldens.numbers("norm/layer/x")), z = Table(5, 16, goldens.numbers("norm/rms/x")),
+      y = Table(5, 16)
     engine.layerNorm(
-      x.matrix, gain: goldens.numbers("norm/layer/weight"), bias: goldens.numbers("norm/layer/bias"),
-      epsilon: 1e-5, into: y.matrix)
+      x.matrix, gain: goldens.numbers("norm/layer/weight"), bias: goldens.numbers("norm/layer/bias"), epsilon: 1e-5,
+      into: y.matrix)
     #expect(largestError(y.values, goldens.numbers("norm/layer/output").map(Double.init)) < 1e-6)
     engine.rmsNorm(z.matrix, gain: goldens.numbers("norm/rms/weight"), epsilon: 1e-6, into: y.matrix)
     #expect(largestError(y.values, goldens.numbers("norm/rms/output").map(Double.init)) < 1e-6)
   }
 
-  @Test(arguments: engines, [("relu", Activation.relu), ("gelu", .gelu), ("gelu_tanh", .geluTanh), ("quick_gelu", .quickGelu), ("silu", .silu)])
+  @Test(
+    arguments: engines,
+    [("relu", Activation.relu), ("gelu", .gelu), ("gelu_tanh", .geluTanh), ("quick_gelu", .quickGelu), ("silu", .silu)])
   func activationsAreThoseOfTheGoldens(engine: Engine, activation: (String, Activation)) throws {
     let goldens = try #require(goldens)
     let x = Table(1, 601, goldens.numbers("activation/x")), y = Table(1, 601)

@@ -21,10 +21,12 @@ private func output(of tool: String, _ arguments: [String]) -> String? {
 }
 
 private let targets = ["AttendKernelsAVX2", "AttendKernelsAVX512"]
-private let found = targets.allSatisfy { !objects(of: $0).isEmpty } && FileManager.default.isExecutableFile(atPath: "/usr/bin/nm")
+private let found =
+  targets.allSatisfy { !objects(of: $0).isEmpty } && FileManager.default.isExecutableFile(atPath: "/usr/bin/nm")
 
 @Suite struct ObjectTests {
-  /// Weak code of another module, compiled for a newer CPU, may be the copy that the linker keeps for everyone: a crash on an older one.
+  /// Weak code of another module, compiled for a newer CPU, may be the copy that the linker keeps for everyone: a crash
+  /// on an older one.
   @Test(.enabled(if: found, "needs nm and the object files beside the test bundle"), arguments: targets)
   func newerInstructionsStayInTheirModules(target: String) throws {
     let own = "$s\(target.utf8.count)\(target)"

@@ -22,7 +22,9 @@ private struct Rounded {
 
   func packed(_ compute: ComputeType, _ engine: Engine) throws -> PackedMatrix {
     try weights.withUnsafeBytes {
-      try PackedMatrix([StoredMatrix(base: $0.baseAddress!, type: .float32, rows: outputs, columns: inputs)], compute: compute, engine: engine)
+      try PackedMatrix(
+        [StoredMatrix(base: $0.baseAddress!, type: .float32, rows: outputs, columns: inputs)], compute: compute,
+        engine: engine)
     }
   }
 
@@ -61,17 +63,19 @@ private struct Rounded {
   }
 }
 
-/// The definition: component i of a block becomes the sum of its components j, negated where i and j have an odd number of bits in common.
+/// The definition: component i of a block becomes the sum of its components j, negated where i and j have an odd number
+/// of bits in common.
 private func hadamard(_ x: [Double], _ block: Int) -> [Double] {
   x.indices.map { i in
     let first = i / block * block
-    return (0..<block).reduce(0) { ((i - first) & $1).nonzeroBitCount % 2 == 0 ? $0 + x[first + $1] : $0 - x[first + $1] }
+    return (0..<block).reduce(0) {
+      ((i - first) & $1).nonzeroBitCount % 2 == 0 ? $0 + x[first + $1] : $0 - x[first + $1]
+    }
   }
 }
 
 @Suite struct QuantizedTests {
-  @Test(arguments: engines)
-  func rotationsAreThoseOfHadamard(engine: Engine) {
+  @Test(arguments: engines) func rotationsAreThoseOfHadamard(engine: Engine) {
     for (count, block) in [(640, 128), (192, 64), (96, 32), (48, 16), (40, 8), (12, 4), (6, 2)] {
       var numbers = Numbers(UInt64(count))
       let x = numbers.normals(count, scale: 1)
@@ -79,16 +83,21 @@ private func hadamard(_ x: [Double], _ block: Int) -> [Double] {
       engine.kernels.conversions.rotate(x, &y, count, block)
       #expect(largestError(y, hadamard(x.map { Double($0) }, block)) < 2e-6, "\(block)")
       let panel = Table(count, 32, &numbers)
-      let expected = (0..<32).map { lane in hadamard((0..<count).map { Double(panel.matrix[$0][lane]) }, block).map { $0 / Double(block) } }
+      let expected = (0..<32).map { lane in
+        hadamard((0..<count).map { Double(panel.matrix[$0][lane]) }, block).map { $0 / Double(block) }
+      }
       engine.kernels.conversions.rotatePanel(panel.matrix.base, count, block)
-      for lane in 0..<32 { #expect(largestError((0..<count).map { panel.matrix[$0][lane] }, expected[lane]) < 1e-6, "\(block)") }
+      for lane in 0..<32 {
+        #expect(largestError((0..<count).map { panel.matrix[$0][lane] }, expected[lane]) < 1e-6, "\(block)")
+      }
     }
   }
 
-  @Test(arguments: engines)
-  func productsAreThoseOfTheRoundedNumbers(engine: Engine) throws {
+  @Test(arguments: engines) func productsAreThoseOfTheRoundedNumbers(engine: Engine) throws {
     for compute in compressed {
-      for (rows, inputs, outputs) in [(1, 64, 300), (1, 37, 33), (2, 100, 130), (3, 31, 70), (7, 256, 64), (29, 130, 40), (100, 1600, 35)] {
+      for (rows, inputs, outputs) in [
+        (1, 64, 300), (1, 37, 33), (2, 100, 130), (3, 31, 70), (7, 256, 64), (29, 130, 40), (100, 1600, 35),
+      ] {
         let product = Rounded(rows, inputs, outputs)
         let packed = try product.packed(compute, engine)
         let weights = product.seen(packed, engine)
@@ -96,15 +105,18 @@ private func hadamard(_ x: [Double], _ block: Int) -> [Double] {
         var expected: [Double] = []
         for row in 0..<rows {
           let x = product.seen(row, compute, engine)
-          for output in 0..<outputs { expected.append(zip(x, 0..<inputs).reduce(0) { $0 + $1.0 * Double(weights.matrix[output][$1.1]) }) }
+          for output in 0..<outputs {
+            expected.append(zip(x, 0..<inputs).reduce(0) { $0 + $1.0 * Double(weights.matrix[output][$1.1]) })
+          }
         }
-        #expect(largestError(y.values, expected) < (compute == .bfloat16 ? 1e-5 : 3e-6), "\(compute) \(rows) x \(inputs) x \(outputs)")
+        #expect(
+          largestError(y.values, expected) < (compute == .bfloat16 ? 1e-5 : 3e-6),
+          "\(compute) \(rows) x \(inputs) x \(outputs)")
       }
     }
   }
 
-  @Test(arguments: engines)
-  func roundedWeightsAreNearTheStoredOnes(engine: Engine) throws {
+  @Test(arguments: engines) func roundedWeightsAreNearTheStoredOnes(engine: Engine) throws {
     let product = Rounded(1, 100, 70)
     for (compute, most) in [(ComputeType.bfloat16, 0.003), (.int8, 0.008), (.int4, 0.09)] {
       let seen = product.seen(try product.packed(compute, engine), engine)
@@ -114,8 +126,7 @@ private func hadamard(_ x: [Double], _ block: Int) -> [Double] {
     }
   }
 
-  @Test(arguments: engines)
-  func aRowHasTheSameBitsInAnyCompany(engine: Engine) throws {
+  @Test(arguments: engines) func aRowHasTheSameBitsInAnyCompany(engine: Engine) throws {
     let product = Rounded(61, 1700, 130)
     for compute in compressed where engine.kernels.name != "portable" || compute != .float32 {
       let packed = try product.packed(compute, engine)
@@ -129,8 +140,9 @@ private func hadamard(_ x: [Double], _ block: Int) -> [Double] {
     }
   }
 
-  @Test(.enabled(if: exactEngines.count > 1, "needs a CPU with AVX2 and AVX-512"))
-  func instructionSetsGiveTheSameBits() throws {
+  @Test(.enabled(if: exactEngines.count > 1, "needs a CPU with AVX2 and AVX-512")) func instructionSetsGiveTheSameBits()
+    throws
+  {
     for compute in compressed {
       for rows in [1, 4, 40] {
         let product = Rounded(rows, 200, 75)
@@ -140,8 +152,7 @@ private func hadamard(_ x: [Double], _ block: Int) -> [Double] {
     }
   }
 
-  @Test(arguments: engines)
-  func zerosAndNaNStayWhatTheyAre(engine: Engine) throws {
+  @Test(arguments: engines) func zerosAndNaNStayWhatTheyAre(engine: Engine) throws {
     for compute in compressed {
       let product = Rounded(2, 64, 40)
       for column in 0..<64 { product.x.matrix[0][column] = 0 }
@@ -156,34 +167,46 @@ private func hadamard(_ x: [Double], _ block: Int) -> [Double] {
     if case .clampedSwiglu = activation { min(max(u, -7), 7) + 1 } else { u }
   }
 
-  @Test(arguments: engines, ComputeType.allCases)
-  func gatesOpenWhatTheyShould(engine: Engine, compute: ComputeType) throws {
+  @Test(arguments: engines, ComputeType.allCases) func gatesOpenWhatTheyShould(
+    engine: Engine, compute: ComputeType
+  ) throws {
     let gates: [Activation] = [.silu, .gelu, .clampedSwiglu]
-    for (gate, shape) in zip(gates + gates, [(1, 64, 300), (2, 40, 33), (30, 96, 70), (30, 96, 70), (1, 64, 300), (2, 40, 33)]) {
-      try gateOpens(engine, compute, gate, rows: shape.0, inputs: shape.1, outputs: shape.2)
-    }
+    for (gate, shape) in zip(
+      gates + gates, [(1, 64, 300), (2, 40, 33), (30, 96, 70), (30, 96, 70), (1, 64, 300), (2, 40, 33)])
+    { try gateOpens(engine, compute, gate, rows: shape.0, inputs: shape.1, outputs: shape.2) }
   }
 
-  private func gateOpens(_ engine: Engine, _ compute: ComputeType, _ activation: Activation, rows: Int, inputs: Int, outputs: Int) throws {
+  private func gateOpens(
+    _ engine: Engine, _ compute: ComputeType, _ activation: Activation, rows: Int, inputs: Int, outputs: Int
+  ) throws {
     let gate = Rounded(rows, inputs, outputs), up = Rounded(rows, inputs, outputs + 1)
     let packed = try gate.weights.withUnsafeBytes { g in
       try up.weights.withUnsafeBytes { u in
         try PackedMatrix(
           gate: StoredMatrix(base: g.baseAddress!, type: .float32, rows: outputs, columns: inputs),
-          up: StoredMatrix(base: u.baseAddress!, type: .float32, rows: outputs, columns: inputs), compute: compute, engine: engine)
+          up: StoredMatrix(base: u.baseAddress!, type: .float32, rows: outputs, columns: inputs), compute: compute,
+          engine: engine)
       }
     }
     var numbers = Numbers(4)
     let bias = numbers.normals(2 * outputs, scale: 5)
     let fused = Table(rows, outputs), g = Table(rows, outputs), u = Table(rows, outputs)
-    try engine.multiply(gate.x.matrix, packed, bias: bias, activation: activation, into: fused.matrix, workspace: Workspace())
+    try engine.multiply(
+      gate.x.matrix, packed, bias: bias, activation: activation, into: fused.matrix, workspace: Workspace())
     try bias.withUnsafeBufferPointer {
       let upPacked = try up.weights.withUnsafeBytes {
-        try PackedMatrix([StoredMatrix(base: $0.baseAddress!, type: .float32, rows: outputs, columns: inputs)], compute: compute, engine: engine)
+        try PackedMatrix(
+          [StoredMatrix(base: $0.baseAddress!, type: .float32, rows: outputs, columns: inputs)], compute: compute,
+          engine: engine)
       }
-      try engine.multiply(gate.x.matrix, try gate.packed(compute, engine), bias: $0.baseAddress, activation: activation, into: g.matrix, workspace: Workspace())
-      try engine.multiply(gate.x.matrix, upPacked, bias: $0.baseAddress! + outputs, into: u.matrix, workspace: Workspace())
+      try engine.multiply(
+        gate.x.matrix, try gate.packed(compute, engine), bias: $0.baseAddress, activation: activation, into: g.matrix,
+        workspace: Workspace())
+      try engine.multiply(
+        gate.x.matrix, upPacked, bias: $0.baseAddress! + outputs, into: u.matrix, workspace: Workspace())
     }
-    #expect(largestError(fused.values, zip(g.values, u.values).map { Double($0) * partner(Double($1), activation) }) < 1e-5, "\(activation)")
+    #expect(
+      largestError(fused.values, zip(g.values, u.values).map { Double($0) * partner(Double($1), activation) }) < 1e-5,
+      "\(activation)")
   }
 }

@@ -11,18 +11,19 @@ private struct Turn {
 
 private let turns: [Turn] = [false, true].flatMap { interleaved in
   [
-    (1, 1, 2, 1), (3, 2, 16, 8), (9, 3, 64, 32), (5, 2, 80, 16), (4, 2, 80, 40), (7, 5, 37, 18), (2, 1, 6, 2), (60, 8, 128, 64), (6, 2, 24, 11), (3, 1, 8, 0),
+    (1, 1, 2, 1), (3, 2, 16, 8), (9, 3, 64, 32), (5, 2, 80, 16), (4, 2, 80, 40), (7, 5, 37, 18), (2, 1, 6, 2),
+    (60, 8, 128, 64), (6, 2, 24, 11), (3, 1, 8, 0),
   ].map { Turn(rows: $0.0, heads: $0.1, headDim: $0.2, pairs: $0.3, interleaved: interleaved) }
 }
 
 @Suite struct RotateTests {
   /// The definition, each operation rounded to float32: the kernels promise these very bits.
-  @Test(arguments: engines)
-  func everyHeadTurnsAsTheDefinitionSays(engine: Engine) {
+  @Test(arguments: engines) func everyHeadTurnsAsTheDefinitionSays(engine: Engine) {
     var numbers = Numbers(31)
     for turn in turns {
       let x = Table(turn.rows, turn.heads * turn.headDim, gap: 3, &numbers)
-      let cosines = Table(turn.rows, turn.pairs, gap: 1, &numbers), sines = Table(turn.rows, turn.pairs, gap: 2, &numbers)
+      let cosines = Table(turn.rows, turn.pairs, gap: 1, &numbers),
+        sines = Table(turn.rows, turn.pairs, gap: 2, &numbers)
       let expected = Table(turn.rows, turn.heads * turn.headDim, x.values)
       for row in 0..<turn.rows {
         for head in 0..<turn.heads {
@@ -44,12 +45,12 @@ private let turns: [Turn] = [false, true].flatMap { interleaved in
     }
   }
 
-  @Test(arguments: engines)
-  func nothingBesideTheRowsIsTouched(engine: Engine) {
+  @Test(arguments: engines) func nothingBesideTheRowsIsTouched(engine: Engine) {
     var numbers = Numbers(32)
     let all = Table(4, 60, &numbers), before = all.values
     let angles = Table(4, 10, fill: 0)
-    engine.rotate(all.matrix.columns(20, 20), headDim: 20, cosines: angles.matrix, sines: angles.matrix, interleaved: false)
+    engine.rotate(
+      all.matrix.columns(20, 20), headDim: 20, cosines: angles.matrix, sines: angles.matrix, interleaved: false)
     for row in 0..<4 {
       for column in 0..<60 { #expect(all.matrix[row][column] == (20..<40 ~= column ? 0 : before[row * 60 + column])) }
     }
@@ -69,7 +70,8 @@ private let turns: [Turn] = [false, true].flatMap { interleaved in
     return angles + angles.map { -$0 }
   }()
 
-  /// The C library's results are off by at most 1 unit in the last place themselves, 2^-53 here: twice the stated bound tells.
+  /// The C library's results are off by at most 1 unit in the last place themselves, 2^-53 here: twice the stated bound
+  /// tells.
   @Test func sinesAndCosinesAreWithinTheirBounds() {
     var worst = 0.0, relative = 0.0
     for x in TrigonometryTests.angles {

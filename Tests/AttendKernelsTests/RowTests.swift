@@ -4,8 +4,7 @@ import Foundation
 import Testing
 
 @Suite struct NormTests {
-  @Test(arguments: engines)
-  func normsAreRightForAnyWidth(engine: Engine) {
+  @Test(arguments: engines) func normsAreRightForAnyWidth(engine: Engine) {
     var numbers = Numbers(11)
     for (rows, columns) in [(1, 1), (3, 8), (2, 16), (5, 37), (40, 512), (7, 769)] {
       let x = Table(rows, columns, gap: 2, &numbers, scale: 3), y = Table(rows, columns)
@@ -17,7 +16,9 @@ import Testing
           let values = (0..<columns).map { Double(x.matrix[row][$0]) }
           let mean = values.reduce(0, +) / Double(columns)
           let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(columns)
-          expected += (0..<columns).map { (values[$0] - mean) / (variance + 1e-5).squareRoot() * Double(gain[$0]) + Double(bias[$0]) }
+          expected += (0..<columns).map {
+            (values[$0] - mean) / (variance + 1e-5).squareRoot() * Double(gain[$0]) + Double(bias[$0])
+          }
         }
         #expect(largestError(y.values, expected) < 2e-6, "\(columns)")
         engine.with(threads: threads).rmsNorm(x.matrix, gain: gain, offset: 1, epsilon: 1e-6, into: y.matrix)
@@ -32,8 +33,8 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: exactEngines.count > 1, "needs a CPU with AVX2 and AVX-512"))
-  func instructionSetsGiveTheSameBits() {
+  @Test(.enabled(if: exactEngines.count > 1, "needs a CPU with AVX2 and AVX-512")) func instructionSetsGiveTheSameBits()
+  {
     var numbers = Numbers(12)
     for columns in [5, 64, 300] {
       let x = Table(4, columns, &numbers), gain = numbers.normals(columns)
@@ -47,16 +48,17 @@ import Testing
     }
   }
 
-  @Test(arguments: engines)
-  func aGroupIsNormalisedAsARowOfItsOwn(engine: Engine) {
+  @Test(arguments: engines) func aGroupIsNormalisedAsARowOfItsOwn(engine: Engine) {
     var numbers = Numbers(14)
     for (groups, width) in [(1, 40), (3, 16), (4, 7), (12, 64)] {
       let x = Table(6, groups * width, gap: 5, &numbers, scale: 3)
       let gain = numbers.normals(groups * width), bias = numbers.normals(groups * width)
       for perGroup in [false, true] {
         let layer = Table(6, groups * width), rms = Table(6, groups * width, gap: 1)
-        engine.with(threads: 3).layerNorm(x.matrix, gain: gain, bias: bias, epsilon: 1e-5, groups: groups, gainPerGroup: perGroup, into: layer.matrix)
-        engine.with(threads: 3).rmsNorm(x.matrix, gain: gain, offset: 1, epsilon: 1e-6, groups: groups, gainPerGroup: perGroup, into: rms.matrix)
+        engine.with(threads: 3).layerNorm(
+          x.matrix, gain: gain, bias: bias, epsilon: 1e-5, groups: groups, gainPerGroup: perGroup, into: layer.matrix)
+        engine.with(threads: 3).rmsNorm(
+          x.matrix, gain: gain, offset: 1, epsilon: 1e-6, groups: groups, gainPerGroup: perGroup, into: rms.matrix)
         for group in 0..<groups {
           let first = group * width, row = x.matrix.columns(first, width), own = perGroup ? first : 0
           let alone = Table(6, width), other = Table(6, width)
@@ -73,8 +75,7 @@ import Testing
 }
 
 @Suite struct RowTests {
-  @Test(arguments: engines)
-  func rowsAreAddedInPlace(engine: Engine) {
+  @Test(arguments: engines) func rowsAreAddedInPlace(engine: Engine) {
     var numbers = Numbers(13)
     let x = Table(9, 21, gap: 1, &numbers), y = Table(9, 21, gap: 4, &numbers)
     let expected = zip(x.values, y.values).map { $0 + $1 }
@@ -85,8 +86,7 @@ import Testing
     #expect(largestError(y.values, scaled) < 2e-7)
   }
 
-  @Test(arguments: engines)
-  func rowsAreScaledAndCappedInPlace(engine: Engine) {
+  @Test(arguments: engines) func rowsAreScaledAndCappedInPlace(engine: Engine) {
     var numbers = Numbers(15)
     for (rows, columns) in [(1, 1), (7, 35), (40, 512)] {
       let x = Table(rows, columns, gap: 2, &numbers, scale: 20), values = x.values
@@ -98,8 +98,7 @@ import Testing
     }
   }
 
-  @Test(arguments: engines)
-  func softmaxOfAnyNumberOfColumnsIsRight(engine: Engine) {
+  @Test(arguments: engines) func softmaxOfAnyNumberOfColumnsIsRight(engine: Engine) {
     var numbers = Numbers(16)
     for (rows, columns) in [(1, 1), (5, 4), (3, 16), (2, 37), (300, 128), (1, 5000)] {
       let x = Table(rows, columns, gap: 3, &numbers, scale: 6)
@@ -117,8 +116,8 @@ import Testing
     #expect(nothing.values == [0, 0, 0, 0, 0])
   }
 
-  @Test(.enabled(if: exactEngines.count > 1, "needs a CPU with AVX2 and AVX-512"))
-  func instructionSetsGiveTheSameBits() {
+  @Test(.enabled(if: exactEngines.count > 1, "needs a CPU with AVX2 and AVX-512")) func instructionSetsGiveTheSameBits()
+  {
     var numbers = Numbers(17)
     for columns in [3, 32, 300] {
       let x = Table(4, columns, &numbers, scale: 5), y = Table(4, columns, &numbers)

@@ -9,9 +9,7 @@ let engines: [Engine] = ["avx512", "avx2", "portable"].compactMap { try? Engine(
 /// Those that promise equal bits: all but the portable ones.
 let exactEngines = engines.filter { $0.kernels.name != "portable" }
 
-extension Engine: CustomTestStringConvertible {
-  public var testDescription: String { kernels.name }
-}
+extension Engine: CustomTestStringConvertible { public var testDescription: String { kernels.name } }
 
 /// Numbers that look like activations or weights, the same in every run: roughly normal, variance 1.
 struct Numbers {
@@ -58,9 +56,7 @@ final class Table {
     for i in 0..<rows * columns { matrix.base[i] = values[i] }
   }
 
-  var values: [Float] {
-    (0..<matrix.rows).flatMap { row in (0..<matrix.columns).map { matrix[row][$0] } }
-  }
+  var values: [Float] { (0..<matrix.rows).flatMap { row in (0..<matrix.columns).map { matrix[row][$0] } } }
 
   var bits: [UInt32] { values.map(\.bitPattern) }
 }

@@ -14,13 +14,16 @@ private func computed() -> Double {
     for parts in [0, 1, 2, 3, 7, 40] {
       var counts = [Int32](repeating: 0, count: 40)
       counts.withUnsafeMutableBytes { buffer in
-        ThreadPool.shared.run(parts, buffer.baseAddress!) { context, part in context.assumingMemoryBound(to: Int32.self)[part] += 1 }
+        ThreadPool.shared.run(parts, buffer.baseAddress!) { context, part in
+          context.assumingMemoryBound(to: Int32.self)[part] += 1
+        }
       }
       #expect(counts == (0..<40).map { $0 < parts ? 1 : 0 })
     }
   }
 
-  /// In a child of its own, where no other test computes: the pool works there (a fork takes the workers away), and then sleeps.
+  /// In a child of its own, where no other test computes: the pool works there (a fork takes the workers away), and
+  /// then sleeps.
   @Test func aForkedChildComputesAndAnIdlePoolUsesNoTime() {
     typealias Fork = @convention(c) () -> pid_t
     let fork = unsafeBitCast(dlsym(nil, "fork")!, to: Fork.self)

@@ -23,7 +23,8 @@ private struct Twin {
     for (index, sequence) in view.sequences.enumerated() {
       for place in sequence.position..<sequence.keys {
         for element in elements(place % KeyValuePage.tokens) {
-          sequence.pages[place / KeyValuePage.tokens].assumingMemoryBound(to: UInt16.self)[element.offset] = element.isKey ? next : ~next
+          sequence.pages[place / KeyValuePage.tokens].assumingMemoryBound(to: UInt16.self)[element.offset] =
+            element.isKey ? next : ~next
         }
         sequences[index].append(next)
         next &+= 1
@@ -32,7 +33,8 @@ private struct Twin {
     cache.advance { counts[$0] }
   }
 
-  /// Where the components of a position's keys and values lie in its page, counted in halves of a unit; of a float32 the first half.
+  /// Where the components of a position's keys and values lie in its page, counted in halves of a unit; of a float32
+  /// the first half.
   private func elements(_ place: Int) -> [(isKey: Bool, offset: Int)] {
     let layout = cache.pool.layout, headDim = layout.headDim, isBrain = layout.isBrain
     let stride = (isBrain ? (headDim + 1) / 2 : headDim) * KeyValuePage.tokens
@@ -40,7 +42,10 @@ private struct Twin {
       let d = index % headDim, head = index / headDim % layout.heads, layer = index / headDim / layout.heads
       let keys = (layer * 2 * layout.heads + head) * stride, values = keys + layout.heads * stride
       if isBrain {
-        return [(true, 2 * (keys + d / 2 * KeyValuePage.tokens + place) + d % 2), (false, 2 * (values + place / 2 * headDim + d) + place % 2)]
+        return [
+          (true, 2 * (keys + d / 2 * KeyValuePage.tokens + place) + d % 2),
+          (false, 2 * (values + place / 2 * headDim + d) + place % 2),
+        ]
       }
       return [(true, 2 * (keys + d * KeyValuePage.tokens + place)), (false, 2 * (values + place * headDim + d))]
     }
@@ -55,7 +60,8 @@ private struct Twin {
       guard sequence.keys == sequences[index].count, cache.length(index) == sequence.keys else { return false }
       for (position, expected) in sequences[index].enumerated() {
         let halves = sequence.pages[position / KeyValuePage.tokens].assumingMemoryBound(to: UInt16.self)
-        for element in places[position % KeyValuePage.tokens] where halves[element.offset] != (element.isKey ? expected : ~expected) { return false }
+        for element in places[position % KeyValuePage.tokens]
+        where halves[element.offset] != (element.isKey ? expected : ~expected) { return false }
       }
     }
     return true
@@ -73,7 +79,9 @@ private struct Twin {
       twin.start(Int.random(in: 1...5, using: &random))
       for _ in 0..<60 {
         if Int.random(in: 0..<3, using: &random) == 0 {
-          let parents = (0..<Int.random(in: 1...7, using: &random)).map { _ in Int.random(in: 0..<twin.cache.count, using: &random) }
+          let parents = (0..<Int.random(in: 1...7, using: &random)).map { _ in
+            Int.random(in: 0..<twin.cache.count, using: &random)
+          }
           parents.withUnsafeBufferPointer { twin.cache.select($0) }
           twin.sequences = parents.map { twin.sequences[$0] }
         } else {

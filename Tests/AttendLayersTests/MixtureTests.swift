@@ -17,14 +17,19 @@ private struct Mixture {
 
   init(_ engine: Engine) {
     var numbers = SplitMix(seed: 7)
-    func matrices() -> [[Float]] { (0..<Mixture.experts).map { _ in numbers.floats(Mixture.inner * Mixture.width).map { $0 / 2 } } }
+    func matrices() -> [[Float]] {
+      (0..<Mixture.experts).map { _ in numbers.floats(Mixture.inner * Mixture.width).map { $0 / 2 } }
+    }
     router = numbers.floats(Mixture.experts * Mixture.width)
     (gates, ups, outers) = (matrices(), matrices(), matrices())
     self.engine = engine
   }
 
-  private func stored(_ values: [Float], _ rows: Int, _ body: (StoredMatrix) throws -> PackedMatrix) rethrows -> Linear {
-    let weights = try values.withUnsafeBytes { try body(StoredMatrix(base: $0.baseAddress!, type: .float32, rows: rows, columns: values.count / rows)) }
+  private func stored(_ values: [Float], _ rows: Int, _ body: (StoredMatrix) throws -> PackedMatrix) rethrows -> Linear
+  {
+    let weights = try values.withUnsafeBytes {
+      try body(StoredMatrix(base: $0.baseAddress!, type: .float32, rows: rows, columns: values.count / rows))
+    }
     return Linear(weights: weights, bias: nil)
   }
 
@@ -41,23 +46,28 @@ private struct Mixture {
       return Network(inner: gated, outer: outer, activation: .silu)
     }
     let product = try stored(router, Mixture.experts) { try PackedMatrix([$0], compute: .float32, engine: engine) }
-    return MixtureOfExperts(router: Router(linear: product, chosen: chosen, weights: weights), experts: networks, shared: nil)
+    return MixtureOfExperts(
+      router: Router(linear: product, chosen: chosen, weights: weights), experts: networks, shared: nil)
   }
 
   /// `residual + Σ weight * expert(x)` for one token.
   func expected(_ x: [Float], residual: [Float], chosen: Int, _ weights: Router.Weights) -> [Double] {
     func product(_ matrix: [Float], _ x: [Double]) -> [Double] {
-      (0..<matrix.count / x.count).map { row in x.indices.reduce(0) { $0 + Double(matrix[row * x.count + $1]) * x[$1] } }
+      (0..<matrix.count / x.count).map { row in x.indices.reduce(0) { $0 + Double(matrix[row * x.count + $1]) * x[$1] }
+      }
     }
     let x = x.map(Double.init)
     let logits = product(router, x)
-    let order = logits.indices.sorted { logits[$0] > logits[$1] || (logits[$0] == logits[$1] && $0 < $1) }.prefix(chosen)
+    let order = logits.indices.sorted { logits[$0] > logits[$1] || (logits[$0] == logits[$1] && $0 < $1) }.prefix(
+      chosen)
     let among = weights == .amongChosen ? Array(order) : Array(logits.indices)
     let total = among.reduce(0) { $0 + exp(logits[$1]) }
     var y = residual.map(Double.init)
     for expert in order {
       let hidden = zip(product(gates[expert], x), product(ups[expert], x)).map { $0 / (1 + exp(-$0)) * $1 }
-      for (index, value) in product(outers[expert], hidden).enumerated() { y[index] += exp(logits[expert]) / total * value }
+      for (index, value) in product(outers[expert], hidden).enumerated() {
+        y[index] += exp(logits[expert]) / total * value
+      }
     }
     return y
   }
@@ -68,14 +78,18 @@ private struct Mixture {
     return numbers.floats(width) + Array(repeating: 0, count: width) + numbers.floats((count - 2) * width)
   }
 
-  func run(_ layer: MixtureOfExperts, _ tokens: [Float], residual: [Float]?, _ workspace: Workspace = Workspace()) throws -> [Float] {
+  func run(
+    _ layer: MixtureOfExperts, _ tokens: [Float], residual: [Float]?, _ workspace: Workspace = Workspace()
+  ) throws -> [Float] {
     let rows = tokens.count / Mixture.width
     var (x, y) = (tokens, residual ?? Array(repeating: Float.nan, count: tokens.count))
     let pass = Pass(engine: engine, workspace: workspace)
     try x.withUnsafeMutableBufferPointer { x in
       try y.withUnsafeMutableBufferPointer { y in
         let result = Matrix(y.baseAddress!, rows: rows, columns: Mixture.width)
-        try layer.apply(Matrix(x.baseAddress!, rows: rows, columns: Mixture.width), residual: residual == nil ? nil : result, into: result, pass)
+        try layer.apply(
+          Matrix(x.baseAddress!, rows: rows, columns: Mixture.width), residual: residual == nil ? nil : result,
+          into: result, pass)
       }
     }
     return y
@@ -83,10 +97,13 @@ private struct Mixture {
 }
 
 @Suite struct MixtureTests {
-  private static let kernels: [String] = ["avx512", "avx2", "portable"].filter { (try? Engine(kernels: $0, threads: 1)) != nil }
+  private static let kernels: [String] = ["avx512", "avx2", "portable"].filter {
+    (try? Engine(kernels: $0, threads: 1)) != nil
+  }
 
-  @Test(arguments: kernels, [Router.Weights.amongChosen, .amongAll])
-  func sumsAreThoseOfTheDefinition(kernels: String, weights: Router.Weights) throws {
+  @Test(arguments: kernels, [Router.Weights.amongChosen, .amongAll]) func sumsAreThoseOfTheDefinition(
+    kernels: String, weights: Router.Weights
+  ) throws {
     let mixture = Mixture(try Engine(kernels: kernels, threads: 2))
     let tokens = Mixture.tokens(37), residual = Array(tokens.reversed())
     for chosen in [1, 2, Mixture.experts] {
@@ -109,7 +126,9 @@ private struct Mixture {
     let tokens = Mixture.tokens(50)
     let single = Mixture(try Engine(kernels: kernels, threads: 1))
     let alone = try (0..<50).flatMap { token in
-      try single.run(single.layer(chosen: 2, .amongChosen), Array(tokens[token * Mixture.width..<(token + 1) * Mixture.width]), residual: nil)
+      try single.run(
+        single.layer(chosen: 2, .amongChosen), Array(tokens[token * Mixture.width..<(token + 1) * Mixture.width]),
+        residual: nil)
     }
     for threads in 1...3 {
       let mixture = Mixture(try Engine(kernels: kernels, threads: threads))
@@ -117,7 +136,8 @@ private struct Mixture {
     }
   }
 
-  /// Scratch memory depends on how many tokens there are, not on where they go: a token loop that is warm asks for no more.
+  /// Scratch memory depends on how many tokens there are, not on where they go: a token loop that is warm asks for no
+  /// more.
   @Test func scratchMemoryIsTheSameWhereverTokensGo() throws {
     let mixture = Mixture(try Engine(kernels: nil, threads: 2))
     let layer = try mixture.layer(chosen: 1, .amongChosen)

@@ -15,7 +15,8 @@ private let goldens = try! Goldens("attention/goldens.safetensors")
   @Test(arguments: [false, true]) func bucketsAreThoseOfTheGoldens(bidirectional: Bool) throws {
     let goldens = try #require(goldens)
     let buckets = RelativeBuckets(count: 32, maxDistance: 128, bidirectional: bidirectional)
-    let expected = goldens.numbers("positions/t5_buckets/" + (bidirectional ? "bidirectional" : "causal"), of: Int32.self)
+    let expected = goldens.numbers(
+      "positions/t5_buckets/" + (bidirectional ? "bidirectional" : "causal"), of: Int32.self)
     let relative = goldens.numbers("positions/t5_buckets/relative", of: Int32.self)
     #expect(relative.map { Int32(buckets.bucket(Int($0))) } == expected)
   }

@@ -1,16 +1,16 @@
 import AttendLayers
 import Testing
 
-/// Sums over all distances, each times its place, as PyTorch computes them with the functions of transformers 5.23: a single distance in a
-/// neighbouring bucket changes them.
+/// Sums over all distances, each times its place, as PyTorch computes them with the functions of transformers 5.23: a
+/// single distance in a neighbouring bucket changes them.
 @Suite struct RelativePositionsTests {
-  struct Places: Sendable {
-    let buckets: Int?, furthest: Int, distances: Int, sum: Int
-  }
+  struct Places: Sendable { let buckets: Int?, furthest: Int, distances: Int, sum: Int }
 
   @Test(arguments: [
-    Places(buckets: 256, furthest: 512, distances: 1000, sum: 756_101_717), Places(buckets: 4, furthest: 16, distances: 40, sum: 17871),
-    Places(buckets: nil, furthest: 6, distances: 20, sum: 7106), Places(buckets: 8, furthest: 40, distances: 100, sum: 230_763),
+    Places(buckets: 256, furthest: 512, distances: 1000, sum: 756_101_717),
+    Places(buckets: 4, furthest: 16, distances: 40, sum: 17871),
+    Places(buckets: nil, furthest: 6, distances: 20, sum: 7106),
+    Places(buckets: 8, furthest: 40, distances: 100, sum: 230_763),
     Places(buckets: 7, furthest: 33, distances: 200, sum: 799_585),
   ]) func rowsOfDebertaAreThoseOfTheReference(sizes: Places) {
     let places = RelativePlaces(furthest: sizes.furthest, buckets: sizes.buckets)
@@ -18,13 +18,12 @@ import Testing
     let distances = -sizes.distances...sizes.distances
     #expect(zip(1..., distances).reduce(0) { $0 + $1.0 * places.row($1.1) } == sizes.sum)
     let reach = places.reach
-    #expect(places.row(reach) == places.row(RelativePlaces.limit) && places.row(-reach) == places.row(-RelativePlaces.limit))
+    #expect(
+      places.row(reach) == places.row(RelativePlaces.limit) && places.row(-reach) == places.row(-RelativePlaces.limit))
     #expect(places.row(reach - 1) != places.row(reach) || places.row(1 - reach) != places.row(-reach))
   }
 
-  struct Buckets: Sendable {
-    let count: Int, maxDistance: Int, bidirectional: Bool, distances: Int, sum: Int
-  }
+  struct Buckets: Sendable { let count: Int, maxDistance: Int, bidirectional: Bool, distances: Int, sum: Int }
 
   @Test(arguments: [
     Buckets(count: 32, maxDistance: 128, bidirectional: true, distances: 300, sum: 4_692_590),
@@ -33,12 +32,15 @@ import Testing
     Buckets(count: 320, maxDistance: 800, bidirectional: true, distances: 1000, sum: 503_106_604),
     Buckets(count: 6, maxDistance: 20, bidirectional: false, distances: 50, sum: 5531),
   ]) func bucketsOfT5AreThoseOfTheReference(sizes: Buckets) throws {
-    let buckets = RelativeBuckets(count: sizes.count, maxDistance: sizes.maxDistance, bidirectional: sizes.bidirectional)
+    let buckets = RelativeBuckets(
+      count: sizes.count, maxDistance: sizes.maxDistance, bidirectional: sizes.bidirectional)
     #expect(buckets.isValid)
     #expect(zip(1..., -sizes.distances...sizes.distances).reduce(0) { $0 + $1.0 * buckets.bucket($1.1) } == sizes.sum)
     // What is spelled out ends at the largest distance, since all beyond it are in its bucket.
     for distance in [sizes.maxDistance, sizes.distances] {
-      #expect(buckets.bucket(distance) == buckets.bucket(sizes.maxDistance) && buckets.bucket(-distance) == buckets.bucket(-sizes.maxDistance))
+      #expect(
+        buckets.bucket(distance) == buckets.bucket(sizes.maxDistance)
+          && buckets.bucket(-distance) == buckets.bucket(-sizes.maxDistance))
     }
   }
 

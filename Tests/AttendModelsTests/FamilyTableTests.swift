@@ -6,7 +6,8 @@ import Foundation
 import Testing
 
 /// The repository's root.
-private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  .deletingLastPathComponent()
 
 /// Trained models that tests run from text to text, by the family that they belong to.
 private let trained = ["marian": "g2p-en", "bart": "bart-g2p-us", "llama": "stories260k", "bert": "all-MiniLM-L6-v2"]
@@ -24,8 +25,11 @@ private struct Fixture {
     let names = FileManager.default.subpaths(atPath: fixtures.path) ?? []
     return names.filter { $0.hasSuffix("/expected.safetensors") }.sorted().compactMap { path in
       let folder = fixtures.appendingPathComponent(path).deletingLastPathComponent()
-      guard let config = try? Configuration(file: folder.path + "/config.json"), let type = try? config.string("model_type") else { return nil }
-      return Fixture(collection: String(path.prefix { $0 != "/" }), name: folder.lastPathComponent, folder: folder, modelType: type)
+      guard let config = try? Configuration(file: folder.path + "/config.json"),
+        let type = try? config.string("model_type")
+      else { return nil }
+      return Fixture(
+        collection: String(path.prefix { $0 != "/" }), name: folder.lastPathComponent, folder: folder, modelType: type)
     }
   }()
 }
@@ -56,9 +60,11 @@ private struct Fixture {
     #expect(parts.count == 3, "the table stands between two lines <!-- families -->")
     guard parts.count == 3 else { return }
     if ProcessInfo.processInfo.environment["ATTEND_WRITE_TABLES"] != nil {
-      try (parts[0] + "<!-- families -->\n" + table + "\n<!-- families -->\n" + parts[2]).write(to: path, atomically: true, encoding: .utf8)
+      try (parts[0] + "<!-- families -->\n" + table + "\n<!-- families -->\n" + parts[2]).write(
+        to: path, atomically: true, encoding: .utf8)
     } else {
-      #expect(parts[1] == table + "\n", "\(file) is out of date: run this test with ATTEND_WRITE_TABLES=1 in the environment")
+      #expect(
+        parts[1] == table + "\n", "\(file) is out of date: run this test with ATTEND_WRITE_TABLES=1 in the environment")
     }
   }
 
@@ -74,8 +80,8 @@ private struct Fixture {
   @Test func familiesHaveTheHeadsThatTheyOfferAndNoOthers() throws {
     let folder = try TemporaryFolder()
     for fixture in Fixture.all where fixture.collection == "conformance" {
-      guard let family = Registry.families.first(where: { $0.modelTypes.contains(fixture.modelType) }), family.offers.kinds.contains(.encoder),
-        !family.offers.heads.isEmpty
+      guard let family = Registry.families.first(where: { $0.modelTypes.contains(fixture.modelType) }),
+        family.offers.kinds.contains(.encoder), !family.offers.heads.isEmpty
       else { continue }
       for task in EncoderTask.allCases {
         let data = try Data(contentsOf: fixture.folder.appendingPathComponent("config.json"))
@@ -84,7 +90,9 @@ private struct Fixture {
         let path = folder.path + "/config.json"
         try JSONSerialization.data(withJSONObject: config).write(to: URL(fileURLWithPath: path))
         let blueprint = Result { try Registry.blueprint(try Configuration(file: path)) }
-        #expect(((try? blueprint.get())?.head != nil) == family.offers.heads.contains(task), "\(fixture.name) \(task.rawValue)")
+        #expect(
+          ((try? blueprint.get())?.head != nil) == family.offers.heads.contains(task),
+          "\(fixture.name) \(task.rawValue)")
       }
     }
   }

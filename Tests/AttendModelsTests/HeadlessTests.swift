@@ -5,9 +5,11 @@ import AttendTestSupport
 import Foundation
 import Testing
 
-/// Decoders saved without the product that makes logits, and encoders without their head, as those behind embeddings are.
+/// Decoders saved without the product that makes logits, and encoders without their head, as those behind embeddings
+/// are.
 @Suite struct HeadlessTests {
-  private static let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Fixtures")
+  private static let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .appendingPathComponent("Fixtures")
 
   /// A case as `architecture`, its names without "model." or `prefix`, with only the tensors that `keeps` keeps.
   private func folder(
@@ -21,7 +23,8 @@ import Testing
     try folder.write("config.json", [UInt8](JSONSerialization.data(withJSONObject: config)))
     let file = try SafetensorsFile(fixture.path + "/model.safetensors")
     let tensors = file.tensors.filter { keeps($0.name) }.map {
-      WrittenTensor($0.name.replacingOccurrences(of: prefix, with: ""), type: "F32", shape: $0.shape, bytes: Array($0.bytes))
+      WrittenTensor(
+        $0.name.replacingOccurrences(of: prefix, with: ""), type: "F32", shape: $0.shape, bytes: Array($0.bytes))
     }
     try folder.write("model.safetensors", try safetensors(tensors))
     return folder
@@ -36,26 +39,36 @@ import Testing
 
   @Test func aModelThatTellsTheNextTokenNeedsItsHead() throws {
     let folder = try folder("LlamaForCausalLM") { $0 != "lm_head.weight" }
-    let failure = #expect(throws: Failure.self) { try withExtendedLifetime(folder) { try Model(path: folder.path, options: Model.Options()) } }
+    let failure = #expect(throws: Failure.self) {
+      try withExtendedLifetime(folder) { try Model(path: folder.path, options: Model.Options()) }
+    }
     #expect(failure?.message.contains("lm_head.weight") == true)
   }
 
   @Test func anEncoderMayLackTheHeadForMaskedWords() throws {
-    let folder = try folder("MPNetForMaskedLM", of: "heads/mpnet-masked-lm", prefix: "mpnet.") { !$0.hasPrefix("lm_head.") }
+    let folder = try folder("MPNetForMaskedLM", of: "heads/mpnet-masked-lm", prefix: "mpnet.") {
+      !$0.hasPrefix("lm_head.")
+    }
     let model = try withExtendedLifetime(folder) { try Model(path: folder.path, options: Model.Options()) }
     #expect(model.head == nil)
     #expect(model.encoder != nil)
   }
 
   @Test func aClassifierIsNotMissedInSilence() throws {
-    let folder = try folder("MPNetForSequenceClassification", of: "heads/mpnet-sequence-classification", prefix: "mpnet.") { !$0.hasPrefix("classifier.") }
-    let failure = #expect(throws: Failure.self) { try withExtendedLifetime(folder) { try Model(path: folder.path, options: Model.Options()) } }
+    let folder = try folder(
+      "MPNetForSequenceClassification", of: "heads/mpnet-sequence-classification", prefix: "mpnet."
+    ) { !$0.hasPrefix("classifier.") }
+    let failure = #expect(throws: Failure.self) {
+      try withExtendedLifetime(folder) { try Model(path: folder.path, options: Model.Options()) }
+    }
     #expect(failure?.message.contains("classifier.dense.weight") == true)
   }
 
   @Test func anotherHeadIsNamed() throws {
     let folder = try folder("LlamaForSequenceClassification") { _ in true }
-    let failure = #expect(throws: Failure.self) { try withExtendedLifetime(folder) { try Model(path: folder.path, options: Model.Options()) } }
+    let failure = #expect(throws: Failure.self) {
+      try withExtendedLifetime(folder) { try Model(path: folder.path, options: Model.Options()) }
+    }
     #expect(failure?.message.contains("LlamaForSequenceClassification") == true)
   }
 }

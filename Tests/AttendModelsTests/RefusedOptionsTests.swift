@@ -21,29 +21,38 @@ import Testing
     Change("t5", "feed_forward_proj", "\"gated-gelu-twice\""), Change("t5", "feed_forward_proj", "\"double-gelu\""),
     Change("t5", "dense_act_fn", "\"softplus\"", .unsupported), Change("t5", "is_decoder", "true", .unsupported),
     Change("t5", "relative_attention_max_distance", "16000000"), Change("t5", "relative_attention_max_distance", "8"),
-    Change("t5", "relative_attention_num_buckets", "0"), Change("t5", "num_decoder_layers", "1000000"), Change("t5", "d_kv", "0"),
-    Change("mpnet", "max_position_embeddings", "2"), Change("mpnet", "num_attention_heads", "5"), Change("mpnet", "hidden_act", "\"maxout\"", .unsupported),
+    Change("t5", "relative_attention_num_buckets", "0"), Change("t5", "num_decoder_layers", "1000000"),
+    Change("t5", "d_kv", "0"), Change("mpnet", "max_position_embeddings", "2"),
+    Change("mpnet", "num_attention_heads", "5"), Change("mpnet", "hidden_act", "\"maxout\"", .unsupported),
     Change("modernbert", "local_attention", "1"), Change("modernbert", "layer_types", "[\"full_attention\"]"),
-    Change("modernbert", "layer_types", "[\"full_attention\", \"chunked_attention\", \"full_attention\", \"full_attention\"]", .unsupported),
+    Change(
+      "modernbert", "layer_types",
+      "[\"full_attention\", \"chunked_attention\", \"full_attention\", \"full_attention\"]", .unsupported),
     Change("modernbert-sequence-classification", "classifier_pooling", "\"max\"", .unsupported),
     Change("modernbert-masked-lm", "tie_word_embeddings", "false", .unsupported),
     Change("deberta-v2", "pos_att_type", "[\"p2p\"]", .unsupported), Change("deberta-v2", "position_buckets", "1"),
-    Change("deberta-v2", "position_buckets", "100"), Change("deberta-v2", "attention_head_size", "16"), Change("deberta-v2", "conv_kernel_size", "2"),
+    Change("deberta-v2", "position_buckets", "100"), Change("deberta-v2", "attention_head_size", "16"),
+    Change("deberta-v2", "conv_kernel_size", "2"),
     Change("deberta-v2-question-answering", "conv_groups", "2", .unsupported),
     Change("deberta-v2-sequence-classification", "pooler_hidden_size", "17"),
     Change("deberta-v2-masked-lm", "legacy", "false"),
   ]) func isNamed(change: Change) throws {
-    let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Fixtures")
+    let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .appendingPathComponent("Fixtures")
     let files = ["conformance", "heads"].map { fixtures.appendingPathComponent("\($0)/\(change.name)/config.json") }
     let data = try Data(contentsOf: try #require(files.first { FileManager.default.fileExists(atPath: $0.path) }))
     var config = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
     config[change.key] = try JSONSerialization.jsonObject(with: Data(change.value.utf8), options: .fragmentsAllowed)
     let folder = try TemporaryFolder()
     try folder.write("config.json", [UInt8](JSONSerialization.data(withJSONObject: config)))
-    let failure = #expect(throws: Failure.self) { try Registry.blueprint(try Configuration(file: folder.path(of: "config.json"))) }
+    let failure = #expect(throws: Failure.self) {
+      try Registry.blueprint(try Configuration(file: folder.path(of: "config.json")))
+    }
     #expect(failure?.code == change.code)
     // The size that does not fit is named where the two that do not fit each other are several.
-    let key = change.key == "legacy" ? "embedding_size" : change.key == "relative_attention_num_buckets" ? "relative_attention" : change.key
+    let key =
+      change.key == "legacy"
+      ? "embedding_size" : change.key == "relative_attention_num_buckets" ? "relative_attention" : change.key
     #expect(failure?.message.contains(key) == true, "\(failure?.message ?? "")")
   }
 }

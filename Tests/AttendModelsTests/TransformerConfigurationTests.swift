@@ -24,8 +24,7 @@ import Testing
     ("num_encoder_layer", "1", "num_encoder_layer is not a key that this model_type knows"),
     ("src_vocab_size", "30", "src_vocab_size is not a key that this model_type knows or uses here"),
     ("head", "\"tokens\"", "head is not a key that this model_type knows or uses here"),
-  ])
-  func keysThatAreUnknownOrInvalidAreNamed(key: String, value: String, message: String) throws {
+  ]) func keysThatAreUnknownOrInvalidAreNamed(key: String, value: String, message: String) throws {
     let error = try #require(#expect(throws: Failure.self) { try blueprint([key: value]) })
     #expect(error.message.contains("/config.json: ") && error.message.contains(message), "\(error.message)")
   }

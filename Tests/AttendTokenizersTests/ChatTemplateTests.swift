@@ -1,4 +1,5 @@
-// Templates of conversations. The expected texts are those of Jinja 3.1 with trim_blocks and lstrip_blocks, as transformers sets it up.
+// Templates of conversations. The expected texts are those of Jinja 3.1 with trim_blocks and lstrip_blocks, as
+// transformers sets it up.
 import AttendBase
 import AttendCheckpoints
 import AttendTestSupport
@@ -12,27 +13,59 @@ import Testing
     return try JSON.file(folder.path(of: "x.json"))
   }
 
-  private func render(_ template: String, _ messages: String = #"[{"role": "user", "content": " Hé \"x\" "}, {"role": "assistant", "content": "b"}]"#, variables: String = "{}") throws -> String {
-    let template = try ChatTemplate(template, file: "chat_template.jinja", specialTokens: ["bos_token": "<s>", "eos_token": "</s>"])
+  private func render(
+    _ template: String,
+    _ messages: String = #"[{"role": "user", "content": " Hé \"x\" "}, {"role": "assistant", "content": "b"}]"#,
+    variables: String = "{}"
+  ) throws -> String {
+    let template = try ChatTemplate(
+      template, file: "chat_template.jinja", specialTokens: ["bos_token": "<s>", "eos_token": "</s>"])
     return try template.render(messages: try json(messages), addGenerationPrompt: true, variables: try json(variables))
   }
 
   @Test(arguments: [
-    ("{{ 7 // 2 }} {{ -7 // 2 }} {{ -7 % 3 }} {{ 2 ** 5 }} {{ 7 / 2 }} {{ 1.0 }} {{ 1 == 1.0 }}", "3 -4 2 32 3.5 1.0 True"),
-    ("{{ [1, 'x', 2.0, none, true] }} {{ {'a': \"it's\"} }}", "[1, 'x', 2.0, None, True] {'a': \"it's\"}"),
+    (
+      "{{ 7 // 2 }} {{ -7 // 2 }} {{ -7 % 3 }} {{ 2 ** 5 }} {{ 7 / 2 }} {{ 1.0 }} {{ 1 == 1.0 }}",
+      "3 -4 2 32 3.5 1.0 True"
+    ), ("{{ [1, 'x', 2.0, none, true] }} {{ {'a': \"it's\"} }}", "[1, 'x', 2.0, None, True] {'a': \"it's\"}"),
     ("{{ 'abc'[::-1] }}{{ 'abc'[1:] }}{{ [1, 2, 3][:-1] }}{{ 'héllo'|length }}", "cbabc[1, 2]5"),
-    ("{{ 'a,b,,c'.split(',') }} {{ ' a b '.strip() }}|{{ 'xxay'.lstrip('x') }} {{ 'ab'.startswith('a') }} {{ 'A-b'.replace('-', '+').lower() }}", "['a', 'b', '', 'c'] a b|ay True a+b"),
-    ("{{ [3, 1, 2]|sort|join('-') }} {{ messages|map(attribute='role')|join(', ') }} {{ messages|selectattr('role', 'equalto', 'user')|list|length }}", "1-2-3 user, assistant 1"),
-    ("{{ {'b': 1, 'a': {'c': []}}|tojson }} {{ {'b': [1]}|tojson(indent=2) }}", "{\"b\": 1, \"a\": {\"c\": []}} {\n  \"b\": [\n    1\n  ]\n}"),
-    ("{{ x is defined }} {{ x|default('d') }} {{ ''|default('e', true) }} {{ none is none }} {{ 'a' in 'abc' }} {{ 'x' not in messages[0] }} {{ 5 is odd }}", "False d e True True True True"),
-    ("{% set ns = namespace(n=1) %}{% for i in range(4) %}{% if i == 2 %}{% continue %}{% endif %}{% set ns.n = ns.n + i %}{{ loop.index }}{{ ',' if not loop.last }}{% endfor %} {{ ns.n }}", "1,2,4 5"),
-    ("{% macro tag(name, body='none') %}<{{ name }}>{{ body|upper }}{% endmacro %}{{ tag('a', 'q') }}{{ tag('b') }}", "<a>Q<b>NONE"),
-    ("{% for k, v in {'b': 1, 'a': 2}.items() %}{{ k }}{{ v }}{% else %}none{% endfor %}{% for x in [] %}{% else %}none{% endfor %}", "b1a2none"),
-    ("  {% if true %}\n  a\n  {% endif %}\nb {#- c -#}  d\n{{- ' e' -}}  \n f", "  a\nbd ef"),
-    ("{% set x %} block {% endset %}[{{ x|trim }}]{% filter upper %}s{% endfilter %}{% raw %}{{ r }}{% endraw %}", "[block]S{{ r }}"),
-    ("{{ bos_token }}{{ messages[-1]['role'] }}{{ messages[0].content|trim }}{{ messages[0].get('no', 'd') }}", "<s>assistantHé \"x\"d"),
-  ])
-  func templatesRenderAsJinjaDoes(_ template: String, _ expected: String) throws {
+    (
+      "{{ 'a,b,,c'.split(',') }} {{ ' a b '.strip() }}|{{ 'xxay'.lstrip('x') }} {{ 'ab'.startswith('a') }} {{ 'A-b'.replace('-', '+').lower() }}",
+      "['a', 'b', '', 'c'] a b|ay True a+b"
+    ),
+    (
+      "{{ [3, 1, 2]|sort|join('-') }} {{ messages|map(attribute='role')|join(', ') }} {{ messages|selectattr('role', 'equalto', 'user')|list|length }}",
+      "1-2-3 user, assistant 1"
+    ),
+    (
+      "{{ {'b': 1, 'a': {'c': []}}|tojson }} {{ {'b': [1]}|tojson(indent=2) }}",
+      "{\"b\": 1, \"a\": {\"c\": []}} {\n  \"b\": [\n    1\n  ]\n}"
+    ),
+    (
+      "{{ x is defined }} {{ x|default('d') }} {{ ''|default('e', true) }} {{ none is none }} {{ 'a' in 'abc' }} {{ 'x' not in messages[0] }} {{ 5 is odd }}",
+      "False d e True True True True"
+    ),
+    (
+      "{% set ns = namespace(n=1) %}{% for i in range(4) %}{% if i == 2 %}{% continue %}{% endif %}{% set ns.n = ns.n + i %}{{ loop.index }}{{ ',' if not loop.last }}{% endfor %} {{ ns.n }}",
+      "1,2,4 5"
+    ),
+    (
+      "{% macro tag(name, body='none') %}<{{ name }}>{{ body|upper }}{% endmacro %}{{ tag('a', 'q') }}{{ tag('b') }}",
+      "<a>Q<b>NONE"
+    ),
+    (
+      "{% for k, v in {'b': 1, 'a': 2}.items() %}{{ k }}{{ v }}{% else %}none{% endfor %}{% for x in [] %}{% else %}none{% endfor %}",
+      "b1a2none"
+    ), ("  {% if true %}\n  a\n  {% endif %}\nb {#- c -#}  d\n{{- ' e' -}}  \n f", "  a\nbd ef"),
+    (
+      "{% set x %} block {% endset %}[{{ x|trim }}]{% filter upper %}s{% endfilter %}{% raw %}{{ r }}{% endraw %}",
+      "[block]S{{ r }}"
+    ),
+    (
+      "{{ bos_token }}{{ messages[-1]['role'] }}{{ messages[0].content|trim }}{{ messages[0].get('no', 'd') }}",
+      "<s>assistantHé \"x\"d"
+    ),
+  ]) func templatesRenderAsJinjaDoes(_ template: String, _ expected: String) throws {
     #expect(try render(template) == expected)
   }
 
@@ -55,14 +88,18 @@ import Testing
           {{- '<|assistant|>\\n' }}
       {%- endif %}
       """
-    let messages = #"[{"role": "system", "content": "Be kind. "}, {"role": "user", "content": "Hi"}, {"role": "assistant", "content": " Hello"}, {"role": "user", "content": "Bye"}]"#
-    #expect(try render(template, messages) == "<s><|user|>\nBe kind.\nHi</s>\n<|assistant|>\nHello</s>\n<|user|>\nBye</s>\n<|assistant|>\n")
+    let messages =
+      #"[{"role": "system", "content": "Be kind. "}, {"role": "user", "content": "Hi"}, {"role": "assistant", "content": " Hello"}, {"role": "user", "content": "Bye"}]"#
+    #expect(
+      try render(template, messages)
+        == "<s><|user|>\nBe kind.\nHi</s>\n<|assistant|>\nHello</s>\n<|user|>\nBye</s>\n<|assistant|>\n")
     let failure = #expect(throws: Failure.self) { try render(template, #"[{"role": "assistant", "content": "x"}]"#) }
     #expect(failure?.code == .invalidArgument && failure?.message.contains("must alternate") == true)
   }
 
-  @Test(arguments: ["{{ x | nofilter }}", "{% include 'x' %}", "{{ 'a'.encode() }}", "{{ 1 is strange }}", "{{ '%s' % 1 }}"])
-  func whatIsBeyondIsNamed(_ template: String) throws {
+  @Test(arguments: [
+    "{{ x | nofilter }}", "{% include 'x' %}", "{{ 'a'.encode() }}", "{{ 1 is strange }}", "{{ '%s' % 1 }}",
+  ]) func whatIsBeyondIsNamed(_ template: String) throws {
     let failure = #expect(throws: Failure.self) { try render(template) }
     #expect(failure?.code == .unsupported && failure?.message.contains("chat_template.jinja") == true)
   }
@@ -73,8 +110,10 @@ import Testing
     #expect(failure?.code == .invalidFile)
   }
 
-  @Test(arguments: ["{{ nothing.here }}", "{{ 1 / 0 }}", "{{ 'a' + 1 }}", "{{ range(10 ** 9)|list }}", "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}"])
-  func whatCannotBeComputedIsAnError(_ template: String) throws {
+  @Test(arguments: [
+    "{{ nothing.here }}", "{{ 1 / 0 }}", "{{ 'a' + 1 }}", "{{ range(10 ** 9)|list }}",
+    "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+  ]) func whatCannotBeComputedIsAnError(_ template: String) throws {
     #expect(throws: Failure.self) { try render(template) }
   }
 
@@ -82,19 +121,29 @@ import Testing
     let folder = try TemporaryFolder()
     let messages = try json(#"[{"role": "user", "content": "x"}]"#)
     #expect(throws: Failure.self) { try ChatTemplate(folder: folder.path) }
-    try folder.write("tokenizer_config.json", #"{"bos_token": {"content": "<b>"}, "chat_template": [{"name": "default", "template": "{{ bos_token }}d"}, {"name": "tool_use", "template": "t{{ tools|length }}"}]}"#)
+    try folder.write(
+      "tokenizer_config.json",
+      #"{"bos_token": {"content": "<b>"}, "chat_template": [{"name": "default", "template": "{{ bos_token }}d"}, {"name": "tool_use", "template": "t{{ tools|length }}"}]}"#
+    )
     #expect(try ChatTemplate(folder: folder.path).render(messages: messages, addGenerationPrompt: false) == "<b>d")
-    #expect(try ChatTemplate(folder: folder.path, name: "tool_use").render(messages: messages, addGenerationPrompt: false, variables: try json(#"{"tools": [1, 2]}"#)) == "t2")
+    #expect(
+      try ChatTemplate(folder: folder.path, name: "tool_use").render(
+        messages: messages, addGenerationPrompt: false, variables: try json(#"{"tools": [1, 2]}"#)) == "t2")
     try folder.write("chat_template.jinja", "{{ messages[0].content }}{{ bos_token }}")
     #expect(try ChatTemplate(folder: folder.path).render(messages: messages, addGenerationPrompt: false) == "x<b>")
   }
 
   @Test func damagedTemplatesNeverTrap() throws {
-    let template = Array("{%- for m in messages -%}{{ m['content'][1:] | trim ~ loop.index * 2 }}{% if m.role == \"user\" and not x is defined %}{{ {'a': [1, 2]}|tojson }}{% endif %}{% endfor %}".unicodeScalars)
+    let template = Array(
+      "{%- for m in messages -%}{{ m['content'][1:] | trim ~ loop.index * 2 }}{% if m.role == \"user\" and not x is defined %}{{ {'a': [1, 2]}|tojson }}{% endif %}{% endfor %}"
+        .unicodeScalars)
     var random = SplitMix(seed: 6)
     for _ in 0..<3_000 {
       var changed = template
-      for _ in 0...random.below(3) { changed[random.below(changed.count)] = random.below(2) == 0 ? template[random.below(template.count)] : Unicode.Scalar(UInt8(random.below(128))) }
+      for _ in 0...random.below(3) {
+        changed[random.below(changed.count)] =
+          random.below(2) == 0 ? template[random.below(template.count)] : Unicode.Scalar(UInt8(random.below(128)))
+      }
       if random.below(4) == 0 { changed = Array(changed.prefix(random.below(changed.count))) }
       _ = try? render(String(String.UnicodeScalarView(changed)))
     }

@@ -5,7 +5,9 @@ import AttendTokenizers
 import Testing
 
 @Suite struct NormalizerTests {
-  private func normalized(_ text: String, _ normalizer: String) throws -> String { try pieces(text, normalizer: normalizer).joined() }
+  private func normalized(_ text: String, _ normalizer: String) throws -> String {
+    try pieces(text, normalizer: normalizer).joined()
+  }
 
   @Test func normalizationFormsFollowUnicode() throws {
     let text = "\u{1E9B}\u{0323}"  // UAX 15, figure 6
@@ -29,7 +31,10 @@ import Testing
     #expect(try normalized("a\u{7}\tb\u{200B}", #"{"type": "Nmt"}"#) == "a b ")
     #expect(try normalized("é ", #"{"type": "ByteLevel"}"#) == "Ã©Ġ")
     #expect(
-      try normalized("H\u{E9}\u{7}\tW中", #"{"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true}"#) == "he w 中 ")
+      try normalized(
+        "H\u{E9}\u{7}\tW中",
+        #"{"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true}"#
+      ) == "he w 中 ")
   }
 
   @Test func aCompiledMapIsAppliedToClustersAndScalars() throws {
@@ -38,7 +43,9 @@ import Testing
     units[0] = 1 << 10
     units[1 ^ 0x61] = UInt32(2) << 10 | 1 << 8 | 0x61
     units[1 ^ 0x61 ^ 2] = 1 << 31
-    let blob = [0, 4, 0, 0] + units.flatMap { unit in (0..<4).map { UInt8(truncatingIfNeeded: unit >> ($0 * 8)) } } + Array("xy\u{0}".utf8)
+    let blob =
+      [0, 4, 0, 0] + units.flatMap { unit in (0..<4).map { UInt8(truncatingIfNeeded: unit >> ($0 * 8)) } }
+      + Array("xy\u{0}".utf8)
     #expect(try normalized("bab", #"{"type": "Precompiled", "precompiled_charsmap": "\#(base64(blob))"}"#) == "bxyb")
   }
 
@@ -55,15 +62,19 @@ import Testing
 }
 
 @Suite struct PreTokenizerTests {
-  private func split(_ text: String, _ preTokenizer: String) throws -> [String] { try pieces(text, preTokenizer: preTokenizer) }
+  private func split(_ text: String, _ preTokenizer: String) throws -> [String] {
+    try pieces(text, preTokenizer: preTokenizer)
+  }
 
   @Test(arguments: [
     ("Removed", ["the", "final", "countdown"]), ("Isolated", ["the", "-", "final", "-", "-", "countdown"]),
-    ("MergedWithPrevious", ["the-", "final-", "-", "countdown"]), ("MergedWithNext", ["the", "-final", "-", "-countdown"]),
-    ("Contiguous", ["the", "-", "final", "--", "countdown"]),
-  ])
-  func matchesAreTreatedAsTheBehaviourSays(_ behavior: String, _ expected: [String]) throws {
-    #expect(try split("the-final--countdown", #"{"type": "Split", "pattern": {"String": "-"}, "behavior": "\#(behavior)", "invert": false}"#) == expected)
+    ("MergedWithPrevious", ["the-", "final-", "-", "countdown"]),
+    ("MergedWithNext", ["the", "-final", "-", "-countdown"]), ("Contiguous", ["the", "-", "final", "--", "countdown"]),
+  ]) func matchesAreTreatedAsTheBehaviourSays(_ behavior: String, _ expected: [String]) throws {
+    #expect(
+      try split(
+        "the-final--countdown",
+        #"{"type": "Split", "pattern": {"String": "-"}, "behavior": "\#(behavior)", "invert": false}"#) == expected)
   }
 
   @Test func simplePreTokenizersDoWhatTheirNamesSay() throws {
@@ -76,32 +87,50 @@ import Testing
     #expect(try split("どこで生れ。Yes", #"{"type": "UnicodeScripts"}"#) == ["どこで生れ", "。", "Yes"])
     #expect(try split("a|b||c", #"{"type": "CharDelimiterSplit", "delimiter": "|"}"#) == ["a", "b", "c"])
     #expect(try split("abcdé", #"{"type": "FixedLength", "length": 2}"#) == ["ab", "cd", "é"])
-    #expect(try split("Hello my friend's 12", #"{"type": "ByteLevel", "add_prefix_space": true}"#) == ["ĠHello", "Ġmy", "Ġfriend", "'s", "Ġ12"])
-    #expect(try split("a  b", #"{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always"}"#) == ["▁a", "▁", "▁b"])
-    #expect(try split("a b", #"{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "never", "split": false}"#) == ["a▁b"])
     #expect(
-      try split("a 1b", #"{"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, {"type": "Digits", "individual_digits": false}]}"#) == ["a", "1", "b"])
+      try split("Hello my friend's 12", #"{"type": "ByteLevel", "add_prefix_space": true}"#) == [
+        "ĠHello", "Ġmy", "Ġfriend", "'s", "Ġ12",
+      ])
+    #expect(
+      try split("a  b", #"{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always"}"#) == ["▁a", "▁", "▁b"])
+    #expect(
+      try split("a b", #"{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "never", "split": false}"#) == [
+        "a▁b"
+      ])
+    #expect(
+      try split(
+        "a 1b",
+        #"{"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, {"type": "Digits", "individual_digits": false}]}"#
+      ) == ["a", "1", "b"])
   }
 }
 
 @Suite struct RegexTests {
   private func matches(_ pattern: String, _ text: String) throws -> [String] {
-    try pieces(text, preTokenizer: #"{"type": "Split", "pattern": {"Regex": \#(quoted(pattern))}, "behavior": "Removed", "invert": true}"#)
+    try pieces(
+      text,
+      preTokenizer:
+        #"{"type": "Split", "pattern": {"Regex": \#(quoted(pattern))}, "behavior": "Removed", "invert": true}"#)
   }
 
   @Test(arguments: [
-    (#"a|ab"#, "ab", ["a"]), (#"ab|a"#, "ab", ["ab"]), (#"a+?"#, "aa", ["a", "a"]), (#"a{2,3}"#, "aaaaa", ["aaa", "aa"]), (#"(?i:straße|É)"#, "STRAßE é", ["STRAßE", "é"]),
-    (#"\p{Lu}\p{Ll}+"#, "Ab ÉéX", ["Ab", "Éé"]), (#"[^\s\p{L}]+"#, "a1!b 2", ["1!", "2"]), (#"\s+(?!\S)"#, "a   b ", ["  ", " "]), (#"a(?=b)"#, "abac", ["a"]),
-    (#"(?<=a)b"#, "abcb", ["b"]), (#"(?<!a)b"#, "abcb", ["b"]), (#"\bfoo\b"#, "foo food", ["foo"]), (#"a++b"#, "aab", ["aab"]), (#"[ab]?+b"#, "ab b", ["ab"]),
-    (#"[a-z&&[^m]]+"#, "kmn", ["k", "n"]), (#"[\p{Han}]+"#, "a中文b", ["中文"]), (#"\x41\x{42}\u0043"#, "ABC", ["ABC"]), (#"^b.$"#, "a\nbc\nd", ["bc"]), (#"(?m:a.b)"#, "a\nb", ["a\nb"]),
-    (#"[^(\s|[.,!?])]+"#, "ab,c d", ["ab", "c", "d"]), (#"(?i:ſ)"#, "sSſ", ["s", "S", "ſ"]), (#"[[:alpha:]]+"#, "ab1c", ["ab", "c"]), (#"\d{1,2}"#, "12345", ["12", "34", "5"]),
-  ])
-  func expressionsMatchAsABacktrackingMatcherDoes(_ pattern: String, _ text: String, _ expected: [String]) throws {
+    (#"a|ab"#, "ab", ["a"]), (#"ab|a"#, "ab", ["ab"]), (#"a+?"#, "aa", ["a", "a"]),
+    (#"a{2,3}"#, "aaaaa", ["aaa", "aa"]), (#"(?i:straße|É)"#, "STRAßE é", ["STRAßE", "é"]),
+    (#"\p{Lu}\p{Ll}+"#, "Ab ÉéX", ["Ab", "Éé"]), (#"[^\s\p{L}]+"#, "a1!b 2", ["1!", "2"]),
+    (#"\s+(?!\S)"#, "a   b ", ["  ", " "]), (#"a(?=b)"#, "abac", ["a"]), (#"(?<=a)b"#, "abcb", ["b"]),
+    (#"(?<!a)b"#, "abcb", ["b"]), (#"\bfoo\b"#, "foo food", ["foo"]), (#"a++b"#, "aab", ["aab"]),
+    (#"[ab]?+b"#, "ab b", ["ab"]), (#"[a-z&&[^m]]+"#, "kmn", ["k", "n"]), (#"[\p{Han}]+"#, "a中文b", ["中文"]),
+    (#"\x41\x{42}\u0043"#, "ABC", ["ABC"]), (#"^b.$"#, "a\nbc\nd", ["bc"]), (#"(?m:a.b)"#, "a\nb", ["a\nb"]),
+    (#"[^(\s|[.,!?])]+"#, "ab,c d", ["ab", "c", "d"]), (#"(?i:ſ)"#, "sSſ", ["s", "S", "ſ"]),
+    (#"[[:alpha:]]+"#, "ab1c", ["ab", "c"]), (#"\d{1,2}"#, "12345", ["12", "34", "5"]),
+  ]) func expressionsMatchAsABacktrackingMatcherDoes(_ pattern: String, _ text: String, _ expected: [String]) throws {
     #expect(try matches(pattern, text) == expected)
   }
 
-  @Test(arguments: [#"(a)\1"#, #"(?>ab|a)"#, #"(?=ab)c"#, #"a\K"#, #"\X"#, #"(?<=ab)c"#, #"(ab)++"#, #"\p{NoSuch}"#, "(?:a{1000}){1000}"])
-  func whatIsBeyondIsNamed(_ pattern: String) throws {
+  @Test(arguments: [
+    #"(a)\1"#, #"(?>ab|a)"#, #"(?=ab)c"#, #"a\K"#, #"\X"#, #"(?<=ab)c"#, #"(ab)++"#, #"\p{NoSuch}"#,
+    "(?:a{1000}){1000}",
+  ]) func whatIsBeyondIsNamed(_ pattern: String) throws {
     let failure = #expect(throws: Failure.self) { try matches(pattern, "abc") }
     #expect(failure?.code == .unsupported)
     #expect(failure?.message.contains("tokenizer.json") == true)
@@ -112,8 +141,9 @@ import Testing
     do { _ = try matches(pattern, "abc") } catch let failure as Failure { #expect(failure.code == .invalidFile) }
   }
 
-  @Test(arguments: [#"a*b|a"#, #"(a|aa)+$|b"#, #"\s+$|\s"#, #"(a*)*b|."#, #"[^b]*b|a"#])
-  func aMegabyteTakesLinearTime(_ pattern: String) throws {
+  @Test(arguments: [#"a*b|a"#, #"(a|aa)+$|b"#, #"\s+$|\s"#, #"(a*)*b|."#, #"[^b]*b|a"#]) func aMegabyteTakesLinearTime(
+    _ pattern: String
+  ) throws {
     let clock = ContinuousClock()
     let time = try clock.measure { _ = try matches(pattern, String(repeating: "a", count: 1_000_000)) }
     #expect(time < .seconds(20))
@@ -122,7 +152,10 @@ import Testing
 
 @Suite struct DecoderTests {
   private func decoded(_ tokens: [String], _ decoder: String) throws -> String {
-    let tokenizer = try tokenizer(tokenizerJSON(#"{"type": "WordLevel", "vocab": \#(object(Array(Set(tokens)).sorted() + ["<unk>"])), "unk_token": "<unk>"}"#, decoder: decoder))
+    let tokenizer = try tokenizer(
+      tokenizerJSON(
+        #"{"type": "WordLevel", "vocab": \#(object(Array(Set(tokens)).sorted() + ["<unk>"])), "unk_token": "<unk>"}"#,
+        decoder: decoder))
     return try tokenizer.text(try tokens.map { try #require(tokenizer.id($0)) })
   }
 
@@ -130,14 +163,23 @@ import Testing
     #expect(try decoded(["a", "b"], "null") == "a b")
     #expect(try decoded(["Ã", "©Ġ", "x"], #"{"type": "ByteLevel"}"#) == "é x")
     #expect(try decoded(["Ã", "x"], #"{"type": "ByteLevel"}"#) == "\u{FFFD}x")
-    #expect(try decoded(["do", "##g", "n't", "!"], ###"{"type": "WordPiece", "prefix": "##", "cleanup": true}"###) == "dogn't!")
-    #expect(try decoded(["▁a", "▁b", "c"], #"{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always"}"#) == "a bc")
+    #expect(
+      try decoded(["do", "##g", "n't", "!"], ###"{"type": "WordPiece", "prefix": "##", "cleanup": true}"###)
+        == "dogn't!")
+    #expect(
+      try decoded(["▁a", "▁b", "c"], #"{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always"}"#)
+        == "a bc")
     #expect(try decoded(["a</w>", "b", "c</w>"], #"{"type": "BPEDecoder", "suffix": "</w>"}"#) == "a bc")
     #expect(try decoded(["<0xE4>", "<0xB8>", "<0xAD>", "a", "<0xFF>"], #"{"type": "ByteFallback"}"#) == "中a\u{FFFD}")
     #expect(try decoded(["-a", "--b"], #"{"type": "Strip", "content": "-", "start": 1, "stop": 0}"#) == "a-b")
-    #expect(try decoded(["h", "h", "<pad>", "i", "|", "i"], #"{"type": "CTC", "pad_token": "<pad>", "word_delimiter_token": "|", "cleanup": true}"#) == "hi i")
     #expect(
-      try decoded(["▁a", "▁b"], #"{"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}"#)
-        == "a b")
+      try decoded(
+        ["h", "h", "<pad>", "i", "|", "i"],
+        #"{"type": "CTC", "pad_token": "<pad>", "word_delimiter_token": "|", "cleanup": true}"#) == "hi i")
+    #expect(
+      try decoded(
+        ["▁a", "▁b"],
+        #"{"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}"#
+      ) == "a b")
   }
 }

@@ -13,7 +13,8 @@ import Testing
     for json in try JSON.file(folder + "/cases.json").elements {
       let word = try #require(json["word"]?.string)
       #expect(try tokenizer.ids(word, special: true) == json["input_ids"]!.numbers, "\(word)")
-      #expect(try tokenizer.text(json["greedy_ids"]!.numbers.dropFirst().map { $0 }) == json["phonemes"]?.string, "\(word)")
+      #expect(
+        try tokenizer.text(json["greedy_ids"]!.numbers.dropFirst().map { $0 }) == json["phonemes"]?.string, "\(word)")
       words += 1
     }
     #expect(words > 5)
@@ -51,8 +52,10 @@ import Testing
   @Test func offsetsNameTheBytesAndScalarsOfTheSource() throws {
     let tokenizer = try Tokenizer(path: folder)
     let encoding = try tokenizer.encoding("a\u{FB01}\u{1F600}b", special: true)
-    #expect(encoding.offsets.map { [$0.byteStart, $0.byteEnd] } == [[0, 1], [1, 4], [1, 4], [4, 8], [8, 9], [0, 0]])
-    #expect(encoding.offsets.map { [$0.scalarStart, $0.scalarEnd] } == [[0, 1], [1, 2], [1, 2], [2, 3], [3, 4], [0, 0]])
+    #expect(
+      encoding.offsets.map { [$0.byteStart, $0.byteEnd] } == [[0, 1], [1, 4], [1, 4], [4, 8], [8, 9], [0, 0]])
+    #expect(
+      encoding.offsets.map { [$0.scalarStart, $0.scalarEnd] } == [[0, 1], [1, 2], [1, 2], [2, 3], [3, 4], [0, 0]])
     #expect(encoding.isSpecial == [false, false, false, false, false, true])
   }
 

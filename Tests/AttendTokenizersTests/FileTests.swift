@@ -12,7 +12,10 @@ import Testing
       let tokenizer = try Tokenizer(path: folder.path)
       #expect(try tokenizer.ids(" ab  b") == [8, 3, 5])
       #expect(try tokenizer.text([8, 3, 5]) == "ab b")
-      #expect(try tokenizer.encoding("ab b", special: false).offsets.map { [$0.byteStart, $0.byteEnd] } == [[0, 2], [2, 3], [3, 4]])
+      #expect(
+        try tokenizer.encoding("ab b", special: false).offsets.map { [$0.byteStart, $0.byteEnd] } == [
+          [0, 2], [2, 3], [3, 4],
+        ])
       #expect(try tokenizer.ids("bxb") == [3, 5, 0, 5])
     }
   }
@@ -49,7 +52,8 @@ import Testing
 
   @Test func vocabJSONWithMergesIsGPT2AndItsKin() throws {
     let folder = try TemporaryFolder()
-    try folder.write("vocab.json", object(byteLetters + ["<s>", "</s>", "Ġt", "he", "Ġthe", "<mask>", "<unk>", "<pad>"]))
+    try folder.write(
+      "vocab.json", object(byteLetters + ["<s>", "</s>", "Ġt", "he", "Ġthe", "<mask>", "<unk>", "<pad>"]))
     try folder.write("merges.txt", "#version: 0.2\nĠ t\nh e\nĠt he\n")
     #expect(try Tokenizer(path: folder.path).ids("the the", special: true) == [116, 259, 260])
     try folder.write("tokenizer_config.json", #"{"tokenizer_class": "RobertaTokenizer"}"#)
@@ -63,7 +67,8 @@ import Testing
     let folder = try TemporaryFolder()
     // a, b, c, "bc", "abc", " "
     try folder.write("qwen.tiktoken", "YQ== 0\nYg== 1\nYw== 2\nYmM= 3\nYWJj 4\nIA== 5\n")
-    try folder.write("tokenizer_config.json", #"{"added_tokens_decoder": {"9": {"content": "<|end|>", "special": true}}}"#)
+    try folder.write(
+      "tokenizer_config.json", #"{"added_tokens_decoder": {"9": {"content": "<|end|>", "special": true}}}"#)
     let tokenizer = try Tokenizer(path: folder.path)
     #expect(try tokenizer.ids("abc bcb<|end|>") == [4, 5, 3, 1, 9])
     #expect(try tokenizer.text([4, 5, 3, 1, 9]) == "abc bcb")

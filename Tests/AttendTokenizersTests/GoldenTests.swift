@@ -1,5 +1,5 @@
-// Real tokenizers against what Hugging Face's libraries make of the same texts. The files are too large for the repository and not ours to copy: where the
-// shared folder is not there, these tests are skipped.
+// Real tokenizers against what Hugging Face's libraries make of the same texts. The files are too large for the
+// repository and not ours to copy: where the shared folder is not there, these tests are skipped.
 import AttendBase
 import AttendCheckpoints
 import AttendTestSupport

@@ -28,7 +28,9 @@ import Testing
     let tokenizer = try byteLevelTokenizer()
     var random = SplitMix(seed: 2)
     for _ in 0..<50_000 {
-      let bytes = (0..<random.below(16)).map { _ in random.below(3) == 0 ? UInt8(random.below(256)) : UInt8(truncatingIfNeeded: 0x80 | random.below(128)) }
+      let bytes = (0..<random.below(16)).map { _ in
+        random.below(3) == 0 ? UInt8(random.below(256)) : UInt8(truncatingIfNeeded: 0x80 | random.below(128))
+      }
       let back = try tokenizer.bytes(try tokenizer.encoding(bytes, special: false).ids)
       if back != Array(String(decoding: bytes, as: UTF8.self).utf8) { Issue.record("\(bytes) became \(back)") }
     }
@@ -77,15 +79,23 @@ import Testing
 
   /// A folder with each kind of tokenizer file, all small.
   private func files() throws -> [(name: String, bytes: [UInt8])] {
-    let unigram = #"{"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0], ["▁", -1], ["a", -2], ["▁ab", -3.5]], "byte_fallback": false}"#
+    let unigram =
+      #"{"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0], ["▁", -1], ["a", -2], ["▁ab", -3.5]], "byte_fallback": false}"#
     let json = tokenizerJSON(
-      unigram, normalizer: #"{"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Replace", "pattern": {"Regex": "\\s+|b{2,3}"}, "content": " "}]}"#,
+      unigram,
+      normalizer:
+        #"{"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Replace", "pattern": {"Regex": "\\s+|b{2,3}"}, "content": " "}]}"#,
       preTokenizer: #"{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": true}"#,
-      postProcessor: #"{"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1], "trim_offsets": true, "add_prefix_space": true}"#,
-      decoder: #"{"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}"#,
-      added: #"[{"id": 9, "content": "<x>", "single_word": true, "lstrip": true, "rstrip": true, "normalized": true, "special": true}]"#)
+      postProcessor:
+        #"{"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1], "trim_offsets": true, "add_prefix_space": true}"#,
+      decoder:
+        #"{"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}"#,
+      added:
+        #"[{"id": 9, "content": "<x>", "single_word": true, "lstrip": true, "rstrip": true, "normalized": true, "special": true}]"#
+    )
     return [
-      ("tokenizer.json", Array(json.utf8)), ("tokenizer.model", SentencePieceWriter.small()), ("vocab.txt", Array("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n".utf8)),
+      ("tokenizer.json", Array(json.utf8)), ("tokenizer.model", SentencePieceWriter.small()),
+      ("vocab.txt", Array("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n".utf8)),
       ("x.tiktoken", Array("YQ== 0\nYg== 1\nYWI= 2\n".utf8)),
     ]
   }
@@ -96,18 +106,22 @@ import Testing
     do throws(Failure) {
       let tokenizer = try Tokenizer(path: folder.path(of: name))
       for text in ["ab a<x>b  bbb\u{0}é", "", "▁ab\u{FFFD}"] {
-        if let encoding = try? tokenizer.encoding(text, special: true) { _ = try? tokenizer.bytes(encoding.ids, keepSpecial: true) }
+        if let encoding = try? tokenizer.encoding(text, special: true) {
+          _ = try? tokenizer.bytes(encoding.ids, keepSpecial: true)
+        }
       }
-    } catch {
-      #expect(!error.message.isEmpty)
-    }
+    } catch { #expect(!error.message.isEmpty) }
   }
 
   @Test func filesCutAnywhereAreErrorsOrTokenizers() throws {
     let folder = try TemporaryFolder()
     for file in try files() {
       for length in 0..<file.bytes.count { try exercise(Array(file.bytes.prefix(length)), file.name, folder) }
-      _ = try Tokenizer(path: { try folder.write(file.name, file.bytes); return folder.path(of: file.name) }())
+      _ = try Tokenizer(
+        path: {
+          try folder.write(file.name, file.bytes);
+          return folder.path(of: file.name)
+        }())
     }
   }
 

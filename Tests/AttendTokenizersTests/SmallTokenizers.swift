@@ -9,17 +9,23 @@ func quoted(_ text: String) -> String {
     switch scalar {
     case "\"": result += "\\\""
     case "\\": result += "\\\\"
-    case let scalar where scalar.value < 0x20: result += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+    case let scalar where scalar.value < 0x20:
+      result += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
     default: result.unicodeScalars.append(scalar)
     }
   }
   return result + "\""
 }
 
-func object(_ tokens: [String]) -> String { "{" + tokens.enumerated().map { "\(quoted($1)): \($0)" }.joined(separator: ", ") + "}" }
+func object(_ tokens: [String]) -> String {
+  "{" + tokens.enumerated().map { "\(quoted($1)): \($0)" }.joined(separator: ", ") + "}"
+}
 
 /// tokenizer.json with the given parts, each JSON.
-func tokenizerJSON(_ model: String, normalizer: String = "null", preTokenizer: String = "null", postProcessor: String = "null", decoder: String = "null", added: String = "[]") -> String {
+func tokenizerJSON(
+  _ model: String, normalizer: String = "null", preTokenizer: String = "null", postProcessor: String = "null",
+  decoder: String = "null", added: String = "[]"
+) -> String {
   """
   {"version": "1.0", "truncation": null, "padding": null, "added_tokens": \(added), "normalizer": \(normalizer), "pre_tokenizer": \(preTokenizer),
    "post_processor": \(postProcessor), "decoder": \(decoder), "model": \(model)}
@@ -35,7 +41,10 @@ func tokenizer(_ json: String) throws -> Tokenizer {
 
 /// A word-level tokenizer whose tokens are spelled as they are: shows what comes out of normalizers and pre-tokenizers.
 func pieces(_ text: String, normalizer: String = "null", preTokenizer: String = "null") throws -> [String] {
-  let tokenizer = try tokenizer(tokenizerJSON(#"{"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"}"#, normalizer: normalizer, preTokenizer: preTokenizer))
+  let tokenizer = try tokenizer(
+    tokenizerJSON(
+      #"{"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"}"#, normalizer: normalizer, preTokenizer: preTokenizer
+    ))
   return tokenizer.pieces(Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) }
 }
 

@@ -5,15 +5,16 @@ import AttendTokenizers
 import Foundation
 
 enum Folder {
-  static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+  static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().path
 }
 
-extension JSON {
-  var numbers: [Int32] { elements.compactMap { $0.int.map(Int32.init) } }
-}
+extension JSON { var numbers: [Int32] { elements.compactMap { $0.int.map(Int32.init) } } }
 
 extension Tokenizer {
-  func encoding(_ text: [UInt8], special: Bool) throws -> Encoding { try text.withUnsafeBytes { try encode($0, addSpecialTokens: special) } }
+  func encoding(_ text: [UInt8], special: Bool) throws -> Encoding {
+    try text.withUnsafeBytes { try encode($0, addSpecialTokens: special) }
+  }
   func encoding(_ text: String, special: Bool) throws -> Encoding { try encoding(Array(text.utf8), special: special) }
   func ids(_ text: String, special: Bool = false) throws -> [Int32] { try encoding(text, special: special).ids }
   func id(_ token: String) -> Int32? { Array(token.utf8).withUnsafeBytes { id(of: $0) } }
@@ -22,5 +23,7 @@ extension Tokenizer {
     try ids.withUnsafeBufferPointer { try decode($0, skipSpecialTokens: !keepSpecial) }
   }
 
-  func text(_ ids: [Int32], keepSpecial: Bool = false) throws -> String { String(decoding: try bytes(ids, keepSpecial: keepSpecial), as: UTF8.self) }
+  func text(_ ids: [Int32], keepSpecial: Bool = false) throws -> String {
+    String(decoding: try bytes(ids, keepSpecial: keepSpecial), as: UTF8.self)
+  }
 }

@@ -34,7 +34,8 @@ func writeFile(_ path: String, _ bytes: [UInt8]) throws {
 package enum Shared {
   /// nil where the folder is not there; tests that need it are then skipped.
   package static let path: String? = {
-    let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
     let path = repository.deletingLastPathComponent().appendingPathComponent("shared").path
     return FileManager.default.fileExists(atPath: path + "/conformance") ? path : nil
   }()
@@ -45,7 +46,8 @@ package enum Shared {
   package static func files(in folder: String, where matches: (String) -> Bool) -> [String] {
     guard let path else { return [] }
     let root = path + "/" + folder
-    return (FileManager.default.enumerator(atPath: root)?.compactMap { $0 as? String } ?? [])
-      .filter { matches(URL(fileURLWithPath: $0).lastPathComponent) }.map { root + "/" + $0 }.sorted()
+    return (FileManager.default.enumerator(atPath: root)?.compactMap { $0 as? String } ?? []).filter {
+      matches(URL(fileURLWithPath: $0).lastPathComponent)
+    }.map { root + "/" + $0 }.sorted()
   }
 }

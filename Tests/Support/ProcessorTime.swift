@@ -1,6 +1,7 @@
 import Foundation
 
-/// Seconds that this thread worked on `body`: other than the time on the clock, it does not grow with what else the machine does.
+/// Seconds that this thread worked on `body`: other than the time on the clock, it does not grow with what else the
+/// machine does.
 package func processorTime(_ body: () throws -> Void) rethrows -> Double {
   func now() -> Double {
     var time = timespec()

@@ -24,14 +24,17 @@ package struct WrittenTensor {
 }
 
 /// A safetensors file of these tensors, in this order. The header is padded with spaces to a multiple of `alignment`.
-package func safetensors(_ tensors: [WrittenTensor], metadata: [String: String] = [:], alignment: Int = 8) throws -> [UInt8] {
+package func safetensors(
+  _ tensors: [WrittenTensor], metadata: [String: String] = [:], alignment: Int = 8
+) throws -> [UInt8] {
   var members: [String] = []
   if !metadata.isEmpty { members.append("\"__metadata__\":" + (try jsonText(metadata))) }
   var offset = 0
   for tensor in tensors {
     let end = offset + tensor.bytes.count
     let name = try jsonText(tensor.name)
-    members.append("\(name):{\"dtype\":\"\(tensor.type)\",\"shape\":\(tensor.shape),\"data_offsets\":[\(offset),\(end)]}")
+    members.append(
+      "\(name):{\"dtype\":\"\(tensor.type)\",\"shape\":\(tensor.shape),\"data_offsets\":[\(offset),\(end)]}")
     offset = end
   }
   let header = "{" + members.joined(separator: ",") + "}"
@@ -63,6 +66,8 @@ extension StoredTensor {
   package var int32s: [Int32]? { type == .int32 ? values() : nil }
 
   private func values<Value: BitwiseCopyable>() -> [Value] {
-    stride(from: 0, to: bytes.count, by: MemoryLayout<Value>.stride).map { bytes.loadUnaligned(fromByteOffset: $0, as: Value.self) }
+    stride(from: 0, to: bytes.count, by: MemoryLayout<Value>.stride).map {
+      bytes.loadUnaligned(fromByteOffset: $0, as: Value.self)
+    }
   }
 }

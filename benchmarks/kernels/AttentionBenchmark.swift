@@ -23,8 +23,8 @@ private final class CachedSequence {
     self.pages = pages
     bases = (0..<count).map { pages.base + $0 * floats * 4 }
     layout = AttentionHeads(
-      heads: CachedSequence.heads, keyValueHeads: CachedSequence.heads, headDim: CachedSequence.headDim, keyOffset: 0, valueOffset: floats / 2,
-      headStride: CachedSequence.headDim * KeyValuePage.tokens, scale: 0.125)
+      heads: CachedSequence.heads, keyValueHeads: CachedSequence.heads, headDim: CachedSequence.headDim, keyOffset: 0,
+      valueOffset: floats / 2, headStride: CachedSequence.headDim * KeyValuePage.tokens, scale: 0.125)
     bases.withUnsafeBufferPointer {
       let all = [AttentionSequence(row: 0, count: tokens, position: 0, keys: tokens, pages: $0.baseAddress!)]
       all.withUnsafeBufferPointer { engine.storeKeyValues(stored, stored, $0, layout) }
@@ -37,8 +37,12 @@ private final class CachedSequence {
   /// The last tokens look at all, or with `causal` at those before them.
   func run(causal: Bool) {
     bases.withUnsafeBufferPointer {
-      let asked = [AttentionSequence(row: 0, count: q.rows, position: tokens - q.rows, keys: tokens, pages: $0.baseAddress!)]
-      asked.withUnsafeBufferPointer { try! engine.attention(q, $0, layout, AttentionMask(causal: causal), into: out, workspace: workspace) }
+      let asked = [
+        AttentionSequence(row: 0, count: q.rows, position: tokens - q.rows, keys: tokens, pages: $0.baseAddress!)
+      ]
+      asked.withUnsafeBufferPointer {
+        try! engine.attention(q, $0, layout, AttentionMask(causal: causal), into: out, workspace: workspace)
+      }
     }
   }
 }
@@ -52,7 +56,9 @@ func benchmarkAttention() {
       let times = race.times([{ sequence.run(causal: causal) }, limits.multiplyAdd])
       let pairs = causal ? Double(tokens) * Double(tokens + 1) / 2 : Double(tokens) * Double(tokens)
       let rate = 4 * pairs * Double(CachedSequence.heads * CachedSequence.headDim) / typical(times[0]) / 1e9
-      report("attention \(tokens) on \(tokens), \(shape)" + (causal ? ", causal" : ""), rate, limits.multiplyAddOperations / typical(times[1]) / 1e9)
+      report(
+        "attention \(tokens) on \(tokens), \(shape)" + (causal ? ", causal" : ""), rate,
+        limits.multiplyAddOperations / typical(times[1]) / 1e9)
     }
   }
 }
@@ -62,7 +68,9 @@ func benchmarkCachedAttention() {
   let shape = "\(CachedSequence.heads) x \(CachedSequence.headDim)"
   for tokens in [4096, 32768] {
     let sequence = CachedSequence(tokens, queries: 1), memory = Product.filled(sequence.bytes / 4, 1)
-    let rates = race.times([{ sequence.run(causal: true) }, { limits.read(memory.base, memory.bytes) }]).map { Double(sequence.bytes) / typical($0) / 1e9 }
+    let rates = race.times([{ sequence.run(causal: true) }, { limits.read(memory.base, memory.bytes) }]).map {
+      Double(sequence.bytes) / typical($0) / 1e9
+    }
     report("attention 1 on \(tokens), \(shape), GB/s", rates[0], rates[1])
   }
 }

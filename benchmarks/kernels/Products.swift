@@ -4,9 +4,11 @@ import Glibc
 
 /// cblas_sgemm as the system configures it, with as many threads as the engine.
 struct SystemBLAS {
-  typealias Sgemm = @convention(c) (
-    Int32, Int32, Int32, Int32, Int32, Int32, Float, UnsafePointer<Float>, Int32, UnsafePointer<Float>, Int32, Float, UnsafeMutablePointer<Float>, Int32
-  ) -> Void
+  typealias Sgemm =
+    @convention(c) (
+      Int32, Int32, Int32, Int32, Int32, Int32, Float, UnsafePointer<Float>, Int32, UnsafePointer<Float>, Int32, Float,
+      UnsafeMutablePointer<Float>, Int32
+    ) -> Void
   let sgemm: Sgemm
 
   init?(threads: Int) {
@@ -34,7 +36,8 @@ final class Product {
     x = Matrix(buffers[0].pointer(), rows: rows, columns: inputs)
     y = Matrix(buffers[1].pointer(), rows: rows, columns: outputs)
     packed = try! PackedMatrix(
-      [StoredMatrix(base: weights.base, type: .float32, rows: outputs, columns: inputs)], compute: compute, engine: engine)
+      [StoredMatrix(base: weights.base, type: .float32, rows: outputs, columns: inputs)], compute: compute,
+      engine: engine)
   }
 
   static func filled(_ count: Int, _ scale: Float) -> AlignedBuffer {
@@ -55,21 +58,28 @@ final class Product {
 
   func runBLAS(_ blas: SystemBLAS) {
     blas.sgemm(
-      101, 111, 112, Int32(rows), Int32(outputs), Int32(inputs), 1, x.base, Int32(inputs), weights.pointer(), Int32(inputs), 0, y.base, Int32(outputs))
+      101, 111, 112, Int32(rows), Int32(outputs), Int32(inputs), 1, x.base, Int32(inputs), weights.pointer(),
+      Int32(inputs), 0, y.base, Int32(outputs))
   }
 }
 
 /// One line of the table: rates in billions a second.
 func report(_ work: String, _ rate: Double, _ limit: Double, blas: Double = .nan) {
   print(
-    column(work, 44, left: true), column(number(rate, 1), 9), column(number(limit, 1), 9), column(number(100 * rate / limit, 1) + " %", 9),
-    column(blas.isFinite ? number(rate / blas, 2) + " x" : "-", 12))
+    column(work, 44, left: true), column(number(rate, 1), 9), column(number(limit, 1), 9),
+    column(number(100 * rate / limit, 1) + " %", 9), column(blas.isFinite ? number(rate / blas, 2) + " x" : "-", 12))
 }
 
 /// Many rows: the shapes of BERT-base (12 heads x 64, feed-forward 3,072) and of a Marian base (512, 2,048).
 func benchmarkProducts() {
   let blas = SystemBLAS(threads: engine.threads)
-  let shapes = short ? [(4096, 768, 768), (24, 512, 512)] : [(4096, 768, 2304), (4096, 768, 768), (4096, 768, 3072), (4096, 3072, 768), (120, 768, 768), (512, 512, 2048), (512, 2048, 512), (24, 512, 512)]
+  let shapes =
+    short
+    ? [(4096, 768, 768), (24, 512, 512)]
+    : [
+      (4096, 768, 2304), (4096, 768, 768), (4096, 768, 3072), (4096, 3072, 768), (120, 768, 768), (512, 512, 2048),
+      (512, 2048, 512), (24, 512, 512),
+    ]
   for compute in ComputeType.allCases {
     for (rows, inputs, outputs) in shapes {
       let product = Product(rows, inputs, outputs, compute)
@@ -81,7 +91,8 @@ func benchmarkProducts() {
         operations.append(product.operations)
       }
       let rates = zip(race.times(contenders), operations).map { times, operations in operations / typical(times) / 1e9 }
-      report("\(compute) \(rows) x \(inputs) -> \(outputs)", rates[0], rates[1], blas: rates.count > 2 ? rates[2] : .nan)
+      report(
+        "\(compute) \(rows) x \(inputs) -> \(outputs)", rates[0], rates[1], blas: rates.count > 2 ? rates[2] : .nan)
     }
   }
 }
@@ -93,7 +104,9 @@ func benchmarkStreams() {
     let product = Product(1, inputs, outputs, compute)
     let bytes = product.packed.bytes
     let memory = Product.filled(bytes / 4, 1)
-    let rates = race.times([product.run, { limits.read(memory.base, memory.bytes) }]).map { Double(bytes) / typical($0) / 1e9 }
+    let rates = race.times([product.run, { limits.read(memory.base, memory.bytes) }]).map {
+      Double(bytes) / typical($0) / 1e9
+    }
     report("\(compute) 1 x \(inputs) -> \(outputs), GB/s", rates[0], rates[1])
   }
 }

@@ -1,7 +1,8 @@
 import AttendDispatch
 import Glibc
 
-/// Seconds since some moment: of this thread's computing where it is alone, so that a busy machine disturbs little; of the clock otherwise.
+/// Seconds since some moment: of this thread's computing where it is alone, so that a busy machine disturbs little; of
+/// the clock otherwise.
 func now() -> Double {
   var time = timespec()
   clock_gettime(engine.threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time)
@@ -15,7 +16,8 @@ func typical(_ values: [Double]) -> Double {
   return sorted.isEmpty ? .nan : (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
 }
 
-/// Times contenders against each other: each in turn, round after round, so that a change of the machine's speed meets all alike.
+/// Times contenders against each other: each in turn, round after round, so that a change of the machine's speed meets
+/// all alike.
 struct Race {
   var rounds: Int
   /// How long one contender runs in one round.

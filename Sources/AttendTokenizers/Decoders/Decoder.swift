@@ -1,4 +1,5 @@
-/// What turns the spellings of tokens into text: each decoder changes the list of strings, which are joined at the end. Immutable.
+/// What turns the spellings of tokens into text: each decoder changes the list of strings, which are joined at the end.
+/// Immutable.
 protocol Decoder: Sendable {
   /// Strings are UTF-8, and remain so.
   func decode(_ tokens: inout [[UInt8]])
@@ -8,7 +9,5 @@ protocol Decoder: Sendable {
 struct DecoderSequence: Decoder {
   let parts: [any Decoder]
 
-  func decode(_ tokens: inout [[UInt8]]) {
-    for part in parts { part.decode(&tokens) }
-  }
+  func decode(_ tokens: inout [[UInt8]]) { for part in parts { part.decode(&tokens) } }
 }

@@ -1,4 +1,5 @@
-/// Letters of bytes become bytes again; a token with other letters stands for its own UTF-8. Bytes that are not UTF-8 become U+FFFD.
+/// Letters of bytes become bytes again; a token with other letters stands for its own UTF-8. Bytes that are not UTF-8
+/// become U+FFFD.
 struct ByteLevelDecoder: Decoder {
   func decode(_ tokens: inout [[UInt8]]) {
     var text: [UInt8] = []
@@ -16,7 +17,11 @@ struct WordPieceDecoder: Decoder {
   func decode(_ tokens: inout [[UInt8]]) {
     for index in tokens.indices {
       if index > 0 {
-        if tokens[index].starts(with: prefix) { tokens[index].removeFirst(prefix.count) } else { tokens[index].insert(0x20, at: 0) }
+        if tokens[index].starts(with: prefix) {
+          tokens[index].removeFirst(prefix.count)
+        } else {
+          tokens[index].insert(0x20, at: 0)
+        }
       }
       if cleansUp { tokens[index] = EnglishCleanup.apply(tokens[index]) }
     }
@@ -26,7 +31,8 @@ struct WordPieceDecoder: Decoder {
 /// Takes back the spaces that BERT's splitting puts around punctuation and contractions.
 enum EnglishCleanup {
   private static let rules: [([UInt8], [UInt8])] = [
-    (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"), (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
+    (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"),
+    (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
   ].map { (Array($0.0.utf8), Array($0.1.utf8)) }
 
   static func apply(_ text: [UInt8]) -> [UInt8] {
@@ -58,7 +64,8 @@ struct MetaspaceDecoder: Decoder {
 
   func decode(_ tokens: inout [[UInt8]]) {
     for index in tokens.indices {
-      tokens[index] = tokens[index].replacing(TextPattern(bytes: replacement), by: index == 0 && dropsInFirst ? [] : [0x20])
+      tokens[index] = tokens[index].replacing(
+        TextPattern(bytes: replacement), by: index == 0 && dropsInFirst ? [] : [0x20])
     }
   }
 }
@@ -81,7 +88,11 @@ struct ByteFallbackDecoder: Decoder {
     var run: [UInt8] = []
     func flush() {
       guard !run.isEmpty else { return }
-      if run.withUnsafeBytes({ UTF8Text.validPrefix($0) }) == run.count { result.append(run) } else { result += run.map { _ in UTF8Text.replacement } }
+      if run.withUnsafeBytes({ UTF8Text.validPrefix($0) }) == run.count {
+        result.append(run)
+      } else {
+        result += run.map { _ in UTF8Text.replacement }
+      }
       run = []
     }
     for token in tokens {
@@ -104,9 +115,7 @@ struct ByteFallbackDecoder: Decoder {
 }
 
 /// All tokens become one.
-struct FuseDecoder: Decoder {
-  func decode(_ tokens: inout [[UInt8]]) { tokens = [Array(tokens.joined())] }
-}
+struct FuseDecoder: Decoder { func decode(_ tokens: inout [[UInt8]]) { tokens = [Array(tokens.joined())] } }
 
 /// Up to so many of one character vanish at the start and the end of each token.
 struct StripDecoder: Decoder {

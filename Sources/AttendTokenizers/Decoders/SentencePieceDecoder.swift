@@ -1,4 +1,5 @@
-/// SentencePiece's decoding: bytes and pieces are joined, "▁" becomes a space, and the one in front of the text vanishes.
+/// SentencePiece's decoding: bytes and pieces are joined, "▁" becomes a space, and the one in front of the text
+/// vanishes.
 struct SentencePieceDecoder: Decoder {
   /// A space in front of the text is the one that encoding put there.
   let dropsPrefix: Bool
@@ -17,7 +18,8 @@ struct SentencePieceDecoder: Decoder {
   }
 }
 
-/// Marian's decoding: as SentencePiece's between special tokens, each of which gets a space behind it; no spaces around the whole.
+/// Marian's decoding: as SentencePiece's between special tokens, each of which gets a space behind it; no spaces around
+/// the whole.
 struct MarianDecoder: Decoder {
   let special: Set<[UInt8]>
 

@@ -53,5 +53,7 @@ struct ProtobufReader {
     return (0..<count).reduce(0) { $0 | UInt64(bytes[position + $1]) << UInt64(8 * $1) }
   }
 
-  private func malformed() -> Failure { Failure(.invalidFile, "\(file) is no protocol buffers message: malformed at byte \(position) of \(bytes.count)") }
+  private func malformed() -> Failure {
+    Failure(.invalidFile, "\(file) is no protocol buffers message: malformed at byte \(position) of \(bytes.count)")
+  }
 }

@@ -35,7 +35,9 @@ struct SentencePieceFile {
       }
     }
     guard !pieces.isEmpty else { throw Failure(.invalidFile, "\(file) holds no pieces") }
-    guard pieces.count < Vocabulary.limit else { throw Failure(.invalidFile, "\(file) holds \(pieces.count) pieces, more than \(Vocabulary.limit)") }
+    guard pieces.count < Vocabulary.limit else {
+      throw Failure(.invalidFile, "\(file) holds \(pieces.count) pieces, more than \(Vocabulary.limit)")
+    }
   }
 
   private static func piece(_ message: UnsafeRawBufferPointer, _ file: String) throws(Failure) -> Piece {
@@ -46,7 +48,9 @@ struct SentencePieceFile {
       case (1, .bytes(let text)): piece.text = UTF8Text.repaired(Array(text))
       case (2, .number(let bits)): piece.score = Float(bitPattern: UInt32(truncatingIfNeeded: bits))
       case (3, .number(let number)):
-        guard let type = PieceType(rawValue: number) else { throw Failure(.unsupported, "\(file): pieces of type \(number) are not supported") }
+        guard let type = PieceType(rawValue: number) else {
+          throw Failure(.unsupported, "\(file): pieces of type \(number) are not supported")
+        }
         piece.type = type
       default: break
       }
@@ -60,7 +64,9 @@ struct SentencePieceFile {
       guard case .number(let number) = value else { continue }
       switch field {
       case 3:
-        guard let model = ModelType(rawValue: number) else { throw Failure(.invalidFile, "\(file): there is no model type \(number)") }
+        guard let model = ModelType(rawValue: number) else {
+          throw Failure(.invalidFile, "\(file): there is no model type \(number)")
+        }
         self.model = model
       case 24: spaceIsSuffix = number != 0
       case 35: byteFallback = number != 0
@@ -99,7 +105,8 @@ struct SentencePieceFile {
   func normalizer() throws(Failure) -> SentencePieceNormalizer {
     let map = characterMap.isEmpty ? nil : try CharacterMap(characterMap, source: file)
     return try SentencePieceNormalizer(
-      map: map, addsPrefix: addsPrefix, removesExtraSpaces: removesExtraSpaces, escapesSpaces: escapesSpaces, verbatim: texts(of: .userDefined))
+      map: map, addsPrefix: addsPrefix, removesExtraSpaces: removesExtraSpaces, escapesSpaces: escapesSpaces,
+      verbatim: texts(of: .userDefined))
   }
 
   func tokenizerModel() throws(Failure) -> any TokenizerModel {
@@ -116,7 +123,9 @@ struct SentencePieceFile {
     let normal = pieces.filter { $0.type == .normal }.map { Double($0.score) }
     let best = normal.max() ?? 0
     // A piece that the user defined scores more than any other way to cover it (unigram_model.cc).
-    let scores = pieces.map { $0.type == .userDefined ? Double(Float(Double($0.text.count) * best - 0.1)) : Double($0.score) }
+    let scores = pieces.map {
+      $0.type == .userDefined ? Double(Float(Double($0.text.count) * best - 0.1)) : Double($0.score)
+    }
     let options = Unigram.Options(unknown: unknown, byteFallback: byteFallback, singlePrecision: true)
     return try Unigram(try vocabulary(), scores: scores, worst: normal.min() ?? 0, options, source: file) { id in
       pieces[id].type == .normal || pieces[id].type == .userDefined
@@ -126,8 +135,12 @@ struct SentencePieceFile {
   /// Every pair of pieces that together are a piece is a merge; the higher the score of the whole, the sooner.
   private func bytePairs() throws(Failure) -> BytePairEncoding {
     let vocabulary = try vocabulary()
-    let order = pieces.indices.filter { pieces[$0].type == .normal || pieces[$0].type == .unused }.sorted { (-pieces[$0].score, $0) < (-pieces[$1].score, $1) }
-    let table = MergeTable.ofAllSplits(order.map { Int32($0) }, vocabulary) { pieces[Int($0)].type == .normal || pieces[Int($0)].type == .unused }
+    let order = pieces.indices.filter { pieces[$0].type == .normal || pieces[$0].type == .unused }.sorted {
+      (-pieces[$0].score, $0) < (-pieces[$1].score, $1)
+    }
+    let table = MergeTable.ofAllSplits(order.map { Int32($0) }, vocabulary) {
+      pieces[Int($0)].type == .normal || pieces[Int($0)].type == .unused
+    }
     var options = BytePairEncoding.Options()
     options.unknown = unknown
     options.fusesUnknown = true

@@ -5,7 +5,9 @@ extension TokenizerFolder {
   // MARK: SentencePiece alone
 
   /// A SentencePiece model with the special tokens that its class puts around a text.
-  static func sentencePieceParts(_ file: SentencePieceFile, _ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
+  static func sentencePieceParts(
+    _ file: SentencePieceFile, _ settings: TokenizerSettings
+  ) throws(Failure) -> TokenizerParts {
     var parts = TokenizerParts(model: try file.tokenizerModel(), source: file.file)
     var normalizer = try file.normalizer()
     normalizer.prefixesOnlyStart = settings.optionalBool("legacy") == false
@@ -23,7 +25,12 @@ extension TokenizerFolder {
       guard count >= 0, count < 100_000 else { throw Failure(.invalidFile, "\(file.file): extra_ids is \(count)") }
       for index in 0..<count {
         let text = Array("<extra_id_\(index)>".utf8)
-        if vocabulary.id(text) < 0 { parts.addedTokens.append(AddedToken(content: text, id: Int32(file.pieces.count + count - 1 - index), isSpecial: true)) } else { special.append(text) }
+        if vocabulary.id(text) < 0 {
+          parts.addedTokens.append(
+            AddedToken(content: text, id: Int32(file.pieces.count + count - 1 - index), isSpecial: true))
+        } else {
+          special.append(text)
+        }
       }
     case "", "LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer":
       let isKnown = !settings.tokenizerClass.isEmpty
@@ -35,7 +42,10 @@ extension TokenizerFolder {
         let end = settings.token("eos_token", default: settings.tokenizerClass == "GemmaTokenizer" ? "<eos>" : "</s>")!
         items.append(.token(id: try vocabulary.required(end, in: file.file), type: 0))
       }
-    default: throw Failure(.unsupported, "\(file.file): the tokenizer class \(settings.tokenizerClass) without a tokenizer.json is not supported")
+    default:
+      throw Failure(
+        .unsupported,
+        "\(file.file): the tokenizer class \(settings.tokenizerClass) without a tokenizer.json is not supported")
     }
     parts.postProcessors = [.template(items)]
     parts.addedTokens += try settings.added(special: special + settings.namedSpecials, vocabulary)
@@ -44,7 +54,8 @@ extension TokenizerFolder {
 
   // MARK: Marian
 
-  /// Marian (Junczys-Dowmunt et al. 2018, arXiv:1804.00344): source.spm splits the source, vocab.json numbers the pieces of both languages.
+  /// Marian (Junczys-Dowmunt et al. 2018, arXiv:1804.00344): source.spm splits the source, vocab.json numbers the
+  /// pieces of both languages.
   func marianParts(_ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
     let path = file("source.spm")
     let mapped = try MappedFile(path)
@@ -54,15 +65,21 @@ extension TokenizerFolder {
     let vocabulary = try TokenizerJSON.vocabulary(json)
     let unknown = settings.token("unk_token", default: "<unk>")!, end = settings.token("eos_token", default: "</s>")!
     var parts = TokenizerParts(
-      model: RenumberedModel(try source.tokenizerModel(), vocabulary, unknown: try vocabulary.required(unknown, in: json.file)), source: path)
+      model: RenumberedModel(
+        try source.tokenizerModel(), vocabulary, unknown: try vocabulary.required(unknown, in: json.file)), source: path
+    )
     parts.normalizer = try source.normalizer()
     let special = [unknown, end, settings.token("pad_token", default: "<pad>")!]
     parts.decoder = MarianDecoder(special: Set(special))
-    parts.postProcessors = [.template([.sequence(type: 0), .token(id: try vocabulary.required(end, in: json.file), type: 0)])]
+    parts.postProcessors = [
+      .template([.sequence(type: 0), .token(id: try vocabulary.required(end, in: json.file), type: 0)])
+    ]
     parts.addedTokens = try settings.added(special: special, vocabulary)
     // Target languages, such as >>fra<<, may stand in the text.
     for id in 0..<vocabulary.size {
-      guard let token = vocabulary.token(id), token.count > 4, token.starts(with: Array(">>".utf8)), token.suffix(2).elementsEqual(Array("<<".utf8)) else { continue }
+      guard let token = vocabulary.token(id), token.count > 4, token.starts(with: Array(">>".utf8)),
+        token.suffix(2).elementsEqual(Array("<<".utf8))
+      else { continue }
       parts.addedTokens.append(AddedToken(content: Array(token), id: Int32(id)))
     }
     return parts
@@ -94,7 +111,9 @@ final class RenumberedModel: TokenizerModel {
         let start = range.lowerBound + Int(token.start), end = range.lowerBound + Int(token.end)
         var id = ids[Int(token.id)]
         if id < 0 || id == unknown { id = vocabulary.id(UnsafeBufferPointer(rebasing: bytes[start..<end])) }
-        tokens.append(ModelToken(id: id < 0 ? unknown : id, start: Int32(truncatingIfNeeded: start), end: Int32(truncatingIfNeeded: end)))
+        tokens.append(
+          ModelToken(
+            id: id < 0 ? unknown : id, start: Int32(truncatingIfNeeded: start), end: Int32(truncatingIfNeeded: end)))
       }
     }
   }

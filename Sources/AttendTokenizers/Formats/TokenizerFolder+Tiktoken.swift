@@ -2,12 +2,16 @@ import AttendBase
 import AttendCheckpoints
 
 extension TokenizerFolder {
-  /// The expressions that go with tiktoken's files, which do not name them (tiktoken_ext/openai_public.py, and the tokenizers of Llama 3 and Qwen).
+  /// The expressions that go with tiktoken's files, which do not name them (tiktoken_ext/openai_public.py, and the
+  /// tokenizers of Llama 3 and Qwen).
   private enum Pattern {
     static let r50k = ByteLevel.pattern
-    static let cl100k = #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
-    static let qwen = #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
-    static let o200k = #"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"#
+    static let cl100k =
+      #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+    static let qwen =
+      #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+    static let o200k =
+      #"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"#
       + #"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?"#
       + #"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
   }
@@ -30,10 +34,13 @@ extension TokenizerFolder {
     options.ignoresMerges = true
     let model = try BytePairEncoding(vocabulary, merges: .ofAllSplits(order, vocabulary) { _ in true }, options)
     var parts = TokenizerParts(model: model, source: path)
-    parts.preTokenizer = ByteLevel(prefixSpace: false, regex: try Regex(pattern(path, vocabulary.size), dialect: .rust), keepsBytes: true)
+    parts.preTokenizer = ByteLevel(
+      prefixSpace: false, regex: try Regex(pattern(path, vocabulary.size), dialect: .rust), keepsBytes: true)
     parts.decoder = BytesDecoder()
     parts.addedTokens = try settings.added(special: [], vocabulary)
-    if settings.bool("add_bos_token", default: false), let begin = settings.token("bos_token"), let token = parts.addedTokens.last(where: { $0.content == begin }) {
+    if settings.bool("add_bos_token", default: false), let begin = settings.token("bos_token"),
+      let token = parts.addedTokens.last(where: { $0.content == begin })
+    {
       parts.postProcessors = [.template([.token(id: token.id, type: 0), .sequence(type: 0)])]
     }
     return parts
@@ -42,7 +49,9 @@ extension TokenizerFolder {
   private static func pattern(_ path: String, _ size: Int) -> String {
     let name = path.split(separator: "/").last.map(String.init) ?? path
     if name.hasPrefix("qwen") { return Pattern.qwen }
-    if name.hasPrefix("r50k") || name.hasPrefix("p50k") || name.hasPrefix("gpt2") || size < 60_000 { return Pattern.r50k }
+    if name.hasPrefix("r50k") || name.hasPrefix("p50k") || name.hasPrefix("gpt2") || size < 60_000 {
+      return Pattern.r50k
+    }
     return name.hasPrefix("o200k") || size > 190_000 ? Pattern.o200k : Pattern.cl100k
   }
 }

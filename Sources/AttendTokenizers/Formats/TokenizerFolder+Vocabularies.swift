@@ -27,17 +27,25 @@ extension TokenizerFolder {
     let unknown = settings.token("unk_token", default: "[UNK]")!
     let first = settings.token("cls_token", default: "[CLS]")!, last = settings.token("sep_token", default: "[SEP]")!
     var parts = TokenizerParts(
-      model: try WordPiece(vocabulary, unknown: unknown, prefix: Array("##".utf8), maximalLength: 100, source: path), source: path)
+      model: try WordPiece(vocabulary, unknown: unknown, prefix: Array("##".utf8), maximalLength: 100, source: path),
+      source: path)
     let lowercases = settings.bool("do_lower_case", default: true)
     parts.normalizer = BertNormalizer(
       cleansText: true, separatesChinese: settings.bool("tokenize_chinese_chars", default: true),
       stripsAccents: settings.optionalBool("strip_accents") ?? lowercases, lowercases: lowercases)
     parts.preTokenizer = BertPreTokenizer()
-    parts.decoder = WordPieceDecoder(prefix: Array("##".utf8), cleansUp: settings.bool("clean_up_tokenization_spaces", default: true))
-    parts.postProcessors = [.template([
-      .token(id: try vocabulary.required(first, in: path), type: 0), .sequence(type: 0), .token(id: try vocabulary.required(last, in: path), type: 0),
-    ])]
-    let special = [unknown, first, last, settings.token("pad_token", default: "[PAD]")!, settings.token("mask_token", default: "[MASK]")!]
+    parts.decoder = WordPieceDecoder(
+      prefix: Array("##".utf8), cleansUp: settings.bool("clean_up_tokenization_spaces", default: true))
+    parts.postProcessors = [
+      .template([
+        .token(id: try vocabulary.required(first, in: path), type: 0), .sequence(type: 0),
+        .token(id: try vocabulary.required(last, in: path), type: 0),
+      ])
+    ]
+    let special = [
+      unknown, first, last, settings.token("pad_token", default: "[PAD]")!,
+      settings.token("mask_token", default: "[MASK]")!,
+    ]
     parts.addedTokens = try settings.added(special: special, vocabulary)
     return parts
   }
@@ -54,11 +62,13 @@ extension TokenizerFolder {
     var options = BytePairEncoding.Options()
     options.isByteLevel = true
     if isClip { options.endSuffix = Array("</w>".utf8) }
-    let isRoberta = ["RobertaTokenizer", "BartTokenizer", "LongformerTokenizer", "LEDTokenizer"].contains(settings.tokenizerClass)
+    let isRoberta = ["RobertaTokenizer", "BartTokenizer", "LongformerTokenizer", "LEDTokenizer"].contains(
+      settings.tokenizerClass)
     let end = settings.token("eos_token", default: isRoberta ? "</s>" : "<|endoftext|>")!
     let unknown = vocabulary.id(settings.token("unk_token", default: isRoberta ? "<unk>" : "<|endoftext|>")!)
     if unknown >= 0 { options.unknown = unknown }
-    var parts = TokenizerParts(model: try BytePairEncoding(vocabulary, merges: try merges(vocabulary), options), source: path)
+    var parts = TokenizerParts(
+      model: try BytePairEncoding(vocabulary, merges: try merges(vocabulary), options), source: path)
     let prefixSpace = settings.bool("add_prefix_space", default: false)
     parts.decoder = ByteLevelDecoder()
     if isClip {
@@ -67,7 +77,8 @@ extension TokenizerFolder {
       ])
       let pattern = #"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"#
       parts.preTokenizer = PreTokenizerSequence(parts: [
-        Split(pattern: try Regex(pattern), behavior: .removed, invert: true), ByteLevel(prefixSpace: false, regex: nil, keepsBytes: true),
+        Split(pattern: try Regex(pattern), behavior: .removed, invert: true),
+        ByteLevel(prefixSpace: false, regex: nil, keepsBytes: true),
       ])
       parts.decoder = DecoderSequence(parts: [ByteLevelDecoder(), BytePairDecoder(suffix: Array("</w>".utf8))])
     } else {
@@ -75,14 +86,22 @@ extension TokenizerFolder {
     }
     if isClip || isRoberta {
       let begin = settings.token(isRoberta ? "cls_token" : "bos_token", default: isRoberta ? "<s>" : "<|startoftext|>")!
-      parts.postProcessors = (isRoberta ? [.trimOffsets(prefixSpace: prefixSpace)] : []) + [.template([
-        .token(id: try vocabulary.required(begin, in: path), type: 0), .sequence(type: 0), .token(id: try vocabulary.required(end, in: path), type: 0),
-      ])]
+      parts.postProcessors =
+        (isRoberta ? [.trimOffsets(prefixSpace: prefixSpace)] : []) + [
+          .template([
+            .token(id: try vocabulary.required(begin, in: path), type: 0), .sequence(type: 0),
+            .token(id: try vocabulary.required(end, in: path), type: 0),
+          ])
+        ]
     }
-    let usual = isRoberta ? ["<s>", "</s>", "<unk>", "<pad>"] : isClip ? ["<|startoftext|>", "<|endoftext|>"] : ["<|endoftext|>"]
+    let usual =
+      isRoberta
+      ? ["<s>", "</s>", "<unk>", "<pad>"] : isClip ? ["<|startoftext|>", "<|endoftext|>"] : ["<|endoftext|>"]
     var tokens = try settings.added(special: usual.map { Array($0.utf8) } + settings.namedSpecials, vocabulary)
     let mask = Array("<mask>".utf8)
-    if isRoberta, vocabulary.id(mask) >= 0 { tokens.append(AddedToken(content: mask, id: vocabulary.id(mask), stripsLeft: true, isSpecial: true)) }
+    if isRoberta, vocabulary.id(mask) >= 0 {
+      tokens.append(AddedToken(content: mask, id: vocabulary.id(mask), stripsLeft: true, isSpecial: true))
+    }
     parts.addedTokens = tokens
     return parts
   }
@@ -93,7 +112,8 @@ extension TokenizerFolder {
     let mapped = try MappedFile(path)
     let lines = TokenizerFolder.lines(mapped.bytes)
     var builder = MergeBuilder(vocabulary, prefix: [], capacity: lines.count, source: path)
-    for (number, line) in lines.enumerated() where !line.isEmpty && !(number == 0 && line.starts(with: Array("#version".utf8))) {
+    for (number, line) in lines.enumerated()
+    where !line.isEmpty && !(number == 0 && line.starts(with: Array("#version".utf8))) {
       guard try builder.add(line: line) else {
         throw Failure(.invalidFile, "\(path): line \(number + 1) should be two tokens with a space between them")
       }

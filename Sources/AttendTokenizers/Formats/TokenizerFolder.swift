@@ -4,8 +4,9 @@ import Glibc
 
 /// The files of a checkpoint folder that have to do with its tokenizer.
 ///
-/// Where several are there, the first of these counts: tokenizer.json; source.spm with vocab.json (Marian); spiece.model, tokenizer.model,
-/// sentencepiece.model; vocab.txt (BERT); vocab.json with merges.txt (GPT-2 and its kin); a file *.tiktoken.
+/// Where several are there, the first of these counts: tokenizer.json; source.spm with vocab.json (Marian);
+/// spiece.model, tokenizer.model, sentencepiece.model; vocab.txt (BERT); vocab.json with merges.txt (GPT-2 and its
+/// kin); a file *.tiktoken.
 struct TokenizerFolder {
   let path: String
 
@@ -19,14 +20,21 @@ struct TokenizerFolder {
     if has("tokenizer.json") { return try TokenizerJSON(root: try JSON.file(file("tokenizer.json"))).parts() }
     let settings = try TokenizerSettings(self)
     if has("source.spm") {
-      guard has("vocab.json") else { throw Failure(.notFound, "\(path) holds source.spm, and not the vocab.json that goes with it") }
+      guard has("vocab.json") else {
+        throw Failure(.notFound, "\(path) holds source.spm, and not the vocab.json that goes with it")
+      }
       return try marianParts(settings)
     }
-    for name in ["spiece.model", "tokenizer.model", "sentencepiece.model"] where has(name) { return try TokenizerFolder.modelFile(file(name), settings) }
+    for name in ["spiece.model", "tokenizer.model", "sentencepiece.model"] where has(name) {
+      return try TokenizerFolder.modelFile(file(name), settings)
+    }
     if has("vocab.txt") { return try TokenizerFolder.bertParts(file("vocab.txt"), settings) }
     if has("vocab.json"), has("merges.txt") { return try bytePairParts(settings) }
     if let name = tiktokenName() { return try TokenizerFolder.tiktokenParts(file(name), settings) }
-    throw Failure(.notFound, "\(path) holds no tokenizer (tokenizer.json, source.spm, spiece.model, tokenizer.model, vocab.txt, vocab.json and merges.txt, *.tiktoken)")
+    throw Failure(
+      .notFound,
+      "\(path) holds no tokenizer (tokenizer.json, source.spm, spiece.model, tokenizer.model, vocab.txt, vocab.json and merges.txt, *.tiktoken)"
+    )
   }
 
   private func tiktokenName() -> String? {
@@ -34,7 +42,9 @@ struct TokenizerFolder {
     defer { closedir(folder) }
     var found: [String] = []
     while let entry = readdir(folder) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) { $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) } }
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
       if name.hasSuffix(".tiktoken") { found.append(name) }
     }
     return found.sorted().first
@@ -68,7 +78,8 @@ extension TokenizerParts {
   }
 }
 
-/// What the files beside a vocabulary say of it: tokenizer_config.json, special_tokens_map.json, added_tokens.json, config.json.
+/// What the files beside a vocabulary say of it: tokenizer_config.json, special_tokens_map.json, added_tokens.json,
+/// config.json.
 struct TokenizerSettings {
   /// tokenizer_class without its ending "Fast", or else what model_type stands for; empty where neither is known.
   var tokenizerClass = ""
@@ -84,14 +95,18 @@ struct TokenizerSettings {
     addedTokens = try folder.json("added_tokens.json")
     var name = configuration?["tokenizer_class"]?.string ?? ""
     if name.hasSuffix("Fast") { name.removeLast(4) }
-    if name.isEmpty || name == "PreTrainedTokenizer", let type = try folder.json("config.json")?["model_type"]?.string { name = TokenizerSettings.classes[type] ?? "" }
+    if name.isEmpty || name == "PreTrainedTokenizer", let type = try folder.json("config.json")?["model_type"]?.string {
+      name = TokenizerSettings.classes[type] ?? ""
+    }
     tokenizerClass = name
   }
 
   private static let classes = [
-    "roberta": "RobertaTokenizer", "bart": "BartTokenizer", "longformer": "LongformerTokenizer", "led": "LEDTokenizer", "clip": "CLIPTokenizer",
-    "clip_text_model": "CLIPTokenizer", "t5": "T5Tokenizer", "mt5": "T5Tokenizer", "umt5": "T5Tokenizer", "llama": "LlamaTokenizer", "mistral": "LlamaTokenizer",
-    "mixtral": "LlamaTokenizer", "gemma": "GemmaTokenizer", "gemma2": "GemmaTokenizer", "bert": "BertTokenizer", "marian": "MarianTokenizer", "gpt2": "GPT2Tokenizer",
+    "roberta": "RobertaTokenizer", "bart": "BartTokenizer", "longformer": "LongformerTokenizer", "led": "LEDTokenizer",
+    "clip": "CLIPTokenizer", "clip_text_model": "CLIPTokenizer", "t5": "T5Tokenizer", "mt5": "T5Tokenizer",
+    "umt5": "T5Tokenizer", "llama": "LlamaTokenizer", "mistral": "LlamaTokenizer", "mixtral": "LlamaTokenizer",
+    "gemma": "GemmaTokenizer", "gemma2": "GemmaTokenizer", "bert": "BertTokenizer", "marian": "MarianTokenizer",
+    "gpt2": "GPT2Tokenizer",
   ]
 
   func bool(_ key: String, default value: Bool) -> Bool { configuration?[key]?.bool ?? value }
@@ -108,15 +123,20 @@ struct TokenizerSettings {
     return value.map { Array($0.utf8) }
   }
 
-  /// Makes the texts of `special` added tokens, and those that added_tokens.json and tokenizer_config.json list, where the vocabulary or the list gives
-  /// them an id.
+  /// Makes the texts of `special` added tokens, and those that added_tokens.json and tokenizer_config.json list, where
+  /// the vocabulary or the list gives them an id.
   func added(special: [[UInt8]], _ vocabulary: Vocabulary) throws(Failure) -> [AddedToken] {
     var tokens: [AddedToken] = []
     for member in addedTokens?.members.map({ $0 }) ?? [] {
       let (key, value) = (member.key, member.value)
-      guard let id = value.int, id >= 0, id < Vocabulary.limit else { throw value.invalid("a token id should be a number from 0 to \(Vocabulary.limit - 1)") }
+      guard let id = value.int, id >= 0, id < Vocabulary.limit else {
+        throw value.invalid("a token id should be a number from 0 to \(Vocabulary.limit - 1)")
+      }
       guard let content = key.withUTF8({ Array($0) }), !content.isEmpty else { continue }
-      tokens.append(AddedToken(content: content, id: Int32(id), isNormalized: !special.contains(content), isSpecial: special.contains(content)))
+      tokens.append(
+        AddedToken(
+          content: content, id: Int32(id), isNormalized: !special.contains(content),
+          isSpecial: special.contains(content)))
     }
     for content in special where !content.isEmpty {
       let listed = tokens.first { $0.content == content }.map(\.id) ?? -1
@@ -125,20 +145,24 @@ struct TokenizerSettings {
     }
     for member in configuration?["added_tokens_decoder"]?.members.map({ $0 }) ?? [] {
       let (key, json) = (member.key, member.value)
-      guard let id = key.string.flatMap({ Int($0) }), id >= 0, id < Vocabulary.limit, let content = json["content"]?.withUTF8({ Array($0) }), !content.isEmpty else {
-        throw json.invalid("an added token should have an id from 0 to \(Vocabulary.limit - 1) and its content")
-      }
+      guard let id = key.string.flatMap({ Int($0) }), id >= 0, id < Vocabulary.limit,
+        let content = json["content"]?.withUTF8({ Array($0) }), !content.isEmpty
+      else { throw json.invalid("an added token should have an id from 0 to \(Vocabulary.limit - 1) and its content") }
       let isSpecial = json["special"]?.bool ?? false
-      tokens.append(AddedToken(
-        content: content, id: Int32(id), singleWord: json["single_word"]?.bool ?? false, stripsLeft: json["lstrip"]?.bool ?? false,
-        stripsRight: json["rstrip"]?.bool ?? false, isNormalized: json["normalized"]?.bool ?? !isSpecial, isSpecial: isSpecial))
+      tokens.append(
+        AddedToken(
+          content: content, id: Int32(id), singleWord: json["single_word"]?.bool ?? false,
+          stripsLeft: json["lstrip"]?.bool ?? false, stripsRight: json["rstrip"]?.bool ?? false,
+          isNormalized: json["normalized"]?.bool ?? !isSpecial, isSpecial: isSpecial))
     }
     return tokens
   }
 
   /// All special tokens that the files name.
   var namedSpecials: [[UInt8]] {
-    ["unk_token", "bos_token", "eos_token", "pad_token", "cls_token", "sep_token", "mask_token"].compactMap { token($0) }
+    ["unk_token", "bos_token", "eos_token", "pad_token", "cls_token", "sep_token", "mask_token"].compactMap {
+      token($0)
+    }
   }
 }
 
@@ -146,7 +170,9 @@ extension Vocabulary {
   /// The id of a token that a template needs.
   func required(_ token: [UInt8], in file: String) throws(Failure) -> Int32 {
     let id = self.id(token)
-    guard id >= 0 else { throw Failure(.invalidFile, "\(file) lacks the token \"\(String(decoding: token, as: UTF8.self))\"") }
+    guard id >= 0 else {
+      throw Failure(.invalidFile, "\(file) lacks the token \"\(String(decoding: token, as: UTF8.self))\"")
+    }
     return id
   }
 }

@@ -17,7 +17,9 @@ extension TokenizerJSON {
     case "StripAccents": return StripAccents()
     case "Nmt": return Nmt()
     case "ByteLevel": return ByteLevelNormalizer()
-    case "Strip": return StripWhitespace(left: try bool(json, "strip_left", default: true), right: try bool(json, "strip_right", default: true))
+    case "Strip":
+      return StripWhitespace(
+        left: try bool(json, "strip_left", default: true), right: try bool(json, "strip_right", default: true))
     case "Prepend": return Prepend(try bytes(json, "prepend"))
     case "Precompiled": return Precompiled(try CharacterMap(try base64(json, "precompiled_charsmap"), source: file))
     case "Replace":
@@ -29,7 +31,8 @@ extension TokenizerJSON {
     case "BertNormalizer":
       let lowercases = try bool(json, "lowercase", default: true)
       return BertNormalizer(
-        cleansText: try bool(json, "clean_text", default: true), separatesChinese: try bool(json, "handle_chinese_chars", default: true),
+        cleansText: try bool(json, "clean_text", default: true),
+        separatesChinese: try bool(json, "handle_chinese_chars", default: true),
         stripsAccents: try bool(json, "strip_accents", default: lowercases), lowercases: lowercases)
     default: throw unsupported("normalizer", type)
     }
@@ -51,24 +54,35 @@ extension TokenizerJSON {
       }
     case "ByteLevel":
       let usesRegex = try bool(json, "use_regex", default: true)
-      return ByteLevel(prefixSpace: try bool(json, "add_prefix_space", default: true), regex: usesRegex ? try Regex(ByteLevel.pattern) : nil, keepsBytes: keepsBytes)
+      return ByteLevel(
+        prefixSpace: try bool(json, "add_prefix_space", default: true),
+        regex: usesRegex ? try Regex(ByteLevel.pattern) : nil, keepsBytes: keepsBytes)
     case "Metaspace": return try metaspace(json)
     case "BertPreTokenizer": return BertPreTokenizer()
-    case "Whitespace": return Split(pattern: try Regex(#"\w+|[^\w\s]+"#, dialect: .rust), behavior: .removed, invert: true)
+    case "Whitespace":
+      return Split(pattern: try Regex(#"\w+|[^\w\s]+"#, dialect: .rust), behavior: .removed, invert: true)
     case "WhitespaceSplit": return Split(pattern: SplitRules.whitespace, behavior: .removed)
     case "Punctuation": return Split(pattern: SplitRules.punctuation, behavior: try behavior(json, default: .isolated))
-    case "Digits": return Split(pattern: SplitRules.numbers, behavior: try bool(json, "individual_digits", default: false) ? .isolated : .contiguous)
+    case "Digits":
+      return Split(
+        pattern: SplitRules.numbers,
+        behavior: try bool(json, "individual_digits", default: false) ? .isolated : .contiguous)
     case "UnicodeScripts": return UnicodeScripts()
-    case "CharDelimiterSplit": return Split(pattern: TextPattern(bytes: try character(json, "delimiter")), behavior: .removed)
+    case "CharDelimiterSplit":
+      return Split(pattern: TextPattern(bytes: try character(json, "delimiter")), behavior: .removed)
     case "FixedLength":
-      guard let length = json["length"].map(\.int) ?? 5, length > 0 else { throw json.invalid("length should be a number above 0") }
+      guard let length = json["length"].map(\.int) ?? 5, length > 0 else {
+        throw json.invalid("length should be a number above 0")
+      }
       return FixedLength(length: length)
     default: throw unsupported("pre-tokenizer", type)
     }
   }
 
   private func metaspace(_ json: JSON) throws(Failure) -> Metaspace {
-    Metaspace(replacement: UTF8Text.scalars(try character(json, "replacement"))[0], prefix: try prefix(json), splits: try bool(json, "split", default: true))
+    Metaspace(
+      replacement: UTF8Text.scalars(try character(json, "replacement"))[0], prefix: try prefix(json),
+      splits: try bool(json, "split", default: true))
   }
 
   /// `prepend_scheme`, or the older `add_prefix_space`.
@@ -85,14 +99,18 @@ extension TokenizerJSON {
   /// A string of one scalar.
   func character(_ json: JSON, _ key: String) throws(Failure) -> [UInt8] {
     let text = try bytes(json, key)
-    guard let first = text.first, text.count == UTF8Text.length(first: first) else { throw json.invalid("\(key) should be one character") }
+    guard let first = text.first, text.count == UTF8Text.length(first: first) else {
+      throw json.invalid("\(key) should be one character")
+    }
     return text
   }
 
   /// The `content` of a replacement, which may not refer to groups of a regular expression.
   func replacement(_ json: JSON) throws(Failure) -> [UInt8] {
     let content = try bytes(json, "content")
-    if json["pattern"]?["Regex"] != nil, content.contains(UInt8(ascii: "$")) { throw unsupported("replacement with groups", try string(json, "content")) }
+    if json["pattern"]?["Regex"] != nil, content.contains(UInt8(ascii: "$")) {
+      throw unsupported("replacement with groups", try string(json, "content"))
+    }
     return content
   }
 
@@ -111,7 +129,9 @@ extension TokenizerJSON {
     guard let pattern = json["pattern"] else { throw json.invalid("there is no pattern") }
     if pattern.kind == .string { return .text(try bytes(json, "pattern")) }
     if let regex = pattern["Regex"]?.string {
-      do throws(Failure) { return .regex(try Regex(regex)) } catch { throw Failure(error.code, "\(file): \(error.message)") }
+      do throws(Failure) { return .regex(try Regex(regex)) } catch {
+        throw Failure(error.code, "\(file): \(error.message)")
+      }
     }
     return .text(try bytes(pattern, "String"))
   }
@@ -123,7 +143,9 @@ extension TokenizerJSON {
     }
     // Older files write "merged_with_next".
     let plain = name.lowercased().filter { $0 != "_" }
-    guard let behavior = SplitBehavior.allCases.first(where: { $0.rawValue.lowercased() == plain }) else { throw unsupported("split behaviour", name) }
+    guard let behavior = SplitBehavior.allCases.first(where: { $0.rawValue.lowercased() == plain }) else {
+      throw unsupported("split behaviour", name)
+    }
     return behavior
   }
 }

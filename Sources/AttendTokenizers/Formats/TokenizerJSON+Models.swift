@@ -8,7 +8,8 @@ extension TokenizerJSON {
     case "WordLevel": return WordLevel(try vocabulary(json), unknown: try bytes(json, "unk_token"), source: file)
     case "WordPiece":
       return try WordPiece(
-        try vocabulary(json), unknown: try optionalBytes(json, "unk_token") ?? Array("[UNK]".utf8), prefix: try optionalBytes(json, "continuing_subword_prefix") ?? Array("##".utf8),
+        try vocabulary(json), unknown: try optionalBytes(json, "unk_token") ?? Array("[UNK]".utf8),
+        prefix: try optionalBytes(json, "continuing_subword_prefix") ?? Array("##".utf8),
         maximalLength: json["max_input_chars_per_word"]?.int ?? 100, source: file)
     case "BPE": return try bytePairEncoding(json)
     case "Unigram": return try unigram(json)
@@ -37,12 +38,16 @@ extension TokenizerJSON {
   }
 
   /// Merges as "a b" or ["a", "b"], in the order of their ranks.
-  private func merges(_ list: JSON, _ vocabulary: Vocabulary, _ options: BytePairEncoding.Options) throws(Failure) -> MergeTable {
+  private func merges(
+    _ list: JSON, _ vocabulary: Vocabulary, _ options: BytePairEncoding.Options
+  ) throws(Failure) -> MergeTable {
     var builder = MergeBuilder(vocabulary, prefix: options.continuingPrefix, capacity: list.count, source: file)
     for merge in list.elements {
       if merge.kind == .array {
         var parts = merge.elements
-        guard let left = parts.next()?.utf8, let right = parts.next()?.utf8, parts.next() == nil else { throw merge.invalid("a merge should be two strings") }
+        guard let left = parts.next()?.utf8, let right = parts.next()?.utf8, parts.next() == nil else {
+          throw merge.invalid("a merge should be two strings")
+        }
         try withExtendedLifetime(merge) { () throws(Failure) in try builder.add(left, right) }
       } else {
         let isPair = try merge.withUTF8 { text throws(Failure) in try builder.add(line: text) } ?? false
@@ -52,9 +57,11 @@ extension TokenizerJSON {
     return builder.table
   }
 
-  /// The model may take plain bytes: byte-level letters are the last thing that is done to the text, and nothing in the model needs their spelling.
+  /// The model may take plain bytes: byte-level letters are the last thing that is done to the text, and nothing in the
+  /// model needs their spelling.
   var keepsBytes: Bool {
-    guard let model = root["model"], model["byte_fallback"]?.bool != true, (model["continuing_subword_prefix"]?.string ?? "").isEmpty,
+    guard let model = root["model"], model["byte_fallback"]?.bool != true,
+      (model["continuing_subword_prefix"]?.string ?? "").isEmpty,
       (model["type"]?.string ?? guessedType(model)) == "BPE", let json = root["pre_tokenizer"]
     else { return false }
     if json["type"]?.string == "ByteLevel" { return true }
@@ -71,14 +78,18 @@ extension TokenizerJSON {
     var scores: [Double] = []
     for piece in list.elements {
       var parts = piece.elements
-      guard let token = parts.next(), token.kind == .string, let score = parts.next()?.double else { throw piece.invalid("a piece should be a token and its score") }
+      guard let token = parts.next(), token.kind == .string, let score = parts.next()?.double else {
+        throw piece.invalid("a piece should be a token and its score")
+      }
       try token.withUTF8 { bytes throws(Failure) in try vocabulary.insert(bytes, id: scores.count, source: file) }
       scores.append(score)
     }
     var options = Unigram.Options()
     if let unknown = json["unk_id"], !unknown.isNull {
       let id = try id(unknown, in: json)
-      guard Int(id) < scores.count else { throw unknown.invalid("unk_id \(id) is not below the number of tokens, \(scores.count)") }
+      guard Int(id) < scores.count else {
+        throw unknown.invalid("unk_id \(id) is not below the number of tokens, \(scores.count)")
+      }
       options.unknown = id
     }
     options.byteFallback = try bool(json, "byte_fallback", default: false)

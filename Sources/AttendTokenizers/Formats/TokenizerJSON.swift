@@ -1,13 +1,16 @@
 import AttendBase
 import AttendCheckpoints
 
-/// Reads tokenizer.json of Hugging Face's tokenizers: a model, and the components around it, each an object with its `type`.
+/// Reads tokenizer.json of Hugging Face's tokenizers: a model, and the components around it, each an object with its
+/// `type`.
 struct TokenizerJSON {
   let root: JSON
   var file: String { root.file }
 
   func parts() throws(Failure) -> TokenizerParts {
-    guard root.kind == .object, let model = root["model"], model.kind == .object else { throw root.invalid("a tokenizer is an object with a model") }
+    guard root.kind == .object, let model = root["model"], model.kind == .object else {
+      throw root.invalid("a tokenizer is an object with a model")
+    }
     var parts = TokenizerParts(model: try self.model(model), source: file)
     parts.normalizer = try component("normalizer").map { json throws(Failure) in try normalizer(json) }
     parts.preTokenizer = try component("pre_tokenizer").map { json throws(Failure) in try preTokenizer(json) }
@@ -19,7 +22,9 @@ struct TokenizerJSON {
 
   private func component(_ name: String) -> JSON? { root[name].flatMap { $0.isNull ? nil : $0 } }
 
-  func unsupported(_ kind: String, _ type: String) -> Failure { Failure(.unsupported, "\(file): the \(kind) \(type) is not supported") }
+  func unsupported(_ kind: String, _ type: String) -> Failure {
+    Failure(.unsupported, "\(file): the \(kind) \(type) is not supported")
+  }
 
   // MARK: Members of an object
 
@@ -52,7 +57,9 @@ struct TokenizerJSON {
 
   /// An id of a token.
   func id(_ json: JSON?, in owner: JSON) throws(Failure) -> Int32 {
-    guard let value = json?.int, value >= 0, value < Vocabulary.limit else { throw owner.invalid("a token id should be a number from 0 to \(Vocabulary.limit - 1)") }
+    guard let value = json?.int, value >= 0, value < Vocabulary.limit else {
+      throw owner.invalid("a token id should be a number from 0 to \(Vocabulary.limit - 1)")
+    }
     return Int32(value)
   }
 
@@ -66,10 +73,11 @@ struct TokenizerJSON {
       let special = try bool(json, "special", default: false)
       let content = try bytes(json, "content")
       guard !content.isEmpty else { continue }
-      tokens.append(AddedToken(
-        content: content, id: try id(json["id"], in: json), singleWord: try bool(json, "single_word", default: false),
-        stripsLeft: try bool(json, "lstrip", default: false), stripsRight: try bool(json, "rstrip", default: false),
-        isNormalized: try bool(json, "normalized", default: !special), isSpecial: special))
+      tokens.append(
+        AddedToken(
+          content: content, id: try id(json["id"], in: json), singleWord: try bool(json, "single_word", default: false),
+          stripsLeft: try bool(json, "lstrip", default: false), stripsRight: try bool(json, "rstrip", default: false),
+          isNormalized: try bool(json, "normalized", default: !special), isSpecial: special))
     }
     return tokens
   }

@@ -4,7 +4,8 @@ import Glibc
 
 /// Turns a conversation into the text that a model was trained on, by the template of its checkpoint. Immutable.
 ///
-/// Templates are those of Hugging Face: Jinja with the filters, tests and methods that models use. What is beyond is `unsupported` and named.
+/// Templates are those of Hugging Face: Jinja with the filters, tests and methods that models use. What is beyond is
+/// `unsupported` and named.
 package final class ChatTemplate: @unchecked Sendable {
   // Nodes hold literals alone: no part of a parsed template changes.
   private let nodes: [JinjaNode]
@@ -18,8 +19,9 @@ package final class ChatTemplate: @unchecked Sendable {
     nodes = try JinjaParser.parse(text, file: file)
   }
 
-  /// The template of a checkpoint folder: chat_template.jinja, or else `chat_template` in tokenizer_config.json, where of several the one called `name`, or
-  /// else "default", counts. Throws `notFound` where there is none, `invalidFile`, `unsupported`.
+  /// The template of a checkpoint folder: chat_template.jinja, or else `chat_template` in tokenizer_config.json, where
+  /// of several the one called `name`, or else "default", counts. Throws `notFound` where there is none, `invalidFile`,
+  /// `unsupported`.
   package convenience init(folder path: String, name: String? = nil) throws(Failure) {
     let folder = TokenizerFolder(path: path)
     let configuration = try folder.json("tokenizer_config.json")
@@ -34,16 +36,18 @@ package final class ChatTemplate: @unchecked Sendable {
       return
     }
     let template = configuration?["chat_template"]
-    let text = template?.string ?? template?.elements.first { $0["name"]?.string == name ?? "default" }?["template"]?.string
+    let text =
+      template?.string ?? template?.elements.first { $0["name"]?.string == name ?? "default" }?["template"]?.string
     guard let text else { throw Failure(.notFound, "\(path) holds no chat template\(name.map { " \"\($0)\"" } ?? "")") }
     try self.init(text, file: folder.file("tokenizer_config.json"), specialTokens: tokens)
   }
 
-  /// The text of a conversation. `messages` is a list of objects, each with its "role" and "content" or whatever else the template reads;
-  /// `variables` is an object whose members the template sees too ("tools", "documents", ...), or nil.
+  /// The text of a conversation. `messages` is a list of objects, each with its "role" and "content" or whatever else
+  /// the template reads; `variables` is an object whose members the template sees too ("tools", "documents", ...), or
+  /// nil.
   ///
-  /// Throws `invalidArgument` where the template refuses the conversation (raise_exception), with its words, or meets values that it has no use for;
-  /// `unsupported` for what is beyond this interpreter.
+  /// Throws `invalidArgument` where the template refuses the conversation (raise_exception), with its words, or meets
+  /// values that it has no use for; `unsupported` for what is beyond this interpreter.
   package func render(messages: JSON, addGenerationPrompt: Bool, variables: JSON? = nil) throws(Failure) -> String {
     guard messages.kind == .array else { throw Failure(.invalidArgument, "messages should be a list") }
     var names = specialTokens

@@ -15,7 +15,9 @@ struct JinjaExpressionParser {
   }
 
   func invalid(_ reason: String) -> Failure { Failure(.invalidFile, "\(file): chat template, line \(line): \(reason)") }
-  func unsupported(_ what: String) -> Failure { Failure(.unsupported, "\(file): chat template, line \(line): \(what) is not supported") }
+  func unsupported(_ what: String) -> Failure {
+    Failure(.unsupported, "\(file): chat template, line \(line): \(what) is not supported")
+  }
 
   // MARK: Tokens
 
@@ -215,7 +217,11 @@ struct JinjaExpressionParser {
         let negated = takeName("not")
         let name = try name()
         var arguments = JinjaArguments()
-        if take("(") { arguments = try self.arguments() } else if startsOperand { arguments.positional = [try postfix()] }
+        if take("(") {
+          arguments = try self.arguments()
+        } else if startsOperand {
+          arguments.positional = [try postfix()]
+        }
         value = .test(value, name: name, arguments, negated: negated)
       } else {
         return value

@@ -25,13 +25,17 @@ struct JinjaInterpreter {
   }
 
   func failure(_ reason: String) -> Failure { Failure(.invalidArgument, "\(file): chat template: \(reason)") }
-  func unsupported(_ what: String) -> Failure { Failure(.unsupported, "\(file): chat template: \(what) is not supported") }
+  func unsupported(_ what: String) -> Failure {
+    Failure(.unsupported, "\(file): chat template: \(what) is not supported")
+  }
 
   // MARK: Statements
 
   private mutating func step() throws(Failure) {
     steps += 1
-    guard steps < JinjaInterpreter.limit, output.utf8.count < 1 << 28 else { throw failure("it does not come to an end") }
+    guard steps < JinjaInterpreter.limit, output.utf8.count < 1 << 28 else {
+      throw failure("it does not come to an end")
+    }
   }
 
   private mutating func run(_ nodes: [JinjaNode]) throws(Failure) -> Flow {
@@ -55,7 +59,8 @@ struct JinjaInterpreter {
     case .loop(let targets, let items, let condition, let body, let otherwise):
       return try loop(targets, try self.items(of: try evaluate(items)), condition, body, otherwise)
     case .set(let target, let value): try assign(try evaluate(value), to: target)
-    case .setBlock(let target, let filters, let body): try assign(try filtered(.string(try captured(body)), filters), to: target)
+    case .setBlock(let target, let filters, let body):
+      try assign(try filtered(.string(try captured(body)), filters), to: target)
     case .macro(let macro): set(macro.name, .macro(macro))
     case .filterBlock(let filters, let body): output += try filtered(.string(try captured(body)), filters).text
     case .call(let expression, let body):
@@ -69,7 +74,10 @@ struct JinjaInterpreter {
     return .next
   }
 
-  private mutating func loop(_ targets: [String], _ items: [JinjaValue], _ condition: JinjaExpression?, _ body: [JinjaNode], _ otherwise: [JinjaNode]) throws(Failure) -> Flow {
+  private mutating func loop(
+    _ targets: [String], _ items: [JinjaValue], _ condition: JinjaExpression?, _ body: [JinjaNode],
+    _ otherwise: [JinjaNode]
+  ) throws(Failure) -> Flow {
     scopes.append([:])
     defer { scopes.removeLast() }
     var chosen = items
@@ -94,7 +102,9 @@ struct JinjaInterpreter {
   private mutating func bind(_ targets: [String], to item: JinjaValue) throws(Failure) {
     guard targets.count > 1 else { return set(targets[0], item) }
     let parts = try items(of: item)
-    guard parts.count == targets.count else { throw failure("\(parts.count) values cannot be given to \(targets.count) names") }
+    guard parts.count == targets.count else {
+      throw failure("\(parts.count) values cannot be given to \(targets.count) names")
+    }
     for (name, part) in zip(targets, parts) { set(name, part) }
   }
 
@@ -104,7 +114,9 @@ struct JinjaInterpreter {
     switch target {
     case .names(let names): try bind(names, to: value)
     case .attribute(let name, let attribute):
-      guard case .namespace(let namespace) = lookUp(name) else { throw failure("\(name) is no namespace, so \(name).\(attribute) cannot be set") }
+      guard case .namespace(let namespace) = lookUp(name) else {
+        throw failure("\(name) is no namespace, so \(name).\(attribute) cannot be set")
+      }
       namespace.attributes[attribute] = value
     }
   }
@@ -170,7 +182,8 @@ struct JinjaInterpreter {
     case .binary("or", let left, let right):
       let value = try evaluate(left)
       return value.isTrue ? value : try evaluate(right)
-    case .binary(let symbol, let left, let right): return try JinjaOperations.binary(symbol, try evaluate(left), try evaluate(right), self)
+    case .binary(let symbol, let left, let right):
+      return try JinjaOperations.binary(symbol, try evaluate(left), try evaluate(right), self)
     case .conditional(let condition, let value, let otherwise):
       if try evaluate(condition).isTrue { return try evaluate(value) }
       return try otherwise.map { other throws(Failure) in try evaluate(other) } ?? .undefined("")
@@ -199,7 +212,9 @@ struct JinjaInterpreter {
     let call = try evaluate(arguments)
     if case .attribute(let base, let name) = function {
       let object = try evaluate(base)
-      if case .list(let items) = object, name == "append", let item = call.positional.first { return try append(item, to: base, items) }
+      if case .list(let items) = object, name == "append", let item = call.positional.first {
+        return try append(item, to: base, items)
+      }
       if case .namespace = object {} else { return try JinjaMethods.call(name, on: object, call, self) }
     }
     switch try evaluate(function) {
@@ -211,13 +226,14 @@ struct JinjaInterpreter {
   }
 
   /// `items.append(x)`, which changes the variable.
-  private mutating func append(_ item: JinjaValue, to base: JinjaExpression, _ items: [JinjaValue]) throws(Failure) -> JinjaValue {
+  private mutating func append(
+    _ item: JinjaValue, to base: JinjaExpression, _ items: [JinjaValue]
+  ) throws(Failure) -> JinjaValue {
     switch base {
     case .name(let name):
       guard let scope = scopes.lastIndex(where: { $0[name] != nil }) else { throw failure("\(name) is undefined") }
       scopes[scope][name] = .list(items + [item])
-    case .attribute(.name(let name), let attribute):
-      try assign(.list(items + [item]), to: .attribute(name, attribute))
+    case .attribute(.name(let name), let attribute): try assign(.list(items + [item]), to: .attribute(name, attribute))
     default: throw unsupported("append on anything but a variable")
     }
     return .none
@@ -225,7 +241,9 @@ struct JinjaInterpreter {
 
   private mutating func expand(_ macro: JinjaMacro, _ call: JinjaCall) throws(Failure) -> String {
     guard scopes.count < 200 else { throw failure("macros call each other without end") }
-    guard call.positional.count <= macro.parameters.count else { throw failure("\(macro.name) takes \(macro.parameters.count) arguments, and gets \(call.positional.count)") }
+    guard call.positional.count <= macro.parameters.count else {
+      throw failure("\(macro.name) takes \(macro.parameters.count) arguments, and gets \(call.positional.count)")
+    }
     var scope: [String: JinjaValue] = [:]
     for (index, parameter) in macro.parameters.enumerated() {
       if index < call.positional.count {
@@ -233,7 +251,8 @@ struct JinjaInterpreter {
       } else if let value = call.named[parameter.name] {
         scope[parameter.name] = value
       } else {
-        scope[parameter.name] = try parameter.value.map { value throws(Failure) in try evaluate(value) } ?? .undefined(parameter.name)
+        scope[parameter.name] =
+          try parameter.value.map { value throws(Failure) in try evaluate(value) } ?? .undefined(parameter.name)
       }
     }
     scopes.append(scope)
@@ -248,7 +267,9 @@ struct JinjaCall {
   var named: [String: JinjaValue] = [:]
 
   /// An argument by its place, or else by its name.
-  func argument(_ index: Int, _ name: String) -> JinjaValue? { index < positional.count ? positional[index] : named[name] }
+  func argument(_ index: Int, _ name: String) -> JinjaValue? {
+    index < positional.count ? positional[index] : named[name]
+  }
 }
 
 extension [JinjaExpression?] {

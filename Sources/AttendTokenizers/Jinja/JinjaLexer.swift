@@ -1,7 +1,8 @@
 import AttendBase
 
-/// Cuts a template into text, outputs and statements, with the white space that delimiters take away: `-` takes all, and, as transformers sets
-/// Jinja up, a statement takes the spaces before it on its line and the line break behind it (lstrip_blocks, trim_blocks).
+/// Cuts a template into text, outputs and statements, with the white space that delimiters take away: `-` takes all,
+/// and, as transformers sets Jinja up, a statement takes the spaces before it on its line and the line break behind it
+/// (lstrip_blocks, trim_blocks).
 struct JinjaLexer {
   private let source: [UInt8]
   private let file: String
@@ -23,7 +24,9 @@ struct JinjaLexer {
     self.file = file
   }
 
-  private func invalid(_ reason: String) -> Failure { Failure(.invalidFile, "\(file): chat template, line \(line): \(reason)") }
+  private func invalid(_ reason: String) -> Failure {
+    Failure(.invalidFile, "\(file): chat template, line \(line): \(reason)")
+  }
 
   private func byte(_ offset: Int) -> UInt8 { position + offset < source.count ? source[position + offset] : 0 }
 
@@ -31,7 +34,9 @@ struct JinjaLexer {
     var text: [UInt8] = []
     while position < source.count {
       let kind = byte(1)
-      guard byte(0) == UInt8(ascii: "{"), kind == UInt8(ascii: "{") || kind == UInt8(ascii: "%") || kind == UInt8(ascii: "#") else {
+      guard byte(0) == UInt8(ascii: "{"),
+        kind == UInt8(ascii: "{") || kind == UInt8(ascii: "%") || kind == UInt8(ascii: "#")
+      else {
         if byte(0) == 0x0A { line += 1 }
         text.append(byte(0))
         position += 1
@@ -152,13 +157,18 @@ struct JinjaLexer {
     throw invalid("\(end) is missing")
   }
 
-  private static let symbols = ["==", "!=", "<=", ">=", "//", "**", "<", ">", "=", "+", "-", "*", "/", "%", "~", "|", ".", ",", ":", "(", ")", "[", "]", "{", "}"]
+  private static let symbols = [
+    "==", "!=", "<=", ">=", "//", "**", "<", ">", "=", "+", "-", "*", "/", "%", "~", "|", ".", ",", ":", "(", ")", "[",
+    "]", "{", "}",
+  ]
 
   private mutating func token() throws(Failure) -> JinjaToken {
     let first = byte(0)
     if first == UInt8(ascii: "'") || first == UInt8(ascii: "\"") { return .string(try string(first)) }
     if (0x30...0x39).contains(first) { return try number() }
-    func isLetter(_ byte: UInt8) -> Bool { byte >= 0x80 || byte == 0x5F || (byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x7A }
+    func isLetter(_ byte: UInt8) -> Bool {
+      byte >= 0x80 || byte == 0x5F || (byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x7A
+    }
     if isLetter(first) {
       let start = position
       while isLetter(byte(0)) || (0x30...0x39).contains(byte(0)) { position += 1 }
@@ -224,7 +234,9 @@ struct JinjaLexer {
   }
 
   private mutating func escape(_ count: Int, _ text: inout [UInt8]) throws(Failure) {
-    guard position + count <= source.count, let value = UInt32(String(decoding: source[position..<position + count], as: UTF8.self), radix: 16), let scalar = Unicode.Scalar(value)
+    guard position + count <= source.count,
+      let value = UInt32(String(decoding: source[position..<position + count], as: UTF8.self), radix: 16),
+      let scalar = Unicode.Scalar(value)
     else { throw invalid("a malformed escape in a string") }
     position += count
     UTF8Text.append(scalar.value, to: &text)

@@ -3,7 +3,9 @@ import Glibc
 
 /// Methods of strings and dictionaries, and the functions that every template has.
 enum JinjaMethods {
-  static func call(_ name: String, on object: JinjaValue, _ call: JinjaCall, _ context: JinjaInterpreter) throws(Failure) -> JinjaValue {
+  static func call(
+    _ name: String, on object: JinjaValue, _ call: JinjaCall, _ context: JinjaInterpreter
+  ) throws(Failure) -> JinjaValue {
     switch object {
     case .string(let text): return try string(name, text, call, context)
     case .dictionary(let dictionary):
@@ -18,9 +20,11 @@ enum JinjaMethods {
     case .list(let items):
       switch name {
       case "index":
-        guard let wanted = call.positional.first, let index = items.firstIndex(where: { JinjaValue.equals($0, wanted) }) else { throw context.failure("index: the value is not in the list") }
+        guard let wanted = call.positional.first, let index = items.firstIndex(where: { JinjaValue.equals($0, wanted) })
+        else { throw context.failure("index: the value is not in the list") }
         return .int(index)
-      case "count": return .int(call.positional.first.map { wanted in items.count { JinjaValue.equals($0, wanted) } } ?? 0)
+      case "count":
+        return .int(call.positional.first.map { wanted in items.count { JinjaValue.equals($0, wanted) } } ?? 0)
       default: break
       }
     case .undefined(let base): throw context.failure("\(base) is undefined, and has no method \(name)")
@@ -29,7 +33,9 @@ enum JinjaMethods {
     throw context.unsupported("the method \(name) of \(object.typeName)")
   }
 
-  private static func string(_ name: String, _ text: String, _ call: JinjaCall, _ context: JinjaInterpreter) throws(Failure) -> JinjaValue {
+  private static func string(
+    _ name: String, _ text: String, _ call: JinjaCall, _ context: JinjaInterpreter
+  ) throws(Failure) -> JinjaValue {
     let first = call.positional.first
     func argument() throws(Failure) -> String {
       guard case .string(let value)? = first else { throw context.failure("\(name) takes a string") }
@@ -37,33 +43,50 @@ enum JinjaMethods {
     }
     switch name {
     case "strip", "lstrip", "rstrip":
-      return .string(strip(text, first.flatMap { if case .string(let set) = $0 { set } else { nil } }, left: name != "rstrip", right: name != "lstrip"))
+      return .string(
+        strip(
+          text, first.flatMap { if case .string(let set) = $0 { set } else { nil } }, left: name != "rstrip",
+          right: name != "lstrip"))
     case "upper": return .string(text.uppercased())
     case "lower": return .string(text.lowercased())
     case "title": return .string(title(text))
     case "capitalize": return .string(capitalize(text))
-    case "startswith", "endswith": return .bool(try affixes(first, name, context).contains { hasAffix(text, $0, atStart: name == "startswith") })
+    case "startswith", "endswith":
+      return .bool(try affixes(first, name, context).contains { hasAffix(text, $0, atStart: name == "startswith") })
     case "split", "rsplit": return try split(text, call, fromEnd: name == "rsplit", context)
     case "splitlines": return .list(lines(text).map { .string($0) })
     case "replace":
-      guard call.positional.count >= 2, case .string(let old) = call.positional[0], case .string(let new) = call.positional[1] else { throw context.failure("replace takes two strings") }
+      guard call.positional.count >= 2, case .string(let old) = call.positional[0],
+        case .string(let new) = call.positional[1]
+      else { throw context.failure("replace takes two strings") }
       return .string(replace(text, old, new, count: call.argument(2, "count")?.integer ?? -1))
     case "find":
-      guard let place = JinjaOperations.find(Array(try argument().utf8), in: Array(text.utf8), from: 0) else { return .int(-1) }
+      guard let place = JinjaOperations.find(Array(try argument().utf8), in: Array(text.utf8), from: 0) else {
+        return .int(-1)
+      }
       return .int(Array(text.utf8)[..<place].count { !UTF8Text.isContinuation($0) })
-    case "count": return .int(replace(text, try argument(), "\u{0}").unicodeScalars.count { $0 == "\u{0}" } - text.unicodeScalars.count { $0 == "\u{0}" })
+    case "count":
+      return .int(
+        replace(text, try argument(), "\u{0}").unicodeScalars.count { $0 == "\u{0}" }
+          - text.unicodeScalars.count { $0 == "\u{0}" })
     case "join":
       guard let list = first else { throw context.failure("join takes a list") }
       return .string(try context.items(of: list).map(\.text).joined(separator: text))
-    case "isdigit": return .bool(!text.isEmpty && text.unicodeScalars.allSatisfy { UnicodeData.properties[$0.value].category == .decimalNumber })
-    case "isalpha": return .bool(!text.isEmpty && text.unicodeScalars.allSatisfy { UnicodeData.properties[$0.value].isLetter })
-    case "isspace": return .bool(!text.isEmpty && text.unicodeScalars.allSatisfy { UnicodeData.properties[$0.value].isWhitespace })
+    case "isdigit":
+      return .bool(
+        !text.isEmpty && text.unicodeScalars.allSatisfy { UnicodeData.properties[$0.value].category == .decimalNumber })
+    case "isalpha":
+      return .bool(!text.isEmpty && text.unicodeScalars.allSatisfy { UnicodeData.properties[$0.value].isLetter })
+    case "isspace":
+      return .bool(!text.isEmpty && text.unicodeScalars.allSatisfy { UnicodeData.properties[$0.value].isWhitespace })
     default: throw context.unsupported("the method \(name) of str")
     }
   }
 
   /// One string, or a list of them.
-  private static func affixes(_ value: JinjaValue?, _ name: String, _ context: JinjaInterpreter) throws(Failure) -> [String] {
+  private static func affixes(
+    _ value: JinjaValue?, _ name: String, _ context: JinjaInterpreter
+  ) throws(Failure) -> [String] {
     switch value {
     case .string(let text)?: return [text]
     case .list(let items)?: return items.map(\.text)
@@ -77,7 +100,9 @@ enum JinjaMethods {
 
   static func strip(_ text: String, _ set: String?, left: Bool = true, right: Bool = true) -> String {
     let wanted = set.map { Set($0.unicodeScalars) }
-    func isStripped(_ scalar: Unicode.Scalar) -> Bool { wanted.map { $0.contains(scalar) } ?? UnicodeData.properties[scalar.value].isWhitespace }
+    func isStripped(_ scalar: Unicode.Scalar) -> Bool {
+      wanted.map { $0.contains(scalar) } ?? UnicodeData.properties[scalar.value].isWhitespace
+    }
     var scalars = Substring(text).unicodeScalars
     while left, let scalar = scalars.first, isStripped(scalar) { scalars.removeFirst() }
     while right, let scalar = scalars.last, isStripped(scalar) { scalars.removeLast() }
@@ -97,11 +122,17 @@ enum JinjaMethods {
     return String(decoding: result + bytes[place...], as: UTF8.self)
   }
 
-  private static func split(_ text: String, _ call: JinjaCall, fromEnd: Bool, _ context: JinjaInterpreter) throws(Failure) -> JinjaValue {
+  private static func split(
+    _ text: String, _ call: JinjaCall, fromEnd: Bool, _ context: JinjaInterpreter
+  ) throws(Failure) -> JinjaValue {
     let limit = call.argument(1, "maxsplit")?.integer ?? -1
     guard case .string(let separator)? = call.argument(0, "sep") else {
-      let words = text.unicodeScalars.split { UnicodeData.properties[$0.value].isWhitespace }.map { JinjaValue.string(String($0)) }
-      guard limit < 0 || words.count <= limit + 1 else { throw context.unsupported("split at white space with a limit") }
+      let words = text.unicodeScalars.split { UnicodeData.properties[$0.value].isWhitespace }.map {
+        JinjaValue.string(String($0))
+      }
+      guard limit < 0 || words.count <= limit + 1 else {
+        throw context.unsupported("split at white space with a limit")
+      }
       return .list(words)
     }
     guard !separator.isEmpty else { throw context.failure("split takes a separator that is not empty") }
@@ -132,7 +163,9 @@ enum JinjaMethods {
     var result = "", inWord = false
     for scalar in text.unicodeScalars {
       let isLetter = UnicodeData.properties[scalar.value].isLetter
-      result += isLetter ? (inWord ? scalar.properties.lowercaseMapping : scalar.properties.titlecaseMapping) : String(Character(scalar))
+      result +=
+        isLetter
+        ? (inWord ? scalar.properties.lowercaseMapping : scalar.properties.titlecaseMapping) : String(Character(scalar))
       inWord = isLetter
     }
     return result
@@ -158,10 +191,15 @@ enum JinjaMethods {
       return .namespace(namespace)
     case "range":
       let numbers = call.positional.compactMap(\.integer)
-      guard (1...3).contains(numbers.count), numbers.count == call.positional.count else { throw context.failure("range takes one to three numbers") }
-      let start = numbers.count > 1 ? numbers[0] : 0, stop = numbers.count > 1 ? numbers[1] : numbers[0], step = numbers.count > 2 ? numbers[2] : 1
+      guard (1...3).contains(numbers.count), numbers.count == call.positional.count else {
+        throw context.failure("range takes one to three numbers")
+      }
+      let start = numbers.count > 1 ? numbers[0] : 0, stop = numbers.count > 1 ? numbers[1] : numbers[0],
+        step = numbers.count > 2 ? numbers[2] : 1
       let (distance, overflow) = stop.subtractingReportingOverflow(start)
-      guard step != 0, step != Int.min, !overflow, distance / step < 1_000_000 else { throw context.failure("range(\(start), \(stop), \(step)) is too long") }
+      guard step != 0, step != Int.min, !overflow, distance / step < 1_000_000 else {
+        throw context.failure("range(\(start), \(stop), \(step)) is too long")
+      }
       return .list(stride(from: start, to: stop, by: step).map { .int($0) })
     default: return .string(try now(call.positional.first?.text ?? "", context))
     }

@@ -3,7 +3,8 @@ import Glibc
 
 /// Operators, attributes and indices.
 enum JinjaOperations {
-  static func attribute(_ name: String, of value: JinjaValue, _ context: JinjaInterpreter) throws(Failure) -> JinjaValue {
+  static func attribute(_ name: String, of value: JinjaValue, _ context: JinjaInterpreter) throws(Failure) -> JinjaValue
+  {
     switch value {
     case .dictionary(let dictionary): return dictionary[name] ?? .undefined(name)
     case .namespace(let namespace): return namespace.attributes[name] ?? .undefined(name)
@@ -13,13 +14,16 @@ enum JinjaOperations {
     }
   }
 
-  static func item(_ index: JinjaValue, of value: JinjaValue, _ context: JinjaInterpreter) throws(Failure) -> JinjaValue {
+  static func item(_ index: JinjaValue, of value: JinjaValue, _ context: JinjaInterpreter) throws(Failure) -> JinjaValue
+  {
     if case .string(let key) = index { return try attribute(key, of: value, context) }
     if case .dictionary(let dictionary) = value { return dictionary[index.text] ?? .undefined(index.text) }
     guard let place = index.integer else { throw context.failure("an index of type \(index.typeName)") }
     switch value {
     case .list(let items): return element(place, of: items) ?? .undefined("[\(place)]")
-    case .string(let text): return element(place, of: Array(text.unicodeScalars)).map { .string(String(Character($0))) } ?? .undefined("[\(place)]")
+    case .string(let text):
+      return element(place, of: Array(text.unicodeScalars)).map { .string(String(Character($0))) }
+        ?? .undefined("[\(place)]")
     case .undefined(let base): throw context.failure("\(base) is undefined, and has no item \(place)")
     default: return .undefined("[\(place)]")
     }
@@ -31,7 +35,9 @@ enum JinjaOperations {
   }
 
   /// Python's slices.
-  static func slice(_ value: JinjaValue, _ bounds: [JinjaValue?], _ context: JinjaInterpreter) throws(Failure) -> JinjaValue {
+  static func slice(
+    _ value: JinjaValue, _ bounds: [JinjaValue?], _ context: JinjaInterpreter
+  ) throws(Failure) -> JinjaValue {
     func bound(_ index: Int) throws(Failure) -> Int? {
       guard let value = bounds[index] else { return nil }
       if case .none = value { return nil }
@@ -41,7 +47,9 @@ enum JinjaOperations {
     let (start, stop, step) = (try bound(0), try bound(1), try bound(2) ?? 1)
     guard step != 0 else { throw context.failure("a slice with a step of 0") }
     func indices(_ count: Int) -> [Int] {
-      func place(_ bound: Int) -> Int { bound < 0 ? max(bound &+ count, step > 0 ? 0 : -1) : min(bound, step > 0 ? count : count - 1) }
+      func place(_ bound: Int) -> Int {
+        bound < 0 ? max(bound &+ count, step > 0 ? 0 : -1) : min(bound, step > 0 ? count : count - 1)
+      }
       let first = start.map(place) ?? (step > 0 ? 0 : count - 1), last = stop.map(place) ?? (step > 0 ? count : -1)
       guard abs(step) <= count || count == 0 else { return (step > 0 ? first < last : first > last) ? [first] : [] }
       return Array(stride(from: first, to: last, by: step))
@@ -63,7 +71,9 @@ enum JinjaOperations {
     return .double(-number)
   }
 
-  static func binary(_ symbol: String, _ left: JinjaValue, _ right: JinjaValue, _ context: JinjaInterpreter) throws(Failure) -> JinjaValue {
+  static func binary(
+    _ symbol: String, _ left: JinjaValue, _ right: JinjaValue, _ context: JinjaInterpreter
+  ) throws(Failure) -> JinjaValue {
     switch symbol {
     case "==": return .bool(JinjaValue.equals(left, right))
     case "!=": return .bool(!JinjaValue.equals(left, right))
@@ -79,11 +89,14 @@ enum JinjaOperations {
 
   static func isLess(_ left: JinjaValue, _ right: JinjaValue, _ context: JinjaInterpreter) throws(Failure) -> Bool {
     if let a = left.number, let b = right.number { return a < b }
-    if case .string(let a) = left, case .string(let b) = right { return a.unicodeScalars.lexicographicallyPrecedes(b.unicodeScalars) }
+    if case .string(let a) = left, case .string(let b) = right {
+      return a.unicodeScalars.lexicographicallyPrecedes(b.unicodeScalars)
+    }
     throw context.failure("\(left.typeName) and \(right.typeName) cannot be compared")
   }
 
-  static func contains(_ container: JinjaValue, _ item: JinjaValue, _ context: JinjaInterpreter) throws(Failure) -> Bool {
+  static func contains(_ container: JinjaValue, _ item: JinjaValue, _ context: JinjaInterpreter) throws(Failure) -> Bool
+  {
     switch (container, item) {
     case (.string(let text), .string(let part)): return find(Array(part.utf8), in: Array(text.utf8), from: 0) != nil
     case (.list(let items), _): return items.contains { JinjaValue.equals($0, item) }
@@ -100,12 +113,16 @@ enum JinjaOperations {
     if part.isEmpty { return start }
     var found: Int?
     text.withUnsafeBufferPointer { bytes in
-      TextPattern(bytes: part).forEachMatch(in: bytes, start..<bytes.count) { if found == nil { found = $0.lowerBound } }
+      TextPattern(bytes: part).forEachMatch(in: bytes, start..<bytes.count) {
+        if found == nil { found = $0.lowerBound }
+      }
     }
     return found
   }
 
-  private static func arithmetic(_ symbol: String, _ left: JinjaValue, _ right: JinjaValue, _ context: JinjaInterpreter) throws(Failure) -> JinjaValue {
+  private static func arithmetic(
+    _ symbol: String, _ left: JinjaValue, _ right: JinjaValue, _ context: JinjaInterpreter
+  ) throws(Failure) -> JinjaValue {
     switch (symbol, left, right) {
     case ("+", .string(let a), .string(let b)): return .string(a + b)
     case ("+", .list(let a), .list(let b)): return .list(a + b)
@@ -115,7 +132,9 @@ enum JinjaOperations {
     case ("%", .string, _): throw context.unsupported("the formatting operator %")
     default: break
     }
-    if let a = left.integer, let b = right.integer, symbol != "/", let value = integers(symbol, a, b) { return .int(value) }
+    if let a = left.integer, let b = right.integer, symbol != "/", let value = integers(symbol, a, b) {
+      return .int(value)
+    }
     guard let a = left.number, let b = right.number else {
       throw context.failure("\(left.typeName) \(symbol) \(right.typeName) has no meaning")
     }

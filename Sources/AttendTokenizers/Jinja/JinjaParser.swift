@@ -20,10 +20,14 @@ struct JinjaParser {
   }
 
   /// The nodes up to a statement that begins with one of `ends`, which is returned too.
-  private mutating func body(until ends: Set<String>) throws(Failure) -> ([JinjaNode], (name: String, reader: JinjaExpressionParser)?) {
+  private mutating func body(
+    until ends: Set<String>
+  ) throws(Failure) -> ([JinjaNode], (name: String, reader: JinjaExpressionParser)?) {
     depth += 1
     defer { depth -= 1 }
-    guard depth < 100 else { throw Failure(.unsupported, "\(file): chat template: blocks nested deeper than 100 are not supported") }
+    guard depth < 100 else {
+      throw Failure(.unsupported, "\(file): chat template: blocks nested deeper than 100 are not supported")
+    }
     var nodes: [JinjaNode] = []
     while next < parts.count {
       let part = parts[next]
@@ -40,7 +44,10 @@ struct JinjaParser {
         nodes.append(try statement(name, &reader))
       }
     }
-    guard ends.isEmpty else { throw Failure(.invalidFile, "\(file): chat template: \(ends.sorted().joined(separator: " or ")) is missing at the end") }
+    guard ends.isEmpty else {
+      throw Failure(
+        .invalidFile, "\(file): chat template: \(ends.sorted().joined(separator: " or ")) is missing at the end")
+    }
     return (nodes, nil)
   }
 

@@ -4,7 +4,8 @@ indirect enum JinjaNode {
   case output(JinjaExpression)
   case conditional([(condition: JinjaExpression?, body: [JinjaNode])])
   /// `for a, b in items if condition recursive` ... `else` ...
-  case loop(targets: [String], items: JinjaExpression, condition: JinjaExpression?, body: [JinjaNode], otherwise: [JinjaNode])
+  case loop(
+    targets: [String], items: JinjaExpression, condition: JinjaExpression?, body: [JinjaNode], otherwise: [JinjaNode])
   case set(target: JinjaTarget, value: JinjaExpression)
   /// `{% set x %}` ... `{% endset %}`
   case setBlock(target: JinjaTarget, filters: [JinjaFilter], body: [JinjaNode])

@@ -79,7 +79,9 @@ indirect enum JinjaValue {
     case .double(let value): JinjaValue.spell(value)
     case .string(let value): JinjaValue.quote(value)
     case .list(let items): "[" + items.map(\.representation).joined(separator: ", ") + "]"
-    case .dictionary(let dictionary): "{" + dictionary.keys.map { "\(JinjaValue.quote($0)): \(dictionary[$0]!.representation)" }.joined(separator: ", ") + "}"
+    case .dictionary(let dictionary):
+      "{" + dictionary.keys.map { "\(JinjaValue.quote($0)): \(dictionary[$0]!.representation)" }.joined(separator: ", ")
+        + "}"
     case .namespace: "<Namespace>"
     case .macro(let macro): "<Macro '\(macro.name)'>"
     case .function(let name): "<function \(name)>"
@@ -158,9 +160,7 @@ struct JinjaDictionary {
 }
 
 /// What `namespace()` makes: attributes that inner blocks may set.
-final class JinjaNamespace {
-  var attributes = JinjaDictionary()
-}
+final class JinjaNamespace { var attributes = JinjaDictionary() }
 
 /// A macro and the scope that it was written in.
 final class JinjaMacro {

@@ -1,7 +1,7 @@
 import AttendBase
 
-/// Byte pair encoding (Sennrich et al. 2016, arXiv:1508.07909): a piece of text starts as single characters, or bytes, and the pair of neighbours with the
-/// lowest rank, the leftmost of equals, is merged until none has a rank.
+/// Byte pair encoding (Sennrich et al. 2016, arXiv:1508.07909): a piece of text starts as single characters, or bytes,
+/// and the pair of neighbours with the lowest rank, the leftmost of equals, is merged until none has a rank.
 final class BytePairEncoding: TokenizerModel {
   struct Options {
     /// Stands for characters that the vocabulary lacks; without it they vanish.
@@ -24,7 +24,8 @@ final class BytePairEncoding: TokenizerModel {
   let vocabulary: Vocabulary
   private let merges: MergeTable
   private let options: Options
-  /// The first symbols of ASCII characters, or of all bytes, by place in the piece: [place][byte], -1 where there is none.
+  /// The first symbols of ASCII characters, or of all bytes, by place in the piece: [place][byte], -1 where there is
+  /// none.
   private let firstSymbols: [Int32]
   private let fallback: [Int32]
   /// With `ignoresMerges` at byte level: whole tokens by their bytes.
@@ -44,12 +45,16 @@ final class BytePairEncoding: TokenizerModel {
     self.merges = merges
     self.options = options
     let hexadecimal = Array("0123456789ABCDEF".utf8)
-    let fallback = (0..<256).map { vocabulary.id(Array("<0x".utf8) + [hexadecimal[$0 >> 4], hexadecimal[$0 & 15]] + Array(">".utf8)) }
+    let fallback = (0..<256).map {
+      vocabulary.id(Array("<0x".utf8) + [hexadecimal[$0 >> 4], hexadecimal[$0 & 15]] + Array(">".utf8))
+    }
     self.fallback = options.byteFallback ? fallback : []
     var symbols: [Int32] = []
     for place in 0..<4 {
       for byte in 0..<256 {
-        let character = options.isByteLevel && !options.spellsBytes ? ByteLetters.spelling(UInt8(byte)) : byte < 128 || options.spellsBytes ? [UInt8(byte)] : []
+        let character =
+          options.isByteLevel && !options.spellsBytes
+          ? ByteLetters.spelling(UInt8(byte)) : byte < 128 || options.spellsBytes ? [UInt8(byte)] : []
         symbols.append(character.isEmpty ? -1 : vocabulary.id(BytePairEncoding.spelling(character, place, options)))
       }
     }
@@ -79,7 +84,10 @@ final class BytePairEncoding: TokenizerModel {
         let piece = UnsafeBufferPointer(rebasing: bytes[range])
         let id = wholeTokens?.find(piece) ?? vocabulary.id(piece)
         if id >= 0 {
-          tokens.append(ModelToken(id: id, start: Int32(truncatingIfNeeded: range.lowerBound), end: Int32(truncatingIfNeeded: range.upperBound)))
+          tokens.append(
+            ModelToken(
+              id: id, start: Int32(truncatingIfNeeded: range.lowerBound),
+              end: Int32(truncatingIfNeeded: range.upperBound)))
           return
         }
       }
@@ -129,9 +137,13 @@ final class BytePairEncoding: TokenizerModel {
   }
 
   /// The tokens of the bytes of an unknown character, where all of them exist.
-  private func fallbackSymbols(_ bytes: UnsafeBufferPointer<UInt8>, _ position: Int, _ length: Int, _ place: Int) -> [Int32]? {
+  private func fallbackSymbols(
+    _ bytes: UnsafeBufferPointer<UInt8>, _ position: Int, _ length: Int, _ place: Int
+  ) -> [Int32]? {
     guard !fallback.isEmpty else { return nil }
-    let symbols = BytePairEncoding.spelling(Array(bytes[position..<position + length]), place, options).map { fallback[Int($0)] }
+    let symbols = BytePairEncoding.spelling(Array(bytes[position..<position + length]), place, options).map {
+      fallback[Int($0)]
+    }
     return symbols.contains(-1) ? nil : symbols
   }
 }

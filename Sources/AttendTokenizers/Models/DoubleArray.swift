@@ -1,8 +1,8 @@
 import AttendBase
 import Glibc
 
-/// A set of byte strings with a number each, read byte by byte: the double array of Aoe (1989), with exclusive or for the addition, so that the
-/// children of a node lie in one block of 256. Immutable.
+/// A set of byte strings with a number each, read byte by byte: the double array of Aoe (1989), with exclusive or for
+/// the addition, so that the children of a node lie in one block of 256. Immutable.
 final class DoubleArray: Sendable {
   struct Unit {
     /// The place of the children is `base ^ byte`.
@@ -20,7 +20,8 @@ final class DoubleArray: Sendable {
 
   private let units: [Unit]
 
-  /// Keys in any order, none empty; values at least 0. Of equal keys the one with the largest value counts. The bytes need not outlive the call.
+  /// Keys in any order, none empty; values at least 0. Of equal keys the one with the largest value counts. The bytes
+  /// need not outlive the call.
   init(_ keys: [Key]) throws(Failure) {
     var builder = DoubleArrayBuilder(keys)
     try builder.build()
@@ -36,15 +37,16 @@ final class DoubleArray: Sendable {
     var place = 0
     for (index, text) in texts.enumerated() where !text.isEmpty {
       (blob + place).update(from: text, count: text.count)
-      keys.append(Key(bytes: UnsafeBufferPointer(start: blob + place, count: text.count), value: Int32(truncatingIfNeeded: index)))
+      keys.append(
+        Key(bytes: UnsafeBufferPointer(start: blob + place, count: text.count), value: Int32(truncatingIfNeeded: index))
+      )
       place += text.count
     }
     try self.init(keys)
   }
 
   /// For loops over a text: the array in memory.
-  @inline(__always)
-  func withCursor<Result>(_ body: (Cursor) -> Result) -> Result {
+  @inline(__always) func withCursor<Result>(_ body: (Cursor) -> Result) -> Result {
     units.withUnsafeBufferPointer { body(Cursor(units: $0.baseAddress!)) }
   }
 
@@ -52,15 +54,13 @@ final class DoubleArray: Sendable {
     fileprivate let units: UnsafePointer<Unit>
 
     /// The child of `node` for a byte, or -1; the root is 0.
-    @inline(__always)
-    func child(_ node: Int, _ byte: UInt8) -> Int {
+    @inline(__always) func child(_ node: Int, _ byte: UInt8) -> Int {
       let place = Int(units[node].base ^ Int32(byte))
       return Int(units[place].parent) == node ? place : -1
     }
 
     /// The number of the string that ends at `node`, or -1.
-    @inline(__always)
-    func value(_ node: Int) -> Int32 { units[node].value }
+    @inline(__always) func value(_ node: Int) -> Int32 { units[node].value }
   }
 
   /// The longest string that the text has at the start of `range`.
@@ -138,7 +138,9 @@ private struct DoubleArrayBuilder {
         take(base ^ Int(label))
         units[base ^ Int(label)].parent = Int32(node)
       }
-      for (number, label) in labels.enumerated() { stack.append((base ^ Int(label), bounds[number], bounds[number + 1], depth + 1)) }
+      for (number, label) in labels.enumerated() {
+        stack.append((base ^ Int(label), bounds[number], bounds[number + 1], depth + 1))
+      }
     }
   }
 
@@ -155,7 +157,9 @@ private struct DoubleArrayBuilder {
         free = nextFree[Int(free)]
       } while free != firstFree
     }
-    guard units.count < 1 << 30 else { throw Failure(.unsupported, "a vocabulary of more than 2^30 nodes is not supported") }
+    guard units.count < 1 << 30 else {
+      throw Failure(.unsupported, "a vocabulary of more than 2^30 nodes is not supported")
+    }
     let base = units.count
     addBlock()
     isBase[base] = true

@@ -9,7 +9,8 @@ struct MergeBuilder {
   private var joined: [UInt8] = []
   private(set) var table: MergeTable
 
-  /// `prefix` is what begins tokens that go on a word: it is left out where they are joined. There must be no more than `capacity` merges.
+  /// `prefix` is what begins tokens that go on a word: it is left out where they are joined. There must be no more than
+  /// `capacity` merges.
   init(_ vocabulary: Vocabulary, prefix: [UInt8], capacity: Int, source: String) {
     self.vocabulary = vocabulary
     self.prefixCount = prefix.count
@@ -25,7 +26,10 @@ struct MergeBuilder {
     let (first, second, result) = (vocabulary.id(left), vocabulary.id(right), vocabulary.id(joined))
     guard first >= 0, second >= 0, result >= 0 else {
       let missing = first < 0 ? Array(left) : second < 0 ? Array(right) : joined
-      throw Failure(.invalidFile, "\(source): merge \(rank) needs the token \"\(String(decoding: missing, as: UTF8.self))\", which the vocabulary lacks")
+      throw Failure(
+        .invalidFile,
+        "\(source): merge \(rank) needs the token \"\(String(decoding: missing, as: UTF8.self))\", which the vocabulary lacks"
+      )
     }
     table.insert(first, second, rank: rank, result: result)
     rank += 1

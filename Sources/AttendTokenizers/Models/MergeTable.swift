@@ -18,12 +18,12 @@ struct MergeTable: Sendable {
     shift = 64 - bits
   }
 
-  @inline(__always)
-  fileprivate static func pair(_ left: Int32, _ right: Int32) -> UInt64 { UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right)) }
+  @inline(__always) fileprivate static func pair(_ left: Int32, _ right: Int32) -> UInt64 {
+    UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
+  }
 
   /// The place where the search for a pair begins.
-  @inline(__always)
-  fileprivate static func home(_ pair: UInt64, _ shift: UInt64) -> Int {
+  @inline(__always) fileprivate static func home(_ pair: UInt64, _ shift: UInt64) -> Int {
     let mixed = (pair ^ pair >> 32) &* 0x9E37_79B9_7F4A_7C15
     return Int(truncatingIfNeeded: ((mixed ^ mixed >> 29) &* 0xBF58_476D_1CE4_E5B9) >> shift)
   }
@@ -36,8 +36,8 @@ struct MergeTable: Sendable {
     slots[place] = Slot(pair: pair, rank: rank, result: result)
   }
 
-  /// The merges of vocabularies that list none: any two tokens that together are one of `tokens`, whose order is that of the ranks. `isPart` says
-  /// which tokens are merged.
+  /// The merges of vocabularies that list none: any two tokens that together are one of `tokens`, whose order is that
+  /// of the ranks. `isPart` says which tokens are merged.
   static func ofAllSplits(_ tokens: [Int32], _ vocabulary: Vocabulary, isPart: (Int32) -> Bool) -> MergeTable {
     var merges: [(left: Int32, right: Int32, rank: UInt32, result: Int32)] = []
     merges.reserveCapacity(tokens.count * 3)
@@ -56,8 +56,7 @@ struct MergeTable: Sendable {
   }
 
   /// For loops: the table in memory.
-  @inline(__always)
-  func withLookup<Result>(_ body: (Lookup) -> Result) -> Result {
+  @inline(__always) func withLookup<Result>(_ body: (Lookup) -> Result) -> Result {
     slots.withUnsafeBufferPointer { body(Lookup(slots: $0.baseAddress!, mask: $0.count - 1, shift: shift)) }
   }
 
@@ -67,8 +66,7 @@ struct MergeTable: Sendable {
     fileprivate let shift: UInt64
 
     /// The rank of a pair, `noRank` where it is not merged, and what it becomes.
-    @inline(__always)
-    func find(_ left: Int32, _ right: Int32) -> (rank: UInt32, result: Int32) {
+    @inline(__always) func find(_ left: Int32, _ right: Int32) -> (rank: UInt32, result: Int32) {
       let pair = MergeTable.pair(left, right)
       var place = MergeTable.home(pair, shift)
       while true {

@@ -21,11 +21,14 @@ struct SymbolList {
 
   /// Leaves a stretch of the text to no symbol.
   mutating func skip(_ range: Range<Int>) {
-    if let last = gaps.last, last.upperBound == range.lowerBound { gaps[gaps.count - 1] = last.lowerBound..<range.upperBound } else { gaps.append(range) }
+    if let last = gaps.last, last.upperBound == range.lowerBound {
+      gaps[gaps.count - 1] = last.lowerBound..<range.upperBound
+    } else {
+      gaps.append(range)
+    }
   }
 
-  @inline(__always)
-  mutating func add(_ id: Int32, _ start: Int) {
+  @inline(__always) mutating func add(_ id: Int32, _ start: Int) {
     ids.append(id)
     starts.append(Int32(truncatingIfNeeded: start))
   }
@@ -35,7 +38,10 @@ struct SymbolList {
     let first = tokens.count
     defer { if !gaps.isEmpty { close(&tokens[first...]) } }
     for index in ids.indices {
-      tokens.append(ModelToken(id: ids[index], start: starts[index], end: index + 1 < ids.count ? starts[index + 1] : Int32(truncatingIfNeeded: end)))
+      tokens.append(
+        ModelToken(
+          id: ids[index], start: starts[index],
+          end: index + 1 < ids.count ? starts[index + 1] : Int32(truncatingIfNeeded: end)))
     }
   }
 
@@ -44,7 +50,9 @@ struct SymbolList {
     var gap = 0
     for index in tokens.indices {
       while gap < gaps.count, gaps[gap].upperBound < Int(tokens[index].end) { gap += 1 }
-      if gap < gaps.count, gaps[gap].upperBound == Int(tokens[index].end), gaps[gap].lowerBound > Int(tokens[index].start) {
+      if gap < gaps.count, gaps[gap].upperBound == Int(tokens[index].end),
+        gaps[gap].lowerBound > Int(tokens[index].start)
+      {
         tokens[index].end = Int32(truncatingIfNeeded: gaps[gap].lowerBound)
       }
     }

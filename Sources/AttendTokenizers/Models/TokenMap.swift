@@ -1,7 +1,8 @@
 import AttendBase
 import Glibc
 
-/// Byte strings with a number each: an open-addressing hash table over one block of memory. Built by one thread, then read by any.
+/// Byte strings with a number each: an open-addressing hash table over one block of memory. Built by one thread, then
+/// read by any.
 final class TokenMap: @unchecked Sendable {
   private struct Slot {
     var hash: UInt32
@@ -47,8 +48,7 @@ final class TokenMap: @unchecked Sendable {
   }
 
   /// A hash of bytes, eight at a time (the multiply and fold of wyhash).
-  @inline(__always)
-  private static func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt32 {
+  @inline(__always) private static func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt32 {
     var state: UInt64 = 0x9E37_79B9_7F4A_7C15 ^ UInt64(truncatingIfNeeded: bytes.count)
     let raw = UnsafeRawBufferPointer(bytes)
     var index = 0
@@ -67,13 +67,13 @@ final class TokenMap: @unchecked Sendable {
     return UInt32(truncatingIfNeeded: state ^ state >> 32)
   }
 
-  @inline(__always)
-  private static func mix(_ value: UInt64) -> UInt64 {
+  @inline(__always) private static func mix(_ value: UInt64) -> UInt64 {
     let product = value.multipliedFullWidth(by: 0xA076_1D64_78BD_642F)
     return product.high ^ product.low
   }
 
-  /// Gives a string its number; a string that is there already gets the new one. Throws `unsupported` beyond 2^30 strings.
+  /// Gives a string its number; a string that is there already gets the new one. Throws `unsupported` beyond 2^30
+  /// strings.
   func insert(_ bytes: UnsafeBufferPointer<UInt8>, _ value: Int32) throws(Failure) {
     let hash = TokenMap.hash(bytes)
     let place = slot(of: bytes, hash)
@@ -81,7 +81,9 @@ final class TokenMap: @unchecked Sendable {
       entries[Int(slots[place].entry)].value = value
       return
     }
-    guard entryCount < 1 << 30, bytes.count < Int(Int32.max) else { throw Failure(.unsupported, "a vocabulary of more than 2^30 tokens is not supported") }
+    guard entryCount < 1 << 30, bytes.count < Int(Int32.max) else {
+      throw Failure(.unsupported, "a vocabulary of more than 2^30 tokens is not supported")
+    }
     slots[place] = Slot(hash: hash, entry: Int32(truncatingIfNeeded: entryCount))
     append(bytes, value)
     if entryCount * 2 > mask { grow() }
@@ -89,15 +91,20 @@ final class TokenMap: @unchecked Sendable {
 
   private func append(_ bytes: UnsafeBufferPointer<UInt8>, _ value: Int32) {
     if entryCount == entryCapacity { entries = TokenMap.larger(entries, entryCount, &entryCapacity, adding: 1) }
-    if blobCapacity - blobCount < bytes.count { blob = TokenMap.larger(blob, blobCount, &blobCapacity, adding: bytes.count) }
-    (entries + entryCount).initialize(to: Entry(start: blobCount, length: Int32(truncatingIfNeeded: bytes.count), value: value))
+    if blobCapacity - blobCount < bytes.count {
+      blob = TokenMap.larger(blob, blobCount, &blobCapacity, adding: bytes.count)
+    }
+    (entries + entryCount).initialize(
+      to: Entry(start: blobCount, length: Int32(truncatingIfNeeded: bytes.count), value: value))
     if let base = bytes.baseAddress { (blob + blobCount).update(from: base, count: bytes.count) }
     entryCount += 1
     blobCount += bytes.count
   }
 
   /// A block of at least twice the size with the same content.
-  private static func larger<Element>(_ old: UnsafeMutablePointer<Element>, _ count: Int, _ capacity: inout Int, adding: Int) -> UnsafeMutablePointer<Element> {
+  private static func larger<Element>(
+    _ old: UnsafeMutablePointer<Element>, _ count: Int, _ capacity: inout Int, adding: Int
+  ) -> UnsafeMutablePointer<Element> {
     capacity = max(capacity * 2, count + adding)
     let new = UnsafeMutablePointer<Element>.allocate(capacity: capacity)
     new.moveInitialize(from: old, count: count)
@@ -112,14 +119,17 @@ final class TokenMap: @unchecked Sendable {
   }
 
   /// The slot that holds the string, or the free one where it belongs.
-  @inline(__always)
-  private func slot(of bytes: UnsafeBufferPointer<UInt8>, _ hash: UInt32) -> Int {
+  @inline(__always) private func slot(of bytes: UnsafeBufferPointer<UInt8>, _ hash: UInt32) -> Int {
     let slots = slots, mask = mask
     var place = Int(hash) & mask
     while slots[place].entry >= 0 {
       if slots[place].hash == hash {
         let entry = entries[Int(slots[place].entry)]
-        if Int(entry.length) == bytes.count, bytes.isEmpty || memcmp(blob + entry.start, bytes.baseAddress!, bytes.count) == 0 { return place }
+        if Int(entry.length) == bytes.count,
+          bytes.isEmpty || memcmp(blob + entry.start, bytes.baseAddress!, bytes.count) == 0
+        {
+          return place
+        }
       }
       place = (place + 1) & mask
     }

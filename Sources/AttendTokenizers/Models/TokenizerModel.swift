@@ -13,15 +13,14 @@ struct ModelToken {
 protocol TokenizerModel: Sendable {
   var vocabulary: Vocabulary { get }
 
-  /// Appends the tokens of each piece; those of added tokens are appended as they are. Throws `invalidFile` where a piece needs an unknown
-  /// token that the file does not name.
+  /// Appends the tokens of each piece; those of added tokens are appended as they are. Throws `invalidFile` where a
+  /// piece needs an unknown token that the file does not name.
   func tokenize(_ text: PreTokenizedText, into tokens: inout [ModelToken]) throws(Failure)
 }
 
 extension TokenizerModel {
   /// Calls `body` with each piece of text.
-  @inline(__always)
-  func forEachPiece(
+  @inline(__always) func forEachPiece(
     _ text: PreTokenizedText, _ tokens: inout [ModelToken],
     _ body: (UnsafeBufferPointer<UInt8>, Range<Int>, inout [ModelToken]) throws(Failure) -> Void
   ) throws(Failure) {

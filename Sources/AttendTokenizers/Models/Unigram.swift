@@ -1,6 +1,7 @@
 import AttendBase
 
-/// The split of a piece whose tokens have the largest sum of scores (Kudo 2018, arXiv:1804.10959), by the algorithm of Viterbi.
+/// The split of a piece whose tokens have the largest sum of scores (Kudo 2018, arXiv:1804.10959), by the algorithm of
+/// Viterbi.
 final class Unigram: TokenizerModel {
   struct Options {
     /// Stands for characters that no token covers.
@@ -22,7 +23,10 @@ final class Unigram: TokenizerModel {
   private static let unknownPenalty = 10.0
 
   /// `scores` by id. `isText` says which tokens may be found in text.
-  init(_ vocabulary: Vocabulary, scores: [Double], worst: Double, _ options: Options, source: String, isText: (Int) -> Bool = { _ in true }) throws(Failure) {
+  init(
+    _ vocabulary: Vocabulary, scores: [Double], worst: Double, _ options: Options, source: String,
+    isText: (Int) -> Bool = { _ in true }
+  ) throws(Failure) {
     self.vocabulary = vocabulary
     self.scores = scores
     self.options = options
@@ -35,7 +39,9 @@ final class Unigram: TokenizerModel {
     }
     trie = try DoubleArray(keys)
     let hexadecimal = Array("0123456789ABCDEF".utf8)
-    let fallback = (0..<256).map { vocabulary.id(Array("<0x".utf8) + [hexadecimal[$0 >> 4], hexadecimal[$0 & 15]] + Array(">".utf8)) }
+    let fallback = (0..<256).map {
+      vocabulary.id(Array("<0x".utf8) + [hexadecimal[$0 >> 4], hexadecimal[$0 & 15]] + Array(">".utf8))
+    }
     self.fallback = options.byteFallback ? fallback : []
   }
 
@@ -53,7 +59,9 @@ final class Unigram: TokenizerModel {
     try forEachPiece(text, &tokens) { bytes, range, tokens throws(Failure) in
       let piece = UnsafeBufferPointer(rebasing: bytes[range])
       if nodes.count <= piece.count { nodes = Array(repeating: Node(), count: piece.count * 2 + 64) }
-      guard search(piece, &nodes) else { throw Failure(.invalidFile, "\(source): the vocabulary names no unknown token, and the text needs it") }
+      guard search(piece, &nodes) else {
+        throw Failure(.invalidFile, "\(source): the vocabulary names no unknown token, and the text needs it")
+      }
       collect(piece, range.lowerBound, nodes, &tokens)
     }
   }
@@ -90,14 +98,16 @@ final class Unigram: TokenizerModel {
     }
   }
 
-  @inline(__always)
-  private func offer(_ node: inout Node, _ score: Double, _ start: Int, _ id: Int32) {
+  @inline(__always) private func offer(_ node: inout Node, _ score: Double, _ start: Int, _ id: Int32) {
     let score = options.singlePrecision ? Double(Float(score)) : score
-    if node.start < 0 || score > node.score { node = Node(score: score, start: Int32(truncatingIfNeeded: start), id: id) }
+    if node.start < 0 || score > node.score {
+      node = Node(score: score, start: Int32(truncatingIfNeeded: start), id: id)
+    }
   }
 
   /// Appends the tokens of the best way; unknown characters in a row are one token.
-  private func collect(_ piece: UnsafeBufferPointer<UInt8>, _ base: Int, _ nodes: [Node], _ tokens: inout [ModelToken]) {
+  private func collect(_ piece: UnsafeBufferPointer<UInt8>, _ base: Int, _ nodes: [Node], _ tokens: inout [ModelToken])
+  {
     let first = tokens.count
     var end = piece.count
     while end > 0 {
@@ -107,7 +117,9 @@ final class Unigram: TokenizerModel {
         while start > 0, nodes[start].id == unknown { start = Int(nodes[start].start) }
         appendUnknown(piece, start, end, base, unknown, &tokens)
       } else {
-        tokens.append(ModelToken(id: node.id, start: Int32(truncatingIfNeeded: base + start), end: Int32(truncatingIfNeeded: base + end)))
+        tokens.append(
+          ModelToken(
+            id: node.id, start: Int32(truncatingIfNeeded: base + start), end: Int32(truncatingIfNeeded: base + end)))
       }
       end = start
     }
@@ -115,9 +127,13 @@ final class Unigram: TokenizerModel {
   }
 
   /// Appends what stands for an unknown stretch, last token first.
-  private func appendUnknown(_ piece: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int, _ base: Int, _ unknown: Int32, _ tokens: inout [ModelToken]) {
+  private func appendUnknown(
+    _ piece: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int, _ base: Int, _ unknown: Int32,
+    _ tokens: inout [ModelToken]
+  ) {
     func append(_ id: Int32) {
-      tokens.append(ModelToken(id: id, start: Int32(truncatingIfNeeded: base + start), end: Int32(truncatingIfNeeded: base + end)))
+      tokens.append(
+        ModelToken(id: id, start: Int32(truncatingIfNeeded: base + start), end: Int32(truncatingIfNeeded: base + end)))
     }
     if !fallback.isEmpty, piece[start..<end].allSatisfy({ fallback[Int($0)] >= 0 }) {
       for byte in piece[start..<end].reversed() { append(fallback[Int(byte)]) }

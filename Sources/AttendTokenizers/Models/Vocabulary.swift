@@ -22,9 +22,12 @@ final class Vocabulary: @unchecked Sendable {
   /// One more than the largest id.
   var size: Int { tokens.count }
 
-  /// Adds a token; one that is there already moves to the new id. Throws `invalidFile`, with `source` as the file, for an id out of range.
+  /// Adds a token; one that is there already moves to the new id. Throws `invalidFile`, with `source` as the file, for
+  /// an id out of range.
   func insert(_ token: UnsafeBufferPointer<UInt8>, id: Int, source: String) throws(Failure) {
-    guard id >= 0, id < Vocabulary.limit else { throw Failure(.invalidFile, "\(source): token id \(id) is not between 0 and \(Vocabulary.limit - 1)") }
+    guard id >= 0, id < Vocabulary.limit else {
+      throw Failure(.invalidFile, "\(source): token id \(id) is not between 0 and \(Vocabulary.limit - 1)")
+    }
     while tokens.count <= id { tokens.append(UnsafeBufferPointer(start: nil, count: 0)) }
     tokens[id] = store(token)
     try map.insert(token, Int32(id))

@@ -17,8 +17,12 @@ final class WordLevel: TokenizerModel {
     try forEachPiece(text, &tokens) { bytes, range, tokens throws(Failure) in
       var id = vocabulary.id(UnsafeBufferPointer(rebasing: bytes[range]))
       if id < 0 { id = unknown }
-      guard id >= 0 else { throw Failure(.invalidFile, "\(source): the vocabulary holds no unknown token, and the text needs it") }
-      tokens.append(ModelToken(id: id, start: Int32(truncatingIfNeeded: range.lowerBound), end: Int32(truncatingIfNeeded: range.upperBound)))
+      guard id >= 0 else {
+        throw Failure(.invalidFile, "\(source): the vocabulary holds no unknown token, and the text needs it")
+      }
+      tokens.append(
+        ModelToken(
+          id: id, start: Int32(truncatingIfNeeded: range.lowerBound), end: Int32(truncatingIfNeeded: range.upperBound)))
     }
   }
 }

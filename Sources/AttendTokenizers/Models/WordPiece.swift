@@ -1,7 +1,7 @@
 import AttendBase
 
-/// Each piece of text is read from left to right, each time the longest token that fits (Wu et al. 2016, arXiv:1609.08144). A piece that cannot be read
-/// so is one unknown token.
+/// Each piece of text is read from left to right, each time the longest token that fits (Wu et al. 2016,
+/// arXiv:1609.08144). A piece that cannot be read so is one unknown token.
 final class WordPiece: TokenizerModel {
   let vocabulary: Vocabulary
   private let unknown: Int32
@@ -12,7 +12,8 @@ final class WordPiece: TokenizerModel {
   private let following: DoubleArray
   private let source: String
 
-  init(_ vocabulary: Vocabulary, unknown: [UInt8], prefix: [UInt8], maximalLength: Int, source: String) throws(Failure) {
+  init(_ vocabulary: Vocabulary, unknown: [UInt8], prefix: [UInt8], maximalLength: Int, source: String) throws(Failure)
+  {
     self.vocabulary = vocabulary
     self.unknown = vocabulary.id(unknown)
     self.maximalLength = maximalLength
@@ -36,8 +37,13 @@ final class WordPiece: TokenizerModel {
       let count = tokens.count
       guard !isTooLong(bytes, range), read(bytes, range, &tokens) else {
         tokens.removeSubrange(count...)
-        guard unknown >= 0 else { throw Failure(.invalidFile, "\(source): the vocabulary holds no unknown token, and the text needs it") }
-        tokens.append(ModelToken(id: unknown, start: Int32(truncatingIfNeeded: range.lowerBound), end: Int32(truncatingIfNeeded: range.upperBound)))
+        guard unknown >= 0 else {
+          throw Failure(.invalidFile, "\(source): the vocabulary holds no unknown token, and the text needs it")
+        }
+        tokens.append(
+          ModelToken(
+            id: unknown, start: Int32(truncatingIfNeeded: range.lowerBound),
+            end: Int32(truncatingIfNeeded: range.upperBound)))
         return
       }
     }
@@ -54,7 +60,9 @@ final class WordPiece: TokenizerModel {
     while position < range.upperBound {
       let trie = position == range.lowerBound ? first : following
       guard let (id, length) = trie.longestPrefix(bytes, position..<range.upperBound) else { return false }
-      tokens.append(ModelToken(id: id, start: Int32(truncatingIfNeeded: position), end: Int32(truncatingIfNeeded: position + length)))
+      tokens.append(
+        ModelToken(
+          id: id, start: Int32(truncatingIfNeeded: position), end: Int32(truncatingIfNeeded: position + length)))
       position += length
     }
     return true

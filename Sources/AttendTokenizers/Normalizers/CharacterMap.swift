@@ -1,24 +1,29 @@
 import AttendBase
 
-/// SentencePiece's compiled character map: a double array in the format of darts-clone, and the texts that it points to, each with a NUL behind it.
+/// SentencePiece's compiled character map: a double array in the format of darts-clone, and the texts that it points
+/// to, each with a NUL behind it.
 struct CharacterMap: Sendable {
   private let units: [UInt32]
   private let texts: [UInt8]
 
   /// Throws `invalidFile` for a blob that is cut or points outside itself.
   init(_ blob: [UInt8], source: String) throws(Failure) {
-    guard blob.count >= 4 else { throw Failure(.invalidFile, "\(source): a precompiled character map of \(blob.count) bytes is too short") }
+    guard blob.count >= 4 else {
+      throw Failure(.invalidFile, "\(source): a precompiled character map of \(blob.count) bytes is too short")
+    }
     let size = Int(blob[0]) | Int(blob[1]) << 8 | Int(blob[2]) << 16 | Int(blob[3]) << 24
     guard size % 4 == 0, size >= 4, size <= blob.count - 4 else {
-      throw Failure(.invalidFile, "\(source): the precompiled character map says that its trie has \(size) bytes, and has \(blob.count) in all")
+      throw Failure(
+        .invalidFile,
+        "\(source): the precompiled character map says that its trie has \(size) bytes, and has \(blob.count) in all")
     }
-    units = (0..<size / 4).map { index in
-      (0..<4).reduce(0) { $0 | UInt32(blob[4 + index * 4 + $1]) << UInt32($1 * 8) }
+    units = (0..<size / 4).map { index in (0..<4).reduce(0) { $0 | UInt32(blob[4 + index * 4 + $1]) << UInt32($1 * 8) }
     }
     texts = Array(blob[(4 + size)...])
   }
 
-  /// Calls `body` with the length of each prefix of the text that the map holds and the place of its replacement, shortest first, until it returns false.
+  /// Calls `body` with the length of each prefix of the text that the map holds and the place of its replacement,
+  /// shortest first, until it returns false.
   private func forEachPrefix(_ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ body: (Int, Int) -> Bool) {
     var place = CharacterMap.offset(units[0])
     for index in range {
@@ -28,7 +33,11 @@ struct CharacterMap: Sendable {
       guard place < units.count, units[Int(place)] & 0x8000_00FF == byte else { return }
       let unit = units[Int(place)]
       place ^= CharacterMap.offset(unit)
-      if unit >> 8 & 1 != 0, place < units.count, !body(index + 1 - range.lowerBound, Int(units[Int(place)] & 0x7FFF_FFFF)) { return }
+      if unit >> 8 & 1 != 0, place < units.count,
+        !body(index + 1 - range.lowerBound, Int(units[Int(place)] & 0x7FFF_FFFF))
+      {
+        return
+      }
     }
   }
 
@@ -61,7 +70,8 @@ struct CharacterMap: Sendable {
   }
 }
 
-/// A compiled character map as Hugging Face's tokenizers apply it: to each grapheme cluster of less than six bytes as a whole, or else scalar by scalar.
+/// A compiled character map as Hugging Face's tokenizers apply it: to each grapheme cluster of less than six bytes as a
+/// whole, or else scalar by scalar.
 struct Precompiled: Normalizer {
   let map: CharacterMap
   /// ASCII characters that the map leaves alone.
@@ -69,7 +79,9 @@ struct Precompiled: Normalizer {
 
   init(_ map: CharacterMap) {
     self.map = map
-    keeps = (0..<256).map { byte in byte < 128 && [UInt8(byte)].withUnsafeBufferPointer { map.shortest($0, 0..<1) } == nil }
+    keeps = (0..<256).map { byte in
+      byte < 128 && [UInt8(byte)].withUnsafeBufferPointer { map.shortest($0, 0..<1) } == nil
+    }
   }
 
   func normalize(_ text: inout AlignedText) {
@@ -88,7 +100,11 @@ struct Precompiled: Normalizer {
         } else {
           while writer.position < end {
             let range = writer.position..<writer.position + writer.next.length
-            if let replacement = map.shortest(source, range) { Precompiled.put(replacement, for: range, &writer) } else { writer.keep(range.count) }
+            if let replacement = map.shortest(source, range) {
+              Precompiled.put(replacement, for: range, &writer)
+            } else {
+              writer.keep(range.count)
+            }
           }
         }
         place = end
@@ -97,7 +113,8 @@ struct Precompiled: Normalizer {
     }
   }
 
-  /// Writes a replacement: its scalars stand for those replaced one by one, those beyond are inserted, or those left vanish.
+  /// Writes a replacement: its scalars stand for those replaced one by one, those beyond are inserted, or those left
+  /// vanish.
   private static func put(_ replacement: ArraySlice<UInt8>, for range: Range<Int>, _ writer: inout TextRewriter) {
     for scalar in UTF8Text.scalars(UTF8Text.repaired(Array(replacement))) {
       if writer.position < range.upperBound { writer.replaceNext(by: scalar) } else { writer.insert(scalar) }

@@ -1,15 +1,11 @@
 /// What changes a text before it is split. Immutable.
-protocol Normalizer: Sendable {
-  func normalize(_ text: inout AlignedText)
-}
+protocol Normalizer: Sendable { func normalize(_ text: inout AlignedText) }
 
 /// One after another.
 struct NormalizerSequence: Normalizer {
   let parts: [any Normalizer]
 
-  func normalize(_ text: inout AlignedText) {
-    for part in parts { part.normalize(&text) }
-  }
+  func normalize(_ text: inout AlignedText) { for part in parts { part.normalize(&text) } }
 }
 
 /// NFC, NFD, NFKC, NFKD.
@@ -19,7 +15,9 @@ struct UnicodeNormalizer: Normalizer {
   func normalize(_ text: inout AlignedText) {
     let normalizer = ScalarNormalizer(form)
     let table = UnicodeData.properties
-    guard let first = text.bytes.withUnsafeBufferPointer({ firstUnsafe($0, from: 0, normalizer, table) }) else { return }
+    guard let first = text.bytes.withUnsafeBufferPointer({ firstUnsafe($0, from: 0, normalizer, table) }) else {
+      return
+    }
     text.rewrite { writer in
       var unsafe: Int? = first
       while let place = unsafe {
@@ -45,7 +43,9 @@ struct UnicodeNormalizer: Normalizer {
   }
 
   /// The first scalar from `start` on that normalization may change.
-  private func firstUnsafe(_ text: UnsafeBufferPointer<UInt8>, from start: Int, _ normalizer: ScalarNormalizer, _ table: ScalarPropertyTable) -> Int? {
+  private func firstUnsafe(
+    _ text: UnsafeBufferPointer<UInt8>, from start: Int, _ normalizer: ScalarNormalizer, _ table: ScalarPropertyTable
+  ) -> Int? {
     var place = start
     while place < text.count {
       if text[place] < 0x80 {

@@ -1,7 +1,7 @@
 import AttendBase
 
-/// SentencePiece's own normalization (Kudo and Richardson 2018, arXiv:1808.06226; its normalizer.cc): the compiled map, runs of spaces become one, spaces
-/// become the letter "▁", which also stands in front of the text.
+/// SentencePiece's own normalization (Kudo and Richardson 2018, arXiv:1808.06226; its normalizer.cc): the compiled map,
+/// runs of spaces become one, spaces become the letter "▁", which also stands in front of the text.
 struct SentencePieceNormalizer: Normalizer {
   private let map: CharacterMap?
   private let addsPrefix: Bool
@@ -14,7 +14,9 @@ struct SentencePieceNormalizer: Normalizer {
 
   private static let letter: UInt32 = 0x2581
 
-  init(map: CharacterMap?, addsPrefix: Bool, removesExtraSpaces: Bool, escapesSpaces: Bool, verbatim: [[UInt8]]) throws(Failure) {
+  init(
+    map: CharacterMap?, addsPrefix: Bool, removesExtraSpaces: Bool, escapesSpaces: Bool, verbatim: [[UInt8]]
+  ) throws(Failure) {
     self.map = map
     self.addsPrefix = addsPrefix
     self.removesExtraSpaces = removesExtraSpaces
@@ -30,7 +32,9 @@ struct SentencePieceNormalizer: Normalizer {
       var pending = 0  // spaces that are written when something follows them
       while !writer.isAtEnd {
         let (range, replacement) = nextChunk(writer)
-        var scalars = replacement.map { UTF8Text.scalars(UTF8Text.repaired(Array($0))) } ?? UTF8Text.scalars(Array(writer.source[range]))
+        var scalars =
+          replacement.map { UTF8Text.scalars(UTF8Text.repaired(Array($0))) }
+          ?? UTF8Text.scalars(Array(writer.source[range]))
         if afterSpace { scalars.removeFirst(scalars.prefix { $0 == 0x20 }.count) }
         if isEmpty, !scalars.isEmpty {
           isEmpty = false

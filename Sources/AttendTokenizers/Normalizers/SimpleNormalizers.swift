@@ -53,11 +53,13 @@ struct Replace<Pattern: SplitPattern & Sendable>: Normalizer {
   let content: [UInt32]
 
   func normalize(_ text: inout AlignedText) {
-    guard text.bytes.withUnsafeBufferPointer({ bytes in
-      var found = false
-      pattern.forEachMatch(in: bytes, 0..<bytes.count) { _ in found = true }
-      return found
-    }) else { return }
+    guard
+      text.bytes.withUnsafeBufferPointer({ bytes in
+        var found = false
+        pattern.forEachMatch(in: bytes, 0..<bytes.count) { _ in found = true }
+        return found
+      })
+    else { return }
     text.rewrite { writer in
       pattern.forEachMatch(in: writer.source, 0..<writer.source.count) { match in
         writer.keep(match.lowerBound - writer.position)
@@ -77,7 +79,8 @@ struct Nmt: Normalizer {
         let (scalar, length) = writer.next
         switch scalar {
         case 0x01...0x08, 0x0B, 0x0E...0x1F, 0x7F, 0x8F, 0x9F: writer.drop(length)
-        case 0x09, 0x0A, 0x0C, 0x0D, 0x1680, 0x200B...0x200F, 0x2028, 0x2029, 0x2581, 0xFEFF, 0xFFFD: writer.replaceNext(by: 0x20)
+        case 0x09, 0x0A, 0x0C, 0x0D, 0x1680, 0x200B...0x200F, 0x2028, 0x2029, 0x2581, 0xFEFF, 0xFFFD:
+          writer.replaceNext(by: 0x20)
         default: writer.keep(length)
         }
       }

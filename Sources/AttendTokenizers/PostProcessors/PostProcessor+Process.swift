@@ -1,5 +1,8 @@
 extension PostProcessor {
-  func process(_ encoding: inout Encoding, _ tokenizer: Tokenizer, _ text: UnsafeRawBufferPointer, added: Set<Int>, _ addSpecialTokens: Bool) {
+  func process(
+    _ encoding: inout Encoding, _ tokenizer: Tokenizer, _ text: UnsafeRawBufferPointer, added: Set<Int>,
+    _ addSpecialTokens: Bool
+  ) {
     switch self {
     case .template(let items): encoding = PostProcessor.apply(items, encoding, addSpecialTokens)
     case .trimOffsets(let prefixSpace):
@@ -33,7 +36,10 @@ extension PostProcessor {
     return result
   }
 
-  private static func trim(_ offsets: inout TokenOffsets, _ spelling: UnsafeRawBufferPointer, isFirst: Bool, _ prefixSpace: Bool, _ text: UnsafeRawBufferPointer) {
+  private static func trim(
+    _ offsets: inout TokenOffsets, _ spelling: UnsafeRawBufferPointer, isFirst: Bool, _ prefixSpace: Bool,
+    _ text: UnsafeRawBufferPointer
+  ) {
     var (leading, trailing) = spaces(spelling)
     if leading == 1, isFirst || offsets.scalarStart == 0, prefixSpace { leading = 0 }
     for _ in 0..<leading where offsets.scalarStart < offsets.scalarEnd {
@@ -42,16 +48,21 @@ extension PostProcessor {
     }
     guard Int(offsets.scalarEnd) >= trailing else { return }
     for _ in 0..<trailing where offsets.scalarEnd > offsets.scalarStart {
-      repeat { offsets.byteEnd -= 1 } while offsets.byteEnd > offsets.byteStart && UTF8Text.isContinuation(text[Int(offsets.byteEnd)])
+      repeat {
+        offsets.byteEnd -= 1
+      } while offsets.byteEnd > offsets.byteStart && UTF8Text.isContinuation(text[Int(offsets.byteEnd)])
       offsets.scalarEnd -= 1
     }
   }
 
-  /// How many spaces a token begins and ends with: white space, or the letter that stands for a space among byte-level letters.
+  /// How many spaces a token begins and ends with: white space, or the letter that stands for a space among byte-level
+  /// letters.
   private static func spaces(_ spelling: UnsafeRawBufferPointer) -> (Int, Int) {
     func isSpace(_ scalar: UInt32) -> Bool { scalar == 0x120 || UnicodeData.properties[scalar].isWhitespace }
     // Most tokens neither begin nor end with what may be a space.
-    guard let first = spelling.first, let last = spelling.last, first <= 0x20 || first >= 0x80 || last <= 0x20 || last >= 0x80 else { return (0, 0) }
+    guard let first = spelling.first, let last = spelling.last,
+      first <= 0x20 || first >= 0x80 || last <= 0x20 || last >= 0x80
+    else { return (0, 0) }
     let scalars = UTF8Text.scalars(UTF8Text.repaired(Array(spelling)))
     return (scalars.prefix(while: isSpace).count, scalars.reversed().prefix(while: isSpace).count)
   }

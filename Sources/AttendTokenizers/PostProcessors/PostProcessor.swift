@@ -8,7 +8,7 @@ enum PostProcessor: Sendable {
 
   /// Special tokens around the sequence; where the caller wants none, the sequence alone.
   case template([Item])
-  /// Takes white space off the offsets of tokens that begin or end with it, but for one space in front of the first, which the
-  /// tokenizer added itself if `prefixSpace`.
+  /// Takes white space off the offsets of tokens that begin or end with it, but for one space in front of the first,
+  /// which the tokenizer added itself if `prefixSpace`.
   case trimOffsets(prefixSpace: Bool)
 }

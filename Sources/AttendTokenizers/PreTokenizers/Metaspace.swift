@@ -44,7 +44,8 @@ extension PreTokenizedText {
   mutating func prepend(_ scalars: [UInt32], toPiecesAtStartWithout letter: [UInt8]) {
     let end = text.bytes.withUnsafeBufferPointer { bytes in
       text.alignment.withUnsafeBufferPointer { alignment in
-        pieces.first { AlignedText.source(Int($0.start), Int($0.end), bytes, alignment, base: text.base).start > 0 }.map { Int($0.start) } ?? bytes.count
+        pieces.first { AlignedText.source(Int($0.start), Int($0.end), bytes, alignment, base: text.base).start > 0 }.map
+        { Int($0.start) } ?? bytes.count
       }
     }
     guard end > 0 else { return }

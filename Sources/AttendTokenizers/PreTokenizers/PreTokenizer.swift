@@ -1,15 +1,11 @@
 /// What splits a text into the pieces that the model sees. Immutable.
-protocol PreTokenizer: Sendable {
-  func apply(_ text: inout PreTokenizedText)
-}
+protocol PreTokenizer: Sendable { func apply(_ text: inout PreTokenizedText) }
 
 /// One after another.
 struct PreTokenizerSequence: PreTokenizer {
   let parts: [any PreTokenizer]
 
-  func apply(_ text: inout PreTokenizedText) {
-    for part in parts { part.apply(&text) }
-  }
+  func apply(_ text: inout PreTokenizedText) { for part in parts { part.apply(&text) } }
 }
 
 /// Splits at the matches of a pattern.

@@ -5,7 +5,9 @@ enum SplitRules {
 
   /// Punctuation of Unicode, and all of ASCII that is neither letter, digit nor space.
   static let punctuation = ScalarPattern { scalar, properties in
-    scalar < 0x80 ? (0x21...0x2F).contains(scalar) || (0x3A...0x40).contains(scalar) || (0x5B...0x60).contains(scalar) || (0x7B...0x7E).contains(scalar) : properties.isOldPunctuation(scalar)
+    scalar < 0x80
+      ? (0x21...0x2F).contains(scalar) || (0x3A...0x40).contains(scalar) || (0x5B...0x60).contains(scalar)
+        || (0x7B...0x7E).contains(scalar) : properties.isOldPunctuation(scalar)
   }
 }
 
@@ -32,18 +34,20 @@ struct BertPreTokenizer: PreTokenizer {
     }
   }
 
-  @inline(__always)
-  private static func isAsciiPunctuation(_ scalar: UInt32) -> Bool {
+  @inline(__always) private static func isAsciiPunctuation(_ scalar: UInt32) -> Bool {
     scalar > 0x20 && scalar < 0x7F && !(scalar &- 0x30 < 10) && !((scalar | 0x20) &- 0x61 < 26)
   }
 }
 
-/// Splits where the script changes. Hiragana and Katakana count as Han; spaces and unassigned scalars belong to the script before them, and what stands
-/// before the first scalar of a script is left out, as Hugging Face's tokenizers do.
+/// Splits where the script changes. Hiragana and Katakana count as Han; spaces and unassigned scalars belong to the
+/// script before them, and what stands before the first scalar of a script is left out, as Hugging Face's tokenizers
+/// do.
 struct UnicodeScripts: PreTokenizer {
   private static let han = UInt32(UnicodeData.scriptNames.firstIndex(of: "Han")!)
   private static let unknown = UInt32(UnicodeData.scriptNames.firstIndex(of: "Unknown")!)
-  private static let kana: [UInt32] = ["Hiragana", "Katakana"].map { UInt32(UnicodeData.scriptNames.firstIndex(of: $0)!) }
+  private static let kana: [UInt32] = ["Hiragana", "Katakana"].map {
+    UInt32(UnicodeData.scriptNames.firstIndex(of: $0)!)
+  }
 
   func apply(_ text: inout PreTokenizedText) {
     text.split { bytes, range, list in

@@ -2,7 +2,8 @@ import AttendBase
 
 /// A regular expression that finds its matches in time linear in the text, whatever the text.
 ///
-/// Matches are those of a backtracking matcher: leftmost, and of those the one that comes first in the order of the expression.
+/// Matches are those of a backtracking matcher: leftmost, and of those the one that comes first in the order of the
+/// expression.
 final class Regex: SplitPattern, Sendable {
   private let automaton: RegexAutomaton
   let pattern: String
@@ -18,7 +19,9 @@ final class Regex: SplitPattern, Sendable {
     guard let base = text.baseAddress else { return }
     automaton.transitions.withUnsafeBufferPointer { transitions in
       automaton.classes.plain.withUnsafeBufferPointer { plain in
-        let reader = Reader(base: base, start: range.lowerBound, end: range.upperBound, automaton: automaton, transitions: transitions.baseAddress!, plain: plain.baseAddress!)
+        let reader = Reader(
+          base: base, start: range.lowerBound, end: range.upperBound, automaton: automaton,
+          transitions: transitions.baseAddress!, plain: plain.baseAddress!)
         var memory = Overshoot()
         var start = range.lowerBound, lastEnd = -1
         while start <= range.upperBound {
@@ -45,15 +48,14 @@ final class Regex: SplitPattern, Sendable {
     let transitions: UnsafePointer<Int32>
     let plain: UnsafePointer<UInt8>
 
-    @inline(__always)
-    func scalarClass(_ scalar: UInt32) -> Int {
+    @inline(__always) func scalarClass(_ scalar: UInt32) -> Int {
       scalar < ScalarClasses.plainCount ? Int(plain[Int(scalar)]) : Int(automaton.classes.find(scalar))
     }
 
     /// The end of the match from `position` on, or -1.
-    @inline(__always)
-    func end(from position: Int, _ memory: inout Overshoot) -> Int {
-      let previous = position > start ? scalarClass(UTF8Text.decodeBackward(base + position).scalar) : automaton.classes.edge
+    @inline(__always) func end(from position: Int, _ memory: inout Overshoot) -> Int {
+      let previous =
+        position > start ? scalarClass(UTF8Text.decodeBackward(base + position).scalar) : automaton.classes.edge
       var state = Int(automaton.starts[previous])
       var place = position, matched = -1
       while true {
@@ -74,16 +76,15 @@ final class Regex: SplitPattern, Sendable {
   }
 }
 
-/// States reached far behind the last match: to reach one again at the same place leads to no match again. Without it an expression such as
-/// `a*b|a` reads a text of one letter to its end from each of its letters.
+/// States reached far behind the last match: to reach one again at the same place leads to no match again. Without it
+/// an expression such as `a*b|a` reads a text of one letter to its end from each of its letters.
 struct Overshoot {
   /// How many bytes a search may go behind its last match without being noted.
   static let patience = 256
   private var known: Set<UInt64> = []
 
   /// Notes one place in about 64. True: it was noted before, and so this search finds nothing more.
-  @inline(__always)
-  mutating func isKnown(_ state: Int, _ place: Int, _ length: Int) -> Bool {
+  @inline(__always) mutating func isKnown(_ state: Int, _ place: Int, _ length: Int) -> Bool {
     place >> 6 != (place - length) >> 6 && !known.insert(UInt64(state) << 40 | UInt64(place)).inserted
   }
 }

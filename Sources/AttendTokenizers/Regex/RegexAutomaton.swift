@@ -1,12 +1,12 @@
 import AttendBase
 
-/// The deterministic automaton of a regular expression, made whole in advance, so that a text is read in one pass and a tokenizer is shared without
-/// locks.
+/// The deterministic automaton of a regular expression, made whole in advance, so that a text is read in one pass and a
+/// tokenizer is shared without locks.
 ///
-/// A state is the ordered list of places in the program that are alive after a scalar, with the class of that scalar where the expression looks
-/// back. A transition reads the class of the next scalar, the edge of the text included: so conditions on the next scalar cost nothing, and
-/// a match is known one scalar later. Lower branches die when a higher one matches: what is left at the end is the match that a
-/// backtracking matcher would prefer.
+/// A state is the ordered list of places in the program that are alive after a scalar, with the class of that scalar
+/// where the expression looks back. A transition reads the class of the next scalar, the edge of the text included: so
+/// conditions on the next scalar cost nothing, and a match is known one scalar later. Lower branches die when a higher
+/// one matches: what is left at the end is the match that a backtracking matcher would prefer.
 struct RegexAutomaton: Sendable {
   let classes: ScalarClasses
   /// [state][class]: the next state times two, plus 1 where a match ends before this scalar. State 0 is dead.
@@ -25,15 +25,22 @@ struct RegexAutomaton: Sendable {
     self.stride = classes.count + 1
     let looksBack = program.assertions.contains { $0.direction == .before }
     var starts: [Int32] = []
-    for previous in 0...classes.count { starts.append(builder.state([program.start], previous: looksBack ? previous : -1)) }
+    for previous in 0...classes.count {
+      starts.append(builder.state([program.start], previous: looksBack ? previous : -1))
+    }
     self.starts = starts
     var transitions: [Int32] = []
     var index = 0
     while index < builder.states.count {
       guard builder.states.count <= RegexAutomaton.limit else {
-        throw Failure(.unsupported, "regular expression \"\(name)\": its automaton has more than \(RegexAutomaton.limit) states, which is not supported")
+        throw Failure(
+          .unsupported,
+          "regular expression \"\(name)\": its automaton has more than \(RegexAutomaton.limit) states, which is not supported"
+        )
       }
-      for next in 0...classes.count { transitions.append(builder.transition(from: index, next: next, looksBack: looksBack)) }
+      for next in 0...classes.count {
+        transitions.append(builder.transition(from: index, next: next, looksBack: looksBack))
+      }
       index += 1
     }
     self.transitions = transitions
@@ -66,9 +73,11 @@ struct RegexAutomaton: Sendable {
       return self.state(targets, previous: looksBack ? next : -1) * 2 + (matched ? 1 : 0)
     }
 
-    /// Walks all that consumes nothing, in the order of preference, and collects where the next scalar leads. True: a match ends here, and
-    /// what is less preferred was not walked.
-    private func follow(_ places: [Int], previous: Int, next: Int, _ visited: inout Set<Int>, _ targets: inout [Int]) -> Bool {
+    /// Walks all that consumes nothing, in the order of preference, and collects where the next scalar leads. True: a
+    /// match ends here, and what is less preferred was not walked.
+    private func follow(
+      _ places: [Int], previous: Int, next: Int, _ visited: inout Set<Int>, _ targets: inout [Int]
+    ) -> Bool {
       var stack = Array(places.reversed())
       while let place = stack.popLast() {
         guard visited.insert(place).inserted else { continue }
@@ -84,7 +93,9 @@ struct RegexAutomaton: Sendable {
           let holds = seen == classes.edge ? assertion.holdsAtEdge : assertion.set.contains(classes.examples[seen])
           if holds { stack.append(target) }
         case .scalar(let set, let target):
-          if next != classes.edge, program.sets[set].contains(classes.examples[next]), !targets.contains(target) { targets.append(target) }
+          if next != classes.edge, program.sets[set].contains(classes.examples[next]), !targets.contains(target) {
+            targets.append(target)
+          }
         }
       }
       return false

@@ -20,7 +20,10 @@ extension RegexParser {
       return .assertion(RegexAssertion(direction: .after, set: ScalarSet(), holdsAtEdge: true))
     case 0x52:  // \R
       position += 1
-      return .alternatives([.sequence([.set(ScalarSet(0x0D)), .set(ScalarSet(0x0A))]), .set(ScalarSet([0x0A...0x0D, 0x85...0x85, 0x2028...0x2029]))])
+      return .alternatives([
+        .sequence([.set(ScalarSet(0x0D)), .set(ScalarSet(0x0A))]),
+        .set(ScalarSet([0x0A...0x0D, 0x85...0x85, 0x2028...0x2029])),
+      ])
     case 0x31...0x39, 0x6B: throw unsupported("a back-reference")
     case 0x47, 0x4B, 0x58, 0x5A, 0x79, 0x59: throw unsupported("this escape")
     default: return .set(try escapedSet())
@@ -69,7 +72,9 @@ extension RegexParser {
     case 0x78:
       if take("{") {
         let digits = try name(until: 0x7D)
-        guard let value = UInt32(digits, radix: 16), value <= ScalarSet.last else { throw invalid("\\x{\(digits)} is no scalar") }
+        guard let value = UInt32(digits, radix: 16), value <= ScalarSet.last else {
+          throw invalid("\\x{\(digits)} is no scalar")
+        }
         return value
       }
       return try hexadecimal(1...2)
@@ -84,7 +89,9 @@ extension RegexParser {
 
   private mutating func hexadecimal(_ count: ClosedRange<Int>) throws(Failure) -> UInt32 {
     var value: UInt32 = 0, digits = 0
-    while digits < count.upperBound, let scalar = peek, let digit = Unicode.Scalar(scalar).flatMap({ Character($0).hexDigitValue }), scalar < 0x80 {
+    while digits < count.upperBound, let scalar = peek,
+      let digit = Unicode.Scalar(scalar).flatMap({ Character($0).hexDigitValue }), scalar < 0x80
+    {
       value = value << 4 | UInt32(digit)
       digits += 1
       position += 1
@@ -104,7 +111,9 @@ extension RegexParser {
       let scalar = try next()
       name = Unicode.Scalar(scalar).map { String(Character($0)) } ?? ""
     }
-    for prefix in ["Script=", "sc=", "General_Category=", "gc="] where name.hasPrefix(prefix) { name.removeFirst(prefix.count) }
+    for prefix in ["Script=", "sc=", "General_Category=", "gc="] where name.hasPrefix(prefix) {
+      name.removeFirst(prefix.count)
+    }
     guard let set = RegexParser.property(name) else { throw unsupported("the property \(name)") }
     return negative ? set.complement : set
   }
@@ -116,7 +125,10 @@ extension RegexParser {
     switch wanted {
     case "any": return .all
     case "alpha", "alphabetic":
-      return ScalarSet.word.intersection(ScalarSet(categories: { $0.code.first == "L" || $0 == .letterNumber || $0.code.first == "M" || $0 == .otherSymbol }))
+      return ScalarSet.word.intersection(
+        ScalarSet(categories: {
+          $0.code.first == "L" || $0 == .letterNumber || $0.code.first == "M" || $0 == .otherSymbol
+        }))
     case "digit": return .decimalNumbers
     case "space", "whitespace": return .whitespace
     case "lc": return ScalarSet(categories: { [.uppercaseLetter, .lowercaseLetter, .titlecaseLetter].contains($0) })
@@ -124,16 +136,19 @@ extension RegexParser {
     default: break
     }
     let long = [
-      "letter": "l", "mark": "m", "number": "n", "punctuation": "p", "symbol": "s", "separator": "z", "other": "c", "uppercaseletter": "lu",
-      "lowercaseletter": "ll", "titlecaseletter": "lt", "modifierletter": "lm", "otherletter": "lo", "nonspacingmark": "mn", "spacingmark": "mc",
-      "enclosingmark": "me", "decimalnumber": "nd", "letternumber": "nl", "othernumber": "no", "connectorpunctuation": "pc", "dashpunctuation": "pd",
-      "openpunctuation": "ps", "closepunctuation": "pe", "initialpunctuation": "pi", "finalpunctuation": "pf", "otherpunctuation": "po",
-      "mathsymbol": "sm", "currencysymbol": "sc", "modifiersymbol": "sk", "othersymbol": "so", "spaceseparator": "zs", "lineseparator": "zl",
-      "paragraphseparator": "zp", "control": "cc", "cntrl": "cc", "format": "cf", "surrogate": "cs", "privateuse": "co", "unassigned": "cn",
-      "lower": "ll", "upper": "lu",
+      "letter": "l", "mark": "m", "number": "n", "punctuation": "p", "symbol": "s", "separator": "z", "other": "c",
+      "uppercaseletter": "lu", "lowercaseletter": "ll", "titlecaseletter": "lt", "modifierletter": "lm",
+      "otherletter": "lo", "nonspacingmark": "mn", "spacingmark": "mc", "enclosingmark": "me", "decimalnumber": "nd",
+      "letternumber": "nl", "othernumber": "no", "connectorpunctuation": "pc", "dashpunctuation": "pd",
+      "openpunctuation": "ps", "closepunctuation": "pe", "initialpunctuation": "pi", "finalpunctuation": "pf",
+      "otherpunctuation": "po", "mathsymbol": "sm", "currencysymbol": "sc", "modifiersymbol": "sk", "othersymbol": "so",
+      "spaceseparator": "zs", "lineseparator": "zl", "paragraphseparator": "zp", "control": "cc", "cntrl": "cc",
+      "format": "cf", "surrogate": "cs", "privateuse": "co", "unassigned": "cn", "lower": "ll", "upper": "lu",
     ]
     let category = long[wanted] ?? wanted
-    if GeneralCategory.allCases.contains(where: { plain($0.code).hasPrefix(category) }), category.count <= 2, !category.isEmpty {
+    if GeneralCategory.allCases.contains(where: { plain($0.code).hasPrefix(category) }), category.count <= 2,
+      !category.isEmpty
+    {
       return ScalarSet(categories: { plain($0.code).hasPrefix(category) })
     }
     guard let script = UnicodeData.scriptNames.firstIndex(where: { plain($0) == wanted }) else { return nil }
@@ -167,7 +182,9 @@ extension RegexParser {
     if take("[:") {
       let negative = take("^")
       let name = try self.name(until: 0x3A)
-      guard take("]"), let set = RegexParser.posixClass(name, word: word) else { throw unsupported("the class [:\(name):]") }
+      guard take("]"), let set = RegexParser.posixClass(name, word: word) else {
+        throw unsupported("the class [:\(name):]")
+      }
       return negative ? set.complement : set
     }
     if take("[") {

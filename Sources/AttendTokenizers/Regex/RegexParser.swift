@@ -1,6 +1,7 @@
 import AttendBase
 
-/// Reads a regular expression. What is beyond the syntax here is `unsupported`, and what is no expression `invalidFile`; both quote it.
+/// Reads a regular expression. What is beyond the syntax here is `unsupported`, and what is no expression
+/// `invalidFile`; both quote it.
 struct RegexParser {
   private let pattern: [UInt32]
   private let text: String
@@ -32,8 +33,12 @@ struct RegexParser {
     return node
   }
 
-  func invalid(_ reason: String) -> Failure { Failure(.invalidFile, "regular expression \"\(text)\": \(reason) at \(position)") }
-  func unsupported(_ what: String) -> Failure { Failure(.unsupported, "regular expression \"\(text)\": \(what) is not supported (at \(position))") }
+  func invalid(_ reason: String) -> Failure {
+    Failure(.invalidFile, "regular expression \"\(text)\": \(reason) at \(position)")
+  }
+  func unsupported(_ what: String) -> Failure {
+    Failure(.unsupported, "regular expression \"\(text)\": \(what) is not supported (at \(position))")
+  }
 
   // MARK: Scalars
 
@@ -42,7 +47,9 @@ struct RegexParser {
   /// Reads `expected` if it comes next.
   mutating func take(_ expected: String) -> Bool {
     let wanted = expected.unicodeScalars.map(\.value)
-    guard position + wanted.count <= pattern.count, Array(pattern[position..<position + wanted.count]) == wanted else { return false }
+    guard position + wanted.count <= pattern.count, Array(pattern[position..<position + wanted.count]) == wanted else {
+      return false
+    }
     position += wanted.count
     return true
   }
@@ -90,7 +97,10 @@ struct RegexParser {
   private mutating func skipComment() -> Bool {
     guard let scalar = peek else { return false }
     if scalar == 0x23 {
-      while let scalar = peek, scalar != 0x0A { _ = scalar; position += 1 }
+      while let scalar = peek, scalar != 0x0A {
+        _ = scalar;
+        position += 1
+      }
       return true
     }
     guard ScalarSet.whitespace.contains(scalar) else { return false }
@@ -105,8 +115,14 @@ struct RegexParser {
     case 0x28: return try group()
     case 0x5B: return .set(try characterClass())
     case 0x2E: return .set(options.dotMatchesNewline ? .all : ScalarSet(0x0A).complement)
-    case 0x5E: return .assertion(RegexAssertion(direction: .before, set: dialect.anchorsAtLines ? ScalarSet(0x0A) : ScalarSet(), holdsAtEdge: true))
-    case 0x24: return .assertion(RegexAssertion(direction: .after, set: dialect.anchorsAtLines ? ScalarSet(0x0A) : ScalarSet(), holdsAtEdge: true))
+    case 0x5E:
+      return .assertion(
+        RegexAssertion(
+          direction: .before, set: dialect.anchorsAtLines ? ScalarSet(0x0A) : ScalarSet(), holdsAtEdge: true))
+    case 0x24:
+      return .assertion(
+        RegexAssertion(
+          direction: .after, set: dialect.anchorsAtLines ? ScalarSet(0x0A) : ScalarSet(), holdsAtEdge: true))
     case 0x5C: return try escape()
     case 0x2A, 0x2B, 0x3F: throw invalid("nothing to repeat")
     default: return .set(literal(scalar))
@@ -122,15 +138,21 @@ struct RegexParser {
     var isAtomic = false
     if take("?") {
       if take(":") {
-      } else if take("=") { look = (.after, false)
-      } else if take("!") { look = (.after, true)
-      } else if take("<=") { look = (.before, false)
-      } else if take("<!") { look = (.before, true)
-      } else if take(">") { isAtomic = true
+      } else if take("=") {
+        look = (.after, false)
+      } else if take("!") {
+        look = (.after, true)
+      } else if take("<=") {
+        look = (.before, false)
+      } else if take("<!") {
+        look = (.before, true)
+      } else if take(">") {
+        isAtomic = true
       } else if take("#") {
         _ = try name(until: 0x29)
         return nil
-      } else if take("P<") || take("<") { _ = try name(until: 0x3E)
+      } else if take("P<") || take("<") {
+        _ = try name(until: 0x3E)
       } else {
         let outer = options
         if try readOptions() { return nil }
@@ -147,7 +169,8 @@ struct RegexParser {
     return body
   }
 
-  /// Reads the letters of `(?i-m:` or `(?i)`; true for the latter, whose options hold to the end of the group around it.
+  /// Reads the letters of `(?i-m:` or `(?i)`; true for the latter, whose options hold to the end of the group around
+  /// it.
   private mutating func readOptions() throws(Failure) -> Bool {
     var value = true
     while true {
@@ -173,7 +196,13 @@ struct RegexParser {
       if options.isExtended { while skipComment() {} }
       var bounds: (Int, Int?)
       var isInterval = false
-      if take("*") { bounds = (0, nil) } else if take("+") { bounds = (1, nil) } else if take("?") { bounds = (0, 1) } else if let interval = try interval() {
+      if take("*") {
+        bounds = (0, nil)
+      } else if take("+") {
+        bounds = (1, nil)
+      } else if take("?") {
+        bounds = (0, 1)
+      } else if let interval = try interval() {
         bounds = interval
         isInterval = true
       } else {
@@ -214,17 +243,21 @@ struct RegexParser {
     return value
   }
 
-  /// A repetition that gives nothing back. For one scalar of a set this is a greedy one that may end only at its maximum or where the next scalar
-  /// is not in the set.
+  /// A repetition that gives nothing back. For one scalar of a set this is a greedy one that may end only at its
+  /// maximum or where the next scalar is not in the set.
   private func possessive(_ node: RegexNode, _ minimum: Int, _ maximum: Int?) throws(Failure) -> RegexNode {
-    guard let set = RegexParser.singleSet(node) else { throw unsupported("a possessive repetition of more than one character class") }
+    guard let set = RegexParser.singleSet(node) else {
+      throw unsupported("a possessive repetition of more than one character class")
+    }
     let stop = RegexNode.assertion(RegexAssertion(direction: .after, set: set.complement, holdsAtEdge: true))
     guard let maximum else {
       return .sequence([.repetition(.set(set), minimum: minimum, maximum: nil, isLazy: false), stop])
     }
     let full = RegexNode.repetition(.set(set), minimum: maximum, maximum: maximum, isLazy: false)
     guard maximum > minimum else { return full }
-    return .alternatives([full, .sequence([.repetition(.set(set), minimum: minimum, maximum: maximum - 1, isLazy: false), stop])])
+    return .alternatives([
+      full, .sequence([.repetition(.set(set), minimum: minimum, maximum: maximum - 1, isLazy: false), stop]),
+    ])
   }
 
   /// `(?>...)`: only where the body is already atomic.
@@ -253,13 +286,17 @@ struct RegexParser {
   }
 
   /// A look-around. Those of one scalar, or of an edge of the text, are what tokenizers use.
-  private func assertion(_ direction: RegexAssertion.Direction, _ body: RegexNode, negative: Bool) throws(Failure) -> RegexNode {
+  private func assertion(
+    _ direction: RegexAssertion.Direction, _ body: RegexNode, negative: Bool
+  ) throws(Failure) -> RegexNode {
     var set = ScalarSet()
     var atEdge = false
     for branch in RegexParser.branches(body) {
       if let single = RegexParser.singleSet(branch) {
         set = set.union(single)
-      } else if case .repetition(let item, let minimum, _, _) = branch, minimum >= 1, let single = RegexParser.singleSet(item), minimum == 1 {
+      } else if case .repetition(let item, let minimum, _, _) = branch, minimum >= 1,
+        let single = RegexParser.singleSet(item), minimum == 1
+      {
         set = set.union(single)
       } else if case .assertion(let inner) = branch, inner.direction == direction {
         set = set.union(inner.set)
@@ -268,7 +305,9 @@ struct RegexParser {
         throw unsupported("a look-around of more than one character")
       }
     }
-    return .assertion(RegexAssertion(direction: direction, set: negative ? set.complement : set, holdsAtEdge: negative ? !atEdge : atEdge))
+    return .assertion(
+      RegexAssertion(
+        direction: direction, set: negative ? set.complement : set, holdsAtEdge: negative ? !atEdge : atEdge))
   }
 
   private static func branches(_ node: RegexNode) -> [RegexNode] {

@@ -1,7 +1,7 @@
 import AttendBase
 
-/// A regular expression as a nondeterministic automaton whose branches are ordered by preference (Thompson 1968; Cox 2010, "Regular
-/// Expression Matching in the Wild").
+/// A regular expression as a nondeterministic automaton whose branches are ordered by preference (Thompson 1968; Cox
+/// 2010, "Regular Expression Matching in the Wild").
 struct RegexProgram {
   enum Instruction {
     /// Consumes one scalar of the set with this index.
@@ -27,7 +27,8 @@ struct RegexProgram {
 
   private mutating func add(_ instruction: Instruction, _ name: String) throws(Failure) -> Int {
     guard instructions.count < RegexProgram.limit else {
-      throw Failure(.unsupported, "regular expression \"\(name)\": more than \(RegexProgram.limit) states are not supported")
+      throw Failure(
+        .unsupported, "regular expression \"\(name)\": more than \(RegexProgram.limit) states are not supported")
     }
     instructions.append(instruction)
     return instructions.count - 1
@@ -45,7 +46,9 @@ struct RegexProgram {
       return next
     case .alternatives(let branches):
       var first = try emit(branches[branches.count - 1], next: next, name)
-      for branch in branches.dropLast().reversed() { first = try add(.fork(try emit(branch, next: next, name), first), name) }
+      for branch in branches.dropLast().reversed() {
+        first = try add(.fork(try emit(branch, next: next, name), first), name)
+      }
       return first
     case .repetition(let body, let minimum, let maximum, let isLazy):
       var next = next
@@ -114,7 +117,10 @@ struct ScalarClasses: Sendable {
         signature[number] = places[number] < set.ranges.count && set.ranges[places[number]].contains(cut)
       }
       if numbers[signature] == nil {
-        guard numbers.count < 250 else { throw Failure(.unsupported, "regular expression \"\(name)\": more than 250 classes of characters are not supported") }
+        guard numbers.count < 250 else {
+          throw Failure(
+            .unsupported, "regular expression \"\(name)\": more than 250 classes of characters are not supported")
+        }
         numbers[signature] = UInt8(numbers.count)
         examples.append(cut)
       }

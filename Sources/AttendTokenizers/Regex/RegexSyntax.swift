@@ -19,7 +19,9 @@ struct RegexAssertion: Hashable {
   /// It also holds where there is no such scalar: at the start or end of the text.
   let holdsAtEdge: Bool
 
-  static func == (a: RegexAssertion, b: RegexAssertion) -> Bool { a.direction == b.direction && a.holdsAtEdge == b.holdsAtEdge && a.set == b.set }
+  static func == (a: RegexAssertion, b: RegexAssertion) -> Bool {
+    a.direction == b.direction && a.holdsAtEdge == b.holdsAtEdge && a.set == b.set
+  }
   func hash(into hasher: inout Hasher) { hasher.combine(set.ranges.count) }
 }
 
@@ -33,7 +35,8 @@ struct RegexDialect: Sendable {
   let otherWordScalars: [ClosedRange<UInt32>]
 
   /// Oniguruma, which reads the expressions of tokenizer.json.
-  static let oniguruma = RegexDialect(possessiveIntervals: false, anchorsAtLines: true, otherWordScalars: [0xB2...0xB3, 0xB9...0xB9, 0xBC...0xBE])
+  static let oniguruma = RegexDialect(
+    possessiveIntervals: false, anchorsAtLines: true, otherWordScalars: [0xB2...0xB3, 0xB9...0xB9, 0xBC...0xBE])
   /// Rust's fancy-regex, which reads those of tiktoken.
   static let rust = RegexDialect(possessiveIntervals: true, anchorsAtLines: false, otherWordScalars: [0x200C...0x200D])
 }

@@ -46,8 +46,8 @@ struct ScalarSet: Equatable, Sendable {
   /// \w of Unicode Technical Standard 18: alphabetic, mark, decimal number, connector punctuation.
   static let word = ScalarSet(categories: {
     switch $0 {
-    case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .nonspacingMark, .spacingMark, .enclosingMark,
-      .decimalNumber, .letterNumber, .connectorPunctuation:
+    case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .nonspacingMark,
+      .spacingMark, .enclosingMark, .decimalNumber, .letterNumber, .connectorPunctuation:
       true
     default: false
     }
@@ -88,7 +88,9 @@ struct ScalarSet: Equatable, Sendable {
       if contains(scalar) || contains(fold) { folded.insert(fold) }
     }
     var added = folded.map { $0...$0 }
-    for index in 0..<table.count where folded.contains(table.number(index, 4, 4)) { added.append(table.scalar(index)...table.scalar(index)) }
+    for index in 0..<table.count where folded.contains(table.number(index, 4, 4)) {
+      added.append(table.scalar(index)...table.scalar(index))
+    }
     return ScalarSet(ranges + added)
   }
 }

@@ -4,7 +4,8 @@ struct SourceRange: Equatable {
   var end: UInt32
 }
 
-/// A text on its way from the source to the model: valid UTF-8 and, for each byte, the stretch of the source that it came from.
+/// A text on its way from the source to the model: valid UTF-8 and, for each byte, the stretch of the source that it
+/// came from.
 struct AlignedText {
   private(set) var bytes: [UInt8]
   /// One entry a byte; empty while each scalar still stands for the scalar at the same place of the source.
@@ -28,8 +29,13 @@ struct AlignedText {
     var position = 0
     while position < source.count {
       let length = UTF8Text.sequence(source, at: position)
-      let stretch = SourceRange(start: UInt32(truncatingIfNeeded: position), end: UInt32(truncatingIfNeeded: position + abs(length)))
-      if length > 0 { bytes.append(contentsOf: source[position..<position + length]) } else { bytes.append(contentsOf: UTF8Text.replacement) }
+      let stretch = SourceRange(
+        start: UInt32(truncatingIfNeeded: position), end: UInt32(truncatingIfNeeded: position + abs(length)))
+      if length > 0 {
+        bytes.append(contentsOf: source[position..<position + length])
+      } else {
+        bytes.append(contentsOf: UTF8Text.replacement)
+      }
       alignment.append(contentsOf: repeatElement(stretch, count: length > 0 ? length : UTF8Text.replacement.count))
       position += abs(length)
     }
@@ -44,8 +50,10 @@ struct AlignedText {
   }
 
   /// The source of the bytes `start..<end`: from the start of the first one's stretch to the end of the last one's.
-  @inline(__always)
-  static func source(_ start: Int, _ end: Int, _ bytes: UnsafeBufferPointer<UInt8>, _ alignment: UnsafeBufferPointer<SourceRange>, base: Int) -> SourceRange {
+  @inline(__always) static func source(
+    _ start: Int, _ end: Int, _ bytes: UnsafeBufferPointer<UInt8>, _ alignment: UnsafeBufferPointer<SourceRange>,
+    base: Int
+  ) -> SourceRange {
     if alignment.isEmpty {
       var first = start, last = end
       while first > 0, first < bytes.count, UTF8Text.isContinuation(bytes[first]) { first -= 1 }
@@ -75,7 +83,11 @@ struct AlignedText {
 
   /// Part of the text.
   func slice(_ range: Range<Int>) -> AlignedText {
-    if alignment.isEmpty { return bytes.withUnsafeBufferPointer { AlignedText(UnsafeBufferPointer(rebasing: $0[range]), base: base + range.lowerBound) } }
+    if alignment.isEmpty {
+      return bytes.withUnsafeBufferPointer {
+        AlignedText(UnsafeBufferPointer(rebasing: $0[range]), base: base + range.lowerBound)
+      }
+    }
     let start = range.isEmpty ? base : Int(alignment[range.lowerBound].start)
     return AlignedText(bytes: Array(bytes[range]), alignment: Array(alignment[range]), base: start)
   }
@@ -83,8 +95,8 @@ struct AlignedText {
 
 /// Writes a text while reading another one, and carries the alignment along.
 ///
-/// The rules of the alignment are those of Hugging Face's tokenizers, so that offsets agree: a scalar that stands for another takes its
-/// stretch, an inserted one takes the stretch of the byte before the place of reading.
+/// The rules of the alignment are those of Hugging Face's tokenizers, so that offsets agree: a scalar that stands for
+/// another takes its stretch, an inserted one takes the stretch of the byte before the place of reading.
 struct TextRewriter {
   private let old: UnsafeBufferPointer<UInt8>
   private let oldAlignment: UnsafeBufferPointer<SourceRange>
@@ -118,8 +130,7 @@ struct TextRewriter {
   var isAtEnd: Bool { position >= old.count }
 
   /// The scalar at the place of reading, which must not be the end.
-  @inline(__always)
-  var next: (scalar: UInt32, length: Int) { UTF8Text.decode(old.baseAddress! + position) }
+  @inline(__always) var next: (scalar: UInt32, length: Int) { UTF8Text.decode(old.baseAddress! + position) }
 
   /// Copies `count` bytes, which end with a whole scalar.
   mutating func keep(_ count: Int) {
@@ -138,8 +149,7 @@ struct TextRewriter {
   }
 
   /// Writes a scalar in the place of the next one.
-  @inline(__always)
-  mutating func replaceNext(by scalar: UInt32) {
+  @inline(__always) mutating func replaceNext(by scalar: UInt32) {
     guard position < old.count else { return insert(scalar) }
     let oldLength = UTF8Text.length(first: old[position])
     let newLength = UTF8Text.length(of: scalar)
@@ -176,12 +186,9 @@ struct TextRewriter {
   }
 
   /// Writes the scalars of a text that stand for none.
-  mutating func insert(_ text: [UInt32]) {
-    for scalar in text { insert(scalar) }
-  }
+  mutating func insert(_ text: [UInt32]) { for scalar in text { insert(scalar) } }
 
-  @inline(__always)
-  private mutating func append(_ range: SourceRange, _ count: Int) {
+  @inline(__always) private mutating func append(_ range: SourceRange, _ count: Int) {
     for _ in 0..<count { alignment.append(range) }
   }
 
@@ -196,19 +203,18 @@ struct TextRewriter {
     var index = range.lowerBound
     while index < range.upperBound {
       let length = UTF8Text.length(first: old[index])
-      append(SourceRange(start: UInt32(truncatingIfNeeded: base + index), end: UInt32(truncatingIfNeeded: base + index + length)), length)
+      append(
+        SourceRange(
+          start: UInt32(truncatingIfNeeded: base + index), end: UInt32(truncatingIfNeeded: base + index + length)),
+        length)
       index += length
     }
   }
 
   /// From here on scalars do not stand at their old places: the alignment of what is written so far is written out.
-  @inline(__always)
-  private mutating func leavePlaces() {
-    if isUnmoved { leavePlacesNow() }
-  }
+  @inline(__always) private mutating func leavePlaces() { if isUnmoved { leavePlacesNow() } }
 
-  @inline(never)
-  private mutating func leavePlacesNow() {
+  @inline(never) private mutating func leavePlacesNow() {
     isUnmoved = false
     alignment.reserveCapacity(old.count + old.count / 8 + 16)
     appendAlignment(0..<position)

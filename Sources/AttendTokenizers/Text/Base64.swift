@@ -2,7 +2,9 @@
 enum Base64 {
   private static let values: [UInt8] = {
     var table = [UInt8](repeating: 0xFF, count: 256)
-    for (value, letter) in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8.enumerated() { table[Int(letter)] = UInt8(value) }
+    for (value, letter) in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8.enumerated() {
+      table[Int(letter)] = UInt8(value)
+    }
     return table
   }()
 
@@ -20,7 +22,11 @@ enum Base64 {
       guard value != 0xFF, padding == 0 else { return nil }
       bits = bits << 6 | UInt32(value)
       count += 1
-      if count % 4 == 0 { result += [UInt8(truncatingIfNeeded: bits >> 16), UInt8(truncatingIfNeeded: bits >> 8), UInt8(truncatingIfNeeded: bits)] }
+      if count % 4 == 0 {
+        result += [
+          UInt8(truncatingIfNeeded: bits >> 16), UInt8(truncatingIfNeeded: bits >> 8), UInt8(truncatingIfNeeded: bits),
+        ]
+      }
     }
     switch count % 4 {
     case 0: break

@@ -1,5 +1,5 @@
-/// The letters that stand for bytes in byte-level vocabularies (Radford et al. 2019, GPT-2): printable characters of Latin-1 stand for themselves,
-/// the other 68 bytes are the letters from U+0100 on, in order.
+/// The letters that stand for bytes in byte-level vocabularies (Radford et al. 2019, GPT-2): printable characters of
+/// Latin-1 stand for themselves, the other 68 bytes are the letters from U+0100 on, in order.
 enum ByteLetters {
   /// The letter of each byte.
   static let scalars: [UInt32] = {

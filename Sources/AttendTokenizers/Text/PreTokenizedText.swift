@@ -37,7 +37,10 @@ struct PreTokenizedText {
         let start = writer.written
         if piece.token >= 0 { writer.keep(range.count) } else { body(&writer, range) }
         let end = writer.written
-        if end > start { rewritten.append(Piece(start: Int32(truncatingIfNeeded: start), end: Int32(truncatingIfNeeded: end), token: piece.token)) }
+        if end > start {
+          rewritten.append(
+            Piece(start: Int32(truncatingIfNeeded: start), end: Int32(truncatingIfNeeded: end), token: piece.token))
+        }
       }
     }
     pieces = rewritten
@@ -51,8 +54,7 @@ struct PieceList {
   fileprivate init(capacity: Int) { pieces.reserveCapacity(capacity) }
 
   /// Adds a piece unless it is empty.
-  @inline(__always)
-  mutating func add(_ start: Int, _ end: Int, token: Int32 = -1) {
+  @inline(__always) mutating func add(_ start: Int, _ end: Int, token: Int32 = -1) {
     guard end > start else { return }
     pieces.append(.init(start: Int32(truncatingIfNeeded: start), end: Int32(truncatingIfNeeded: end), token: token))
   }
@@ -74,7 +76,8 @@ enum SplitBehavior: String, CaseIterable, Sendable {
 
 /// What splits a text.
 protocol SplitPattern {
-  /// Calls `body` with each match within `range`, in order. Matches do not overlap, and no empty one stands right behind another match.
+  /// Calls `body` with each match within `range`, in order. Matches do not overlap, and no empty one stands right
+  /// behind another match.
   func forEachMatch(in text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ body: (Range<Int>) -> Void)
 }
 
@@ -109,15 +112,12 @@ private struct Splitter {
   }
 
   /// The text from the end of the last segment up to `end` is a match, or not.
-  @inline(__always)
-  mutating func add(_ end: Int, isMatch: Bool, to list: inout PieceList) {
+  @inline(__always) mutating func add(_ end: Int, isMatch: Bool, to list: inout PieceList) {
     let begin = self.end
     self.end = end
     switch behavior {
-    case .isolated:
-      list.add(begin, end)
-    case .removed:
-      if !isMatch { list.add(begin, end) }
+    case .isolated: list.add(begin, end)
+    case .removed: if !isMatch { list.add(begin, end) }
     default:
       let joins =
         switch behavior {
@@ -134,7 +134,5 @@ private struct Splitter {
     }
   }
 
-  mutating func finish(_ list: inout PieceList) {
-    if hasPending { list.add(start, end) }
-  }
+  mutating func finish(_ list: inout PieceList) { if hasPending { list.add(start, end) } }
 }

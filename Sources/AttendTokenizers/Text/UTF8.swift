@@ -4,8 +4,7 @@ enum UTF8Text {
   static let replacement: [UInt8] = [0xEF, 0xBF, 0xBD]
 
   /// The scalar that starts at `pointer`, and its length. The text must be valid UTF-8 from there on.
-  @inline(__always)
-  static func decode(_ pointer: UnsafePointer<UInt8>) -> (scalar: UInt32, length: Int) {
+  @inline(__always) static func decode(_ pointer: UnsafePointer<UInt8>) -> (scalar: UInt32, length: Int) {
     let first = UInt32(pointer[0])
     if first < 0x80 { return (first, 1) }
     let second = UInt32(pointer[1] & 0x3F)
@@ -16,26 +15,25 @@ enum UTF8Text {
   }
 
   /// The scalar that ends right before `pointer`, and its length. There must be one.
-  @inline(__always)
-  static func decodeBackward(_ pointer: UnsafePointer<UInt8>) -> (scalar: UInt32, length: Int) {
+  @inline(__always) static func decodeBackward(_ pointer: UnsafePointer<UInt8>) -> (scalar: UInt32, length: Int) {
     var start = pointer - 1
     while isContinuation(start[0]) { start -= 1 }
     return (decode(start).scalar, pointer - start)
   }
 
-  @inline(__always)
-  static func isContinuation(_ byte: UInt8) -> Bool { byte & 0xC0 == 0x80 }
+  @inline(__always) static func isContinuation(_ byte: UInt8) -> Bool { byte & 0xC0 == 0x80 }
 
   /// The length of a scalar that starts with this byte, in valid UTF-8.
-  @inline(__always)
-  static func length(first byte: UInt8) -> Int { byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4 }
+  @inline(__always) static func length(first byte: UInt8) -> Int {
+    byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4
+  }
 
-  @inline(__always)
-  static func length(of scalar: UInt32) -> Int { scalar < 0x80 ? 1 : scalar < 0x800 ? 2 : scalar < 0x10000 ? 3 : 4 }
+  @inline(__always) static func length(of scalar: UInt32) -> Int {
+    scalar < 0x80 ? 1 : scalar < 0x800 ? 2 : scalar < 0x10000 ? 3 : 4
+  }
 
   /// Appends the encoding of a scalar, which must not be a surrogate.
-  @inline(__always)
-  static func append(_ scalar: UInt32, to bytes: inout [UInt8]) {
+  @inline(__always) static func append(_ scalar: UInt32, to bytes: inout [UInt8]) {
     if scalar < 0x80 {
       bytes.append(UInt8(truncatingIfNeeded: scalar))
       return
@@ -54,8 +52,8 @@ enum UTF8Text {
     bytes.append(UInt8(truncatingIfNeeded: 0x80 | scalar & 0x3F))
   }
 
-  /// The length of the longest well-formed sequence at `position`, or minus the length of the ill-formed one that U+FFFD replaces: the
-  /// maximal subpart (Unicode Standard, section 3.9, U+FFFD Substitution of Maximal Subparts).
+  /// The length of the longest well-formed sequence at `position`, or minus the length of the ill-formed one that
+  /// U+FFFD replaces: the maximal subpart (Unicode Standard, section 3.9, U+FFFD Substitution of Maximal Subparts).
   static func sequence(_ bytes: UnsafeRawBufferPointer, at position: Int) -> Int {
     let first = bytes[position]
     if first < 0x80 { return 1 }
@@ -75,7 +73,9 @@ enum UTF8Text {
   static func validPrefix(_ bytes: UnsafeRawBufferPointer) -> Int {
     var position = 0
     while position < bytes.count {
-      while position + 8 <= bytes.count, bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self) & 0x8080_8080_8080_8080 == 0 { position += 8 }
+      while position + 8 <= bytes.count,
+        bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self) & 0x8080_8080_8080_8080 == 0
+      { position += 8 }
       guard position < bytes.count else { break }
       let length = sequence(bytes, at: position)
       guard length > 0 else { return position }
@@ -93,7 +93,11 @@ enum UTF8Text {
       var position = 0
       while position < raw.count {
         let length = sequence(raw, at: position)
-        if length > 0 { result.append(contentsOf: raw[position..<position + length]) } else { result.append(contentsOf: replacement) }
+        if length > 0 {
+          result.append(contentsOf: raw[position..<position + length])
+        } else {
+          result.append(contentsOf: replacement)
+        }
         position += abs(length)
       }
       return result

@@ -33,12 +33,17 @@ struct GraphemeBreaker {
     while place < text.count {
       let (scalar, length) = UTF8Text.decode(text.baseAddress! + place)
       let next = Properties(scalar)
-      let joins = isJoined(before.kind, next.kind) || linked && hasLinker && next.conjunct == 1
+      let joins =
+        isJoined(before.kind, next.kind) || linked && hasLinker && next.conjunct == 1
         || afterPictograph && before.kind == .zwj && next.isPictograph
         || before.kind == .regionalIndicator && next.kind == .regionalIndicator && indicators % 2 == 1
       if !joins { return place }
       indicators = next.kind == .regionalIndicator ? indicators + 1 : 0
-      if next.isPictograph { afterPictograph = true } else if next.kind != .extend && next.kind != .zwj { afterPictograph = false }
+      if next.isPictograph {
+        afterPictograph = true
+      } else if next.kind != .extend && next.kind != .zwj {
+        afterPictograph = false
+      }
       if next.conjunct == 1 {
         linked = true
         hasLinker = false

@@ -41,8 +41,8 @@ enum Hangul {
   }
 }
 
-/// A scalar of a normalized text and how it relates to the scalars of the text before: 1 = inserted, 0 = stands for the next one,
-/// -n = stands for the next one and n more that vanish.
+/// A scalar of a normalized text and how it relates to the scalars of the text before: 1 = inserted, 0 = stands for the
+/// next one, -n = stands for the next one and n more that vanish.
 struct NormalizedScalar {
   var scalar: UInt32
   var change: Int
@@ -57,9 +57,9 @@ struct ScalarNormalizer {
 
   init(_ form: NormalizationForm) { self.form = form }
 
-  /// Whether a text may be cut before this scalar and both parts normalized apart: it starts, and joins nothing before it.
-  @inline(__always)
-  func isSafe(_ properties: ScalarProperties) -> Bool {
+  /// Whether a text may be cut before this scalar and both parts normalized apart: it starts, and joins nothing before
+  /// it.
+  @inline(__always) func isSafe(_ properties: ScalarProperties) -> Bool {
     !(properties.isReordered || properties.mayCompose || properties.isChanged(by: form))
   }
 
@@ -108,7 +108,9 @@ struct ScalarNormalizer {
       while end < scalars.count, table[scalars[end].scalar].isReordered { end += 1 }
       if end - start > 1 {
         let run = scalars[start..<end].enumerated().map { (UnicodeData.combiningClass(of: $1.scalar), $0, $1) }
-        for (offset, item) in run.sorted(by: { ($0.0, $0.1) < ($1.0, $1.1) }).enumerated() { scalars[start + offset] = item.2 }
+        for (offset, item) in run.sorted(by: { ($0.0, $0.1) < ($1.0, $1.1) }).enumerated() {
+          scalars[start + offset] = item.2
+        }
       }
       start = end
     }

@@ -1,5 +1,5 @@
-/// One of the generated tables: records of a fixed number of digits in base 64, the first four of which are a scalar that rises
-/// from record to record.
+/// One of the generated tables: records of a fixed number of digits in base 64, the first four of which are a scalar
+/// that rises from record to record.
 struct ScalarTable: @unchecked Sendable {
   private let digits: UnsafePointer<UInt8>
   /// Digits of one record.

@@ -3,7 +3,8 @@ enum GeneralCategory: UInt8, CaseIterable, Sendable {
   case uppercaseLetter, lowercaseLetter, titlecaseLetter, modifierLetter, otherLetter
   case nonspacingMark, spacingMark, enclosingMark
   case decimalNumber, letterNumber, otherNumber
-  case connectorPunctuation, dashPunctuation, openPunctuation, closePunctuation, initialPunctuation, finalPunctuation, otherPunctuation
+  case connectorPunctuation, dashPunctuation, openPunctuation, closePunctuation, initialPunctuation, finalPunctuation,
+    otherPunctuation
   case mathSymbol, currencySymbol, modifierSymbol, otherSymbol
   case spaceSeparator, lineSeparator, paragraphSeparator
   case control, format, surrogate, privateUse, unassigned
@@ -31,7 +32,9 @@ struct ScalarProperties {
   /// The White_Space property.
   var isWhitespace: Bool { bits & ScalarProperties.whitespace != 0 }
   /// The scalar alone is changed by the normalization form.
-  func isChanged(by form: NormalizationForm) -> Bool { bits & (ScalarProperties.firstForm << UInt16(form.rawValue)) != 0 }
+  func isChanged(by form: NormalizationForm) -> Bool {
+    bits & (ScalarProperties.firstForm << UInt16(form.rawValue)) != 0
+  }
   /// Canonical combining class other than 0.
   var isReordered: Bool { bits & ScalarProperties.reordered != 0 }
   /// The scalar may be the second one of a primary composite.
@@ -45,14 +48,21 @@ struct ScalarProperties {
   fileprivate static let lowercases: UInt16 = 1 << 12
   fileprivate static let isNew: UInt16 = 1 << 13
 
-  // BERT's tokenizers were made with Unicode 8, and so are the vocabularies that they need: what is newer has no category for them.
+  // BERT's tokenizers were made with Unicode 8, and so are the vocabularies that they need: what is newer has no
+  // category for them.
 
   /// Punctuation in Unicode 8.
-  func isOldPunctuation(_ scalar: UInt32) -> Bool { isPunctuation && bits & ScalarProperties.isNew == 0 || scalar == 0x166D || scalar == 0x111C9 }
+  func isOldPunctuation(_ scalar: UInt32) -> Bool {
+    isPunctuation && bits & ScalarProperties.isNew == 0 || scalar == 0x166D || scalar == 0x111C9
+  }
   /// A nonspacing mark in Unicode 8.
-  func isOldNonspacingMark(_ scalar: UInt32) -> Bool { isNonspacingMark && bits & ScalarProperties.isNew == 0 || scalar == 0x1734 || scalar == 0x1171E }
+  func isOldNonspacingMark(_ scalar: UInt32) -> Bool {
+    isNonspacingMark && bits & ScalarProperties.isNew == 0 || scalar == 0x1734 || scalar == 0x1171E
+  }
   /// A control, format or private use character in Unicode 8.
-  var isOldControl: Bool { (category == .control || category == .format || category == .privateUse) && bits & ScalarProperties.isNew == 0 }
+  var isOldControl: Bool {
+    (category == .control || category == .format || category == .privateUse) && bits & ScalarProperties.isNew == 0
+  }
 }
 
 /// NFC, NFD, NFKC, NFKD (Unicode Standard Annex 15), in the order of the quick check bits.
@@ -75,12 +85,15 @@ enum UnicodeData {
 
   /// The scalars of the White_Space property, as ranges.
   static let whitespace: [ClosedRange<UInt32>] = [
-    0x9...0xD, 0x20...0x20, 0x85...0x85, 0xA0...0xA0, 0x1680...0x1680, 0x2000...0x200A, 0x2028...0x2029, 0x202F...0x202F,
-    0x205F...0x205F, 0x3000...0x3000,
+    0x9...0xD, 0x20...0x20, 0x85...0x85, 0xA0...0xA0, 0x1680...0x1680, 0x2000...0x200A, 0x2028...0x2029,
+    0x202F...0x202F, 0x205F...0x205F, 0x3000...0x3000,
   ]
 
-  /// Symbols that are alphabetic, and so parts of words: circled and squared letters (PropList.txt, Other_Alphabetic of category So).
-  static let alphabeticSymbols: [ClosedRange<UInt32>] = [0x24B6...0x24E9, 0x1F130...0x1F149, 0x1F150...0x1F169, 0x1F170...0x1F189]
+  /// Symbols that are alphabetic, and so parts of words: circled and squared letters (PropList.txt, Other_Alphabetic of
+  /// category So).
+  static let alphabeticSymbols: [ClosedRange<UInt32>] = [
+    0x24B6...0x24E9, 0x1F130...0x1F149, 0x1F150...0x1F169, 0x1F170...0x1F189,
+  ]
 
   /// The properties of every scalar of planes 0 to 3, made once: beyond them the tables are searched.
   private static let plain = ScalarPropertyTable()
@@ -97,16 +110,23 @@ enum UnicodeData {
 
   static let scriptNames: [String] = UnicodeTables.scriptNames.description.split(separator: " ").map(String.init)
 
-  static func combiningClass(of scalar: UInt32) -> UInt32 { combiningClasses.run(of: scalar).map { combiningClasses.number($0, 4, 2) } ?? 0 }
+  static func combiningClass(of scalar: UInt32) -> UInt32 {
+    combiningClasses.run(of: scalar).map { combiningClasses.number($0, 4, 2) } ?? 0
+  }
 
-  /// The simple lowercase mapping, or the scalar itself. (U+0130 has a mapping of two scalars: see `lowercaseOfDottedI`.)
-  static func lowercase(_ scalar: UInt32) -> UInt32 { lowercase.find(scalar).map { lowercase.number($0, 4, 4) } ?? scalar }
+  /// The simple lowercase mapping, or the scalar itself. (U+0130 has a mapping of two scalars: see
+  /// `lowercaseOfDottedI`.)
+  static func lowercase(_ scalar: UInt32) -> UInt32 {
+    lowercase.find(scalar).map { lowercase.number($0, 4, 4) } ?? scalar
+  }
 
   /// U+0130 becomes i and U+0307 (SpecialCasing.txt).
   static let lowercaseOfDottedI: (UInt32, UInt32) = (0x69, 0x307)
 
   /// The simple case folding, or the scalar itself.
-  static func caseFolding(_ scalar: UInt32) -> UInt32 { caseFolding.find(scalar).map { caseFolding.number($0, 4, 4) } ?? scalar }
+  static func caseFolding(_ scalar: UInt32) -> UInt32 {
+    caseFolding.find(scalar).map { caseFolding.number($0, 4, 4) } ?? scalar
+  }
 }
 
 /// `ScalarProperties` of every scalar, by index.
@@ -119,13 +139,21 @@ final class ScalarPropertyTable: @unchecked Sendable {
     words.initialize(repeating: 0, count: ScalarPropertyTable.count)
     mark(UnicodeData.categories) { UInt16(UnicodeData.categories.number($0, 4, 1)) }
     mark(UnicodeData.quickChecks) { UInt16(UnicodeData.quickChecks.number($0, 4, 1)) * ScalarProperties.firstForm }
-    mark(UnicodeData.combiningClasses) { UnicodeData.combiningClasses.number($0, 4, 2) > 0 ? ScalarProperties.reordered : 0 }
+    mark(UnicodeData.combiningClasses) {
+      UnicodeData.combiningClasses.number($0, 4, 2) > 0 ? ScalarProperties.reordered : 0
+    }
     for range in UnicodeData.whitespace { for scalar in range { words[Int(scalar)] |= ScalarProperties.whitespace } }
-    for index in 0..<UnicodeData.lowercase.count { mark(UnicodeData.lowercase.scalar(index), ScalarProperties.lowercases) }
+    for index in 0..<UnicodeData.lowercase.count {
+      mark(UnicodeData.lowercase.scalar(index), ScalarProperties.lowercases)
+    }
     mark(0x130, ScalarProperties.lowercases)
-    for index in 0..<Compositions.table.count { mark(Compositions.table.number(index, 4, 4), ScalarProperties.composes) }
+    for index in 0..<Compositions.table.count {
+      mark(Compositions.table.number(index, 4, 4), ScalarProperties.composes)
+    }
     let newer = ScalarTable(UnicodeTables.sinceUnicode8, width: 8)
-    for index in 0..<newer.count { for scalar in newer.scalar(index)...newer.number(index, 4, 4) { mark(scalar, ScalarProperties.isNew) } }
+    for index in 0..<newer.count {
+      for scalar in newer.scalar(index)...newer.number(index, 4, 4) { mark(scalar, ScalarProperties.isNew) }
+    }
     for jamo in Hangul.secondParts { mark(jamo, ScalarProperties.composes) }
   }
 
@@ -144,15 +172,13 @@ final class ScalarPropertyTable: @unchecked Sendable {
     }
   }
 
-  @inline(__always)
-  subscript(scalar: UInt32) -> ScalarProperties {
+  @inline(__always) subscript(scalar: UInt32) -> ScalarProperties {
     if scalar < ScalarPropertyTable.count { return ScalarProperties(bits: words[Int(scalar)]) }
     return beyond(scalar)
   }
 
   /// Planes 4 to 16: private use, tags and variation selectors, of which no bit but the category is set.
-  @inline(never)
-  private func beyond(_ scalar: UInt32) -> ScalarProperties {
+  @inline(never) private func beyond(_ scalar: UInt32) -> ScalarProperties {
     ScalarProperties(bits: UInt16(UnicodeData.category(of: scalar).rawValue))
   }
 }
