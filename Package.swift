@@ -14,7 +14,8 @@ func kernels(_ name: String, _ flags: [String], _ defines: [String] = []) -> Tar
     swiftSettings: swift + [
       .unsafeFlags(
         [
-          "-Ounchecked", "-whole-module-optimization", "-Xllvm", "-unroll-threshold=4000", "-Xllvm",
+          "-Ounchecked", "-whole-module-optimization", "-num-threads", "2", "-Xllvm", "-unroll-threshold=4000",
+          "-Xllvm",
           "-enable-misched=false",
         ] + flags.flatMap { ["-Xcc", $0] })
     ] + defines.map { .define($0) })

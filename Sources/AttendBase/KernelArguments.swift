@@ -14,13 +14,13 @@
 package enum Arithmetic: Sendable {
   case float32
   /// bfloat16 through vdpbf16ps.
-  case brain
+  case bfloat16
   /// bfloat16 widened to float32.
-  case brainWidened
+  case bfloat16Widened
   /// Bytes through vpdpbusd.
-  case bytes
+  case int8
   /// Bytes widened to 16 bits; the same sums.
-  case bytesWidened
+  case int8Widened
 }
 
 /// A product of rows with packed weights, and what happens to the sums on their way out: `y = activation(x Wᵀ + bias) +

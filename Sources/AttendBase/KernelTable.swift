@@ -57,11 +57,11 @@ package final class KernelTable: Sendable {
   package struct Conversions: Sendable {
     package let pack: Pack
     package let convert: Convert
-    package let prepareBrain: Prepare
+    package let prepareBFloat16: Prepare
     package let prepareBytes: Prepare
-    package let compressBrain: Compress
+    package let compressBFloat16: Compress
     package let compressBytes: Compress
-    package let compressNibbles: Compress
+    package let compressInt4: Compress
     /// Every `block` numbers of a row, `[count]`, to what the Hadamard matrix makes of them; `block` is a power of two
     /// up to 128 that divides `count`. `to` may be `x`. Done twice it multiplies by `block`.
     package let rotate:
@@ -70,19 +70,19 @@ package final class KernelTable: Sendable {
     package let rotatePanel: @Sendable (_ panel: UnsafeMutablePointer<Float>, _ inputs: Int, _ block: Int) -> Void
 
     package init(
-      pack: @escaping Pack, convert: @escaping Convert, prepareBrain: @escaping Prepare,
-      prepareBytes: @escaping Prepare, compressBrain: @escaping Compress, compressBytes: @escaping Compress,
-      compressNibbles: @escaping Compress,
+      pack: @escaping Pack, convert: @escaping Convert, prepareBFloat16: @escaping Prepare,
+      prepareBytes: @escaping Prepare, compressBFloat16: @escaping Compress, compressBytes: @escaping Compress,
+      compressInt4: @escaping Compress,
       rotate: @escaping @Sendable (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int, Int) -> Void,
       rotatePanel: @escaping @Sendable (UnsafeMutablePointer<Float>, Int, Int) -> Void
     ) {
       self.pack = pack
       self.convert = convert
-      self.prepareBrain = prepareBrain
+      self.prepareBFloat16 = prepareBFloat16
       self.prepareBytes = prepareBytes
-      self.compressBrain = compressBrain
+      self.compressBFloat16 = compressBFloat16
       self.compressBytes = compressBytes
-      self.compressNibbles = compressNibbles
+      self.compressInt4 = compressInt4
       self.rotate = rotate
       self.rotatePanel = rotatePanel
     }
@@ -188,12 +188,12 @@ package final class KernelTable: Sendable {
   /// For keys and values in float32.
   package let attention: Attention
   /// For keys and values in bfloat16. The same bits from every instruction set with fused multiply-add.
-  package let brainAttention: Attention
+  package let bfloat16Attention: Attention
 
   package init(
     name: String, products: Products, conversions: Conversions, rows: Rows,
     evaluate: @escaping @Sendable (Function, UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void,
-    finish: @escaping Multiply, attentionRows: Int, attention: Attention, brainAttention: Attention
+    finish: @escaping Multiply, attentionRows: Int, attention: Attention, bfloat16Attention: Attention
   ) {
     self.name = name
     self.products = products
@@ -203,7 +203,7 @@ package final class KernelTable: Sendable {
     self.finish = finish
     self.attentionRows = attentionRows
     self.attention = attention
-    self.brainAttention = brainAttention
+    self.bfloat16Attention = bfloat16Attention
   }
 
   /// The same kernels with another product of float32 weights.
@@ -211,6 +211,6 @@ package final class KernelTable: Sendable {
     let products = Products(float32: float32, bfloat16: products.bfloat16, int8: products.int8, int4: products.int4)
     return KernelTable(
       name: name, products: products, conversions: conversions, rows: rows, evaluate: evaluate, finish: finish,
-      attentionRows: attentionRows, attention: attention, brainAttention: brainAttention)
+      attentionRows: attentionRows, attention: attention, bfloat16Attention: bfloat16Attention)
   }
 }

@@ -11,7 +11,7 @@ package final class Configuration {
   package let json: JSON
   private let prefix: String  // of the keys in messages: "text_config."
   /// Second names of keys, looked for where the first is missing.
-  package var spellings: [String: String] = [:]
+  package var keyAliases: [String: String] = [:]
   private var understood: Set<String> = []
   private var children: [String: Configuration] = [:]
 
@@ -53,7 +53,7 @@ package final class Configuration {
 
   /// The first of `keys`, then of their second names, that is present and not null.
   func find(_ keys: [String]) -> (key: String, value: JSON)? {
-    let keys = spellings.isEmpty ? keys : keys + keys.compactMap { spellings[$0] }
+    let keys = keyAliases.isEmpty ? keys : keys + keys.compactMap { keyAliases[$0] }
     understood.formUnion(keys)
     for key in keys { if let value = json[key], !value.isNull { return (key, value) } }
     return nil

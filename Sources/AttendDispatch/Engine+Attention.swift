@@ -47,11 +47,11 @@ package struct AttentionHeads {
   package var scale: Float
   /// Whether keys and values are bfloat16, and the queries and probabilities that meet them are rounded to it;
   /// otherwise float32.
-  package var isBrain: Bool
+  package var isBFloat16: Bool
 
   package init(
     heads: Int, keyValueHeads: Int, headDim: Int, keyOffset: Int, valueOffset: Int, headStride: Int, scale: Float,
-    isBrain: Bool = false
+    isBFloat16: Bool = false
   ) {
     self.heads = heads
     self.keyValueHeads = keyValueHeads
@@ -60,12 +60,12 @@ package struct AttentionHeads {
     self.valueOffset = valueOffset
     self.headStride = headStride
     self.scale = scale
-    self.isBrain = isBrain
+    self.isBFloat16 = isBFloat16
   }
 }
 
 extension KernelTable {
-  fileprivate func attention(_ heads: AttentionHeads) -> Attention { heads.isBrain ? brainAttention : attention }
+  fileprivate func attention(_ heads: AttentionHeads) -> Attention { heads.isBFloat16 ? bfloat16Attention : attention }
 }
 
 private struct StoreJob {

@@ -14,7 +14,7 @@ private struct MultiplyJob {
 private struct PrepareJob {
   var arguments: PrepareArguments
   let kernels: KernelTable
-  let brain: Bool
+  let bfloat16: Bool
   let rows: Int
   let parts: Int
   let scratch: UnsafeMutablePointer<Float>?  // a row for each part, where rows are rotated
@@ -114,7 +114,7 @@ extension Engine {
     let parts = parts(x.rows, work: x.rows * weights.inputs, grain: 1 << 14)
     let scratch = weights.block > 1 ? try workspace.take(parts * weights.inputs, of: Float.self) : nil
     var job = PrepareJob(
-      arguments: arguments, kernels: kernels, brain: weights.compute == .bfloat16, rows: x.rows, parts: parts,
+      arguments: arguments, kernels: kernels, bfloat16: weights.compute == .bfloat16, rows: x.rows, parts: parts,
       scratch: scratch)
     run(&job, parts: parts) { context, part in
       let job = context.assumingMemoryBound(to: PrepareJob.self)
@@ -122,7 +122,7 @@ extension Engine {
       let kernels = job.pointee.kernels.conversions
       let scratch = job.pointee.scratch.map { $0 + part * job.pointee.arguments.columns }
       withUnsafePointer(to: &job.pointee.arguments) {
-        job.pointee.brain ? kernels.prepareBrain($0, rows, scratch) : kernels.prepareBytes($0, rows, scratch)
+        job.pointee.bfloat16 ? kernels.prepareBFloat16($0, rows, scratch) : kernels.prepareBytes($0, rows, scratch)
       }
     }
     return Input(base: units, stride: steps, scales: scales, sums: sums)

@@ -162,9 +162,9 @@ package final class PackedMatrix: Sendable {
       offsets: offsets.map { $0 + panel * panelWidth })
     switch compute {
     case .float32: break
-    case .bfloat16: job.kernels.conversions.compressBrain(&arguments)
+    case .bfloat16: job.kernels.conversions.compressBFloat16(&arguments)
     case .int8: job.kernels.conversions.compressBytes(&arguments)
-    case .int4: job.kernels.conversions.compressNibbles(&arguments)
+    case .int4: job.kernels.conversions.compressInt4(&arguments)
     }
   }
 

@@ -308,18 +308,19 @@ func attention(_ a: UnsafePointer<AttentionArguments>, _ heads: Int, _ pairs: Ra
 }
 
 /// In bfloat16 subnormal numbers count as zeros, for vdpbf16ps takes and makes none.
-func attentionBrainWidened(
+func attentionBFloat16Widened(
   _ a: UnsafePointer<AttentionArguments>, _ heads: Int, _ pairs: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
 ) {
   let modes = attend_flush_subnormals()
-  attend(.brainWidened, a, heads, pairs, scratch)
+  attend(.bfloat16Widened, a, heads, pairs, scratch)
   attend_restore_modes(modes)
 }
 
 #if ATTEND_AVX512
-  func attentionBrain(_ a: UnsafePointer<AttentionArguments>, _ heads: Int, _ pairs: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
+  func attentionBFloat16(_ a: UnsafePointer<AttentionArguments>, _ heads: Int, _ pairs: Range<Int>, _ scratch: UnsafeMutablePointer<Float>)
+  {
     let modes = attend_flush_subnormals()
-    attend(.brain, a, heads, pairs, scratch)
+    attend(.bfloat16, a, heads, pairs, scratch)
     attend_restore_modes(modes)
   }
 #endif

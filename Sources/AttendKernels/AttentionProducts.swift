@@ -6,8 +6,8 @@ import CInstructions
 /// Where a position of the tile stands among the steps over its values: the first step that holds it.
 @_transparent func firstStep(_ arithmetic: Arithmetic, _ offset: Int) -> Int {
   switch arithmetic {
-  case .brain: offset >> 1
-  case .brainWidened: offset & ~1
+  case .bfloat16: offset >> 1
+  case .bfloat16Widened: offset & ~1
   default: offset
   }
 }
@@ -18,13 +18,15 @@ import CInstructions
 }
 
 /// Steps over the values of a page.
-@_transparent private func pageSteps(_ arithmetic: Arithmetic) -> Int { if case .brain = arithmetic { panelWidth / 2 } else { panelWidth } }
+@_transparent private func pageSteps(_ arithmetic: Arithmetic) -> Int {
+  if case .bfloat16 = arithmetic { panelWidth / 2 } else { panelWidth }
+}
 
 /// Steps over the components of keys.
 @_transparent private func keySteps(_ arithmetic: Arithmetic, _ headDim: Int) -> Int {
   switch arithmetic {
-  case .brain: (headDim &+ 1) / 2
-  case .brainWidened: (headDim &+ 1) & ~1
+  case .bfloat16: (headDim &+ 1) / 2
+  case .bfloat16Widened: (headDim &+ 1) & ~1
   default: headDim
   }
 }
@@ -32,10 +34,11 @@ import CInstructions
 /// Sixteen numbers to place `index` of a row of the type that products read, of which the first numbers of all rows lie `width` floats
 /// apart.
 @_transparent func keep(_ arithmetic: Arithmetic, _ v: Vector, _ row: UnsafeMutablePointer<Float>, _ index: Int) {
-  switch arithmetic { #if ATTEND_AVX512
-    case .brain: attend_narrow_bf16(UnsafeMutableRawPointer(row) + 2 &* index, v)
+  switch arithmetic {
+  #if ATTEND_AVX512
+    case .bfloat16: attend_narrow_bf16(UnsafeMutableRawPointer(row) + 2 &* index, v)
   #endif
-  case .brainWidened: store(attend_exchange_pairs(fromBits(brain(v) &<< Lanes(repeating: 16))), row + index)
+  case .bfloat16Widened: store(attend_exchange_pairs(fromBits(bfloat16(v) &<< Lanes(repeating: 16))), row + index)
   default: store(v, row + index)
   }
 }
@@ -81,7 +84,8 @@ import CInstructions
   case 3: scorePanel(arithmetic, 3, q, stride, keys, steps, scores)
   case 4: scorePanel(arithmetic, 4, q, stride, keys, steps, scores)
   case 5: scorePanel(arithmetic, 5, q, stride, keys, steps, scores)
-  case 6: scorePanel(arithmetic, 6, q, stride, keys, steps, scores) #if ATTEND_AVX512
+  case 6: scorePanel(arithmetic, 6, q, stride, keys, steps, scores)
+  #if ATTEND_AVX512
     case 7: scorePanel(arithmetic, 7, q, stride, keys, steps, scores)
     case 8: scorePanel(arithmetic, 8, q, stride, keys, steps, scores)
     case 9: scorePanel(arithmetic, 9, q, stride, keys, steps, scores)
@@ -98,9 +102,9 @@ import CInstructions
 ) { scoreRows(.float32, rows, q, stride, keys, steps, scores) }
 
 #if ATTEND_AVX512
-  @inline(never) private func scoreRowsBrain(
+  @inline(never) private func scoreRowsBFloat16(
     _ rows: Int, _ q: UnsafePointer<Float>, _ stride: Int, _ keys: UnsafePointer<Float>, _ steps: Int, _ scores: UnsafeMutablePointer<Float>
-  ) { scoreRows(.brain, rows, q, stride, keys, steps, scores) }
+  ) { scoreRows(.bfloat16, rows, q, stride, keys, steps, scores) }
 #endif
 
 /// Raw scores of all rows with the keys of the tile from `low` until `high`, in whole panels.
@@ -112,10 +116,11 @@ import CInstructions
   while page &* panelWidth < high {
     let keys = a.pointee.pages[tile / panelWidth &+ page].assumingMemoryBound(to: Float.self) + a.pointee.keyOffset
     let scores = s.scores + page &* panelWidth
-    switch arithmetic { #if ATTEND_AVX512
-      case .brain: scoreRowsBrain(rows, s.q, s.width, keys, steps, scores)
+    switch arithmetic {
+    #if ATTEND_AVX512
+      case .bfloat16: scoreRowsBFloat16(rows, s.q, s.width, keys, steps, scores)
     #endif
-    case .brainWidened:
+    case .bfloat16Widened:
       var step = 0
       while step < steps {
         widen(keys + step / 2 &* panelWidth, s.keys + step &* panelWidth, s.keys + (step &+ 1) &* panelWidth, panelWidth)
@@ -137,7 +142,7 @@ import CInstructions
   while step < limit {
     let page = a.pointee.pages[tile / panelWidth &+ step / steps].assumingMemoryBound(to: Float.self) + a.pointee.valueOffset
     let to = s.values + step &* s.width
-    if case .brainWidened = arithmetic {
+    if case .bfloat16Widened = arithmetic {
       widen(page + (step % steps) / 2 &* headDim, to, to + s.width, headDim)
       step &+= 2
     } else {
@@ -153,7 +158,7 @@ import CInstructions
 
 /// Whether products read copies of the values.
 @_transparent func copiesValues(_ arithmetic: Arithmetic, _ s: AttentionScratch) -> Bool {
-  if case .brainWidened = arithmetic { true } else { s.padded }
+  if case .bfloat16Widened = arithmetic { true } else { s.padded }
 }
 
 /// Adds probabilities times values for steps `first` until `limit` of the tile to `rows` rows and `vectors` vectors of output columns.
@@ -219,7 +224,8 @@ import CInstructions
   case 3: mixAll(arithmetic, copied, 3, a, s, row, tile, first, limit)
   case 4: mixAll(arithmetic, copied, 4, a, s, row, tile, first, limit)
   case 5: mixAll(arithmetic, copied, 5, a, s, row, tile, first, limit)
-  case 6: mixAll(arithmetic, copied, 6, a, s, row, tile, first, limit) #if ATTEND_AVX512
+  case 6: mixAll(arithmetic, copied, 6, a, s, row, tile, first, limit)
+  #if ATTEND_AVX512
     case 7: mixAll(arithmetic, copied, 7, a, s, row, tile, first, limit)
     case 8: mixAll(arithmetic, copied, 8, a, s, row, tile, first, limit)
     case 9: mixAll(arithmetic, copied, 9, a, s, row, tile, first, limit)
@@ -237,10 +243,10 @@ import CInstructions
 ) { mixEach(.float32, copied, rows, a, s, row, tile, first, limit) }
 
 #if ATTEND_AVX512
-  @inline(never) private func mixBrain(
+  @inline(never) private func mixBFloat16(
     _ copied: Bool, _ rows: Int, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int, _ tile: Int, _ first: Int,
     _ limit: Int
-  ) { mixEach(.brain, copied, rows, a, s, row, tile, first, limit) }
+  ) { mixEach(.bfloat16, copied, rows, a, s, row, tile, first, limit) }
 #endif
 
 /// Adds probabilities times values for steps `first` until `limit` of the tile to the sums of `rows` rows from `row` on.
@@ -249,8 +255,9 @@ import CInstructions
   _ first: Int, _ limit: Int
 ) {
   if first >= limit { return }
-  switch arithmetic { #if ATTEND_AVX512
-    case .brain: mixBrain(s.padded, rows, a, s, row, tile, first, limit)
+  switch arithmetic {
+  #if ATTEND_AVX512
+    case .bfloat16: mixBFloat16(s.padded, rows, a, s, row, tile, first, limit)
   #endif
   default: mixFloat32(copiesValues(arithmetic, s), rows, a, s, row, tile, first, limit)
   }

@@ -59,7 +59,7 @@ func storeKeyValues(_ a: UnsafePointer<StoreArguments>) {
 private typealias Units = InlineArray<32, Vector>
 
 /// `KernelTable.Attention.store` in bfloat16.
-func storeKeyValuesBrain(_ a: UnsafePointer<StoreArguments>) {
+func storeKeyValuesBFloat16(_ a: UnsafePointer<StoreArguments>) {
   let headDim = a.pointee.headDim, keys = a.pointee.keys + a.pointee.lane
   prefetchColumns(keys, (headDim &+ 1) / 2)
   storeValuePairs(a)
@@ -92,7 +92,7 @@ func storeKeyValuesBrain(_ a: UnsafePointer<StoreArguments>) {
     let to = UnsafeMutableRawPointer(rows + row &* 32)
     var d = 0
     while d < width {
-      attend_narrow16(to + 2 &* d, brain(load(k + d, width &- d)))
+      attend_narrow16(to + 2 &* d, bfloat16(load(k + d, width &- d)))
       d &+= 16
     }
     row &+= 1
@@ -111,12 +111,12 @@ func storeKeyValuesBrain(_ a: UnsafePointer<StoreArguments>) {
     var d = 0
     while d < headDim {
       let left = headDim &- d
-      let own = brain(load(v + d, left))
+      let own = bfloat16(load(v + d, left))
       let unit: Lanes
       if isSecond {
         unit = (bits(load(to + d, left)) & ~upper) | (own &<< sixteen)
       } else {
-        unit = isPair ? own | (brain(load(v + (a.pointee.vStride &+ d), left)) &<< sixteen) : own
+        unit = isPair ? own | (bfloat16(load(v + (a.pointee.vStride &+ d), left)) &<< sixteen) : own
       }
       store(fromBits(unit), to + d, left)
       d &+= 16

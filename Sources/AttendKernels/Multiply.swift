@@ -12,24 +12,24 @@ import CInstructions
     #else
       return multiplyAdd(x, w, sums)
     #endif
-  case .brain:
+  case .bfloat16:
     #if ATTEND_AVX512
       return attend_dot_bf16(sums, bits(x), bits(w))
     #else
       return sums
     #endif
-  case .brainWidened:
+  case .bfloat16Widened:
     // vdpbf16ps adds the product of the upper halves first, then that of the lower ones, each rounded once: products of bfloat16 are exact.
     let sixteen = Lanes(repeating: 16), upper = Lanes(repeating: -65536)
     let first = multiplyAdd(fromBits(bits(x) & upper), fromBits(bits(w) & upper), sums)
     return multiplyAdd(fromBits(bits(x) &<< sixteen), fromBits(bits(w) &<< sixteen), first)
-  case .bytes:
+  case .int8:
     #if ATTEND_FMA
       return fromBits(attend_dot_vnni(bits(sums), bits(x), bits(w)))
     #else
       return sums
     #endif
-  case .bytesWidened: return fromBits(attend_dot_widened(bits(sums), bits(x), bits(w)))
+  case .int8Widened: return fromBits(attend_dot_widened(bits(sums), bits(x), bits(w)))
   }
 }
 
@@ -117,7 +117,8 @@ struct Ahead {
   case 3: tile(arithmetic, 3, tileVectors, a, x, w, sums, 0, ahead: ahead)
   case 4: tile(arithmetic, 4, tileVectors, a, x, w, sums, 0, ahead: ahead)
   case 5: tile(arithmetic, 5, tileVectors, a, x, w, sums, 0, ahead: ahead)
-  case 6: tile(arithmetic, 6, tileVectors, a, x, w, sums, 0, ahead: ahead) #if ATTEND_AVX512
+  case 6: tile(arithmetic, 6, tileVectors, a, x, w, sums, 0, ahead: ahead)
+  #if ATTEND_AVX512
     case 7: tile(arithmetic, 7, tileVectors, a, x, w, sums, 0, ahead: ahead)
     case 8: tile(arithmetic, 8, tileVectors, a, x, w, sums, 0, ahead: ahead)
     case 9: tile(arithmetic, 9, tileVectors, a, x, w, sums, 0, ahead: ahead)
@@ -135,7 +136,8 @@ struct Ahead {
   _ sums: UnsafeMutablePointer<Float>
 ) {
   let sumsPanel = rows &* panelWidth
-  switch rows { #if ATTEND_AVX512
+  switch rows {
+  #if ATTEND_AVX512
     case 1: tile(arithmetic, 1, 8, a, x, w, sums, sumsPanel)
     case 2: tile(arithmetic, 2, 4, a, x, w, sums, sumsPanel)
     case 3: tile(arithmetic, 3, 4, a, x, w, sums, sumsPanel)
@@ -185,7 +187,7 @@ struct Ahead {
       tall(arithmetic, height, a, x, weights + half, sums + (done &* panelWidth &+ half), ahead)
       half &+= tileVectors &* 16
     }
-    if writes { writeOut(arithmetic, a, row &+ done, height, panel, scratch + done &* panelWidth, count &* panelWidth) }
+    if writes { applyEpilogue(arithmetic, a, row &+ done, height, panel, scratch + done &* panelWidth, count &* panelWidth) }
     ahead.first += steps / 4 &* ahead.count &* 16
     done &+= height
     tileIndex &+= 1
@@ -210,7 +212,7 @@ struct Ahead {
         wide(arithmetic, count, a, a.pointee.x + row &* a.pointee.xStride, weights, scratch)
         var index = 0
         while index < together {
-          writeOut(arithmetic, a, row, count, panel &+ index, scratch + index &* count &* panelWidth, count &* panelWidth)
+          applyEpilogue(arithmetic, a, row, count, panel &+ index, scratch + index &* count &* panelWidth, count &* panelWidth)
           index &+= unit
         }
         panel &+= together
@@ -234,30 +236,30 @@ func multiplyFloat32(
 ) { multiply(.float32, a, rows, panels, scratch) }
 
 /// In bfloat16 subnormal numbers count as zeros, for vdpbf16ps takes and makes none.
-func multiplyBrainWidened(
+func multiplyBFloat16Widened(
   _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
 ) {
   let modes = attend_flush_subnormals()
-  multiply(.brainWidened, a, rows, panels, scratch)
+  multiply(.bfloat16Widened, a, rows, panels, scratch)
   attend_restore_modes(modes)
 }
 
-func multiplyBytesWidened(
+func multiplyInt8Widened(
   _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
-) { multiply(.bytesWidened, a, rows, panels, scratch) }
+) { multiply(.int8Widened, a, rows, panels, scratch) }
 
 #if ATTEND_FMA
-  func multiplyBytes(
+  func multiplyInt8(
     _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
-  ) { multiply(.bytes, a, rows, panels, scratch) }
+  ) { multiply(.int8, a, rows, panels, scratch) }
 #endif
 
 #if ATTEND_AVX512
-  func multiplyBrain(
+  func multiplyBFloat16(
     _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
   ) {
     let modes = attend_flush_subnormals()
-    multiply(.brain, a, rows, panels, scratch)
+    multiply(.bfloat16, a, rows, panels, scratch)
     attend_restore_modes(modes)
   }
 #endif

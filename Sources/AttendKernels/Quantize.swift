@@ -6,7 +6,7 @@ import CInstructions
 @_transparent private func rounded(_ v: Vector) -> Lanes { bits(v + splat(0x1.8p23)) &- Lanes(repeating: 0x4b40_0000) }
 
 /// The upper 16 bits of every lane rounded to bfloat16, in the low half. A NaN stays one.
-@_transparent func brain(_ v: Vector) -> Lanes {
+@_transparent func bfloat16(_ v: Vector) -> Lanes {
   let b = bits(v), one = Lanes(repeating: 1), sixteen = Lanes(repeating: 16), low = Lanes(repeating: 0xffff)
   let nearest = b &+ Lanes(repeating: 0x7fff) &+ ((b &>> sixteen) & one)
   let isNumber = v .== v
@@ -25,13 +25,13 @@ import CInstructions
 
 @_transparent private func store(_ v: Lanes, _ p: UnsafeMutablePointer<Float>) { store(fromBits(v), p) }
 
-/// `KernelTable.Conversions.compressBrain`: two inputs to a unit, the first in the low half.
-func compressBrain(_ a: UnsafePointer<CompressArguments>) {
+/// `KernelTable.Conversions.compressBFloat16`: two inputs to a unit, the first in the low half.
+func compressBFloat16(_ a: UnsafePointer<CompressArguments>) {
   var k = 0
   while k < a.pointee.inputs {
     var lane = 0
     while lane < panelWidth {
-      let unit = brain(inputs(a, k, lane)) | (brain(inputs(a, k &+ 1, lane)) &<< Lanes(repeating: 16))
+      let unit = bfloat16(inputs(a, k, lane)) | (bfloat16(inputs(a, k &+ 1, lane)) &<< Lanes(repeating: 16))
       store(unit, a.pointee.to + (k / 2 &* panelWidth &+ lane))
       lane &+= 16
     }
@@ -93,7 +93,7 @@ func compressBytes(_ a: UnsafePointer<CompressArguments>) {
   var best = splat(0), bestError = splat(Float.infinity)
   var candidate = 0
   while candidate < 9 {
-    let scale = fromBits(brain(top / splat(-8.5 + 0.25 * Float(candidate))) &<< Lanes(repeating: 16))
+    let scale = fromBits(bfloat16(top / splat(-8.5 + 0.25 * Float(candidate))) &<< Lanes(repeating: 16))
     let factor = (splat(1) / scale).replacing(with: splat(0), where: scale .== splat(0))
     var error = splat(0)
     k = 0
@@ -111,8 +111,8 @@ func compressBytes(_ a: UnsafePointer<CompressArguments>) {
   return best
 }
 
-/// `KernelTable.Conversions.compressNibbles`: for each group its 32 scales in 16 units, then four times 32 units of eight inputs.
-func compressNibbles(_ a: UnsafePointer<CompressArguments>) {
+/// `KernelTable.Conversions.compressInt4`: for each group its 32 scales in 16 units, then four times 32 units of eight inputs.
+func compressInt4(_ a: UnsafePointer<CompressArguments>) {
   var first = 0
   var to = a.pointee.to
   while first < a.pointee.inputs {
@@ -142,8 +142,8 @@ func compressNibbles(_ a: UnsafePointer<CompressArguments>) {
   }
 }
 
-/// `KernelTable.Conversions.prepareBrain`.
-func prepareBrain(_ a: UnsafePointer<PrepareArguments>, _ rows: Range<Int>, _ scratch: UnsafeMutablePointer<Float>?) {
+/// `KernelTable.Conversions.prepareBFloat16`.
+func prepareBFloat16(_ a: UnsafePointer<PrepareArguments>, _ rows: Range<Int>, _ scratch: UnsafeMutablePointer<Float>?) {
   let columns = a.pointee.columns
   var row = rows.lowerBound
   while row < rows.upperBound {
@@ -152,7 +152,7 @@ func prepareBrain(_ a: UnsafePointer<PrepareArguments>, _ rows: Range<Int>, _ sc
     var k = 0
     while k < 2 &* a.pointee.steps {
       let left = columns &- k
-      attend_narrow16(to + k, brain(left > 0 ? load(x + k, left) : splat(0)))
+      attend_narrow16(to + k, bfloat16(left > 0 ? load(x + k, left) : splat(0)))
       k &+= 16
     }
     row &+= 1

@@ -15,41 +15,41 @@ import CInstructions
   KernelTable(
     name: name, products: products(features),
     conversions: .init(
-      pack: { pack($0, $1, $2, $3) }, convert: { convert($0, $1, $2, $3, $4, $5) }, prepareBrain: { prepareBrain($0, $1, $2) },
-      prepareBytes: { prepareBytes($0, $1, $2) }, compressBrain: { compressBrain($0) }, compressBytes: { compressBytes($0) },
-      compressNibbles: { compressNibbles($0) }, rotate: { hadamard($0, $1, $2, $3) }, rotatePanel: { hadamardPanel($0, $1, $2) }),
+      pack: { pack($0, $1, $2, $3) }, convert: { convert($0, $1, $2, $3, $4, $5) }, prepareBFloat16: { prepareBFloat16($0, $1, $2) },
+      prepareBytes: { prepareBytes($0, $1, $2) }, compressBFloat16: { compressBFloat16($0) }, compressBytes: { compressBytes($0) },
+      compressInt4: { compressInt4($0) }, rotate: { hadamard($0, $1, $2, $3) }, rotatePanel: { hadamardPanel($0, $1, $2) }),
     rows: .init(
       layerNorm: { layerNorm($0, $1) }, rmsNorm: { rmsNorm($0, $1) }, rotate: { rotate($0, $1) }, add: { add($0, $1, $2, $3) },
       scale: { scale($0, $1, $2, $3) }, softmax: { softmax($0, $1, $2) }, activate: { activate($0, $1, $2, $3) },
       logSoftmax: { logSoftmax($0, $1, $2) }, topK: { topK($0, $1, $2, $3, $4) }), evaluate: { evaluate($0, $1, $2, $3) },
     finish: { finish($0, $1, $2, $3) }, attentionRows: tileRows,
-    attention: .init(store: { storeKeyValues($0) }, attend: { attention($0, $1, $2, $3) }), brainAttention: brainAttention(features))
+    attention: .init(store: { storeKeyValues($0) }, attend: { attention($0, $1, $2, $3) }), bfloat16Attention: bfloat16Attention(features))
 }
 
-private func brainAttention(_ features: UInt32) -> KernelTable.Attention {
+private func bfloat16Attention(_ features: UInt32) -> KernelTable.Attention {
   #if ATTEND_AVX512
     if features & UInt32(ATTEND_CPU_AVX512_BF16) != 0 {
-      return .init(store: { storeKeyValuesBrain($0) }, attend: { attentionBrain($0, $1, $2, $3) })
+      return .init(store: { storeKeyValuesBFloat16($0) }, attend: { attentionBFloat16($0, $1, $2, $3) })
     }
   #endif
-  return .init(store: { storeKeyValuesBrain($0) }, attend: { attentionBrainWidened($0, $1, $2, $3) })
+  return .init(store: { storeKeyValuesBFloat16($0) }, attend: { attentionBFloat16Widened($0, $1, $2, $3) })
 }
 
 private func products(_ features: UInt32) -> KernelTable.Products {
-  var brain: KernelTable.Multiply = { multiplyBrainWidened($0, $1, $2, $3) }
-  var bytes: KernelTable.Multiply = { multiplyBytesWidened($0, $1, $2, $3) }
-  var nibbles: KernelTable.Multiply = { multiplyNibblesWidened($0, $1, $2, $3) }
+  var bfloat16: KernelTable.Multiply = { multiplyBFloat16Widened($0, $1, $2, $3) }
+  var bytes: KernelTable.Multiply = { multiplyInt8Widened($0, $1, $2, $3) }
+  var nibbles: KernelTable.Multiply = { multiplyInt4Widened($0, $1, $2, $3) }
   #if ATTEND_AVX512
-    if features & UInt32(ATTEND_CPU_AVX512_BF16) != 0 { brain = { multiplyBrain($0, $1, $2, $3) } }
+    if features & UInt32(ATTEND_CPU_AVX512_BF16) != 0 { bfloat16 = { multiplyBFloat16($0, $1, $2, $3) } }
     let dotProducts = features & UInt32(ATTEND_CPU_AVX512_VNNI) != 0
   #else
     let dotProducts = features & UInt32(ATTEND_CPU_AVX_VNNI) != 0
   #endif
   #if ATTEND_FMA
     if dotProducts {
-      bytes = { multiplyBytes($0, $1, $2, $3) }
-      nibbles = { multiplyNibbles($0, $1, $2, $3) }
+      bytes = { multiplyInt8($0, $1, $2, $3) }
+      nibbles = { multiplyInt4($0, $1, $2, $3) }
     }
   #endif
-  return .init(float32: { multiplyFloat32($0, $1, $2, $3) }, bfloat16: brain, int8: bytes, int4: nibbles)
+  return .init(float32: { multiplyFloat32($0, $1, $2, $3) }, bfloat16: bfloat16, int8: bytes, int4: nibbles)
 }

@@ -66,7 +66,7 @@ package struct SelfAttention: Sendable {
   /// `y = residual + attention(x)`, or without a residual attention(x), all `[tokens, width]`; the keys and values of x
   /// go to `layer` of the pages first.
   package func apply(
-    _ x: Matrix, layer: Int, _ around: Surroundings, residual: Matrix?, into y: Matrix, _ pass: Pass
+    _ x: Matrix, layer: Int, _ context: LayerContext, residual: Matrix?, into y: Matrix, _ pass: Pass
   ) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       let projected = try pass.workspace.matrix(x.rows, input.outputs)  // [tokens, queries | keys | values]
@@ -75,14 +75,14 @@ package struct SelfAttention: Sendable {
         keys = projected.columns(options.queryWidth, options.keyValueWidth)
       queryNorm?.apply(queries, into: queries, pass)
       keyNorm?.apply(keys, into: keys, pass)
-      rotate(queries, keys, around.angles, pass)
-      let heads = around.own.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale)
+      rotate(queries, keys, context.angles, pass)
+      let heads = context.own.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale)
       pass.engine.storeKeyValues(
         keys, projected.columns(options.queryWidth + options.keyValueWidth, options.keyValueWidth),
-        around.own.sequences, heads)
+        context.own.sequences, heads)
       let mixed = try pass.workspace.matrix(x.rows, options.queryWidth)  // [tokens, heads, headDim]
-      let weights = try pass.recorder?.ownMap(layer: layer, heads: options.heads, around.own.sequences)
-      try attend(queries, keys, around.own.sequences, heads, into: mixed, weights: weights, pass)
+      let weights = try pass.recorder?.ownMap(layer: layer, heads: options.heads, context.own.sequences)
+      try attend(queries, keys, context.own.sequences, heads, into: mixed, weights: weights, pass)
       try output.apply(mixed, residual: residual, into: y, pass)
     }
   }

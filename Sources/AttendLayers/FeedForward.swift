@@ -3,14 +3,14 @@ import AttendDispatch
 
 /// What stands after the attention of a layer.
 package enum FeedForward: Sendable {
-  case dense(Network)
+  case dense(FeedForwardNetwork)
   case mixture(MixtureOfExperts)
 
   /// Rows that the layer takes at once. Few stay with what is made of them in the third cache, which pays where weights
   /// read again for the next rows are found there too.
   var rowsAtOnce: Int {
     guard case .dense(let network) = self else { return .max }
-    return network.inner.weights.bytes + network.outer.weights.bytes <= 32 << 20 ? 512 : .max
+    return network.up.weights.bytes + network.down.weights.bytes <= 32 << 20 ? 512 : .max
   }
 
   /// `y = residual + f(x)`, or without a residual f(x); all `[tokens, width]`, residual may be y.
@@ -24,23 +24,23 @@ package enum FeedForward: Sendable {
 
 /// The position-wise feed-forward network: `activation(x W₁ + b₁) W₂ + b₂` (Vaswani et al. 2017, arXiv:1706.03762,
 /// equation 2).
-package struct Network: Sendable {
-  package let inner: Linear
-  package let outer: Linear
+package struct FeedForwardNetwork: Sendable {
+  package let up: Linear
+  package let down: Linear
   package let activation: Activation
 
-  package init(inner: Linear, outer: Linear, activation: Activation) {
-    self.inner = inner
-    self.outer = outer
+  package init(up: Linear, down: Linear, activation: Activation) {
+    self.up = up
+    self.down = down
     self.activation = activation
   }
 
   /// `y = residual + network(x)`, or without a residual network(x); all `[tokens, width]`, residual may be y.
   package func apply(_ x: Matrix, residual: Matrix?, into y: Matrix, _ pass: Pass) throws(Failure) {
     try pass.scoped { () throws(Failure) in
-      let hidden = try pass.workspace.matrix(x.rows, inner.outputs)  // [tokens, inner width]
-      try inner.apply(x, activation: activation, into: hidden, pass)
-      try outer.apply(hidden, residual: residual, into: y, pass)
+      let hidden = try pass.workspace.matrix(x.rows, up.outputs)  // [tokens, inner width]
+      try up.apply(x, activation: activation, into: hidden, pass)
+      try down.apply(hidden, residual: residual, into: y, pass)
     }
   }
 }

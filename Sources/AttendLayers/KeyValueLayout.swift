@@ -11,17 +11,17 @@ package struct KeyValueLayout: Sendable, Equatable {
   package let heads: Int
   package let headDim: Int
   /// In bfloat16 rather than float32.
-  package let isBrain: Bool
+  package let isBFloat16: Bool
 
-  package init(layers: Int, heads: Int, headDim: Int, isBrain: Bool = false) {
+  package init(layers: Int, heads: Int, headDim: Int, isBFloat16: Bool = false) {
     self.layers = layers
     self.heads = heads
     self.headDim = headDim
-    self.isBrain = isBrain
+    self.isBFloat16 = isBFloat16
   }
 
   /// Rows of a head's panel of keys.
-  var keyRows: Int { isBrain ? (headDim + 1) / 2 : headDim }
+  var keyRows: Int { isBFloat16 ? (headDim + 1) / 2 : headDim }
 
   /// Units of 32 bits of the keys, or the values, of one head of one layer in one page.
   var headStride: Int { keyRows * KeyValuePage.tokens }
@@ -39,6 +39,6 @@ package struct KeyValueLayout: Sendable, Equatable {
     let keys = layer % layers * 2 * heads * headStride
     return AttentionHeads(
       heads: queryHeads, keyValueHeads: heads, headDim: headDim, keyOffset: keys,
-      valueOffset: keys + heads * headStride, headStride: headStride, scale: scale, isBrain: isBrain)
+      valueOffset: keys + heads * headStride, headStride: headStride, scale: scale, isBFloat16: isBFloat16)
   }
 }

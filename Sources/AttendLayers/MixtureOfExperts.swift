@@ -5,10 +5,10 @@ import AttendDispatch
 /// et al. 2017, arXiv:1701.06538; Jiang et al. 2024, arXiv:2401.04088, section 2.1).
 package struct MixtureOfExperts: Sendable {
   package let router: Router
-  package let experts: [Network]
+  package let experts: [FeedForwardNetwork]
   package let shared: SharedExpert?
 
-  package init(router: Router, experts: [Network], shared: SharedExpert?) {
+  package init(router: Router, experts: [FeedForwardNetwork], shared: SharedExpert?) {
     self.router = router
     self.experts = experts
     self.shared = shared
@@ -31,8 +31,9 @@ package struct MixtureOfExperts: Sendable {
   }
 
   /// Adds to the sums of a group of tokens what an expert gives for them.
-  private func add(_ expert: Network, of x: Matrix, _ group: Router.Group, to sum: Matrix, _ pass: Pass) throws(Failure)
-  {
+  private func add(
+    _ expert: FeedForwardNetwork, of x: Matrix, _ group: Router.Group, to sum: Matrix, _ pass: Pass
+  ) throws(Failure) {
     guard group.count > 0 else { return }
     try pass.scoped { () throws(Failure) in
       let own = try pass.workspace.matrix(group.count, x.columns)
@@ -48,9 +49,9 @@ package struct MixtureOfExperts: Sendable {
   /// Makes the scratch memory large enough for an expert that all tokens choose, so that no later step asks for more.
   private func reserve(_ tokens: Int, width: Int, _ pass: Pass) throws(Failure) {
     try pass.scoped { () throws(Failure) in
-      let inner = experts.first?.inner.outputs ?? 0
-      _ = try pass.workspace.take(pass.engine.productScratch(inputs: max(width, inner)), of: Float.self)
-      _ = try pass.workspace.matrix(tokens, 2 * width + inner + max(width, inner) + AlignedBuffer.alignment)
+      let expertWidth = experts.first?.up.outputs ?? 0
+      _ = try pass.workspace.take(pass.engine.productScratch(inputs: max(width, expertWidth)), of: Float.self)
+      _ = try pass.workspace.matrix(tokens, 2 * width + expertWidth + max(width, expertWidth) + AlignedBuffer.alignment)
     }
   }
 }
@@ -58,11 +59,11 @@ package struct MixtureOfExperts: Sendable {
 /// A network that every token uses, times the sigmoid of a product of the token's own (Qwen1.5-MoE; Yang et al. 2024,
 /// arXiv:2407.10671).
 package struct SharedExpert: Sendable {
-  package let network: Network
+  package let network: FeedForwardNetwork
   /// `[1, width]`
   package let gate: Linear
 
-  package init(network: Network, gate: Linear) {
+  package init(network: FeedForwardNetwork, gate: Linear) {
     self.network = network
     self.gate = gate
   }

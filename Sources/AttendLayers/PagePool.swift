@@ -70,7 +70,7 @@ package final class PagePool {
     /// Rows of KeyValuePage.tokens units, of which the first `tokens` are in use
     let keys = layout.heads * layout.keyRows
     let headStride = layout.headStride
-    let valueRows = layout.isBrain ? (tokens + 1) / 2 : tokens
+    let valueRows = layout.isBFloat16 ? (tokens + 1) / 2 : tokens
     for layer in 0..<layout.layers {
       let first = layer * 2 * layout.heads * headStride
       for row in 0..<keys {

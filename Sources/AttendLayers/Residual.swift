@@ -6,16 +6,16 @@ import AttendDispatch
 /// `after` alone is the Transformer of 2017 (post-norm), `before` alone the usual form since (pre-norm; Xiong et al.
 /// 2020, arXiv:2002.04745).
 package struct Residual: Sendable {
-  package let before: Norm?
-  package let within: Norm?
-  package let after: Norm?
+  package let pre: Norm?
+  package let onOutput: Norm?
+  package let post: Norm?
   /// What a sub-layer's output is multiplied by before it is added; 1 but in Granite.
   package let scale: Float
 
-  package init(before: Norm?, within: Norm?, after: Norm?, scale: Float) {
-    self.before = before
-    self.within = within
-    self.after = after
+  package init(pre: Norm?, onOutput: Norm?, post: Norm?, scale: Float) {
+    self.pre = pre
+    self.onOutput = onOutput
+    self.post = post
     self.scale = scale
   }
 
@@ -27,20 +27,20 @@ package struct Residual: Sendable {
   ) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       var input = x
-      if let before {
+      if let pre {
         input = try pass.workspace.matrix(x.rows, x.columns)
-        before.apply(x, into: input, pass)
+        pre.apply(x, into: input, pass)
       }
-      if within == nil, scale == 1 {
+      if onOutput == nil, scale == 1 {
         // The sum is part of the sub-layer's last product: x is read and written once.
         try sublayer(input, x, x)
       } else {
         let output = try pass.workspace.matrix(x.rows, x.columns)
         try sublayer(input, nil, output)
-        within?.apply(output, into: output, pass)
+        onOutput?.apply(output, into: output, pass)
         pass.engine.add(output, to: x, scale: scale)
       }
-      after?.apply(x, into: x, pass)
+      post?.apply(x, into: x, pass)
     }
   }
 }

@@ -7,20 +7,20 @@ package struct Router: Sendable {
   /// What an expert's output is multiplied by.
   package enum Weights: Sendable {
     /// The softmax over the products of the chosen experts: the weights of a token add up to 1.
-    case amongChosen
+    case softmaxOverTopK
     /// The softmax over those of all experts.
-    case amongAll
+    case softmaxOverAll
   }
 
   /// `[experts, width]`
   package let linear: Linear
   /// How many experts a token uses; at most as many as there are.
-  package let chosen: Int
+  package let topK: Int
   package let weights: Weights
 
-  package init(linear: Linear, chosen: Int, weights: Weights) {
+  package init(linear: Linear, topK: Int, weights: Weights) {
     self.linear = linear
-    self.chosen = chosen
+    self.topK = topK
     self.weights = weights
   }
 
@@ -46,13 +46,13 @@ package struct Router: Sendable {
   /// Who uses which expert, for tokens x, `[tokens, width]`.
   func groups(_ x: Matrix, experts: Int, _ pass: Pass) throws(Failure) -> Groups {
     let workspace = pass.workspace
-    let entries = x.rows * chosen
+    let entries = x.rows * topK
     let groups = Groups(
       tokens: try workspace.take(entries, of: Int32.self), weights: try workspace.take(entries, of: Float.self),
       ends: try workspace.take(experts, of: Int.self))
     try pass.scoped { () throws(Failure) in
       let choices = try workspace.take(entries, of: Int32.self)  // [tokens, chosen]
-      let shares = try workspace.matrix(x.rows, chosen)
+      let shares = try workspace.matrix(x.rows, topK)
       try choose(x, choices, shares, pass)
       sort(choices, shares, into: groups, experts: experts)
     }
@@ -67,14 +67,14 @@ package struct Router: Sendable {
     try linear.apply(x, into: products, pass)
     for row in 0..<x.rows {
       pass.engine.topK(
-        products[row], count: products.columns, k: chosen, values: shares[row], indices: choices + row * chosen)
+        products[row], count: products.columns, k: topK, values: shares[row], indices: choices + row * topK)
     }
     switch weights {
-    case .amongChosen: pass.engine.softmax(shares)
-    case .amongAll:
+    case .softmaxOverTopK: pass.engine.softmax(shares)
+    case .softmaxOverAll:
       pass.engine.softmax(products)
       for row in 0..<x.rows {
-        for place in 0..<chosen { shares[row][place] = products[row][Int(choices[row * chosen + place])] }
+        for place in 0..<topK { shares[row][place] = products[row][Int(choices[row * topK + place])] }
       }
     }
   }
@@ -83,13 +83,13 @@ package struct Router: Sendable {
   private func sort(_ choices: UnsafePointer<Int32>, _ shares: Matrix, into groups: Groups, experts: Int) {
     let ends = groups.ends
     ends.update(repeating: 0, count: experts)
-    for entry in 0..<shares.rows * chosen { ends[Int(choices[entry])] += 1 }
+    for entry in 0..<shares.rows * topK { ends[Int(choices[entry])] += 1 }
     var start = 0
     for expert in 0..<experts { (ends[expert], start) = (start, start + ends[expert]) }
     // What begins as the start of a group is its end when all are in their places.
     for row in 0..<shares.rows {
-      for place in 0..<chosen {
-        let expert = Int(choices[row * chosen + place])
+      for place in 0..<topK {
+        let expert = Int(choices[row * topK + place])
         groups.tokens[ends[expert]] = Int32(truncatingIfNeeded: row)
         groups.weights[ends[expert]] = shares[row][place]
         ends[expert] += 1

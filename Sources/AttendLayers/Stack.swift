@@ -12,11 +12,11 @@ package final class Stack: Sendable {
   /// The rotary embeddings of its layers.
   package let rotaries: RotaryTables
   /// Beside the first layer.
-  package let convolution: Convolution?
+  package let convolution: DebertaConvolution?
 
   package init(
     width: Int, embedding: Embedding, layers: [TransformerLayer], finalNorm: Norm?, keyValueLayout: KeyValueLayout,
-    rotaries: RotaryTables, convolution: Convolution? = nil
+    rotaries: RotaryTables, convolution: DebertaConvolution? = nil
   ) {
     self.width = width
     self.embedding = embedding
@@ -41,12 +41,12 @@ package final class Stack: Sendable {
   ) throws(Failure) {
     try embedding.apply(ids, types: types, own.sequences, into: x, pass)
     try pass.scoped { () throws(Failure) in
-      let around = Surroundings(
+      let context = LayerContext(
         own: own, source: source, angles: try rotaries.angles(own.sequences, tokens: x.rows, pass))
       let beside = try convolution?.apply(x, own.sequences, pass)
       for (index, layer) in layers.enumerated() {
-        try around.forEachSlice(of: x, rows: layer.feedForward.rowsAtOnce, pass) { (x, around) throws(Failure) in
-          try layer.apply(x, index: index, around, pass)
+        try context.forEachSlice(of: x, rows: layer.feedForward.rowsAtOnce, pass) { (x, context) throws(Failure) in
+          try layer.apply(x, index: index, context, pass)
         }
         if index == 0, let beside { convolution?.add(beside, to: x, pass) }
       }

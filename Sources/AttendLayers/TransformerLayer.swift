@@ -26,12 +26,12 @@ package struct TransformerLayer: Sendable {
   }
 
   /// x, `[tokens, width]`, becomes the layer's output. Its keys and values have place `index` in the pages.
-  package func apply(_ x: Matrix, index: Int, _ around: Surroundings, _ pass: Pass) throws(Failure) {
-    if isParallel { return try applyParallel(x, index: index, around, pass) }
+  package func apply(_ x: Matrix, index: Int, _ context: LayerContext, _ pass: Pass) throws(Failure) {
+    if isParallel { return try applyParallel(x, index: index, context, pass) }
     try selfAttentionResidual.apply(x, pass) { (input, residual, output) throws(Failure) in
-      try selfAttention.apply(input, layer: index, around, residual: residual, into: output, pass)
+      try selfAttention.apply(input, layer: index, context, residual: residual, into: output, pass)
     }
-    if let crossAttention, let source = around.source {
+    if let crossAttention, let source = context.source {
       try crossAttentionResidual.apply(x, pass) { (input, residual, output) throws(Failure) in
         try crossAttention.apply(input, layer: index, source, residual: residual, into: output, pass)
       }
@@ -43,19 +43,19 @@ package struct TransformerLayer: Sendable {
 
   /// `x += attention(norm(x)) + feedForward(norm'(x))`; without a norm of its own the feed-forward network shares that
   /// of the attention.
-  private func applyParallel(_ x: Matrix, index: Int, _ around: Surroundings, _ pass: Pass) throws(Failure) {
-    guard let before = selfAttentionResidual.before else {
+  private func applyParallel(_ x: Matrix, index: Int, _ context: LayerContext, _ pass: Pass) throws(Failure) {
+    guard let before = selfAttentionResidual.pre else {
       throw Failure(.internalError, "a parallel layer without a norm before it")
     }
     try pass.scoped { () throws(Failure) in
       let normed = try pass.workspace.matrix(x.rows, x.columns)
       before.apply(x, into: normed, pass)
       var second = normed
-      if let norm = feedForwardResidual.before {
+      if let norm = feedForwardResidual.pre {
         second = try pass.workspace.matrix(x.rows, x.columns)
         norm.apply(x, into: second, pass)
       }
-      try selfAttention.apply(normed, layer: index, around, residual: x, into: x, pass)
+      try selfAttention.apply(normed, layer: index, context, residual: x, into: x, pass)
       try feedForward.apply(second, residual: x, into: x, pass)
     }
   }

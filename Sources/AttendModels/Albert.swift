@@ -5,7 +5,7 @@ import AttendLayers
 /// ALBERT (Lan et al. 2019, arXiv:1909.11942): BERT whose layers share their weights, with a narrow token table.
 enum Albert: Family {
   static let modelTypes = ["albert"]
-  static let offers = Offers.encoder(EncoderTask.allCases)
+  static let capabilities = Capabilities.encoder(EncoderTask.allCases)
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let width = try config.size("hidden_size")
@@ -22,7 +22,7 @@ enum Albert: Family {
     let choices = BertChoices(
       prefix: "albert.", width: width, layers: layers,
       heads: try config.divisor("num_attention_heads", of: width, "hidden_size"),
-      innerWidth: try config.size("intermediate_size"),
+      feedForwardWidth: try config.size("intermediate_size"),
       activation: try config.activation("hidden_act", default: "gelu_new"), epsilon: epsilon,
       embedding: EmbeddingBlueprint(
         tokens: ["embeddings.word_embeddings.weight"],
@@ -33,8 +33,8 @@ enum Albert: Family {
         projection: LinearBlueprint(name: "encoder.embedding_hidden_mapping_in", outputs: width, inputs: tableWidth)),
       names: BertChoices.LayerNames(
         query: "\(layer).attention.query", key: "\(layer).attention.key", value: "\(layer).attention.value",
-        output: "\(layer).attention.dense", attentionNorm: "\(layer).attention.LayerNorm", inner: "\(layer).ffn",
-        outer: "\(layer).ffn_output", feedForwardNorm: "\(layer).full_layer_layer_norm"),
+        output: "\(layer).attention.dense", attentionNorm: "\(layer).attention.LayerNorm", up: "\(layer).ffn",
+        down: "\(layer).ffn_output", feedForwardNorm: "\(layer).full_layer_layer_norm"),
       number: { $0 * groups / layers }, pooler: "pooler", vocabulary: try config.size("vocab_size"))
     return .bertLine(
       modelType: modelType, choices, head: try head(config, choices, tableWidth),

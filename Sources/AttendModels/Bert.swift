@@ -6,7 +6,7 @@ import AttendLayers
 /// XLM-RoBERTa (Conneau et al. 2019, arXiv:1911.02116), ELECTRA (Clark et al. 2020, arXiv:2003.10555).
 enum Bert: Family {
   static let modelTypes = ["bert", "roberta", "xlm-roberta", "camembert", "electra"]
-  static let offers = Offers.encoder(EncoderTask.allCases)
+  static let capabilities = Capabilities.encoder(EncoderTask.allCases)
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let isRoberta = !["bert", "electra"].contains(modelType)
@@ -27,7 +27,7 @@ enum Bert: Family {
     let choices = BertChoices(
       prefix: prefix, width: width, layers: try config.layers("num_hidden_layers"),
       heads: try config.divisor("num_attention_heads", of: width, "hidden_size"),
-      innerWidth: try config.size("intermediate_size"), activation: activation, epsilon: epsilon,
+      feedForwardWidth: try config.size("intermediate_size"), activation: activation, epsilon: epsilon,
       embedding: EmbeddingBlueprint(
         tokens: ["embeddings.word_embeddings.weight"],
         positions: .learned(name: "embeddings.position_embeddings.weight", count: rows - offset, offset: offset),
@@ -38,8 +38,8 @@ enum Bert: Family {
       names: BertChoices.LayerNames(
         query: "\(layer).attention.self.query", key: "\(layer).attention.self.key",
         value: "\(layer).attention.self.value", output: "\(layer).attention.output.dense",
-        attentionNorm: "\(layer).attention.output.LayerNorm", inner: "\(layer).intermediate.dense",
-        outer: "\(layer).output.dense", feedForwardNorm: "\(layer).output.LayerNorm"), pooler: "pooler.dense",
+        attentionNorm: "\(layer).attention.output.LayerNorm", up: "\(layer).intermediate.dense",
+        down: "\(layer).output.dense", feedForwardNorm: "\(layer).output.LayerNorm"), pooler: "pooler.dense",
       vocabulary: try config.size("vocab_size"))
     return .bertLine(
       modelType: modelType, choices, head: try head(config, modelType, choices, tableWidth),

@@ -10,7 +10,7 @@ struct BertChoices {
   var width: Int
   var layers: Int
   var heads: Int
-  var innerWidth: Int
+  var feedForwardWidth: Int
   var activation: Activation
   var epsilon: Float
   var embedding: EmbeddingBlueprint
@@ -26,7 +26,7 @@ struct BertChoices {
   var pooler: String?
   var vocabulary: Int
 
-  struct LayerNames { var query, key, value, output, attentionNorm, inner, outer, feedForwardNorm: String }
+  struct LayerNames { var query, key, value, output, attentionNorm, up, down, feedForwardNorm: String }
 }
 
 extension Blueprint {
@@ -56,7 +56,7 @@ extension LayerBlueprint {
       LinearBlueprint(name: name(pattern), outputs: outputs, inputs: inputs)
     }
     func norms(_ pattern: String) -> ResidualNorms {
-      ResidualNorms(after: NormBlueprint(name: name(pattern), epsilon: choices.epsilon))
+      ResidualNorms(post: NormBlueprint(name: name(pattern), epsilon: choices.epsilon))
     }
     let (names, width) = (choices.names, choices.width)
     return LayerBlueprint(
@@ -67,7 +67,8 @@ extension LayerBlueprint {
         value: linear(names.value, width, width), output: linear(names.output, width, width), bias: choices.bias(index)),
       attentionNorms: norms(names.attentionNorm),
       feedForward: FeedForwardBlueprint(
-        inner: linear(names.inner, choices.innerWidth, width), outer: linear(names.outer, width, choices.innerWidth),
+        up: linear(names.up, choices.feedForwardWidth, width),
+        down: linear(names.down, width, choices.feedForwardWidth),
         activation: choices.activation), feedForwardNorms: norms(names.feedForwardNorm))
   }
 }

@@ -24,12 +24,12 @@ enum Bloom: Family {
         attention: AttentionBlueprint(
           options: options, query: input.query, key: input.key, value: input.value,
           output: linear("self_attention.dense", width, width), bias: .slopes(slopes)),
-        attentionNorms: ResidualNorms(before: NormBlueprint(name: "\(name).input_layernorm", epsilon: epsilon)),
+        attentionNorms: ResidualNorms(pre: NormBlueprint(name: "\(name).input_layernorm", epsilon: epsilon)),
         feedForward: FeedForwardBlueprint(
-          inner: linear("mlp.dense_h_to_4h", 4 * width, width), outer: linear("mlp.dense_4h_to_h", width, 4 * width),
+          up: linear("mlp.dense_h_to_4h", 4 * width, width), down: linear("mlp.dense_4h_to_h", width, 4 * width),
           activation: .geluTanh),
         feedForwardNorms: ResidualNorms(
-          before: NormBlueprint(name: "\(name).post_attention_layernorm", epsilon: epsilon)))
+          pre: NormBlueprint(name: "\(name).post_attention_layernorm", epsilon: epsilon)))
     }
     return Blueprint(
       family: modelType, kind: .decoder, prefixes: ["transformer.", ""],

@@ -17,11 +17,11 @@ package struct LayerBlueprint: Sendable {
 /// What surrounds a sub-layer: `x = after(x + scale * within(sublayer(before(x))))`.
 package struct ResidualNorms: Sendable {
   /// Pre-norm.
-  package var before: NormBlueprint?
+  package var pre: NormBlueprint?
   /// On the sub-layer's output, before it is added.
-  package var within: NormBlueprint?
+  package var onOutput: NormBlueprint?
   /// Post-norm, as in the paper of 2017.
-  package var after: NormBlueprint?
+  package var post: NormBlueprint?
   /// What the sub-layer's output is multiplied by.
   package var scale: Float = 1
 }

@@ -96,8 +96,8 @@ extension Builder {
   }
 
   /// A convolution over neighbouring tokens.
-  func convolution(_ convolution: ConvolutionBlueprint, _ width: Int) throws(Failure) -> Convolution {
-    Convolution(
+  func convolution(_ convolution: ConvolutionBlueprint, _ width: Int) throws(Failure) -> DebertaConvolution {
+    DebertaConvolution(
       taps: convolution.taps,
       linear: try reader.convolution(prefix + convolution.name, width: width, taps: convolution.taps),
       activation: convolution.activation, norm: try norm(convolution.norm, width))
@@ -110,23 +110,23 @@ extension Builder {
     }
   }
 
-  private func network(_ network: NetworkBlueprint) throws(Failure) -> Network {
-    let inner =
-      if let gate = network.gate { try reader.gated(gate, network.inner, prefix: prefix) } else {
-        try linear([network.inner])
+  private func network(_ network: FeedForwardNetworkBlueprint) throws(Failure) -> FeedForwardNetwork {
+    let up =
+      if let gate = network.gate { try reader.gated(gate, network.up, prefix: prefix) } else {
+        try linear([network.up])
       }
-    return Network(inner: inner, outer: try linear([network.outer]), activation: network.activation)
+    return FeedForwardNetwork(up: up, down: try linear([network.down]), activation: network.activation)
   }
 
   /// Routers stay in float32: they are small, and a rounding that lets a token choose another expert changes more than
   /// any in the experts.
   private func mixture(_ mixture: MixtureBlueprint) throws(Failure) -> MixtureOfExperts {
-    let spelling =
-      mixture.spellings.first { reader.has(mixture.expert(0, $0).outer, prefix: prefix) } ?? mixture.spellings[0]
-    var experts: [Network] = []
-    for index in 0..<mixture.sizes.count { experts.append(try network(mixture.expert(index, spelling))) }
+    let layout =
+      mixture.layouts.first { reader.has(mixture.expert(0, $0).down, prefix: prefix) } ?? mixture.layouts[0]
+    var experts: [FeedForwardNetwork] = []
+    for index in 0..<mixture.sizes.count { experts.append(try network(mixture.expert(index, layout))) }
     let router = Router(
-      linear: try reader.linear([spelling.router], prefix: prefix, compute: .float32), chosen: mixture.chosen,
+      linear: try reader.linear([layout.router], prefix: prefix, compute: .float32), topK: mixture.topK,
       weights: mixture.weights)
     let shared = try mixture.shared.map { (shared) throws(Failure) in
       SharedExpert(
@@ -137,7 +137,7 @@ extension Builder {
 
   private func residual(_ norms: ResidualNorms, _ stack: StackBlueprint) throws(Failure) -> Residual {
     Residual(
-      before: try norm(norms.before, stack.width), within: try norm(norms.within, stack.width),
-      after: try norm(norms.after, stack.width), scale: norms.scale)
+      pre: try norm(norms.pre, stack.width), onOutput: try norm(norms.onOutput, stack.width),
+      post: try norm(norms.post, stack.width), scale: norms.scale)
   }
 }

@@ -44,7 +44,7 @@ struct Builder {
       finalNorm: try norm(stack.finalNorm, stack.width),
       keyValueLayout: KeyValueLayout(
         layers: stack.causal ? layers.count : 1, heads: options.keyValueHeads, headDim: options.headDim,
-        isBrain: reader.compute != .float32), rotaries: rotaries,
+        isBFloat16: reader.compute != .float32), rotaries: rotaries,
       convolution: try stack.convolution.map { (convolution) throws(Failure) in
         try self.convolution(convolution, stack.width)
       })

@@ -6,7 +6,7 @@ import AttendLayers
 /// positions, and in the larger sizes a convolution beside the first layer.
 enum DebertaV2: Family {
   static let modelTypes = ["deberta-v2"]
-  static let offers = Offers.encoder(EncoderTask.allCases)
+  static let capabilities = Capabilities.encoder(EncoderTask.allCases)
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let width = try config.size("hidden_size")
@@ -22,7 +22,7 @@ enum DebertaV2: Family {
     let layer = "encoder.layer.#", positions = "embeddings.position_embeddings.weight"
     let choices = BertChoices(
       prefix: "deberta.", width: width, layers: try config.layers("num_hidden_layers"), heads: heads,
-      innerWidth: try config.size("intermediate_size"),
+      feedForwardWidth: try config.size("intermediate_size"),
       activation: try config.activation("hidden_act", default: "gelu"), epsilon: epsilon,
       embedding: EmbeddingBlueprint(
         tokens: ["embeddings.word_embeddings.weight"],
@@ -36,8 +36,8 @@ enum DebertaV2: Family {
       names: BertChoices.LayerNames(
         query: "\(layer).attention.self.query_proj", key: "\(layer).attention.self.key_proj",
         value: "\(layer).attention.self.value_proj", output: "\(layer).attention.output.dense",
-        attentionNorm: "\(layer).attention.output.LayerNorm", inner: "\(layer).intermediate.dense",
-        outer: "\(layer).output.dense", feedForwardNorm: "\(layer).output.LayerNorm"),
+        attentionNorm: "\(layer).attention.output.LayerNorm", up: "\(layer).intermediate.dense",
+        down: "\(layer).output.dense", feedForwardNorm: "\(layer).output.LayerNorm"),
       bias: try relativePositions(config, width: width, epsilon),
       scale: 1 / Float(headDim * (1 + (try positionTerms(config)).count)).squareRoot(),
       vocabulary: try config.size("vocab_size"))
@@ -142,9 +142,9 @@ enum DebertaV2: Family {
           )
         ], output: .tied(bias: "\(name).bias"))
     } sequences: { (labels) throws(Failure) in
-      let inner = try config.size("pooler_hidden_size", default: width)
-      guard inner == width else {
-        throw config.invalid("pooler_hidden_size", "is \(inner); it must be hidden_size \(width)")
+      let poolerWidth = try config.size("pooler_hidden_size", default: width)
+      guard poolerWidth == width else {
+        throw config.invalid("pooler_hidden_size", "is \(poolerWidth); it must be hidden_size \(width)")
       }
       return HeadBlueprint(
         reads: .firstToken,

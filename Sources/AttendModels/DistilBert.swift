@@ -5,8 +5,8 @@ import AttendLayers
 /// DistilBERT (Sanh et al. 2019, arXiv:1910.01108): BERT's layers under other names, without token types and pooler.
 enum DistilBert: Family {
   static let modelTypes = ["distilbert"]
-  static let offers = Offers.encoder(EncoderTask.allCases)
-  static let spellings = ["dim": "hidden_size", "n_heads": "num_attention_heads", "n_layers": "num_hidden_layers"]
+  static let capabilities = Capabilities.encoder(EncoderTask.allCases)
+  static let keyAliases = ["dim": "hidden_size", "n_heads": "num_attention_heads", "n_layers": "num_hidden_layers"]
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let width = try config.size("dim")
@@ -14,7 +14,7 @@ enum DistilBert: Family {
     let name = "embeddings.position_embeddings.weight"
     let choices = BertChoices(
       prefix: "distilbert.", width: width, layers: try config.layers("n_layers"),
-      heads: try config.divisor("n_heads", of: width, "dim"), innerWidth: try config.size("hidden_dim"),
+      heads: try config.divisor("n_heads", of: width, "dim"), feedForwardWidth: try config.size("hidden_dim"),
       activation: try config.activation("activation", default: "gelu"), epsilon: 1e-12,
       embedding: EmbeddingBlueprint(
         tokens: ["embeddings.word_embeddings.weight"],
@@ -23,8 +23,8 @@ enum DistilBert: Family {
         norm: NormBlueprint(name: "embeddings.LayerNorm", epsilon: 1e-12)),
       names: BertChoices.LayerNames(
         query: "\(layer).attention.q_lin", key: "\(layer).attention.k_lin", value: "\(layer).attention.v_lin",
-        output: "\(layer).attention.out_lin", attentionNorm: "\(layer).sa_layer_norm", inner: "\(layer).ffn.lin1",
-        outer: "\(layer).ffn.lin2", feedForwardNorm: "\(layer).output_layer_norm"),
+        output: "\(layer).attention.out_lin", attentionNorm: "\(layer).sa_layer_norm", up: "\(layer).ffn.lin1",
+        down: "\(layer).ffn.lin2", feedForwardNorm: "\(layer).output_layer_norm"),
       vocabulary: try config.size("vocab_size"))
     return .bertLine(
       modelType: modelType, choices, head: try head(config, choices),

@@ -4,8 +4,8 @@ import AttendCheckpoints
 /// FSMT (Ng et al. 2019, arXiv:1907.06616): the translation models of fairseq, with a token table for each language.
 enum FSMT: Family {
   static let modelTypes = ["fsmt"]
-  static let offers = Offers.translation
-  static let spellings = FairseqChoices.spellings
+  static let capabilities = Capabilities.encoderDecoder
+  static let keyAliases = FairseqChoices.keyAliases
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let pad = try config.integer("pad_token_id", default: 1)

@@ -5,7 +5,7 @@ import AttendLayers
 /// What the encoder-decoders that came out of fairseq and Marian differ in. They share their configuration keys and
 /// tensor names.
 struct FairseqChoices {
-  static let spellings = [
+  static let keyAliases = [
     "d_model": "hidden_size", "encoder_attention_heads": "num_attention_heads", "encoder_layers": "num_hidden_layers",
   ]
 
@@ -88,7 +88,7 @@ extension LayerBlueprint {
   ) throws(Failure) -> LayerBlueprint {
     func norms(_ suffix: String) -> ResidualNorms {
       let norm = NormBlueprint(name: "\(name).\(suffix)", epsilon: 1e-5)
-      return choices.isPreNorm ? ResidualNorms(before: norm) : ResidualNorms(after: norm)
+      return choices.isPreNorm ? ResidualNorms(pre: norm) : ResidualNorms(post: norm)
     }
     let heads = try config.divisor("\(side)_attention_heads", of: width, "d_model")
     func attention(_ suffix: String, causal: Bool) -> AttentionBlueprint {
@@ -99,14 +99,14 @@ extension LayerBlueprint {
         options: AttentionOptions(heads: heads, headDim: width / heads, causal: causal), query: projection("q_proj"),
         key: projection("k_proj"), value: projection("v_proj"), output: projection("out_proj"))
     }
-    let innerWidth = try config.size("\(side)_ffn_dim")
+    let feedForwardWidth = try config.size("\(side)_ffn_dim")
     return LayerBlueprint(
       attention: attention("self_attn", causal: causal), attentionNorms: norms("self_attn_layer_norm"),
       crossAttention: causal ? attention("encoder_attn", causal: false) : nil,
       crossAttentionNorms: causal ? norms("encoder_attn_layer_norm") : ResidualNorms(),
       feedForward: FeedForwardBlueprint(
-        inner: LinearBlueprint(name: "\(name).fc1", outputs: innerWidth, inputs: width),
-        outer: LinearBlueprint(name: "\(name).fc2", outputs: width, inputs: innerWidth),
+        up: LinearBlueprint(name: "\(name).fc1", outputs: feedForwardWidth, inputs: width),
+        down: LinearBlueprint(name: "\(name).fc2", outputs: width, inputs: feedForwardWidth),
         activation: try config.activation("activation_function", default: choices.activation)),
       feedForwardNorms: norms("final_layer_norm"))
   }

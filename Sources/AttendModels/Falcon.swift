@@ -30,7 +30,7 @@ enum Falcon: Family {
 /// The sizes and choices of a layer.
 private struct FalconLayer {
   let width: Int
-  let innerWidth: Int
+  let feedForwardWidth: Int
   let options: AttentionOptions
   let epsilon: Float
   let activation: Activation
@@ -43,7 +43,7 @@ private struct FalconLayer {
 
   init(_ config: Configuration, width: Int) throws(Failure) {
     self.width = width
-    innerWidth = try config.optionalSize("ffn_hidden_size") ?? 4 * width
+    feedForwardWidth = try config.optionalSize("ffn_hidden_size") ?? 4 * width
     epsilon = Float(try config.number("layer_norm_epsilon", default: 1e-5))
     activation = try config.activation("activation", default: "gelu")
     hasBias = try config.boolean("bias", default: false)
@@ -75,7 +75,7 @@ private struct FalconLayer {
       LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs, bias: hasBias ? .own : .none)
     }
     func norm(_ part: String) -> ResidualNorms {
-      ResidualNorms(before: NormBlueprint(name: "\(name).\(part)", epsilon: epsilon))
+      ResidualNorms(pre: NormBlueprint(name: "\(name).\(part)", epsilon: epsilon))
     }
     let input = linear("self_attention.query_key_value", options.queryWidth + 2 * options.keyValueWidth, width)
       .headByHead(options)
@@ -86,7 +86,8 @@ private struct FalconLayer {
         output: linear("self_attention.dense", width, options.queryWidth), rotary: rotary, bias: bias),
       attentionNorms: norm(hasTwoNorms ? "ln_attn" : "input_layernorm"),
       feedForward: FeedForwardBlueprint(
-        inner: linear("mlp.dense_h_to_4h", innerWidth, width), outer: linear("mlp.dense_4h_to_h", width, innerWidth),
+        up: linear("mlp.dense_h_to_4h", feedForwardWidth, width),
+        down: linear("mlp.dense_4h_to_h", width, feedForwardWidth),
         activation: activation), feedForwardNorms: second, isParallel: isParallel)
   }
 }

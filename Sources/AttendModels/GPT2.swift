@@ -8,7 +8,7 @@ import AttendLayers
 /// round and one head of keys and values for all.
 enum GPT2: Family {
   static let modelTypes = ["gpt2", "openai-gpt", "gpt_bigcode"]
-  static let spellings = [
+  static let keyAliases = [
     "n_embd": "hidden_size", "n_head": "num_attention_heads", "n_layer": "num_hidden_layers",
     "n_positions": "max_position_embeddings",
   ]
@@ -22,7 +22,7 @@ enum GPT2: Family {
     let sharesKeys = modelType == "gpt_bigcode" ? try config.boolean("multi_query", default: true) : false
     let scale = try config.boolean("scale_attn_weights", default: true) ? 1 / Float(width / heads).squareRoot() : 1
     let dividesByLayer = try config.boolean("scale_attn_by_inverse_layer_idx", default: false)
-    let inner = try config.optionalSize("n_inner") ?? 4 * width
+    let feedForwardWidth = try config.optionalSize("n_inner") ?? 4 * width
     // GPT calls "gelu" what others call "gelu_new".
     let named = try config.activation(isFirst ? "afn" : "activation_function", default: isFirst ? "gelu" : "gelu_new")
     let activation = isFirst && named == .gelu ? .geluTanh : named
@@ -30,7 +30,8 @@ enum GPT2: Family {
       let options = AttentionOptions(
         heads: heads, keyValueHeads: sharesKeys ? 1 : heads, headDim: width / heads,
         scale: dividesByLayer ? scale / Float(index + 1) : scale, causal: true)
-      return layer("h.\(index)", options, width: width, inner: inner, activation, epsilon, modelType)
+      return layer(
+        "h.\(index)", options, width: width, feedForwardWidth: feedForwardWidth, activation, epsilon, modelType)
     }
     let tokens = isFirst ? "tokens_embed" : "wte"
     let vocabulary = try config.size("vocab_size")
@@ -48,7 +49,8 @@ enum GPT2: Family {
   }
 
   private static func layer(
-    _ name: String, _ options: AttentionOptions, width: Int, inner: Int, _ activation: Activation, _ epsilon: Float,
+    _ name: String, _ options: AttentionOptions, width: Int, feedForwardWidth: Int, _ activation: Activation,
+    _ epsilon: Float,
     _ modelType: String
   ) -> LayerBlueprint {
     func linear(_ part: String, _ outputs: Int, _ inputs: Int) -> LinearBlueprint {
@@ -57,7 +59,7 @@ enum GPT2: Family {
     }
     func norms(_ part: String) -> ResidualNorms {
       let norm = NormBlueprint(name: "\(name).\(part)", epsilon: epsilon)
-      return modelType == "openai-gpt" ? ResidualNorms(after: norm) : ResidualNorms(before: norm)
+      return modelType == "openai-gpt" ? ResidualNorms(post: norm) : ResidualNorms(pre: norm)
     }
     let whole = linear("attn.c_attn", options.queryWidth + 2 * options.keyValueWidth, width)
     let input = modelType == "gpt_bigcode" ? whole.headByHead(options) : whole.inThirds()
@@ -66,7 +68,8 @@ enum GPT2: Family {
         options: options, query: input.query, key: input.key, value: input.value,
         output: linear("attn.c_proj", width, width)), attentionNorms: norms("ln_1"),
       feedForward: FeedForwardBlueprint(
-        inner: linear("mlp.c_fc", inner, width), outer: linear("mlp.c_proj", width, inner), activation: activation),
+        up: linear("mlp.c_fc", feedForwardWidth, width), down: linear("mlp.c_proj", width, feedForwardWidth),
+        activation: activation),
       feedForwardNorms: norms("ln_2"))
   }
 }

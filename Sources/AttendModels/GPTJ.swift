@@ -7,7 +7,7 @@ import AttendLayers
 /// the same with queries, values and keys as one, in four blocks.
 enum GPTJ: Family {
   static let modelTypes = ["gptj", "codegen"]
-  static let spellings = GPT2.spellings
+  static let keyAliases = GPT2.keyAliases
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let (width, vocabulary) = (try config.size("n_embd"), try config.size("vocab_size"))
@@ -15,7 +15,7 @@ enum GPTJ: Family {
     let rotary = Rotary(
       dimensions: try rotatedComponents(config, headDim: width / heads), interleaved: true, theta: 10_000)
     let options = AttentionOptions(heads: heads, headDim: width / heads, causal: true)
-    let inner = try config.optionalSize("n_inner") ?? 4 * width
+    let feedForwardWidth = try config.optionalSize("n_inner") ?? 4 * width
     let epsilon = Float(try config.number("layer_norm_epsilon", default: 1e-5))
     let activation = try config.activation("activation_function", default: "gelu_new")
     if modelType == "codegen", !heads.isMultiple(of: 4) {
@@ -35,9 +35,10 @@ enum GPTJ: Family {
         attention: AttentionBlueprint(
           options: options, query: input[0], key: input[1], value: input[2],
           output: linear("attn.out_proj", width, width, bias: .none), rotary: rotary),
-        attentionNorms: ResidualNorms(before: NormBlueprint(name: "\(name).ln_1", epsilon: epsilon)),
+        attentionNorms: ResidualNorms(pre: NormBlueprint(name: "\(name).ln_1", epsilon: epsilon)),
         feedForward: FeedForwardBlueprint(
-          inner: linear("mlp.fc_in", inner, width, bias: .own), outer: linear("mlp.fc_out", width, inner, bias: .own),
+          up: linear("mlp.fc_in", feedForwardWidth, width, bias: .own),
+          down: linear("mlp.fc_out", width, feedForwardWidth, bias: .own),
           activation: activation), feedForwardNorms: ResidualNorms(), isParallel: true)
     }
     let isTied = try config.boolean("tie_word_embeddings", default: false)

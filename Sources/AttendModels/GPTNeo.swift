@@ -6,13 +6,13 @@ import AttendLayers
 /// `window_size` positions, with scores that are not scaled.
 enum GPTNeo: Family {
   static let modelTypes = ["gpt_neo"]
-  static let spellings = ["num_heads": "num_attention_heads", "num_layers": "num_hidden_layers"]
+  static let keyAliases = ["num_heads": "num_attention_heads", "num_layers": "num_hidden_layers"]
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let width = try config.size("hidden_size")
     let epsilon = Float(try config.number("layer_norm_epsilon", default: 1e-5))
     let heads = try config.divisor("num_heads", of: width, "hidden_size")
-    let inner = try config.optionalSize("intermediate_size") ?? 4 * width
+    let feedForwardWidth = try config.optionalSize("intermediate_size") ?? 4 * width
     let activation = try config.activation("activation_function", default: "gelu_new")
     let window = try config.size("window_size", default: 256)
     let kinds = try attentionKinds(config)
@@ -29,10 +29,11 @@ enum GPTNeo: Family {
           key: linear("attn.attention.k_proj", width, width, bias: .none),
           value: linear("attn.attention.v_proj", width, width, bias: .none),
           output: linear("attn.attention.out_proj", width, width)),
-        attentionNorms: ResidualNorms(before: NormBlueprint(name: "\(name).ln_1", epsilon: epsilon)),
+        attentionNorms: ResidualNorms(pre: NormBlueprint(name: "\(name).ln_1", epsilon: epsilon)),
         feedForward: FeedForwardBlueprint(
-          inner: linear("mlp.c_fc", inner, width), outer: linear("mlp.c_proj", width, inner), activation: activation),
-        feedForwardNorms: ResidualNorms(before: NormBlueprint(name: "\(name).ln_2", epsilon: epsilon)))
+          up: linear("mlp.c_fc", feedForwardWidth, width), down: linear("mlp.c_proj", width, feedForwardWidth),
+          activation: activation),
+        feedForwardNorms: ResidualNorms(pre: NormBlueprint(name: "\(name).ln_2", epsilon: epsilon)))
     }
     let vocabulary = try config.size("vocab_size")
     return Blueprint(

@@ -13,7 +13,7 @@ enum GPTNeoX: Family {
     let heads = try config.heads("num_attention_heads")
     let options = AttentionOptions(heads: heads, headDim: try config.headDim(width: width, heads: heads), causal: true)
     let rotary = try config.rotary(headDim: options.headDim, RotaryDefaults(thetaKey: "rotary_emb_base", share: 0.25))
-    let inner = try config.size("intermediate_size")
+    let feedForwardWidth = try config.size("intermediate_size")
     let epsilon = Float(try config.number("layer_norm_eps", default: 1e-5))
     let activation = try config.activation("hidden_act", default: "gelu")
     let hasBias = try config.boolean("attention_bias", default: true)
@@ -29,12 +29,13 @@ enum GPTNeoX: Family {
         attention: AttentionBlueprint(
           options: options, query: input.query, key: input.key, value: input.value,
           output: linear("attention.dense", width, width, bias: bias), rotary: rotary),
-        attentionNorms: ResidualNorms(before: NormBlueprint(name: "\(name).input_layernorm", epsilon: epsilon)),
+        attentionNorms: ResidualNorms(pre: NormBlueprint(name: "\(name).input_layernorm", epsilon: epsilon)),
         feedForward: FeedForwardBlueprint(
-          inner: linear("mlp.dense_h_to_4h", inner, width), outer: linear("mlp.dense_4h_to_h", width, inner),
+          up: linear("mlp.dense_h_to_4h", feedForwardWidth, width),
+          down: linear("mlp.dense_4h_to_h", width, feedForwardWidth),
           activation: activation),
         feedForwardNorms: ResidualNorms(
-          before: NormBlueprint(name: "\(name).post_attention_layernorm", epsilon: epsilon)), isParallel: isParallel)
+          pre: NormBlueprint(name: "\(name).post_attention_layernorm", epsilon: epsilon)), isParallel: isParallel)
     }
     let isTied = try config.boolean("tie_word_embeddings", default: false)
     let output = LinearBlueprint(name: "embed_out", outputs: vocabulary, inputs: width, bias: .none)

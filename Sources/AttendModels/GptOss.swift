@@ -24,17 +24,17 @@ enum GptOss: Family {
     choices.window = { types[$0] == "sliding_attention" ? window : 0 }
     let sizes = ExpertSizes(
       count: try config.size("num_local_experts", "num_experts", default: 128), width: try config.size("hidden_size"),
-      inner: try config.size("intermediate_size"), activation: .clampedSwiglu)
-    let chosen = try config.chosenExperts(of: sizes.count, default: 4)
+      expertWidth: try config.size("intermediate_size"), activation: .clampedSwiglu)
+    let topK = try config.chosenExperts(of: sizes.count, default: 4)
     choices.feedForward = { (_, layer) in
       .mixture(
         MixtureBlueprint(
           sizes: sizes,
-          spellings: [
+          layouts: [
             .init(
               router: sizes.router("\(layer).mlp.router", bias: .own), experts: "\(layer).mlp.experts",
               storage: .fusedInTurns)
-          ], chosen: chosen, weights: .amongChosen))
+          ], topK: topK, weights: .softmaxOverTopK))
     }
     return try .llamaLine(config, modelType: modelType, choices)
   }

@@ -10,7 +10,7 @@ enum Granite: Family {
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     var choices = LlamaChoices()
     try choices.readAttentionBias(config)
-    choices.innerBias = try config.boolean("mlp_bias", default: false)
+    choices.upBias = try config.boolean("mlp_bias", default: false)
     choices.embeddingScale = Float(try config.number("embedding_multiplier", default: 1))
     choices.attentionScale = Float(try config.number("attention_multiplier", default: 1))
     choices.residualScale = Float(try config.number("residual_multiplier", default: 1))

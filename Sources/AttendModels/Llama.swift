@@ -10,7 +10,7 @@ enum Llama: Family {
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     var choices = LlamaChoices()
     try choices.readAttentionBias(config)
-    choices.innerBias = try config.boolean("mlp_bias", default: false)
+    choices.upBias = try config.boolean("mlp_bias", default: false)
     return try .llamaLine(config, modelType: modelType, choices)
   }
 }

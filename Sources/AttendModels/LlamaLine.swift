@@ -16,7 +16,7 @@ struct LlamaChoices {
   /// Biases of the products of attention (queries, keys, values), of its output, and of the feed-forward network.
   var inputBias = false
   var outputBias = false
-  var innerBias = false
+  var upBias = false
   var activationKey = "hidden_act"
   var activation = "silu"
   /// "gelu" means its approximation through tanh.
@@ -51,10 +51,10 @@ struct LlamaChoices {
     var fusedInput: String?
     /// nil: the network is not gated.
     var gate: String? = "mlp.gate_proj"
-    var inner = "mlp.up_proj"
+    var up = "mlp.up_proj"
     /// Gate and inner as one matrix.
-    var fusedInner: String?
-    var outer = "mlp.down_proj"
+    var fusedGateUp: String?
+    var down = "mlp.down_proj"
     var attentionBefore: String? = "input_layernorm"
     var attentionWithin: String?
     var feedForwardBefore: String? = "post_attention_layernorm"
@@ -112,7 +112,7 @@ private struct LlamaLine {
   let heads: Int
   let keyValueHeads: Int
   let headDim: Int
-  let innerWidth: Int
+  let feedForwardWidth: Int
   let activation: Activation
   let epsilon: Float
 
@@ -123,7 +123,7 @@ private struct LlamaLine {
     heads = try config.heads("num_attention_heads")
     keyValueHeads = try config.keyValueHeads(of: heads)
     headDim = try config.headDim(width: width, heads: heads, default: choices.headDim)
-    innerWidth = try config.size("intermediate_size")
+    feedForwardWidth = try config.size("intermediate_size")
     let named = try config.activation(choices.activationKey, default: choices.activation)
     activation = named == .gelu && choices.readsGeluAsTanh ? .geluTanh : named
     epsilon = Float(try config.number(choices.epsilonKey, default: choices.epsilon))
@@ -137,7 +137,7 @@ private struct LlamaLine {
     let name = "layers.\(index)", names = choices.names
     func norms(_ before: String?, _ within: String?) -> ResidualNorms {
       ResidualNorms(
-        before: before.map { norm("\(name).\($0)") }, within: within.map { norm("\(name).\($0)") },
+        pre: before.map { norm("\(name).\($0)") }, onOutput: within.map { norm("\(name).\($0)") },
         scale: choices.residualScale)
     }
     return LayerBlueprint(
@@ -184,18 +184,18 @@ private struct LlamaLine {
 
   private func feedForward(_ name: String) -> FeedForwardBlueprint {
     func linear(_ part: String, _ outputs: Int, _ inputs: Int) -> LinearBlueprint {
-      LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs, bias: choices.innerBias ? .own : .none)
+      LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs, bias: choices.upBias ? .own : .none)
     }
     let names = choices.names
-    let outer = linear(names.outer, width, innerWidth)
-    if let fused = names.fusedInner {
-      let whole = linear(fused, 2 * innerWidth, width)
+    let down = linear(names.down, width, feedForwardWidth)
+    if let fused = names.fusedGateUp {
+      let whole = linear(fused, 2 * feedForwardWidth, width)
       return FeedForwardBlueprint(
-        gate: whole.part(0, of: 2), inner: whole.part(1, of: 2), outer: outer, activation: activation)
+        gate: whole.part(0, of: 2), up: whole.part(1, of: 2), down: down, activation: activation)
     }
     return FeedForwardBlueprint(
-      gate: names.gate.map { linear($0, innerWidth, width) }, inner: linear(names.inner, innerWidth, width),
-      outer: outer, activation: activation)
+      gate: names.gate.map { linear($0, feedForwardWidth, width) }, up: linear(names.up, feedForwardWidth, width),
+      down: down, activation: activation)
   }
 }
 

@@ -5,8 +5,8 @@ import AttendCheckpoints
 /// are counted from `pad_token_id` + 1, as fairseq does.
 enum M2M100: Family {
   static let modelTypes = ["m2m_100"]
-  static let offers = Offers.translation
-  static let spellings = FairseqChoices.spellings
+  static let capabilities = Capabilities.encoderDecoder
+  static let keyAliases = FairseqChoices.keyAliases
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let pad = try config.integer("pad_token_id", default: 1)

@@ -5,8 +5,8 @@ import AttendCheckpoints
 /// the end.
 enum MBart: Family {
   static let modelTypes = ["mbart"]
-  static let offers = Offers.translation
-  static let spellings = FairseqChoices.spellings
+  static let capabilities = Capabilities.encoderDecoder
+  static let keyAliases = FairseqChoices.keyAliases
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     try .fairseq(

@@ -6,7 +6,7 @@ import AttendLayers
 /// RoBERTa's positions.
 enum MPNet: Family {
   static let modelTypes = ["mpnet"]
-  static let offers = Offers.encoder(EncoderTask.allCases)
+  static let capabilities = Capabilities.encoder(EncoderTask.allCases)
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let width = try config.size("hidden_size")
@@ -21,7 +21,7 @@ enum MPNet: Family {
     let choices = BertChoices(
       prefix: "mpnet.", width: width, layers: try config.layers("num_hidden_layers"),
       heads: try config.divisor("num_attention_heads", of: width, "hidden_size"),
-      innerWidth: try config.size("intermediate_size"),
+      feedForwardWidth: try config.size("intermediate_size"),
       activation: try config.activation("hidden_act", default: "gelu"), epsilon: epsilon,
       embedding: EmbeddingBlueprint(
         tokens: ["embeddings.word_embeddings.weight"],
@@ -30,7 +30,7 @@ enum MPNet: Family {
       names: BertChoices.LayerNames(
         query: "\(layer).attention.attn.q", key: "\(layer).attention.attn.k", value: "\(layer).attention.attn.v",
         output: "\(layer).attention.attn.o", attentionNorm: "\(layer).attention.LayerNorm",
-        inner: "\(layer).intermediate.dense", outer: "\(layer).output.dense",
+        up: "\(layer).intermediate.dense", down: "\(layer).output.dense",
         feedForwardNorm: "\(layer).output.LayerNorm"),
       bias: { _ in .relative(name: "encoder.relative_attention_bias.weight", buckets) }, pooler: "pooler.dense",
       vocabulary: try config.size("vocab_size"))

@@ -14,7 +14,7 @@ enum MPT: Family {
       causal: true)
     try config.require("no_bias", true)
     try config.refuse("logit_scale")
-    let inner = width * (try config.size("expansion_ratio", default: 4))
+    let feedForwardWidth = width * (try config.size("expansion_ratio", default: 4))
     let epsilon = Float(try config.number("layer_norm_epsilon", default: 1e-5))
     let slopes = Alibi.slopes(heads: heads)
     func norm(_ name: String) -> NormBlueprint { NormBlueprint(name: name, epsilon: epsilon, hasBias: false) }
@@ -28,10 +28,11 @@ enum MPT: Family {
         attention: AttentionBlueprint(
           options: options, query: input.query, key: input.key, value: input.value,
           output: linear("attn.out_proj", width, width), bias: .slopes(slopes)),
-        attentionNorms: ResidualNorms(before: norm("\(name).norm_1")),
+        attentionNorms: ResidualNorms(pre: norm("\(name).norm_1")),
         feedForward: FeedForwardBlueprint(
-          inner: linear("ffn.up_proj", inner, width), outer: linear("ffn.down_proj", width, inner), activation: .gelu),
-        feedForwardNorms: ResidualNorms(before: norm("\(name).norm_2")))
+          up: linear("ffn.up_proj", feedForwardWidth, width), down: linear("ffn.down_proj", width, feedForwardWidth),
+          activation: .gelu),
+        feedForwardNorms: ResidualNorms(pre: norm("\(name).norm_2")))
     }
     return Blueprint(
       family: modelType, kind: .decoder, prefixes: ["transformer.", ""],

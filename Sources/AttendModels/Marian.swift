@@ -5,8 +5,8 @@ import AttendCheckpoints
 /// with its sinusoids.
 enum Marian: Family {
   static let modelTypes = ["marian"]
-  static let offers = Offers.translation
-  static let spellings = FairseqChoices.spellings
+  static let capabilities = Capabilities.encoderDecoder
+  static let keyAliases = FairseqChoices.keyAliases
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     try .fairseq(

@@ -14,18 +14,19 @@ enum Mixtral: Family {
     choices.window = { _ in window }
     let sizes = ExpertSizes(
       count: try config.size("num_local_experts", "num_experts", default: 8), width: try config.size("hidden_size"),
-      inner: try config.size("intermediate_size"), activation: try config.activation("hidden_act", default: "silu"))
-    let chosen = try config.chosenExperts(of: sizes.count, default: 2)
+      expertWidth: try config.size("intermediate_size"),
+      activation: try config.activation("hidden_act", default: "silu"))
+    let topK = try config.chosenExperts(of: sizes.count, default: 2)
     choices.feedForward = { (_, layer) in
       .mixture(
         MixtureBlueprint(
           sizes: sizes,
-          spellings: [
+          layouts: [
             .init(
               router: sizes.router("\(layer).block_sparse_moe.gate"), experts: "\(layer).block_sparse_moe.experts",
-              storage: .separate(gate: "w1", inner: "w3", outer: "w2")),
+              storage: .separate(gate: "w1", up: "w3", down: "w2")),
             .init(router: sizes.router("\(layer).mlp.gate"), experts: "\(layer).mlp.experts", storage: .fused),
-          ], chosen: chosen, weights: .amongChosen))
+          ], topK: topK, weights: .softmaxOverTopK))
     }
     return try .llamaLine(config, modelType: modelType, choices)
   }
@@ -34,8 +35,8 @@ enum Mixtral: Family {
 extension Configuration {
   /// How many experts a token uses, of `count`.
   func chosenExperts(of count: Int, default standard: Int) throws(Failure) -> Int {
-    let chosen = try size("num_experts_per_tok", default: standard)
-    guard chosen <= count else { throw invalid("num_experts_per_tok", "is \(chosen); there are \(count) experts") }
-    return chosen
+    let topK = try size("num_experts_per_tok", default: standard)
+    guard topK <= count else { throw invalid("num_experts_per_tok", "is \(topK); there are \(count) experts") }
+    return topK
   }
 }

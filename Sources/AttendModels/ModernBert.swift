@@ -7,7 +7,7 @@ import AttendLayers
 /// embedding's norm.
 enum ModernBert: Family {
   static let modelTypes = ["modernbert"]
-  static let offers = Offers.encoder(EncoderTask.allCases)
+  static let capabilities = Capabilities.encoder(EncoderTask.allCases)
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let line = try ModernBertLine(config)
@@ -52,7 +52,7 @@ private struct ModernBertLine {
   let width: Int
   private let config: Configuration
   private let heads: Int
-  private let innerWidth: Int
+  private let feedForwardWidth: Int
   private let activation: Activation
   private let epsilon: Float
   private let bias: (norms: Bool, attention: LinearBlueprint.Bias, feedForward: LinearBlueprint.Bias)
@@ -62,7 +62,7 @@ private struct ModernBertLine {
     self.config = config
     width = try config.size("hidden_size")
     heads = try config.divisor("num_attention_heads", of: width, "hidden_size")
-    innerWidth = try config.size("intermediate_size")
+    feedForwardWidth = try config.size("intermediate_size")
     activation = try config.activation("hidden_activation", default: "gelu")
     epsilon = Float(try config.number("norm_eps", default: 1e-5))
     bias = (
@@ -100,16 +100,16 @@ private struct ModernBertLine {
       LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs, bias: bias)
     }
     let input = linear("attn.Wqkv", 3 * width, width, bias.attention),
-      inner = linear("mlp.Wi", 2 * innerWidth, width, bias.feedForward)
+      up = linear("mlp.Wi", 2 * feedForwardWidth, width, bias.feedForward)
     return LayerBlueprint(
       attention: AttentionBlueprint(
         options: AttentionOptions(heads: heads, headDim: width / heads, causal: false, window: window),
         query: input.part(0, of: 3), key: input.part(1, of: 3), value: input.part(2, of: 3),
         output: linear("attn.Wo", width, width, bias.attention), rotary: rotary),
-      attentionNorms: ResidualNorms(before: index == 0 ? nil : norm("\(name).attn_norm")),
+      attentionNorms: ResidualNorms(pre: index == 0 ? nil : norm("\(name).attn_norm")),
       feedForward: FeedForwardBlueprint(
-        gate: inner.part(0, of: 2), inner: inner.part(1, of: 2),
-        outer: linear("mlp.Wo", width, innerWidth, bias.feedForward), activation: activation),
-      feedForwardNorms: ResidualNorms(before: norm("\(name).mlp_norm")))
+        gate: up.part(0, of: 2), up: up.part(1, of: 2),
+        down: linear("mlp.Wo", width, feedForwardWidth, bias.feedForward), activation: activation),
+      feedForwardNorms: ResidualNorms(pre: norm("\(name).mlp_norm")))
   }
 }

@@ -13,7 +13,7 @@ enum OPT: Family {
     let tableWidth = try config.size("word_embed_proj_dim", default: width)
     try config.require("layer_norm_elementwise_affine", true)
     let hasBias = try config.boolean("enable_bias", default: true)
-    let inner = try config.size("ffn_dim")
+    let feedForwardWidth = try config.size("ffn_dim")
     let activation = try config.activation("activation_function", default: "relu")
     let options = AttentionOptions(
       heads: try config.divisor("num_attention_heads", of: width, "hidden_size"),
@@ -25,7 +25,7 @@ enum OPT: Family {
       }
       func norms(_ part: String) -> ResidualNorms {
         let norm = NormBlueprint(name: "\(name).\(part)", epsilon: 1e-5)
-        return isPreNorm ? ResidualNorms(before: norm) : ResidualNorms(after: norm)
+        return isPreNorm ? ResidualNorms(pre: norm) : ResidualNorms(post: norm)
       }
       return LayerBlueprint(
         attention: AttentionBlueprint(
@@ -33,7 +33,8 @@ enum OPT: Family {
           key: linear("self_attn.k_proj", width, width), value: linear("self_attn.v_proj", width, width),
           output: linear("self_attn.out_proj", width, width)), attentionNorms: norms("self_attn_layer_norm"),
         feedForward: FeedForwardBlueprint(
-          inner: linear("fc1", inner, width), outer: linear("fc2", width, inner), activation: activation),
+          up: linear("fc1", feedForwardWidth, width), down: linear("fc2", width, feedForwardWidth),
+          activation: activation),
         feedForwardNorms: norms("final_layer_norm"))
     }
     let removesFinalNorm = try config.boolean("_remove_final_layer_norm", default: false)

@@ -4,8 +4,8 @@ import AttendCheckpoints
 /// PEGASUS (Zhang et al. 2019, arXiv:1912.08777): pre-norm, sinusoids, a norm at the end.
 enum Pegasus: Family {
   static let modelTypes = ["pegasus"]
-  static let offers = Offers.translation
-  static let spellings = FairseqChoices.spellings
+  static let capabilities = Capabilities.encoderDecoder
+  static let keyAliases = FairseqChoices.keyAliases
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     try .fairseq(

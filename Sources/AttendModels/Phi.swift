@@ -13,15 +13,15 @@ enum Phi: Family {
     choices.isParallel = true
     choices.inputBias = true
     choices.outputBias = true
-    choices.innerBias = true
+    choices.upBias = true
     choices.logitBias = true
     choices.activation = "gelu_new"
     choices.rotary.share = 0.5
     choices.names.finalNorm = "final_layernorm"
     choices.names.output = "self_attn.dense"
     choices.names.gate = nil
-    choices.names.inner = "mlp.fc1"
-    choices.names.outer = "mlp.fc2"
+    choices.names.up = "mlp.fc1"
+    choices.names.down = "mlp.fc2"
     choices.names.feedForwardBefore = nil
     if try config.boolean("qk_layernorm", default: false) {
       choices.queryKeyNorm = .eachHead

@@ -11,7 +11,7 @@ enum Phi3: Family {
     var choices = LlamaChoices()
     choices.epsilon = 1e-5
     choices.names.fusedInput = "self_attn.qkv_proj"
-    choices.names.fusedInner = "mlp.gate_up_proj"
+    choices.names.fusedGateUp = "mlp.gate_up_proj"
     let window = try config.optionalSize("sliding_window") ?? 0
     choices.window = { _ in window }
     return try .llamaLine(config, modelType: modelType, choices)

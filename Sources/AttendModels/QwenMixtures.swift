@@ -25,8 +25,8 @@ extension LlamaChoices {
     }
     window = { isUsed && types[$0] == "sliding_attention" ? size : 0 }
     try useQwenExperts(
-      config, count: 60, chosen: 4, inner: 1408,
-      sharedInner: config.size("shared_expert_intermediate_size", default: 5632))
+      config, count: 60, topK: 4, expertWidth: 1408,
+      sharedWidth: config.size("shared_expert_intermediate_size", default: 5632))
   }
 
   fileprivate mutating func useQwen3Mixture(_ config: Configuration) throws(Failure) {
@@ -35,20 +35,21 @@ extension LlamaChoices {
     let isUsed = try config.boolean("use_sliding_window", default: false)
     let size = try config.optionalInteger("sliding_window") ?? 4096
     window = { _ in isUsed ? size : 0 }
-    try useQwenExperts(config, count: 128, chosen: 8, inner: 768, sharedInner: nil)
+    try useQwenExperts(config, count: 128, topK: 8, expertWidth: 768, sharedWidth: nil)
   }
 
   /// Experts in every layer, or in every `decoder_sparse_step`-th, but for those of `mlp_only_layers`. The numbers are
   /// those of configurations that leave them out.
   private mutating func useQwenExperts(
-    _ config: Configuration, count: Int, chosen: Int, inner: Int, sharedInner: Int?
+    _ config: Configuration, count: Int, topK: Int, expertWidth: Int, sharedWidth: Int?
   ) throws(Failure) {
     let sizes = ExpertSizes(
       count: try config.size("num_experts", "num_local_experts", default: count), width: try config.size("hidden_size"),
-      inner: try config.size("moe_intermediate_size", default: inner),
+      expertWidth: try config.size("moe_intermediate_size", default: expertWidth),
       activation: try config.activation("hidden_act", default: "silu"))
-    let chosen = try config.chosenExperts(of: sizes.count, default: chosen)
-    let weights = try config.boolean("norm_topk_prob", default: false) ? Router.Weights.amongChosen : .amongAll
+    let topK = try config.chosenExperts(of: sizes.count, default: topK)
+    let weights =
+      try config.boolean("norm_topk_prob", default: false) ? Router.Weights.softmaxOverTopK : .softmaxOverAll
     let step = try config.size("decoder_sparse_step", default: 1)
     let dense = try config.optionalIntegers("mlp_only_layers") ?? []
     feedForward = { (index, layer) in
@@ -57,16 +58,16 @@ extension LlamaChoices {
       return .mixture(
         MixtureBlueprint(
           sizes: sizes,
-          spellings: [
+          layouts: [
             .init(
               router: router, experts: experts,
-              storage: .separate(gate: "gate_proj", inner: "up_proj", outer: "down_proj")),
+              storage: .separate(gate: "gate_proj", up: "up_proj", down: "down_proj")),
             .init(router: router, experts: experts, storage: .fused),
-          ], chosen: chosen, weights: weights,
-          shared: sharedInner.map { (inner) in
-            let network = NetworkBlueprint.gated(
-              "\(layer).mlp.shared_expert", gate: "gate_proj", inner: "up_proj", outer: "down_proj", width: sizes.width,
-              innerWidth: inner, activation: sizes.activation)
+          ], topK: topK, weights: weights,
+          shared: sharedWidth.map { (sharedWidth) in
+            let network = FeedForwardNetworkBlueprint.gated(
+              "\(layer).mlp.shared_expert", gate: "gate_proj", up: "up_proj", down: "down_proj", width: sizes.width,
+              feedForwardWidth: sharedWidth, activation: sizes.activation)
             return (
               network,
               LinearBlueprint(name: "\(layer).mlp.shared_expert_gate", outputs: 1, inputs: sizes.width, bias: .none)

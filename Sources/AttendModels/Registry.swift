@@ -6,31 +6,31 @@ package protocol Family: Sendable {
   /// What `model_type` says for this family.
   static var modelTypes: [String] { get }
   /// What its checkpoints may be, for the table of families.
-  static var offers: Offers { get }
+  static var capabilities: Capabilities { get }
   /// Second names of keys, which configurations of the family may use: `attribute_map` in transformers.
-  static var spellings: [String: String] { get }
+  static var keyAliases: [String: String] { get }
   /// Reads the configuration; throws where a key is missing or asks for what is not implemented.
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint
 }
 
 /// What the checkpoints of a family may be.
-package struct Offers: Sendable {
+package struct Capabilities: Sendable {
   package let kinds: [ModelKind]
   /// The heads of its encoders.
   package let heads: [EncoderTask]
 
   /// A family of decoders, with logits of the next token.
-  package static let nextToken = Offers(kinds: [.decoder], heads: [])
+  package static let nextToken = Capabilities(kinds: [.decoder], heads: [])
   /// A family of encoder-decoders, with logits of the next token.
-  package static let translation = Offers(kinds: [.encoderDecoder], heads: [])
+  package static let encoderDecoder = Capabilities(kinds: [.encoderDecoder], heads: [])
 
   /// A family of encoders with these heads, or without one.
-  package static func encoder(_ heads: [EncoderTask]) -> Offers { Offers(kinds: [.encoder], heads: heads) }
+  package static func encoder(_ heads: [EncoderTask]) -> Capabilities { Capabilities(kinds: [.encoder], heads: heads) }
 }
 
 extension Family {
-  package static var offers: Offers { .nextToken }
-  package static var spellings: [String: String] { [:] }
+  package static var capabilities: Capabilities { .nextToken }
+  package static var keyAliases: [String: String] { [:] }
 }
 
 /// All families. A new one is a file beside this one and a line here.
@@ -54,7 +54,7 @@ package enum Registry {
         .unsupported,
         "\(config.path): model_type \"\(modelType)\" is not known; known are \(modelTypes.joined(separator: ", "))")
     }
-    config.spellings = family.spellings
+    config.keyAliases = family.keyAliases
     var blueprint = try family.blueprint(config, modelType: modelType)
     try UnreadKeys(config, blueprint).check()
     if blueprint.kind != .encoder, try !config.hasNextTokenHead(), case .linear = blueprint.head?.output {

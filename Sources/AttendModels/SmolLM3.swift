@@ -11,7 +11,7 @@ enum SmolLM3: Family {
     var choices = LlamaChoices()
     choices.isTied = true
     try choices.readAttentionBias(config)
-    choices.innerBias = try config.boolean("mlp_bias", default: false)
+    choices.upBias = try config.boolean("mlp_bias", default: false)
     let layers = try config.layers("num_hidden_layers")
     let interval = try config.size("no_rope_layer_interval", default: 4)
     let rotates = try config.optionalIntegers("no_rope_layers") ?? (0..<layers).map { ($0 + 1) % interval == 0 ? 0 : 1 }

@@ -13,11 +13,11 @@ enum StarCoder2: Family {
     choices.isTied = true
     choices.inputBias = try config.boolean("use_bias", default: true)
     choices.outputBias = choices.inputBias
-    choices.innerBias = choices.inputBias
+    choices.upBias = choices.inputBias
     choices.activation = "gelu_pytorch_tanh"
     choices.names.gate = nil
-    choices.names.inner = "mlp.c_fc"
-    choices.names.outer = "mlp.c_proj"
+    choices.names.up = "mlp.c_fc"
+    choices.names.down = "mlp.c_proj"
     let window = try config.optionalSize("sliding_window") ?? 0
     choices.window = { _ in window }
     return try .llamaLine(config, modelType: modelType, choices)

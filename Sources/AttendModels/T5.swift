@@ -7,8 +7,8 @@ import AttendLayers
 /// scores that are not scaled, no biases but those of distances.
 enum T5: Family {
   static let modelTypes = ["t5", "mt5", "umt5"]
-  static let offers = Offers(kinds: [.encoderDecoder, .encoder], heads: [.tokenClassification])
-  static let spellings = [
+  static let capabilities = Capabilities(kinds: [.encoderDecoder, .encoder], heads: [.tokenClassification])
+  static let keyAliases = [
     "d_model": "hidden_size", "num_heads": "num_attention_heads", "num_layers": "num_hidden_layers", "d_kv": "head_dim",
   ]
 
@@ -62,7 +62,7 @@ private struct T5Line {
   let vocabulary: Int
   private let heads: Int
   private let headDim: Int
-  private let innerWidth: Int
+  private let feedForwardWidth: Int
   private let epsilon: Float
   private let gated: Bool
   private let activation: Activation
@@ -75,7 +75,7 @@ private struct T5Line {
     vocabulary = try config.size("vocab_size")
     heads = try config.size("num_heads", "num_attention_heads")
     headDim = try config.size("d_kv", "head_dim", default: 64)
-    innerWidth = try config.size("d_ff")
+    feedForwardWidth = try config.size("d_ff")
     epsilon = Float(try config.number("layer_norm_epsilon", default: 1e-6))
     ownBiases = modelType == "umt5"
     let projection = try config.string("feed_forward_proj", default: modelType == "t5" ? "relu" : "gated-gelu")
@@ -105,7 +105,7 @@ private struct T5Line {
 
   private func layer(_ side: String, _ index: Int, causal: Bool) -> LayerBlueprint {
     func norms(_ part: Int) -> ResidualNorms {
-      ResidualNorms(before: norm("\(side).block.\(index).layer.\(part).layer_norm"))
+      ResidualNorms(pre: norm("\(side).block.\(index).layer.\(part).layer_norm"))
     }
     let table = "\(side).block.\(ownBiases ? index : 0).layer.0.SelfAttention.relative_attention_bias.weight"
     var own = attention("\(side).block.\(index).layer.0.SelfAttention", causal: causal)
@@ -119,23 +119,23 @@ private struct T5Line {
   }
 
   private func attention(_ name: String, causal: Bool) -> AttentionBlueprint {
-    let inner = heads * headDim
+    let headsWidth = heads * headDim
     func projection(_ part: String) -> LinearBlueprint {
-      LinearBlueprint(name: "\(name).\(part)", outputs: inner, inputs: width, bias: .none)
+      LinearBlueprint(name: "\(name).\(part)", outputs: headsWidth, inputs: width, bias: .none)
     }
     return AttentionBlueprint(
       options: AttentionOptions(heads: heads, headDim: headDim, scale: 1, causal: causal), query: projection("q"),
       key: projection("k"), value: projection("v"),
-      output: LinearBlueprint(name: "\(name).o", outputs: width, inputs: inner, bias: .none))
+      output: LinearBlueprint(name: "\(name).o", outputs: width, inputs: headsWidth, bias: .none))
   }
 
   private func feedForward(_ name: String) -> FeedForwardBlueprint {
     func linear(_ part: String) -> LinearBlueprint {
-      LinearBlueprint(name: "\(name).\(part)", outputs: innerWidth, inputs: width, bias: .none)
+      LinearBlueprint(name: "\(name).\(part)", outputs: feedForwardWidth, inputs: width, bias: .none)
     }
     return FeedForwardBlueprint(
-      gate: gated ? linear("wi_0") : nil, inner: linear(gated ? "wi_1" : "wi"),
-      outer: LinearBlueprint(name: "\(name).wo", outputs: width, inputs: innerWidth, bias: .none),
+      gate: gated ? linear("wi_0") : nil, up: linear(gated ? "wi_1" : "wi"),
+      down: LinearBlueprint(name: "\(name).wo", outputs: width, inputs: feedForwardWidth, bias: .none),
       activation: activation)
   }
 }

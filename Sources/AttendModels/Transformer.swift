@@ -7,7 +7,7 @@ import AttendLayers
 /// the names of its `state_dict()`.
 enum Transformer: Family {
   static let modelTypes = ["transformer"]
-  static let offers = Offers(kinds: [.encoderDecoder, .encoder, .decoder], heads: [])
+  static let capabilities = Capabilities(kinds: [.encoderDecoder, .encoder, .decoder], heads: [])
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let plan = try TransformerPlan(config)
@@ -33,7 +33,7 @@ private struct TransformerPlan {
   let kind: ModelKind
   let width: Int
   let heads: Int
-  let innerWidth: Int
+  let feedForwardWidth: Int
   let activation: Activation
   let isPreNorm: Bool
   let hasBias: Bool
@@ -51,7 +51,7 @@ private struct TransformerPlan {
     guard width.isMultiple(of: heads) else {
       throw config.invalid("nhead", "is \(heads), which does not divide d_model \(width)")
     }
-    innerWidth = try config.size("dim_feedforward", default: 2048)
+    feedForwardWidth = try config.size("dim_feedforward", default: 2048)
     activation = try config.activation("activation", default: "relu")
     isPreNorm = try config.boolean("norm_first", default: false)
     hasBias = try config.boolean("bias", default: true)
@@ -96,7 +96,7 @@ private struct TransformerPlan {
   private func norm(_ name: String) -> NormBlueprint { NormBlueprint(name: name, epsilon: epsilon, hasBias: hasBias) }
 
   private func norms(_ name: String) -> ResidualNorms {
-    isPreNorm ? ResidualNorms(before: norm(name)) : ResidualNorms(after: norm(name))
+    isPreNorm ? ResidualNorms(pre: norm(name)) : ResidualNorms(post: norm(name))
   }
 
   /// A layer with the names that PyTorch gives its parts.
@@ -117,7 +117,8 @@ private struct TransformerPlan {
       crossAttention: crosses ? attention("multihead_attn", causal: false) : nil,
       crossAttentionNorms: crosses ? norms("\(name).norm2") : ResidualNorms(),
       feedForward: FeedForwardBlueprint(
-        inner: linear("linear1", innerWidth, width), outer: linear("linear2", width, innerWidth), activation: activation
+        up: linear("linear1", feedForwardWidth, width), down: linear("linear2", width, feedForwardWidth),
+        activation: activation
       ), feedForwardNorms: norms("\(name).norm\(crosses ? 3 : 2)"))
   }
 

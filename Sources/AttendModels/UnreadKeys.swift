@@ -126,7 +126,7 @@ struct UnreadKeys {
   /// The last norm of the layers.
   private var norm: NormBlueprint? {
     let norms = (blueprint.decoder ?? blueprint.encoder)?.layers.first?.feedForwardNorms
-    return norms?.before ?? norms?.within ?? norms?.after
+    return norms?.pre ?? norms?.onOutput ?? norms?.post
   }
 
   private var hasRootMeanSquares: Bool {

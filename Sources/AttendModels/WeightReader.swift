@@ -51,8 +51,8 @@ final class WeightReader {
 
   /// The first of several spellings whose tensor exists; the first of all where none does, so that its absence is
   /// reported.
-  func first(of spellings: [String], _ name: (String) -> String) -> String {
-    spellings.first { has(name($0)) } ?? spellings[0]
+  func first(of names: [String], _ name: (String) -> String) -> String {
+    names.first { has(name($0)) } ?? names[0]
   }
 
   /// A vector of `count` numbers as float32; stored as `[count]` or `[1, count]`.

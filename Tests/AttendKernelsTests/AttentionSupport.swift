@@ -84,11 +84,11 @@ struct AttentionCase {
   var scale: Float = 0.3
   var biases = Biases()
   /// Keys and values in bfloat16.
-  var isBrain = false
+  var isBFloat16 = false
 
   /// A number as products read it.
   func rounded(_ x: Float) -> Double {
-    guard isBrain else { return Double(x) }
+    guard isBFloat16 else { return Double(x) }
     let bits = x.bitPattern
     return Double(Float(bitPattern: (bits + 0x7fff + ((bits >> 16) & 1)) & 0xffff_0000))
   }
@@ -112,10 +112,11 @@ final class PagedSequence {
     k = Table(spec.keys, spec.keyValueHeads * spec.headDim, gap: 1, &numbers)
     v = Table(spec.keys, spec.keyValueHeads * spec.headDim, gap: 3, &numbers)
     biases = BiasTables(spec.biases, heads: spec.heads, tokens: spec.keys, &numbers)
-    let stride = 32 * (spec.isBrain ? (spec.headDim + 1) / 2 : spec.headDim), start = 16
+    let stride = 32 * (spec.isBFloat16 ? (spec.headDim + 1) / 2 : spec.headDim), start = 16
     heads = AttentionHeads(
       heads: spec.heads, keyValueHeads: spec.keyValueHeads, headDim: spec.headDim, keyOffset: start,
-      valueOffset: start + spec.keyValueHeads * stride, headStride: stride, scale: spec.scale, isBrain: spec.isBrain)
+      valueOffset: start + spec.keyValueHeads * stride, headStride: stride, scale: spec.scale,
+      isBFloat16: spec.isBFloat16)
     let floats = start + 2 * spec.keyValueHeads * stride
     pages = (0..<(spec.keys + 31) / 32).map { _ in
       let page = try! AlignedBuffer(floats, of: Float.self, for: "a page")
@@ -145,7 +146,7 @@ final class PagedSequence {
   func stored(_ key: Int, head: Int, _ d: Int) -> (key: Double, value: Double) {
     let page = bases[key / 32], lane = key % 32, headDim = spec.headDim
     let keys = heads.keyOffset + head * heads.headStride, values = heads.valueOffset + head * heads.headStride
-    guard spec.isBrain else {
+    guard spec.isBFloat16 else {
       let page = page.assumingMemoryBound(to: Float.self)
       return (Double(page[keys + d * 32 + lane]), Double(page[values + lane * headDim + d]))
     }

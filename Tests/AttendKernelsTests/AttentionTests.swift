@@ -54,7 +54,7 @@ private let cases =
   float32Cases
   + float32Cases.map { spec in
     var spec = spec
-    spec.isBrain = true
+    spec.isBFloat16 = true
     return spec
   }
 
@@ -64,7 +64,7 @@ private let cases =
     for (index, spec) in cases.enumerated() {
       let sequence = PagedSequence(spec, seed: UInt64(index + 1))
       let expected = sequence.expected()
-      let tolerance = spec.isBrain ? 0x1p-9 * Double(sequence.v.values.map { abs($0) }.max()!) : 4e-6
+      let tolerance = spec.isBFloat16 ? 0x1p-9 * Double(sequence.v.values.map { abs($0) }.max()!) : 4e-6
       for threads in [1, 2] {
         let (out, weights) = try sequence.run(engine.with(threads: threads))
         #expect(largestError(out, expected.out) < tolerance, "case \(index)")
@@ -100,11 +100,11 @@ private let cases =
       (AttentionMask(causal: false), Biases()), (AttentionMask(causal: true), Biases()),
       (AttentionMask(causal: true), all), (AttentionMask(causal: false), all),
     ] {
-      for (headDim, isBrain) in [(24, false), (32, false), (24, true), (32, true)] {
+      for (headDim, isBFloat16) in [(24, false), (32, false), (24, true), (32, true)] {
         try company(
           [(3, 3), (200, 200), (77, 20), (1, 1), (130, 1), (64, 64), (31, 30), (97, 50)], headDim, mask, biases,
-          isBrain, engine)
-        try company([(300, 1), (77, 1), (1, 1), (130, 1)], headDim, mask, biases, isBrain, engine)
+          isBFloat16, engine)
+        try company([(300, 1), (77, 1), (1, 1), (130, 1)], headDim, mask, biases, isBFloat16, engine)
       }
     }
     let terms = Biases(contentToPosition: true, positionToContent: true, places: (30, 25))
@@ -114,13 +114,14 @@ private let cases =
 
   /// Sequences of so many keys and queries, alone and together.
   private func company(
-    _ lengths: [(Int, Int)], _ headDim: Int, _ mask: AttentionMask, _ biases: Biases, _ isBrain: Bool, _ engine: Engine
+    _ lengths: [(Int, Int)], _ headDim: Int, _ mask: AttentionMask, _ biases: Biases, _ isBFloat16: Bool,
+    _ engine: Engine
   ) throws {
     let sequences = lengths.enumerated().map { index, length in
       PagedSequence(
         AttentionCase(
           heads: 4, keyValueHeads: 2, headDim: headDim, keys: length.0, queries: length.1, mask: mask, biases: biases,
-          isBrain: isBrain), seed: UInt64(index))
+          isBFloat16: isBFloat16), seed: UInt64(index))
     }
     let alone = try sequences.map { try $0.run(engine).out }
     let rows = lengths.reduce(0) { $0 + $1.1 }, width = 4 * biases.places.columns
@@ -185,10 +186,11 @@ private let cases =
 
   /// Chunks of a prompt and tokens one by one land in the pages as a whole prompt does.
   @Test(arguments: engines, [false, true]) func keysAndValuesAreStoredAlikeHoweverTheyCome(
-    engine: Engine, isBrain: Bool
+    engine: Engine, isBFloat16: Bool
   ) {
     for headDim in [5, 16, 40, 64, 150] {
-      let spec = AttentionCase(heads: 2, keyValueHeads: 2, headDim: headDim, keys: 110, queries: 1, isBrain: isBrain)
+      let spec = AttentionCase(
+        heads: 2, keyValueHeads: 2, headDim: headDim, keys: 110, queries: 1, isBFloat16: isBFloat16)
       for chunk in [1, 7, 16, 50, 110] {
         let parts = PagedSequence(spec, seed: 3)
         for first in stride(from: 0, to: spec.keys, by: chunk) {

@@ -156,12 +156,12 @@ private struct Product {
     // Every float16 and bfloat16 that is a number, subnormals too; the bits of a result that reaches NaN or infinity
     // are not compared.
     let half = (0..<65536).map { UInt16($0) }.filter { $0 & 0x7c00 != 0x7c00 }
-    let brain = (0..<65536).map { UInt16($0) }.filter { $0 & 0x7f80 != 0x7f80 }
+    let bfloat16 = (0..<65536).map { UInt16($0) }.filter { $0 & 0x7f80 != 0x7f80 }
     for (type, stored, expected) in [
       (
         ElementType.float16, half,
         half.map { Double(sign: $0 & 0x8000 == 0 ? .plus : .minus, exponent: 0, significand: halfValue($0)) }
-      ), (.bfloat16, brain, brain.map { Double(Float(bitPattern: UInt32($0) << 16)) }),
+      ), (.bfloat16, bfloat16, bfloat16.map { Double(Float(bitPattern: UInt32($0) << 16)) }),
     ] {
       let y = Table(1, stored.count)
       stored.withUnsafeBytes {

@@ -36,12 +36,12 @@ private struct Twin {
   /// Where the components of a position's keys and values lie in its page, counted in halves of a unit; of a float32
   /// the first half.
   private func elements(_ place: Int) -> [(isKey: Bool, offset: Int)] {
-    let layout = cache.pool.layout, headDim = layout.headDim, isBrain = layout.isBrain
-    let stride = (isBrain ? (headDim + 1) / 2 : headDim) * KeyValuePage.tokens
+    let layout = cache.pool.layout, headDim = layout.headDim, isBFloat16 = layout.isBFloat16
+    let stride = (isBFloat16 ? (headDim + 1) / 2 : headDim) * KeyValuePage.tokens
     return (0..<layout.layers * layout.heads * headDim).flatMap { index in
       let d = index % headDim, head = index / headDim % layout.heads, layer = index / headDim / layout.heads
       let keys = (layer * 2 * layout.heads + head) * stride, values = keys + layout.heads * stride
-      if isBrain {
+      if isBFloat16 {
         return [
           (true, 2 * (keys + d / 2 * KeyValuePage.tokens + place) + d % 2),
           (false, 2 * (values + place / 2 * headDim + d) + place % 2),
@@ -70,7 +70,7 @@ private struct Twin {
 
 @Suite struct KeyValueCacheTests {
   private static let layout = KeyValueLayout(layers: 2, heads: 3, headDim: 5)
-  private static let layouts = [layout, KeyValueLayout(layers: 2, heads: 3, headDim: 5, isBrain: true)]
+  private static let layouts = [layout, KeyValueLayout(layers: 2, heads: 3, headDim: 5, isBFloat16: true)]
 
   @Test(arguments: layouts) func randomGrowthAndSelectionKeepsEverySequenceItsOwn(layout: KeyValueLayout) throws {
     var random = SystemRandomNumberGenerator()

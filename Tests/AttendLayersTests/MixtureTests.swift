@@ -7,7 +7,7 @@ import Testing
 
 /// A mixture of random experts, and the same computed token by token in double precision.
 private struct Mixture {
-  static let width = 24, inner = 40, experts = 5
+  static let width = 24, expertWidth = 40, experts = 5
 
   let router: [Float]  // [experts, width]
   let gates: [[Float]]  // of each expert [inner, width]
@@ -18,7 +18,7 @@ private struct Mixture {
   init(_ engine: Engine) {
     var numbers = SplitMix(seed: 7)
     func matrices() -> [[Float]] {
-      (0..<Mixture.experts).map { _ in numbers.floats(Mixture.inner * Mixture.width).map { $0 / 2 } }
+      (0..<Mixture.experts).map { _ in numbers.floats(Mixture.expertWidth * Mixture.width).map { $0 / 2 } }
     }
     router = numbers.floats(Mixture.experts * Mixture.width)
     (gates, ups, outers) = (matrices(), matrices(), matrices())
@@ -33,25 +33,25 @@ private struct Mixture {
     return Linear(weights: weights, bias: nil)
   }
 
-  func layer(chosen: Int, _ weights: Router.Weights) throws -> MixtureOfExperts {
-    let (width, inner) = (Mixture.width, Mixture.inner)
+  func layer(topK: Int, _ weights: Router.Weights) throws -> MixtureOfExperts {
+    let (width, expertWidth) = (Mixture.width, Mixture.expertWidth)
     let networks = try (0..<Mixture.experts).map { expert in
-      let gated = try stored(gates[expert], inner) { gate in
+      let gated = try stored(gates[expert], expertWidth) { gate in
         try ups[expert].withUnsafeBytes {
-          let up = StoredMatrix(base: $0.baseAddress!, type: .float32, rows: inner, columns: width)
+          let up = StoredMatrix(base: $0.baseAddress!, type: .float32, rows: expertWidth, columns: width)
           return try PackedMatrix(gate: gate, up: up, compute: .float32, engine: engine)
         }
       }
-      let outer = try stored(outers[expert], width) { try PackedMatrix([$0], compute: .float32, engine: engine) }
-      return Network(inner: gated, outer: outer, activation: .silu)
+      let down = try stored(outers[expert], width) { try PackedMatrix([$0], compute: .float32, engine: engine) }
+      return FeedForwardNetwork(up: gated, down: down, activation: .silu)
     }
     let product = try stored(router, Mixture.experts) { try PackedMatrix([$0], compute: .float32, engine: engine) }
     return MixtureOfExperts(
-      router: Router(linear: product, chosen: chosen, weights: weights), experts: networks, shared: nil)
+      router: Router(linear: product, topK: topK, weights: weights), experts: networks, shared: nil)
   }
 
   /// `residual + Σ weight * expert(x)` for one token.
-  func expected(_ x: [Float], residual: [Float], chosen: Int, _ weights: Router.Weights) -> [Double] {
+  func expected(_ x: [Float], residual: [Float], topK: Int, _ weights: Router.Weights) -> [Double] {
     func product(_ matrix: [Float], _ x: [Double]) -> [Double] {
       (0..<matrix.count / x.count).map { row in x.indices.reduce(0) { $0 + Double(matrix[row * x.count + $1]) * x[$1] }
       }
@@ -59,8 +59,8 @@ private struct Mixture {
     let x = x.map(Double.init)
     let logits = product(router, x)
     let order = logits.indices.sorted { logits[$0] > logits[$1] || (logits[$0] == logits[$1] && $0 < $1) }.prefix(
-      chosen)
-    let among = weights == .amongChosen ? Array(order) : Array(logits.indices)
+      topK)
+    let among = weights == .softmaxOverTopK ? Array(order) : Array(logits.indices)
     let total = among.reduce(0) { $0 + exp(logits[$1]) }
     var y = residual.map(Double.init)
     for expert in order {
@@ -101,18 +101,18 @@ private struct Mixture {
     (try? Engine(kernels: $0, threads: 1)) != nil
   }
 
-  @Test(arguments: kernels, [Router.Weights.amongChosen, .amongAll]) func sumsAreThoseOfTheDefinition(
+  @Test(arguments: kernels, [Router.Weights.softmaxOverTopK, .softmaxOverAll]) func sumsAreThoseOfTheDefinition(
     kernels: String, weights: Router.Weights
   ) throws {
     let mixture = Mixture(try Engine(kernels: kernels, threads: 2))
     let tokens = Mixture.tokens(37), residual = Array(tokens.reversed())
-    for chosen in [1, 2, Mixture.experts] {
-      let layer = try mixture.layer(chosen: chosen, weights)
+    for topK in [1, 2, Mixture.experts] {
+      let layer = try mixture.layer(topK: topK, weights)
       let found = try mixture.run(layer, tokens, residual: residual)
       let bare = try mixture.run(layer, tokens, residual: nil)
       for token in 0..<37 {
         let range = token * Mixture.width..<(token + 1) * Mixture.width
-        let expected = mixture.expected(Array(tokens[range]), residual: Array(residual[range]), chosen: chosen, weights)
+        let expected = mixture.expected(Array(tokens[range]), residual: Array(residual[range]), topK: topK, weights)
         for (column, index) in range.enumerated() {
           #expect(abs(Double(found[index]) - expected[column]) < 2e-5)
           #expect(abs(Double(bare[index]) + Double(residual[index]) - expected[column]) < 2e-5)
@@ -127,12 +127,12 @@ private struct Mixture {
     let single = Mixture(try Engine(kernels: kernels, threads: 1))
     let alone = try (0..<50).flatMap { token in
       try single.run(
-        single.layer(chosen: 2, .amongChosen), Array(tokens[token * Mixture.width..<(token + 1) * Mixture.width]),
+        single.layer(topK: 2, .softmaxOverTopK), Array(tokens[token * Mixture.width..<(token + 1) * Mixture.width]),
         residual: nil)
     }
     for threads in 1...3 {
       let mixture = Mixture(try Engine(kernels: kernels, threads: threads))
-      #expect(try mixture.run(mixture.layer(chosen: 2, .amongChosen), tokens, residual: nil) == alone)
+      #expect(try mixture.run(mixture.layer(topK: 2, .softmaxOverTopK), tokens, residual: nil) == alone)
     }
   }
 
@@ -140,12 +140,12 @@ private struct Mixture {
   /// more.
   @Test func scratchMemoryIsTheSameWhereverTokensGo() throws {
     let mixture = Mixture(try Engine(kernels: nil, threads: 2))
-    let layer = try mixture.layer(chosen: 1, .amongChosen)
+    let layer = try mixture.layer(topK: 1, .softmaxOverTopK)
     let workspace = Workspace()
     let tokens = Mixture.tokens(8000)
     _ = try mixture.run(layer, tokens, residual: nil, workspace)
     let bytes = workspace.bytes
     _ = try mixture.run(layer, Array(repeating: 0, count: tokens.count), residual: nil, workspace)
-    #expect(bytes > 8000 * 4 * (2 * Mixture.width + Mixture.inner) && workspace.bytes == bytes)
+    #expect(bytes > 8000 * 4 * (2 * Mixture.width + Mixture.expertWidth) && workspace.bytes == bytes)
   }
 }

@@ -40,9 +40,9 @@ private struct Fixture {
     var lines = ["| `model_type` | kind | heads | verified with |", "|---|---|---|---|"]
     for family in Registry.families.sorted(by: { $0.modelTypes[0] < $1.modelTypes[0] }) {
       let types = family.modelTypes.map { "`\($0)`" }.joined(separator: ", ")
-      let kinds = family.offers.kinds.map(\.title).joined(separator: ", ")
-      var heads = family.offers.heads.map(\.title)
-      if family.offers.kinds != [.encoder] { heads.insert("next token", at: 0) }
+      let kinds = family.capabilities.kinds.map(\.title).joined(separator: ", ")
+      var heads = family.capabilities.heads.map(\.title)
+      if family.capabilities.kinds != [.encoder] { heads.insert("next token", at: 0) }
       let fixtures = Fixture.all.filter { family.modelTypes.contains($0.modelType) }
       var verified = fixtures.filter { $0.collection == "conformance" }.map(\.name)
       verified += family.modelTypes.compactMap { trained[$0] }
@@ -72,7 +72,7 @@ private struct Fixture {
     for fixture in Fixture.all {
       guard let family = Registry.families.first(where: { $0.modelTypes.contains(fixture.modelType) }) else { continue }
       let blueprint = try Registry.blueprint(try Configuration(file: fixture.folder.path + "/config.json"))
-      #expect(family.offers.kinds.contains(blueprint.kind), "\(fixture.name)")
+      #expect(family.capabilities.kinds.contains(blueprint.kind), "\(fixture.name)")
     }
   }
 
@@ -81,7 +81,7 @@ private struct Fixture {
     let folder = try TemporaryFolder()
     for fixture in Fixture.all where fixture.collection == "conformance" {
       guard let family = Registry.families.first(where: { $0.modelTypes.contains(fixture.modelType) }),
-        family.offers.kinds.contains(.encoder), !family.offers.heads.isEmpty
+        family.capabilities.kinds.contains(.encoder), !family.capabilities.heads.isEmpty
       else { continue }
       for task in EncoderTask.allCases {
         let data = try Data(contentsOf: fixture.folder.appendingPathComponent("config.json"))
@@ -91,7 +91,7 @@ private struct Fixture {
         try JSONSerialization.data(withJSONObject: config).write(to: URL(fileURLWithPath: path))
         let blueprint = Result { try Registry.blueprint(try Configuration(file: path)) }
         #expect(
-          ((try? blueprint.get())?.head != nil) == family.offers.heads.contains(task),
+          ((try? blueprint.get())?.head != nil) == family.capabilities.heads.contains(task),
           "\(fixture.name) \(task.rawValue)")
       }
     }

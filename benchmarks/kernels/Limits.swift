@@ -33,14 +33,14 @@ struct Limits {
     if wide { together { _, _ in limit_vnni_512(4000) } } else { together { _, _ in limit_vnni_256(4000) } }
   }
 
-  var hasBrainDotProducts: Bool { wide && features & UInt32(ATTEND_CPU_AVX512_BF16) != 0 }
-  var brainOperations: Double { Double(steps * 24 * 32 * 2 * engine.threads) }
-  func brainDotProduct() { together { _, _ in limit_bf16_512(4000) } }
+  var hasBFloat16DotProducts: Bool { wide && features & UInt32(ATTEND_CPU_AVX512_BF16) != 0 }
+  var bfloat16Operations: Double { Double(steps * 24 * 32 * 2 * engine.threads) }
+  func bfloat16DotProduct() { together { _, _ in limit_bf16_512(4000) } }
 
   /// The instruction that bounds a product, and the operations of one call; without it the multiply-add that stands in.
   func limit(of compute: ComputeType) -> (run: () -> Void, operations: Double) {
     switch compute {
-    case .bfloat16 where hasBrainDotProducts: (brainDotProduct, brainOperations)
+    case .bfloat16 where hasBFloat16DotProducts: (bfloat16DotProduct, bfloat16Operations)
     case .int8 where hasDotProducts, .int4 where hasDotProducts: (dotProduct, dotProductOperations)
     default: (multiplyAdd, multiplyAddOperations)
     }

@@ -5,7 +5,7 @@ import AttendBase
 import CInstructions
 
 /// Rows of a tile: its registers hold the exact sums of a group and the sums so far.
-private var nibbleRows: Int { @_transparent get { tileRows / 2 } }
+private var int4Rows: Int { @_transparent get { tileRows / 2 } }
 
 /// Units of the scales of a group, and of a group, for a whole panel.
 private var scaleUnits: Int { @_transparent get { panelWidth / 2 } }
@@ -17,7 +17,7 @@ private var groupsAhead: Int { @_transparent get { 4 } }
 /// Four products of unsigned bytes with signed ones; `exact` names the arithmetic.
 @_transparent private func dot(_ arithmetic: Arithmetic, _ sums: Vector, _ w: Lanes, _ x: Vector) -> Vector {
   #if ATTEND_FMA
-    if case .bytes = arithmetic { return fromBits(attend_dot_vnni(bits(sums), w, bits(x))) }
+    if case .int8 = arithmetic { return fromBits(attend_dot_vnni(bits(sums), w, bits(x))) }
   #endif
   return fromBits(attend_dot_widened(bits(sums), w, bits(x)))
 }
@@ -107,7 +107,8 @@ private var groupsAhead: Int { @_transparent get { 4 } }
   switch rows {
   case 1: tile(arithmetic, 1, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
   case 2: tile(arithmetic, 2, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
-  case 3: tile(arithmetic, 3, tileVectors, a, row, w, half, sums, 0, ahead: ahead) #if ATTEND_AVX512
+  case 3: tile(arithmetic, 3, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
+  #if ATTEND_AVX512
     case 4: tile(arithmetic, 4, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
     case 5: tile(arithmetic, 5, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
     case 6: tile(arithmetic, 6, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
@@ -123,7 +124,7 @@ private var groupsAhead: Int { @_transparent get { 4 } }
   _ scratch: UnsafeMutablePointer<Float>
 ) {
   let groups = a.pointee.steps, weights = a.pointee.weights + (panel &+ index) &* groups &* groupUnits
-  let tiles = (count &+ nibbleRows &- 1) / nibbleRows
+  let tiles = (count &+ int4Rows &- 1) / int4Rows
   // A group of a panel is nine cache lines.
   var ahead = Ahead(first: weights + groups &* groupUnits, count: (8 &+ tiles) / tiles)
   var tileIndex = 0
@@ -135,7 +136,7 @@ private var groupsAhead: Int { @_transparent get { 4 } }
       tall(arithmetic, height, a, row &+ done, weights, half, scratch + ((index &* count &+ done) &* panelWidth &+ half), ahead)
       half &+= tileVectors &* 16
     }
-    if writes { writeOut(.float32, a, row &+ done, height, panel, scratch + done &* panelWidth, count &* panelWidth) }
+    if writes { applyEpilogue(.float32, a, row &+ done, height, panel, scratch + done &* panelWidth, count &* panelWidth) }
     ahead.first += groups &* ahead.count &* 16
     done &+= height
     tileIndex &+= 1
@@ -163,7 +164,7 @@ private var groupsAhead: Int { @_transparent get { 4 } }
         tile(arithmetic, 1, 2 &* together, a, row, a.pointee.weights + panel &* panelStride, 0, scratch, panelWidth)
         var index = 0
         while index < together {
-          writeOut(.float32, a, row, 1, panel &+ index, scratch + index &* panelWidth, panelWidth)
+          applyEpilogue(.float32, a, row, 1, panel &+ index, scratch + index &* panelWidth, panelWidth)
           index &+= unit
         }
         panel &+= together
@@ -181,12 +182,12 @@ private var groupsAhead: Int { @_transparent get { 4 } }
   }
 }
 
-func multiplyNibblesWidened(
+func multiplyInt4Widened(
   _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
-) { multiply(.bytesWidened, a, rows, panels, scratch) }
+) { multiply(.int8Widened, a, rows, panels, scratch) }
 
 #if ATTEND_FMA
-  func multiplyNibbles(
+  func multiplyInt4(
     _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
-  ) { multiply(.bytes, a, rows, panels, scratch) }
+  ) { multiply(.int8, a, rows, panels, scratch) }
 #endif

@@ -2,7 +2,7 @@ import AttendBase
 import AttendDispatch
 
 /// What every layer of a stack looks at in one pass.
-package struct Surroundings {
+package struct LayerContext {
   /// The keys and values of the stack's own tokens, those of this pass included.
   package let own: KeyValues
   /// Those of the encoder's, for a decoder with cross-attention.
@@ -13,7 +13,7 @@ package struct Surroundings {
   /// Gives `body` some whole sequences after others, `most` rows at a time where they are no longer themselves, with
   /// their rows of x, `[tokens, width]`. Attention maps are recorded of all sequences at once.
   func forEachSlice(
-    of x: Matrix, rows most: Int, _ pass: Pass, _ body: (Matrix, Surroundings) throws(Failure) -> Void
+    of x: Matrix, rows most: Int, _ pass: Pass, _ body: (Matrix, LayerContext) throws(Failure) -> Void
   ) throws(Failure) {
     guard x.rows > most, own.sequences.count > 1, pass.recorder == nil else { return try body(x, self) }
     try pass.scoped { () throws(Failure) in
@@ -26,7 +26,7 @@ package struct Surroundings {
           end += 1
         }
         let row = own.sequences[first].row
-        let slice = Surroundings(
+        let slice = LayerContext(
           own: own.slice(first..<end, from: row, in: room),
           source: source?.slice(first..<end, from: row, in: room + own.sequences.count), angles: angles?.rows(row, rows)
         )

@@ -8,7 +8,7 @@ import Testing
 
 /// The same checkpoint in other words computes the same, to the bit: configurations and names of tensors as they were
 /// written over the years.
-@Suite struct SpellingTests {
+@Suite struct KeyAliasTests {
   /// The cases whose `model_type` is one of a decoder.
   private static let decoders = ["conformance", "options"].flatMap { collection -> [String] in
     let names =
@@ -19,7 +19,7 @@ import Testing
     }
   }
 
-  @Test func thereAreCases() { #expect(SpellingTests.decoders.count >= 40) }
+  @Test func thereAreCases() { #expect(KeyAliasTests.decoders.count >= 40) }
 
   @Test(arguments: decoders) func aConfigurationOfBefore(name: String) throws {
     let variant = try Variant(name)

@@ -3,7 +3,7 @@ import AttendDispatch
 
 /// A convolution over the tokens of each sequence, beside a stack's first layer, as DeBERTa V2 has it in its larger
 /// sizes (He et al. 2020, arXiv:2006.03654): after the layer `x = norm(x + activation(convolution(embedding)))`.
-package struct Convolution: Sendable {
+package struct DebertaConvolution: Sendable {
   /// Neighbours that a token's output depends on, itself in their middle; odd. What lies outside of a sequence is zero.
   package let taps: Int
   /// `[width, taps * width]`, the inputs of one neighbour together.

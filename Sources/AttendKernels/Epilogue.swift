@@ -3,7 +3,7 @@ import AttendBase
 import CInstructions
 
 /// What turns sixteen sums into numbers, the same for all rows. Sums of bytes become `(sum - offset) * (input's scale * output's scale)`.
-private struct Meaning {
+private struct Dequantizer {
   let bytes: Bool
   let offsets: Lanes
   let scales: Vector
@@ -11,11 +11,11 @@ private struct Meaning {
   /// Of lane `lane` of all panels and the fifteen after it.
   @_transparent init(_ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ lane: Int) {
     switch arithmetic {
-    case .float32, .brain, .brainWidened:
+    case .float32, .bfloat16, .bfloat16Widened:
       bytes = false
       offsets = Lanes(repeating: 0)
       scales = splat(0)
-    case .bytes, .bytesWidened:
+    case .int8, .int8Widened:
       bytes = true
       offsets = bits(load(UnsafeRawPointer(a.pointee.weightOffsets.unsafelyUnwrapped + lane).assumingMemoryBound(to: Float.self)))
       scales = load(a.pointee.weightScales.unsafelyUnwrapped + lane)
@@ -34,7 +34,7 @@ private struct Meaning {
   _ arithmetic: Arithmetic, _ activation: Activation, _ gated: Bool, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ rows: Int,
   _ panel: Int, _ column: Int, _ lane: Int, _ left: Int, _ sums: UnsafePointer<Float>, _ up: Int
 ) {
-  let meaning = Meaning(arithmetic, a, panel &* panelWidth &+ lane)
+  let dequantizer = Dequantizer(arithmetic, a, panel &* panelWidth &+ lane)
   var bias = splat(0)
   if let from = a.pointee.bias { bias = load(from + column, left) }
   let hasBias = a.pointee.bias != nil
@@ -42,11 +42,11 @@ private struct Meaning {
   var to = a.pointee.y + (row &* a.pointee.yStride &+ column)
   var r = 0
   while r < rows {
-    var value = meaning.numbers(from, a, row &+ r)
+    var value = dequantizer.numbers(from, a, row &+ r)
     if hasBias { value += bias }
     value = activated(value, activation)
     if gated {
-      var other = Meaning(arithmetic, a, (panel &+ 1) &* panelWidth &+ lane).numbers(from + up, a, row &+ r)
+      var other = Dequantizer(arithmetic, a, (panel &+ 1) &* panelWidth &+ lane).numbers(from + up, a, row &+ r)
       if let bias = a.pointee.bias { other += load(bias + (a.pointee.outputs &+ column), left) }
       value *= partner(other, activation)
     }
@@ -60,7 +60,7 @@ private struct Meaning {
 
 /// Writes `rows` rows of sums, `[rows][32]`, of `panel`; gated, this panel is the gate and the sums of the next one lie `up` floats
 /// further.
-@inline(never) func writeOut(
+@inline(never) func applyEpilogue(
   _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ rows: Int, _ panel: Int, _ sums: UnsafePointer<Float>,
   _ up: Int
 ) {
@@ -81,5 +81,5 @@ private struct Meaning {
 
 /// `KernelTable.finish`.
 func finish(_ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ sums: UnsafeMutablePointer<Float>) {
-  writeOut(.float32, a, rows.lowerBound, rows.count, panels.lowerBound, sums, rows.count &* panelWidth)
+  applyEpilogue(.float32, a, rows.lowerBound, rows.count, panels.lowerBound, sums, rows.count &* panelWidth)
 }

@@ -7,7 +7,7 @@ import Foundation
 import Testing
 
 /// The same for encoders and encoder-decoders, and the second names of keys for all: other words, the same bits.
-@Suite struct EncoderSpellingTests {
+@Suite struct EncoderKeyAliasTests {
   private static let bare = ["bert", "roberta", "xlm-roberta", "distilbert", "electra", "albert"]
   private static let encoderDecoders = ["marian", "bart", "mbart", "pegasus", "m2m_100", "fsmt"]
 
@@ -71,7 +71,7 @@ import Testing
     let family = try #require(
       Registry.families.first { $0.modelTypes.contains(copy.config["model_type"] as? String ?? "") })
     var renamed = 0
-    for (key, second) in family.spellings {
+    for (key, second) in family.keyAliases {
       guard let value = copy.config.removeValue(forKey: key) else { continue }
       copy.config[second] = value
       renamed += 1
