@@ -29,7 +29,7 @@
  *              ATTEND_ERROR_OUT_OF_MEMORY. Handles and names are a few hundred bytes from the language runtime; a system
  *              that cannot give even those ends the process.
  *   Bits       The result for a sequence depends on its own tokens alone: not on the rest of the batch, the number of threads, nor
- *              the way a text is cut into calls, nor whether AVX2 or AVX-512 ran (see attend_compute). The "portable" kernels compute with OpenBLAS and are outside this promise. Where config.json scales
+ *              the way a text is cut into calls, nor whether AVX2 or AVX-512 ran (see attend_compute_type). The "portable" kernels compute with OpenBLAS and are outside this promise. Where config.json scales
  *              rotary positions by "dynamic" or "longrope", texts longer than those of the training depend, by that definition, on
  *              the length that a call reaches, and so on the way they are cut into calls.
  */
@@ -72,13 +72,16 @@ const char *attend_version_string(void);
 
 /** Why a call failed. The numbers are part of the ABI; new ones may appear between them. */
 typedef enum attend_error_code {
-    ATTEND_ERROR_INVALID_ARGUMENT = 10, /**< an argument is NULL, out of range, or from a newer version of this header */
+    /** an argument is NULL, out of range, or from a newer version of this header */
+    ATTEND_ERROR_INVALID_ARGUMENT = 10,
     ATTEND_ERROR_OUT_OF_MEMORY = 20,    /**< an allocation failed; the message says how much was asked for */
     ATTEND_ERROR_NOT_FOUND = 30,        /**< a file or folder does not exist */
     ATTEND_ERROR_IO = 40,               /**< a file exists and could not be opened, read or mapped */
-    ATTEND_ERROR_INVALID_FILE = 50,     /**< a file is not what it should be: broken JSON, a missing or misshaped tensor, ... */
+    /** a file is not what it should be: broken JSON, a missing or misshaped tensor, ... */
+    ATTEND_ERROR_INVALID_FILE = 50,
     ATTEND_ERROR_UNSUPPORTED = 60,      /**< a valid request for something that this version does not implement */
-    ATTEND_ERROR_INVALID_STATE = 70,    /**< the call does not fit now: a step before encoding, a step past the last position, ... */
+    /** the call does not fit now: a step before encoding, a step past the last position, ... */
+    ATTEND_ERROR_INVALID_STATE = 70,
     ATTEND_ERROR_BUSY = 80,             /**< the session is being used by another thread at this moment */
     ATTEND_ERROR_CANCELLED = 90,        /**< a callback asked to stop */
     ATTEND_ERROR_INTERNAL = 100         /**< a defect of this library: please report the message */
@@ -90,7 +93,9 @@ typedef struct attend_error attend_error;
 /** The kind of the error; never fails. `error` must not be NULL. */
 attend_error_code attend_error_get_code(const attend_error *error);
 
-/** One sentence that names the file, tensor or argument and the numbers. Borrowed from `error`, which must not be NULL. */
+/**
+ * One sentence that names the file, tensor or argument and the numbers. Borrowed from `error`, which must not be NULL.
+ */
 const char *attend_error_message(const attend_error *error);
 
 /** Frees an error; NULL is allowed. */
@@ -107,20 +112,23 @@ typedef enum attend_log_level {
     ATTEND_LOG_WARNING = 30  /**< something in a file was passed over */
 } attend_log_level;
 
-/** Receives one line of log: UTF-8, ended by NUL, without a line break, valid during the call. Any thread may call it. */
+/**
+ * Receives one line of log: UTF-8, ended by NUL, without a line break, valid during the call. Any thread may call it.
+ */
 typedef void (*attend_log_callback)(attend_log_level level, const char *message, void *context);
 
 /**
  * Sets the receiver of log lines for the whole process; NULL, as at the start, switches logging off. It replaces
- * callback and context together. A line being delivered by another thread at that moment may still reach the old receiver;
- * the call returns when no such delivery is under way, so `context` may be freed after it. The callback must not call this function.
+ * callback and context together. A line being delivered by another thread at that moment may still reach the old
+ * receiver; the call returns when no such delivery is under way, so `context` may be freed after it. The callback must
+ * not call this function.
  */
 void attend_log_set(attend_log_callback callback, void *context);
 
 /**
- * The name of the kernels that models use by default on this CPU: "avx512", "avx2" or "portable". Static.
- * The environment variable ATTEND_KERNELS, read once, overrides the choice (for tests): a name that is unknown or that this CPU
- * cannot run makes attend_model_create fail with ATTEND_ERROR_UNSUPPORTED, and is returned here as it was written.
+ * The name of the kernels that models use by default on this CPU: "avx512", "avx2" or "portable". Static. The
+ * environment variable ATTEND_KERNELS, read once, overrides the choice (for tests): a name that is unknown or that this
+ * CPU cannot run makes attend_model_create fail with ATTEND_ERROR_UNSUPPORTED, and is returned here as it was written.
  */
 const char *attend_kernels_name(void);
 
@@ -132,33 +140,37 @@ const char *attend_kernels_name(void);
 typedef struct attend_model attend_model;
 
 /**
- * The type that weights are kept in and matrix products are computed in. In all but float32 the products of attention are those of bfloat16, and
- * keys and values are kept in it; everything else, the routers of mixtures of experts too, is computed in float32.
- * In 8 and 4 bits weights and inputs are rotated by Hadamard matrices of up to 128 rows before they are rounded. In layers of fewer than 512
- * inputs int8 keeps the weights of attention's values in twice 8 bits.
- * Bits: each type gives the same on every CPU with AVX2 or AVX-512. bfloat16 is summed as `vdpbf16ps` does, with subnormal numbers as zeros,
- * also where there is no such instruction; int8 and int4 sum exactly in integers; int4 adds the scaled sums of its groups in float32, in the
- * same order everywhere.
+ * The type that weights are kept in and matrix products are computed in. In all but float32 the products of attention
+ * are those of bfloat16, and keys and values are kept in it; everything else, the routers of mixtures of experts too,
+ * is computed in float32. In 8 and 4 bits weights and inputs are rotated by Hadamard matrices of up to 128 rows before
+ * they are rounded. In layers of fewer than 512 inputs int8 keeps the weights of attention's values in twice 8 bits.
+ * Bits: each type gives the same on every CPU with AVX2 or AVX-512. bfloat16 is summed as `vdpbf16ps` does, with
+ * subnormal numbers as zeros, also where there is no such instruction; int8 and int4 sum exactly in integers; int4 adds
+ * the scaled sums of its groups in float32, in the same order everywhere.
  */
-typedef enum attend_compute {
+typedef enum attend_compute_type {
     ATTEND_COMPUTE_DEFAULT = 0,  /**< float32, whatever the type of the stored weights */
     ATTEND_COMPUTE_FLOAT32 = 1,
     ATTEND_COMPUTE_BFLOAT16 = 2, /**< weights and inputs rounded to bfloat16, sums in float32: half the memory */
-    ATTEND_COMPUTE_INT8 = 3,     /**< rotated weights in 8 bits with a scale for each output, rotated inputs in 8 bits with a scale for each token: a quarter */
-    ATTEND_COMPUTE_INT4 = 4      /**< rotated weights in 4 bits with a scale for each 32 inputs of an output, inputs as for int8: a sixth */
-} attend_compute;
+    /** rotated weights in 8 bits with a scale for each output, rotated inputs in 8 bits with a scale for each token: a
+        quarter */
+    ATTEND_COMPUTE_INT8 = 3,
+    /** rotated weights in 4 bits with a scale for each 32 inputs of an output, inputs as for int8: a sixth */
+    ATTEND_COMPUTE_INT4 = 4
+} attend_compute_type;
 
 /**
- * Hears how far loading is: `fraction` rises from 0 to 1, and 1 is reported once, last. Called on the thread that called
- * attend_model_create. Returning false stops the loading with ATTEND_ERROR_CANCELLED.
+ * Hears how far loading is: `fraction` rises from 0 to 1, and 1 is reported once, last. Called on the thread that
+ * called attend_model_create. Returning false stops the loading with ATTEND_ERROR_CANCELLED.
  */
 typedef bool (*attend_progress_callback)(double fraction, void *context);
 
 /** How to load a model. Start from ATTEND_MODEL_OPTIONS_INIT. */
 typedef struct attend_model_options {
     size_t struct_size;                /**< sizeof(attend_model_options) */
-    attend_compute compute;            /**< the type of the arithmetic */
-    uint32_t threads;                  /**< threads that a call may use, the caller's included; 0: one for each processor available to the process */
+    attend_compute_type compute;            /**< the type of the arithmetic */
+    /** threads that a call may use, the caller's included; 0: one for each processor available to the process */
+    uint32_t threads;
     const char *kernels;               /**< "avx512", "avx2", "portable", or NULL: attend_kernels_name() */
     attend_progress_callback progress; /**< or NULL */
     void *progress_context;            /**< given to `progress` as it is */
@@ -168,13 +180,14 @@ typedef struct attend_model_options {
 
 /**
  * Loads the checkpoint folder at `path`, in the layout of Hugging Face: config.json, model.safetensors (or shards with
- * model.safetensors.index.json), and where present generation_config.json and tokenizer.json. float32, float16 and bfloat16
- * weights are mapped into memory and laid out for the kernels. `options` may be NULL. `*model` is owned by the caller.
+ * model.safetensors.index.json), and where present generation_config.json and tokenizer.json. float32, float16 and
+ * bfloat16 weights are mapped into memory and laid out for the kernels. `options` may be NULL. `*model` is owned by the
+ * caller.
  *
  * Errors: NOT_FOUND (the folder or a file in it), IO, INVALID_FILE (names the file, the tensor and the numbers),
- * UNSUPPORTED (an unknown model_type, with the list of known ones; a configuration key whose meaning is not implemented;
- * kernels that this CPU cannot run), INVALID_ARGUMENT, OUT_OF_MEMORY, CANCELLED. A folder without a usable tokenizer still loads:
- * attend_model_tokenizer then says why there is none.
+ * UNSUPPORTED (an unknown model_type, with the list of known ones; a configuration key whose meaning is not
+ * implemented; kernels that this CPU cannot run), INVALID_ARGUMENT, OUT_OF_MEMORY, CANCELLED. A folder without a usable
+ * tokenizer still loads: attend_model_tokenizer then says why there is none.
  */
 ATTEND_MUST_CHECK attend_error *attend_model_create(const char *path, const attend_model_options *options, attend_model **model);
 
@@ -211,10 +224,11 @@ typedef struct attend_detokenize_options {
 #define ATTEND_DETOKENIZE_OPTIONS_INIT { sizeof(attend_detokenize_options), false }
 
 /**
- * Loads a tokenizer without a model: `path` is a checkpoint folder, or one of these files in it. In a folder the first that is there counts:
- * tokenizer.json; SentencePiece models (source.spm with vocab.json as Marian has them, spiece.model, tokenizer.model, ...); vocab.json with
- * merges.txt; vocab.txt; tiktoken files. Truncation and padding in a file are left aside: they are the caller's business.
- * Errors: NOT_FOUND, IO, INVALID_FILE, UNSUPPORTED (names the component that is not implemented), INVALID_ARGUMENT.
+ * Loads a tokenizer without a model: `path` is a checkpoint folder, or one of these files in it. In a folder the first
+ * that is there counts: tokenizer.json; SentencePiece models (source.spm with vocab.json as Marian has them,
+ * spiece.model, tokenizer.model, ...); vocab.json with merges.txt; vocab.txt; tiktoken files. Truncation and padding in
+ * a file are left aside: they are the caller's business. Errors: NOT_FOUND, IO, INVALID_FILE, UNSUPPORTED (names the
+ * component that is not implemented), INVALID_ARGUMENT.
  */
 ATTEND_MUST_CHECK attend_error *attend_tokenizer_create(const char *path, attend_tokenizer **tokenizer);
 
@@ -232,15 +246,22 @@ size_t attend_tokenizer_size(const attend_tokenizer *tokenizer);
 
 /**
  * Tokenizes `length` bytes of UTF-8 at `text`. Bytes that are not UTF-8 count as U+FFFD. `options` may be NULL.
- * `*encoding` is owned by the caller. Errors: INVALID_ARGUMENT; INVALID_FILE when the text needs an unknown token that the file does not name.
+ * `*encoding` is owned by the caller. Errors: INVALID_ARGUMENT; INVALID_FILE when the text needs an unknown token that
+ * the file does not name.
  */
 ATTEND_MUST_CHECK attend_error *attend_tokenizer_encode(const attend_tokenizer *tokenizer, const char *text, size_t length,
                                                         const attend_tokenize_options *options, attend_encoding **encoding);
 
-/** The ids of an encoding and, through `count`, how many there are. Borrowed from `encoding`. Neither pointer may be NULL. */
+/**
+ * The ids of an encoding and, through `count`, how many there are. Borrowed from `encoding`. Neither pointer may be
+ * NULL.
+ */
 const int32_t *attend_encoding_ids(const attend_encoding *encoding, size_t *count);
 
-/** Where a token stands in the source text: from start up to, not including, end, counted in bytes and in Unicode scalars. Both 0 for tokens that a template added. */
+/**
+ * Where a token stands in the source text: from start up to, not including, end, counted in bytes and in Unicode
+ * scalars. Both 0 for tokens that a template added.
+ */
 typedef struct attend_token_offsets {
     int32_t byte_start;
     int32_t byte_end;
@@ -248,13 +269,21 @@ typedef struct attend_token_offsets {
     int32_t scalar_end;
 } attend_token_offsets;
 
-/** The offsets of the tokens of an encoding, as many as it has ids. Borrowed from `encoding`, which must not be NULL. */
+/**
+ * The offsets of the tokens of an encoding, as many as it has ids. Borrowed from `encoding`, which must not be NULL.
+ */
 const attend_token_offsets *attend_encoding_offsets(const attend_encoding *encoding);
 
-/** For each token of an encoding, 1 if the template added it, otherwise 0. Borrowed from `encoding`, which must not be NULL. */
+/**
+ * For each token of an encoding, 1 if the template added it, otherwise 0. Borrowed from `encoding`, which must not be
+ * NULL.
+ */
 const uint8_t *attend_encoding_special(const attend_encoding *encoding);
 
-/** The token types of an encoding, as attend_batch.token_types takes them. Borrowed from `encoding`, which must not be NULL. */
+/**
+ * The token types of an encoding, as attend_batch.token_types takes them. Borrowed from `encoding`, which must not be
+ * NULL.
+ */
 const int32_t *attend_encoding_token_types(const attend_encoding *encoding);
 
 /** Frees an encoding; NULL is allowed. */
@@ -273,15 +302,19 @@ const char *attend_text_bytes(const attend_text *text, size_t *length);
 /** Frees a text; NULL is allowed. */
 void attend_text_free(attend_text *text);
 
-/** Receives a piece of text: whole characters of UTF-8, not ended by NUL, valid during the call. Returning false stops with ATTEND_ERROR_CANCELLED. */
+/**
+ * Receives a piece of text: whole characters of UTF-8, not ended by NUL, valid during the call. Returning false stops
+ * with ATTEND_ERROR_CANCELLED.
+ */
 typedef bool (*attend_text_callback)(const char *bytes, size_t length, void *context);
 
 /** Turns ids into text one at a time, for showing text while it is made. One thread at a time. */
 typedef struct attend_detokenizer attend_detokenizer;
 
 /**
- * Makes a detokenizer; it keeps its tokenizer alive. `callback` gets the text as soon as it is certain, never a part of a character, on the thread
- * that calls attend_detokenizer_add. `options` may be NULL. `*detokenizer` is owned by the caller. Errors: INVALID_ARGUMENT.
+ * Makes a detokenizer; it keeps its tokenizer alive. `callback` gets the text as soon as it is certain, never a part of
+ * a character, on the thread that calls attend_detokenizer_add. `options` may be NULL. `*detokenizer` is owned by the
+ * caller. Errors: INVALID_ARGUMENT.
  */
 ATTEND_MUST_CHECK attend_error *attend_detokenizer_create(const attend_tokenizer *tokenizer, const attend_detokenize_options *options,
                                                           attend_text_callback callback, void *context, attend_detokenizer **detokenizer);
@@ -289,7 +322,10 @@ ATTEND_MUST_CHECK attend_error *attend_detokenizer_create(const attend_tokenizer
 /** Takes one more id. Errors: INVALID_ARGUMENT (an id that the tokenizer does not know; it is not taken), CANCELLED. */
 ATTEND_MUST_CHECK attend_error *attend_detokenizer_add(attend_detokenizer *detokenizer, int32_t id);
 
-/** Gives out what was held back; the detokenizer then begins a new text. All pieces together are what attend_tokenizer_decode makes of all ids. Errors: CANCELLED. */
+/**
+ * Gives out what was held back; the detokenizer then begins a new text. All pieces together are what
+ * attend_tokenizer_decode makes of all ids. Errors: CANCELLED.
+ */
 ATTEND_MUST_CHECK attend_error *attend_detokenizer_finish(attend_detokenizer *detokenizer);
 
 /** Frees a detokenizer; NULL is allowed. */
@@ -299,23 +335,28 @@ void attend_detokenizer_free(attend_detokenizer *detokenizer);
 typedef struct attend_chat_options {
     size_t struct_size;       /**< sizeof(attend_chat_options) */
     bool generation_prompt;   /**< true: end with what makes the model answer (`add_generation_prompt`) */
-    const char *variables;    /**< a JSON object whose members the template sees too ("tools", ...), ended by NUL, or NULL */
+    /** a JSON object whose members the template sees too ("tools", ...), ended by NUL, or NULL */
+    const char *variables;
     const char *template_name; /**< which of several templates, ended by NUL; NULL: the default one */
 } attend_chat_options;
 
 #define ATTEND_CHAT_OPTIONS_INIT { sizeof(attend_chat_options), false, NULL, NULL }
 
 /**
- * Writes a conversation as the text that the model was trained on, by the chat template in the tokenizer's folder (chat_template.jinja, or `chat_template` in
- * tokenizer_config.json). `messages` is a JSON list of objects with "role" and "content", `length` bytes. Tokenize the result with
- * no_special_tokens, for the template writes them itself. `options` may be NULL. `*text` is owned by the caller.
- * Errors: NOT_FOUND (the folder has no such template), INVALID_ARGUMENT (not JSON; or the template refuses the conversation, in its own words),
- * UNSUPPORTED (names what of Jinja is not implemented), INVALID_FILE.
+ * Writes a conversation as the text that the model was trained on, by the chat template in the tokenizer's folder
+ * (chat_template.jinja, or `chat_template` in tokenizer_config.json). `messages` is a JSON list of objects with "role"
+ * and "content", `length` bytes. Tokenize the result with no_special_tokens, for the template writes them itself.
+ * `options` may be NULL. `*text` is owned by the caller. Errors: NOT_FOUND (the folder has no such template),
+ * INVALID_ARGUMENT (not JSON; or the template refuses the conversation, in its own words), UNSUPPORTED (names what of
+ * Jinja is not implemented), INVALID_FILE.
  */
 ATTEND_MUST_CHECK attend_error *attend_tokenizer_chat(const attend_tokenizer *tokenizer, const char *messages, size_t length,
                                                       const attend_chat_options *options, attend_text **text);
 
-/** The token with an id, as the file spells it, or NULL if there is none. Borrowed from `tokenizer`. `length` may be NULL. */
+/**
+ * The token with an id, as the file spells it, or NULL if there is none. Borrowed from `tokenizer`. `length` may be
+ * NULL.
+ */
 const char *attend_tokenizer_token(const attend_tokenizer *tokenizer, int32_t id, size_t *length);
 
 /** The id of a token spelled as in the file, or -1. */
@@ -331,18 +372,25 @@ typedef struct attend_session attend_session;
 /** How to make a session. Start from ATTEND_SESSION_OPTIONS_INIT. */
 typedef struct attend_session_options {
     size_t struct_size;  /**< sizeof(attend_session_options) */
-    uint32_t threads;    /**< threads that a call of this session may use; 0: as the model; more than the model's is an error */
+    /** threads that a call of this session may use; 0: as the model; more than the model's is an error */
+    uint32_t threads;
 } attend_session_options;
 
 #define ATTEND_SESSION_OPTIONS_INIT { sizeof(attend_session_options), 0 }
 
-/** Makes a session; it keeps the model alive. `options` may be NULL. `*session` is owned by the caller. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY, INVALID_STATE (after a fork). */
+/**
+ * Makes a session; it keeps the model alive. `options` may be NULL. `*session` is owned by the caller. Errors:
+ * INVALID_ARGUMENT, OUT_OF_MEMORY, INVALID_STATE (after a fork).
+ */
 ATTEND_MUST_CHECK attend_error *attend_session_create(const attend_model *model, const attend_session_options *options, attend_session **session);
 
 /** Frees a session and what it borrowed out; NULL is allowed. No other thread may be using it. */
 void attend_session_free(attend_session *session);
 
-/** How many sequences are live: those of the last encode, less those that attend_session_select dropped. Errors: INVALID_ARGUMENT, BUSY. */
+/**
+ * How many sequences are live: those of the last encode, less those that attend_session_select dropped. Errors:
+ * INVALID_ARGUMENT, BUSY.
+ */
 ATTEND_MUST_CHECK attend_error *attend_session_count(const attend_session *session, size_t *count);
 
 /** How many tokens the decoder has read of live sequence `index`. Errors: INVALID_ARGUMENT, BUSY. */
@@ -353,7 +401,7 @@ ATTEND_MUST_CHECK attend_error *attend_session_length(const attend_session *sess
  * ------------------------------------------------------------------------------------------------------------------ */
 
 /** The type of the elements of a tensor. */
-typedef enum attend_type {
+typedef enum attend_element_type {
     ATTEND_TYPE_FLOAT32 = 1,
     ATTEND_TYPE_FLOAT16 = 2,
     ATTEND_TYPE_BFLOAT16 = 3,
@@ -367,15 +415,15 @@ typedef enum attend_type {
     ATTEND_TYPE_UINT32 = 22,
     ATTEND_TYPE_UINT64 = 23,
     ATTEND_TYPE_BOOL = 30
-} attend_type;
+} attend_element_type;
 
 /**
- * A view of an array, row after row, the last dimension contiguous. Borrowed: valid until the next call that computes on its session. Looked at
- * later, as long as the session lives, it holds numbers of another call, or a mixture.
+ * A view of an array, row after row, the last dimension contiguous. Borrowed: valid until the next call that computes
+ * on its session. Looked at later, as long as the session lives, it holds numbers of another call, or a mixture.
  */
 typedef struct attend_tensor {
     const void *data;
-    attend_type type;
+    attend_element_type type;
     size_t rank;     /**< how many entries of `shape` count; the others are 0 */
     size_t shape[4];
 } attend_tensor;
@@ -392,60 +440,67 @@ typedef struct attend_batch {
 #define ATTEND_BATCH_INIT { sizeof(attend_batch), NULL, NULL, 0, NULL }
 
 /**
- * Reads a batch: texts (encoder), sources (encoder-decoder) or prompts (decoder). Whatever the session held before is dropped, and the
- * sequences of the batch become the live ones, in order. Of an encoder-decoder the decoder has read nothing yet; keys and values
- * for cross-attention are computed here, once. Of a decoder each prompt has been read; attend_session_logits tells what may follow.
- * Errors: INVALID_ARGUMENT (NULL, an empty batch or sequence, an id outside the vocabulary or a token type that the model does not have, more
- * tokens than the model has positions; sequence and position are named), BUSY, INVALID_STATE (after a fork): these leave the session as
- * it was. After OUT_OF_MEMORY no sequence is live.
+ * Reads a batch: texts (encoder), sources (encoder-decoder) or prompts (decoder). Whatever the session held before is
+ * dropped, and the sequences of the batch become the live ones, in order. Of an encoder-decoder the decoder has read
+ * nothing yet; keys and values for cross-attention are computed here, once. Of a decoder each prompt has been read;
+ * attend_session_logits tells what may follow. Errors: INVALID_ARGUMENT (NULL, an empty batch or sequence, an id
+ * outside the vocabulary or a token type that the model does not have, more tokens than the model has positions;
+ * sequence and position are named), BUSY, INVALID_STATE (after a fork): these leave the session as it was. After
+ * OUT_OF_MEMORY no sequence is live.
  */
 ATTEND_MUST_CHECK attend_error *attend_encode(attend_session *session, const attend_batch *batch);
 
 /**
- * Gives each live sequence one token and computes what may follow it: `tokens[i]` goes to live sequence i, and `count` must be
- * their number. The first token of an encoder-decoder is attend_model_info.decoder_start_token.
- * `*logits` becomes a borrowed float32 view, [count, vocabulary], unnormalised. `logits` may be NULL: the step is made all the same.
- * Errors, each of which leaves the session as it was: INVALID_STATE (nothing was encoded, no sequence is live, a sequence has
- * used its last position), INVALID_ARGUMENT, UNSUPPORTED (the model is an encoder: it has no steps), BUSY, OUT_OF_MEMORY.
+ * Gives each live sequence one token and computes what may follow it: `tokens[i]` goes to live sequence i, and `count`
+ * must be their number. The first token of an encoder-decoder is attend_model_info.decoder_start_token. `*logits`
+ * becomes a borrowed float32 view, [count, vocabulary], unnormalised. `logits` may be NULL: the step is made all the
+ * same. Errors, each of which leaves the session as it was: INVALID_STATE (nothing was encoded, no sequence is live, a
+ * sequence has used its last position), INVALID_ARGUMENT, UNSUPPORTED (the model is an encoder: it has no steps), BUSY,
+ * OUT_OF_MEMORY.
  */
 ATTEND_MUST_CHECK attend_error *attend_decode_step(attend_session *session, const int32_t *tokens, size_t count, attend_tensor *logits);
 
 /**
- * Gives each live sequence several tokens at once, batch->lengths[i] of them to live sequence i: the same results, to the bit,
- * as one step after another. `*logits` becomes a borrowed float32 view, [sum of lengths, vocabulary]. For scoring, forced prefixes, speculation.
- * Errors as of attend_decode_step.
+ * Gives each live sequence several tokens at once, batch->lengths[i] of them to live sequence i: the same results, to
+ * the bit, as one step after another. `*logits` becomes a borrowed float32 view, [sum of lengths, vocabulary]. For
+ * scoring, forced prefixes, speculation. Errors as of attend_decode_step.
  */
 ATTEND_MUST_CHECK attend_error *attend_decode(attend_session *session, const attend_batch *batch, attend_tensor *logits);
 
 /**
  * Makes live sequence `parents[i]` of before the new live sequence i, for i below `count`. This one call drops finished
- * sequences, repeats one for a beam, and reorders; nothing is computed and next to nothing is copied. `count` may be 0, and
- * may exceed the number of live sequences. `parents` may be NULL if `count` is 0.
- * Errors, each of which leaves the session as it was: INVALID_ARGUMENT (a parent that is not live), INVALID_STATE (nothing was encoded), BUSY, OUT_OF_MEMORY.
+ * sequences, repeats one for a beam, and reorders; nothing is computed and next to nothing is copied. `count` may be 0,
+ * and may exceed the number of live sequences. `parents` may be NULL if `count` is 0. Errors, each of which leaves the
+ * session as it was: INVALID_ARGUMENT (a parent that is not live), INVALID_STATE (nothing was encoded), BUSY,
+ * OUT_OF_MEMORY.
  */
 ATTEND_MUST_CHECK attend_error *attend_session_select(attend_session *session, const size_t *parents, size_t count);
 
 /**
- * What the checkpoint's head makes of the last attend_encode, computed by this call: a borrowed float32 view, unnormalised.
+ * What the checkpoint's head makes of the last attend_encode, computed by this call: a borrowed float32 view,
+ * unnormalised.
  *   a decoder                     [sequences, vocabulary]: what may follow each prompt
  *   masked language model         [tokens, vocabulary]
  *   token classification          [tokens, labels]
  *   question answering            [tokens, 2]: start and end
  *   sequence classification       [sequences, labels]
- * Errors: UNSUPPORTED (the checkpoint has no such head), INVALID_STATE (the last call that computed was no attend_encode), INVALID_ARGUMENT, BUSY, OUT_OF_MEMORY.
+ * Errors: UNSUPPORTED (the checkpoint has no such head), INVALID_STATE (the last call that computed was no
+ * attend_encode), INVALID_ARGUMENT, BUSY, OUT_OF_MEMORY.
  */
 ATTEND_MUST_CHECK attend_error *attend_session_logits(attend_session *session, attend_tensor *logits);
 
 /**
- * What the checkpoint's pooler makes of each sequence of the last attend_encode, computed by this call: a borrowed float32 view,
- * [sequences, hidden size]. In a folder of sentence-transformers (modules.json) it is instead what the modules behind the transformer make of it,
- * [sequences, width of the embedding]: poolings one after another, Dense, LayerNorm, Normalize. Errors as of attend_session_logits.
+ * What the checkpoint's pooler makes of each sequence of the last attend_encode, computed by this call: a borrowed
+ * float32 view, [sequences, hidden size]. In a folder of sentence-transformers (modules.json) it is instead what the
+ * modules behind the transformer make of it, [sequences, width of the embedding]: poolings one after another, Dense,
+ * LayerNorm, Normalize. Errors as of attend_session_logits.
  */
 ATTEND_MUST_CHECK attend_error *attend_session_pooled(attend_session *session, attend_tensor *pooled);
 
 /**
- * The hidden states that the last attend_encode, attend_decode_step or attend_decode computed, after the last layer and its norm:
- * a borrowed float32 view, [tokens of that call, hidden size]. Errors: INVALID_STATE before the first such call and after attend_session_select, INVALID_ARGUMENT, BUSY.
+ * The hidden states that the last attend_encode, attend_decode_step or attend_decode computed, after the last layer and
+ * its norm: a borrowed float32 view, [tokens of that call, hidden size]. Errors: INVALID_STATE before the first such
+ * call and after attend_session_select, INVALID_ARGUMENT, BUSY.
  */
 ATTEND_MUST_CHECK attend_error *attend_session_hidden_states(const attend_session *session, attend_tensor *states);
 
@@ -456,28 +511,36 @@ ATTEND_MUST_CHECK attend_error *attend_session_hidden_states(const attend_sessio
 /** What is put before the texts. Start from ATTEND_EMBED_OPTIONS_INIT. At most one of the two may be set. */
 typedef struct attend_embed_options {
     size_t struct_size;       /**< sizeof(attend_embed_options) */
-    const char *prompt;       /**< a text, ended by NUL; "": nothing, whatever the folder says; NULL: as prompt_name says */
-    const char *prompt_name;  /**< a name in the `prompts` of config_sentence_transformers.json, ended by NUL; NULL: its default_prompt_name, where it has one */
+    /** a text, ended by NUL; "": nothing, whatever the folder says; NULL: as prompt_name says */
+    const char *prompt;
+    /** a name in the `prompts` of config_sentence_transformers.json, ended by NUL; NULL: its default_prompt_name, where
+        it has one */
+    const char *prompt_name;
 } attend_embed_options;
 
 #define ATTEND_EMBED_OPTIONS_INIT { sizeof(attend_embed_options), NULL, NULL }
 
 /**
- * A vector for each of `count` texts, text i being `lengths[i]` bytes of UTF-8 at `texts[i]`. `*embeddings` becomes a borrowed float32 view,
- * [count, width]. The texts are tokenized by the model's tokenizer, with special tokens, and cut as sentence-transformers cuts them: to max_seq_length,
- * or where that is not given to the tokenizer's model_max_length, and to the model's positions; the special tokens stay. They run in parts, so
- * that any number of texts may be given at once. Whatever the session held before is dropped, and no sequence is live afterwards. `options` may be NULL.
+ * A vector for each of `count` texts, text i being `lengths[i]` bytes of UTF-8 at `texts[i]`. `*embeddings` becomes a
+ * borrowed float32 view, [count, width]. The texts are tokenized by the model's tokenizer, with special tokens, and cut
+ * as sentence-transformers cuts them: to max_seq_length, or where that is not given to the tokenizer's
+ * model_max_length, and to the model's positions; the special tokens stay. They run in parts, so that any number of
+ * texts may be given at once. Whatever the session held before is dropped, and no sequence is live afterwards.
+ * `options` may be NULL.
  *
- * A folder of sentence-transformers (modules.json) gives the embeddings that it was made for, normalised if it says so. From any other checkpoint of
- * an encoder or a decoder comes what sentence-transformers makes of it: the mean of the hidden states of all tokens, special ones included, or for
- * a causal language model (`architectures`: ...ForCausalLM) the hidden state of the last token; not normalised. attend_session_pooled
- * gives the same vectors for a batch of one's own, in a folder of sentence-transformers.
+ * A folder of sentence-transformers (modules.json) gives the embeddings that it was made for, normalised if it says so.
+ * From any other checkpoint of an encoder or a decoder comes what sentence-transformers makes of it: the mean of the
+ * hidden states of all tokens, special ones included, or for a causal language model (`architectures`: ...ForCausalLM)
+ * the hidden state of the last token; not normalised. attend_session_pooled gives the same vectors for a batch of one's
+ * own, in a folder of sentence-transformers.
  *
- * Where the folder says that the prompt is left out of the pooling (include_prompt), its tokens count for attention alone.
+ * Where the folder says that the prompt is left out of the pooling (include_prompt), its tokens count for attention
+ * alone.
  *
- * Errors: INVALID_ARGUMENT (NULL, no text, both or an unknown prompt; a text that becomes no token, or an id or sequence that attend_encode
- * would refuse; the text is named), what attend_model_tokenizer returns where there is no usable tokenizer, UNSUPPORTED (an encoder-decoder), INVALID_FILE,
- * BUSY, INVALID_STATE (after a fork): these leave the session as it was. After OUT_OF_MEMORY no sequence is live.
+ * Errors: INVALID_ARGUMENT (NULL, no text, both or an unknown prompt; a text that becomes no token, or an id or
+ * sequence that attend_encode would refuse; the text is named), what attend_model_tokenizer returns where there is no
+ * usable tokenizer, UNSUPPORTED (an encoder-decoder), INVALID_FILE, BUSY, INVALID_STATE (after a fork): these leave the
+ * session as it was. After OUT_OF_MEMORY no sequence is live.
  */
 ATTEND_MUST_CHECK attend_error *attend_embed(attend_session *session, const char *const *texts, const size_t *lengths, size_t count,
                                              const attend_embed_options *options, attend_tensor *embeddings);
@@ -487,17 +550,20 @@ ATTEND_MUST_CHECK attend_error *attend_embed(attend_session *session, const char
  * ------------------------------------------------------------------------------------------------------------------ */
 
 /** How a model is built. */
-typedef enum attend_kind {
+typedef enum attend_model_kind {
     ATTEND_KIND_ENCODER = 1,
     ATTEND_KIND_DECODER = 2,
     ATTEND_KIND_ENCODER_DECODER = 3
-} attend_kind;
+} attend_model_kind;
 
-/** The numbers of a model. Set struct_size (ATTEND_MODEL_INFO_INIT) before asking. A token that the model does not have is -1. */
+/**
+ * The numbers of a model. Set struct_size (ATTEND_MODEL_INFO_INIT) before asking. A token that the model does not have
+ * is -1.
+ */
 typedef struct attend_model_info {
     size_t struct_size;           /**< sizeof(attend_model_info) */
-    attend_kind kind;
-    attend_compute compute;       /**< what the matrix products are computed in */
+    attend_model_kind kind;
+    attend_compute_type compute;       /**< what the matrix products are computed in */
     uint32_t threads;             /**< how many threads a call may use */
     size_t vocabulary_size;       /**< ids run from 0 to this less 1; the width of a decoder's logits */
     size_t hidden_size;           /**< the width of the hidden states */
@@ -506,7 +572,9 @@ typedef struct attend_model_info {
     size_t encoder_positions;     /**< the longest source; SIZE_MAX: no limit but memory */
     size_t decoder_positions;     /**< the longest target; SIZE_MAX: no limit but memory */
     size_t parameters;            /**< elements of all weights, each counted once */
-    size_t weight_bytes;          /**< memory that the weights take as the kernels read them; token tables that are read in the mapped file are not counted */
+    /** memory that the weights take as the kernels read them; token tables that are read in the mapped file are not
+        counted */
+    size_t weight_bytes;
     int32_t decoder_start_token;  /**< the first token to give to the decoder */
     int32_t begin_token;          /**< bos_token_id */
     int32_t end_token;            /**< eos_token_id, the first where there are several */
@@ -516,7 +584,7 @@ typedef struct attend_model_info {
     int32_t forced_end_token;     /**< the token that must stand at the maximal length */
 } attend_model_info;
 
-#define ATTEND_MODEL_INFO_INIT { sizeof(attend_model_info), (attend_kind)0, ATTEND_COMPUTE_DEFAULT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define ATTEND_MODEL_INFO_INIT { sizeof(attend_model_info), (attend_model_kind)0, ATTEND_COMPUTE_DEFAULT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** Fills `*info` up to its struct_size. Errors: INVALID_ARGUMENT. */
 ATTEND_MUST_CHECK attend_error *attend_model_get_info(const attend_model *model, attend_model_info *info);
@@ -533,19 +601,22 @@ const int32_t *attend_model_end_tokens(const attend_model *model, size_t *count)
 /** config.json as it stands in the folder. Borrowed from the model. `length` may be NULL. */
 const char *attend_model_config(const attend_model *model, size_t *length);
 
-/** generation_config.json as it stands in the folder, or NULL where there is none. Borrowed from the model. `length` may be NULL. */
+/**
+ * generation_config.json as it stands in the folder, or NULL where there is none. Borrowed from the model. `length` may
+ * be NULL.
+ */
 const char *attend_model_generation_config(const attend_model *model, size_t *length);
 
 /** A tensor of the checkpoint, as the file stores it. All pointers are borrowed from the model. */
 typedef struct attend_tensor_info {
     size_t struct_size;   /**< sizeof(attend_tensor_info) */
     const char *name;
-    attend_type type;
+    attend_element_type type;
     size_t rank;
     const size_t *shape;  /**< [rank] */
 } attend_tensor_info;
 
-#define ATTEND_TENSOR_INFO_INIT { sizeof(attend_tensor_info), NULL, (attend_type)0, 0, NULL }
+#define ATTEND_TENSOR_INFO_INIT { sizeof(attend_tensor_info), NULL, (attend_element_type)0, 0, NULL }
 
 /** How many tensors the checkpoint holds. `model` must not be NULL. */
 size_t attend_model_tensor_count(const attend_model *model);
@@ -554,26 +625,29 @@ size_t attend_model_tensor_count(const attend_model *model);
 ATTEND_MUST_CHECK attend_error *attend_model_tensor(const attend_model *model, size_t index, attend_tensor_info *info);
 
 /** Whose queries look at whose keys in an attention map. */
-typedef enum attend_attention {
+typedef enum attend_attention_kind {
     ATTEND_ATTENTION_ENCODER = 1,  /**< an encoder's tokens at each other */
     ATTEND_ATTENTION_DECODER = 2,  /**< a decoder's tokens at those before them and at themselves */
     ATTEND_ATTENTION_CROSS = 3     /**< the tokens of an encoder-decoder's decoder at the source */
-} attend_attention;
+} attend_attention_kind;
 
 /**
- * Switches on, or off again, that calls keep their attention maps. It is off at the start and then costs nothing; on, a call keeps
- * heads x queries x keys numbers for each layer and sequence. The maps of calls before are forgotten. Errors: INVALID_ARGUMENT, BUSY, INVALID_STATE (after a fork).
+ * Switches on, or off again, that calls keep their attention maps. It is off at the start and then costs nothing; on, a
+ * call keeps heads x queries x keys numbers for each layer and sequence. The maps of calls before are forgotten.
+ * Errors: INVALID_ARGUMENT, BUSY, INVALID_STATE (after a fork).
  */
 ATTEND_MUST_CHECK attend_error *attend_session_record_attentions(attend_session *session, bool on);
 
 /**
- * The attention map of sequence `sequence` in layer `layer` that the last attend_encode, attend_decode_step or attend_decode computed: a borrowed
- * float32 view, [heads, queries, keys]. Queries are the tokens of that call; keys are those of the encoder's text or source, or all that the decoder has
- * read of the sequence. Each row holds the probabilities of a query, 0 where it does not look, and sums to 1, or to less in a model with sinks.
- * attend_encode of an encoder-decoder leaves maps of its encoder, its decode calls those of the decoder and across; a decoder's calls all leave maps of the decoder.
- * Errors: INVALID_STATE (maps were not recorded, that call left none of this kind, or attend_session_select came after it), INVALID_ARGUMENT, BUSY.
+ * The attention map of sequence `sequence` in layer `layer` that the last attend_encode, attend_decode_step or
+ * attend_decode computed: a borrowed float32 view, [heads, queries, keys]. Queries are the tokens of that call; keys
+ * are those of the encoder's text or source, or all that the decoder has read of the sequence. Each row holds the
+ * probabilities of a query, 0 where it does not look, and sums to 1, or to less in a model with sinks. attend_encode of
+ * an encoder-decoder leaves maps of its encoder, its decode calls those of the decoder and across; a decoder's calls
+ * all leave maps of the decoder. Errors: INVALID_STATE (maps were not recorded, that call left none of this kind, or
+ * attend_session_select came after it), INVALID_ARGUMENT, BUSY.
  */
-ATTEND_MUST_CHECK attend_error *attend_session_attentions(const attend_session *session, attend_attention kind, size_t layer, size_t sequence,
+ATTEND_MUST_CHECK attend_error *attend_session_attentions(const attend_session *session, attend_attention_kind kind, size_t layer, size_t sequence,
                                                           attend_tensor *map);
 
 /** The bytes that a session holds at this moment: caches and scratch. Errors: INVALID_ARGUMENT, BUSY. */

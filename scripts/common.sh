@@ -79,7 +79,7 @@ need_python() {
   fi
   "$PYTHON" -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall bindings/python \
     || stop "pip could not install bindings/python."
-  rm -rf bindings/python/build bindings/python/attend.egg-info # what pip leaves behind would go into the next package
+  rm -rf bindings/python/build bindings/python/libattend.egg-info # what pip leaves behind would go into the next package
 }
 
 # Sets ATTEND_MINILM to the folder of all-MiniLM-L6-v2 (90 MB), where the package index gives it. The tests that want it are skipped without.

@@ -7,12 +7,43 @@
 A table is one string literal, so that it lies in read-only memory and costs nothing at start: numbers are written in base 64 with
 the digits "0" (0) to "o" (63), the most significant first. The records of each table are described above it.
 """
+
 import regex
 import unicodedata2 as ucd
 
 SCALARS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
-CATEGORIES = ["Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po",
-              "Sm", "Sc", "Sk", "So", "Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co", "Cn"]
+CATEGORIES = [
+    "Lu",
+    "Ll",
+    "Lt",
+    "Lm",
+    "Lo",
+    "Mn",
+    "Mc",
+    "Me",
+    "Nd",
+    "Nl",
+    "No",
+    "Pc",
+    "Pd",
+    "Ps",
+    "Pe",
+    "Pi",
+    "Pf",
+    "Po",
+    "Sm",
+    "Sc",
+    "Sk",
+    "So",
+    "Zs",
+    "Zl",
+    "Zp",
+    "Cc",
+    "Cf",
+    "Cs",
+    "Co",
+    "Cn",
+]
 HANGUL = range(0xAC00, 0xD7A4)
 SCRIPTS = """Adlam Ahom Anatolian_Hieroglyphs Arabic Armenian Avestan Balinese Bamum Bassa_Vah Batak Bengali Bhaiksuki Bopomofo Brahmi
 Braille Buginese Buhid Canadian_Aboriginal Carian Caucasian_Albanian Chakma Cham Cherokee Chorasmian Common Coptic Cuneiform Cypriot
@@ -27,7 +58,22 @@ Osage Osmanya Pahawh_Hmong Palmyrene Pau_Cin_Hau Phags_Pa Phoenician Psalter_Pah
 Siddham SignWriting Sinhala Sogdian Sora_Sompeng Soyombo Sundanese Sunuwar Syloti_Nagri Syriac Tagalog Tagbanwa Tai_Le Tai_Tham
 Tai_Viet Takri Tamil Tangsa Tangut Telugu Thaana Thai Tibetan Tifinagh Tirhuta Todhri Toto Tulu_Tigalari Ugaritic Unknown Vai Vithkuqi
 Wancho Warang_Citi Yezidi Yi Zanabazar_Square""".split()
-BREAKS = ["Other", "CR", "LF", "Control", "Extend", "ZWJ", "Regional_Indicator", "Prepend", "SpacingMark", "L", "V", "T", "LV", "LVT"]
+BREAKS = [
+    "Other",
+    "CR",
+    "LF",
+    "Control",
+    "Extend",
+    "ZWJ",
+    "Regional_Indicator",
+    "Prepend",
+    "SpacingMark",
+    "L",
+    "V",
+    "T",
+    "LV",
+    "LVT",
+]
 
 # Punctuation, nonspacing marks and format characters that Unicode 9 to 16 added (DerivedAge.txt).
 SINCE_UNICODE_8 = """61D 7FD 890-891 897-89F 8CA-8E2 9FD-9FE A76 AFA-AFF B55 C04 C3C C77 C84 D00 D3B-D3C D81 EBA ECE 180F 1885-1886
@@ -52,7 +98,7 @@ def table(name, records, comment):
     print(f'  static let {name}: StaticString = #"""')
     for i in range(0, len(text), 132):
         last = i + 132 >= len(text)
-        print("    " + text[i:i + 132] + ("" if last else "\\#"))
+        print("    " + text[i : i + 132] + ("" if last else "\\#"))
     print('    """#')
 
 
@@ -103,21 +149,54 @@ def quick_check(c):
 
 
 def main():
-    print("// Facts of the Unicode Character Database, version %s. Written by scripts/make-unicode-tables.py: do not edit." % ucd.unidata_version)
+    print(
+        "// Facts of the Unicode Character Database, version %s. Written by scripts/make-unicode-tables.py: do not edit."
+        % ucd.unidata_version
+    )
     print("\nenum UnicodeTables {", end="")
     categories = runs(lambda c: CATEGORIES.index(ucd.category(chr(c))))
-    table("categories", (digits(c, 4) + digits(v, 1) for c, v in categories), "Runs of one general category: first scalar (4 digits), index of the category (1).")
+    table(
+        "categories",
+        (digits(c, 4) + digits(v, 1) for c, v in categories),
+        "Runs of one general category: first scalar (4 digits), index of the category (1).",
+    )
     script = script_of()
     unknown = SCRIPTS.index("Unknown")
-    table("scripts", (digits(c, 4) + digits(v, 2) for c, v in runs(lambda c: script.get(c, unknown))), "Runs of one script: first scalar (4), index into scriptNames (2).")
+    table(
+        "scripts",
+        (digits(c, 4) + digits(v, 2) for c, v in runs(lambda c: script.get(c, unknown))),
+        "Runs of one script: first scalar (4), index into scriptNames (2).",
+    )
     breaks, pictures = break_of(), members(r"\p{Extended_Pictographic}")
-    conjunct = {c: i for i, name in enumerate(["Consonant", "Extend", "Linker"], 1) for c in members(rf"\p{{Indic_Conjunct_Break={name}}}")}
-    table("graphemeBreaks", (digits(c, 4) + digits(v, 2) for c, v in runs(lambda c: breaks.get(c, 0) | (16 if c in pictures else 0) | conjunct.get(c, 0) << 5)),
-          "Runs of one grapheme cluster break (UAX 29): first scalar (4), break | 16 if Extended_Pictographic | Indic conjunct break << 5 (2).")
-    table("combiningClasses", (digits(c, 4) + digits(v, 2) for c, v in runs(lambda c: ucd.combining(chr(c)))), "Runs of one canonical combining class: first scalar (4), class (2).")
-    table("quickChecks", (digits(c, 4) + digits(v, 1) for c, v in runs(quick_check)), "Runs of scalars that NFC (1), NFD (2), NFKC (4), NFKD (8) change: first scalar (4), sum (1).")
+    conjunct = {
+        c: i
+        for i, name in enumerate(["Consonant", "Extend", "Linker"], 1)
+        for c in members(rf"\p{{Indic_Conjunct_Break={name}}}")
+    }
+    table(
+        "graphemeBreaks",
+        (
+            digits(c, 4) + digits(v, 2)
+            for c, v in runs(lambda c: breaks.get(c, 0) | (16 if c in pictures else 0) | conjunct.get(c, 0) << 5)
+        ),
+        "Runs of one grapheme cluster break (UAX 29): first scalar (4), break | 16 if Extended_Pictographic | Indic conjunct break << 5 (2).",
+    )
+    table(
+        "combiningClasses",
+        (digits(c, 4) + digits(v, 2) for c, v in runs(lambda c: ucd.combining(chr(c)))),
+        "Runs of one canonical combining class: first scalar (4), class (2).",
+    )
+    table(
+        "quickChecks",
+        (digits(c, 4) + digits(v, 1) for c, v in runs(quick_check)),
+        "Runs of scalars that NFC (1), NFD (2), NFKC (4), NFKD (8) change: first scalar (4), sum (1).",
+    )
     newer = [[int(x, 16) for x in item.split("-")] for item in SINCE_UNICODE_8]
-    table("sinceUnicode8", (digits(r[0], 4) + digits(r[-1], 4) for r in newer), "Punctuation, Mn and Cf that Unicode 9 to 16 added: first scalar (4), last (4).")
+    table(
+        "sinceUnicode8",
+        (digits(r[0], 4) + digits(r[-1], 4) for r in newer),
+        "Punctuation, Mn and Cf that Unicode 9 to 16 added: first scalar (4), last (4).",
+    )
     pool, texts = [], {}
 
     def place(text):
@@ -128,8 +207,16 @@ def main():
 
     canonical = [digits(c, 4) + place(text) for c, text in decompositions("NFD")]
     compatible = [digits(c, 4) + place(text) for c, text in decompositions("NFKD", "NFD")]
-    table("canonicalDecompositions", canonical, "Full canonical decompositions, Hangul left out: scalar (4), place in decompositionPool (3), length (1).")
-    table("compatibilityDecompositions", compatible, "Full compatibility decompositions where they differ from the canonical ones: likewise.")
+    table(
+        "canonicalDecompositions",
+        canonical,
+        "Full canonical decompositions, Hangul left out: scalar (4), place in decompositionPool (3), length (1).",
+    )
+    table(
+        "compatibilityDecompositions",
+        compatible,
+        "Full compatibility decompositions where they differ from the canonical ones: likewise.",
+    )
     table("decompositionPool", (digits(c, 4) for c in pool), "Scalars (4 digits each).")
     pairs = []
     for c in SCALARS:
@@ -137,9 +224,17 @@ def main():
         if raw and not raw.startswith("<") and " " in raw and ucd.normalize("NFC", chr(c)) == chr(c):
             first, second = (int(x, 16) for x in raw.split())
             pairs.append((first, second, c))
-    table("compositions", (digits(a, 4) + digits(b, 4) + digits(c, 4) for a, b, c in sorted(pairs)), "Primary composites: first scalar (4), second (4), composite (4), sorted.")
+    table(
+        "compositions",
+        (digits(a, 4) + digits(b, 4) + digits(c, 4) for a, b, c in sorted(pairs)),
+        "Primary composites: first scalar (4), second (4), composite (4), sorted.",
+    )
     lower = [(c, ord(chr(c).lower())) for c in SCALARS if len(chr(c).lower()) == 1 and chr(c).lower() != chr(c)]
-    table("lowercase", (digits(c, 4) + digits(v, 4) for c, v in extended(lower, "lower")), "Simple lowercase where it differs: scalar (4), lowercase (4). U+0130 alone has a longer one.")
+    table(
+        "lowercase",
+        (digits(c, 4) + digits(v, 4) for c, v in extended(lower, "lower")),
+        "Simple lowercase where it differs: scalar (4), lowercase (4). U+0130 alone has a longer one.",
+    )
     fold = []
     for c in SCALARS:
         text = chr(c).casefold()
@@ -147,7 +242,11 @@ def main():
             text = chr(c).lower()
         if len(text) == 1 and text != chr(c):
             fold.append((c, ord(text)))
-    table("caseFolding", (digits(c, 4) + digits(v, 4) for c, v in extended(fold, "fold")), "Simple case folding where it differs: scalar (4), folded (4).")
+    table(
+        "caseFolding",
+        (digits(c, 4) + digits(v, 4) for c, v in extended(fold, "fold")),
+        "Simple case folding where it differs: scalar (4), folded (4).",
+    )
     print('\n  static let scriptNames: StaticString = """')
     names = " ".join(SCRIPTS)
     while len(names) > 130:

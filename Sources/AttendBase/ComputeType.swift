@@ -1,5 +1,5 @@
 /// The type in which weights are kept for the matrix products, and so of their arithmetic; the raw values are those of
-/// `attend_compute`.
+/// `attend_compute_type`.
 package enum ComputeType: UInt32, Sendable, CaseIterable {
   case float32 = 1
   /// Weights and inputs rounded to bfloat16, products summed in float32.

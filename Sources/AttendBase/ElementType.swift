@@ -1,4 +1,4 @@
-/// The type of the stored elements of a tensor; the raw values are those of `attend_type` in the header.
+/// The type of the stored elements of a tensor; the raw values are those of `attend_element_type` in the header.
 package enum ElementType: UInt32, Sendable, CaseIterable {
   case float32 = 1
   case float16 = 2

@@ -21,8 +21,8 @@ extension attend_model_info {
     /// SIZE_MAX stands for no limit; a size_t crosses to Swift as an Int of the same bits.
     func limit(_ positions: Int?) -> Int { positions ?? -1 }
     self.init()
-    kind = attend_kind(rawValue: model.blueprint.kind.rawValue)
-    compute = attend_compute(rawValue: model.compute.rawValue)
+    kind = attend_model_kind(rawValue: model.blueprint.kind.rawValue)
+    compute = attend_compute_type(rawValue: model.compute.rawValue)
     threads = UInt32(model.engine.threads)
     vocabulary_size = model.vocabulary
     hidden_size = model.width
@@ -88,7 +88,7 @@ private func text(_ file: LoadedFile?, _ length: UnsafeMutablePointer<Int>?) -> 
     let tensor = tensors[index]
     var value = attend_tensor_info()
     value.name = tensor.name.characters
-    value.type = attend_type(rawValue: tensor.type.rawValue)
+    value.type = attend_element_type(rawValue: tensor.type.rawValue)
     value.rank = tensor.rank
     value.shape = UnsafePointer(tensor.shape.pointer(to: Int.self))
     try fill(info, smallest: 40, with: value, "info")
@@ -100,13 +100,13 @@ private func text(_ file: LoadedFile?, _ length: UnsafeMutablePointer<Int>?) -> 
 ) -> OpaquePointer! { using(session) { (session) throws(Failure) in session.recordAttentions(on) } }
 
 @_cdecl("attend_session_attentions") @implementation public func attend_session_attentions(
-  _ session: OpaquePointer!, _ kind: attend_attention, _ layer: Int, _ sequence: Int,
+  _ session: OpaquePointer!, _ kind: attend_attention_kind, _ layer: Int, _ sequence: Int,
   _ map: UnsafeMutablePointer<attend_tensor>!
 ) -> OpaquePointer! {
   lookingAt(session) { (session) throws(Failure) in
     let target = try require(map, "map")
     guard let known = AttentionRecorder.Kind(rawValue: kind.rawValue) else {
-      throw Failure(.invalidArgument, "kind is \(kind.rawValue), which is no attend_attention")
+      throw Failure(.invalidArgument, "kind is \(kind.rawValue), which is no attend_attention_kind")
     }
     target.pointee = attend_tensor(try session.attention(known, layer: layer, sequence: sequence))
   }

@@ -68,7 +68,7 @@ private func loadOptions(_ pointer: UnsafePointer<attend_model_options>?) throws
   let options = try copy(pointer, smallest: 40, initial: attend_model_options(), "options")
   if options.compute != ATTEND_COMPUTE_DEFAULT {
     guard let compute = ComputeType(rawValue: options.compute.rawValue) else {
-      throw Failure(.invalidArgument, "options.compute is \(options.compute.rawValue), which is no attend_compute")
+      throw Failure(.invalidArgument, "options.compute is \(options.compute.rawValue), which is no attend_compute_type")
     }
     result.compute = compute
   }

@@ -4,7 +4,7 @@ import AttendDispatch
 /// The attention maps of one call: what each head's queries give to each key, for those who want to look. One thread at
 /// a time.
 package final class AttentionRecorder {
-  /// Whose queries and keys; the raw values are those of `attend_attention`.
+  /// Whose queries and keys; the raw values are those of `attend_attention_kind`.
   package enum Kind: UInt32 {
     case encoder = 1
     case decoder = 2

@@ -2,7 +2,7 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// How a model is built; the raw values are those of `attend_kind`.
+/// How a model is built; the raw values are those of `attend_model_kind`.
 package enum ModelKind: UInt32, Sendable {
   case encoder = 1
   case decoder = 2

@@ -1,5 +1,5 @@
-/* What Swift cannot spell: asking the CPU what it can do, and the few instructions that its SIMD types have no name for.
- * Every function is inlined into its caller, and so compiled for the caller's instruction set. */
+/* What Swift cannot spell: asking the CPU what it can do, and the few instructions that its SIMD types have no name
+ * for. Every function is inlined into its caller, and so compiled for the caller's instruction set. */
 #ifndef ATTEND_INSTRUCTIONS_H
 #define ATTEND_INSTRUCTIONS_H
 
@@ -57,7 +57,8 @@ ATTEND_INLINE int32_t attend_available_processors(void) {
 /** Tells the CPU that this is a waiting loop. */
 ATTEND_INLINE void attend_pause(void) { _mm_pause(); }
 
-/* Vectors wider than the registers are split; nothing of this is ever called across a boundary where that would matter. */
+/* Vectors wider than the registers are split; nothing of this is ever called across a boundary where that would matter.
+ */
 #pragma clang diagnostic ignored "-Wpsabi"
 
 /* ---- Vectors ---------------------------------------------------------------------------------------------------- */
@@ -68,7 +69,8 @@ typedef uint16_t attend_u16x16 __attribute__((ext_vector_type(16), aligned(1)));
 
 typedef float attend_f32x16_any __attribute__((ext_vector_type(16), aligned(1), may_alias));
 
-/** Sixteen numbers at any address. Swift's own ways to read and write them are at times calls, to functions that other modules may share. */
+/** Sixteen numbers at any address. Swift's own ways to read and write them are at times calls, to functions that other
+ * modules may share. */
 ATTEND_INLINE attend_f32x16 attend_load(const float *address) { return *(const attend_f32x16_any *)address; }
 
 /** Sixteen numbers to any address. */
@@ -88,48 +90,59 @@ ATTEND_INLINE attend_f32x16 attend_exchange_pairs(attend_f32x16 v) {
 }
 
 /* Sums and differences of lanes whose numbers differ in one bit: the sum goes to the lower of the two. */
-#define ATTEND_BUTTERFLY(distance, signs, ...) \
-    ATTEND_INLINE attend_f32x16 attend_butterfly##distance(attend_f32x16 v) { \
+#define ATTEND_BUTTERFLY(distance, signs, ...)                                        \
+    ATTEND_INLINE attend_f32x16 attend_butterfly##distance(attend_f32x16 v) {         \
         return __builtin_shufflevector(v, v, __VA_ARGS__) + v * (attend_f32x16)signs; \
     }
-#define ATTEND_SIGNS(...) {__VA_ARGS__}
-ATTEND_BUTTERFLY(1, ATTEND_SIGNS(1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1), 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14)
-ATTEND_BUTTERFLY(2, ATTEND_SIGNS(1, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1, -1), 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13)
-ATTEND_BUTTERFLY(4, ATTEND_SIGNS(1, 1, 1, 1, -1, -1, -1, -1, 1, 1, 1, 1, -1, -1, -1, -1), 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11)
-ATTEND_BUTTERFLY(8, ATTEND_SIGNS(1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1, -1), 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7)
+#define ATTEND_SIGNS(...) { __VA_ARGS__ }
+ATTEND_BUTTERFLY(1, ATTEND_SIGNS(1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1), 1, 0, 3, 2, 5, 4, 7, 6, 9, 8,
+                 11, 10, 13, 12, 15, 14)
+ATTEND_BUTTERFLY(2, ATTEND_SIGNS(1, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1, -1), 2, 3, 0, 1, 6, 7, 4, 5, 10,
+                 11, 8, 9, 14, 15, 12, 13)
+ATTEND_BUTTERFLY(4, ATTEND_SIGNS(1, 1, 1, 1, -1, -1, -1, -1, 1, 1, 1, 1, -1, -1, -1, -1), 4, 5, 6, 7, 0, 1, 2, 3, 12,
+                 13, 14, 15, 8, 9, 10, 11)
+ATTEND_BUTTERFLY(8, ATTEND_SIGNS(1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1, -1), 8, 9, 10, 11, 12, 13, 14, 15,
+                 0, 1, 2, 3, 4, 5, 6, 7)
 #undef ATTEND_SIGNS
 #undef ATTEND_BUTTERFLY
 
-/** Sixteen rows of sixteen numbers from `from`, `stride` numbers apart, to columns at `to`, whose rows are `to_stride` apart. */
+/** Sixteen rows of sixteen numbers from `from`, `stride` numbers apart, to columns at `to`, whose rows are `to_stride`
+ * apart. */
 ATTEND_INLINE void attend_transpose(const float *from, long stride, float *to, long to_stride) {
     attend_f32x16 rows[16];
     for (int i = 0; i < 16; i++) rows[i] = attend_load(from + i * stride);
     /* Blocks of 8, 4, 2 and 1 numbers change places across the diagonal. */
-    for (int i = 0; i < 16; i++) if (!(i & 8)) {
-        const attend_f32x16 a = rows[i], b = rows[i + 8];
-        rows[i] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
-        rows[i + 8] = __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
-    }
-    for (int i = 0; i < 16; i++) if (!(i & 4)) {
-        const attend_f32x16 a = rows[i], b = rows[i + 4];
-        rows[i] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27);
-        rows[i + 4] = __builtin_shufflevector(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
-    }
-    for (int i = 0; i < 16; i++) if (!(i & 2)) {
-        const attend_f32x16 a = rows[i], b = rows[i + 2];
-        rows[i] = __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
-        rows[i + 2] = __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
-    }
-    for (int i = 0; i < 16; i++) if (!(i & 1)) {
-        const attend_f32x16 a = rows[i], b = rows[i + 1];
-        rows[i] = __builtin_shufflevector(a, b, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30);
-        rows[i + 1] = __builtin_shufflevector(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
-    }
+    for (int i = 0; i < 16; i++)
+        if (!(i & 8)) {
+            const attend_f32x16 a = rows[i], b = rows[i + 8];
+            rows[i] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+            rows[i + 8] = __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+        }
+    for (int i = 0; i < 16; i++)
+        if (!(i & 4)) {
+            const attend_f32x16 a = rows[i], b = rows[i + 4];
+            rows[i] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27);
+            rows[i + 4] = __builtin_shufflevector(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
+        }
+    for (int i = 0; i < 16; i++)
+        if (!(i & 2)) {
+            const attend_f32x16 a = rows[i], b = rows[i + 2];
+            rows[i] = __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+            rows[i + 2] = __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+        }
+    for (int i = 0; i < 16; i++)
+        if (!(i & 1)) {
+            const attend_f32x16 a = rows[i], b = rows[i + 1];
+            rows[i] = __builtin_shufflevector(a, b, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30);
+            rows[i + 1] = __builtin_shufflevector(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
+        }
     for (int i = 0; i < 16; i++) attend_store(to + i * to_stride, rows[i]);
 }
 
 /** a * b + c in every lane, rounded once. */
-ATTEND_INLINE attend_f32x16 attend_fma(attend_f32x16 a, attend_f32x16 b, attend_f32x16 c) { return __builtin_elementwise_fma(a, b, c); }
+ATTEND_INLINE attend_f32x16 attend_fma(attend_f32x16 a, attend_f32x16 b, attend_f32x16 c) {
+    return __builtin_elementwise_fma(a, b, c);
+}
 
 /** The sum of the lanes by the fixed tree 8, 4, 2, 1. */
 ATTEND_INLINE float attend_sum(attend_f32x16 v) {
@@ -158,10 +171,14 @@ ATTEND_INLINE attend_f32x16 attend_to_float(attend_i32x16 v) { return __builtin_
 typedef uint8_t attend_u8x16_any __attribute__((ext_vector_type(16), aligned(1)));
 
 /** The low 16 bits of every lane to `address`. */
-ATTEND_INLINE void attend_narrow16(void *address, attend_i32x16 v) { *(attend_u16x16 *)address = __builtin_convertvector(v, attend_u16x16); }
+ATTEND_INLINE void attend_narrow16(void *address, attend_i32x16 v) {
+    *(attend_u16x16 *)address = __builtin_convertvector(v, attend_u16x16);
+}
 
 /** The low 8 bits of every lane to `address`. */
-ATTEND_INLINE void attend_narrow8(void *address, attend_i32x16 v) { *(attend_u8x16_any *)address = __builtin_convertvector(v, attend_u8x16_any); }
+ATTEND_INLINE void attend_narrow8(void *address, attend_i32x16 v) {
+    *(attend_u8x16_any *)address = __builtin_convertvector(v, attend_u8x16_any);
+}
 
 /** The largest lane. */
 ATTEND_INLINE int32_t attend_largest_integer(attend_i32x16 v) { return __builtin_reduce_max(v); }
@@ -169,9 +186,9 @@ ATTEND_INLINE int32_t attend_largest_integer(attend_i32x16 v) { return __builtin
 /** The sum of the lanes. */
 ATTEND_INLINE int32_t attend_sum_integer(attend_i32x16 v) { return __builtin_reduce_add(v); }
 
-/* ---- Products of small numbers: the last operand is broadcast or loaded, the sums are exact ------------------------------
- * The instructions are spelled in assembly because the targets that hold them are compiled for CPUs without them; who calls
- * them has asked attend_cpu_features. */
+/* ---- Products of small numbers: the last operand is broadcast or loaded, the sums are exact
+ * ------------------------------ The instructions are spelled in assembly because the targets that hold them are
+ * compiled for CPUs without them; who calls them has asked attend_cpu_features. */
 
 #ifdef __AVX512BW__
 /** sums + a * b in every lane, rounded once; spelled so that it stays in its place among the loads. */

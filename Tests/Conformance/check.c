@@ -10,8 +10,8 @@
 
 char untouched[1];
 static int passed, failed;
-static FILE *report;    /* the standard error of before the silence */
-static FILE *captured;  /* what was printed since */
+static FILE *report;   /* the standard error of before the silence */
+static FILE *captured; /* what was printed since */
 
 void checks_begin(void) {
     report = fdopen(dup(STDERR_FILENO), "w");
@@ -61,11 +61,15 @@ bool check_success(attend_error *error, const char *text, const char *file, int 
     return holds;
 }
 
-bool check_error(attend_error *error, attend_error_code code, const char *part, const char *text, const char *file, int line) {
+bool check_error(attend_error *error, attend_error_code code, const char *part, const char *text, const char *file,
+                 int line) {
     if (!error) return check_condition(false, text, file, line);
     const char *message = attend_error_message(error);
-    bool right = attend_error_get_code(error) == code && strstr(message, part) && strlen(message) > 10 && !strchr(message, '\n');
-    if (!right) checks_say("expected error %d with \"%s\", got %d: %s\n", (int)code, part, (int)attend_error_get_code(error), message);
+    bool right =
+        attend_error_get_code(error) == code && strstr(message, part) && strlen(message) > 10 && !strchr(message, '\n');
+    if (!right)
+        checks_say("expected error %d with \"%s\", got %d: %s\n", (int)code, part, (int)attend_error_get_code(error),
+                   message);
     check_condition(right, text, file, line);
     attend_error_free(error);
     return right;

@@ -19,15 +19,16 @@ int checks_failed(void);
 /** Says something to whoever runs the tests, past the silence. */
 __attribute__((format(printf, 1, 2))) void checks_say(const char *format, ...);
 
-#define CHECK(condition) check_condition((condition), #condition, __FILE__, __LINE__)
+#define CHECK(condition)              check_condition((condition), #condition, __FILE__, __LINE__)
 /** The call returns NULL. */
-#define CHECK_SUCCESS(call) check_success((call), #call, __FILE__, __LINE__)
+#define CHECK_SUCCESS(call)           check_success((call), #call, __FILE__, __LINE__)
 /** The call returns an error of this code, whose message holds `part`. */
 #define CHECK_ERROR(call, code, part) check_error((call), (code), (part), #call, __FILE__, __LINE__)
 
 bool check_condition(bool holds, const char *text, const char *file, int line);
 bool check_success(attend_error *error, const char *text, const char *file, int line);
-bool check_error(attend_error *error, attend_error_code code, const char *part, const char *text, const char *file, int line);
+bool check_error(attend_error *error, attend_error_code code, const char *part, const char *text, const char *file,
+                 int line);
 
 /** The default model, which all tests use. */
 #define DEFAULT_MODEL "models/g2p-en"

@@ -1,5 +1,6 @@
-/* What families compute, against transformers, in ragged batches: hidden states, pooled vectors, logits, greedy ids, whatever of them a case has.
- * usage: conformance KERNELS CASE...        exit status 77: this machine does not have the kernels */
+/* What families compute, against transformers, in ragged batches: hidden states, pooled vectors, logits, greedy ids,
+ * whatever of them a case has. usage: conformance KERNELS CASE...        exit status 77: this machine does not have the
+ * kernels */
 #include "check.h"
 #include "expected.h"
 #include "greedy.h"
@@ -26,12 +27,15 @@ static void check_close(const char *what, const float *got, const float *wanted,
     if (!CHECK(worst <= tolerance)) checks_say("%s differ by %g\n", what, worst);
 }
 
-/** A row for each token of the sources, of which `columns` numbers from `first` on count, against the rows of a padded tensor. */
-static void check_tokens(const subject *subject, const attend_tensor *got, const char *name, size_t first, size_t columns) {
+/** A row for each token of the sources, of which `columns` numbers from `first` on count, against the rows of a padded
+ * tensor. */
+static void check_tokens(const subject *subject, const attend_tensor *got, const char *name, size_t first,
+                         size_t columns) {
     entry entry;
     const float *wanted = expected_tensor(name, "F32", &entry);
     const sequences *sources = &subject->sources;
-    if (!CHECK(entry.rank == 2 ? columns == 1 : entry.shape[2] == columns) || !CHECK(first + columns <= got->shape[1])) return;
+    if (!CHECK(entry.rank == 2 ? columns == 1 : entry.shape[2] == columns) || !CHECK(first + columns <= got->shape[1]))
+        return;
     const float *row = (const float *)got->data + first;
     for (size_t i = 0; i < sources->count; i++) {
         for (size_t place = 0; place < sources->lengths[i]; place++, row += got->shape[1]) {
@@ -47,7 +51,8 @@ static void check_whole(const attend_tensor *got, const char *name) {
     const float *wanted = expected_tensor(name, "F32", &entry);
     size_t columns = entry.shape[entry.rank - 1], rows = 1;
     for (size_t i = 0; i + 1 < entry.rank; i++) rows *= entry.shape[i];
-    if (CHECK(got->rank == 2 && got->shape[0] == rows && got->shape[1] == columns)) check_close(name, got->data, wanted, rows * columns);
+    if (CHECK(got->rank == 2 && got->shape[0] == rows && got->shape[1] == columns))
+        check_close(name, got->data, wanted, rows * columns);
 }
 
 static void check_states(const subject *subject, const char *name) {
@@ -62,14 +67,16 @@ static void check_greedy(const subject *subject) {
     size_t lengths[16];
     if (!expected_has("greedy_ids.0")) return;
     CHECK_SUCCESS(greedy_decode(subject->model, subject->session, &subject->batch, NEW_TOKENS, ids, lengths));
-    size_t start = subject->info.kind == ATTEND_KIND_ENCODER_DECODER ? 1 : 0; /* what was generated begins with the start token */
+    size_t start =
+        subject->info.kind == ATTEND_KIND_ENCODER_DECODER ? 1 : 0; /* what was generated begins with the start token */
     for (size_t i = 0; i < subject->sources.count; i++) {
         char name[32];
         entry entry;
         snprintf(name, sizeof name, "greedy_ids.%zu", i);
         const int32_t *wanted = expected_tensor(name, "I32", &entry);
         CHECK(start == 0 || wanted[0] == subject->info.decoder_start_token);
-        CHECK(lengths[i] + start == entry.shape[0] && memcmp(ids + i * NEW_TOKENS, wanted + start, lengths[i] * sizeof *ids) == 0);
+        CHECK(lengths[i] + start == entry.shape[0] &&
+              memcmp(ids + i * NEW_TOKENS, wanted + start, lengths[i] * sizeof *ids) == 0);
     }
 }
 
@@ -130,7 +137,8 @@ static void check_decoder(const subject *subject) {
     CHECK_SUCCESS(attend_session_logits(subject->session, &logits));
     if (!CHECK(logits.shape[0] == sources->count && logits.shape[1] == width)) return;
     for (size_t i = 0; i < sources->count; i++) {
-        check_close("logits of prompts", (const float *)logits.data + i * width, wanted + i * sources->width * width, width);
+        check_close("logits of prompts", (const float *)logits.data + i * width, wanted + i * sources->width * width,
+                    width);
     }
     CHECK_SUCCESS(attend_decode(subject->session, &batch, &logits));
     if (!CHECK(logits.shape[0] == to && logits.shape[1] == width)) return;
@@ -147,7 +155,8 @@ static bool check_case(const char *folder, const char *kernels) {
     options.kernels = kernels;
     subject subject = { .info = ATTEND_MODEL_INFO_INIT };
     attend_error *error = attend_model_create(folder, &options, &subject.model);
-    if (error && attend_error_get_code(error) == ATTEND_ERROR_UNSUPPORTED && strstr(attend_error_message(error), kernels)) {
+    if (error && attend_error_get_code(error) == ATTEND_ERROR_UNSUPPORTED &&
+        strstr(attend_error_message(error), kernels)) {
         checks_say("skipped: %s\n", attend_error_message(error));
         attend_error_free(error);
         return false;
@@ -161,9 +170,15 @@ static bool check_case(const char *folder, const char *kernels) {
     subject.batch = make_batch(subject.sources.tokens, subject.sources.lengths, subject.sources.count);
     if (expected_has("token_type_ids")) subject.batch.token_types = subject.sources.types;
     switch (subject.info.kind) {
-    case ATTEND_KIND_ENCODER: check_encoder(&subject); break;
-    case ATTEND_KIND_DECODER: check_decoder(&subject); break;
-    default: check_encoder_decoder(&subject); break;
+    case ATTEND_KIND_ENCODER:
+        check_encoder(&subject);
+        break;
+    case ATTEND_KIND_DECODER:
+        check_decoder(&subject);
+        break;
+    default:
+        check_encoder_decoder(&subject);
+        break;
     }
     expected_close();
     attend_session_free(subject.session);

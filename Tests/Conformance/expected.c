@@ -40,8 +40,10 @@ float largest_difference(const float *a, const float *b, size_t count) {
 
 sequences expected_sequences(void) {
     entry entry;
-    const int32_t *mask = safetensors_find(&expected, "attention_mask", &entry) ? expected_tensor("attention_mask", "I32", &entry) : NULL;
-    const int32_t *types = safetensors_find(&expected, "token_type_ids", &entry) ? expected_tensor("token_type_ids", "I32", &entry) : NULL;
+    const int32_t *mask =
+        safetensors_find(&expected, "attention_mask", &entry) ? expected_tensor("attention_mask", "I32", &entry) : NULL;
+    const int32_t *types =
+        safetensors_find(&expected, "token_type_ids", &entry) ? expected_tensor("token_type_ids", "I32", &entry) : NULL;
     const int32_t *ids = expected_tensor("input_ids", "I32", &entry);
     sequences sequences = { .count = entry.shape[0], .width = entry.shape[1] };
     if (!CHECK(sequences.count <= 16 && sequences.width <= 64)) exit(checks_end());

@@ -4,7 +4,8 @@
 
 #include "safetensors.h"
 
-/** Reads expected.safetensors of the case in a folder, whose values the functions below give until another case is opened. */
+/** Reads expected.safetensors of the case in a folder, whose values the functions below give until another case is
+ * opened. */
 void expected_open(const char *folder);
 void expected_close(void);
 

@@ -36,7 +36,8 @@ folder folder_make(void) {
 void folder_remove(const folder *folder) {
     DIR *directory = opendir(folder->path);
     for (struct dirent *entry; directory && (entry = readdir(directory));) {
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) remove(folder_path(folder, entry->d_name));
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            remove(folder_path(folder, entry->d_name));
     }
     if (directory) closedir(directory);
     rmdir(folder->path);
@@ -53,7 +54,9 @@ void folder_write(const folder *folder, const char *name, const void *data, size
     if (!file || fwrite(data, 1, count, file) != count || fclose(file) != 0) give_up("write", name);
 }
 
-void folder_write_text(const folder *folder, const char *name, const char *text) { folder_write(folder, name, text, strlen(text)); }
+void folder_write_text(const folder *folder, const char *name, const char *text) {
+    folder_write(folder, name, text, strlen(text));
+}
 
 void folder_delete(const folder *folder, const char *name) {
     if (remove(folder_path(folder, name)) != 0) give_up("delete", name);

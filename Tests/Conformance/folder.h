@@ -29,7 +29,8 @@ const char *folder_path(const folder *folder, const char *name);
 /** The bytes of a file, which must exist. */
 bytes file_read(const char *path);
 
-/** A new text in which the first `from` is `to`; ends the program if there is none, for then the test would test nothing. */
+/** A new text in which the first `from` is `to`; ends the program if there is none, for then the test would test
+ * nothing. */
 char *replaced(const char *text, const char *from, const char *to);
 
 #endif

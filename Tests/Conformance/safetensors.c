@@ -50,7 +50,8 @@ bool safetensors_find(const safetensors *tensors, const char *name, entry *entry
     return sscanf(strstr(at, "\"dtype\":"), "\"dtype\":\"%7[A-Z0-9]", entry->type) == 1;
 }
 
-void safetensors_write(const folder *folder, const char *name, uint64_t header_length, const char *header, const void *data, size_t count) {
+void safetensors_write(const folder *folder, const char *name, uint64_t header_length, const char *header,
+                       const void *data, size_t count) {
     size_t length = strlen(header);
     char *file = malloc(sizeof header_length + length + count);
     memcpy(file, &header_length, sizeof header_length);

@@ -9,16 +9,16 @@
 
 typedef struct safetensors {
     bytes file;
-    char *header;       /* JSON, ended by NUL */
-    const char *data;   /* what the offsets count from */
+    char *header;     /* JSON, ended by NUL */
+    const char *data; /* what the offsets count from */
     size_t data_count;
 } safetensors;
 
 typedef struct entry {
-    char type[8];  /* "F32" */
+    char type[8]; /* "F32" */
     size_t rank, shape[8];
     size_t begin, end;
-    const char *text;  /* where `"name":{...}` stands in the header */
+    const char *text; /* where `"name":{...}` stands in the header */
     size_t text_length;
 } entry;
 
@@ -29,6 +29,7 @@ void safetensors_free(safetensors *tensors);
 bool safetensors_find(const safetensors *tensors, const char *name, entry *entry);
 
 /** Writes a file of this header and data to a folder; the caller may lie about the length of the header. */
-void safetensors_write(const folder *folder, const char *name, uint64_t header_length, const char *header, const void *data, size_t count);
+void safetensors_write(const folder *folder, const char *name, uint64_t header_length, const char *header,
+                       const void *data, size_t count);
 
 #endif

@@ -1,5 +1,6 @@
-/* The token loop asks the system for no memory: after its first steps a greedy loop allocates nothing and frees nothing, whatever the
- * batch, the threads and the arithmetic, across the borders of the cache's pages, and with a select in every step. */
+/* The token loop asks the system for no memory: after its first steps a greedy loop allocates nothing and frees
+ * nothing, whatever the batch, the threads and the arithmetic, across the borders of the cache's pages, and with a
+ * select in every step. */
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -8,8 +9,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* The program's own allocator, which counts and then asks glibc's: names that a program defines come before those of the C library, for
- * libattend.so and what it needs too. */
+/* The program's own allocator, which counts and then asks glibc's: names that a program defines come before those of
+ * the C library, for libattend.so and what it needs too. */
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *memory, size_t size);
@@ -78,7 +79,8 @@ static bool step(loop *loop) {
 }
 
 /** Runs the loop of a session on a fresh batch of ragged sequences, and checks what it asks for once it is warm. */
-static void check_loop(const char *name, const attend_model *model, attend_session *session, size_t count, bool selects) {
+static void check_loop(const char *name, const attend_model *model, attend_session *session, size_t count,
+                       bool selects) {
     int32_t ids[BATCH * LONGEST];
     size_t lengths[BATCH], total = 0;
     attend_model_info info = ATTEND_MODEL_INFO_INIT;
@@ -96,19 +98,20 @@ static void check_loop(const char *name, const attend_model *model, attend_sessi
     for (int i = 0; i < MEASURED; i++) step(&loop);
     allocated = atomic_load(&allocations) - allocated, freed = atomic_load(&frees) - freed;
     if (!CHECK(allocated == 0 && freed == 0)) {
-        checks_say("%s, %zu sequences%s: %zu allocations and %zu frees in %d steps\n", name, count, selects ? " with a select in each step" : "", allocated,
-                   freed, (int)MEASURED);
+        checks_say("%s, %zu sequences%s: %zu allocations and %zu frees in %d steps\n", name, count,
+                   selects ? " with a select in each step" : "", allocated, freed, (int)MEASURED);
     }
 }
 
-static void check_model(const char *path, attend_compute compute) {
+static void check_model(const char *path, attend_compute_type compute) {
     attend_model_options options = ATTEND_MODEL_OPTIONS_INIT;
     options.compute = compute;
     options.threads = 2;
     attend_model *model = NULL;
     size_t before = atomic_load(&allocations);
     if (!CHECK_SUCCESS(attend_model_create(path, &options, &model))) return;
-    CHECK(atomic_load(&allocations) > before + 10); /* the library's calls are counted, or the zeros below would say nothing */
+    CHECK(atomic_load(&allocations) >
+          before + 10); /* the library's calls are counted, or the zeros below would say nothing */
     for (uint32_t threads = 1; threads <= 2; threads++) {
         attend_session_options session_options = ATTEND_SESSION_OPTIONS_INIT;
         session_options.threads = threads;
@@ -126,8 +129,10 @@ static void check_model(const char *path, attend_compute compute) {
 
 int main(void) {
     checks_begin();
-    const attend_compute computes[] = { ATTEND_COMPUTE_FLOAT32, ATTEND_COMPUTE_BFLOAT16, ATTEND_COMPUTE_INT8, ATTEND_COMPUTE_INT4 };
-    const char *const models[] = { DEFAULT_MODEL, "Tests/Fixtures/conformance/m2m_100", "Tests/Fixtures/conformance/gpt2", "Tests/Fixtures/conformance/gpt_neo",
+    const attend_compute_type computes[] = { ATTEND_COMPUTE_FLOAT32, ATTEND_COMPUTE_BFLOAT16, ATTEND_COMPUTE_INT8,
+                                             ATTEND_COMPUTE_INT4 };
+    const char *const models[] = { DEFAULT_MODEL, "Tests/Fixtures/conformance/m2m_100",
+                                   "Tests/Fixtures/conformance/gpt2", "Tests/Fixtures/conformance/gpt_neo",
                                    "Tests/Fixtures/conformance/qwen2_moe" };
     for (size_t i = 0; i < sizeof computes / sizeof *computes; i++) {
         for (size_t j = 0; j < sizeof models / sizeof *models; j++) check_model(models[j], computes[i]);

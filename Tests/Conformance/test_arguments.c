@@ -1,4 +1,5 @@
-/* NULL where a pointer is required is an error that names the argument, for each function that can fail; outputs stay untouched. */
+/* NULL where a pointer is required is an error that names the argument, for each function that can fail; outputs stay
+ * untouched. */
 #include "check.h"
 
 static void creating(void) {
@@ -56,7 +57,8 @@ static void asking(const attend_model *model) {
     attend_tensor_info tensor = ATTEND_TENSOR_INFO_INIT;
     CHECK_ERROR(attend_model_tensor(NULL, 0, &tensor), ATTEND_ERROR_INVALID_ARGUMENT, "model");
     CHECK_ERROR(attend_model_tensor(model, 0, NULL), ATTEND_ERROR_INVALID_ARGUMENT, "info");
-    CHECK_ERROR(attend_model_tensor(model, attend_model_tensor_count(model), &tensor), ATTEND_ERROR_INVALID_ARGUMENT, "index");
+    CHECK_ERROR(attend_model_tensor(model, attend_model_tensor_count(model), &tensor), ATTEND_ERROR_INVALID_ARGUMENT,
+                "index");
     CHECK_ERROR(attend_model_tensor(model, SIZE_MAX, &tensor), ATTEND_ERROR_INVALID_ARGUMENT, "index");
     CHECK(tensor.name == NULL);
 
@@ -66,7 +68,8 @@ static void asking(const attend_model *model) {
 static void working(attend_session *session) {
     const int32_t token = 5;
     const size_t length = 1, none = 0;
-    attend_batch batch = make_batch(&token, &length, 1), without_tokens = make_batch(NULL, &length, 1), without_lengths = make_batch(&token, NULL, 1);
+    attend_batch batch = make_batch(&token, &length, 1), without_tokens = make_batch(NULL, &length, 1),
+                 without_lengths = make_batch(&token, NULL, 1);
     attend_tensor tensor = { UNTOUCHED, ATTEND_TYPE_INT8, 9, { 9, 9, 9, 9 } };
     size_t size = 77;
 

@@ -7,16 +7,21 @@
 #define CASES "Tests/Fixtures/conformance/"
 static const float tolerance = 1e-5f;
 
-/** The map of every sequence against [batch, heads, queries, keys] with padding behind; `padded_queries`: the queries have it too. */
-static void check_maps(attend_session *session, attend_attention kind, size_t layer, const char *name, const sequences *sequences, bool padded_queries, bool padded_keys) {
+/** The map of every sequence against [batch, heads, queries, keys] with padding behind; `padded_queries`: the queries
+ * have it too. */
+static void check_maps(attend_session *session, attend_attention_kind kind, size_t layer, const char *name,
+                       const sequences *sequences, bool padded_queries, bool padded_keys) {
     entry entry;
     const float *wanted = expected_tensor(name, "F32", &entry);
     const size_t heads = entry.shape[1], rows = entry.shape[2], columns = entry.shape[3];
     for (size_t i = 0; i < entry.shape[0]; i++) {
         attend_tensor map;
         if (!CHECK_SUCCESS(attend_session_attentions(session, kind, layer, i, &map))) return;
-        const size_t queries = padded_queries ? sequences->lengths[i] : rows, keys = padded_keys ? sequences->lengths[i] : columns;
-        if (!CHECK(map.type == ATTEND_TYPE_FLOAT32 && map.rank == 3 && map.shape[0] == heads && map.shape[1] == queries && map.shape[2] == keys && map.shape[3] == 0)) return;
+        const size_t queries = padded_queries ? sequences->lengths[i] : rows,
+                     keys = padded_keys ? sequences->lengths[i] : columns;
+        if (!CHECK(map.type == ATTEND_TYPE_FLOAT32 && map.rank == 3 && map.shape[0] == heads &&
+                   map.shape[1] == queries && map.shape[2] == keys && map.shape[3] == 0))
+            return;
         for (size_t row = 0; row < heads * queries; row++) {
             const float *expected = wanted + ((i * heads + row / queries) * rows + row % queries) * columns;
             CHECK(largest_difference((const float *)map.data + row * keys, expected, keys) <= tolerance);
@@ -37,9 +42,11 @@ static void maps_of(const char *name) {
     attend_batch batch = make_batch(sequences.tokens, sequences.lengths, sequences.count);
     CHECK_SUCCESS(attend_session_record_attentions(session, true));
     CHECK_SUCCESS(attend_encode(session, &batch));
-    if (info.kind == ATTEND_KIND_ENCODER) batch.token_types = sequences.types, CHECK_SUCCESS(attend_encode(session, &batch));
+    if (info.kind == ATTEND_KIND_ENCODER)
+        batch.token_types = sequences.types, CHECK_SUCCESS(attend_encode(session, &batch));
     if (info.kind != ATTEND_KIND_ENCODER_DECODER) {
-        const attend_attention kind = info.kind == ATTEND_KIND_ENCODER ? ATTEND_ATTENTION_ENCODER : ATTEND_ATTENTION_DECODER;
+        const attend_attention_kind kind =
+            info.kind == ATTEND_KIND_ENCODER ? ATTEND_ATTENTION_ENCODER : ATTEND_ATTENTION_DECODER;
         check_maps(session, kind, 0, "attentions.0", &sequences, true, true);
     } else {
         entry entry;
@@ -66,21 +73,30 @@ static void what_is_refused(void) {
     attend_tensor map = { UNTOUCHED, ATTEND_TYPE_INT8, 9, { 9, 9, 9, 9 } };
     CHECK_ERROR(attend_session_record_attentions(NULL, true), ATTEND_ERROR_INVALID_ARGUMENT, "session");
     CHECK_SUCCESS(attend_encode(session, &batch));
-    CHECK_ERROR(attend_session_attentions(session, ATTEND_ATTENTION_ENCODER, 0, 0, &map), ATTEND_ERROR_INVALID_STATE, "attend_session_record_attentions");
+    CHECK_ERROR(attend_session_attentions(session, ATTEND_ATTENTION_ENCODER, 0, 0, &map), ATTEND_ERROR_INVALID_STATE,
+                "attend_session_record_attentions");
     CHECK_SUCCESS(attend_session_record_attentions(session, true));
-    CHECK_ERROR(attend_session_attentions(session, ATTEND_ATTENTION_ENCODER, 0, 0, &map), ATTEND_ERROR_INVALID_STATE, "no attention maps");
+    CHECK_ERROR(attend_session_attentions(session, ATTEND_ATTENTION_ENCODER, 0, 0, &map), ATTEND_ERROR_INVALID_STATE,
+                "no attention maps");
     CHECK_SUCCESS(attend_encode(session, &batch));
-    CHECK_ERROR(attend_session_attentions(session, (attend_attention)0, 0, 0, &map), ATTEND_ERROR_INVALID_ARGUMENT, "kind is 0");
-    CHECK_ERROR(attend_session_attentions(session, ATTEND_ATTENTION_ENCODER, 4, 0, &map), ATTEND_ERROR_INVALID_ARGUMENT, "layer is 4");
-    CHECK_ERROR(attend_session_attentions(session, ATTEND_ATTENTION_ENCODER, SIZE_MAX, 0, &map), ATTEND_ERROR_INVALID_ARGUMENT, "layer");
-    CHECK_ERROR(attend_session_attentions(session, ATTEND_ATTENTION_ENCODER, 0, 1, &map), ATTEND_ERROR_INVALID_ARGUMENT, "sequence is 1");
-    CHECK_ERROR(attend_session_attentions(session, ATTEND_ATTENTION_ENCODER, 0, 0, NULL), ATTEND_ERROR_INVALID_ARGUMENT, "map");
-    CHECK_ERROR(attend_session_attentions(session, ATTEND_ATTENTION_CROSS, 0, 0, &map), ATTEND_ERROR_INVALID_STATE, "of this kind");
+    CHECK_ERROR(attend_session_attentions(session, (attend_attention_kind)0, 0, 0, &map), ATTEND_ERROR_INVALID_ARGUMENT,
+                "kind is 0");
+    CHECK_ERROR(attend_session_attentions(session, ATTEND_ATTENTION_ENCODER, 4, 0, &map), ATTEND_ERROR_INVALID_ARGUMENT,
+                "layer is 4");
+    CHECK_ERROR(attend_session_attentions(session, ATTEND_ATTENTION_ENCODER, SIZE_MAX, 0, &map),
+                ATTEND_ERROR_INVALID_ARGUMENT, "layer");
+    CHECK_ERROR(attend_session_attentions(session, ATTEND_ATTENTION_ENCODER, 0, 1, &map), ATTEND_ERROR_INVALID_ARGUMENT,
+                "sequence is 1");
+    CHECK_ERROR(attend_session_attentions(session, ATTEND_ATTENTION_ENCODER, 0, 0, NULL), ATTEND_ERROR_INVALID_ARGUMENT,
+                "map");
+    CHECK_ERROR(attend_session_attentions(session, ATTEND_ATTENTION_CROSS, 0, 0, &map), ATTEND_ERROR_INVALID_STATE,
+                "of this kind");
     CHECK(map.data == UNTOUCHED);
     CHECK_SUCCESS(attend_session_attentions(session, ATTEND_ATTENTION_ENCODER, 3, 0, &map));
     CHECK(map.rank == 3 && map.shape[1] == 6 && map.shape[2] == 6);
     CHECK_SUCCESS(attend_session_select(session, &parent, 1));
-    CHECK_ERROR(attend_session_attentions(session, ATTEND_ATTENTION_ENCODER, 0, 0, &map), ATTEND_ERROR_INVALID_STATE, "no attention maps");
+    CHECK_ERROR(attend_session_attentions(session, ATTEND_ATTENTION_ENCODER, 0, 0, &map), ATTEND_ERROR_INVALID_STATE,
+                "no attention maps");
     attend_session_free(session);
     attend_model_free(model);
 }

@@ -1,5 +1,5 @@
-/* In float32 a sequence's result is the same to the bit, whatever stands beside it in the batch, however many threads compute, however the
- * target is cut into calls, and whether AVX2 or AVX-512 ran. */
+/* In float32 a sequence's result is the same to the bit, whatever stands beside it in the batch, however many threads
+ * compute, however the target is cut into calls, and whether AVX2 or AVX-512 ran. */
 #include "check.h"
 
 #include <stdlib.h>
@@ -16,8 +16,10 @@ static void make_sources(void) {
     uint32_t seed = 1;
     for (size_t i = 0; i < SOURCES; i++) {
         lengths[i] = i + 1 == SOURCES ? LONGEST : 1 + i * 13 % LONGEST;
-        for (size_t j = 0; j < LONGEST; j++) sources[i][j] = (int32_t)((seed = seed * 1664525 + 1013904223) >> 16) % VOCABULARY;
-        for (size_t j = 0; j < TARGET; j++) targets[i][j] = (int32_t)((seed = seed * 1664525 + 1013904223) >> 16) % VOCABULARY;
+        for (size_t j = 0; j < LONGEST; j++)
+            sources[i][j] = (int32_t)((seed = seed * 1664525 + 1013904223) >> 16) % VOCABULARY;
+        for (size_t j = 0; j < TARGET; j++)
+            targets[i][j] = (int32_t)((seed = seed * 1664525 + 1013904223) >> 16) % VOCABULARY;
     }
 }
 
@@ -34,7 +36,8 @@ static void encode(attend_session *session, size_t first, size_t count) {
 }
 
 /** Reads the targets of `count` sequences from `first` on, `at_once` tokens a call, into `logits`. */
-static void decode(attend_session *session, size_t first, size_t count, size_t at_once, float logits[][TARGET][VOCABULARY]) {
+static void decode(attend_session *session, size_t first, size_t count, size_t at_once,
+                   float logits[][TARGET][VOCABULARY]) {
     int32_t tokens[SOURCES * TARGET];
     size_t sizes[SOURCES];
     for (size_t at = 0; at < TARGET; at += at_once) {
@@ -48,7 +51,8 @@ static void decode(attend_session *session, size_t first, size_t count, size_t a
         if (at_once == 1) CHECK_SUCCESS(attend_decode_step(session, tokens, count, &view));
         else CHECK_SUCCESS(attend_decode(session, &batch, &view));
         if (!CHECK(view.rank == 2 && view.shape[0] == count * now && view.shape[1] == VOCABULARY)) exit(checks_end());
-        for (size_t i = 0; i < count; i++) memcpy(logits[i][at], (const float *)view.data + i * now * VOCABULARY, now * sizeof logits[i][at]);
+        for (size_t i = 0; i < count; i++)
+            memcpy(logits[i][at], (const float *)view.data + i * now * VOCABULARY, now * sizeof logits[i][at]);
     }
 }
 

@@ -14,7 +14,8 @@ typedef struct progress {
 
 static bool hear(double fraction, void *context) {
     progress *progress = context;
-    if (fraction < progress->last || fraction < 0 || fraction > 1 || !pthread_equal(progress->thread, pthread_self())) progress->rises = false;
+    if (fraction < progress->last || fraction < 0 || fraction > 1 || !pthread_equal(progress->thread, pthread_self()))
+        progress->rises = false;
     progress->last = fraction;
     progress->calls++;
     if (fraction == 1) progress->ones++;
@@ -44,7 +45,8 @@ static void progress_stops(void) {
         progress progress = { .stop_at = moments[i] };
         attend_model *model = UNTOUCHED;
         CHECK_ERROR(load(&progress, &model), ATTEND_ERROR_CANCELLED, "");
-        CHECK(model == UNTOUCHED && progress.rises && progress.last >= moments[i] && (moments[i] > 0 || progress.calls == 1));
+        CHECK(model == UNTOUCHED && progress.rises && progress.last >= moments[i] &&
+              (moments[i] > 0 || progress.calls == 1));
     }
     progress failed = { .stop_at = 2 };
     attend_model *model = UNTOUCHED;

@@ -1,4 +1,5 @@
-/* Folders that are not there, and configurations that say nonsense: an error that names the file, the key and what is wrong. */
+/* Folders that are not there, and configurations that say nonsense: an error that names the file, the key and what is
+ * wrong. */
 #include "check.h"
 #include "folder.h"
 
@@ -8,7 +9,7 @@
 
 static folder place;
 static bytes config;
-static const char *current = "as it was", *what = "";  /* how config.json was spoiled, for the report */
+static const char *current = "as it was", *what = ""; /* how config.json was spoiled, for the report */
 
 static void refused(const char *path, attend_error_code code, const char *part) {
     attend_model *model = UNTOUCHED;
@@ -46,8 +47,18 @@ static void missing(void) {
 }
 
 static void broken(void) {
-    const char *const wrong[] = { "", "{", "{\"model_type\": \"marian\"", "nul", "[]", "7", "\"marian\"", "{\"model_type\": }", "{'model_type': 'marian'}", "\xff\xfe{}" };
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) with_config(wrong[i], ATTEND_ERROR_INVALID_FILE, "config.json");
+    const char *const wrong[] = { "",
+                                  "{",
+                                  "{\"model_type\": \"marian\"",
+                                  "nul",
+                                  "[]",
+                                  "7",
+                                  "\"marian\"",
+                                  "{\"model_type\": }",
+                                  "{'model_type': 'marian'}",
+                                  "\xff\xfe{}" };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        with_config(wrong[i], ATTEND_ERROR_INVALID_FILE, "config.json");
     char *deep = malloc(1000001);
     memset(deep, '[', 1000000);
     deep[1000000] = 0;
@@ -83,8 +94,19 @@ static void families(void) {
 }
 
 static void numbers(void) {
-    const char *const keys[] = { "\"d_model\": 128", "\"encoder_layers\": 4", "\"decoder_attention_heads\": 4", "\"encoder_ffn_dim\": 512", "\"vocab_size\": 101" };
-    const char *const wrong[] = { "0", "-1", "3", "1.5", "1e300", "\"4\"", "[]", "2147483648", "4611686018427387904", "9223372036854775807", "18446744073709551616" };
+    const char *const keys[] = { "\"d_model\": 128", "\"encoder_layers\": 4", "\"decoder_attention_heads\": 4",
+                                 "\"encoder_ffn_dim\": 512", "\"vocab_size\": 101" };
+    const char *const wrong[] = { "0",
+                                  "-1",
+                                  "3",
+                                  "1.5",
+                                  "1e300",
+                                  "\"4\"",
+                                  "[]",
+                                  "2147483648",
+                                  "4611686018427387904",
+                                  "9223372036854775807",
+                                  "18446744073709551616" };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         char key[64], to[200];
         size_t length = (size_t)(strchr(keys[i], ' ') - keys[i]);
@@ -96,8 +118,10 @@ static void numbers(void) {
             changed(keys[i], to, ATTEND_ERROR_INVALID_FILE, place.path);
         }
     }
-    changed("\"max_position_embeddings\": 64", "\"max_position_embeddings\": 0", ATTEND_ERROR_INVALID_FILE, "max_position_embeddings");
-    changed("\"max_position_embeddings\": 64", "\"max_position_embeddings\": -7", ATTEND_ERROR_INVALID_FILE, "max_position_embeddings");
+    changed("\"max_position_embeddings\": 64", "\"max_position_embeddings\": 0", ATTEND_ERROR_INVALID_FILE,
+            "max_position_embeddings");
+    changed("\"max_position_embeddings\": 64", "\"max_position_embeddings\": -7", ATTEND_ERROR_INVALID_FILE,
+            "max_position_embeddings");
 }
 
 static void tokenizers(void) {
@@ -106,7 +130,8 @@ static void tokenizers(void) {
         folder_write_text(&place, "tokenizer.json", wrong[i]);
         attend_tokenizer *tokenizer = UNTOUCHED;
         attend_error *error = attend_tokenizer_create(place.path, &tokenizer);
-        CHECK(error && tokenizer == UNTOUCHED && strstr(attend_error_message(error), i == 3 ? "Abacus" : "tokenizer.json"));
+        CHECK(error && tokenizer == UNTOUCHED &&
+              strstr(attend_error_message(error), i == 3 ? "Abacus" : "tokenizer.json"));
         CHECK(error && attend_error_get_code(error) == (i == 3 ? ATTEND_ERROR_UNSUPPORTED : ATTEND_ERROR_INVALID_FILE));
         /* The model loads all the same, and says why it has no tokenizer. */
         attend_model *model = NULL;

@@ -1,4 +1,5 @@
-/* Embeddings: texts in, vectors out; by the modules of a folder in the layout of sentence-transformers, and of a bare checkpoint. */
+/* Embeddings: texts in, vectors out; by the modules of a folder in the layout of sentence-transformers, and of a bare
+ * checkpoint. */
 #include "check.h"
 #include "expected.h"
 #include "folder.h"
@@ -26,15 +27,18 @@ static void copy_file(const folder *folder, const char *name) {
     free(file.data);
 }
 
-/** The bert case with a tokenizer that reads the words w0 to w98 and puts [CLS] and [SEP] around them; "w50\0w3" is no word of it. */
+/** The bert case with a tokenizer that reads the words w0 to w98 and puts [CLS] and [SEP] around them; "w50\0w3" is no
+ * word of it. */
 static folder make_folder(void) {
     folder folder = folder_make_empty();
     char tokenizer[4000], *end = tokenizer;
     copy_file(&folder, "config.json");
     copy_file(&folder, "model.safetensors");
-    end += sprintf(end, "{\"pre_tokenizer\": {\"type\": \"WhitespaceSplit\"}, \"added_tokens\": [],"
-                        "\"post_processor\": {\"type\": \"BertProcessing\", \"cls\": [\"[CLS]\", 1], \"sep\": [\"[SEP]\", 2]},"
-                        "\"model\": {\"type\": \"WordLevel\", \"unk_token\": \"w0\", \"vocab\": {\"[CLS]\": 1, \"[SEP]\": 2, \"w0\": 0");
+    end += sprintf(
+        end, "{\"pre_tokenizer\": {\"type\": \"WhitespaceSplit\"}, \"added_tokens\": [],"
+             "\"post_processor\": {\"type\": \"BertProcessing\", \"cls\": [\"[CLS]\", 1], \"sep\": [\"[SEP]\", 2]},"
+             "\"model\": {\"type\": \"WordLevel\", \"unk_token\": \"w0\", \"vocab\": {\"[CLS]\": 1, \"[SEP]\": 2, "
+             "\"w0\": 0");
     for (int i = 3; i < 99; i++) end += sprintf(end, ", \"w%d\": %d", i, i);
     sprintf(end, "}}}");
     folder_write_text(&folder, "tokenizer.json", tokenizer);
@@ -42,10 +46,12 @@ static folder make_folder(void) {
 }
 
 static void add_modules(const folder *folder, const char *pooling) {
-    folder_write_text(folder, "modules.json",
+    folder_write_text(
+        folder, "modules.json",
         "[{\"idx\": 0, \"name\": \"0\", \"path\": \"\", \"type\": \"sentence_transformers.models.Transformer\"},"
         " {\"idx\": 1, \"name\": \"1\", \"path\": \"1_Pooling\", \"type\": \"sentence_transformers.models.Pooling\"},"
-        " {\"idx\": 2, \"name\": \"2\", \"path\": \"2_Normalize\", \"type\": \"sentence_transformers.models.Normalize\"}]");
+        " {\"idx\": 2, \"name\": \"2\", \"path\": \"2_Normalize\", \"type\": "
+        "\"sentence_transformers.models.Normalize\"}]");
     mkdir(folder_path(folder, "1_Pooling"), 0700);
     folder_write_text(folder, "1_Pooling/config.json", pooling);
 }
@@ -59,7 +65,9 @@ static void remove_folder(const folder *folder) {
 static void check_means(attend_session *session, const attend_tensor *got, bool normalized) {
     float vectors[3][width];
     attend_tensor states, pooled;
-    if (!CHECK(got->type == ATTEND_TYPE_FLOAT32 && got->rank == 2 && got->shape[0] == 3 && got->shape[1] == width && got->shape[2] == 0)) return;
+    if (!CHECK(got->type == ATTEND_TYPE_FLOAT32 && got->rank == 2 && got->shape[0] == 3 && got->shape[1] == width &&
+               got->shape[2] == 0))
+        return;
     memcpy(vectors, got->data, sizeof vectors);
     attend_batch batch = make_batch(tokens, token_lengths, 3);
     CHECK_SUCCESS(attend_encode(session, &batch));
@@ -71,7 +79,8 @@ static void check_means(attend_session *session, const attend_tensor *got, bool 
             for (int j = 0; j < width; j++) mean[j] += state[j] / (double)token_lengths[i];
         }
         for (int j = 0; j < width; j++) length += mean[j] * mean[j];
-        for (int j = 0; j < width; j++) CHECK(fabs(vectors[i][j] - (normalized ? mean[j] / sqrt(length) : mean[j])) < 1e-5);
+        for (int j = 0; j < width; j++)
+            CHECK(fabs(vectors[i][j] - (normalized ? mean[j] / sqrt(length) : mean[j])) < 1e-5);
     }
     if (normalized) { /* the same vectors for a batch of one's own */
         CHECK_SUCCESS(attend_session_pooled(session, &pooled));
@@ -113,7 +122,8 @@ static void wrong_arguments(void) {
         CHECK_ERROR(attend_embed(session, texts, NULL, 3, NULL, &got), ATTEND_ERROR_INVALID_ARGUMENT, "lengths");
         CHECK_ERROR(attend_embed(session, texts, lengths, 3, NULL, NULL), ATTEND_ERROR_INVALID_ARGUMENT, "embeddings");
         CHECK_ERROR(attend_embed(session, texts, lengths, 0, NULL, &got), ATTEND_ERROR_INVALID_ARGUMENT, "count is 0");
-        CHECK_ERROR(attend_embed(session, texts, lengths, SIZE_MAX, NULL, &got), ATTEND_ERROR_INVALID_ARGUMENT, "count");
+        CHECK_ERROR(attend_embed(session, texts, lengths, SIZE_MAX, NULL, &got), ATTEND_ERROR_INVALID_ARGUMENT,
+                    "count");
         CHECK_ERROR(attend_embed(session, texts, endless, 3, NULL, &got), ATTEND_ERROR_INVALID_ARGUMENT, "lengths[0]");
         CHECK_ERROR(attend_embed(session, texts, with_null, 3, NULL, &got), ATTEND_ERROR_INVALID_ARGUMENT, "texts[1]");
         options.prompt = "w3 ", options.prompt_name = "query";
@@ -121,7 +131,8 @@ static void wrong_arguments(void) {
         options.prompt = NULL, options.prompt_name = "passage";
         CHECK_ERROR(attend_embed(session, texts, lengths, 3, &options, &got), ATTEND_ERROR_INVALID_ARGUMENT, "passage");
         future.struct_size = 7;
-        CHECK_ERROR(attend_embed(session, texts, lengths, 3, &future, &got), ATTEND_ERROR_INVALID_ARGUMENT, "struct_size");
+        CHECK_ERROR(attend_embed(session, texts, lengths, 3, &future, &got), ATTEND_ERROR_INVALID_ARGUMENT,
+                    "struct_size");
         CHECK(got.data == UNTOUCHED);
         CHECK_SUCCESS(attend_session_count(session, &count));
         CHECK(count == 3); /* refused calls leave the session as it was */
@@ -136,9 +147,11 @@ static void refused_folders(void) {
     attend_model *model = UNTOUCHED;
     add_modules(&folder, "{\"pooling_mode\": \"median\"}");
     CHECK_ERROR(attend_model_create(folder.path, NULL, &model), ATTEND_ERROR_UNSUPPORTED, "median");
-    folder_write_text(&folder, "modules.json", "[{\"path\": \"\", \"type\": \"sentence_transformers.models.Transformer\"},"
-                                               " {\"path\": \"1_LSTM\", \"type\": \"sentence_transformers.models.LSTM\"}]");
-    CHECK_ERROR(attend_model_create(folder.path, NULL, &model), ATTEND_ERROR_UNSUPPORTED, "sentence_transformers.models.LSTM");
+    folder_write_text(&folder, "modules.json",
+                      "[{\"path\": \"\", \"type\": \"sentence_transformers.models.Transformer\"},"
+                      " {\"path\": \"1_LSTM\", \"type\": \"sentence_transformers.models.LSTM\"}]");
+    CHECK_ERROR(attend_model_create(folder.path, NULL, &model), ATTEND_ERROR_UNSUPPORTED,
+                "sentence_transformers.models.LSTM");
     CHECK(model == UNTOUCHED);
     remove_folder(&folder);
 

@@ -1,4 +1,5 @@
-/* A model does not survive a fork: the child hears an error, may free what it inherited, and makes its own model. The parent goes on. */
+/* A model does not survive a fork: the child hears an error, may free what it inherited, and makes its own model. The
+ * parent goes on. */
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -64,7 +65,8 @@ int main(void) {
         }
         int status = -1;
         waitpid(process, &status, 0);
-        if (!CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0)) checks_say("the child ended with status %d\n", status);
+        if (!CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0))
+            checks_say("the child ended with status %d\n", status);
         CHECK(first_phoneme(session) == 65);
     }
     attend_session_free(session);

@@ -1,4 +1,5 @@
-/* What encoders and decoders give for a read batch: hidden states, the logits of their heads, pooled vectors; against transformers, and by their rules. */
+/* What encoders and decoders give for a read batch: hidden states, the logits of their heads, pooled vectors; against
+ * transformers, and by their rules. */
 #include "check.h"
 #include "expected.h"
 
@@ -35,12 +36,15 @@ static void end(subject *subject) {
 }
 
 /** A row for each token, of which `columns` numbers from `first` count, against expected rows with padding. */
-static void check_tokens(const subject *subject, const attend_tensor *got, const char *name, size_t first, size_t columns) {
+static void check_tokens(const subject *subject, const attend_tensor *got, const char *name, size_t first,
+                         size_t columns) {
     entry entry;
     const float *wanted = expected_tensor(name, "F32", &entry);
     const sequences *sequences = &subject->sequences;
     size_t row = 0, width = got->shape[1];
-    if (!CHECK(got->type == ATTEND_TYPE_FLOAT32 && got->rank == 2 && got->shape[2] == 0 && (entry.rank == 2 ? columns == 1 : entry.shape[2] == columns))) return;
+    if (!CHECK(got->type == ATTEND_TYPE_FLOAT32 && got->rank == 2 && got->shape[2] == 0 &&
+               (entry.rank == 2 ? columns == 1 : entry.shape[2] == columns)))
+        return;
     for (size_t i = 0; i < sequences->count; i++) {
         for (size_t place = 0; place < sequences->lengths[i]; place++, row++) {
             if (!CHECK(row < got->shape[0])) return;
@@ -55,7 +59,8 @@ static void check_tokens(const subject *subject, const attend_tensor *got, const
 static void check_sequences(const subject *subject, const attend_tensor *got, const char *name) {
     entry entry;
     const float *wanted = expected_tensor(name, "F32", &entry);
-    CHECK(got->type == ATTEND_TYPE_FLOAT32 && got->rank == 2 && got->shape[0] == subject->sequences.count && got->shape[1] == entry.shape[1]);
+    CHECK(got->type == ATTEND_TYPE_FLOAT32 && got->rank == 2 && got->shape[0] == subject->sequences.count &&
+          got->shape[1] == entry.shape[1]);
     CHECK(largest_difference(got->data, wanted, entry.shape[0] * entry.shape[1]) <= tolerance);
 }
 
@@ -63,12 +68,14 @@ static void states_and_pooled(const char *name, bool has_pooler, bool has_types)
     subject subject;
     attend_tensor tensor = { UNTOUCHED, ATTEND_TYPE_INT8, 9, { 9, 9, 9, 9 } };
     if (!begin(&subject, name)) return;
-    CHECK_ERROR(attend_session_pooled(subject.session, &tensor), has_pooler ? ATTEND_ERROR_INVALID_STATE : ATTEND_ERROR_UNSUPPORTED, "");
+    CHECK_ERROR(attend_session_pooled(subject.session, &tensor),
+                has_pooler ? ATTEND_ERROR_INVALID_STATE : ATTEND_ERROR_UNSUPPORTED, "");
     CHECK(tensor.data == UNTOUCHED);
     /* A batch without token types has types of 0, where the model has types. */
     attend_model_info info = ATTEND_MODEL_INFO_INIT;
     CHECK_SUCCESS(attend_model_get_info(subject.model, &info));
-    CHECK(info.kind == ATTEND_KIND_ENCODER && info.encoder_layers > 0 && info.decoder_layers == 0 && info.decoder_start_token == -1);
+    CHECK(info.kind == ATTEND_KIND_ENCODER && info.encoder_layers > 0 && info.decoder_layers == 0 &&
+          info.decoder_start_token == -1);
     CHECK(strcmp(attend_model_family(subject.model), name) == 0);
     if (!has_types) {
         CHECK_ERROR(attend_encode(subject.session, &subject.batch), ATTEND_ERROR_INVALID_ARGUMENT, "token_types");
@@ -114,7 +121,8 @@ static void logits_of_sequences(void) {
     float together[16][8];
     size_t columns = logits.shape[1], first = 0;
     if (CHECK(columns <= 8)) {
-        for (size_t i = 0; i < subject.sequences.count; i++) memcpy(together[i], (const float *)logits.data + i * columns, columns * sizeof(float));
+        for (size_t i = 0; i < subject.sequences.count; i++)
+            memcpy(together[i], (const float *)logits.data + i * columns, columns * sizeof(float));
         for (size_t i = 0; i < subject.sequences.count; first += subject.sequences.lengths[i++]) {
             attend_batch alone = make_batch(subject.sequences.tokens + first, subject.sequences.lengths + i, 1);
             alone.token_types = subject.sequences.types + first;
@@ -130,7 +138,8 @@ static void wrong_types(void) {
     subject subject;
     if (!begin(&subject, "bert")) return;
     subject.sequences.types[4] = 2;
-    CHECK_ERROR(attend_encode(subject.session, &subject.batch), ATTEND_ERROR_INVALID_ARGUMENT, "token type 2 at position 4 of sequence 0");
+    CHECK_ERROR(attend_encode(subject.session, &subject.batch), ATTEND_ERROR_INVALID_ARGUMENT,
+                "token type 2 at position 4 of sequence 0");
     subject.sequences.types[4] = -1;
     CHECK_ERROR(attend_encode(subject.session, &subject.batch), ATTEND_ERROR_INVALID_ARGUMENT, "token type -1");
     end(&subject);

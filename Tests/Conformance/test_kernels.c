@@ -1,12 +1,14 @@
-/* The environment variable ATTEND_KERNELS chooses the kernels, and what the CPU cannot run is refused by name. Options come first.
- * usage: test_kernels NAME */
+/* The environment variable ATTEND_KERNELS chooses the kernels, and what the CPU cannot run is refused by name. Options
+ * come first. usage: test_kernels NAME */
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_known(const char *name) { return strcmp(name, "avx512") == 0 || strcmp(name, "avx2") == 0 || strcmp(name, "portable") == 0; }
+static bool is_known(const char *name) {
+    return strcmp(name, "avx512") == 0 || strcmp(name, "avx2") == 0 || strcmp(name, "portable") == 0;
+}
 
 int main(int argc, char **argv) {
     checks_begin();

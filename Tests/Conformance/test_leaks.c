@@ -32,7 +32,8 @@ static size_t lines(const char *path) {
 
 static usage measure(void) {
     struct mallinfo2 heap = mallinfo2();
-    usage usage = { heap.uordblks + heap.hblkhd, 0, entries("/proc/self/fd"), lines("/proc/self/maps"), entries("/proc/self/task") };
+    usage usage = { heap.uordblks + heap.hblkhd, 0, entries("/proc/self/fd"), lines("/proc/self/maps"),
+                    entries("/proc/self/task") };
     FILE *file = fopen("/proc/self/statm", "r");
     if (!file || fscanf(file, "%*u %zu", &usage.resident) != 1) usage.resident = 0;
     if (file) fclose(file);
@@ -40,19 +41,21 @@ static usage measure(void) {
     return usage;
 }
 
-/** Runs something often, after it ran as often before, for what is allocated once. (The allocator's caches for threads are switched
- * off by the environment of this test: what lies in them counts as in use.) */
+/** Runs something often, after it ran as often before, for what is allocated once. (The allocator's caches for threads
+ * are switched off by the environment of this test: what lies in them counts as in use.) */
 static void check_leaks(const char *name, void (*run)(void), int times) {
     for (int i = 0; i < times; i++) run();
     usage before = measure();
     for (int i = 0; i < times; i++) run();
     usage after = measure();
     /* At most a byte a time on the heap; the resident size is the system's affair, and may wobble. */
-    bool clean = after.heap < before.heap + (size_t)times && after.resident < before.resident + (8 << 20) && after.files == before.files && after.maps < before.maps + 20
-                 && after.threads == before.threads;
+    bool clean = after.heap < before.heap + (size_t)times && after.resident < before.resident + (8 << 20) &&
+                 after.files == before.files && after.maps < before.maps + 20 && after.threads == before.threads;
     if (!CHECK(clean)) {
-        checks_say("%s, %d times: heap %zu to %zu, resident %zu to %zu, files %zu to %zu, maps %zu to %zu, threads %zu to %zu\n", name, times, before.heap, after.heap,
-                   before.resident, after.resident, before.files, after.files, before.maps, after.maps, before.threads, after.threads);
+        checks_say("%s, %d times: heap %zu to %zu, resident %zu to %zu, files %zu to %zu, maps %zu to %zu, threads %zu "
+                   "to %zu\n",
+                   name, times, before.heap, after.heap, before.resident, after.resident, before.files, after.files,
+                   before.maps, after.maps, before.threads, after.threads);
     }
 }
 

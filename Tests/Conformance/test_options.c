@@ -1,4 +1,5 @@
-/* Structs that begin with their size: absurd sizes and fields of a newer version are refused, zeros of a newer version are not. */
+/* Structs that begin with their size: absurd sizes and fields of a newer version are refused, zeros of a newer version
+ * are not. */
 #include "check.h"
 #include "folder.h"
 
@@ -110,7 +111,7 @@ static void sizes(void) {
 
 static void values(void) {
     attend_model_options options = ATTEND_MODEL_OPTIONS_INIT;
-    options.compute = (attend_compute)99;
+    options.compute = (attend_compute_type)99;
     CHECK_ERROR(create_model(&options), ATTEND_ERROR_INVALID_ARGUMENT, "99");
     options.compute = ATTEND_COMPUTE_FLOAT32;
     options.kernels = "abacus";
@@ -127,7 +128,8 @@ static void values(void) {
     more.threads = info.threads;
     CHECK_SUCCESS(create_session(&more));
     CHECK(info.kind == ATTEND_KIND_ENCODER_DECODER && info.compute == ATTEND_COMPUTE_FLOAT32 && info.threads >= 1);
-    CHECK(info.vocabulary_size == 101 && info.hidden_size == 128 && info.encoder_layers == 4 && info.decoder_layers == 4);
+    CHECK(info.vocabulary_size == 101 && info.hidden_size == 128 && info.encoder_layers == 4 &&
+          info.decoder_layers == 4);
     CHECK(info.encoder_positions == 64 && info.decoder_positions == 64);
     CHECK(info.decoder_start_token == 1 && info.begin_token == -1 && info.end_token == 0 && info.pad_token == 1);
     CHECK(info.forced_begin_token == -1 && info.forced_end_token == 0);

@@ -31,7 +31,7 @@ static attend_error *decode(attend_session *session, const int32_t *tokens, cons
 }
 
 static void before_encoding(attend_session *session) {
-    attend_tensor view = { UNTOUCHED, (attend_type)0, 0, { 0 } };
+    attend_tensor view = { UNTOUCHED, (attend_element_type)0, 0, { 0 } };
     const size_t parent = 0;
     CHECK(count_of(session) == 0);
     CHECK_ERROR(attend_decode_step(session, hello, 1, &view), ATTEND_ERROR_INVALID_STATE, "encode");
@@ -103,7 +103,8 @@ static void refused_calls_change_nothing(attend_session *session) {
             CHECK_ERROR(encode(session, outside, lengths, 1), ATTEND_ERROR_INVALID_ARGUMENT, "101");
         }
         CHECK_SUCCESS(attend_decode_step(session, next, 2, &logits));
-        CHECK(logits.type == ATTEND_TYPE_FLOAT32 && logits.rank == 2 && logits.shape[0] == 2 && logits.shape[1] == 101 && logits.shape[2] == 0);
+        CHECK(logits.type == ATTEND_TYPE_FLOAT32 && logits.rank == 2 && logits.shape[0] == 2 &&
+              logits.shape[1] == 101 && logits.shape[2] == 0);
         if (!refused) memcpy(expected, logits.data, sizeof expected);
         CHECK(memcmp(expected, logits.data, sizeof expected) == 0);
     }
@@ -122,7 +123,8 @@ static void positions(attend_session *session) {
 }
 
 static void selecting(attend_session *session) {
-    const size_t swap[] = { 1, 0 }, dead[] = { 0, 2 }, wrong[] = { SIZE_MAX }, copies[] = { 1, 1, 1, 0, 1 }, last[] = { 3 };
+    const size_t swap[] = { 1, 0 }, dead[] = { 0, 2 }, wrong[] = { SIZE_MAX }, copies[] = { 1, 1, 1, 0, 1 },
+                 last[] = { 3 };
     const int32_t start[] = { 1, 1, 1, 1, 1 };
     attend_tensor view;
     CHECK_SUCCESS(encode(session, both, lengths, 2));
@@ -135,7 +137,8 @@ static void selecting(attend_session *session) {
     CHECK(count_of(session) == 5);
     CHECK_SUCCESS(attend_decode_step(session, start, 5, &view));
     const float *logits = view.data;
-    CHECK(memcmp(logits, logits + 101, 101 * sizeof *logits) == 0 && memcmp(logits, logits + 3 * 101, 101 * sizeof *logits) != 0);
+    CHECK(memcmp(logits, logits + 101, 101 * sizeof *logits) == 0 &&
+          memcmp(logits, logits + 3 * 101, 101 * sizeof *logits) != 0);
     CHECK_SUCCESS(attend_session_select(session, last, 1));
     CHECK(count_of(session) == 1 && length_of(session, 0) == 1);
     CHECK_SUCCESS(attend_session_select(session, NULL, 0));

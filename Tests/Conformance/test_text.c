@@ -1,5 +1,6 @@
-/* Text around the model: where tokens stand in a text, text that is given out while it is made, conversations. The tokenizer is the test's own: a
- * token for each byte, so that characters come in pieces, and a first token from a template. */
+/* Text around the model: where tokens stand in a text, text that is given out while it is made, conversations. The
+ * tokenizer is the test's own: a token for each byte, so that characters come in pieces, and a first token from a
+ * template. */
 #include "check.h"
 #include "folder.h"
 
@@ -11,37 +12,48 @@ static folder place;
 static attend_tokenizer *tokenizer;
 
 /* The template reads the roles, a special token and variables, and refuses a role. */
-#define TEMPLATE                                                                                                                                       \
-    "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'ghost' %}{{ raise_exception('ghosts must not speak') }}{% endif %}"                     \
+#define TEMPLATE                                                                                                      \
+    "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'ghost' %}{{ raise_exception('ghosts must not speak') " \
+    "}}{% endif %}"                                                                                                   \
     "[{{ m['role'] }}] {{ m['content'] | trim }};{% endfor %}{% if add_generation_prompt %}[{{ name }}]{% endif %}"
 
 /** A byte-level tokenizer without merges, in which each text begins with "!" of type 1. */
 static void write_tokenizer(void) {
     char *json = malloc(20000), *end = json;
     if (!json) abort();
-    end += sprintf(end, "{\"version\": \"1.0\", \"added_tokens\": [{\"id\": 33, \"content\": \"!\", \"special\": true, \"single_word\": false, \"lstrip\": false,"
-                        " \"rstrip\": false, \"normalized\": false}], \"normalizer\": null, \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false,"
-                        " \"trim_offsets\": false, \"use_regex\": true}, \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": ["
-                        "{\"SpecialToken\": {\"id\": \"!\", \"type_id\": 1}}, {\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}], \"pair\": ["
-                        "{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}, {\"Sequence\": {\"id\": \"B\", \"type_id\": 1}}],"
-                        " \"special_tokens\": {\"!\": {\"id\": \"!\", \"ids\": [33], \"tokens\": [\"!\"]}}}, \"decoder\": {\"type\": \"ByteLevel\"},"
-                        " \"model\": {\"type\": \"BPE\", \"merges\": [], \"vocab\": {");
+    end += sprintf(end,
+                   "{\"version\": \"1.0\", \"added_tokens\": [{\"id\": 33, \"content\": \"!\", \"special\": true, "
+                   "\"single_word\": false, \"lstrip\": false,"
+                   " \"rstrip\": false, \"normalized\": false}], \"normalizer\": null, \"pre_tokenizer\": {\"type\": "
+                   "\"ByteLevel\", \"add_prefix_space\": false,"
+                   " \"trim_offsets\": false, \"use_regex\": true}, \"post_processor\": {\"type\": "
+                   "\"TemplateProcessing\", \"single\": ["
+                   "{\"SpecialToken\": {\"id\": \"!\", \"type_id\": 1}}, {\"Sequence\": {\"id\": \"A\", \"type_id\": "
+                   "0}}], \"pair\": ["
+                   "{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}, {\"Sequence\": {\"id\": \"B\", \"type_id\": 1}}],"
+                   " \"special_tokens\": {\"!\": {\"id\": \"!\", \"ids\": [33], \"tokens\": [\"!\"]}}}, \"decoder\": "
+                   "{\"type\": \"ByteLevel\"},"
+                   " \"model\": {\"type\": \"BPE\", \"merges\": [], \"vocab\": {");
     int others = 0;
-    for (int byte = 0; byte < 256; byte++) { /* GPT-2's letters for bytes: the visible ones stand for themselves, the others come after 255 */
+    for (int byte = 0; byte < 256;
+         byte++) { /* GPT-2's letters for bytes: the visible ones stand for themselves, the others come after 255 */
         bool visible = (byte >= 33 && byte < 127) || (byte >= 161 && byte < 173) || byte >= 174;
         end += sprintf(end, "%s\"\\u%04x\": %d", byte ? ", " : "", visible ? byte : 256 + others++, byte);
     }
     sprintf(end, "}}}");
     place = folder_make_empty();
     folder_write_text(&place, "tokenizer.json", json);
-    folder_write_text(&place, "tokenizer_config.json", "{\"bos_token\": {\"content\": \"<s>\"}, \"chat_template\": [{\"name\": \"default\", \"template\": \"" TEMPLATE
-                                                       "\"}, {\"name\": \"loud\", \"template\": \"{{ messages[0]['content'] | upper }}\"}]}");
+    folder_write_text(
+        &place, "tokenizer_config.json",
+        "{\"bos_token\": {\"content\": \"<s>\"}, \"chat_template\": [{\"name\": \"default\", \"template\": \"" TEMPLATE
+        "\"}, {\"name\": \"loud\", \"template\": \"{{ messages[0]['content'] | upper }}\"}]}");
     free(json);
 }
 
 /* MARK: Where tokens stand */
 
-static void check_encoding(const char *text, size_t length, bool no_special_tokens, const attend_token_offsets *offsets, size_t count) {
+static void check_encoding(const char *text, size_t length, bool no_special_tokens, const attend_token_offsets *offsets,
+                           size_t count) {
     attend_tokenize_options options = ATTEND_TOKENIZE_OPTIONS_INIT;
     options.no_special_tokens = no_special_tokens;
     attend_encoding *encoding = NULL;
@@ -52,18 +64,22 @@ static void check_encoding(const char *text, size_t length, bool no_special_toke
     const uint8_t *special = attend_encoding_special(encoding);
     const int32_t *types = attend_encoding_token_types(encoding);
     if (CHECK(found == count + added && places && special && types)) {
-        if (added) CHECK(ids[0] == 33 && special[0] == 1 && types[0] == 1 && places[0].byte_end == 0 && places[0].scalar_end == 0);
+        if (added)
+            CHECK(ids[0] == 33 && special[0] == 1 && types[0] == 1 && places[0].byte_end == 0 &&
+                  places[0].scalar_end == 0);
         for (size_t i = 0; i < count; i++) {
             CHECK(ids[i + added] == (unsigned char)text[i] && special[i + added] == 0 && types[i + added] == 0);
             CHECK(memcmp(&places[i + added], &offsets[i], sizeof *offsets) == 0);
         }
-        CHECK(places == attend_encoding_offsets(encoding) && special == attend_encoding_special(encoding) && types == attend_encoding_token_types(encoding));
+        CHECK(places == attend_encoding_offsets(encoding) && special == attend_encoding_special(encoding) &&
+              types == attend_encoding_token_types(encoding));
     }
     attend_encoding_free(encoding);
 }
 
 static void encodings(void) {
-    const attend_token_offsets offsets[] = { { 0, 1, 0, 1 }, { 1, 3, 1, 2 }, { 1, 3, 1, 2 }, { 3, 6, 2, 3 }, { 3, 6, 2, 3 }, { 3, 6, 2, 3 } };
+    const attend_token_offsets offsets[] = { { 0, 1, 0, 1 }, { 1, 3, 1, 2 }, { 1, 3, 1, 2 },
+                                             { 3, 6, 2, 3 }, { 3, 6, 2, 3 }, { 3, 6, 2, 3 } };
     const attend_token_offsets with_nul[] = { { 0, 1, 0, 1 }, { 1, 2, 1, 2 }, { 2, 3, 2, 3 } };
     for (int i = 0; i < 2; i++) {
         check_encoding("n\xc3\xa9\xe2\x82\xac", 6, i, offsets, 6);
@@ -109,9 +125,12 @@ static void add(attend_detokenizer *stream, const char *text) {
     for (; *text; text++) CHECK_SUCCESS(attend_detokenizer_add(stream, (unsigned char)*text));
 }
 
-static bool heard_is(const heard *heard, const char *text) { return heard->length == strlen(text) && memcmp(heard->text, text, heard->length) == 0; }
+static bool heard_is(const heard *heard, const char *text) {
+    return heard->length == strlen(text) && memcmp(heard->text, text, heard->length) == 0;
+}
 
-/** Characters of one to four bytes come whole, each as soon as its last byte is there; a space waits for what follows, for some tokenizers take it back. */
+/** Characters of one to four bytes come whole, each as soon as its last byte is there; a space waits for what follows,
+ * for some tokenizers take it back. */
 static void whole_characters(void) {
     const char *const text = "G\xc3\xbc\xe4\xb8\x96 \xf0\x9f\x91\xa9.";
     heard heard;
@@ -123,7 +142,8 @@ static void whole_characters(void) {
             CHECK_SUCCESS(attend_detokenizer_add(stream, (unsigned char)*byte));
             bool is_certain = ((unsigned char)byte[1] & 0xc0) != 0x80 && *byte != ' ';
             CHECK(heard.calls == calls + is_certain);
-            if (is_certain) CHECK(((unsigned char)heard.last[0] & 0xc0) != 0x80 && heard.length == (size_t)(byte + 1 - text));
+            if (is_certain)
+                CHECK(((unsigned char)heard.last[0] & 0xc0) != 0x80 && heard.length == (size_t)(byte + 1 - text));
         }
         CHECK_SUCCESS(attend_detokenizer_finish(stream));
         CHECK(heard_is(&heard, text));
@@ -131,7 +151,8 @@ static void whole_characters(void) {
     attend_detokenizer_free(stream);
 }
 
-/** What finish gives out of a torn character, and the stream as a whole, is what attend_tokenizer_decode makes of the same ids. */
+/** What finish gives out of a torn character, and the stream as a whole, is what attend_tokenizer_decode makes of the
+ * same ids. */
 static void same_as_decode(void) {
     const int32_t ids[] = { 'a', 0xe2, 0x82, 'b', 0xff, 33, 'c', 0xf0, 0x9f };
     heard heard;
@@ -187,9 +208,12 @@ static void unknown_ids(void) {
 static void streams_arguments(void) {
     heard heard;
     attend_detokenizer *stream = UNTOUCHED;
-    CHECK_ERROR(attend_detokenizer_create(NULL, NULL, hear, &heard, &stream), ATTEND_ERROR_INVALID_ARGUMENT, "tokenizer");
-    CHECK_ERROR(attend_detokenizer_create(tokenizer, NULL, NULL, &heard, &stream), ATTEND_ERROR_INVALID_ARGUMENT, "callback");
-    CHECK_ERROR(attend_detokenizer_create(tokenizer, NULL, hear, &heard, NULL), ATTEND_ERROR_INVALID_ARGUMENT, "detokenizer");
+    CHECK_ERROR(attend_detokenizer_create(NULL, NULL, hear, &heard, &stream), ATTEND_ERROR_INVALID_ARGUMENT,
+                "tokenizer");
+    CHECK_ERROR(attend_detokenizer_create(tokenizer, NULL, NULL, &heard, &stream), ATTEND_ERROR_INVALID_ARGUMENT,
+                "callback");
+    CHECK_ERROR(attend_detokenizer_create(tokenizer, NULL, hear, &heard, NULL), ATTEND_ERROR_INVALID_ARGUMENT,
+                "detokenizer");
     CHECK(stream == UNTOUCHED);
     CHECK_ERROR(attend_detokenizer_add(NULL, 65), ATTEND_ERROR_INVALID_ARGUMENT, "detokenizer");
     CHECK_ERROR(attend_detokenizer_finish(NULL), ATTEND_ERROR_INVALID_ARGUMENT, "detokenizer");
@@ -235,28 +259,34 @@ static void check_chat(const char *messages, const attend_chat_options *options,
     attend_text_free(text);
 }
 
-static void check_refused(const char *messages, const attend_chat_options *options, attend_error_code code, const char *part) {
+static void check_refused(const char *messages, const attend_chat_options *options, attend_error_code code,
+                          const char *part) {
     attend_text *text = UNTOUCHED;
-    CHECK_ERROR(attend_tokenizer_chat(tokenizer, messages, messages ? strlen(messages) : 1, options, &text), code, part);
+    CHECK_ERROR(attend_tokenizer_chat(tokenizer, messages, messages ? strlen(messages) : 1, options, &text), code,
+                part);
     CHECK(text == UNTOUCHED);
 }
 
 static void conversations(void) {
-    attend_chat_options prompt = chat_options(true, "{\"name\": \"me\"}", NULL), loud = chat_options(false, NULL, "loud"), missing = chat_options(false, NULL, "quiet");
+    attend_chat_options prompt = chat_options(true, "{\"name\": \"me\"}", NULL),
+                        loud = chat_options(false, NULL, "loud"), missing = chat_options(false, NULL, "quiet");
     check_chat(HELLO, NULL, "<s>[user] h\xc3\xa9llo;[bot] hi;");
     check_chat(HELLO, &prompt, "<s>[user] h\xc3\xa9llo;[bot] hi;[me]");
     check_chat("[]", NULL, "<s>");
     check_chat("[{\"content\": \"quiet\"}]", &loud, "QUIET");
     check_refused(HELLO, &missing, ATTEND_ERROR_NOT_FOUND, "quiet");
-    check_refused("[{\"role\": \"ghost\", \"content\": \"\"}]", NULL, ATTEND_ERROR_INVALID_ARGUMENT, "ghosts must not speak");
+    check_refused("[{\"role\": \"ghost\", \"content\": \"\"}]", NULL, ATTEND_ERROR_INVALID_ARGUMENT,
+                  "ghosts must not speak");
 }
 
 static void broken_conversations(void) {
     check_refused(NULL, NULL, ATTEND_ERROR_INVALID_ARGUMENT, "messages");
     const char *const broken[] = { "", "[", "[{\"role\": }]", "[] []", "[{\"role\": \"\xff\"}]", "nothing" };
-    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) check_refused(broken[i], NULL, ATTEND_ERROR_INVALID_ARGUMENT, "messages");
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
+        check_refused(broken[i], NULL, ATTEND_ERROR_INVALID_ARGUMENT, "messages");
     const char *const no_lists[] = { "{}", "3", "null", "\"[]\"" };
-    for (size_t i = 0; i < sizeof no_lists / sizeof *no_lists; i++) check_refused(no_lists[i], NULL, ATTEND_ERROR_INVALID_ARGUMENT, "list");
+    for (size_t i = 0; i < sizeof no_lists / sizeof *no_lists; i++)
+        check_refused(no_lists[i], NULL, ATTEND_ERROR_INVALID_ARGUMENT, "list");
     const char *const no_objects[] = { "", "{", "[1]", "3", "null" };
     for (size_t i = 0; i < sizeof no_objects / sizeof *no_objects; i++) {
         attend_chat_options options = chat_options(false, no_objects[i], NULL);

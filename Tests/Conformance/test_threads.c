@@ -1,5 +1,5 @@
-/* Two threads on one session: one of them hears BUSY, and nothing breaks; threads that only look do not disturb each other. Sessions of one model, the
- * tokenizer and the model itself: side by side. */
+/* Two threads on one session: one of them hears BUSY, and nothing breaks; threads that only look do not disturb each
+ * other. Sessions of one model, the tokenizer and the model itself: side by side. */
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"
 
@@ -23,7 +23,8 @@ static void *collide(void *context) {
     attend_batch batch = make_batch(tokens, lengths, COUNT);
     for (int i = 0; i < 200 && atomic_load(&busy) < 10; i++) {
         attend_error *error = attend_encode(shared, &batch);
-        if (error && attend_error_get_code(error) == ATTEND_ERROR_BUSY && strlen(attend_error_message(error)) > 10) atomic_fetch_add(&busy, 1);
+        if (error && attend_error_get_code(error) == ATTEND_ERROR_BUSY && strlen(attend_error_message(error)) > 10)
+            atomic_fetch_add(&busy, 1);
         else if (!error) atomic_fetch_add(&done, 1);
         attend_error_free(error);
     }
@@ -45,7 +46,8 @@ static void one_session_two_threads(void) {
 
 static atomic_int looks, looks_refused, looks_failed, looking_done;
 
-/** Asks a getter of the shared session, and counts how it answers. The answers themselves must be those of COUNT sequences. */
+/** Asks a getter of the shared session, and counts how it answers. The answers themselves must be those of COUNT
+ * sequences. */
 static void look(int which) {
     size_t number = 0;
     attend_tensor states = { NULL, ATTEND_TYPE_INT8, 0, { 0 } };
@@ -53,7 +55,10 @@ static void look(int which) {
                           : which == 1 ? attend_session_length(shared, COUNT - 1, &number)
                           : which == 2 ? attend_session_memory(shared, &number)
                                        : attend_session_hidden_states(shared, &states);
-    bool right = which == 0 ? number == COUNT : which == 1 ? number <= 64 : which == 2 ? number > 0 : states.rank == 2 && states.shape[0] >= COUNT;
+    bool right = which == 0   ? number == COUNT
+                 : which == 1 ? number <= 64
+                 : which == 2 ? number > 0
+                              : states.rank == 2 && states.shape[0] >= COUNT;
     if (error && attend_error_get_code(error) == ATTEND_ERROR_BUSY) atomic_fetch_add(&looks_refused, 1);
     else atomic_fetch_add(!error && right ? &looks : &looks_failed, 1);
     attend_error_free(error);
@@ -83,7 +88,8 @@ static void many_who_look(void) {
     CHECK_SUCCESS(attend_encode(shared, &batch));
     for (int i = 0; i < THREADS; i++) pthread_create(&threads[i], NULL, look_often, NULL);
     for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
-    CHECK(atomic_load(&looks) == 40000 * THREADS && atomic_load(&looks_refused) == 0 && atomic_load(&looks_failed) == 0);
+    CHECK(atomic_load(&looks) == 40000 * THREADS && atomic_load(&looks_refused) == 0 &&
+          atomic_load(&looks_failed) == 0);
     attend_session_free(shared);
 }
 
@@ -96,7 +102,8 @@ static void look_while_computing(void) {
     CHECK_SUCCESS(attend_encode(shared, &batch));
     for (int i = 0; i < 2; i++) pthread_create(&threads[i], NULL, look_until_done, NULL);
     for (int i = 0; i < 100000 && (steps < 60 || atomic_load(&looks_refused) == 0); i++) {
-        attend_error *error = steps % 30 == 29 ? attend_encode(shared, &batch) : attend_decode_step(shared, tokens, COUNT, NULL);
+        attend_error *error =
+            steps % 30 == 29 ? attend_encode(shared, &batch) : attend_decode_step(shared, tokens, COUNT, NULL);
         if (!error) steps++;
         else if (attend_error_get_code(error) != ATTEND_ERROR_BUSY) CHECK(!"a step failed otherwise than by BUSY");
         attend_error_free(error);
@@ -135,7 +142,8 @@ static void *work(void *context) {
         return NULL;
     }
     for (int i = 0; i < 100; i++) {
-        if (!step(session, index, logits) || memcmp(logits, expected[index], sizeof logits) != 0) atomic_fetch_add(&wrong, 1);
+        if (!step(session, index, logits) || memcmp(logits, expected[index], sizeof logits) != 0)
+            atomic_fetch_add(&wrong, 1);
         attend_encoding *encoding = NULL;
         error = attend_tokenizer_encode(tokenizer, "hello", 5, NULL, &encoding);
         size_t count = 0;

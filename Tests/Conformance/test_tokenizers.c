@@ -41,7 +41,8 @@ static void encoding(void) {
     check_ids(NULL, 0, false, end, 1);
     check_ids(NULL, 0, true, end, 0);
     attend_encoding *encoding = UNTOUCHED;
-    CHECK_ERROR(attend_tokenizer_encode(tokenizer, "a", SIZE_MAX, NULL, &encoding), ATTEND_ERROR_INVALID_ARGUMENT, "length");
+    CHECK_ERROR(attend_tokenizer_encode(tokenizer, "a", SIZE_MAX, NULL, &encoding), ATTEND_ERROR_INVALID_ARGUMENT,
+                "length");
     CHECK(encoding == UNTOUCHED);
 }
 
@@ -68,7 +69,8 @@ static void names(void) {
     const int32_t none[] = { -1, 101, INT32_MAX, INT32_MIN };
     for (size_t i = 0; i < 4; i++) CHECK(attend_tokenizer_token(tokenizer, none[i], NULL) == NULL);
     CHECK(attend_tokenizer_id(tokenizer, "HH", 2) == 65 && attend_tokenizer_id(tokenizer, "HHH", 2) == 65);
-    CHECK(attend_tokenizer_id(tokenizer, "HH", 1) == -1 && attend_tokenizer_id(tokenizer, "", 0) == -1 && attend_tokenizer_id(tokenizer, "h\0", 2) == -1);
+    CHECK(attend_tokenizer_id(tokenizer, "HH", 1) == -1 && attend_tokenizer_id(tokenizer, "", 0) == -1 &&
+          attend_tokenizer_id(tokenizer, "h\0", 2) == -1);
 }
 
 static void long_text(void) {

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #define FILE_NAME "model.safetensors"
-#define LAST "model.shared.weight" /* stands last in the file */
-#define SECOND "model.decoder.layers.0.encoder_attn.k_proj.bias"
+#define LAST      "model.shared.weight" /* stands last in the file */
+#define SECOND    "model.decoder.layers.0.encoder_attn.k_proj.bias"
 
 static folder place;
 static safetensors good;
@@ -19,7 +19,8 @@ static void refused(attend_error_code code, const char *part) {
     CHECK(model == UNTOUCHED);
 }
 
-/** Writes the file with another header and the same data, as far as `count` goes; the message must name the file and `part`. */
+/** Writes the file with another header and the same data, as far as `count` goes; the message must name the file and
+ * `part`. */
 static void spoiled(const char *header, size_t count, attend_error_code code, const char *part) {
     safetensors_write(&place, FILE_NAME, strlen(header), header, good.data, count);
     refused(code, FILE_NAME);
@@ -45,7 +46,16 @@ static void lengths(void) {
     refused(ATTEND_ERROR_INVALID_FILE, FILE_NAME);
     folder_write(&place, FILE_NAME, "\3\0\0\0\0\0\0", 7);
     refused(ATTEND_ERROR_INVALID_FILE, FILE_NAME);
-    const uint64_t beyond[] = { 0, 1, strlen(good.header) - 1, good.file.count - 7, good.file.count, UINT64_C(1) << 40, (UINT64_C(1) << 63) - 1, UINT64_C(1) << 63, UINT64_MAX - 7, UINT64_MAX };
+    const uint64_t beyond[] = { 0,
+                                1,
+                                strlen(good.header) - 1,
+                                good.file.count - 7,
+                                good.file.count,
+                                UINT64_C(1) << 40,
+                                (UINT64_C(1) << 63) - 1,
+                                UINT64_C(1) << 63,
+                                UINT64_MAX - 7,
+                                UINT64_MAX };
     for (size_t i = 0; i < sizeof beyond / sizeof *beyond; i++) {
         safetensors_write(&place, FILE_NAME, beyond[i], good.header, good.data, good.data_count);
         refused(ATTEND_ERROR_INVALID_FILE, FILE_NAME);
@@ -53,8 +63,16 @@ static void lengths(void) {
 }
 
 static void headers(void) {
-    const char *const wrong[] = { "{", "[]", "nonsense", "{}", "\"text\"", "{\"" LAST "\":7}", "{\"" LAST "\":{}}", "{\"" LAST "\":{\"dtype\":\"F16\",\"shape\":[101,128]}}" };
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) spoiled(wrong[i], good.data_count, ATTEND_ERROR_INVALID_FILE, FILE_NAME);
+    const char *const wrong[] = { "{",
+                                  "[]",
+                                  "nonsense",
+                                  "{}",
+                                  "\"text\"",
+                                  "{\"" LAST "\":7}",
+                                  "{\"" LAST "\":{}}",
+                                  "{\"" LAST "\":{\"dtype\":\"F16\",\"shape\":[101,128]}}" };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        spoiled(wrong[i], good.data_count, ATTEND_ERROR_INVALID_FILE, FILE_NAME);
     char *deep = malloc(200001);
     memset(deep, '[', 200000);
     deep[200000] = 0;
@@ -73,7 +91,8 @@ static void missing_and_extra(void) {
     refused(ATTEND_ERROR_INVALID_FILE, LAST);
     free(header);
 
-    snprintf(more, sizeof more, "%s,\"surplus.weight\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[%zu,%zu]}", text, last.end, last.end + 4);
+    snprintf(more, sizeof more, "%s,\"surplus.weight\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[%zu,%zu]}",
+             text, last.end, last.end + 4);
     header = replaced(good.header, text, more);
     char *data = malloc(good.data_count + 4);
     memcpy(data, good.data, good.data_count);
@@ -90,8 +109,22 @@ static void missing_and_extra(void) {
 }
 
 static void shapes(void) {
-    const char *const wrong[] = { "[128,101]", "[101,127]", "[101]", "[12928]", "[101,128,1]", "[0,128]", "[-101,-128]", "[101.5,128]", "[\"101\",128]", "[]", "{}", "101",
-                                  "[4294967296,4294967296,4294967296]", "[9223372036854775807,2]", "[18446744073709551615,128]", "[1e300,128]" };
+    const char *const wrong[] = { "[128,101]",
+                                  "[101,127]",
+                                  "[101]",
+                                  "[12928]",
+                                  "[101,128,1]",
+                                  "[0,128]",
+                                  "[-101,-128]",
+                                  "[101.5,128]",
+                                  "[\"101\",128]",
+                                  "[]",
+                                  "{}",
+                                  "101",
+                                  "[4294967296,4294967296,4294967296]",
+                                  "[9223372036854775807,2]",
+                                  "[18446744073709551615,128]",
+                                  "[1e300,128]" };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char to[200];
         snprintf(to, sizeof to, "\"" LAST "\":{\"dtype\":\"F16\",\"shape\":%s", wrong[i]);
@@ -100,8 +133,22 @@ static void shapes(void) {
 }
 
 static void offsets(void) {
-    const char *const wrong[] = { "[200,456]", "[203,459]", "[458,202]", "[202]", "[202,458,500]", "[]", "{}", "[-2,254]", "[202.5,458.5]", "[\"202\",\"458\"]", "[202,459]",
-                                  "[202,457]", "[3728842,3729098]", "[9223372036854775552,9223372036854775808]", "[18446744073709551360,18446744073709551616]", "[0,1e300]" };
+    const char *const wrong[] = { "[200,456]",
+                                  "[203,459]",
+                                  "[458,202]",
+                                  "[202]",
+                                  "[202,458,500]",
+                                  "[]",
+                                  "{}",
+                                  "[-2,254]",
+                                  "[202.5,458.5]",
+                                  "[\"202\",\"458\"]",
+                                  "[202,459]",
+                                  "[202,457]",
+                                  "[3728842,3729098]",
+                                  "[9223372036854775552,9223372036854775808]",
+                                  "[18446744073709551360,18446744073709551616]",
+                                  "[0,1e300]" };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char to[200];
         snprintf(to, sizeof to, "\"shape\":[128],\"data_offsets\":%s", wrong[i]);
@@ -118,7 +165,8 @@ static void types(void) {
 
 static void truncated(void) {
     const size_t less[] = { 1, 2, 100, good.data_count - 1, good.data_count };
-    for (size_t i = 0; i < sizeof less / sizeof *less; i++) spoiled(good.header, good.data_count - less[i], ATTEND_ERROR_INVALID_FILE, FILE_NAME);
+    for (size_t i = 0; i < sizeof less / sizeof *less; i++)
+        spoiled(good.header, good.data_count - less[i], ATTEND_ERROR_INVALID_FILE, FILE_NAME);
 }
 
 /** An index that puts every tensor of the good file into one shard, and adds `more`. */
@@ -140,25 +188,30 @@ static void shards(void) {
     folder_delete(&place, FILE_NAME);
     write_index("model-00001-of-00001.safetensors", "");
     refused(ATTEND_ERROR_NOT_FOUND, "model-00001-of-00001.safetensors");
-    safetensors_write(&place, "model-00001-of-00001.safetensors", strlen(good.header), good.header, good.data, good.data_count);
+    safetensors_write(&place, "model-00001-of-00001.safetensors", strlen(good.header), good.header, good.data,
+                      good.data_count);
     attend_model *model = NULL;
     CHECK_SUCCESS(attend_model_create(place.path, NULL, &model));
     attend_model_free(model);
 
-    safetensors_write(&place, "model-00001-of-00001.safetensors", strlen(good.header), good.header, good.data, good.data_count - 2);
+    safetensors_write(&place, "model-00001-of-00001.safetensors", strlen(good.header), good.header, good.data,
+                      good.data_count - 2);
     refused(ATTEND_ERROR_INVALID_FILE, "model-00001-of-00001.safetensors");
     const char *const outside[] = { "../model.safetensors", "/etc/passwd", "", "a/../../b.safetensors" };
     for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
         write_index(outside[i], "");
         refused(ATTEND_ERROR_INVALID_FILE, FILE_NAME ".index.json");
     }
-    const char *const wrong[] = { "{", "[]", "{}", "{\"weight_map\":[]}", "{\"weight_map\":{\"a\":1}}", "{\"weight_map\":{}}" };
+    const char *const wrong[] = {
+        "{", "[]", "{}", "{\"weight_map\":[]}", "{\"weight_map\":{\"a\":1}}", "{\"weight_map\":{}}"
+    };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         folder_write_text(&place, FILE_NAME ".index.json", wrong[i]);
         refused(ATTEND_ERROR_INVALID_FILE, FILE_NAME ".index.json");
     }
     write_index("model-00001-of-00001.safetensors", ",\"not.in.the.shard\":\"model-00001-of-00001.safetensors\"");
-    safetensors_write(&place, "model-00001-of-00001.safetensors", strlen(good.header), good.header, good.data, good.data_count);
+    safetensors_write(&place, "model-00001-of-00001.safetensors", strlen(good.header), good.header, good.data,
+                      good.data_count);
     refused(ATTEND_ERROR_INVALID_FILE, "not.in.the.shard");
 }
 

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import numpy as np
-
 import report
 import workloads
 from agreement import Outputs, agree
@@ -70,7 +69,9 @@ def reference(cell: Cell, folder: Path, plan: Plan) -> Outputs | None:
 
 
 @contextlib.contextmanager
-def crew(contenders: list[Contender], cell: Cell, folder: Path, plan: Plan) -> Iterator[tuple[list[Worker], dict[str, str]]]:
+def crew(
+    contenders: list[Contender], cell: Cell, folder: Path, plan: Plan
+) -> Iterator[tuple[list[Worker], dict[str, str]]]:
     """The workers that take part, and why the others do not, by name."""
     workers: list[Worker] = []
     absent: dict[str, str] = {}
@@ -97,7 +98,10 @@ def measure(cell: Cell, contenders: list[Contender], plan: Plan) -> dict[str, An
     print(f"{cell.name}", file=sys.stderr, flush=True)
     folder = make(cell.workload.model, plan.models)
     expected = reference(cell, folder, plan)
-    with crew([contender for contender in contenders if contender.enters(cell, plan.short)], cell, folder, plan) as (workers, absent):
+    with crew([contender for contender in contenders if contender.enters(cell, plan.short)], cell, folder, plan) as (
+        workers,
+        absent,
+    ):
         results: dict[str, dict[str, Any]] = {}
         for worker in workers:
             agreement = agree(worker.check(), expected, cell.compute) if expected else None
@@ -131,14 +135,20 @@ def options() -> argparse.Namespace:
                         help="few short rounds with two threads, the likely best alone: for every day, not to be quoted")  # fmt: skip
     parser.add_argument("--only", nargs="+", choices=list(workloads.FAMILIES), default=list(workloads.FAMILIES),
                         metavar="FAMILY", help=f"of {', '.join(workloads.FAMILIES)}")  # fmt: skip
-    parser.add_argument("--compute", nargs="+", choices=["float32", "bfloat16", "int8", "int4"], help="these types alone")
-    parser.add_argument("--contenders", nargs="+", choices=[contender.name for contender in CONTENDERS], help="these alone")
+    parser.add_argument(
+        "--compute", nargs="+", choices=["float32", "bfloat16", "int8", "int4"], help="these types alone"
+    )
+    parser.add_argument(
+        "--contenders", nargs="+", choices=[contender.name for contender in CONTENDERS], help="these alone"
+    )
     parser.add_argument("--threads", nargs="+", type=int, help="numbers of threads (default: 1 2, with --short 2)")
     parser.add_argument("--rounds", type=int, help="turns of each contender (default: 9, with --short 3)")
     parser.add_argument("--seconds", type=float, help="least length of a turn (default: 1, with --short 0.3)")
     parser.add_argument("--cpu-time", action="store_true",
                         help="count processor time instead of the wall's: a guide on a machine that is shared, with --threads 1")  # fmt: skip
-    parser.add_argument("--tiny", action="store_true", help="small models: tries the machinery, measures nothing of interest")
+    parser.add_argument(
+        "--tiny", action="store_true", help="small models: tries the machinery, measures nothing of interest"
+    )
     parser.add_argument("--models", type=Path, default=MODELS, help="folder of the models (made when missing)")
     parser.add_argument("--to", type=Path, default=RESULTS, help="folder of the results")
     return parser.parse_args()
@@ -146,7 +156,9 @@ def options() -> argparse.Namespace:
 
 def main() -> int:
     arguments = options()
-    contenders = [contender for contender in CONTENDERS if not arguments.contenders or contender.name in arguments.contenders]
+    contenders = [
+        contender for contender in CONTENDERS if not arguments.contenders or contender.name in arguments.contenders
+    ]
     threads = arguments.threads or ([2] if arguments.short else [1, 2])
     with tempfile.TemporaryDirectory() as scratch:
         plan = Plan(

@@ -9,7 +9,6 @@ from typing import Any, Iterator
 
 import numpy as np
 import numpy.typing as npt
-
 from convert import cached
 from read_model import read_tensors
 
@@ -23,7 +22,9 @@ def _gpt2_tensors(config: dict[str, Any], tensors: dict[str, Array]) -> Iterator
         "ln_1": "attn_norm", "attn.c_attn": "attn_qkv", "attn.c_proj": "attn_output",
         "ln_2": "ffn_norm", "mlp.c_fc": "ffn_up", "mlp.c_proj": "ffn_down",
     }  # fmt: skip
-    names |= {f"h.{layer}.{old}": f"blk.{layer}.{new}" for layer in range(config["n_layer"]) for old, new in inner.items()}
+    names |= {
+        f"h.{layer}.{old}": f"blk.{layer}.{new}" for layer in range(config["n_layer"]) for old, new in inner.items()
+    }
     for old, values in tensors.items():
         module, part = old.removeprefix("transformer.").rsplit(".", 1)
         yield f"{names[module]}.{part}", values.T if ".c_" in old and part == "weight" else values

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
 from convert import cached
 from read_model import read_tensors
 
@@ -33,7 +32,9 @@ class Graph:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
 
-    def add(self, kind: str, inputs: list[str], name: str, domain: str = DOMAIN, unused: int = 0, **attributes: Any) -> str:
+    def add(
+        self, kind: str, inputs: list[str], name: str, domain: str = DOMAIN, unused: int = 0, **attributes: Any
+    ) -> str:
         """A node whose output is called like itself; of further outputs it has ``unused``."""
         from onnx import helper
 
@@ -51,7 +52,12 @@ def bert_graph(config: dict[str, Any], tensors: dict[str, Array]) -> Graph:
         return graph.constant(name, tensors[name])
 
     def product(hidden: str, name: str) -> str:
-        return graph.add("MatMul", [hidden, graph.constant(f"{name}.weight", tensors[f"{name}.weight"].T)], f"{name}.product", domain="")
+        return graph.add(
+            "MatMul",
+            [hidden, graph.constant(f"{name}.weight", tensors[f"{name}.weight"].T)],
+            f"{name}.product",
+            domain="",
+        )
 
     def add_and_norm(hidden: str, skip: str, norm: str, bias: str) -> str:
         inputs = [hidden, skip, parameter(f"{norm}.weight"), parameter(f"{norm}.bias"), parameter(f"{bias}.bias")]
@@ -59,21 +65,35 @@ def bert_graph(config: dict[str, Any], tensors: dict[str, Array]) -> Graph:
 
     tables = [parameter(f"embeddings.{table}_embeddings.weight") for table in ("word", "position", "token_type")]
     norm = [parameter(f"embeddings.LayerNorm.{part}") for part in ("weight", "bias")]
-    hidden = graph.add("EmbedLayerNormalization", ["input_ids", "token_type_ids", *tables, *norm], "embeddings", unused=1, epsilon=epsilon)
+    hidden = graph.add(
+        "EmbedLayerNormalization",
+        ["input_ids", "token_type_ids", *tables, *norm],
+        "embeddings",
+        unused=1,
+        epsilon=epsilon,
+    )
     for layer in range(config["num_hidden_layers"]):
         prefix = f"encoder.layer.{layer}"
         attention = f"{prefix}.attention.self"
         joined = {
-            part: np.concatenate([tensors[f"{attention}.{projection}.{part}"] for projection in ("query", "key", "value")])
+            part: np.concatenate(
+                [tensors[f"{attention}.{projection}.{part}"] for projection in ("query", "key", "value")]
+            )
             for part in ("weight", "bias")
         }
-        inputs = [hidden, graph.constant(f"{attention}.weight", joined["weight"].T), graph.constant(f"{attention}.bias", joined["bias"])]
+        inputs = [
+            hidden,
+            graph.constant(f"{attention}.weight", joined["weight"].T),
+            graph.constant(f"{attention}.bias", joined["bias"]),
+        ]
         mixed = graph.add("Attention", inputs, attention, num_heads=config["num_attention_heads"])
         output = f"{prefix}.attention.output"
         hidden = add_and_norm(product(mixed, f"{output}.dense"), hidden, f"{output}.LayerNorm", f"{output}.dense")
         inner = product(hidden, f"{prefix}.intermediate.dense")
         inner = graph.add("BiasGelu", [inner, parameter(f"{prefix}.intermediate.dense.bias")], f"{prefix}.gelu")
-        hidden = add_and_norm(product(inner, f"{prefix}.output.dense"), hidden, f"{prefix}.output.LayerNorm", f"{prefix}.output.dense")
+        hidden = add_and_norm(
+            product(inner, f"{prefix}.output.dense"), hidden, f"{prefix}.output.LayerNorm", f"{prefix}.output.dense"
+        )
     graph.add("Identity", [hidden], "states", domain="")
     return graph
 
@@ -87,8 +107,13 @@ def onnx_file(folder: Path) -> Path:
 
         config = json.loads((folder / "config.json").read_text())
         graph = bert_graph(config, read_tensors(folder))
-        inputs = [helper.make_tensor_value_info(name, TensorProto.INT32, ["batch", "length"]) for name in ("input_ids", "token_type_ids")]
-        outputs = [helper.make_tensor_value_info("states", TensorProto.FLOAT, ["batch", "length", config["hidden_size"]])]
+        inputs = [
+            helper.make_tensor_value_info(name, TensorProto.INT32, ["batch", "length"])
+            for name in ("input_ids", "token_type_ids")
+        ]
+        outputs = [
+            helper.make_tensor_value_info("states", TensorProto.FLOAT, ["batch", "length", config["hidden_size"]])
+        ]
         whole = helper.make_graph(graph.nodes, config["model_type"], inputs, outputs, graph.constants)
         opsets = [helper.make_opsetid("", 17), helper.make_opsetid(DOMAIN, 1)]
         onnx.save(helper.make_model(whole, opset_imports=opsets, ir_version=9), str(partial))

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from contenders import Contender
 from workloads import Cell
 
@@ -27,7 +26,9 @@ class Failed(Exception):
 class Worker:
     """One contender, loaded and warm. Between its turns it is stopped, so that no thread of it spins while another is measured."""
 
-    def __init__(self, contender: Contender, cell: Cell, folder: Path, scratch: Path, clock: str = "perf_counter") -> None:
+    def __init__(
+        self, contender: Contender, cell: Cell, folder: Path, scratch: Path, clock: str = "perf_counter"
+    ) -> None:
         """Starts, loads, checks and warms up. Raises Failed."""
         self.contender = contender
         self.outputs = scratch / "outputs.npz"

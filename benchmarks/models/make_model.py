@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-
 import shapes
 import tensor_file
 
@@ -61,7 +60,12 @@ def make(name: str, models: Path = MODELS) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", nargs="+", choices=list(shapes.MODELS))
-    parser.add_argument("--to", type=Path, default=MODELS, help=f"the folder that holds the models (default: {MODELS.relative_to(ROOT)})")
+    parser.add_argument(
+        "--to",
+        type=Path,
+        default=MODELS,
+        help=f"the folder that holds the models (default: {MODELS.relative_to(ROOT)})",
+    )
     arguments = parser.parse_args()
     for name in arguments.name:
         folder = make(name, arguments.to)

@@ -1,6 +1,6 @@
 """What a run found, as Markdown tables and as a picture. Both are made from the JSON of the run alone:
 
-    python benchmarks/models/report.py build/benchmark-results/models.json      (prints the tables, rewrites the picture)
+python benchmarks/models/report.py build/benchmark-results/models.json      (prints the tables, rewrites the picture)
 """
 
 from __future__ import annotations
@@ -36,7 +36,11 @@ def machine() -> dict[str, Any]:
 
 def rates(cell: dict[str, Any]) -> dict[str, float]:
     """Tokens per second of everyone who took part and did not compute something else."""
-    return {name: result["tokens_per_second"] for name, result in cell["contenders"].items() if result["agrees"] is not False}
+    return {
+        name: result["tokens_per_second"]
+        for name, result in cell["contenders"].items()
+        if result["agrees"] is not False
+    }
 
 
 def best_peer(cell: dict[str, Any]) -> str | None:
@@ -73,7 +77,9 @@ def _summary(run: Run) -> str:
         peer, value, aim = best_peer(cell), ratio(cell), cell["aim"]
         ours = number(rates(cell).get(OURS)) or cell["absent"].get(OURS, "-").split(";")[0]
         shown = f"{value:.2f} x" if value else ""
-        rows.append(_place(cell) + [ours, peer or "-", number(rates(cell).get(peer or "")), shown, f"{aim} x" if aim else ""])
+        rows.append(
+            _place(cell) + [ours, peer or "-", number(rates(cell).get(peer or "")), shown, f"{aim} x" if aim else ""]
+        )
     return _table(["work", "type", "threads", f"{OURS}, tokens/s", "best peer", "tokens/s", "ratio", "aim"], rows)
 
 
@@ -81,7 +87,11 @@ def _details(run: Run) -> str:
     rows = []
     for cell in run["cells"]:
         for name, result in cell["contenders"].items():
-            agreement = result["agreement"] if result["agrees"] is not False else f"**computes something else**: {result['agreement']}"
+            agreement = (
+                result["agreement"]
+                if result["agrees"] is not False
+                else f"**computes something else**: {result['agreement']}"
+            )
             rows.append(_place(cell) + [
                 name, number(result["tokens_per_second"]), f"{result['seconds'] * 1e3:,.2f} ms", f"{result['spread']:.0%}",
                 f"{result['peak_bytes'] / 1e6:,.0f} MB", agreement,
@@ -123,7 +133,11 @@ def markdown(run: Run) -> str:
 
 #: The picture, in pixels.
 _WIDTH, _LABEL, _BAR, _STEP, _GAP, _TOP = 860, 250, 400, 20, 14, 58
-_COLOURS = dict(zip((contender.name for contender in CONTENDERS), ("#d9480f", "#3b6ea5", "#7ea6d0", "#4f8a5b", "#8f6bb0", "#8a8a8a")))
+_COLOURS = dict(
+    zip(
+        (contender.name for contender in CONTENDERS), ("#d9480f", "#3b6ea5", "#7ea6d0", "#4f8a5b", "#8f6bb0", "#8a8a8a")
+    )
+)
 
 
 def _text(x: float, y: float, words: str, **attributes: object) -> str:
@@ -148,7 +162,9 @@ def picture(run: Run) -> str:
         for name, rate in shown.items():
             width = max(1.0, _BAR * rate / fastest)
             weight = "bold" if name == OURS else "normal"
-            body.append(f'<rect x="{_LABEL}" y="{y:.0f}" width="{width:.1f}" height="{_STEP - 4}" rx="2" fill="{_COLOURS[name]}"/>')
+            body.append(
+                f'<rect x="{_LABEL}" y="{y:.0f}" width="{width:.1f}" height="{_STEP - 4}" rx="2" fill="{_COLOURS[name]}"/>'
+            )
             body.append(_text(_LABEL + width + 6, y + 13, f"{number(rate)}  {name}", font_weight=weight))
             y += _STEP
         y += _GAP + max(0, 2 - len(shown)) * _STEP

@@ -66,7 +66,17 @@ def present(python: Path, peer: Peer) -> bool:
 
 def install(python: Path, peer: Peer) -> bool:
     """Installs one peer at low priority; pip's own words go to the terminal. Returns whether it worked."""
-    command = ["nice", "-n", "19", str(python), "-m", "pip", "install", "--disable-pip-version-check", *peer.requirements]
+    command = [
+        "nice",
+        "-n",
+        "19",
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        *peer.requirements,
+    ]
     if peer.environment:
         command.append("--no-cache-dir")  # not something that was compiled once with other options
     return subprocess.run(command, env={**os.environ, **peer.environment}).returncode == 0
@@ -74,7 +84,9 @@ def install(python: Path, peer: Peer) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--venv", type=Path, default=VENV, help=f"where the environment is made (default: {VENV.relative_to(ROOT)})")
+    parser.add_argument(
+        "--venv", type=Path, default=VENV, help=f"where the environment is made (default: {VENV.relative_to(ROOT)})"
+    )
     parser.add_argument("--only", nargs="+", choices=[peer.name for peer in PEERS], help="install these alone")
     arguments = parser.parse_args()
     python = arguments.venv / "bin" / "python"

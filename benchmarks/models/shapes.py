@@ -62,7 +62,11 @@ def marian(config: Config) -> Iterator[Weight]:
 def bert(config: Config) -> Iterator[Weight]:
     """BertModel."""
     d, inner = config["hidden_size"], config["intermediate_size"]
-    for table, rows in (("word", "vocab_size"), ("position", "max_position_embeddings"), ("token_type", "type_vocab_size")):
+    for table, rows in (
+        ("word", "vocab_size"),
+        ("position", "max_position_embeddings"),
+        ("token_type", "type_vocab_size"),
+    ):
         yield Weight(f"embeddings.{table}_embeddings.weight", (config[rows], d), d**-0.5)
     yield from norm("embeddings.LayerNorm", d)
     for layer in range(config["num_hidden_layers"]):
@@ -123,7 +127,12 @@ def _marian_config(layers: int, d: int, heads: int, inner: int, vocabulary: int)
     """The keys of an OPUS-MT checkpoint."""
     stacks: Config = {}
     for stack in ("encoder", "decoder"):
-        stacks |= {f"{stack}_layers": layers, f"{stack}_attention_heads": heads, f"{stack}_ffn_dim": inner, f"{stack}_layerdrop": 0.0}
+        stacks |= {
+            f"{stack}_layers": layers,
+            f"{stack}_attention_heads": heads,
+            f"{stack}_ffn_dim": inner,
+            f"{stack}_layerdrop": 0.0,
+        }
     return {
         "model_type": "marian", "architectures": ["MarianMTModel"], "is_encoder_decoder": True, "torch_dtype": "float32",
         "d_model": d, "num_hidden_layers": layers, **stacks, "max_position_embeddings": 512,

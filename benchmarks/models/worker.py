@@ -19,10 +19,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-
 from contenders.base import Runner, Unavailable
 from workloads import Workload
-
 
 
 def measure(runner: Runner, seconds: float) -> list[float]:

@@ -63,9 +63,15 @@ class Cell:
 def _family(name: str, model: str) -> list[Workload]:
     """The workloads of one model."""
     if name == "marian":
-        return [Workload(f"marian 31 to 32, batch {batch}", model, "translate", batch, 31, 32, ("float32", "int8")) for batch in (1, 32)]
+        return [
+            Workload(f"marian 31 to 32, batch {batch}", model, "translate", batch, 31, 32, ("float32", "int8"))
+            for batch in (1, 32)
+        ]
     if name == "bert":
-        return [Workload(f"bert {batch} x 128", model, "embed", batch, 128, 0, ("float32", "bfloat16", "int8")) for batch in (1, 32)]
+        return [
+            Workload(f"bert {batch} x 128", model, "embed", batch, 128, 0, ("float32", "bfloat16", "int8"))
+            for batch in (1, 32)
+        ]
     if name == "minilm":
         return [Workload("minilm 1 x 16", model, "embed", 1, 16, 0, ("float32", "int8"))]
     computes = ("float32", "int8") if name == "gpt2" else ("bfloat16", "int8", "int4")

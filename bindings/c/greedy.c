@@ -40,12 +40,13 @@ typedef struct live {
     size_t *parent;
 } live;
 
-/** One token more for each live sequence; the first after a prompt if `follows_prompt`. Those that are finished leave. */
-static attend_error *step(const attend_model *model, attend_session *session, live *live, bool follows_prompt, int32_t forced_token, size_t limit,
-                          int32_t *ids, size_t *lengths) {
+/** One token more for each live sequence; the first after a prompt if `follows_prompt`. Those that are finished leave.
+ */
+static attend_error *step(const attend_model *model, attend_session *session, live *live, bool follows_prompt,
+                          int32_t forced_token, size_t limit, int32_t *ids, size_t *lengths) {
     attend_tensor logits; /* [live, vocabulary] */
-    attend_error *error =
-        follows_prompt ? attend_session_logits(session, &logits) : attend_decode_step(session, live->token, live->count, &logits);
+    attend_error *error = follows_prompt ? attend_session_logits(session, &logits)
+                                         : attend_decode_step(session, live->token, live->count, &logits);
     if (error) return error;
     const float *scores = logits.data;
     size_t going = 0;
@@ -64,13 +65,15 @@ static attend_error *step(const attend_model *model, attend_session *session, li
     return error;
 }
 
-attend_error *greedy_decode(const attend_model *model, attend_session *session, const attend_batch *batch, size_t limit, int32_t *ids, size_t *lengths) {
+attend_error *greedy_decode(const attend_model *model, attend_session *session, const attend_batch *batch, size_t limit,
+                            int32_t *ids, size_t *lengths) {
     attend_model_info info = ATTEND_MODEL_INFO_INIT;
     attend_error *error = attend_model_get_info(model, &info);
     if (!error) error = attend_encode(session, batch);
     if (error) return error;
 
-    live live = { batch->count, malloc(batch->count * sizeof(size_t)), malloc(batch->count * sizeof(int32_t)), malloc(batch->count * sizeof(size_t)) };
+    live live = { batch->count, malloc(batch->count * sizeof(size_t)), malloc(batch->count * sizeof(int32_t)),
+                  malloc(batch->count * sizeof(size_t)) };
     if (!live.target || !live.token || !live.parent) {
         fprintf(stderr, "out of memory\n");
         exit(1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Spells words: English spelling in, phonemes out, many words at a time.
  *
- * usage: spell [-m MODEL FOLDER] [-b WORDS AT A TIME] [WORD ...]      without words: one from each line of the standard input
- * Words and phonemes go to the standard output, a tab between them; words per second go to the standard error. */
+ * usage: spell [-m MODEL FOLDER] [-b WORDS AT A TIME] [WORD ...]      without words: one from each line of the standard
+ * input Words and phonemes go to the standard output, a tab between them; words per second go to the standard error. */
 #define _POSIX_C_SOURCE 200809L
 #include "greedy.h"
 
@@ -42,11 +42,11 @@ typedef struct speller {
     attend_model *model;
     const attend_tokenizer *tokenizer;
     attend_session *session;
-    size_t limit;      /* the longest target */
-    int32_t *sources;  /* the letters of all words of a batch, end to end */
-    size_t *lengths;   /* [batch] how many letters */
-    int32_t *targets;  /* [batch, limit] */
-    size_t *written;   /* [batch] how long each target is */
+    size_t limit;     /* the longest target */
+    int32_t *sources; /* the letters of all words of a batch, end to end */
+    size_t *lengths;  /* [batch] how many letters */
+    int32_t *targets; /* [batch, limit] */
+    size_t *written;  /* [batch] how long each target is */
 } speller;
 
 static void print_word(const speller *speller, const char *word, const int32_t *ids, size_t count) {
@@ -78,7 +78,8 @@ static void spell(speller *speller, char **words, size_t count) {
     batch.lengths = speller->lengths;
     batch.count = count;
     check(greedy_decode(speller->model, speller->session, &batch, speller->limit, speller->targets, speller->written));
-    for (size_t i = 0; i < count; i++) print_word(speller, words[i], speller->targets + i * speller->limit, speller->written[i]);
+    for (size_t i = 0; i < count; i++)
+        print_word(speller, words[i], speller->targets + i * speller->limit, speller->written[i]);
 }
 
 /** The words of the standard input, one a line. */
@@ -137,10 +138,12 @@ int main(int argc, char **argv) {
 
     speller speller = start(path, at_a_time);
     double began = seconds();
-    for (size_t i = 0; i < count; i += at_a_time) spell(&speller, words + i, count - i < at_a_time ? count - i : at_a_time);
+    for (size_t i = 0; i < count; i += at_a_time)
+        spell(&speller, words + i, count - i < at_a_time ? count - i : at_a_time);
     double took = seconds() - began;
     fflush(stdout);
-    fprintf(stderr, "%zu words in %.3f s, %.0f words per second, %s\n", count, took, (double)count / took, attend_model_kernels(speller.model));
+    fprintf(stderr, "%zu words in %.3f s, %.0f words per second, %s\n", count, took, (double)count / took,
+            attend_model_kernels(speller.model));
 
     end(&speller);
     for (size_t i = 0; read && i < count; i++) free(read[i]);

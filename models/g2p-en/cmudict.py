@@ -1,5 +1,8 @@
 """The CMU Pronouncing Dictionary as this model was trained and measured on it: reading, splitting, scoring."""
-import collections, re, zlib
+
+import collections
+import re
+import zlib
 
 
 def read(path):
@@ -7,7 +10,8 @@ def read(path):
     words = collections.OrderedDict()
     for line in open(path, encoding="utf8"):
         line = line.split("#")[0].split()
-        if not line: continue
+        if not line:
+            continue
         word = re.sub(r"\(\d+\)$", "", line[0]).lower()
         if re.fullmatch(r"[a-z][a-z'.-]*|'[a-z]+", word):
             words.setdefault(word, []).append(line[1:])
@@ -39,8 +43,18 @@ def score(results):
     """Error rates of [(spelled phonemes, pronunciations listed), ...]. WER: no listed pronunciation matches. PER: edits to the nearest one, of its length."""
     out = {k: 0 for k in ("werr", "werr_bare", "perr", "pref", "perr_bare")}
     for hyp, refs in results:
-        best = min(refs, key=lambda r: edit(hyp, r)); bb = min((bare(r) for r in refs), key=lambda r: edit(bare(hyp), r))
-        out["werr"] += hyp not in refs; out["werr_bare"] += bare(hyp) not in [bare(r) for r in refs]
-        out["perr"] += edit(hyp, best); out["perr_bare"] += edit(bare(hyp), bb); out["pref"] += len(best)
+        best = min(refs, key=lambda r: edit(hyp, r))
+        bb = min((bare(r) for r in refs), key=lambda r: edit(bare(hyp), r))
+        out["werr"] += hyp not in refs
+        out["werr_bare"] += bare(hyp) not in [bare(r) for r in refs]
+        out["perr"] += edit(hyp, best)
+        out["perr_bare"] += edit(bare(hyp), bb)
+        out["pref"] += len(best)
     n = len(results)
-    return dict(words=n, WER=out["werr"] / n, PER=out["perr"] / out["pref"], WER_no_stress=out["werr_bare"] / n, PER_no_stress=out["perr_bare"] / out["pref"])
+    return dict(
+        words=n,
+        WER=out["werr"] / n,
+        PER=out["perr"] / out["pref"],
+        WER_no_stress=out["werr_bare"] / n,
+        PER_no_stress=out["perr_bare"] / out["pref"],
+    )

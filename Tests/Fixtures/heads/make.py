@@ -11,49 +11,108 @@ import torch
 import transformers as hf
 from safetensors.torch import save_file
 
-ENCODER = dict(vocab_size=37, hidden_size=16, num_attention_heads=2, num_hidden_layers=2, intermediate_size=20, max_position_embeddings=40)
+ENCODER = dict(
+    vocab_size=37,
+    hidden_size=16,
+    num_attention_heads=2,
+    num_hidden_layers=2,
+    intermediate_size=20,
+    max_position_embeddings=40,
+)
 T5 = dict(
-    vocab_size=37, d_model=16, d_kv=4, d_ff=20, num_heads=2, relative_attention_num_buckets=8, relative_attention_max_distance=12,
-    decoder_start_token_id=0, eos_token_id=1, pad_token_id=0,
+    vocab_size=37,
+    d_model=16,
+    d_kv=4,
+    d_ff=20,
+    num_heads=2,
+    relative_attention_num_buckets=8,
+    relative_attention_max_distance=12,
+    decoder_start_token_id=0,
+    eos_token_id=1,
+    pad_token_id=0,
 )
 MODERN = dict(
-    **{**ENCODER, "num_hidden_layers": 3}, local_attention=6, pad_token_id=0, bos_token_id=1, cls_token_id=1, eos_token_id=2, sep_token_id=2,
+    **{**ENCODER, "num_hidden_layers": 3},
+    local_attention=6,
+    pad_token_id=0,
+    bos_token_id=1,
+    cls_token_id=1,
+    eos_token_id=2,
+    sep_token_id=2,
 )
 DEBERTA = dict(
-    **ENCODER, relative_attention=True, pos_att_type="c2p|p2c", share_att_key=True, norm_rel_ebd="layer_norm", position_buckets=4,
-    max_relative_positions=16, position_biased_input=False, type_vocab_size=0,
+    **ENCODER,
+    relative_attention=True,
+    pos_att_type="c2p|p2c",
+    share_att_key=True,
+    norm_rel_ebd="layer_norm",
+    position_buckets=4,
+    max_relative_positions=16,
+    position_biased_input=False,
+    type_vocab_size=0,
 )
 BIASES = dict(norm_bias=True, attention_bias=True, mlp_bias=True, classifier_bias=True)
 
 # name: (model class, configuration class, options, keys of config.json that older versions write in place of today's; None: absent)
 CASES = {
     "t5-gated-silu-untied": (
-        hf.T5ForConditionalGeneration, hf.T5Config, dict(T5, feed_forward_proj="gated-silu", num_layers=2, num_decoder_layers=1),
+        hf.T5ForConditionalGeneration,
+        hf.T5Config,
+        dict(T5, feed_forward_proj="gated-silu", num_layers=2, num_decoder_layers=1),
         {"tie_word_embeddings": False, "scale_decoder_outputs": None, "dense_act_fn": None, "is_gated_act": None},
     ),
     "umt5": (hf.UMT5ForConditionalGeneration, hf.UMT5Config, dict(T5, num_layers=2), {}),
     "t5-token-classification": (hf.T5ForTokenClassification, hf.T5Config, dict(T5, num_layers=1, num_labels=3), {}),
     "modernbert-masked-lm": (hf.ModernBertForMaskedLM, hf.ModernBertConfig, dict(MODERN, **BIASES), {}),
     "modernbert-sequence-classification": (
-        hf.ModernBertForSequenceClassification, hf.ModernBertConfig,
+        hf.ModernBertForSequenceClassification,
+        hf.ModernBertConfig,
         dict(MODERN, num_labels=3, classifier_pooling="mean", global_attn_every_n_layers=2),
-        {"layer_types": None, "rope_parameters": None, "global_rope_theta": 160000.0, "local_rope_theta": 10000.0, "global_attn_every_n_layers": 2},
+        {
+            "layer_types": None,
+            "rope_parameters": None,
+            "global_rope_theta": 160000.0,
+            "local_rope_theta": 10000.0,
+            "global_attn_every_n_layers": 2,
+        },
     ),
     "mpnet-masked-lm": (hf.MPNetForMaskedLM, hf.MPNetConfig, ENCODER, {}),
-    "mpnet-sequence-classification": (hf.MPNetForSequenceClassification, hf.MPNetConfig, dict(ENCODER, num_labels=3), {}),
+    "mpnet-sequence-classification": (
+        hf.MPNetForSequenceClassification,
+        hf.MPNetConfig,
+        dict(ENCODER, num_labels=3),
+        {},
+    ),
     "deberta-v2-masked-lm": (
-        hf.DebertaV2ForMaskedLM, hf.DebertaV2Config,
-        dict(DEBERTA, embedding_size=8, position_biased_input=True, type_vocab_size=2, share_att_key=False, pos_att_type=["c2p", "p2c"]), {},
+        hf.DebertaV2ForMaskedLM,
+        hf.DebertaV2Config,
+        dict(
+            DEBERTA,
+            embedding_size=8,
+            position_biased_input=True,
+            type_vocab_size=2,
+            share_att_key=False,
+            pos_att_type=["c2p", "p2c"],
+        ),
+        {},
     ),
     "deberta-v2-masked-lm-of-today": (
-        hf.DebertaV2ForMaskedLM, hf.DebertaV2Config, dict(DEBERTA, legacy=False, position_buckets=-1, max_relative_positions=6, norm_rel_ebd="none"),
+        hf.DebertaV2ForMaskedLM,
+        hf.DebertaV2Config,
+        dict(DEBERTA, legacy=False, position_buckets=-1, max_relative_positions=6, norm_rel_ebd="none"),
         {},
     ),
     "deberta-v2-sequence-classification": (
-        hf.DebertaV2ForSequenceClassification, hf.DebertaV2Config, dict(DEBERTA, num_labels=3, pos_att_type="p2c", share_att_key=False), {},
+        hf.DebertaV2ForSequenceClassification,
+        hf.DebertaV2Config,
+        dict(DEBERTA, num_labels=3, pos_att_type="p2c", share_att_key=False),
+        {},
     ),
     "deberta-v2-question-answering": (
-        hf.DebertaV2ForQuestionAnswering, hf.DebertaV2Config, dict(DEBERTA, conv_kernel_size=3, conv_act="gelu", num_labels=2), {},
+        hf.DebertaV2ForQuestionAnswering,
+        hf.DebertaV2Config,
+        dict(DEBERTA, conv_kernel_size=3, conv_act="gelu", num_labels=2),
+        {},
     ),
 }
 
@@ -85,14 +144,19 @@ def expectations(model, config, generator):
         outputs = model(**inputs, decoder_input_ids=decoder_ids)
         saved["encoder_last_hidden_state"] = outputs.encoder_last_hidden_state
         for row, length in enumerate(lengths):
-            greedy = model.generate(inputs["input_ids"][row : row + 1, :length], max_new_tokens=12, do_sample=False, num_beams=1)
+            greedy = model.generate(
+                inputs["input_ids"][row : row + 1, :length], max_new_tokens=12, do_sample=False, num_beams=1
+            )
             saved[f"greedy_ids.{row}"] = greedy[0]
     else:
         outputs = model(**inputs, output_hidden_states=True)
     for name in ("logits", "start_logits", "end_logits"):
         if name in outputs:
             saved[name] = outputs[name]
-    return {name: value.to(torch.int32 if value.dtype == torch.int64 else torch.float32).contiguous() for name, value in saved.items()}
+    return {
+        name: value.to(torch.int32 if value.dtype == torch.int64 else torch.float32).contiguous()
+        for name, value in saved.items()
+    }
 
 
 @torch.no_grad()

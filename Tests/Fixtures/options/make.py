@@ -15,10 +15,24 @@ from safetensors.torch import save_file
 TOKENS = dict(vocab_size=41, bos_token_id=1, eos_token_id=2, pad_token_id=None)
 SIZES = dict(TOKENS, hidden_size=16, num_attention_heads=4, num_hidden_layers=2, max_position_embeddings=64)
 LLAMA = dict(SIZES, intermediate_size=20, num_key_value_heads=2)
-ONE_LAYER = {**LLAMA, "num_attention_heads": 2, "num_key_value_heads": 1, "num_hidden_layers": 1}  # heads of 8 components: 4 wavelengths
+ONE_LAYER = {
+    **LLAMA,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "num_hidden_layers": 1,
+}  # heads of 8 components: 4 wavelengths
 GPT = dict(TOKENS, n_embd=16, n_head=4, n_layer=2, n_positions=64)
-LONGROPE = {"rope_type": "longrope", "short_factor": [1.0, 1.5], "long_factor": [2.0, 5.5], "original_max_position_embeddings": 8}
-PHI3 = dict(ONE_LAYER, original_max_position_embeddings=8, rope_parameters=dict(LONGROPE, rope_theta=10000.0, partial_rotary_factor=0.5))
+LONGROPE = {
+    "rope_type": "longrope",
+    "short_factor": [1.0, 1.5],
+    "long_factor": [2.0, 5.5],
+    "original_max_position_embeddings": 8,
+}
+PHI3 = dict(
+    ONE_LAYER,
+    original_max_position_embeddings=8,
+    rope_parameters=dict(LONGROPE, rope_theta=10000.0, partial_rotary_factor=0.5),
+)
 
 
 def scaled(**parameters):
@@ -32,20 +46,39 @@ CASES = {
     "codegen": (hf.CodeGenConfig, dict(GPT, rotary_dim=2), 9, {}),
     "falcon-groups": (hf.FalconConfig, dict(SIZES, new_decoder_architecture=True, num_kv_heads=2), 9, {}),
     "falcon-groups-one-norm": (
-        hf.FalconConfig, dict(SIZES, new_decoder_architecture=True, num_kv_heads=2, num_ln_in_parallel_attn=1, tie_word_embeddings=False), 9, {},
+        hf.FalconConfig,
+        dict(
+            SIZES, new_decoder_architecture=True, num_kv_heads=2, num_ln_in_parallel_attn=1, tie_word_embeddings=False
+        ),
+        9,
+        {},
     ),
-    "falcon-linear-biases": (hf.FalconConfig, dict(SIZES, alibi=True, multi_query=False, parallel_attn=False, bias=True), 9, {}),
+    "falcon-linear-biases": (
+        hf.FalconConfig,
+        dict(SIZES, alibi=True, multi_query=False, parallel_attn=False, bias=True),
+        9,
+        {},
+    ),
     "gemma3-scaled": (
         hf.Gemma3TextConfig,
         dict(
-            LLAMA, head_dim=8, query_pre_attn_scalar=8, sliding_window=4, layer_types=["sliding_attention", "full_attention"],
+            LLAMA,
+            head_dim=8,
+            query_pre_attn_scalar=8,
+            sliding_window=4,
+            layer_types=["sliding_attention", "full_attention"],
             rope_parameters={
                 "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1000000.0},
                 "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
             },
-        ), 9,
+        ),
+        9,
         {
-            "layer_types": None, "sliding_window_pattern": 2, "rope_parameters": None, "rope_theta": 1000000.0, "rope_local_base_freq": 10000.0,
+            "layer_types": None,
+            "sliding_window_pattern": 2,
+            "rope_parameters": None,
+            "rope_theta": 1000000.0,
+            "rope_local_base_freq": 10000.0,
             "rope_scaling": {"rope_type": "linear", "factor": 8.0},
         },
     ),
@@ -53,47 +86,97 @@ CASES = {
     "gpt_neox-sequential": (
         hf.GPTNeoXConfig,
         dict(
-            SIZES, intermediate_size=20, use_parallel_residual=False, attention_bias=False,
+            SIZES,
+            intermediate_size=20,
+            use_parallel_residual=False,
+            attention_bias=False,
             rope_parameters={"rope_type": "default", "rope_theta": 100.0, "partial_rotary_factor": 1.0},
-        ), 9,
+        ),
+        9,
         {"rope_parameters": None, "rotary_emb_base": 100, "rotary_pct": 1.0},
     ),
     "llama-dynamic": (hf.LlamaConfig, dict(scaled(rope_type="dynamic", factor=4.0), max_position_embeddings=8), 14, {}),
     "llama-linear": (hf.LlamaConfig, scaled(rope_type="linear", factor=4.0), 14, {}),
     "llama-llama3": (
         hf.LlamaConfig,
-        scaled(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=8), 14, {},
+        scaled(
+            rope_type="llama3",
+            factor=8.0,
+            low_freq_factor=1.0,
+            high_freq_factor=4.0,
+            original_max_position_embeddings=8,
+        ),
+        14,
+        {},
     ),
     "llama-yarn": (
-        hf.LlamaConfig, scaled(rope_type="yarn", factor=8.0, beta_fast=1.5, beta_slow=0.5, original_max_position_embeddings=8), 14, {},
+        hf.LlamaConfig,
+        scaled(rope_type="yarn", factor=8.0, beta_fast=1.5, beta_slow=0.5, original_max_position_embeddings=8),
+        14,
+        {},
     ),
     "llama-yarn-magnitudes": (
         hf.LlamaConfig,
         scaled(
-            rope_type="yarn", factor=8.0, beta_fast=1.5, beta_slow=0.1, original_max_position_embeddings=8, truncate=False, mscale=0.7,
+            rope_type="yarn",
+            factor=8.0,
+            beta_fast=1.5,
+            beta_slow=0.1,
+            original_max_position_embeddings=8,
+            truncate=False,
+            mscale=0.7,
             mscale_all_dim=1.1,
-        ), 14, {},
+        ),
+        14,
+        {},
     ),
-    "mistral-without-window": (hf.MistralConfig, dict(LLAMA, sliding_window=None, num_hidden_layers=1), 9, {"head_dim": None}),
+    "mistral-without-window": (
+        hf.MistralConfig,
+        dict(LLAMA, sliding_window=None, num_hidden_layers=1),
+        9,
+        {"head_dim": None},
+    ),
     "mpt": (hf.MptConfig, dict(TOKENS, d_model=16, n_heads=4, n_layers=1, attn_config={"softmax_scale": 0.4}), 9, {}),
     "olmo2-biases": (hf.Olmo2Config, dict(LLAMA, attention_bias=True, num_hidden_layers=1), 9, {}),
     "opt-narrow-table": (
-        hf.OPTConfig, dict(SIZES, ffn_dim=20, word_embed_proj_dim=8, do_layer_norm_before=False), 9, {},
+        hf.OPTConfig,
+        dict(SIZES, ffn_dim=20, word_embed_proj_dim=8, do_layer_norm_before=False),
+        9,
+        {},
     ),
     "phi-norms": (hf.PhiConfig, dict(ONE_LAYER, qk_layernorm=True), 9, {}),
     "phi3-longrope-beyond": (hf.Phi3Config, PHI3, 14, {}),
     "phi3-longrope-within": (
-        hf.Phi3Config, PHI3, 6,
-        {"rope_parameters": None, "partial_rotary_factor": 0.5, "rope_theta": 10000.0, "original_max_position_embeddings": 8,
-         "rope_scaling": {"type": "longrope", "short_factor": [1.0, 1.5], "long_factor": [2.0, 5.5]}},
+        hf.Phi3Config,
+        PHI3,
+        6,
+        {
+            "rope_parameters": None,
+            "partial_rotary_factor": 0.5,
+            "rope_theta": 10000.0,
+            "original_max_position_embeddings": 8,
+            "rope_scaling": {"type": "longrope", "short_factor": [1.0, 1.5], "long_factor": [2.0, 5.5]},
+        },
     ),
-    "qwen2-windows": (hf.Qwen2Config, dict(LLAMA, use_sliding_window=True, sliding_window=4, max_window_layers=1), 9, {"layer_types": None}),
+    "qwen2-windows": (
+        hf.Qwen2Config,
+        dict(LLAMA, use_sliding_window=True, sliding_window=4, max_window_layers=1),
+        9,
+        {"layer_types": None},
+    ),
     "smollm3-usual-layers": (
-        hf.SmolLM3Config, dict(LLAMA, num_hidden_layers=4, intermediate_size=12), 9, {"no_rope_layers": None, "no_rope_layer_interval": None, "layer_types": None},
+        hf.SmolLM3Config,
+        dict(LLAMA, num_hidden_layers=4, intermediate_size=12),
+        9,
+        {"no_rope_layers": None, "no_rope_layer_interval": None, "layer_types": None},
     ),
     "stablelm-parallel-norms": (
         hf.StableLmConfig,
-        dict(LLAMA, hidden_size=32, num_hidden_layers=1, use_parallel_residual=True, qk_layernorm=True, use_qkv_bias=True), 9, {},
+        dict(
+            LLAMA, hidden_size=32, num_hidden_layers=1, use_parallel_residual=True, qk_layernorm=True, use_qkv_bias=True
+        ),
+        9,
+        {},
     ),
 }
 

@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 
 import torch
-from torch import nn
-
 from attend.export import _write_safetensors, save_transformer
+from torch import nn
 
 START, END, LONGEST = 1, 2, 12
 SIZES = {"d_model": 16, "nhead": 2, "dim_feedforward": 24, "dropout": 0.0, "batch_first": True}
@@ -99,18 +98,36 @@ def encoder_decoder(folder, *, layout, share, options=None, final_norm=True, sca
 
     learned = layout == "learned"
     save_transformer(
-        folder, transformer, embedding=source, target_embedding=target, embedding_scale=scale, positions=source_positions if learned else layout,
-        target_positions=target_positions if learned else None, max_positions=POSITIONS, generator=generator,
-        generation={"decoder_start_token_id": START, "eos_token_id": END})
+        folder,
+        transformer,
+        embedding=source,
+        target_embedding=target,
+        embedding_scale=scale,
+        positions=source_positions if learned else layout,
+        target_positions=target_positions if learned else None,
+        max_positions=POSITIONS,
+        generator=generator,
+        generation={"decoder_start_token_id": START, "eos_token_id": END},
+    )
     ids, mask = batch(VOCABULARY)
     targets = torch.randint(3, target.num_embeddings, (len(LENGTHS), 6))
     targets[:, 0] = START
     states = transformer.encoder(embed(ids, source, source_positions), src_key_padding_mask=mask == 0)
     decode = lambda tokens, memory, padding: project(
-        transformer.decoder(embed(tokens, target, target_positions), memory, tgt_mask=causal(tokens.shape[1]), memory_key_padding_mask=padding))
+        transformer.decoder(
+            embed(tokens, target, target_positions),
+            memory,
+            tgt_mask=causal(tokens.shape[1]),
+            memory_key_padding_mask=padding,
+        )
+    )
     expected = {
-        "input_ids": ids, "attention_mask": mask, "decoder_input_ids": targets, "encoder_last_hidden_state": states,
-        "logits": decode(targets, states, mask == 0)}
+        "input_ids": ids,
+        "attention_mask": mask,
+        "decoder_input_ids": targets,
+        "encoder_last_hidden_state": states,
+        "logits": decode(targets, states, mask == 0),
+    }
     for row, length in enumerate(LENGTHS):
         memory = transformer.encoder(embed(ids[row : row + 1, :length], source, source_positions))
         expected[f"greedy_ids.{row}"] = greedy(lambda tokens: decode(tokens, memory, None), [START])
@@ -127,10 +144,20 @@ def stack(*, final_norm, layers=2, **options):
 def encoder(folder, *, layout, classifies=None, **options):
     module, words = stack(**options), table(VOCABULARY)
     ids, mask = batch(VOCABULARY)
-    states = module(words(ids) * math.sqrt(SIZES["d_model"]) + positions(layout)[: ids.shape[1]], src_key_padding_mask=mask == 0)
+    states = module(
+        words(ids) * math.sqrt(SIZES["d_model"]) + positions(layout)[: ids.shape[1]], src_key_padding_mask=mask == 0
+    )
     if classifies:
         head = nn.Linear(SIZES["d_model"], 3)
-        save_transformer(folder, module, embedding=words, positions=layout, max_positions=POSITIONS, classifier=head, classifies=classifies)
+        save_transformer(
+            folder,
+            module,
+            embedding=words,
+            positions=layout,
+            max_positions=POSITIONS,
+            classifier=head,
+            classifies=classifies,
+        )
         logits = head(states if classifies == "tokens" else states[:, 0])
     else:
         head = nn.Linear(SIZES["d_model"], VOCABULARY)
@@ -144,8 +171,14 @@ def decoder(folder, *, layout, **options):
     module, words = stack(**options), table(VOCABULARY)
     places = positions(layout)
     save_transformer(
-        folder, module, embedding=words, positions=places if layout == "learned" else layout, max_positions=POSITIONS, causal=True,
-        generation={"eos_token_id": END})
+        folder,
+        module,
+        embedding=words,
+        positions=places if layout == "learned" else layout,
+        max_positions=POSITIONS,
+        causal=True,
+        generation={"eos_token_id": END},
+    )
 
     def logits(ids):
         x = words(ids) * math.sqrt(SIZES["d_model"]) + places[: ids.shape[1]]
@@ -161,13 +194,28 @@ def decoder(folder, *, layout, **options):
 CASES = {
     "post-norm": lambda folder: encoder_decoder(folder, layout="sinusoidal", share=True),
     "pre-norm": lambda folder: encoder_decoder(
-        folder, layout="learned", share=False, tie=False, options={"norm_first": True, "activation": "gelu"}),
+        folder, layout="learned", share=False, tie=False, options={"norm_first": True, "activation": "gelu"}
+    ),
     "no-bias": lambda folder: encoder_decoder(
-        folder, layout="none", share=False, tie=False, final_norm=False, scale=1.5, options={"bias": False, "activation": nn.functional.silu}),
+        folder,
+        layout="none",
+        share=False,
+        tie=False,
+        final_norm=False,
+        scale=1.5,
+        options={"bias": False, "activation": nn.functional.silu},
+    ),
     "encoder": lambda folder: encoder(folder, layout="sinusoidal", final_norm=False, classifies="sequences"),
     "encoder-tokens": lambda folder: encoder(folder, layout="sinusoidal-marian", final_norm=True, norm_first=True),
     "decoder": lambda folder: decoder(
-        folder, layout="sinusoidal-tensor2tensor", final_norm=True, norm_first=True, bias=False, activation=nn.GELU("tanh"), layer_norm_eps=1e-6),
+        folder,
+        layout="sinusoidal-tensor2tensor",
+        final_norm=True,
+        norm_first=True,
+        bias=False,
+        activation=nn.GELU("tanh"),
+        layer_norm_eps=1e-6,
+    ),
     "decoder-learned": lambda folder: decoder(folder, layout="learned", final_norm=False, layers=1),
 }
 

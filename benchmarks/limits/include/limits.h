@@ -12,7 +12,8 @@ void limit_vnni_512(size_t steps);
 void limit_vnni_256(size_t steps);
 /** Runs `steps` times 24 vdpbf16ps of 32 products; 24 * 32 * 2 operations a step. */
 void limit_bf16_512(size_t steps);
-/** Reads `bytes` bytes, a multiple of 512, in `streams` even pieces side by side; `bytes / streams` a multiple of 64. */
+/** Reads `bytes` bytes, a multiple of 512, in `streams` even pieces side by side; `bytes / streams` a multiple of 64.
+ */
 uint64_t limit_read_512(const void *memory, size_t bytes);
 uint64_t limit_read_256(const void *memory, size_t bytes);
 #endif

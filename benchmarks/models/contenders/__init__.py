@@ -23,7 +23,11 @@ class Contender:
     environment: dict[str, str] = field(default_factory=dict)
 
     def enters(self, cell: Cell, short: bool = False) -> bool:
-        return cell.workload.task in self.tasks and cell.compute in self.computes and (cell.compute in self.short or not short)
+        return (
+            cell.workload.task in self.tasks
+            and cell.compute in self.computes
+            and (cell.compute in self.short or not short)
+        )
 
 
 OURS = "attend"
@@ -34,7 +38,9 @@ CONTENDERS = (
     Contender(OURS, "native", _ALL, ("float32", "bfloat16", "int8", "int4")),
     Contender("CTranslate2", "ct2", _ALL, ("float32", "bfloat16", "int8")),
     # CTranslate2 chooses its own loops and the library for its products by the maker of the CPU; told to, it takes AVX-512 anywhere.
-    Contender("CTranslate2 AVX512", "ct2", _ALL, ("float32", "bfloat16", "int8"), environment={"CT2_FORCE_CPU_ISA": "AVX512"}),
+    Contender(
+        "CTranslate2 AVX512", "ct2", _ALL, ("float32", "bfloat16", "int8"), environment={"CT2_FORCE_CPU_ISA": "AVX512"}
+    ),
     Contender("ONNX Runtime", "onnx_runtime", ("embed",), ("float32", "int8")),
     Contender("PyTorch", "pytorch", _ALL, ("float32", "bfloat16"), short=("bfloat16",)),
     Contender("llama.cpp", "llama", ("prompt", "decode"), ("float32", "bfloat16", "int8", "int4")),

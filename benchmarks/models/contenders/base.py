@@ -10,7 +10,6 @@ from typing import Any, Callable
 
 import numpy as np
 import numpy.typing as npt
-
 from workloads import Workload
 
 Floats = npt.NDArray[np.float32]

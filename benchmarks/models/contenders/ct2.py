@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from contenders.base import Runner, Unavailable
 from convert import ctranslate2_folder
 from workloads import Workload
+
+from contenders.base import Runner, Unavailable
 
 
 class CTranslate2Runner(Runner):
@@ -26,7 +26,12 @@ class CTranslate2Runner(Runner):
             raise Unavailable(f"CTranslate2 has no {compute} on this CPU")
         kinds = {"translate": ctranslate2.Translator, "embed": ctranslate2.Encoder}
         kind = kinds.get(workload.task, ctranslate2.Generator)
-        options: dict[str, Any] = {"device": "cpu", "compute_type": compute, "inter_threads": 1, "intra_threads": threads}
+        options: dict[str, Any] = {
+            "device": "cpu",
+            "compute_type": compute,
+            "inter_threads": 1,
+            "intra_threads": threads,
+        }
         self.library = ctranslate2
         self.model = kind(str(ctranslate2_folder(folder)), **options)
         self.version = f"ctranslate2 {ctranslate2.__version__}"

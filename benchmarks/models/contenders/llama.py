@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from contenders.base import Floats, Runner, Unavailable
 from convert_gguf import gguf_file
 from workloads import Ids, Workload
+
+from contenders.base import Floats, Runner, Unavailable
 
 
 class LlamaRunner(Runner):

@@ -8,9 +8,9 @@ from typing import Any, Callable
 
 import numpy as np
 import numpy.typing as npt
+from workloads import Workload
 
 from contenders.base import Floats, Runner, Unavailable, log_probability
-from workloads import Workload
 
 BINDINGS = Path(__file__).resolve().parents[3] / "bindings" / "python"
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from contenders.base import Runner, Unavailable
 from convert_onnx import onnx_file, quantised_onnx_file
 from workloads import Workload
+
+from contenders.base import Runner, Unavailable
 
 
 class OnnxRunner(Runner):

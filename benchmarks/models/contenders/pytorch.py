@@ -7,9 +7,9 @@ from typing import Any, Callable
 
 import numpy as np
 import numpy.typing as npt
+from workloads import Workload
 
 from contenders.base import Floats, Runner, Unavailable, log_probability
-from workloads import Workload
 
 #: The class of each family: with the head that the work needs.
 CLASSES = {"marian": "MarianMTModel", "bert": "BertModel", "gpt2": "GPT2LMHeadModel", "llama": "LlamaForCausalLM"}

@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
+import agreement
 import numpy as np
 import pytest
-
-import agreement
 import report
 import shapes
 import tensor_file
@@ -36,7 +35,9 @@ def test_a_checkpoint_holds_what_its_config_says_and_is_made_once(name: str, tmp
     folder = make(name, tmp_path)
     config = json.loads((folder / "config.json").read_text())
     tensors = read_tensors(folder)
-    assert {key: value.shape for key, value in tensors.items()} == {weight.name: weight.shape for weight in shapes.weights(config)}
+    assert {key: value.shape for key, value in tensors.items()} == {
+        weight.name: weight.shape for weight in shapes.weights(config)
+    }
     written = (folder / "model.safetensors").stat().st_mtime_ns
     assert make(name, tmp_path) == folder and (folder / "model.safetensors").stat().st_mtime_ns == written
 
@@ -95,7 +96,9 @@ def test_the_report_compares_with_the_best_peer_that_agrees() -> None:
     text = report.markdown(run(agrees=True))
     assert "| attend, tokens/s |" in text and "| CTranslate2 | 200 | 3.00 x | 1.5 x |" in text
     assert "attend 2.00" in text and "Not to be quoted" in text and "not run: not here" in text
-    assert "3.00 x" not in report.markdown(run(agrees=False)) and "computes something else" in report.markdown(run(agrees=False))
+    assert "3.00 x" not in report.markdown(run(agrees=False)) and "computes something else" in report.markdown(
+        run(agrees=False)
+    )
 
 
 def test_the_picture_is_well_formed_and_shows_everyone() -> None:

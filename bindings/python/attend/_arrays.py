@@ -26,11 +26,18 @@ class _View:
     __slots__ = ("__array_interface__", "owner")
 
     def __init__(self, address: int, shape: tuple[int, ...], type_code: str, owner: object, writeable: bool) -> None:
-        self.__array_interface__ = {"version": 3, "data": (address, not writeable), "shape": shape, "typestr": type_code}
+        self.__array_interface__ = {
+            "version": 3,
+            "data": (address, not writeable),
+            "shape": shape,
+            "typestr": type_code,
+        }
         self.owner = owner
 
 
-def view(address: int | None, shape: tuple[int, ...], dtype: npt.DTypeLike, owner: object, writeable: bool = False) -> npt.NDArray[Any]:
+def view(
+    address: int | None, shape: tuple[int, ...], dtype: npt.DTypeLike, owner: object, writeable: bool = False
+) -> npt.NDArray[Any]:
     """An array over borrowed memory, read-only unless asked for, which keeps ``owner`` alive for as long as it or a slice of it lives."""
     kind = np.dtype(dtype)
     if address is None or 0 in shape:
@@ -79,13 +86,17 @@ def ragged(sequences: Sequences, what: str = "sequences") -> tuple[Int32Array, S
     """Sequences laid end to end: ids ``[sum of lengths]`` and lengths ``[count]``. An int32 matrix is used as it lies."""
     if isinstance(sequences, np.ndarray):
         if sequences.ndim != 2:
-            raise InvalidArgumentError(f"{what}: expected a list of sequences or a matrix, found {sequences.ndim} dimension(s); give lengths= for a flat batch")
+            raise InvalidArgumentError(
+                f"{what}: expected a list of sequences or a matrix, found {sequences.ndim} dimension(s); give lengths= for a flat batch"
+            )
         rows, columns = sequences.shape
         return ids(sequences.reshape(-1), what), np.full(rows, columns, np.uintp)
     parts = []
     for index, sequence in enumerate(sequences):
         if isinstance(sequence, (int, np.integer)):
-            raise TypeError(f"{what}: expected a list of sequences, found a list of numbers; put it in a list, or give lengths= for a flat batch")
+            raise TypeError(
+                f"{what}: expected a list of sequences, found a list of numbers; put it in a list, or give lengths= for a flat batch"
+            )
         parts.append(ids(sequence, f"{what}[{index}]"))
     lengths = np.array([part.size for part in parts], np.uintp)
     if not parts:
@@ -141,7 +152,9 @@ class RaggedBatch:
             if longest > self.tokens.size or int(self.lengths.sum()) != self.tokens.size:
                 raise InvalidArgumentError(f"lengths: they do not add up to the number of tokens, {self.tokens.size}")
         if token_types is not None:
-            if self.token_types.size != self.tokens.size or (types_lengths is not None and not np.array_equal(types_lengths, self.lengths)):
+            if self.token_types.size != self.tokens.size or (
+                types_lengths is not None and not np.array_equal(types_lengths, self.lengths)
+            ):
                 raise InvalidArgumentError("token_types: their lengths are not those of the tokens")
         self.struct = c.Batch(
             tokens=self.tokens.ctypes.data,

@@ -34,7 +34,7 @@ TextCallback = CFUNCTYPE(c_bool, c_void_p, c_size_t, c_void_p)
 
 TYPE_FLOAT32 = 1
 
-#: ``attend_type`` to the name of the element type.
+#: ``attend_element_type`` to the name of the element type.
 TYPE_NAMES = {
     TYPE_FLOAT32: "float32",
     2: "float16",
@@ -51,10 +51,10 @@ TYPE_NAMES = {
     30: "bool",
 }
 
-#: ``attend_compute`` by name.
+#: ``attend_compute_type`` by name.
 COMPUTE = {"default": 0, "float32": 1, "bfloat16": 2, "int8": 3, "int4": 4}
 
-#: ``attend_attention`` by name.
+#: ``attend_attention_kind`` by name.
 ATTENTION = {"encoder": 1, "decoder": 2, "cross": 3}
 
 

@@ -58,7 +58,8 @@ def load() -> ctypes.CDLL:
         except (OSError, AttributeError, errors.LibraryNotFoundError) as problem:
             tried.append(f"  {path} ({why}): {problem}")
     raise errors.LibraryNotFoundError(
-        "libattend.so was not found. Build it (see README.md) or name it in the environment variable ATTEND_LIBRARY. Tried:\n" + "\n".join(tried)
+        "libattend.so was not found. Build it (see README.md) or name it in the environment variable ATTEND_LIBRARY. Tried:\n"
+        + "\n".join(tried)
     )
 
 
@@ -67,7 +68,9 @@ def check_version(running: int) -> None:
     wanted = number(__version__)
     if running // 10000 != wanted // 10000 or running < wanted:
         text = f"{running // 10000}.{running // 100 % 100}.{running % 100}"
-        raise errors.LibraryNotFoundError(f"it is version {text}, this package needs {__version__} or a later {wanted // 10000}.x")
+        raise errors.LibraryNotFoundError(
+            f"it is version {text}, this package needs {__version__} or a later {wanted // 10000}.x"
+        )
 
 
 library = load()
@@ -115,7 +118,9 @@ class Owned:
 
     def __init__(self, address: int, free: Any, parent: object = None) -> None:
         """``free`` takes the address back, or is None for what the library lends; ``parent`` is kept alive as long as this."""
-        self._as_parameter_ = address  # what ctypes passes: the caller's argument keeps the handle alive through the call
+        self._as_parameter_ = (
+            address  # what ctypes passes: the caller's argument keeps the handle alive through the call
+        )
         self._free = free
         self._parent = parent
 

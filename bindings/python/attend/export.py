@@ -58,9 +58,19 @@ def save_transformer(
     Raises ValueError, naming the part, where a module computes something else than a Transformer's layer.
     """
     whole = hasattr(transformer, "encoder") and hasattr(transformer, "decoder")
-    sides = {"encoder": transformer.encoder, "decoder": transformer.decoder} if whole else {"decoder" if causal else "encoder": transformer}
+    sides = (
+        {"encoder": transformer.encoder, "decoder": transformer.decoder}
+        if whole
+        else {"decoder" if causal else "encoder": transformer}
+    )
     kind = "encoder-decoder" if whole else next(iter(sides))
-    config = _common({_layer_options(layer, f"{side}.layers.{i}") for side, stack in sides.items() for i, layer in enumerate(stack.layers)})
+    config = _common(
+        {
+            _layer_options(layer, f"{side}.layers.{i}")
+            for side, stack in sides.items()
+            for i, layer in enumerate(stack.layers)
+        }
+    )
     config = {"model_type": "transformer", "kind": kind, **config}
     tensors = {}
     for side, stack in sides.items():
@@ -87,9 +97,13 @@ def _layer_options(layer: Any, name: str) -> tuple[tuple[str, Any], ...]:
     others = [attention, layer.multihead_attn] if hasattr(layer, "multihead_attn") else [attention]
     for part in others:
         if not part._qkv_same_embed_dim or part.bias_k is not None or part.add_zero_attn:
-            raise ValueError(f"{name}: an attention with other widths of keys and values, bias_kv or add_zero_attn cannot be exported")
+            raise ValueError(
+                f"{name}: an attention with other widths of keys and values, bias_kv or add_zero_attn cannot be exported"
+            )
         if part.num_heads != attention.num_heads:
-            raise ValueError(f"{name}: attentions with {attention.num_heads} and {part.num_heads} heads in one layer cannot be exported")
+            raise ValueError(
+                f"{name}: attentions with {attention.num_heads} and {part.num_heads} heads in one layer cannot be exported"
+            )
     bias = layer.linear1.bias is not None
     for norm in [part for part_name, part in layer.named_children() if part_name.startswith("norm")]:
         _check_norm(norm, bias, layer.norm1.eps, name)
@@ -105,8 +119,15 @@ def _layer_options(layer: Any, name: str) -> tuple[tuple[str, Any], ...]:
 
 
 def _check_norm(norm: Any, bias: bool, epsilon: float, name: str) -> None:
-    if type(norm).__name__ != "LayerNorm" or norm.weight is None or norm.eps != epsilon or (norm.bias is not None) != bias:
-        raise ValueError(f"{name}: {norm} cannot be exported beside layers with layer norms of eps {epsilon} {'with' if bias else 'without'} biases")
+    if (
+        type(norm).__name__ != "LayerNorm"
+        or norm.weight is None
+        or norm.eps != epsilon
+        or (norm.bias is not None) != bias
+    ):
+        raise ValueError(
+            f"{name}: {norm} cannot be exported beside layers with layer norms of eps {epsilon} {'with' if bias else 'without'} biases"
+        )
 
 
 def _activation(function: Any, name: str) -> str:
@@ -114,7 +135,9 @@ def _activation(function: Any, name: str) -> str:
     if spelled == "gelu" and getattr(function, "approximate", "none") == "tanh":
         return "gelu_pytorch_tanh"
     if spelled not in _ACTIVATIONS:
-        raise ValueError(f"{name}: the activation {function} cannot be exported; those that can are {', '.join(_ACTIVATIONS)}")
+        raise ValueError(
+            f"{name}: the activation {function} cannot be exported; those that can are {', '.join(_ACTIVATIONS)}"
+        )
     return _ACTIVATIONS[spelled]
 
 
@@ -139,7 +162,9 @@ def _weight(part: Any) -> Any:
     return getattr(part, "weight", part).detach()
 
 
-def _tables(config: dict[str, Any], tensors: dict[str, Any], sides: Mapping[str, Any], source: Any, target: Any) -> dict[str, Any]:
+def _tables(
+    config: dict[str, Any], tensors: dict[str, Any], sides: Mapping[str, Any], source: Any, target: Any
+) -> dict[str, Any]:
     """Adds the token tables; returns that of each side."""
     tables = {side: _weight(source) for side in sides}
     if len(sides) == 1:
@@ -160,10 +185,14 @@ def _tables(config: dict[str, Any], tensors: dict[str, Any], sides: Mapping[str,
     return tables
 
 
-def _add_positions(config: dict[str, Any], tensors: dict[str, Any], sides: Mapping[str, Any], source: Any, target: Any, count: int) -> None:
+def _add_positions(
+    config: dict[str, Any], tensors: dict[str, Any], sides: Mapping[str, Any], source: Any, target: Any, count: int
+) -> None:
     if isinstance(source, str):
         if source not in _LAYOUTS or target is not None:
-            raise ValueError(f"positions {source!r}: a table, or one of {', '.join(_LAYOUTS)} without target_positions, is needed")
+            raise ValueError(
+                f"positions {source!r}: a table, or one of {', '.join(_LAYOUTS)} without target_positions, is needed"
+            )
         config["positions"] = source
         if source != "none":
             config["max_positions"] = count
@@ -177,11 +206,19 @@ def _add_positions(config: dict[str, Any], tensors: dict[str, Any], sides: Mappi
 
 
 def _add_head(
-    config: dict[str, Any], tensors: dict[str, Any], tables: Mapping[str, Any], kind: str, generator: Any, classifier: Any, classifies: str
+    config: dict[str, Any],
+    tensors: dict[str, Any],
+    tables: Mapping[str, Any],
+    kind: str,
+    generator: Any,
+    classifier: Any,
+    classifies: str,
 ) -> None:
     if classifier is not None:
         if kind != "encoder" or generator is not None or classifies not in ("tokens", "sequences"):
-            raise ValueError('a classifier is that of an encoder without a generator, and classifies "tokens" or "sequences"')
+            raise ValueError(
+                'a classifier is that of an encoder without a generator, and classifies "tokens" or "sequences"'
+            )
         config["head"] = "token-classes" if classifies == "tokens" else "sequence-classes"
         config["num_labels"] = len(classifier.weight)
         name, head, tied = "classifier", classifier, False
@@ -191,7 +228,10 @@ def _add_head(
         if kind == "encoder":
             config["head"] = "tokens"
         name, head = "generator", generator
-        tied = generator is None or _weight(generator).data_ptr() == tables["encoder" if kind == "encoder" else "decoder"].data_ptr()
+        tied = (
+            generator is None
+            or _weight(generator).data_ptr() == tables["encoder" if kind == "encoder" else "decoder"].data_ptr()
+        )
         config["tie_word_embeddings"] = tied
     if head is None:
         return
@@ -213,7 +253,11 @@ def _write_safetensors(path: Path, tensors: Mapping[str, Any]) -> None:
         if str(tensor.dtype) not in _DTYPES:
             tensor = tensor.float()
         block = tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
-        header[name] = {"dtype": _DTYPES[str(tensor.dtype)], "shape": list(tensor.shape), "data_offsets": [offset, offset + len(block)]}
+        header[name] = {
+            "dtype": _DTYPES[str(tensor.dtype)],
+            "shape": list(tensor.shape),
+            "data_offsets": [offset, offset + len(block)],
+        }
         offset += len(block)
         blocks.append(block)
     text = json.dumps(header).encode()

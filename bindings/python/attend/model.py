@@ -22,7 +22,7 @@ _NO_LIMIT = ctypes.c_size_t(-1).value
 
 
 class Kind(enum.IntEnum):
-    """``attend_kind``: how a model is built."""
+    """``attend_model_kind``: how a model is built."""
 
     ENCODER = 1
     DECODER = 2
@@ -152,7 +152,9 @@ class Model:
         """A new session; ``threads``: how many a call of it may use, 0: as many as the model."""
         return Session(self, threads)
 
-    def embed(self, texts: Iterable[str | bytes], prompt: str | None = None, prompt_name: str | None = None) -> Float32Array:
+    def embed(
+        self, texts: Iterable[str | bytes], prompt: str | None = None, prompt_name: str | None = None
+    ) -> Float32Array:
         """A vector for each text, ``[texts, width]``, an array of the caller's: ``Session.embed`` in a session of its own."""
         return self.session().embed(texts, prompt, prompt_name).copy()
 
@@ -189,7 +191,9 @@ class Model:
         self._open()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -206,7 +210,9 @@ def _tensor(model: Owned, index: int) -> TensorInfo:
     return TensorInfo(info.name.decode("utf-8", "replace"), c.TYPE_NAMES[info.type], tuple(info.shape[: info.rank]))
 
 
-def _load(path: bytes, compute: str, threads: int, kernels: str | None, progress: Callable[[float], object] | None) -> Owned:
+def _load(
+    path: bytes, compute: str, threads: int, kernels: str | None, progress: Callable[[float], object] | None
+) -> Owned:
     """attend_model_create, with what the progress callback raises carried past the C code in between."""
     if compute not in c.COMPUTE:
         raise InvalidArgumentError(f"compute: {compute!r} is not one of {', '.join(c.COMPUTE)}")
@@ -223,7 +229,9 @@ def _load(path: bytes, compute: str, threads: int, kernels: str | None, progress
             raised.append(problem)
             return False
 
-    options = c.ModelOptions(compute=c.COMPUTE[compute], threads=threads, kernels=None if kernels is None else kernels.encode())
+    options = c.ModelOptions(
+        compute=c.COMPUTE[compute], threads=threads, kernels=None if kernels is None else kernels.encode()
+    )
     if progress is not None:
         options.progress = c.ProgressCallback(report)
     try:

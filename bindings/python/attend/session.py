@@ -10,7 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _declarations as c
-from ._arrays import Float32Array, Ids, RaggedBatch, Sequences, SizeArray, Texts, ids, sizes, split, tensor_view, text_argument
+from ._arrays import (
+    Float32Array,
+    Ids,
+    RaggedBatch,
+    Sequences,
+    SizeArray,
+    Texts,
+    ids,
+    sizes,
+    split,
+    tensor_view,
+    text_argument,
+)
 from ._library import Owned, check, create, library, size
 from .errors import InvalidArgumentError, InvalidStateError
 
@@ -124,7 +136,9 @@ class Session:
         check(library.attend_session_pooled(native, ctypes.byref(pooled)))
         return tensor_view(pooled, native, writeable=True)
 
-    def embed(self, texts: Iterable[str | bytes], prompt: str | None = None, prompt_name: str | None = None) -> Float32Array:
+    def embed(
+        self, texts: Iterable[str | bytes], prompt: str | None = None, prompt_name: str | None = None
+    ) -> Float32Array:
         """A vector for each text, ``[texts, width]``, a view that is valid until the next call. No sequence is live afterwards.
 
         A folder of sentence-transformers (modules.json) gives the embeddings that it was made for; any other encoder or decoder what
@@ -137,9 +151,20 @@ class Session:
         """
         native = self._open()
         batch = Texts(texts)
-        options = c.EmbedOptions(prompt=text_argument(prompt, "prompt"), prompt_name=text_argument(prompt_name, "prompt_name"))
+        options = c.EmbedOptions(
+            prompt=text_argument(prompt, "prompt"), prompt_name=text_argument(prompt_name, "prompt_name")
+        )
         embeddings = c.Tensor()
-        check(library.attend_embed(native, batch.texts, batch.lengths.ctypes.data, batch.lengths.size, ctypes.byref(options), ctypes.byref(embeddings)))
+        check(
+            library.attend_embed(
+                native,
+                batch.texts,
+                batch.lengths.ctypes.data,
+                batch.lengths.size,
+                ctypes.byref(options),
+                ctypes.byref(embeddings),
+            )
+        )
         self._lengths = None
         return tensor_view(embeddings, native, writeable=True)
 
@@ -215,5 +240,7 @@ class Session:
         self._open()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()

@@ -100,7 +100,9 @@ class Tokenizer:
     """
 
     def __init__(self, path: Path) -> None:
-        self._native: Owned | None = create(library.attend_tokenizer_create, path_bytes(path), free=library.attend_tokenizer_free)
+        self._native: Owned | None = create(
+            library.attend_tokenizer_create, path_bytes(path), free=library.attend_tokenizer_free
+        )
 
     @classmethod
     def _borrowed(cls, model: Owned) -> Tokenizer:
@@ -128,7 +130,12 @@ class Tokenizer:
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
         options = c.TokenizeOptions(no_special_tokens=not special_tokens)
         encoding = create(
-            library.attend_tokenizer_encode, native, data, len(data), ctypes.byref(options), free=library.attend_encoding_free
+            library.attend_tokenizer_encode,
+            native,
+            data,
+            len(data),
+            ctypes.byref(options),
+            free=library.attend_encoding_free,
         )
         address, count = sized(library.attend_encoding_ids, encoding)
         offsets = view(library.attend_encoding_offsets(encoding), (count, 4), np.int32, encoding)
@@ -146,7 +153,12 @@ class Tokenizer:
         array = ids(ids_, "ids")
         options = c.DetokenizeOptions(keep_special_tokens=not skip_special_tokens)
         result = create(
-            library.attend_tokenizer_decode, native, array.ctypes.data, array.size, ctypes.byref(options), free=library.attend_text_free
+            library.attend_tokenizer_decode,
+            native,
+            array.ctypes.data,
+            array.size,
+            ctypes.byref(options),
+            free=library.attend_text_free,
         )
         return text(library.attend_text_bytes, result) or ""
 
@@ -174,7 +186,9 @@ class Tokenizer:
             variables=json.dumps(variables).encode() if variables else None,
             template_name=None if template is None else template.encode(),
         )
-        result = create(library.attend_tokenizer_chat, native, data, len(data), ctypes.byref(options), free=library.attend_text_free)
+        result = create(
+            library.attend_tokenizer_chat, native, data, len(data), ctypes.byref(options), free=library.attend_text_free
+        )
         return text(library.attend_text_bytes, result) or ""
 
     def token(self, id: int) -> str | None:
@@ -201,5 +215,7 @@ class Tokenizer:
         self._open()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()

@@ -19,7 +19,12 @@ DEFAULT_MODEL = Path(__file__).resolve().parents[3] / "models" / "g2p-en"
 LONGEST_TARGET = 40  # in tokens; what the default model's figures were measured with
 
 
-def greedy(model: attend.Model, session: attend.Session, sources: Sequence[Sequence[int] | np.ndarray], max_new_tokens: int = LONGEST_TARGET) -> list[list[int]]:
+def greedy(
+    model: attend.Model,
+    session: attend.Session,
+    sources: Sequence[Sequence[int] | np.ndarray],
+    max_new_tokens: int = LONGEST_TARGET,
+) -> list[list[int]]:
     """The most likely next token, again and again: the ids of each source's target, without the start token, or of a decoder of what follows each prompt.
 
     A target ends with an end token, which is kept, or after ``max_new_tokens``. The tokens that the checkpoint forces (after the
@@ -64,9 +69,13 @@ def spell(model: attend.Model, words: Sequence[str], batch: int = 256) -> Iterat
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Spells words: English spelling in, phonemes out.")
-    parser.add_argument("words", metavar="WORD", nargs="*", help="without words: one from each line of the standard input")
+    parser.add_argument(
+        "words", metavar="WORD", nargs="*", help="without words: one from each line of the standard input"
+    )
     parser.add_argument("--model", default=DEFAULT_MODEL, help="a checkpoint folder (default: %(default)s)")
-    parser.add_argument("--batch", type=int, default=256, help="how many words are decoded together (default: %(default)s)")
+    parser.add_argument(
+        "--batch", type=int, default=256, help="how many words are decoded together (default: %(default)s)"
+    )
     arguments = parser.parse_args()
     words = arguments.words or [line.strip() for line in sys.stdin if line.strip()]
     try:
@@ -75,7 +84,10 @@ def main() -> None:
             for word, phonemes in spell(model, words, arguments.batch):
                 print(f"{word}\t{phonemes}")
             seconds = time.perf_counter() - start
-            print(f"{len(words)} words in {seconds:.3f} s, {len(words) / seconds:.0f} words per second, {model.kernels}", file=sys.stderr)
+            print(
+                f"{len(words)} words in {seconds:.3f} s, {len(words) / seconds:.0f} words per second, {model.kernels}",
+                file=sys.stderr,
+            )
     except attend.AttendError as error:
         sys.exit(f"spell.py: {error}")
 

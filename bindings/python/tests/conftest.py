@@ -8,10 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any, Iterator
 
+import attend
 import numpy as np
 import pytest
-
-import attend
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 DEFAULT_MODEL = REPOSITORY / "models" / "g2p-en"
@@ -27,7 +26,9 @@ DECODERS = [
     "phi3", "smollm3", "granite", "olmo2", "starcoder2", "stablelm", "gptj", "gpt_neox", "bloom", "falcon", "mixtral", "qwen2_moe", "qwen3_moe", "gpt_oss",
 ]  # fmt: skip
 CASES = [FIXTURES / "conformance" / name for name in ENCODER_DECODERS + ENCODERS + DECODERS]
-CASES += sorted(path.parent for collection in ("heads", "options") for path in FIXTURES.glob(f"{collection}/*/config.json"))
+CASES += sorted(
+    path.parent for collection in ("heads", "options") for path in FIXTURES.glob(f"{collection}/*/config.json")
+)
 
 sys.path.insert(0, str(REPOSITORY / "bindings" / "python" / "examples"))
 
@@ -43,7 +44,9 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
     for name, entry in header.items():
         if name != "__metadata__":
             start, end = entry["data_offsets"]
-            tensors[name] = np.frombuffer(data[8 + length + start : 8 + length + end], _DTYPES[entry["dtype"]]).reshape(entry["shape"])
+            tensors[name] = np.frombuffer(data[8 + length + start : 8 + length + end], _DTYPES[entry["dtype"]]).reshape(
+                entry["shape"]
+            )
     return tensors
 
 

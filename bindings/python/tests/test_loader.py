@@ -7,16 +7,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import attend
+import pytest
 from attend import _library
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     package = str(Path(attend.__file__).parents[1])
     return subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {package!r})\n{code}"], env={**os.environ, **environment}, capture_output=True, text=True
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {package!r})\n{code}"],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
     )
 
 
@@ -35,7 +37,9 @@ def test_a_chosen_file_that_is_no_library_is_named_with_the_reason(tmp_path: Pat
 
 
 def test_the_error_is_an_import_error() -> None:
-    result = run("try:\n import attend\nexcept ImportError as e: print(type(e).__name__)", ATTEND_LIBRARY="/nowhere/libattend.so")
+    result = run(
+        "try:\n import attend\nexcept ImportError as e: print(type(e).__name__)", ATTEND_LIBRARY="/nowhere/libattend.so"
+    )
     assert result.stdout.strip() == "LibraryNotFoundError"
 
 
@@ -45,12 +49,18 @@ def test_all_places_are_listed_in_order(monkeypatch: pytest.MonkeyPatch) -> None
     assert reasons[0] == "inside the package" and reasons[-1] == "the system loader" and "Python's prefix" in reasons
 
 
-def test_the_build_folder_of_a_checkout_is_found_from_a_package_inside_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_build_folder_of_a_checkout_is_found_from_a_package_inside_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("ATTEND_LIBRARY", raising=False)
     (tmp_path / "include").mkdir()
     (tmp_path / "include" / "attend.h").touch()
     (tmp_path / "Package.swift").touch()
-    monkeypatch.setattr(_library, "__file__", str(tmp_path / "build" / "venv" / "lib" / "python3" / "site-packages" / "attend" / "_library.py"))
+    monkeypatch.setattr(
+        _library,
+        "__file__",
+        str(tmp_path / "build" / "venv" / "lib" / "python3" / "site-packages" / "attend" / "_library.py"),
+    )
     places = dict(_library.candidates())
     assert places[str(tmp_path / ".build" / "release" / "libattend.so")] == "the build folder of a checkout"
     assert places[str(tmp_path / "build" / "venv" / "lib" / "libattend.so.0")] == "beside the installed package"

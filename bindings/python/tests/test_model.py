@@ -7,11 +7,10 @@ import logging
 import shutil
 from pathlib import Path
 
+import attend
 import numpy as np
 import pytest
 from conftest import DEFAULT_MODEL
-
-import attend
 
 
 def test_the_default_model_describes_itself(model: attend.Model) -> None:
@@ -23,7 +22,15 @@ def test_the_default_model_describes_itself(model: attend.Model) -> None:
     assert (model.encoder_positions, model.decoder_positions) == (64, 64)
     assert model.config == json.loads((DEFAULT_MODEL / "config.json").read_text())
     assert model.generation_config == json.loads((DEFAULT_MODEL / "generation_config.json").read_text())
-    assert (model.decoder_start, model.eos, model.eos_ids, model.pad, model.bos, model.forced_bos, model.forced_eos) == (1, 0, (0,), 1, None, None, 0)
+    assert (
+        model.decoder_start,
+        model.eos,
+        model.eos_ids,
+        model.pad,
+        model.bos,
+        model.forced_bos,
+        model.forced_eos,
+    ) == (1, 0, (0,), 1, None, None, 0)
     assert 1_850_000 < model.parameters < 1_900_000
     assert model.weight_bytes >= 4 * model.parameters
 

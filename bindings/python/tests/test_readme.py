@@ -10,11 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-from conftest import REPOSITORY
-
 import attend
+import pytest
 from attend import _library
+from conftest import REPOSITORY
 
 
 def blocks() -> list[tuple[str, str]]:
@@ -35,7 +34,13 @@ def test_the_python_example_prints_what_the_readme_shows(tmp_path: Path) -> None
     script = tmp_path / "example.py"
     script.write_text(program)
     package = str(Path(attend.__file__).parents[1])
-    result = subprocess.run([sys.executable, str(script)], cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": package}, capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, str(script)],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": package},
+        capture_output=True,
+        text=True,
+    )
     assert (result.stdout, result.stderr) == (output, "")
 
 
@@ -52,7 +57,18 @@ def test_the_c_example_is_hello_c_and_prints_what_the_readme_shows(tmp_path: Pat
     library = Path(_library.library._name).resolve()
     for name in ("libattend.so", "libattend.so.0"):
         (folder / name).symlink_to(library)
-    command = [compiler, "-std=c99", "-Wall", "-Wextra", "-Werror", "-I", str(REPOSITORY / "include"), str(source), "-o", str(binary)]
+    command = [
+        compiler,
+        "-std=c99",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-I",
+        str(REPOSITORY / "include"),
+        str(source),
+        "-o",
+        str(binary),
+    ]
     subprocess.run([*command, "-L", str(folder), "-lattend", f"-Wl,-rpath,{folder}"], check=True)
     result = subprocess.run([str(binary)], cwd=REPOSITORY, capture_output=True, text=True)
     assert (result.returncode, result.stdout, result.stderr) == (0, output, "")
@@ -61,7 +77,9 @@ def test_the_c_example_is_hello_c_and_prints_what_the_readme_shows(tmp_path: Pat
 def families() -> dict[str, str]:
     """The table of families in README.md: the kind of each model type."""
     section = (REPOSITORY / "README.md").read_text().split("\n## Families\n", 1)[1].split("\n## ", 1)[0]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line.startswith("| `")]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line.startswith("| `")
+    ]
     return {name: row[1] for row in rows[1:] for name in re.findall(r"`([^`]+)`", row[0])}
 
 
@@ -75,7 +93,11 @@ def test_the_families_of_the_readme_are_those_of_the_library(tmp_path: Path) -> 
 
 
 def test_the_families_of_the_readme_are_of_the_kind_it_says() -> None:
-    titles = {attend.Kind.ENCODER: "encoder", attend.Kind.DECODER: "decoder", attend.Kind.ENCODER_DECODER: "encoder-decoder"}
+    titles = {
+        attend.Kind.ENCODER: "encoder",
+        attend.Kind.DECODER: "decoder",
+        attend.Kind.ENCODER_DECODER: "encoder-decoder",
+    }
     kinds = families()
     checked = 0
     for config in sorted((REPOSITORY / "Tests" / "Fixtures" / "conformance").glob("*/config.json")):

@@ -7,13 +7,12 @@ import os
 import threading
 from typing import Any
 
+import attend
 import numpy as np
 import pytest
-from conftest import DEFAULT_MODEL
-
-import attend
 from attend._arrays import RaggedBatch
 from attend._library import Owned
+from conftest import DEFAULT_MODEL
 
 HELLO = [13, 10, 17, 17, 20, 0]
 CAT = [8, 6, 25, 0]
@@ -316,7 +315,9 @@ def test_closing_during_a_call_lets_the_call_end(model: attend.Model) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # that a process has threads is the point
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
-def test_after_a_fork_the_child_hears_an_error_and_makes_its_own_model(model: attend.Model, session: attend.Session) -> None:
+def test_after_a_fork_the_child_hears_an_error_and_makes_its_own_model(
+    model: attend.Model, session: attend.Session
+) -> None:
     session.encode([HELLO])
     child = os.fork()
     if child == 0:

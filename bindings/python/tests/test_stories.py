@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import attend
 import numpy as np
 import pytest
 from conftest import REPOSITORY, available_kernels
-
-import attend
 
 STORIES = REPOSITORY.parent / "shared" / "models" / "stories260k"
 CASES = json.loads((STORIES / "cases.json").read_text()) if STORIES.exists() else []
@@ -37,7 +36,9 @@ def test_ids_and_text_are_those_of_the_reference(kernels: str) -> None:
             assert model.tokenizer.decode(prompt + ids) == case["text"]
 
 
-@pytest.mark.parametrize("compute, least", [("float32", 0.9999999), ("bfloat16", 0.999), ("int8", 0.999), ("int4", 0.97)])
+@pytest.mark.parametrize(
+    "compute, least", [("float32", 0.9999999), ("bfloat16", 0.999), ("int8", 0.999), ("int4", 0.97)]
+)
 def test_the_logits_after_a_prompt(compute: str, least: float) -> None:
     with attend.Model(STORIES, compute=compute) as model, model.session() as session:
         for case in CASES:

@@ -6,10 +6,9 @@ import json
 import shutil
 from pathlib import Path
 
+import attend
 import numpy as np
 import pytest
-
-import attend
 from conftest import DEFAULT_MODEL
 
 
@@ -26,7 +25,12 @@ def byte_level(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "version": "1.0",
                 "added_tokens": [],
                 "normalizer": None,
-                "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": True},
+                "pre_tokenizer": {
+                    "type": "ByteLevel",
+                    "add_prefix_space": False,
+                    "trim_offsets": False,
+                    "use_regex": True,
+                },
                 "post_processor": None,
                 "decoder": {"type": "ByteLevel"},
                 "model": {"type": "BPE", "vocab": {spelled[byte]: byte for byte in range(256)}, "merges": []},
@@ -101,7 +105,10 @@ def test_a_folder_without_a_template_says_so() -> None:
 def test_a_template_that_refuses_gives_its_words(byte_level: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(byte_level, tmp_path / "refusing")
     (folder / "chat_template.jinja").write_text("{{ raise_exception('roles must alternate') }}")
-    with attend.Tokenizer(folder) as tokenizer, pytest.raises(attend.InvalidArgumentError, match="roles must alternate"):
+    with (
+        attend.Tokenizer(folder) as tokenizer,
+        pytest.raises(attend.InvalidArgumentError, match="roles must alternate"),
+    ):
         tokenizer.chat([])
     (folder / "chat_template.jinja").write_text("{% include 'other' %}")
     with attend.Tokenizer(folder) as tokenizer, pytest.raises(attend.UnsupportedError, match="include"):

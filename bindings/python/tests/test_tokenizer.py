@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import gc
 
+import attend
 import numpy as np
 import pytest
 from conftest import DEFAULT_MODEL
-
-import attend
 
 
 def test_text_becomes_int32_ids_and_text_again(model: attend.Model) -> None:
