@@ -12,6 +12,15 @@
  *
  * This file is the specification: what is not in it is not part of the library.
  *
+ * Contents, in the order in which a program meets them
+ *   Version, Errors, Runtime        who is running, what went wrong, log and kernels
+ *   Models                          a checkpoint folder becomes a model
+ *   Tokenizers                      text to ids and back, streams, conversations
+ *   Sessions, Encode and decode     ids to hidden states and logits, step by step
+ *   Embeddings                      texts to vectors
+ *   Introspection                   what a model is, attention maps, memory
+ * "since" names the version that a declaration came with; without it, 0.1.
+ *
  * Rules that hold everywhere
  *   Errors     A function that can fail returns `attend_error *`: NULL is success. On failure its outputs are
  *              untouched, and the caller frees the error. The library never prints, exits or aborts.
@@ -25,13 +34,14 @@
  *   Options    A struct of options begins with its own size, has an initializer macro, and zero means the default.
  *              Later versions append fields and never change one, nor put one into padding.
  *   Forks      A model does not survive fork(): the child gets ATTEND_ERROR_INVALID_STATE and makes its own model.
- *   Memory     Weights, caches and scratch come from allocations that may fail, and their failure is
- *              ATTEND_ERROR_OUT_OF_MEMORY. Handles and names are a few hundred bytes from the language runtime; a system
- *              that cannot give even those ends the process.
- *   Bits       The result for a sequence depends on its own tokens alone: not on the rest of the batch, the number of threads, nor
- *              the way a text is cut into calls, nor whether AVX2 or AVX-512 ran (see attend_compute_type). The "portable" kernels compute with OpenBLAS and are outside this promise. Where config.json scales
- *              rotary positions by "dynamic" or "longrope", texts longer than those of the training depend, by that definition, on
- *              the length that a call reaches, and so on the way they are cut into calls.
+ *   Memory     Whatever depends on a file, a text or a count comes from allocations that may fail, and their failure is
+ *              ATTEND_ERROR_OUT_OF_MEMORY. Handles and names are small pieces (below 1 KB) from the language runtime; a
+ *              system that cannot give even those ends the process.
+ *   Bits       The result for a sequence depends on its own tokens alone: not on the rest of the batch, the number of
+ * *              threads, nor the way a text is cut into calls, nor whether AVX2 or AVX-512 ran (attend_compute_type).
+ *              The "portable" kernels compute with OpenBLAS and are outside this promise. Where config.json scales
+ *              rotary positions by "dynamic" or "longrope", texts longer than those of the training depend, by that
+ *              definition, on the length that a call reaches, and so on the way they are cut into calls.
  */
 #ifndef ATTEND_H
 #define ATTEND_H
@@ -55,7 +65,7 @@ extern "C" {
  * ------------------------------------------------------------------------------------------------------------------ */
 
 #define ATTEND_VERSION_MAJOR 0
-#define ATTEND_VERSION_MINOR 1
+#define ATTEND_VERSION_MINOR 2
 #define ATTEND_VERSION_PATCH 0
 /** major * 10000 + minor * 100 + patch */
 #define ATTEND_VERSION_NUMBER (ATTEND_VERSION_MAJOR * 10000 + ATTEND_VERSION_MINOR * 100 + ATTEND_VERSION_PATCH)
@@ -63,7 +73,7 @@ extern "C" {
 /** The version of the library that is running, as ATTEND_VERSION_NUMBER spells it. Bindings compare the two at load. */
 int32_t attend_version_number(void);
 
-/** The same as text, "0.1.0". Static. */
+/** The same as text, "0.2.0". Static. */
 const char *attend_version_string(void);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -189,7 +199,8 @@ typedef struct attend_model_options {
  * implemented; kernels that this CPU cannot run), INVALID_ARGUMENT, OUT_OF_MEMORY, CANCELLED. A folder without a usable
  * tokenizer still loads: attend_model_tokenizer then says why there is none.
  */
-ATTEND_MUST_CHECK attend_error *attend_model_create(const char *path, const attend_model_options *options, attend_model **model);
+ATTEND_MUST_CHECK attend_error *attend_model_create(
+    const char *path, const attend_model_options *options, attend_model **model);
 
 /** Gives the caller's hold on a model back; sessions made from it stay valid. NULL is allowed. */
 void attend_model_free(attend_model *model);
@@ -249,8 +260,9 @@ size_t attend_tokenizer_size(const attend_tokenizer *tokenizer);
  * `*encoding` is owned by the caller. Errors: INVALID_ARGUMENT; INVALID_FILE when the text needs an unknown token that
  * the file does not name.
  */
-ATTEND_MUST_CHECK attend_error *attend_tokenizer_encode(const attend_tokenizer *tokenizer, const char *text, size_t length,
-                                                        const attend_tokenize_options *options, attend_encoding **encoding);
+ATTEND_MUST_CHECK attend_error *attend_tokenizer_encode(
+    const attend_tokenizer *tokenizer, const char *text, size_t length, const attend_tokenize_options *options,
+    attend_encoding **encoding);
 
 /**
  * The ids of an encoding and, through `count`, how many there are. Borrowed from `encoding`. Neither pointer may be
@@ -293,8 +305,9 @@ void attend_encoding_free(attend_encoding *encoding);
  * Turns `count` ids into text. `options` may be NULL. `*text` is owned by the caller.
  * Errors: INVALID_ARGUMENT (an id that the tokenizer does not know, by position and value).
  */
-ATTEND_MUST_CHECK attend_error *attend_tokenizer_decode(const attend_tokenizer *tokenizer, const int32_t *ids, size_t count,
-                                                        const attend_detokenize_options *options, attend_text **text);
+ATTEND_MUST_CHECK attend_error *attend_tokenizer_decode(
+    const attend_tokenizer *tokenizer, const int32_t *ids, size_t count, const attend_detokenize_options *options,
+    attend_text **text);
 
 /** The bytes of a text, followed by a NUL that `length` does not count. Borrowed from `text`. `length` may be NULL. */
 const char *attend_text_bytes(const attend_text *text, size_t *length);
@@ -316,8 +329,9 @@ typedef struct attend_detokenizer attend_detokenizer;
  * a character, on the thread that calls attend_detokenizer_add. `options` may be NULL. `*detokenizer` is owned by the
  * caller. Errors: INVALID_ARGUMENT.
  */
-ATTEND_MUST_CHECK attend_error *attend_detokenizer_create(const attend_tokenizer *tokenizer, const attend_detokenize_options *options,
-                                                          attend_text_callback callback, void *context, attend_detokenizer **detokenizer);
+ATTEND_MUST_CHECK attend_error *attend_detokenizer_create(
+    const attend_tokenizer *tokenizer, const attend_detokenize_options *options, attend_text_callback callback,
+    void *context, attend_detokenizer **detokenizer);
 
 /** Takes one more id. Errors: INVALID_ARGUMENT (an id that the tokenizer does not know; it is not taken), CANCELLED. */
 ATTEND_MUST_CHECK attend_error *attend_detokenizer_add(attend_detokenizer *detokenizer, int32_t id);
@@ -350,8 +364,9 @@ typedef struct attend_chat_options {
  * INVALID_ARGUMENT (not JSON; or the template refuses the conversation, in its own words), UNSUPPORTED (names what of
  * Jinja is not implemented), INVALID_FILE.
  */
-ATTEND_MUST_CHECK attend_error *attend_tokenizer_chat(const attend_tokenizer *tokenizer, const char *messages, size_t length,
-                                                      const attend_chat_options *options, attend_text **text);
+ATTEND_MUST_CHECK attend_error *attend_tokenizer_chat(
+    const attend_tokenizer *tokenizer, const char *messages, size_t length, const attend_chat_options *options,
+    attend_text **text);
 
 /**
  * The token with an id, as the file spells it, or NULL if there is none. Borrowed from `tokenizer`. `length` may be
@@ -382,7 +397,8 @@ typedef struct attend_session_options {
  * Makes a session; it keeps the model alive. `options` may be NULL. `*session` is owned by the caller. Errors:
  * INVALID_ARGUMENT, OUT_OF_MEMORY, INVALID_STATE (after a fork).
  */
-ATTEND_MUST_CHECK attend_error *attend_session_create(const attend_model *model, const attend_session_options *options, attend_session **session);
+ATTEND_MUST_CHECK attend_error *attend_session_create(
+    const attend_model *model, const attend_session_options *options, attend_session **session);
 
 /** Frees a session and what it borrowed out; NULL is allowed. No other thread may be using it. */
 void attend_session_free(attend_session *session);
@@ -458,14 +474,16 @@ ATTEND_MUST_CHECK attend_error *attend_encode(attend_session *session, const att
  * sequence has used its last position), INVALID_ARGUMENT, UNSUPPORTED (the model is an encoder: it has no steps), BUSY,
  * OUT_OF_MEMORY.
  */
-ATTEND_MUST_CHECK attend_error *attend_decode_step(attend_session *session, const int32_t *tokens, size_t count, attend_tensor *logits);
+ATTEND_MUST_CHECK attend_error *attend_decode_step(
+    attend_session *session, const int32_t *tokens, size_t count, attend_tensor *logits);
 
 /**
  * Gives each live sequence several tokens at once, batch->lengths[i] of them to live sequence i: the same results, to
  * the bit, as one step after another. `*logits` becomes a borrowed float32 view, [sum of lengths, vocabulary]. For
  * scoring, forced prefixes, speculation. Errors as of attend_decode_step.
  */
-ATTEND_MUST_CHECK attend_error *attend_decode(attend_session *session, const attend_batch *batch, attend_tensor *logits);
+ATTEND_MUST_CHECK attend_error *attend_decode(
+    attend_session *session, const attend_batch *batch, attend_tensor *logits);
 
 /**
  * Makes live sequence `parents[i]` of before the new live sequence i, for i below `count`. This one call drops finished
@@ -542,8 +560,9 @@ typedef struct attend_embed_options {
  * usable tokenizer, UNSUPPORTED (an encoder-decoder), INVALID_FILE, BUSY, INVALID_STATE (after a fork): these leave the
  * session as it was. After OUT_OF_MEMORY no sequence is live.
  */
-ATTEND_MUST_CHECK attend_error *attend_embed(attend_session *session, const char *const *texts, const size_t *lengths, size_t count,
-                                             const attend_embed_options *options, attend_tensor *embeddings);
+ATTEND_MUST_CHECK attend_error *attend_embed(
+    attend_session *session, const char *const *texts, const size_t *lengths, size_t count,
+    const attend_embed_options *options, attend_tensor *embeddings);
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Introspection
@@ -584,7 +603,8 @@ typedef struct attend_model_info {
     int32_t forced_end_token;     /**< the token that must stand at the maximal length */
 } attend_model_info;
 
-#define ATTEND_MODEL_INFO_INIT { sizeof(attend_model_info), (attend_model_kind)0, ATTEND_COMPUTE_DEFAULT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define ATTEND_MODEL_INFO_INIT \
+    { sizeof(attend_model_info), (attend_model_kind)0, ATTEND_COMPUTE_DEFAULT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** Fills `*info` up to its struct_size. Errors: INVALID_ARGUMENT. */
 ATTEND_MUST_CHECK attend_error *attend_model_get_info(const attend_model *model, attend_model_info *info);
@@ -647,8 +667,8 @@ ATTEND_MUST_CHECK attend_error *attend_session_record_attentions(attend_session 
  * all leave maps of the decoder. Errors: INVALID_STATE (maps were not recorded, that call left none of this kind, or
  * attend_session_select came after it), INVALID_ARGUMENT, BUSY.
  */
-ATTEND_MUST_CHECK attend_error *attend_session_attentions(const attend_session *session, attend_attention_kind kind, size_t layer, size_t sequence,
-                                                          attend_tensor *map);
+ATTEND_MUST_CHECK attend_error *attend_session_attentions(
+    const attend_session *session, attend_attention_kind kind, size_t layer, size_t sequence, attend_tensor *map);
 
 /** The bytes that a session holds at this moment: caches and scratch. Errors: INVALID_ARGUMENT, BUSY. */
 ATTEND_MUST_CHECK attend_error *attend_session_memory(const attend_session *session, size_t *bytes);
@@ -657,18 +677,23 @@ ATTEND_MUST_CHECK attend_error *attend_session_memory(const attend_session *sess
 }
 #endif
 
-/* The layouts above are frozen: a program compiled against this header runs with every later library of this major version. */
+/* The layouts above are frozen: a program compiled against this header runs with every later library of this major
+ * version. */
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L && UINTPTR_MAX == 0xffffffffffffffff
-_Static_assert(sizeof(attend_model_options) == 40 && offsetof(attend_model_options, progress) == 24, "attend_model_options");
+_Static_assert(sizeof(attend_model_options) == 40 && offsetof(attend_model_options, progress) == 24,
+               "attend_model_options");
 _Static_assert(sizeof(attend_tokenize_options) == 16, "attend_tokenize_options");
 _Static_assert(sizeof(attend_detokenize_options) == 16, "attend_detokenize_options");
 _Static_assert(sizeof(attend_token_offsets) == 16, "attend_token_offsets");
-_Static_assert(sizeof(attend_chat_options) == 32 && offsetof(attend_chat_options, template_name) == 24, "attend_chat_options");
+_Static_assert(sizeof(attend_chat_options) == 32 && offsetof(attend_chat_options, template_name) == 24,
+               "attend_chat_options");
 _Static_assert(sizeof(attend_session_options) == 16, "attend_session_options");
 _Static_assert(sizeof(attend_tensor) == 56 && offsetof(attend_tensor, shape) == 24, "attend_tensor");
 _Static_assert(sizeof(attend_batch) == 40 && offsetof(attend_batch, token_types) == 32, "attend_batch");
-_Static_assert(sizeof(attend_embed_options) == 24 && offsetof(attend_embed_options, prompt_name) == 16, "attend_embed_options");
-_Static_assert(sizeof(attend_model_info) == 120 && offsetof(attend_model_info, decoder_start_token) == 88, "attend_model_info");
+_Static_assert(sizeof(attend_embed_options) == 24 && offsetof(attend_embed_options, prompt_name) == 16,
+               "attend_embed_options");
+_Static_assert(sizeof(attend_model_info) == 120 && offsetof(attend_model_info, decoder_start_token) == 88,
+               "attend_model_info");
 _Static_assert(sizeof(attend_tensor_info) == 40 && offsetof(attend_tensor_info, shape) == 32, "attend_tensor_info");
 #endif
 

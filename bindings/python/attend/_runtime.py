@@ -29,7 +29,7 @@ _receiver_lock = threading.Lock()
 
 
 def version() -> str:
-    """The version of the library that is running, ``"0.1.0"``."""
+    """The version of the library that is running, ``"0.2.0"``."""
     return str(library.attend_version_string().decode())
 
 

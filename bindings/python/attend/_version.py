@@ -1,6 +1,6 @@
 """The version of the header that this package was written against; a test compares it with include/attend.h."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def number(version: str) -> int:

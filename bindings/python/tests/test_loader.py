@@ -68,7 +68,7 @@ def test_the_build_folder_of_a_checkout_is_found_from_a_package_inside_it(
 
 @pytest.mark.parametrize("number", [99, 10000, 20100])
 def test_an_older_library_and_another_major_version_are_refused(number: int) -> None:
-    with pytest.raises(attend.LibraryNotFoundError, match="needs 0.1.0"):
+    with pytest.raises(attend.LibraryNotFoundError, match="needs 0.2.0"):
         _library.check_version(number)
 
 
