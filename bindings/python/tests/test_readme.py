@@ -75,15 +75,15 @@ def test_the_c_example_is_hello_c_and_prints_what_the_readme_shows(tmp_path: Pat
 
 
 def families() -> dict[str, str]:
-    """The table of families in README.md: the kind of each model type."""
-    section = (REPOSITORY / "README.md").read_text().split("\n## Families\n", 1)[1].split("\n## ", 1)[0]
+    """The table of families in docs/families.md: the kind of each model type."""
+    section = (REPOSITORY / "docs" / "families.md").read_text().split("<!-- families -->")[1]
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line.startswith("| `")
     ]
     return {name: row[1] for row in rows[1:] for name in re.findall(r"`([^`]+)`", row[0])}
 
 
-def test_the_families_of_the_readme_are_those_of_the_library(tmp_path: Path) -> None:
+def test_the_families_of_the_docs_are_those_of_the_library(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "nonesuch"}')
     with pytest.raises(attend.UnsupportedError, match="known are ") as raised:
         attend.Model(tmp_path)
@@ -92,7 +92,7 @@ def test_the_families_of_the_readme_are_those_of_the_library(tmp_path: Path) -> 
     assert sorted(families()) == sorted(known)
 
 
-def test_the_families_of_the_readme_are_of_the_kind_it_says() -> None:
+def test_the_families_of_the_docs_are_of_the_kind_they_say() -> None:
     titles = {
         attend.Kind.ENCODER: "encoder",
         attend.Kind.DECODER: "decoder",
