@@ -28,8 +28,8 @@ extension attend_model_info {
     hidden_size = model.width
     encoder_layers = model.encoder?.layers.count ?? 0
     decoder_layers = model.decoder?.layers.count ?? 0
-    encoder_positions = limit(model.encoder.map { $0.positions } ?? 0)
-    decoder_positions = limit(model.decoder.map { $0.positions } ?? 0)
+    encoder_positions = limit(model.encoder.map { $0.statedPositions } ?? 0)
+    decoder_positions = limit(model.decoder.map { $0.statedPositions } ?? 0)
     parameters = model.parameters
     weight_bytes = model.weightBytes
     decoder_start_token = token(model.generation.decoderStart)

@@ -29,6 +29,9 @@ import AttendBase
 /// The smaller of every lane and `most`; NaN stays.
 @_transparent func atMost(_ x: Vector, _ most: Float) -> Vector { x.replacing(with: splat(most), where: x .> splat(most)) }
 
+/// The larger of every lane and `least`; NaN stays.
+@_transparent func atLeast(_ x: Vector, _ least: Float) -> Vector { x.replacing(with: splat(least), where: x .< splat(least)) }
+
 /// `value`, which is not negative, with the sign of `x`.
 @_transparent private func signed(_ value: Vector, as x: Vector) -> Vector {
   fromBits(bits(value) | (bits(x) & Lanes(repeating: Int32.min)))
@@ -78,26 +81,61 @@ import AttendBase
   return e / (e + splat(1))
 }
 
+/// log(1 + e^x), as max(x, 0) + log(1 + t) with t = e^-|x|: log(1 + t) = 2 artanh(s) with s = t / (t + 2), at most a third, by its series.
+/// At most 4 ulp off, where it is not subnormal.
+@_transparent func softplus(_ x: Vector) -> Vector {
+  let t = exp(splat(0) - magnitude(x))
+  let s = t / (t + splat(2))
+  let square = s * s
+  var p = splat(1.0 / 13)
+  p = multiplyAdd(p, square, splat(1.0 / 11))
+  p = multiplyAdd(p, square, splat(1.0 / 9))
+  p = multiplyAdd(p, square, splat(1.0 / 7))
+  p = multiplyAdd(p, square, splat(1.0 / 5))
+  p = multiplyAdd(p, square, splat(1.0 / 3))
+  p = multiplyAdd(p * square, s, s)
+  return atLeast(x, 0) + (p + p)
+}
+
+/// x tanh(log(1 + e^x)), whose second factor is e (e + 2) / (e (e + 2) + 2) with e = e^x, and 1 from 30 on.
+@_transparent private func mish(_ x: Vector) -> Vector {
+  let e = exp(atMost(x, 30))
+  let n = e * (e + splat(2))
+  return x * (n / (n + splat(2)))
+}
+
+/// x Φ(x)
+@_transparent private func gelu(_ x: Vector) -> Vector { splat(0.5) * x * (splat(1) + erf(x * splat(0x1.6a09e6p-1))) }
+
 /// The limit of gpt_oss's gates.
 private var gateLimit: Float { @_transparent get { 7 } }
 
 /// What a gate is multiplied by, from the product beside it.
 @_transparent func partner(_ x: Vector, _ activation: Activation) -> Vector {
   guard case .clampedSwiglu = activation else { return x }
-  let most = atMost(x, gateLimit)
-  return most.replacing(with: splat(-gateLimit), where: most .< splat(-gateLimit)) + splat(1)
+  return atLeast(atMost(x, gateLimit), -gateLimit) + splat(1)
 }
 
 /// What an activation makes of a number, and of a gate.
 @_transparent func activated(_ x: Vector, _ activation: Activation) -> Vector {
   switch activation {
   case .none: x
-  case .relu: x.replacing(with: splat(0), where: x .< splat(0))
-  case .gelu: splat(0.5) * x * (splat(1) + erf(x * splat(0x1.6a09e6p-1)))
+  case .relu: atLeast(x, 0)
+  case .gelu: gelu(x)
   case .geluTanh: splat(0.5) * x * (splat(1) + tanh(splat(0x1.988454p-1) * multiplyAdd(x * x * x, splat(0.044715), x)))
   case .quickGelu: x * sigmoid(splat(1.702) * x)
   case .silu: x * sigmoid(x)
   case .tanh: tanh(x)
+  case .sigmoid: sigmoid(x)
+  case .reluSquared: atLeast(x, 0) * atLeast(x, 0)
+  case .relu6: atMost(atLeast(x, 0), 6)
+  case .leakyRelu: x.replacing(with: splat(0.01) * x, where: x .< splat(0))
+  case .geluClipped: atMost(atLeast(gelu(x), -10), 10)
+  case .laplace: splat(0.5) * (splat(1) + erf((x - splat(0.707107)) * splat(1 / (0.282095 * 0x1.6a09e667f3bcdp0))))
+  case .mish: mish(x)
+  case .hardSwish: x * (atMost(atLeast(x + splat(3), 0), 6) * splat(1.0 / 6))
+  case .softplus: softplus(x)
+  case .softplusRoot: softplus(x).squareRoot()
   case .clampedSwiglu: atMost(x, gateLimit) * sigmoid(splat(1.702) * atMost(x, gateLimit))
   }
 }

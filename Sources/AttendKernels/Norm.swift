@@ -118,6 +118,16 @@ func activate(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ cou
   case .quickGelu: activateRow(x, y, count, .quickGelu)
   case .silu: activateRow(x, y, count, .silu)
   case .tanh: activateRow(x, y, count, .tanh)
+  case .sigmoid: activateRow(x, y, count, .sigmoid)
+  case .reluSquared: activateRow(x, y, count, .reluSquared)
+  case .relu6: activateRow(x, y, count, .relu6)
+  case .leakyRelu: activateRow(x, y, count, .leakyRelu)
+  case .geluClipped: activateRow(x, y, count, .geluClipped)
+  case .laplace: activateRow(x, y, count, .laplace)
+  case .mish: activateRow(x, y, count, .mish)
+  case .hardSwish: activateRow(x, y, count, .hardSwish)
+  case .softplus: activateRow(x, y, count, .softplus)
+  case .softplusRoot: activateRow(x, y, count, .softplusRoot)
   case .clampedSwiglu: activateRow(x, y, count, .clampedSwiglu)
   }
 }

@@ -25,12 +25,46 @@ package struct PositionTable: Sendable {
   package let first: Int
   /// How many positions there are.
   package let positions: Int
+  /// The id that takes no position: tokens after it are counted as if it were not there, and it has the vector before
+  /// that of position 0, or none where the table begins with position 0. As in fairseq, where padding may stand
+  /// anywhere.
+  package let padding: Int32?
 
-  package init(table: AlignedBuffer, width: Int, first: Int, positions: Int) {
+  package init(table: AlignedBuffer, width: Int, first: Int, positions: Int, padding: Int32? = nil) {
     self.table = table
     self.width = width
     self.first = first
     self.positions = positions
+    self.padding = padding
+  }
+
+  /// Adds to x, `[tokens, width]`, the vectors of the positions of `ids`, which the sequences say.
+  func add(
+    _ ids: UnsafePointer<Int32>, _ sequences: UnsafeBufferPointer<AttentionSequence>, to x: Matrix, _ engine: Engine
+  ) {
+    for sequence in sequences {
+      let own = UnsafeBufferPointer(start: ids + sequence.row, count: sequence.count)
+      if let padding, own.contains(padding) {
+        addWithPadding(own, padding, sequence, to: x, engine)
+      } else {
+        engine.add(rows(sequence.position, sequence.count), to: x.rows(sequence.row, sequence.count))
+      }
+    }
+  }
+
+  private func addWithPadding(
+    _ ids: UnsafeBufferPointer<Int32>, _ padding: Int32, _ sequence: AttentionSequence, to x: Matrix, _ engine: Engine
+  ) {
+    var position = sequence.position
+    for (token, id) in ids.enumerated() {
+      let row = x.rows(sequence.row + token, 1)
+      if id != padding {
+        engine.add(rows(position, 1), to: row)
+        position += 1
+      } else if first > 0 {
+        engine.add(rows(-1, 1), to: row)
+      }
+    }
   }
 
   /// The vectors of positions `start ..< start + count`, `[count, width]`. The caller has checked that they exist.
@@ -88,14 +122,14 @@ package struct Embedding: Sendable {
       try pass.scoped { () throws(Failure) in
         let narrow = try pass.workspace.matrix(x.rows, width)
         gather(ids, into: narrow, pass)
-        if projects != .tokens { try add(typeIds, sequences, to: narrow, pass) }
+        if projects != .tokens { try add(ids, typeIds, sequences, to: narrow, pass) }
         if projects == .norm { norm?.apply(narrow, into: narrow, pass) }
         try projection.apply(narrow, into: x, pass)
       }
     } else {
       gather(ids, into: x, pass)
     }
-    if projection == nil || projects == .tokens { try add(typeIds, sequences, to: x, pass) }
+    if projection == nil || projects == .tokens { try add(ids, typeIds, sequences, to: x, pass) }
     if projection == nil || projects != .norm { norm?.apply(x, into: x, pass) }
   }
 
@@ -109,14 +143,11 @@ package struct Embedding: Sendable {
 
   /// Types and positions.
   private func add(
-    _ typeIds: UnsafePointer<Int32>?, _ sequences: UnsafeBufferPointer<AttentionSequence>, to x: Matrix, _ pass: Pass
+    _ ids: UnsafePointer<Int32>, _ typeIds: UnsafePointer<Int32>?,
+    _ sequences: UnsafeBufferPointer<AttentionSequence>, to x: Matrix, _ pass: Pass
   ) throws(Failure) {
     try types?.add(typeIds, to: x, pass)
-    if let positions {
-      for sequence in sequences {
-        pass.engine.add(positions.rows(sequence.position, sequence.count), to: x.rows(sequence.row, sequence.count))
-      }
-    }
+    positions?.add(ids, sequences, to: x, pass.engine)
   }
 }
 

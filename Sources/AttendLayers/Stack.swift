@@ -13,10 +13,13 @@ package final class Stack: Sendable {
   package let rotaries: RotaryTables
   /// Beside the first layer.
   package let convolution: DebertaConvolution?
+  /// The longest text that the model's configuration speaks of, be it the rows of its position table or what it was
+  /// trained on; nil: it states none. Where positions are computed, longer texts can be read, for what that is worth.
+  package let statedPositions: Int?
 
   package init(
     width: Int, embedding: Embedding, layers: [TransformerLayer], finalNorm: Norm?, keyValueLayout: KeyValueLayout,
-    rotaries: RotaryTables, convolution: DebertaConvolution? = nil
+    rotaries: RotaryTables, convolution: DebertaConvolution? = nil, statedPositions: Int? = nil
   ) {
     self.width = width
     self.embedding = embedding
@@ -25,6 +28,7 @@ package final class Stack: Sendable {
     self.keyValueLayout = keyValueLayout
     self.rotaries = rotaries
     self.convolution = convolution
+    self.statedPositions = embedding.positions?.positions ?? statedPositions
   }
 
   /// Ids run from 0 to this less 1.

@@ -30,7 +30,9 @@ enum Bert: Family {
       feedForwardWidth: try config.size("intermediate_size"), activation: activation, epsilon: epsilon,
       embedding: EmbeddingBlueprint(
         tokens: ["embeddings.word_embeddings.weight"],
-        positions: .learned(name: "embeddings.position_embeddings.weight", count: rows - offset, offset: offset),
+        positions: .learned(
+          name: "embeddings.position_embeddings.weight", count: rows - offset, offset: offset,
+          padding: isRoberta ? offset - 1 : nil),
         types: (name: "embeddings.token_type_embeddings.weight", count: try config.size("type_vocab_size", default: 2)),
         norm: NormBlueprint(name: "embeddings.LayerNorm", epsilon: epsilon),
         projection: tableWidth == width

@@ -38,6 +38,9 @@ package struct StackBlueprint: Sendable {
   package var finalNorm: NormBlueprint?
   /// Beside the first layer.
   package var convolution: ConvolutionBlueprint?
+  /// The longest text that the configuration speaks of, where positions are computed and would go on; nil: it states
+  /// none.
+  package var statedPositions: Int?
 }
 
 /// From ids to the first hidden states.
@@ -59,12 +62,15 @@ package struct EmbeddingBlueprint: Sendable {
 package enum PositionBlueprint: Sendable {
   case none
   /// A table in the checkpoint whose first `offset` rows stand for no position.
-  case learned(name: String, count: Int, offset: Int)
+  ///
+  /// `padding`, here and below, is the id that takes no position, if there is one (`PositionTable`).
+  case learned(name: String, count: Int, offset: Int, padding: Int? = nil)
   /// The sines and cosines of Vaswani et al. 2017, section 3.5, computed at load: all sines, then all cosines, or
   /// `interleaved` in turns, as the paper writes them. Position p uses the angle of p + offset; `endsAtLongest` says
   /// that wavelengths run to 2π·10000 inclusive, as in the authors' own tensor2tensor. Where the checkpoint holds the
   /// table `name`, it is read instead.
-  case sinusoidal(name: String?, count: Int, offset: Int, endsAtLongest: Bool, interleaved: Bool = false)
+  case sinusoidal(
+    name: String?, count: Int, offset: Int, endsAtLongest: Bool, interleaved: Bool = false, padding: Int? = nil)
 }
 
 /// What stands behind a stack. The names of a head stand with their prefix.

@@ -47,7 +47,7 @@ struct Builder {
         isBFloat16: reader.compute != .float32), rotaries: rotaries,
       convolution: try stack.convolution.map { (convolution) throws(Failure) in
         try self.convolution(convolution, stack.width)
-      })
+      }, statedPositions: stack.statedPositions)
   }
 
   /// The pooler, where the checkpoint holds it.
@@ -149,12 +149,13 @@ struct Builder {
   private func positions(_ positions: PositionBlueprint, _ width: Int) throws(Failure) -> PositionTable? {
     switch positions {
     case .none: return nil
-    case .learned(let name, let count, let offset):
+    case .learned(let name, let count, let offset, let padding):
       let table = try reader.table(prefix + name, rows: count + offset, width: width)
-      return PositionTable(table: table, width: width, first: offset, positions: count)
-    case .sinusoidal(let name, let count, let offset, let endsAtLongest, let interleaved):
+      return PositionTable(
+        table: table, width: width, first: offset, positions: count, padding: padding.map { Int32($0) })
+    case .sinusoidal(let name, let count, let offset, let endsAtLongest, let interleaved, let padding):
       if let name, reader.has(prefix + name) {
-        return try self.positions(.learned(name: name, count: count, offset: offset), width)
+        return try self.positions(.learned(name: name, count: count, offset: offset, padding: padding), width)
       }
       guard width.isMultiple(of: 2) else {
         throw Failure(
@@ -162,7 +163,7 @@ struct Builder {
       }
       let table = try Sinusoids.table(
         positions: offset..<offset + count, width: width, endsAtLongest: endsAtLongest, interleaved: interleaved)
-      return PositionTable(table: table, width: width, first: 0, positions: count)
+      return PositionTable(table: table, width: width, first: 0, positions: count, padding: padding.map { Int32($0) })
     }
   }
 

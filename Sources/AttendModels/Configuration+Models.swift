@@ -3,20 +3,23 @@ import AttendCheckpoints
 import AttendLayers
 
 extension Configuration {
-  /// The activation that a key names, in the spellings of Hugging Face.
+  /// The activation that a key names, as transformers' ACT2FN does. Those with parameters that are learned, "prelu" and
+  /// "xielu", are not implemented.
   func activation(_ key: String, default standard: String? = nil) throws(Failure) -> Activation {
     let name = try string(key, default: standard)
-    switch name {
-    case "relu": return .relu
-    case "gelu", "gelu_python": return .gelu
-    case "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "gelu_accurate": return .geluTanh
-    case "quick_gelu": return .quickGelu
-    case "silu", "swish": return .silu
-    case "tanh": return .tanh
-    case "linear": return .none
-    default: throw Failure(.unsupported, "\(path): \(key) \"\(name)\" is not implemented")
+    guard let activation = Configuration.activations[name] else {
+      throw Failure(.unsupported, "\(path): \(key) \"\(name)\" is not implemented")
     }
+    return activation
   }
+
+  private static let activations: [String: Activation] = [
+    "relu": .relu, "gelu": .gelu, "gelu_python": .gelu, "gelu_new": .geluTanh, "gelu_fast": .geluTanh,
+    "gelu_pytorch_tanh": .geluTanh, "gelu_python_tanh": .geluTanh, "gelu_accurate": .geluTanh, "gelu_10": .geluClipped,
+    "quick_gelu": .quickGelu, "silu": .silu, "swish": .silu, "tanh": .tanh, "linear": .none, "sigmoid": .sigmoid,
+    "relu2": .reluSquared, "relu6": .relu6, "leaky_relu": .leakyRelu, "laplace": .laplace, "mish": .mish,
+    "hardswish": .hardSwish, "sqrtsoftplus": .softplusRoot,
+  ]
 
   /// A number of layers, under one key or another; thousands more than any model has are an error, before anything is
   /// made for each of them.

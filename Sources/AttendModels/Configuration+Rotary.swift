@@ -45,6 +45,19 @@ extension Configuration {
     return Rotary(dimensions: dimensions, interleaved: defaults.interleaved, theta: theta, scaling: scaling)
   }
 
+  /// The longest text that the configuration speaks of: `max_position_embeddings`, or what "dynamic" and "yarn" stretch
+  /// the trained length to, if that is more; nil: it states none.
+  var statedPositions: Int? {
+    let other = keyAliases["n_positions"] == nil ? "max_seq_len" : "n_positions"
+    guard let stated = (try? optionalSize("max_position_embeddings", other)) ?? nil else { return nil }
+    let scaling = json["rope_parameters"] ?? json["rope_scaling"]
+    guard let type = (scaling?["rope_type"] ?? scaling?["type"])?.string, type == "dynamic" || type == "yarn",
+      let factor = scaling?["factor"]?.double, factor > 1
+    else { return stated }
+    let trained = scaling?["original_max_position_embeddings"]?.double ?? Double(stated)
+    return max(stated, Int(min(trained * factor, Double(Configuration.maximalInteger))))
+  }
+
   /// The scaling that this object, `rope_parameters` or `rope_scaling`, of the configuration `config` describes.
   private func rotaryScaling(dimensions: Int, theta: Double, _ config: Configuration) throws(Failure) -> RotaryScaling {
     let type = try string("rope_type", "type", default: "default")

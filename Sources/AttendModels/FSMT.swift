@@ -13,7 +13,8 @@ enum FSMT: Family {
       config, modelType: modelType,
       FairseqChoices(
         isPreNorm: false, activation: "relu", scalesEmbedding: true,
-        positions: { .sinusoidal(name: $0, count: $1, offset: pad + 1, endsAtLongest: true) }, embeddingNorm: false,
+        positions: { .sinusoidal(name: $0, count: $1, offset: pad + 1, endsAtLongest: true, padding: pad) },
+        embeddingNorm: false,
         finalNorm: false, logitsBias: false, sharesTables: false, output: "model.decoder.output_projection"))
   }
 }

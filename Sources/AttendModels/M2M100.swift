@@ -14,7 +14,8 @@ enum M2M100: Family {
       config, modelType: modelType,
       FairseqChoices(
         isPreNorm: true, activation: "relu", scalesEmbedding: true,
-        positions: { .sinusoidal(name: nil, count: $1, offset: pad + 1, endsAtLongest: true) }, embeddingNorm: false,
+        positions: { .sinusoidal(name: nil, count: $1, offset: pad + 1, endsAtLongest: true, padding: pad) },
+        embeddingNorm: false,
         finalNorm: true, logitsBias: false))
   }
 }

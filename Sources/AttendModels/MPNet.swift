@@ -11,7 +11,8 @@ enum MPNet: Family {
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let width = try config.size("hidden_size")
     let epsilon = Float(try config.number("layer_norm_eps", default: 1e-12))
-    // Whatever pad_token_id says, positions are counted from 2; the rows of the table below that stand for none.
+    // Whatever pad_token_id says, positions are counted from 2, and id 1 takes none; the rows of the table below 2 stand
+    // for none.
     let (rows, offset) = (try config.size("max_position_embeddings"), 2)
     guard rows > offset else {
       throw config.invalid("max_position_embeddings", "is \(rows), of which \(offset) stand for no position")
@@ -25,7 +26,8 @@ enum MPNet: Family {
       activation: try config.activation("hidden_act", default: "gelu"), epsilon: epsilon,
       embedding: EmbeddingBlueprint(
         tokens: ["embeddings.word_embeddings.weight"],
-        positions: .learned(name: "embeddings.position_embeddings.weight", count: rows - offset, offset: offset),
+        positions: .learned(
+          name: "embeddings.position_embeddings.weight", count: rows - offset, offset: offset, padding: 1),
         norm: NormBlueprint(name: "embeddings.LayerNorm", epsilon: epsilon)),
       names: BertChoices.LayerNames(
         query: "\(layer).attention.attn.q", key: "\(layer).attention.attn.k", value: "\(layer).attention.attn.v",

@@ -57,6 +57,8 @@ package enum Registry {
     config.keyAliases = family.keyAliases
     var blueprint = try family.blueprint(config, modelType: modelType)
     try UnreadKeys(config, blueprint).check()
+    blueprint.encoder?.statedPositions = config.statedPositions
+    blueprint.decoder?.statedPositions = config.statedPositions
     if blueprint.kind != .encoder, try !config.hasNextTokenHead(), case .linear = blueprint.head?.output {
       blueprint.head = nil
     }

@@ -76,14 +76,15 @@ private func reference(_ function: KernelTable.Function, _ x: Double) -> Double 
     for activation in activations {
       let y = Table(1, 4)
       engine.activate(edges.matrix, activation, into: y.matrix)
-      #expect(y.values[0].isNaN && y.values[2] == 0, "\(activation)")
-      #expect(largestError([y.values[3]], [reference(activation, 100)]) < 1e-6, "\(activation)")
-      if case .clampedSwiglu = activation {
-        #expect(abs(y.values[1] - 7) < 1e-4)
-      } else if case .tanh = activation {
-        #expect(y.values[1] == 1)
-      } else {
-        #expect(y.values[1] == .infinity, "\(activation)")
+      #expect(y.values[0].isNaN, "\(activation)")
+      let expected = [0, 100].map { reference(activation, $0) }
+      #expect(largestError(Array(y.values[2...]), expected) < 1e-6, "\(activation)")
+      switch activation {
+      case .clampedSwiglu: #expect(abs(y.values[1] - 7) < 1e-4)
+      case .tanh, .sigmoid, .laplace: #expect(y.values[1] == 1)
+      case .relu6: #expect(y.values[1] == 6)
+      case .geluClipped: #expect(y.values[1] == 10)
+      default: #expect(y.values[1] == .infinity, "\(activation)")
       }
     }
   }
@@ -113,7 +114,12 @@ private func reference(_ function: KernelTable.Function, _ x: Double) -> Double 
 
   /// Where 1 + erf(x / sqrt 2) cancels, what erf has lost stays: 2^-22 beside 1, times half of x. The others round the
   /// argument of a sigmoid. In units of the larger of 1 and the result.
-  @Test(arguments: exactEngines, [Activation.gelu, .geluTanh, .quickGelu, .clampedSwiglu])
+  @Test(
+    arguments: exactEngines,
+    [
+      Activation.gelu, .geluTanh, .quickGelu, .clampedSwiglu, .sigmoid, .reluSquared, .relu6, .leakyRelu, .geluClipped,
+      .laplace, .mish, .hardSwish, .softplus, .softplusRoot,
+    ])
   func gatesAreWithinAMillionth(engine: Engine, activation: Activation) {
     #expect(error(activation, engine, floor: 1) <= 1e-6)
   }

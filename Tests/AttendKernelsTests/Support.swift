@@ -77,8 +77,18 @@ func reference(_ activation: Activation, _ x: Double) -> Double {
   case .quickGelu: x / (1 + exp(-1.702 * x))
   case .silu: x / (1 + exp(-x))
   case .tanh: tanh(x)
+  case .sigmoid: 1 / (1 + exp(-x))
+  case .reluSquared: max(x, 0) * max(x, 0)
+  case .relu6: min(max(x, 0), 6)
+  case .leakyRelu: x < 0 ? Double(Float(0.01)) * x : x
+  case .geluClipped: min(max(reference(.gelu, x), -10), 10)
+  case .laplace: 0.5 * erfc((0.707107 - x) / (0.282095 * 2.0.squareRoot()))
+  case .mish: x * tanh(reference(.softplus, x))
+  case .hardSwish: x * min(max(x + 3, 0), 6) / 6
+  case .softplus: max(x, 0) + log1p(exp(-abs(x)))
+  case .softplusRoot: reference(.softplus, x).squareRoot()
   case .clampedSwiglu: min(x, 7) / (1 + exp(-1.702 * min(x, 7)))
   }
 }
 
-let activations: [Activation] = [.none, .relu, .gelu, .geluTanh, .quickGelu, .silu, .tanh, .clampedSwiglu]
+let activations = Activation.allCases
