@@ -170,8 +170,8 @@ typedef enum attend_compute_type {
 } attend_compute_type;
 
 /**
- * Hears how far loading is: `fraction` rises from 0 to 1, and 1 is reported once, last. Called on the thread that
- * called attend_model_create. Returning false stops the loading with ATTEND_ERROR_CANCELLED.
+ * Hears how far a long call is: `fraction` rises from 0 to 1. Called on the thread that made the call. Returning false
+ * stops the call with ATTEND_ERROR_CANCELLED. Of attend_model_create 1 is reported once, last.
  */
 typedef bool (*attend_progress_callback)(double fraction, void *context);
 
@@ -386,12 +386,20 @@ typedef struct attend_session attend_session;
 
 /** How to make a session. Start from ATTEND_SESSION_OPTIONS_INIT. */
 typedef struct attend_session_options {
-    size_t struct_size;  /**< sizeof(attend_session_options) */
+    size_t struct_size;                /**< sizeof(attend_session_options) */
     /** threads that a call of this session may use; 0: as the model; more than the model's is an error */
     uint32_t threads;
+    /** since 0.2: allow sequences longer than the positions that config.json states, where positions are computed (rotary,
+        ALiBi, relative) and not looked up in a table; without it such a call is an error */
+    bool beyond_positions;
+    /** since 0.2: hears how far attend_encode, attend_session_add, attend_decode, attend_decode_step, attend_embed,
+        attend_session_logits and attend_session_pooled are, at most every 20 ms, so that a short call is never
+        reported; or NULL. It must not use the session, but may call attend_session_cancel. */
+    attend_progress_callback progress;
+    void *progress_context;            /**< since 0.2: given to `progress` as it is */
 } attend_session_options;
 
-#define ATTEND_SESSION_OPTIONS_INIT { sizeof(attend_session_options), 0 }
+#define ATTEND_SESSION_OPTIONS_INIT { sizeof(attend_session_options), 0, false, NULL, NULL }
 
 /**
  * Makes a session; it keeps the model alive. `options` may be NULL. `*session` is owned by the caller. Errors:
@@ -402,6 +410,14 @@ ATTEND_MUST_CHECK attend_error *attend_session_create(
 
 /** Frees a session and what it borrowed out; NULL is allowed. No other thread may be using it. */
 void attend_session_free(attend_session *session);
+
+/**
+ * Ends the call that computes on this session, or where none does its next one, with ATTEND_ERROR_CANCELLED; that uses
+ * the request up. From any thread, also while another one computes, and from a progress callback. Long calls look every
+ * few milliseconds. After an attend_encode or attend_embed that was cancelled no sequence is live; any other call leaves
+ * the live sequences as they were. NULL is allowed. Since 0.2.
+ */
+void attend_session_cancel(attend_session *session);
 
 /**
  * How many sequences are live: those of the last encode, less those that attend_session_select dropped. Errors:
@@ -687,7 +703,8 @@ _Static_assert(sizeof(attend_detokenize_options) == 16, "attend_detokenize_optio
 _Static_assert(sizeof(attend_token_offsets) == 16, "attend_token_offsets");
 _Static_assert(sizeof(attend_chat_options) == 32 && offsetof(attend_chat_options, template_name) == 24,
                "attend_chat_options");
-_Static_assert(sizeof(attend_session_options) == 16, "attend_session_options");
+_Static_assert(sizeof(attend_session_options) == 32 && offsetof(attend_session_options, progress) == 16,
+               "attend_session_options");
 _Static_assert(sizeof(attend_tensor) == 56 && offsetof(attend_tensor, shape) == 24, "attend_tensor");
 _Static_assert(sizeof(attend_batch) == 40 && offsetof(attend_batch, token_types) == 32, "attend_batch");
 _Static_assert(sizeof(attend_embed_options) == 24 && offsetof(attend_embed_options, prompt_name) == 16,

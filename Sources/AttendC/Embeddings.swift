@@ -9,11 +9,18 @@ import CAttend
 ) -> OpaquePointer! {
   using(session) { (session) throws(Failure) in
     let target = try require(embeddings, "embeddings")
-    let rules = try session.model.textRules.get()
-    let prompt = try prompt(rules, options)
-    let texts = try read(texts, lengths, count)
-    target.pointee = attend_tensor(
-      try session.embed(try rules.tokenize(texts, prompt: prompt, try session.model.tokenizer.get())))
+    let prompt = try prompt(try session.model.textRules.get(), options)
+    guard count > 0, count <= 1 << 31 else {
+      throw Failure(.invalidArgument, "count is \(UInt(bitPattern: count)); from 1 to \(1 << 31) texts are taken")
+    }
+    let (texts, lengths) = (try require(texts, "texts"), try require(lengths, "lengths"))
+    let embeddings = try session.embed(count, prompt: prompt) { (index) throws(Failure) in
+      guard lengths[index] >= 0 else {
+        throw Failure(.invalidArgument, "lengths[\(index)] is \(UInt(bitPattern: lengths[index]))")
+      }
+      return try buffer(texts[index], lengths[index], "texts[\(index)]")
+    }
+    target.pointee = attend_tensor(embeddings)
   }
 }
 
@@ -27,22 +34,4 @@ private func prompt(_ rules: TextRules, _ pointer: UnsafePointer<attend_embed_op
     throw Failure(.invalidArgument, "options.prompt and options.prompt_name are both set")
   }
   return String(cString: prompt)
-}
-
-/// Texts that C gave with their lengths.
-private func read(
-  _ texts: UnsafePointer<UnsafePointer<CChar>?>?, _ lengths: UnsafePointer<Int>?, _ count: Int
-) throws(Failure) -> [UnsafeRawBufferPointer] {
-  guard count > 0, count <= 1 << 31 else {
-    throw Failure(.invalidArgument, "count is \(UInt(bitPattern: count)); from 1 to \(1 << 31) texts are taken")
-  }
-  let (texts, lengths) = (try require(texts, "texts"), try require(lengths, "lengths"))
-  var result: [UnsafeRawBufferPointer] = []
-  for index in 0..<count {
-    guard lengths[index] >= 0 else {
-      throw Failure(.invalidArgument, "lengths[\(index)] is \(UInt(bitPattern: lengths[index]))")
-    }
-    result.append(try buffer(texts[index], lengths[index], "texts[\(index)]"))
-  }
-  return result
 }

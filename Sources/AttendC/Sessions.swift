@@ -7,13 +7,18 @@ import Synchronization
 final class SessionObject: @unchecked Sendable {
   let model: ModelObject
   private let session: Session
+  private let cancellation: Cancellation
   private let users = Atomic(0)  // threads that look; -1: one that computes
 
-  init(_ model: ModelObject, threads: Int) throws(Failure) {
+  init(_ model: ModelObject, _ options: Session.Options) throws(Failure) {
     try model.checkProcess()
     self.model = model
-    session = try Session(model: model.model, threads: threads)
+    session = try Session(model: model.model, options: options)
+    cancellation = session.cancellation
   }
+
+  /// Ends the call under way, or else the next one. From any thread.
+  func cancel() { cancellation.request() }
 
   /// Runs `body` as the only user of the session; throws `busy` if another thread is at it.
   func use(_ body: (Session) throws(Failure) -> Void) throws(Failure) {
@@ -64,9 +69,26 @@ func using(_ session: OpaquePointer?, _ body: (Session) throws(Failure) -> Void)
   attempt { () throws(Failure) in
     let model = try object(model, as: ModelObject.self, "model")
     let target = try require(session, "session")
-    let known = try copy(options, smallest: 16, initial: attend_session_options(), "options")
-    target.pointee = own(try SessionObject(model, threads: Int(known.threads)))
+    target.pointee = own(try SessionObject(model, try sessionOptions(options)))
   }
+}
+
+/// The options of attend_session_create as the generation room knows them.
+private func sessionOptions(_ pointer: UnsafePointer<attend_session_options>?) throws(Failure) -> Session.Options {
+  let options = try copy(pointer, smallest: 32, initial: attend_session_options(), "options")
+  var result = Session.Options()
+  result.threads = Int(options.threads)
+  result.allowsBeyondPositions = options.beyond_positions
+  if let progress = options.progress {
+    let context = options.progress_context
+    result.progress = { progress($0, context) }
+  }
+  return result
+}
+
+@_cdecl("attend_session_cancel") @implementation public func attend_session_cancel(_ session: OpaquePointer!) {
+  guard let session else { return }
+  borrow(session, as: SessionObject.self).cancel()
 }
 
 @_cdecl("attend_session_free") @implementation public func attend_session_free(_ session: OpaquePointer!) {

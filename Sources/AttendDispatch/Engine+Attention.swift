@@ -105,6 +105,7 @@ private struct AttentionJob {
   let scratch: UnsafeMutablePointer<Float>
   let scratchStride: Int
   let parts: Int
+  let cancellation: Cancellation?
 
   /// What is said of heads, `AttentionScratch.rows` for each part.
   let arguments: UnsafeMutablePointer<AttentionArguments>
@@ -134,6 +135,7 @@ private struct AttentionJob {
         for index in 0..<count { (own + index).initialize(to: self.arguments(sequence, head: head + index, written)) }
         for first in stride(from: 0, to: pairs, by: rows) {
           if task % parts == part {
+            if let cancellation, cancellation.look() { return }
             kernel(own, count, first..<min(first + rows, pairs), scratch + part * scratchStride)
           }
           task += 1
@@ -203,7 +205,8 @@ extension Engine {
     withUnsafePointer(to: bias) {
       var job = AttentionJob(
         q: q, out: out, sequences: sequences, heads: heads, mask: mask, bias: bias.isEmpty ? nil : $0, weights: weights,
-        kernels: kernels, scratch: scratch, scratchStride: size, parts: parts, arguments: arguments)
+        kernels: kernels, scratch: scratch, scratchStride: size, parts: parts, cancellation: cancellation,
+        arguments: arguments)
       run(&job, parts: parts) { context, part in context.assumingMemoryBound(to: AttentionJob.self).pointee.run(part) }
     }
   }

@@ -1,7 +1,7 @@
 import AttendBase
 
 private struct MultiplyJob {
-  var arguments: MultiplyArguments
+  let arguments: MultiplyArguments
   let kernels: KernelTable
   let compute: ComputeType
   let rows: Int
@@ -9,6 +9,34 @@ private struct MultiplyJob {
   let rowParts: Int
   let panelParts: Int
   let scratch: UnsafeMutablePointer<Float>
+  let cancellation: Cancellation?
+
+  /// Steps of a panel, each of 32 outputs, between two looks at the cancellation: some milliseconds of one thread.
+  private static let stepsBetweenLooks = 1 << 23
+  /// Rows between two looks at most: several of the blocks that the kernels keep in the cache.
+  private static let rowsBetweenLooks = 10 * MultiplyArguments.blockRows
+
+  /// The rows and panels of part `part`, at once or, where they are much work, piece by piece, for as long as nobody
+  /// cancels.
+  func run(_ part: Int) {
+    let unit = arguments.gated ? 2 : 1
+    let rows = (0..<self.rows).share(part / panelParts, of: rowParts)
+    let share = (0..<panels / unit).share(part % panelParts, of: panelParts)
+    let panels = share.lowerBound * unit..<share.upperBound * unit
+    let scratch = scratch + part * MultiplyArguments.scratch
+    let multiply = kernels.products[compute]
+    guard let cancellation, rows.count * arguments.steps * panels.count > MultiplyJob.stepsBetweenLooks else {
+      return withUnsafePointer(to: arguments) { multiply($0, rows, panels, scratch) }
+    }
+    for some in rows.pieces(of: MultiplyJob.rowsBetweenLooks) {
+      // Four panels are what the kernels take at once at most.
+      let together = MultiplyJob.stepsBetweenLooks / (some.count * arguments.steps) & ~3
+      for piece in panels.pieces(of: max(together, unit)) {
+        if cancellation.look() { return }
+        withUnsafePointer(to: arguments) { multiply($0, some, piece, scratch) }
+      }
+    }
+  }
 }
 
 private struct PrepareJob {
@@ -56,18 +84,9 @@ extension Engine {
       residualStride: residual?.stride ?? 0, y: y.base, yStride: y.stride)
     var job = MultiplyJob(
       arguments: arguments, kernels: kernels, compute: weights.compute, rows: rows, panels: weights.panels,
-      rowParts: rowParts, panelParts: panelParts, scratch: scratch)
+      rowParts: rowParts, panelParts: panelParts, scratch: scratch, cancellation: cancellation)
     run(&job, parts: rowParts * panelParts) { context, part in
-      let job = context.assumingMemoryBound(to: MultiplyJob.self)
-      let unit = job.pointee.arguments.gated ? 2 : 1
-      let rows = (0..<job.pointee.rows).share(part / job.pointee.panelParts, of: job.pointee.rowParts)
-      let share = (0..<job.pointee.panels / unit).share(part % job.pointee.panelParts, of: job.pointee.panelParts)
-      let multiply = job.pointee.kernels.products[job.pointee.compute]
-      withUnsafePointer(to: &job.pointee.arguments) {
-        multiply(
-          $0, rows, share.lowerBound * unit..<share.upperBound * unit,
-          job.pointee.scratch + part * MultiplyArguments.scratch)
-      }
+      context.assumingMemoryBound(to: MultiplyJob.self).pointee.run(part)
     }
   }
 

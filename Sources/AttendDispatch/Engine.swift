@@ -11,6 +11,8 @@ package struct Engine: Sendable {
   package let kernels: KernelTable
   /// Threads of a call, the caller's included; at least 1.
   package let threads: Int
+  /// Ends long calls before their time; nil: nobody can.
+  package let cancellation: Cancellation?
 
   /// The kernels called `kernels`, or by default those that `defaultKernelsName()` names, and `threads` threads, or
   /// with 0 one for each processor available to the process. Throws `unsupported` for a name that is unknown or that
@@ -26,16 +28,18 @@ package struct Engine: Sendable {
     }
     self.kernels = try set.table()
     self.threads = min(threads > 0 ? threads : Int(attend_available_processors()), ThreadPool.maximumThreads)
+    cancellation = nil
   }
 
-  private init(_ kernels: KernelTable, threads: Int) {
+  private init(_ kernels: KernelTable, threads: Int, _ cancellation: Cancellation?) {
     self.kernels = kernels
     self.threads = threads
+    self.cancellation = cancellation
   }
 
-  /// The same kernels with another number of threads, at least 1.
-  package func with(threads: Int) -> Engine {
-    Engine(kernels, threads: min(max(threads, 1), ThreadPool.maximumThreads))
+  /// The same kernels with another number of threads, at least 1, for calls that `cancellation` may end.
+  package func with(threads: Int, cancellation: Cancellation? = nil) -> Engine {
+    Engine(kernels, threads: min(max(threads, 1), ThreadPool.maximumThreads), cancellation)
   }
 
   /// The name that ATTEND_KERNELS gives, read once, as it was written; without it the best kernels of this CPU.
@@ -92,5 +96,10 @@ extension Range where Bound == Int {
   /// Share `part` of `parts` nearly equal shares.
   func share(_ part: Int, of parts: Int) -> Range<Int> {
     lowerBound + count * part / parts..<lowerBound + count * (part + 1) / parts
+  }
+  /// Pieces of `count` one after another, the last perhaps shorter.
+  func pieces(of count: Int) -> LazyMapSequence<StrideTo<Int>, Range<Int>> {
+    let end = upperBound
+    return stride(from: lowerBound, to: end, by: count).lazy.map { $0..<Swift.min($0 + count, end) }
   }
 }

@@ -17,8 +17,9 @@ extension Session {
       throw Failure(.invalidArgument, "\(batch.count) sequences of tokens for \(count) live sequences")
     }
     try batch.check(vocabulary: decoder.vocabulary, positions: nil, types: decoder.embedding.types?.count)
-    try checkPositions(batch, decoder.positions)
+    try checkPositions(batch, decoder.positions(allowingBeyond: allowsBeyondPositions))
     forgetOutputs()
+    cancellation.begin(work: batch.tokenCount * decoder.layers.count)
     try pass.workspace.reset()
     // Closures, and not `batch.length` itself: closures that do not escape lie on the stack, a bound method would be
     // allocated in each step.
@@ -30,6 +31,7 @@ extension Session {
     let own = try cache.writing { batch.length($0) }
     try decoder.forward(batch.tokens, own: own, source: source, into: x, pass)
     if wantsLogits { try head.apply(x, into: y, pass) }
+    try pass.checkCancellation()
     cache.advance { batch.length($0) }
     stateRows = batch.tokenCount
     return wantsLogits ? y : nil

@@ -8,38 +8,60 @@ extension Session {
   private static let partSequences = 64
   private static let partTokens = 4096
 
-  /// The embeddings of texts, `[texts, outputs]`. No sequence is live afterwards. What is wrong with the texts throws
+  /// The embeddings of `count` texts behind a prompt, `[texts, outputs]`; `text` gives the text of a number. No
+  /// sequence is live afterwards, nor after `outOfMemory` and `cancelled`. What is wrong with the texts throws
   /// `invalidArgument` and changes nothing.
-  package func embed(_ texts: TokenizedTexts) throws(Failure) -> Output {
+  package func embed(
+    _ count: Int, prompt: String, _ text: (_ index: Int) throws(Failure) -> UnsafeRawBufferPointer
+  ) throws(Failure) -> Output {
     let head = try model.embeddingHead()
     guard let stack = model.encoder ?? model.decoder else { throw Failure(.internalError, "a model without layers") }
-    let hasTypes = stack.embedding.types != nil
-    return try texts.withPointers { (ids, types, lengths) throws(Failure) in
-      let types = hasTypes ? types : nil
-      let whole = try Batch(tokens: ids, lengths: lengths, types: types, count: texts.lengths.count)
-      try whole.check(vocabulary: stack.vocabulary, positions: stack.positions, types: stack.embedding.types?.count)
-      let (numbers, overflow) = whole.count.multipliedReportingOverflow(by: head.outputs)
-      guard !overflow else { throw .outOfMemory(Int.max, for: "the embeddings") }
-      let y = Matrix(try embeddings.room(numbers), rows: whole.count, columns: head.outputs)
-      defer { drop() }
-      var (first, token) = (0, 0)
-      while first < whole.count {
-        var (count, tokens) = (1, lengths[first])
-        while first + count < whole.count, count < Session.partSequences,
-          tokens + lengths[first + count] <= Session.partTokens
-        {
-          tokens += lengths[first + count]
-          count += 1
-        }
-        let part = try Batch(
-          tokens: ids + token, lengths: lengths + first, types: types.map { $0 + token }, count: count)
-        try encode(part, positionsAhead: 0)
-        try head.apply(
-          try encodedStates(), lengths: encodedLengths, prompt: texts.prompt, into: y.rows(first, count), pass)
-        first += count
-        token += tokens
+    do throws(Failure) {
+      cancellation.begin(work: 0)
+      let texts = try model.textRules.get().tokenize(count, prompt: prompt, try model.tokenizer.get()) {
+        (index) throws(Failure) in
+        try pass.checkCancellation()
+        return try text(index)
       }
-      return y
+      return try embed(texts, head, stack)
+    } catch {
+      if error.code == .cancelled { drop() }
+      throw error
     }
+  }
+
+  private func embed(_ texts: borrowing TokenizedTexts, _ head: SentenceHead, _ stack: Stack) throws(Failure) -> Output
+  {
+    guard let ids = texts.ids.elements.baseAddress, let lengths = texts.lengths.elements.baseAddress else {
+      throw Failure(.invalidArgument, "there are no texts: count is 0")
+    }
+    let types = stack.embedding.types == nil ? nil : texts.types.elements.baseAddress
+    let whole = try Batch(tokens: ids, lengths: lengths, types: types, count: texts.lengths.count)
+    try check(whole, stack)
+    let (numbers, overflow) = whole.count.multipliedReportingOverflow(by: head.outputs)
+    guard !overflow else { throw .outOfMemory(Int.max, for: "the embeddings") }
+    let y = Matrix(try embeddings.room(numbers), rows: whole.count, columns: head.outputs)
+    defer { drop() }
+    cancellation.begin(work: whole.tokenCount * stack.layers.count)
+    var (first, token) = (0, 0)
+    while first < whole.count {
+      var (count, tokens) = (1, lengths[first])
+      while first + count < whole.count, count < Session.partSequences,
+        tokens + lengths[first + count] <= Session.partTokens
+      {
+        tokens += lengths[first + count]
+        count += 1
+      }
+      drop()
+      let part = try Batch(
+        tokens: ids + token, lengths: lengths + first, types: types.map { $0 + token }, count: count)
+      try read(part, stack, positionsAhead: 0)
+      try head.apply(
+        try encodedStates(), lengths: encodedLengths, prompt: texts.prompt, into: y.rows(first, count), pass)
+      try pass.checkCancellation()
+      first += count
+      token += tokens
+    }
+    return y
   }
 }

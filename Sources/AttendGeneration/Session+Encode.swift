@@ -4,12 +4,26 @@ import AttendLayers
 import AttendModels
 
 extension Session {
-  /// Reads a batch of texts, sources or prompts: its sequences become the live ones. After `outOfMemory` none is live;
-  /// any other failure changes nothing. Pages for `positionsAhead` positions of each are set aside for the decoder.
+  /// Reads a batch of texts, sources or prompts: its sequences become the live ones. After `outOfMemory` and
+  /// `cancelled` none is live; any other failure changes nothing. Pages for `positionsAhead` positions of each are set
+  /// aside for the decoder.
   package func encode(_ batch: Batch, positionsAhead: Int = Session.positionsAhead) throws(Failure) {
     guard let stack = model.encoder ?? model.decoder else { throw Failure(.internalError, "a model without layers") }
-    try batch.check(vocabulary: stack.vocabulary, positions: stack.positions, types: stack.embedding.types?.count)
+    try check(batch, stack)
     drop()
+    cancellation.begin(work: batch.tokenCount * stack.layers.count)
+    try read(batch, stack, positionsAhead: positionsAhead)
+  }
+
+  /// Throws `invalidArgument` for what `stack` cannot read.
+  func check(_ batch: Batch, _ stack: Stack) throws(Failure) {
+    try batch.check(
+      vocabulary: stack.vocabulary, positions: stack.positions(allowingBeyond: allowsBeyondPositions),
+      types: stack.embedding.types?.count)
+  }
+
+  /// Reads a batch that has been checked, where no sequence is live.
+  func read(_ batch: Batch, _ stack: Stack, positionsAhead: Int) throws(Failure) {
     try pass.workspace.reset()
     let x = Matrix(try states.room(batch.tokenCount * stack.width), rows: batch.tokenCount, columns: stack.width)
     switch model.blueprint.kind {
@@ -75,9 +89,11 @@ extension Session {
   package func pooledStates() throws(Failure) -> Output {
     if let head = model.sentenceHead {
       let states = try encodedStates()
+      cancellation.begin(work: 0)
       let rows = encodedLengths.count
       let y = Matrix(try pooled.room(rows * head.outputs), rows: rows, columns: head.outputs)
       try head.apply(states, lengths: encodedLengths, into: y, pass)
+      try pass.checkCancellation()
       return y
     }
     guard let pooler = model.pooler else {
@@ -88,6 +104,7 @@ extension Session {
 
   private func apply(_ head: Head, lastToken: Bool, to buffer: OutputBuffer) throws(Failure) -> Output {
     let states = try encodedStates()
+    cancellation.begin(work: 0)
     let x =
       switch head.reads {
       case .everyToken: lastToken ? try pooled(states, .lastToken) : states
@@ -96,6 +113,7 @@ extension Session {
       }
     let y = Matrix(try buffer.room(x.rows * head.outputs), rows: x.rows, columns: head.outputs)
     try head.apply(x, into: y, pass)
+    try pass.checkCancellation()
     return y
   }
 

@@ -6,6 +6,9 @@ import AttendModels
 /// The live sequences of one caller, with their caches and scratch memory. One thread at a time.
 package final class Session {
   package let model: Model
+  /// Ends the call under way; may be used from any thread.
+  package let cancellation: Cancellation
+  let allowsBeyondPositions: Bool
   private(set) var pass: Pass
   let cache: KeyValueCache  // what the decoder has read
   let source: KeyValueCache  // what the encoder has read, as the decoder's cross-attention sees it
@@ -26,14 +29,29 @@ package final class Session {
   /// Positions for which pages are set aside at the start, so that the token loop asks the system for nothing.
   package static let positionsAhead = 512
 
-  /// `threads` 0: as the model.
-  package init(model: Model, threads: Int) throws(Failure) {
+  /// How to make a session.
+  package struct Options {
+    /// 0: as the model.
+    package var threads = 0
+    /// Whether sequences may be longer than the configuration states, where positions are computed.
+    package var allowsBeyondPositions = false
+    /// Hears how far a long call is; nil: nobody wants to.
+    package var progress: Cancellation.Progress?
+
+    package init() {}
+  }
+
+  package init(model: Model, options: Options = Options()) throws(Failure) {
+    let threads = options.threads
     guard threads <= model.engine.threads else {
       throw Failure(.invalidArgument, "threads is \(threads); the model was created with \(model.engine.threads)")
     }
     guard let stack = model.decoder ?? model.encoder else { throw Failure(.internalError, "a model without layers") }
     self.model = model
-    pass = Pass(engine: threads == 0 ? model.engine : model.engine.with(threads: threads), workspace: Workspace())
+    allowsBeyondPositions = options.allowsBeyondPositions
+    cancellation = Cancellation(progress: options.progress)
+    let engine = model.engine.with(threads: threads == 0 ? model.engine.threads : threads, cancellation: cancellation)
+    pass = Pass(engine: engine, workspace: Workspace())
     let pool = PagePool(layout: stack.keyValueLayout)
     cache = KeyValueCache(pool: pool)
     source = KeyValueCache(pool: pool)

@@ -14,6 +14,16 @@ package struct Pass {
     self.recorder = recorder
   }
 
+  /// Counts a layer as done for `rows` tokens. Throws `cancelled` where the caller wants no more.
+  package func finishedLayer(rows: Int) throws(Failure) {
+    engine.cancellation?.advance(rows)
+    try engine.cancellation?.check()
+  }
+
+  /// Throws `cancelled` where the caller wants no more: what was computed since the last look may be unfinished, and is
+  /// not to be kept.
+  package func checkCancellation() throws(Failure) { try engine.cancellation?.check() }
+
   /// Runs `body` and gives back the scratch memory that it took.
   package func scoped<Result>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
     let mark = workspace.mark()

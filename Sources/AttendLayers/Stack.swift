@@ -34,8 +34,11 @@ package final class Stack: Sendable {
   /// Ids run from 0 to this less 1.
   package var vocabulary: Int { embedding.tokens.vocabulary }
 
-  /// The longest sequence; nil: no limit.
+  /// The longest sequence that can be computed; nil: no limit.
   package var positions: Int? { embedding.positions?.positions }
+
+  /// The longest sequence that is allowed: with computed positions as many as the configuration states, or more.
+  package func positions(allowingBeyond isAllowed: Bool) -> Int? { isAllowed ? positions : statedPositions }
 
   /// The forward pass: from ids, lying sequence after sequence as `own` says, to hidden states, `[tokens, width]`, in
   /// x.
@@ -47,10 +50,12 @@ package final class Stack: Sendable {
     try pass.scoped { () throws(Failure) in
       let context = LayerContext(
         own: own, source: source, angles: try rotaries.angles(own.sequences, tokens: x.rows, pass))
+      try pass.checkCancellation()
       let beside = try convolution?.apply(x, own.sequences, pass)
       for (index, layer) in layers.enumerated() {
         try context.forEachSlice(of: x, rows: layer.feedForward.rowsAtOnce, pass) { (x, context) throws(Failure) in
           try layer.apply(x, index: index, context, pass)
+          try pass.finishedLayer(rows: x.rows)
         }
         if index == 0, let beside { convolution?.add(beside, to: x, pass) }
       }
@@ -61,6 +66,9 @@ package final class Stack: Sendable {
   /// Projects the encoder's output, `[source tokens, width]`, to the keys and values of every layer's cross-attention,
   /// once for all steps.
   package func projectSource(_ states: Matrix, into source: KeyValues, _ pass: Pass) throws(Failure) {
-    for (index, layer) in layers.enumerated() { try layer.crossAttention?.project(states, layer: index, source, pass) }
+    for (index, layer) in layers.enumerated() {
+      try layer.crossAttention?.project(states, layer: index, source, pass)
+      try pass.checkCancellation()
+    }
   }
 }

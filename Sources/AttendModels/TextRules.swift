@@ -50,19 +50,22 @@ package struct TextRules: Sendable {
     return ""
   }
 
-  /// The sequences of texts, each behind the prompt, cut to the limit between its special tokens.
+  /// The sequences of `count` texts, each behind the prompt, cut to the limit between its special tokens. `text` gives
+  /// the text of a number.
   ///
-  /// Throws what tokenizing throws, and `invalidArgument` for a text that becomes no token, or of which the limit
-  /// leaves none behind the prompt.
+  /// Throws what `text` and tokenizing throw, and `invalidArgument` for a text that becomes no token, or of which the
+  /// limit leaves none behind the prompt.
   package func tokenize(
-    _ texts: [UnsafeRawBufferPointer], prompt: String, _ tokenizer: Tokenizer
+    _ count: Int, prompt: String, _ tokenizer: Tokenizer,
+    _ text: (_ index: Int) throws(Failure) -> UnsafeRawBufferPointer
   ) throws(Failure) -> TokenizedTexts {
     var result = TokenizedTexts()
+    try result.lengths.reserve(count)
     if !prompt.isEmpty { result.prompt = try TextRules.promptLength(prompt, tokenizer) }
     var bytes = Array(prompt.utf8)
-    for (index, text) in texts.enumerated() {
+    for index in 0..<count {
       bytes.removeSubrange(prompt.utf8.count...)
-      bytes.append(contentsOf: text)
+      bytes.append(contentsOf: try text(index))
       var encoding = try TextRules.encoding(of: bytes, tokenizer)
       if let longest { encoding.truncate(to: longest, keepingEnd: keepsEnd) }
       guard encoding.ids.count > result.prompt else {
@@ -71,9 +74,7 @@ package struct TextRules: Sendable {
           ? "becomes no token" : "has \(encoding.ids.count) tokens, none of them behind the prompt's \(result.prompt)"
         throw Failure(.invalidArgument, "text \(index) \(reason)")
       }
-      result.ids += encoding.ids
-      result.types += encoding.typeIDs
-      result.lengths.append(encoding.ids.count)
+      try result.append(encoding)
     }
     return result
   }
@@ -92,27 +93,19 @@ package struct TextRules: Sendable {
 }
 
 /// Texts as sequences, end to end.
-package struct TokenizedTexts {
-  package fileprivate(set) var ids: [Int32] = []
-  package fileprivate(set) var types: [Int32] = []
-  package fileprivate(set) var lengths: [Int] = []
+package struct TokenizedTexts: ~Copyable {
+  /// `[sum of lengths]`
+  package fileprivate(set) var ids = GrowingList<Int32>(for: "the tokens of the texts")
+  /// `[sum of lengths]`
+  package fileprivate(set) var types = GrowingList<Int32>(for: "the token types of the texts")
+  /// `[texts]`
+  package fileprivate(set) var lengths = GrowingList<Int>(for: "the lengths of the texts")
   /// How many tokens of each belong to a prompt.
   package fileprivate(set) var prompt = 0
 
-  /// Calls `body` with `[sum of lengths]` ids and token types, and `[texts]` lengths. There is at least one text.
-  package func withPointers<Result>(
-    _ body: (_ ids: UnsafePointer<Int32>, _ types: UnsafePointer<Int32>?, _ lengths: UnsafePointer<Int>) throws(Failure)
-      -> Result
-  ) throws(Failure) -> Result {
-    try ids.withUnsafeBufferPointer { (ids) throws(Failure) in
-      try types.withUnsafeBufferPointer { (types) throws(Failure) in
-        try lengths.withUnsafeBufferPointer { (lengths) throws(Failure) in
-          guard let ids = ids.baseAddress, let lengths = lengths.baseAddress else {
-            throw Failure(.invalidArgument, "there are no texts: count is 0")
-          }
-          return try body(ids, types.baseAddress, lengths)
-        }
-      }
-    }
+  fileprivate mutating func append(_ encoding: Encoding) throws(Failure) {
+    for id in encoding.ids { try ids.append(id) }
+    for type in encoding.typeIDs { try types.append(type) }
+    try lengths.append(encoding.ids.count)
   }
 }

@@ -116,6 +116,13 @@ private func withBatch<Result>(
 }
 
 extension Session {
+  /// `threads` 0: as the model.
+  convenience init(model: Model, threads: Int) throws(Failure) {
+    var options = Options()
+    options.threads = threads
+    try self.init(model: model, options: options)
+  }
+
   func encode(_ sequences: [[Int32]], types: [[Int32]]? = nil) throws(Failure) {
     try withBatch(sequences, types: types) { (batch) throws(Failure) in try encode(batch) }
   }

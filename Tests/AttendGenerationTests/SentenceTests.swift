@@ -68,8 +68,7 @@ import Testing
     defer { for copy in copies { copy.deallocate() } }
     for (copy, text) in zip(copies, bytes) { copy.copyBytes(from: text) }
     let views = zip(copies, bytes).map { UnsafeRawBufferPointer(rebasing: $0[..<$1.count]) }
-    let tokens = try session.model.textRules.get().tokenize(views, prompt: prompt, try session.model.tokenizer.get())
-    let y = try session.embed(tokens)
+    let y = try session.embed(views.count, prompt: prompt) { views[$0] }
     return (0..<y.rows).map { Array(UnsafeBufferPointer(start: y[$0], count: y.columns)) }
   }
 

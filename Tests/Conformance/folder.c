@@ -82,3 +82,29 @@ char *replaced(const char *text, const char *from, const char *to) {
     sprintf(result, "%.*s%s%s", (int)(found - text), text, to, found + strlen(from));
     return result;
 }
+
+#define WORDS_CASE "Tests/Fixtures/conformance/bert/"
+
+static void copy_file(const folder *folder, const char *name) {
+    char path[200];
+    snprintf(path, sizeof path, WORDS_CASE "%s", name);
+    bytes file = file_read(path);
+    folder_write(folder, name, file.data, file.count);
+    free(file.data);
+}
+
+folder folder_make_words(void) {
+    folder folder = folder_make_empty();
+    char tokenizer[4000], *end = tokenizer;
+    copy_file(&folder, "config.json");
+    copy_file(&folder, "model.safetensors");
+    end += sprintf(
+        end, "{\"pre_tokenizer\": {\"type\": \"WhitespaceSplit\"}, \"added_tokens\": [],"
+             "\"post_processor\": {\"type\": \"BertProcessing\", \"cls\": [\"[CLS]\", 1], \"sep\": [\"[SEP]\", 2]},"
+             "\"model\": {\"type\": \"WordLevel\", \"unk_token\": \"w0\", \"vocab\": {\"[CLS]\": 1, \"[SEP]\": 2, "
+             "\"w0\": 0");
+    for (int i = 3; i < 99; i++) end += sprintf(end, ", \"w%d\": %d", i, i);
+    sprintf(end, "}}}");
+    folder_write_text(&folder, "tokenizer.json", tokenizer);
+    return folder;
+}

@@ -17,6 +17,8 @@ typedef struct bytes {
 /** A fresh copy of the default model, or nothing; folder_remove deletes it. */
 folder folder_make(void);
 folder folder_make_empty(void);
+/** The bert case with a tokenizer that reads the words w0 to w98 and puts [CLS] and [SEP] around them. */
+folder folder_make_words(void);
 void folder_remove(const folder *folder);
 
 /** Writes, replaces or deletes a file of the folder. */

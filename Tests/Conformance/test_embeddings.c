@@ -11,39 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CASE "Tests/Fixtures/conformance/bert/"
 enum { width = 32 };
 
 static const char *const texts[] = { "w7 w9 w30", NULL, "w50 w50\0w3 " };
 static const size_t lengths[] = { 9, 0, 10 };
 static const int32_t tokens[] = { 1, 7, 9, 30, 2, 1, 2, 1, 50, 0, 2 };
 static const size_t token_lengths[] = { 5, 2, 4 };
-
-static void copy_file(const folder *folder, const char *name) {
-    char path[200];
-    snprintf(path, sizeof path, CASE "%s", name);
-    bytes file = file_read(path);
-    folder_write(folder, name, file.data, file.count);
-    free(file.data);
-}
-
-/** The bert case with a tokenizer that reads the words w0 to w98 and puts [CLS] and [SEP] around them; "w50\0w3" is no
- * word of it. */
-static folder make_folder(void) {
-    folder folder = folder_make_empty();
-    char tokenizer[4000], *end = tokenizer;
-    copy_file(&folder, "config.json");
-    copy_file(&folder, "model.safetensors");
-    end += sprintf(
-        end, "{\"pre_tokenizer\": {\"type\": \"WhitespaceSplit\"}, \"added_tokens\": [],"
-             "\"post_processor\": {\"type\": \"BertProcessing\", \"cls\": [\"[CLS]\", 1], \"sep\": [\"[SEP]\", 2]},"
-             "\"model\": {\"type\": \"WordLevel\", \"unk_token\": \"w0\", \"vocab\": {\"[CLS]\": 1, \"[SEP]\": 2, "
-             "\"w0\": 0");
-    for (int i = 3; i < 99; i++) end += sprintf(end, ", \"w%d\": %d", i, i);
-    sprintf(end, "}}}");
-    folder_write_text(&folder, "tokenizer.json", tokenizer);
-    return folder;
-}
 
 static void add_modules(const folder *folder, const char *pooling) {
     folder_write_text(
@@ -89,7 +62,7 @@ static void check_means(attend_session *session, const attend_tensor *got, bool 
 }
 
 static void means_of(bool with_modules) {
-    folder folder = make_folder();
+    folder folder = folder_make_words();
     attend_model *model;
     attend_tensor got;
     size_t count = 7;
@@ -107,7 +80,7 @@ static void means_of(bool with_modules) {
 }
 
 static void wrong_arguments(void) {
-    folder folder = make_folder();
+    folder folder = folder_make_words();
     attend_model *model;
     attend_tensor got = { UNTOUCHED, ATTEND_TYPE_INT8, 9, { 9, 9, 9, 9 } };
     if (CHECK_SUCCESS(attend_model_create(folder.path, NULL, &model))) {
@@ -143,7 +116,7 @@ static void wrong_arguments(void) {
 }
 
 static void refused_folders(void) {
-    folder folder = make_folder();
+    folder folder = folder_make_words();
     attend_model *model = UNTOUCHED;
     add_modules(&folder, "{\"pooling_mode\": \"median\"}");
     CHECK_ERROR(attend_model_create(folder.path, NULL, &model), ATTEND_ERROR_UNSUPPORTED, "median");

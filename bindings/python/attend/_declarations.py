@@ -111,7 +111,13 @@ class TokenOffsets(Structure):
 class SessionOptions(Sized):
     """``attend_session_options``"""
 
-    _fields_ = [("struct_size", c_size_t), ("threads", c_uint32)]
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("threads", c_uint32),
+        ("beyond_positions", c_bool),
+        ("progress", ProgressCallback),
+        ("progress_context", c_void_p),
+    ]
 
 
 class Tensor(Structure):
@@ -233,6 +239,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     # Sessions
     "attend_session_create": (Handle, [Handle, POINTER(SessionOptions), _handle_out]),
     "attend_session_free": (None, [Handle]),
+    "attend_session_cancel": (None, [Handle]),
     "attend_session_count": (Handle, [Handle, _size_out]),
     "attend_session_length": (Handle, [Handle, c_size_t, _size_out]),
     # Encode and decode

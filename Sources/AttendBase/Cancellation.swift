@@ -1,0 +1,70 @@
+import Glibc
+import Synchronization
+
+/// The way to end a long call before its time, and to hear how far it is. Every thread of the call looks at it between
+/// parts of its work; the thread that made the call reports the progress.
+///
+/// A request is used up by the call that it ends. One that comes when no call is under way ends the next one.
+package final class Cancellation: @unchecked Sendable {
+  /// Hears the share that is done, from 0 to 1; false ends the call.
+  package typealias Progress = (_ fraction: Double) -> Bool
+
+  private let isRequested = Atomic(false)
+  private let progress: Progress?
+
+  // Of the call under way; touched by the thread that made it alone.
+  private var caller = pthread_self()
+  private var work = 0
+  private var done = 0
+  private var nextReport = 0
+  private var progressRefused = false
+
+  /// Nanoseconds from one report to the next, at least.
+  private static let interval = 20_000_000
+
+  /// `progress` nil: nobody wants to hear.
+  package init(progress: Progress? = nil) { self.progress = progress }
+
+  /// Asks for an end. From any thread.
+  package func request() { isRequested.store(true, ordering: .relaxed) }
+
+  /// Begins a call of `work` units, whatever they are, on this thread.
+  package func begin(work: Int) {
+    caller = pthread_self()
+    (self.work, done) = (work, 0)
+    if progress != nil { nextReport = Cancellation.now + Cancellation.interval }
+  }
+
+  /// Counts units of the call as done. On the thread that made the call.
+  package func advance(_ units: Int) { done += units }
+
+  /// Whether the call is to end. On the thread that made the call, this is also where progress is reported.
+  package func look() -> Bool {
+    if let progress, pthread_equal(pthread_self(), caller) != 0, !progressRefused { report(progress) }
+    return isRequested.load(ordering: .relaxed)
+  }
+
+  private func report(_ progress: Progress) {
+    guard Cancellation.now >= nextReport else { return }
+    if !progress(work > 0 ? min(Double(done) / Double(work), 1) : 0) {
+      progressRefused = true
+      request()
+    }
+    nextReport = Cancellation.now + Cancellation.interval
+  }
+
+  /// Throws `cancelled` where the call is to end, which uses the request up. On the thread that made the call.
+  package func check() throws(Failure) {
+    guard look() else { return }
+    isRequested.store(false, ordering: .relaxed)
+    let reason = progressRefused ? "by the progress callback" : "on request"
+    progressRefused = false
+    throw Failure(.cancelled, "the call was cancelled \(reason)")
+  }
+
+  private static var now: Int {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return time.tv_sec * 1_000_000_000 + time.tv_nsec
+  }
+}
