@@ -117,9 +117,10 @@ private func withBatch<Result>(
 
 extension Session {
   /// `threads` 0: as the model.
-  convenience init(model: Model, threads: Int) throws(Failure) {
+  convenience init(model: Model, threads: Int, allowsBeyondPositions: Bool = false) throws(Failure) {
     var options = Options()
     options.threads = threads
+    options.allowsBeyondPositions = allowsBeyondPositions
     try self.init(model: model, options: options)
   }
 
