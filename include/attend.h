@@ -184,15 +184,23 @@ typedef struct attend_model_options {
     const char *kernels;               /**< "avx512", "avx2", "portable", or NULL: attend_kernels_name() */
     attend_progress_callback progress; /**< or NULL */
     void *progress_context;            /**< given to `progress` as it is */
+    /** true: weights are read into memory, not mapped; see below (since 0.2) */
+    bool copy_weights;
 } attend_model_options;
 
-#define ATTEND_MODEL_OPTIONS_INIT { sizeof(attend_model_options), ATTEND_COMPUTE_DEFAULT, 0, NULL, NULL, NULL }
+#define ATTEND_MODEL_OPTIONS_INIT { sizeof(attend_model_options), ATTEND_COMPUTE_DEFAULT, 0, NULL, NULL, NULL, false }
 
 /**
- * Loads the checkpoint folder at `path`, in the layout of Hugging Face: config.json, model.safetensors (or shards with
- * model.safetensors.index.json), and where present generation_config.json and tokenizer.json. float32, float16 and
- * bfloat16 weights are mapped into memory and laid out for the kernels. `options` may be NULL. `*model` is owned by the
- * caller.
+ * Loads the checkpoint folder at `path`, in the layout of Hugging Face: config.json, model.safetensors or
+ * pytorch_model.bin (or shards of either, with model.safetensors.index.json or pytorch_model.bin.index.json), and where
+ * present generation_config.json and tokenizer.json. float32, float16, bfloat16 and float64 weights are laid out for
+ * the kernels. `options` may be NULL. `*model` is owned by the caller.
+ *
+ * Files of weights are mapped, and a model may read its token table in the file as long as it lives. A file that is
+ * shortened or written over in that time ends the process with SIGBUS, or changes results; one that is deleted, or
+ * replaced by renaming another over it, as downloads do, is harmless. `copy_weights` reads the files into memory
+ * instead: while the model loads that takes their size besides, afterwards that of the token table at most, and nothing
+ * that happens to the files can reach the model.
  *
  * Errors: NOT_FOUND (the folder or a file in it), IO, INVALID_FILE (names the file, the tensor and the numbers),
  * UNSUPPORTED (an unknown model_type, with the list of known ones; a configuration key whose meaning is not
@@ -696,7 +704,7 @@ ATTEND_MUST_CHECK attend_error *attend_session_memory(const attend_session *sess
 /* The layouts above are frozen: a program compiled against this header runs with every later library of this major
  * version. */
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L && UINTPTR_MAX == 0xffffffffffffffff
-_Static_assert(sizeof(attend_model_options) == 40 && offsetof(attend_model_options, progress) == 24,
+_Static_assert(sizeof(attend_model_options) == 48 && offsetof(attend_model_options, copy_weights) == 40,
                "attend_model_options");
 _Static_assert(sizeof(attend_tokenize_options) == 16, "attend_tokenize_options");
 _Static_assert(sizeof(attend_detokenize_options) == 16, "attend_detokenize_options");

@@ -65,7 +65,7 @@ final class ModelObject: Sendable {
 /// The options of attend_model_create as the models room knows them.
 private func loadOptions(_ pointer: UnsafePointer<attend_model_options>?) throws(Failure) -> Model.Options {
   var result = Model.Options()
-  let options = try copy(pointer, smallest: 40, initial: attend_model_options(), "options")
+  let options = try copy(pointer, smallest: 48, initial: attend_model_options(), "options")
   if options.compute != ATTEND_COMPUTE_DEFAULT {
     guard let compute = ComputeType(rawValue: options.compute.rawValue) else {
       throw Failure(.invalidArgument, "options.compute is \(options.compute.rawValue), which is no attend_compute_type")
@@ -77,6 +77,7 @@ private func loadOptions(_ pointer: UnsafePointer<attend_model_options>?) throws
       .invalidArgument, "options.threads is \(options.threads); at most \(ThreadPool.maximumThreads) make sense")
   }
   result.threads = Int(options.threads)
+  result.copiesWeights = options.copy_weights
   result.kernels = options.kernels.map { String(cString: $0) }
   if let progress = options.progress {
     let context = options.progress_context

@@ -2,35 +2,60 @@
 import AttendBase
 import Glibc
 
-/// All tensors of a checkpoint folder: those of model.safetensors or, without it, those of the shards that
-/// model.safetensors.index.json lists. Immutable: any number of threads may read at once.
+/// A file of weights, in whatever format: what a checkpoint is made of.
+protocol TensorSource: Sendable {
+  /// The file that holds the bytes.
+  var file: MappedFile { get }
+  var table: TensorTable { get }
+}
+
+/// All tensors of a checkpoint folder, under the names that they have today: those of model.safetensors or
+/// pytorch_model.bin or, without them, those of the shards that their index lists. Immutable: any number of threads may
+/// read at once.
 package final class Checkpoint: Sendable {
   package let folder: String
-  /// The files of weights, mapped; nothing of their data has been read yet.
+  /// The files of weights; of those that are mapped nothing of the data has been read yet.
   package let files: [MappedFile]
   private let table: TensorTable
 
   /// The tensors in the order of their names; those of types that this library does not know are left out.
   package var tensors: [StoredTensor] { table.tensors }
 
-  /// Opens the files and checks their headers, and that the index and the shards tell the same.
+  /// Opens the files and checks their headers, and that the index and the shards tell the same. Files are mapped, or
+  /// read into memory where `copies` asks for it.
   ///
   /// Throws `notFound` where the folder has no weights, or lacks a shard; `unsupported` where it has weights of another
-  /// format only; `inputOutput`; `invalidFile` with the file, the tensor and the numbers.
-  package init(folder: String) throws(Failure) {
+  /// format only; `inputOutput`; `invalidFile` with the file, the tensor and the numbers; `outOfMemory`.
+  package init(folder: String, copies: Bool = false) throws(Failure) {
+    let sources = try Checkpoint.sources(in: folder, copies: copies)
+    self.folder = folder
+    self.files = sources.map(\.file)
+    let tensors = OldNames.translate(sources.flatMap(\.table.tensors))
+    self.table = TensorTable(
+      try WeightNormalization.multiplied(tensors), unknown: sources.flatMap { $0.table.unknown })
+  }
+
+  /// The files of the first format that the folder has.
+  private static func sources(in folder: String, copies: Bool) throws(Failure) -> [any TensorSource] {
     let single = joined(folder, "model.safetensors")
     let index = joined(folder, "model.safetensors.index.json")
-    let shards: [SafetensorsFile]
-    if exists(single) {
-      shards = [try SafetensorsFile(single)]
-    } else if exists(index) {
-      shards = try ShardIndex(index).open(in: folder)
-    } else {
-      throw Checkpoint.noWeights(folder)
+    if exists(single) { return [try SafetensorsFile(single, copies: copies)] }
+    if exists(index) { return try ShardIndex(index).open(in: folder, copies: copies) }
+    throw OtherFormats.refusal(folder)
+  }
+
+  /// Gives back the memory of copied files but for the tensors in `kept`, once the others are packed: they are not read
+  /// again. Mapped files stay as they are.
+  package func forget(but kept: Set<String>) {
+    for file in files {
+      let ranges = tensors.filter { kept.contains($0.name) }.compactMap { $0.place(in: file) }
+      var first = 0
+      for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+        if range.lowerBound > first { file.forget(first..<range.lowerBound) }
+        first = max(first, range.upperBound)
+      }
+      if first < file.bytes.count { file.forget(first..<file.bytes.count) }
     }
-    self.folder = folder
-    self.files = shards.map(\.file)
-    self.table = TensorTable(shards.flatMap(\.tensors), unknown: shards.flatMap { $0.table.unknown })
   }
 
   /// The names of all tensors in their order, those of unknown types included.
@@ -52,20 +77,6 @@ package final class Checkpoint: Sendable {
         "\(tensor.file): tensor \(name) has the shape \(tensor.shape); the configuration asks for \(shape)")
     }
     return tensor
-  }
-
-  /// Why a folder without safetensors files cannot be used.
-  private static func noWeights(_ folder: String) -> Failure {
-    let others = ["pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack"]
-    guard let other = others.first(where: { exists(joined(folder, $0)) }) else {
-      return Failure(.notFound, "\(folder) has neither model.safetensors nor model.safetensors.index.json")
-    }
-    return Failure(
-      .unsupported,
-      """
-      \(folder) has its weights in \(other) only, and safetensors are needed: load it with transformers in Python and call \
-      save_pretrained, which writes model.safetensors
-      """)
   }
 }
 

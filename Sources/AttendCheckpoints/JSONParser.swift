@@ -22,7 +22,7 @@ struct JSONParser: ~Copyable {
   }
 
   mutating func parse() throws(Failure) {
-    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }  // the byte order mark
+    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { throw failure("a byte order mark may not begin a JSON document") }
     skipSpace()
     guard position < bytes.count else { throw failure("the document is empty") }
     try value()

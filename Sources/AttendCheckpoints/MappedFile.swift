@@ -2,29 +2,56 @@
 import AttendBase
 import Glibc
 
-/// A file mapped read-only. Any number of threads may read it at once.
+/// A file mapped read-only, or copied where that is asked for. Any number of threads may read it at once.
 ///
-/// The bytes are those on the disk: a file that another program shortens while it is mapped ends the process at the
-/// next read of what is gone (SIGBUS), as with every mapping. Replacing a file by renaming another over it, as
-/// downloads do, is harmless.
+/// The bytes of a mapping are those on the disk: a file that another program shortens while it is mapped ends the
+/// process at the next read of what is gone (SIGBUS). Replacing a file by renaming another over it, as downloads do, is
+/// harmless. A copy takes memory, and nothing that happens to the file can reach it.
 package final class MappedFile: @unchecked Sendable {
   package let path: String
   /// The content, alive as long as this object; for an empty file a buffer without an address.
   package let bytes: UnsafeRawBufferPointer
+  /// Whether the bytes are a copy.
+  private let isCopy: Bool
 
-  /// Throws `notFound` where nothing is at `path`; `inputOutput`, with the system's reason, where it cannot be opened
-  /// or mapped, and for a folder.
-  package init(_ path: String) throws(Failure) {
+  /// Throws `notFound` where nothing is at `path`; `inputOutput`, with the system's reason, where it cannot be opened,
+  /// mapped or read, and for a folder; `outOfMemory` for a copy.
+  package init(_ path: String, copies: Bool = false) throws(Failure) {
     let file = try OpenFile(path)
     self.path = path
+    isCopy = copies
     guard file.size > 0 else {  // the system maps no empty range
       self.bytes = UnsafeRawBufferPointer(start: nil, count: 0)
       return
     }
+    self.bytes = UnsafeRawBufferPointer(
+      start: copies ? try MappedFile.copy(of: file) : try MappedFile.mapping(of: file), count: file.size)
+  }
+
+  private static func mapping(of file: borrowing OpenFile) throws(Failure) -> UnsafeMutableRawPointer {
     guard let base = mmap(nil, file.size, PROT_READ, MAP_PRIVATE, file.descriptor, 0), base != MAP_FAILED else {
-      throw OpenFile.failure("mapped", path, errno)
+      throw OpenFile.failure("mapped", file.path, errno)
     }
-    self.bytes = UnsafeRawBufferPointer(start: base, count: file.size)
+    return base
+  }
+
+  /// The content in pages that belong to no file.
+  private static func copy(of file: borrowing OpenFile) throws(Failure) -> UnsafeMutableRawPointer {
+    let (protection, flags) = (PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS)
+    guard let base = mmap(nil, file.size, protection, flags, -1, 0), base != MAP_FAILED else {
+      throw .outOfMemory(file.size, for: "a copy of \(file.path)")
+    }
+    do throws(Failure) {
+      let filled = try file.read(into: UnsafeMutableRawBufferPointer(start: base, count: file.size))
+      guard filled == file.size else {
+        throw Failure(
+          .inputOutput, "\(file.path) was shortened from \(file.size) to \(filled) bytes while it was being read")
+      }
+    } catch {
+      munmap(base, file.size)
+      throw error
+    }
+    return base
   }
 
   deinit { if let base = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: base), bytes.count) } }
@@ -38,8 +65,17 @@ package final class MappedFile: @unchecked Sendable {
   }
 
   /// Tells the system that a range of the file has been used and its memory may serve others; nil is the whole file.
-  /// Reading it again is allowed and slow. Pages that the range covers in part stay.
+  /// Reading it again is allowed and slow. Pages that the range covers in part stay, and so does a copy.
   package func dontNeed(_ range: Range<Int>? = nil) {
+    if !isCopy { release(range) }
+  }
+
+  /// Gives back the memory of a range of a copy, which is not read again; nothing happens to a mapping.
+  func forget(_ range: Range<Int>) {
+    if isCopy { release(range) }
+  }
+
+  private func release(_ range: Range<Int>?) {
     let range = (range ?? 0..<bytes.count).clamped(to: 0..<bytes.count)
     let page = MappedFile.pageSize
     let first = (range.lowerBound + page - 1) / page * page

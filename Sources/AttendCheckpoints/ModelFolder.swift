@@ -30,7 +30,10 @@ package final class ModelFolder {
     }
     let configText: LoadedFile
     do throws(Failure) { configText = try LoadedFile(joined(path, "config.json")) } catch  where error.code == .notFound
-    { throw Failure(.notFound, "\(path) holds no config.json") }
+    {
+      let other = OtherFormats.find(in: path).map { ", but \($0.file): \($0.format)" } ?? ""
+      throw Failure(other.isEmpty ? .notFound : .unsupported, "\(path) holds no config.json\(other)")
+    }
     let configuration = try Configuration(try JSON.parse(configText.bytes, file: configText.path, owner: configText))
 
     let generationPath = joined(path, "generation_config.json")

@@ -37,6 +37,20 @@ struct OpenFile: ~Copyable {
 
   deinit { close(descriptor) }
 
+  /// Reads from the file's start until `target` is full or the file ends, and tells how many bytes that are. Throws
+  /// `inputOutput`.
+  func read(into target: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
+    var filled = 0
+    while filled < target.count {
+      let got = pread(descriptor, target.baseAddress! + filled, target.count - filled, off_t(filled))
+      if got < 0 && errno == EINTR { continue }
+      guard got >= 0 else { throw OpenFile.failure("read", path, errno) }
+      if got == 0 { break }  // it has become shorter since it was opened
+      filled += got
+    }
+    return filled
+  }
+
   /// What the system said about `path` when it was to be, for example, "opened".
   static func failure(_ verb: String, _ path: String, _ code: Int32) -> Failure {
     if code == ENOENT || code == ENOTDIR { return Failure(.notFound, "\(path) does not exist") }
@@ -59,14 +73,7 @@ package final class LoadedFile: Sendable {
     let file = try OpenFile(path)
     guard file.size < Int.max else { throw .outOfMemory(file.size, for: path) }
     let buffer = try AlignedBuffer(bytes: file.size + 1, for: path)
-    var filled = 0
-    while filled < file.size {
-      let got = read(file.descriptor, buffer.base + filled, file.size - filled)
-      if got < 0 && errno == EINTR { continue }
-      guard got >= 0 else { throw OpenFile.failure("read", path, errno) }
-      if got == 0 { break }  // it has become shorter since it was opened
-      filled += got
-    }
+    let filled = try file.read(into: UnsafeMutableRawBufferPointer(start: buffer.base, count: file.size))
     buffer.base.storeBytes(of: 0, toByteOffset: filled, as: UInt8.self)
     self.path = path
     self.buffer = buffer

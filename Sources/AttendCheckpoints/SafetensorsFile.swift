@@ -2,9 +2,9 @@
 // https://github.com/huggingface/safetensors, "Format"
 import AttendBase
 
-/// A safetensors file, mapped. Everything in its header is checked when it is opened: what a tensor says of itself lies
+/// A safetensors file, mapped or copied. Everything in its header is checked when it is opened: what a tensor says of itself lies
 /// inside the file. Immutable: any number of threads may read at once.
-package final class SafetensorsFile: Sendable {
+package final class SafetensorsFile: TensorSource {
   package let file: MappedFile
   /// The texts of the `__metadata__` entry.
   package let metadata: [String: String]
@@ -17,8 +17,8 @@ package final class SafetensorsFile: Sendable {
   package static let maximalHeader = 100_000_000
 
   /// Throws `notFound`, `inputOutput`, or `invalidFile` with the file, the tensor and the numbers.
-  package init(_ path: String) throws(Failure) {
-    let file = try MappedFile(path)
+  package init(_ path: String, copies: Bool = false) throws(Failure) {
+    let file = try MappedFile(path, copies: copies)
     let header = try SafetensorsFile.header(of: file)
     let data = UnsafeRawBufferPointer(rebasing: file.bytes[(8 + header.count)...])
     let json = try JSON.parse(header, file: "the header of \(path)")

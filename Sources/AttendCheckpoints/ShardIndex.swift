@@ -29,12 +29,14 @@ struct ShardIndex {
 
   /// The shards in `folder`, in the order of their names, checked to hold what the index lists: each tensor once, where
   /// it should be, and no others.
-  func open(in folder: String) throws(Failure) -> [SafetensorsFile] {
+  func open(in folder: String, copies: Bool) throws(Failure) -> [SafetensorsFile] {
     var files: [SafetensorsFile] = []
     var missing = shards
     for shard in Set(shards.values).sorted() {
       let file: SafetensorsFile
-      do throws(Failure) { file = try SafetensorsFile(joined(folder, shard)) } catch  where error.code == .notFound {
+      do throws(Failure) { file = try SafetensorsFile(joined(folder, shard), copies: copies) } catch
+        where error.code == .notFound
+      {
         throw Failure(.notFound, "\(error.message), but \(path) lists tensors in it")
       }
       for name in file.table.names {

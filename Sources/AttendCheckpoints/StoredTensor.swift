@@ -14,7 +14,8 @@ package struct StoredTensor: @unchecked Sendable {
   package let bytes: UnsafeRawBufferPointer
   /// The path of the file.
   package let file: String
-  private let owner: (any AnyObject & Sendable)?
+  /// Keeps the bytes where they are.
+  package let owner: (any AnyObject & Sendable)?
 
   /// A tensor at `bytes`, which must be `shape` elements of `type`; `owner`, where given, is kept alive for them.
   package init(
@@ -29,17 +30,26 @@ package struct StoredTensor: @unchecked Sendable {
     self.owner = owner
   }
 
+  /// The same under another name.
+  func renamed(_ name: String) -> StoredTensor {
+    StoredTensor(name: name, type: type, shape: shape, bytes: bytes, file: file, owner: owner)
+  }
+
   /// How many elements there are.
   package var count: Int { bytes.count / type.size }
 
   /// Tells the system that a range of the bytes, nil: all, has been used and its memory may serve others; reading it
   /// again is allowed and slow.
   package func dontNeed(_ range: Range<Int>? = nil) {
-    guard let file = owner as? MappedFile, let base = file.bytes.baseAddress, let own = bytes.baseAddress else {
-      return
-    }
+    guard let file = owner as? MappedFile, let place = place(in: file) else { return }
     let range = (range ?? 0..<bytes.count).clamped(to: 0..<bytes.count)
-    file.dontNeed(own - base + range.lowerBound..<own - base + range.upperBound)
+    file.dontNeed(place.lowerBound + range.lowerBound..<place.lowerBound + range.upperBound)
+  }
+
+  /// Where the bytes lie in a file that owns them; nil where they are elsewhere.
+  func place(in file: MappedFile) -> Range<Int>? {
+    guard owner === file, let base = file.bytes.baseAddress, let own = bytes.baseAddress else { return nil }
+    return own - base..<own - base + bytes.count
   }
 }
 

@@ -5,7 +5,7 @@ import AttendDispatch
 package enum TokenTable: Sendable {
   /// Shared with the output head: read back from the packed weights, so that the table is kept once.
   case packed(PackedMatrix)
-  /// Read straight from the mapped checkpoint, whose bytes `owner` keeps alive.
+  /// Read straight from the checkpoint's bytes, which `owner` keeps alive.
   case stored(StoredMatrix, owner: any AnyObject & Sendable)
 
   package var vocabulary: Int {

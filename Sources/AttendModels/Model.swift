@@ -42,6 +42,8 @@ package final class Model: Sendable {
     package var threads = 0
     /// nil: the best that the CPU runs.
     package var kernels: String?
+    /// Whether weights are read into memory where they would be mapped.
+    package var copiesWeights = false
     /// Hears the share that is done, rising to 1, which comes once and last; false stops the loading.
     package var progress: (Double) -> Bool = { _ in true }
 
@@ -57,12 +59,12 @@ package final class Model: Sendable {
     engine = try Engine(kernels: options.kernels, threads: options.threads)
     compute = options.compute
     blueprint = try Registry.blueprint(folder.configuration)
-    checkpoint = try Checkpoint(folder: path)
+    checkpoint = try Checkpoint(folder: path, copies: options.copiesWeights)
     let reader = WeightReader(checkpoint, engine: engine, compute: compute, progress: options.progress)
     let builder = Builder(blueprint, reader)
     encoder = try blueprint.encoder.map { (stack) throws(Failure) in try builder.stack(stack) }
     decoder = try blueprint.decoder.map { (stack) throws(Failure) in try builder.stack(stack) }
-    var modules = SentenceReader(engine: engine, compute: compute)
+    var modules = SentenceReader(engine: engine, compute: compute, copies: options.copiesWeights)
     if let headed = blueprint.decoder ?? blueprint.encoder {
       head = try builder.blueprint.head.map { (head) throws(Failure) in try builder.head(head, headed) }
       pooler = try blueprint.pooler.flatMap { (pooler) throws(Failure) in try builder.pooler(pooler, headed) }

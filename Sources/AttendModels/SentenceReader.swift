@@ -8,12 +8,15 @@ import AttendLayers
 struct SentenceReader {
   let engine: Engine
   let compute: ComputeType
+  /// Whether weights are read into memory where they would be mapped.
+  let copies: Bool
   private(set) var parameters = 0
   private(set) var weightBytes = 0
 
-  init(engine: Engine, compute: ComputeType) {
+  init(engine: Engine, compute: ComputeType, copies: Bool) {
     self.engine = engine
     self.compute = compute
+    self.copies = copies
   }
 
   /// The head for a model of this kind with hidden states of `width` numbers.
@@ -130,7 +133,7 @@ struct SentenceReader {
     _ module: SentenceFolder.Module, _ body: (WeightReader) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     let reader = WeightReader(
-      try Checkpoint(folder: module.path), engine: engine, compute: compute, progress: { _ in true })
+      try Checkpoint(folder: module.path, copies: copies), engine: engine, compute: compute, progress: { _ in true })
     let result = try body(reader)
     try reader.finish(family: module.kind, ignored: [])
     parameters += reader.parameters

@@ -17,6 +17,8 @@ final class WeightReader {
   private var relativeBiases: [String: AlignedBuffer] = [:]  // by the name of their table
   private var packedTables: [String: PackedMatrix] = [:]  // whole matrices that two users share, by name
   private var expanded: [String: AlignedBuffer] = [:]  // matrices made of smaller types, until they are packed
+  private var narrowed: [String: StoredTensor] = [:]  // float32 of what is stored in float64, until it is packed
+  private var tables: Set<String> = []  // tensors that are read in the file as long as the model lives
 
   /// Elements of the weights that were read, each counted once.
   private(set) var parameters = 0
@@ -139,7 +141,7 @@ final class WeightReader {
   /// What is packed need not stand in memory twice: the peak of loading stays near the packed weights. Panels have
   /// released most of it already; a tensor of several matrices goes with the last.
   private func release(_ parts: [LinearBlueprint], _ prefix: String) {
-    expanded = [:]
+    (expanded, narrowed) = ([:], [:])
     for part in parts where part.slice.map({ $0.index == $0.count - 1 }) ?? true {
       for name in [part.weightName, part.blocksName, part.scalesName] { checkpoint[prefix + name]?.dontNeed() }
     }
@@ -293,10 +295,13 @@ final class WeightReader {
 
   /// A token table that is read where the file is mapped.
   func storedTable(_ name: String, rows: Int, columns: Int) throws(Failure) -> TokenTable {
-    .stored(try matrix(name, rows: rows, columns: columns), owner: checkpoint)
+    tables.insert(name)
+    let table = try tensor(name, [rows, columns])
+    return .stored(WeightReader.matrix(table, rows: rows, columns: columns), owner: table.owner ?? checkpoint)
   }
 
-  /// Throws if the checkpoint holds a tensor that was neither read nor is in `ignored`.
+  /// Throws if the checkpoint holds a tensor that was neither read nor is in `ignored`. To be called last: of a copied
+  /// checkpoint only what is still read stays in memory.
   func finish(family: String, ignored: Set<String>) throws(Failure) {
     for name in checkpoint.names where !read.contains(name) && !ignored.contains(name) {
       let shape = checkpoint[name].map { "\($0.shape) " } ?? ""
@@ -304,6 +309,7 @@ final class WeightReader {
         .invalidFile,
         "\(checkpoint[name]?.file ?? checkpoint.folder): tensor \(name) \(shape)is not part of this \(family) model")
     }
+    checkpoint.forget(but: tables)
   }
 
   private func count(_ packed: PackedMatrix) -> PackedMatrix {
@@ -312,7 +318,10 @@ final class WeightReader {
   }
 
   private func matrix(_ name: String, rows: Int, columns: Int) throws(Failure) -> StoredMatrix {
-    let tensor = try self.tensor(name, [rows, columns])
+    WeightReader.matrix(try tensor(name, [rows, columns]), rows: rows, columns: columns)
+  }
+
+  private static func matrix(_ tensor: StoredTensor, rows: Int, columns: Int) -> StoredMatrix {
     let step = columns * tensor.type.size
     return StoredMatrix(
       base: tensor.bytes.baseAddress!, type: tensor.type, rows: rows, columns: columns,
@@ -321,14 +330,19 @@ final class WeightReader {
 
   /// A tensor of one of two shapes, and of a type of floating-point numbers that weights come in.
   private func tensor(_ name: String, _ shape: [Int], or other: [Int]? = nil) throws(Failure) -> StoredTensor {
+    if let tensor = narrowed[name], tensor.shape == shape || tensor.shape == other { return tensor }
     let tensor = try checkpoint.tensor(name, shape: shape, or: other)
-    guard [.float32, .float16, .bfloat16].contains(tensor.type) else {
+    guard [.float32, .float16, .bfloat16, .float64].contains(tensor.type) else {
       throw Failure(
         .unsupported,
-        "\(tensor.file): tensor \"\(name)\" holds \(tensor.type); weights must be float32, float16 or bfloat16")
+        "\(tensor.file): tensor \"\(name)\" holds \(tensor.type); weights must be float32, float16, bfloat16 or float64"
+      )
     }
     try note(tensor, parameters: tensor.count)
-    return tensor
+    guard tensor.type == .float64 else { return tensor }
+    let single = try tensor.narrowed()
+    narrowed[name] = single
+    return single
   }
 
   /// Counts a tensor the first time that it is read.

@@ -12,7 +12,7 @@ import Testing
   private static let encoderDecoders = ["marian", "bart", "mbart", "pegasus", "m2m_100", "fsmt"]
 
   @Test(arguments: bare) func encodersWithThePrefixThatHeadsBring(name: String) throws {
-    let copy = try Copy(name)
+    let copy = try CheckpointCopy(name)
     let expected = try copy.results()
     let prefix = try #require(try copy.blueprint().prefixes.first)
     #expect(copy.tensors.allSatisfy { !$0.name.hasPrefix(prefix) })
@@ -23,7 +23,7 @@ import Testing
   /// Not FSMT, whose head is one of the names with the prefix.
   @Test(arguments: encoderDecoders.filter { $0 != "fsmt" }) func encoderDecodersWithoutTheirPrefix(name: String) throws
   {
-    let copy = try Copy(name)
+    let copy = try CheckpointCopy(name)
     let expected = try copy.results()
     let prefix = try #require(try copy.blueprint().prefixes.first)
     #expect(copy.tensors.contains { $0.name.hasPrefix(prefix) })
@@ -34,7 +34,7 @@ import Testing
   }
 
   @Test(arguments: encoderDecoders) func aHeadThatIsTheTokenTableOrACopyOfIt(name: String) throws {
-    let copy = try Copy(name)
+    let copy = try CheckpointCopy(name)
     copy.config["tie_word_embeddings"] = true
     let expected = try copy.results()
     let stack = try #require(try copy.blueprint().decoder)
@@ -54,7 +54,7 @@ import Testing
   }
 
   @Test(arguments: ["bert-masked-lm"]) func aMaskedWordsHeadWithACopyOfTheTable(name: String) throws {
-    let copy = try Copy(name)
+    let copy = try CheckpointCopy(name)
     let expected = try copy.results()
     let table = try #require(copy.tensors.first { $0.name == "bert.embeddings.word_embeddings.weight" })
     copy.tensors.removeAll { $0.name == "cls.predictions.decoder.weight" }
@@ -66,7 +66,7 @@ import Testing
 
   @Test(arguments: ["gpt2", "openai-gpt", "gpt_neo", "gptj", "distilbert", "t5"] + encoderDecoders)
   func keysUnderTheirSecondNames(name: String) throws {
-    let copy = try Copy(name)
+    let copy = try CheckpointCopy(name)
     let expected = try copy.results()
     let family = try #require(
       Registry.families.first { $0.modelTypes.contains(copy.config["model_type"] as? String ?? "") })
@@ -78,39 +78,5 @@ import Testing
     }
     #expect(renamed >= 2)
     #expect(try copy.results() == expected)
-  }
-}
-
-/// A case whose files may be changed.
-private final class Copy {
-  var config: [String: Any]
-  var tensors: [WrittenTensor]
-  private let reference: ConformanceCase
-
-  init(_ name: String) throws {
-    reference = try ConformanceCase(name)
-    let data = try Data(contentsOf: URL(fileURLWithPath: reference.path + "/config.json"))
-    config = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
-    tensors = try Checkpoint(folder: reference.path).tensors.map {
-      WrittenTensor($0.name, type: $0.type == .float32 ? "F32" : "BF16", shape: $0.shape, bytes: Array($0.bytes))
-    }
-  }
-
-  func blueprint() throws -> Blueprint {
-    let folder = try TemporaryFolder()
-    try folder.write("config.json", [UInt8](try JSONSerialization.data(withJSONObject: config)))
-    return try Registry.blueprint(try Configuration(file: folder.path(of: "config.json")))
-  }
-
-  /// Hidden states, and what the head makes of them or the decoder of the targets.
-  func results() throws -> [Float] {
-    let folder = try TemporaryFolder()
-    try folder.write("config.json", [UInt8](try JSONSerialization.data(withJSONObject: config)))
-    try folder.write("model.safetensors", try safetensors(tensors))
-    let session = try Session(model: try model(folder.path), threads: 0)
-    try session.encode(reference.sources)
-    let states = numbers(session.hiddenStates!)
-    if session.model.blueprint.kind == .encoderDecoder { return states + (try session.decode(reference.targets)) }
-    return states + (session.model.head == nil ? [] : numbers(try session.encodedLogits()))
   }
 }

@@ -76,6 +76,7 @@ class ModelOptions(Sized):
         ("kernels", c_char_p),
         ("progress", ProgressCallback),
         ("progress_context", c_void_p),
+        ("copy_weights", c_bool),
     ]
 
 

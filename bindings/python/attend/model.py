@@ -40,10 +40,13 @@ class TensorInfo(NamedTuple):
 class Model:
     """A checkpoint folder in the layout of Hugging Face: weights, configuration, tokenizer. Immutable.
 
-    ``path``: a folder with config.json and model.safetensors (or shards with model.safetensors.index.json), and where present
-    generation_config.json and the tokenizer's files. ``threads``: how many a call may use; 0: one for each processor available to the
+    ``path``: a folder with config.json and model.safetensors or pytorch_model.bin (or shards of either with their index.json), and
+    where present generation_config.json and the tokenizer's files. ``threads``: how many a call may use; 0: one for each processor available to the
     process. ``kernels``: ``"avx512"``, ``"avx2"``, ``"portable"``, or None: ``attend.kernels_name()``. ``progress``: called with a
     fraction that rises from 0 to 1; returning False stops the loading with CancelledError, and an exception that it raises comes out of here.
+
+    ``copy_weights``: read weights into memory where they would be mapped, so that a file that is shortened or written over while
+    the model lives can neither end the process nor change results.
 
     ``compute``: the type that weights are kept in and matrix products are computed in, whatever the type of the stored weights:
 
@@ -107,9 +110,10 @@ class Model:
         threads: int = 0,
         kernels: str | None = None,
         progress: Callable[[float], object] | None = None,
+        copy_weights: bool = False,
     ) -> None:
         self._tensors: tuple[TensorInfo, ...] | None = None
-        self._native: Owned | None = _load(path_bytes(path), compute, threads, kernels, progress)
+        self._native: Owned | None = _load(path_bytes(path), compute, threads, kernels, progress, copy_weights)
         self._describe(self._native)
 
     def _describe(self, native: Owned) -> None:
@@ -211,7 +215,12 @@ def _tensor(model: Owned, index: int) -> TensorInfo:
 
 
 def _load(
-    path: bytes, compute: str, threads: int, kernels: str | None, progress: Callable[[float], object] | None
+    path: bytes,
+    compute: str,
+    threads: int,
+    kernels: str | None,
+    progress: Callable[[float], object] | None,
+    copy_weights: bool,
 ) -> Owned:
     """attend_model_create, with what the progress callback raises carried past the C code in between."""
     if compute not in c.COMPUTE:
@@ -230,7 +239,10 @@ def _load(
             return False
 
     options = c.ModelOptions(
-        compute=c.COMPUTE[compute], threads=threads, kernels=None if kernels is None else kernels.encode()
+        compute=c.COMPUTE[compute],
+        threads=threads,
+        kernels=None if kernels is None else kernels.encode(),
+        copy_weights=copy_weights,
     )
     if progress is not None:
         options.progress = c.ProgressCallback(report)

@@ -1,0 +1,88 @@
+// Names that tensors had in earlier versions of PyTorch and transformers, which still stand in many checkpoints.
+import AttendBase
+
+/// The translation of old names into those of today, the same for every family: what transformers' `from_pretrained`
+/// renames whatever the model is. Prefixes, which depend on the family, are the blueprint's.
+enum OldNames {
+  /// Old endings of names with those that replaced them. BERT's first checkpoints come from TensorFlow, whose norms
+  /// have a gamma and a beta; both formats of weight normalization are brought to the one of today.
+  private static let endings = [
+    ("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias"),
+    (".weight_g", WeightNormalization.magnitude), (".weight_v", WeightNormalization.direction),
+  ]
+
+  /// The name of today for an old one; nil for any other.
+  static func current(_ name: String) -> String? {
+    for (old, new) in endings where name.hasSuffix(old) { return name.dropLast(old.utf8.count) + new }
+    return nil
+  }
+
+  /// The tensors under the names of today. An old name whose successor is there too stays as it is.
+  static func translate(_ tensors: [StoredTensor]) -> [StoredTensor] {
+    guard tensors.contains(where: { current($0.name) != nil }) else { return tensors }
+    let names = Set(tensors.map(\.name))
+    return tensors.map { tensor in
+      guard let name = current(tensor.name), !names.contains(name) else { return tensor }
+      return tensor.renamed(name)
+    }
+  }
+}
+
+/// Weights that are stored as a magnitude and a direction, g and v (Salimans and Kingma 2016, arXiv:1602.07868), as
+/// `torch.nn.utils.parametrizations.weight_norm` names them: w = v * (g / |v|).
+enum WeightNormalization {
+  static let magnitude = ".parametrizations.weight.original0"
+  static let direction = ".parametrizations.weight.original1"
+
+  /// The tensors with each such pair replaced by the weights that it stands for, in float32.
+  static func multiplied(_ tensors: [StoredTensor]) throws(Failure) -> [StoredTensor] {
+    var directions: [String: StoredTensor] = [:]
+    for tensor in tensors where tensor.name.hasSuffix(direction) {
+      directions[String(tensor.name.dropLast(direction.utf8.count))] = tensor
+    }
+    guard !directions.isEmpty else { return tensors }
+    var products: [String: StoredTensor] = [:]
+    for tensor in tensors where tensor.name.hasSuffix(magnitude) {
+      let stem = String(tensor.name.dropLast(magnitude.utf8.count))
+      if let direction = directions[stem] { products[stem] = try product(tensor, direction, name: "\(stem).weight") }
+    }
+    return tensors.filter { tensor in
+      ![magnitude, direction].contains { ending in
+        tensor.name.hasSuffix(ending) && products[String(tensor.name.dropLast(ending.utf8.count))] != nil
+      }
+    } + products.values
+  }
+
+  /// v * (g / |v|), where the norms run over all dimensions but the one that g has.
+  private static func product(
+    _ magnitude: StoredTensor, _ direction: StoredTensor, name: String
+  ) throws(Failure) -> StoredTensor {
+    guard direction.count > 0 else { return direction.renamed(name) }
+    let kept = magnitude.shape.firstIndex { $0 != 1 }
+    var shape = direction.shape.map { _ in 1 }
+    if let kept, kept < shape.count { shape[kept] = direction.shape[kept] }
+    guard magnitude.shape == shape || magnitude.shape.isEmpty else {
+      throw Failure(
+        .invalidFile,
+        "\(magnitude.file): tensor \(magnitude.name) has the shape \(magnitude.shape), which does not fit the shape "
+          + "\(direction.shape) of \(direction.name)")
+    }
+    let (scales, numbers) = (try magnitude.floats(), try direction.floats())
+    let (g, v): (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>) = (scales.pointer(), numbers.pointer())
+    let inner = direction.shape[((kept ?? -1) + 1)...].reduce(1, *)  // numbers from one index that is kept to the next
+    let indices = magnitude.count
+    for index in 0..<indices {
+      // With one magnitude for all, `inner` is all that there is.
+      let starts = stride(from: index * inner, to: direction.count, by: indices * inner)
+      var squares = 0.0
+      for start in starts { for place in start..<start + inner { squares += Double(v[place]) * Double(v[place]) } }
+      let scale = g[index] / Float(squares.squareRoot())
+      for start in starts { for place in start..<start + inner { v[place] *= scale } }
+    }
+    withExtendedLifetime(scales) {}
+    return StoredTensor(
+      name: name, type: .float32, shape: direction.shape,
+      bytes: UnsafeRawBufferPointer(start: numbers.base, count: direction.count * MemoryLayout<Float>.size),
+      file: direction.file, owner: numbers)
+  }
+}

@@ -1,0 +1,59 @@
+// Folders whose weights are in a format that this library does not read: which file is there, and what is needed.
+import AttendBase
+import Glibc
+
+/// The formats of models that are met in folders like those of Hugging Face, by the names of their files.
+enum OtherFormats {
+  /// Endings of names with the format; the first that any file has is the one that is told.
+  private static let endings = [
+    ("adapter_config.json", "an adapter of PEFT, which needs its base model: merge the two with merge_and_unload"),
+    (
+      "adapter_model.safetensors", "an adapter of PEFT, which needs its base model: merge the two with merge_and_unload"
+    ),
+    (".gguf", "GGUF"), (".ggml", "GGML"), (".onnx", "ONNX"), ("tf_model.h5", "Keras"),
+    ("flax_model.msgpack", "Flax"), ("flax_model.msgpack.index.json", "Flax"), ("rust_model.ot", "rust-bert"),
+    ("openvino_model.bin", "OpenVINO"), (".mlmodel", "Core ML"), (".mlpackage", "Core ML"), (".tflite", "LiteRT"),
+    (".ckpt.index", "TensorFlow"), (".npz", "NumPy"), ("consolidated.safetensors", "Mistral's own names"),
+    ("consolidated.00.pth", "Llama's own names"), (".pth", "PyTorch under another name than pytorch_model.bin"),
+    (".pt", "PyTorch under another name than pytorch_model.bin"),
+    ("model.bin", "CTranslate2 or PyTorch under another name than pytorch_model.bin"),
+    (".safetensors", "safetensors under another name than model.safetensors"),
+  ]
+
+  /// Beginnings of names of what trainers write beside a model.
+  private static let leftovers = ["optimizer", "scheduler", "rng_state", "scaler", "training_"]
+
+  /// A file in the folder, or in its folder `onnx`, that holds a model in another format, and that format; nil where
+  /// there is none.
+  static func find(in folder: String) -> (file: String, format: String)? {
+    let files = names(in: folder) + names(in: joined(folder, "onnx")).map { "onnx/\($0)" }
+    for (ending, format) in endings {
+      let file = files.first { file in file.hasSuffix(ending) && !leftovers.contains { file.hasPrefix($0) } }
+      if let file { return (file, format) }
+    }
+    return nil
+  }
+
+  /// Why a folder without weights of ours cannot be used.
+  static func refusal(_ folder: String) -> Failure {
+    let needed = "model.safetensors or pytorch_model.bin, alone or in shards with an index.json"
+    guard let (file, format) = find(in: folder) else {
+      return Failure(.notFound, "\(folder) holds no weights: it needs \(needed)")
+    }
+    return Failure(.unsupported, "\(folder) has its weights in \(file) only (\(format)); needed are \(needed)")
+  }
+
+  /// The names of what is in a folder, in order; none where it cannot be listed.
+  private static func names(in folder: String) -> [String] {
+    guard let listing = opendir(folder) else { return [] }
+    defer { closedir(listing) }
+    var names: [String] = []
+    while let entry = readdir(listing) {
+      names.append(
+        withUnsafePointer(to: &entry.pointee.d_name) {
+          $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
+        })
+    }
+    return names.sorted()
+  }
+}

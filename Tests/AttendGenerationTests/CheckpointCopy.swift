@@ -1,0 +1,51 @@
+import AttendBase
+import AttendCheckpoints
+import AttendGeneration
+import AttendModels
+import AttendTestSupport
+import Foundation
+import Testing
+
+/// A case whose files may be changed.
+final class CheckpointCopy {
+  var config: [String: Any]
+  var tensors: [WrittenTensor]
+  let reference: ConformanceCase
+
+  /// The names that safetensors files have for types.
+  static let types: [ElementType: String] = [
+    .float32: "F32", .float16: "F16", .bfloat16: "BF16", .int64: "I64", .bool: "BOOL",
+  ]
+
+  init(_ name: String) throws {
+    reference = try ConformanceCase(name)
+    let data = try Data(contentsOf: URL(fileURLWithPath: reference.path + "/config.json"))
+    config = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+    tensors = try Checkpoint(folder: reference.path).tensors.map {
+      WrittenTensor($0.name, type: CheckpointCopy.types[$0.type] ?? "", shape: $0.shape, bytes: Array($0.bytes))
+    }
+  }
+
+  func blueprint() throws -> Blueprint {
+    let folder = try TemporaryFolder()
+    try folder.write("config.json", [UInt8](try JSONSerialization.data(withJSONObject: config)))
+    return try Registry.blueprint(try Configuration(file: folder.path(of: "config.json")))
+  }
+
+  /// Hidden states, and what the head makes of them or the decoder of the targets.
+  func results() throws -> [Float] {
+    let folder = try TemporaryFolder()
+    try folder.write("config.json", [UInt8](try JSONSerialization.data(withJSONObject: config)))
+    try folder.write("model.safetensors", try safetensors(tensors))
+    return try results(of: try model(folder.path))
+  }
+
+  /// The same of another model with the case's inputs.
+  func results(of model: Model) throws -> [Float] {
+    let session = try Session(model: model, threads: 0)
+    try session.encode(reference.sources)
+    let states = numbers(session.hiddenStates!)
+    if session.model.blueprint.kind == .encoderDecoder { return states + (try session.decode(reference.targets)) }
+    return states + (session.model.head == nil ? [] : numbers(try session.encodedLogits()))
+  }
+}

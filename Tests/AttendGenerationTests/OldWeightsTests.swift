@@ -1,0 +1,70 @@
+import AttendBase
+import AttendCheckpoints
+import AttendGeneration
+import AttendModels
+import AttendTestSupport
+import Foundation
+import Testing
+
+/// Weights under old names and in other types and places: the same bits.
+@Suite struct OldWeightsTests {
+  private static let bertLine = [
+    "bert", "bert-masked-lm", "roberta", "xlm-roberta", "electra", "albert", "mpnet", "deberta-v2",
+  ]
+  private static let families = ["bert", "distilbert", "marian", "t5", "gpt2", "llama", "gpt_oss", "falcon"]
+
+  @Test(arguments: bertLine) func normsWithAGammaAndABeta(name: String) throws {
+    let copy = try CheckpointCopy(name)
+    let expected = try copy.results()
+    var renamed = 0
+    for (new, old) in [("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta")] {
+      for index in copy.tensors.indices where copy.tensors[index].name.hasSuffix(new) {
+        copy.tensors[index].name = copy.tensors[index].name.dropLast(new.utf8.count) + old
+        renamed += 1
+      }
+    }
+    #expect(renamed >= 2)
+    #expect(try copy.results() == expected)
+  }
+
+  /// Directions of length 1 with the length as magnitude: the product is the weight but for a rounding.
+  @Test(arguments: families) func weightNormalization(name: String) throws {
+    let copy = try CheckpointCopy(name)
+    let expected = try copy.results()
+    for tensor in copy.tensors where tensor.shape.count == 2 && tensor.type == "F32" && tensor.name.hasSuffix(".weight")
+    {
+      copy.tensors.removeAll { $0.name == tensor.name }
+      let stem = tensor.name.dropLast("weight".utf8.count)
+      let values = tensor.bytes.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+      let norms = stride(from: 0, to: values.count, by: tensor.shape[1]).map { start in
+        values[start..<start + tensor.shape[1]].reduce(0) { $0 + $1 * $1 }.squareRoot()
+      }
+      copy.tensors.append(WrittenTensor("\(stem)weight_g", [tensor.shape[0], 1], norms))
+      copy.tensors.append(WrittenTensor("\(stem)weight_v", tensor.shape, values))
+    }
+    #expect(distance(try copy.results(), expected) < 1e-4)
+  }
+
+  @Test(arguments: families) func doublePrecision(name: String) throws {
+    let copy = try CheckpointCopy(name)
+    let expected = try copy.results()
+    for index in copy.tensors.indices where copy.tensors[index].type == "F32" {
+      copy.tensors[index].type = "F64"
+      copy.tensors[index].bytes = copy.tensors[index].bytes.withUnsafeBytes { bytes in
+        bytes.bindMemory(to: Float.self).map { Double($0) }.withUnsafeBytes(Array.init)
+      }
+    }
+    #expect(copy.tensors.contains { $0.type == "F64" })
+    #expect(try copy.results() == expected)
+  }
+
+  @Test(arguments: families + ["llama-bf16-sharded"], [ComputeType.float32, .int8])
+  func copiedWeights(name: String, compute: ComputeType) throws {
+    let copy = try CheckpointCopy(name)
+    var options = Model.Options()
+    (options.threads, options.compute) = (2, compute)
+    let expected = try copy.results(of: try Model(path: copy.reference.path, options: options))
+    options.copiesWeights = true
+    #expect(try copy.results(of: try Model(path: copy.reference.path, options: options)) == expected)
+  }
+}
