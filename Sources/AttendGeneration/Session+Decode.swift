@@ -7,10 +7,11 @@ extension Session {
   /// Gives live sequence i the tokens of sequence i of the batch. Returns the logits, `[tokens, vocabulary]`, unless
   /// they are not wanted. A failure leaves the live sequences as they were.
   @discardableResult package func decode(_ batch: Batch, wantsLogits: Bool) throws(Failure) -> Output? {
-    guard let decoder = model.decoder, let head = model.head else {
+    guard let decoder = model.decoder, let head = model.head, head.tellsNextToken else {
       throw Failure(
         .unsupported,
-        "this checkpoint is of a \(model.blueprint.family) model without a decoder and a head: it has no next token")
+        "this checkpoint is of a \(model.blueprint.family) model that tells no next token: it has no decoder, or no head for it"
+      )
     }
     try requireLive()
     guard batch.count == count else {

@@ -42,6 +42,7 @@ extension Session {
     }
     stateRows = batch.tokenCount
     for sequence in 0..<batch.count { encodedLengths.append(batch.length(sequence)) }
+    if case .lastToken(let padding) = model.head?.reads { noteLastTokens(batch, padding) }
     isEncoded = true
   }
 
@@ -58,6 +59,19 @@ extension Session {
     try encoderCache.grow(batch.length)
     try encoder.forward(
       batch.tokens, types: batch.types, own: try encoderCache.writing(batch.length), source: nil, into: x, pass)
+  }
+
+  /// Keeps which token of each sequence a head reads that reads the last one beside padding.
+  private func noteLastTokens(_ batch: Batch, _ padding: Int32?) {
+    lastTokens.removeAll(keepingCapacity: true)
+    var first = 0
+    for length in encodedLengths {
+      var last = length - 1
+      while let padding, last > 0, batch.tokens[first + last] == padding { last -= 1 }
+      // Of padding alone the first is read, as in the reference; of any other text the last beside it.
+      lastTokens.append(first + last)
+      first += length
+    }
   }
 
   /// Makes the keys and values that the decoder's cross-attention looks at, once for all steps.
@@ -81,7 +95,7 @@ extension Session {
     guard model.blueprint.kind != .encoderDecoder else {
       throw Failure(.unsupported, "what may follow a source is told by the decoder: call attend_decode_step")
     }
-    return try apply(head, lastToken: model.blueprint.kind == .decoder, to: logits)
+    return try apply(head, to: logits)
   }
 
   /// What the pooler makes of the last encode, computed now, `[sequences, width]`, or in a folder of
@@ -99,15 +113,17 @@ extension Session {
     guard let pooler = model.pooler else {
       throw Failure(.unsupported, "this checkpoint is of a \(model.blueprint.family) model without a pooler")
     }
-    return try apply(pooler, lastToken: false, to: pooled)
+    return try apply(pooler, to: pooled)
   }
 
-  private func apply(_ head: Head, lastToken: Bool, to buffer: OutputBuffer) throws(Failure) -> Output {
+  private func apply(_ head: Head, to buffer: OutputBuffer) throws(Failure) -> Output {
     let states = try encodedStates()
     cancellation.begin(work: 0)
     let x =
       switch head.reads {
-      case .everyToken: lastToken ? try pooled(states, .lastToken) : states
+      case .everyToken: states
+      case .nextToken: try pooled(states, .lastToken)
+      case .lastToken: try rows(lastTokens, of: states)
       case .firstToken: try pooled(states, .firstToken)
       case .meanOfTokens: try pooled(states, .mean)
       }
@@ -121,6 +137,13 @@ extension Session {
   private func pooled(_ states: Matrix, _ mode: Pooling.Mode) throws(Failure) -> Matrix {
     let vectors = try pass.workspace.matrix(encodedLengths.count, states.columns)
     Pooling([mode]).apply(states, lengths: encodedLengths, into: vectors, pass)
+    return vectors
+  }
+
+  /// Some rows of the states, `[rows, width]`, in scratch memory.
+  private func rows(_ rows: [Int], of states: Matrix) throws(Failure) -> Matrix {
+    let vectors = try pass.workspace.matrix(rows.count, states.columns)
+    for (index, row) in rows.enumerated() { vectors[index].update(from: states[row], count: states.columns) }
     return vectors
   }
 

@@ -19,6 +19,7 @@ package final class Session {
   let embeddings = OutputBuffer(purpose: "the embeddings")
   var stateRows = 0  // tokens of the last call, whose states are held
   var encodedLengths: [Int] = []  // of the sequences of the last call, if that was an encode
+  var lastTokens: [Int] = []  // rows of the states that a head reads which reads the last token beside padding
   var isEncoded = false
   /// Of attention maps; once made it stays, for those who look at a view too late
   private var recorder: AttentionRecorder?

@@ -7,8 +7,12 @@ package struct Head: Sendable {
   /// Which hidden states it reads.
   package enum Reads: Sendable {
     case everyToken
+    /// Every token that is decoded, and of a prompt the last: what it gives are the logits of the next token.
+    case nextToken
     /// The first token of each sequence: [CLS], <s>.
     case firstToken
+    /// The last token of each sequence that is not this id, or the first where all are.
+    case lastToken(padding: Int32?)
     /// The mean of each sequence's tokens.
     case meanOfTokens
   }
@@ -39,6 +43,9 @@ package struct Head: Sendable {
     self.scale = scale
     self.softCap = softCap
   }
+
+  /// Whether it tells the next token.
+  package var tellsNextToken: Bool { if case .nextToken = reads { true } else { false } }
 
   /// The width of what it gives.
   package var outputs: Int { transforms.last?.linear.outputs ?? 0 }

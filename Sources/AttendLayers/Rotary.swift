@@ -38,6 +38,8 @@ package enum RotaryScaling: Sendable, Equatable {
   case none
   /// All frequencies divided by `factor` (Chen et al. 2023, arXiv:2306.15595).
   case linear(factor: Double)
+  /// The first `pairs` pairs turn, as slowly as if all did, divided by `factor`; the others stand still.
+  case proportional(factor: Double, pairs: Int)
   /// A larger theta for sequences longer than `trained` tokens ("NTK-aware", "dynamic").
   case dynamic(factor: Double, trained: Int)
   /// Long wavelengths divided by `factor`, short ones kept, a ramp between (Llama 3.1; Grattafiori et al. 2024,
@@ -54,7 +56,7 @@ package enum RotaryScaling: Sendable, Equatable {
   var magnitude: Float {
     switch self {
     case .yarn(_, _, _, let magnitude), .longrope(_, _, _, let magnitude): Float(magnitude)
-    case .none, .linear, .dynamic, .llama3: 1
+    case .none, .linear, .proportional, .dynamic, .llama3: 1
     }
   }
 
@@ -63,6 +65,7 @@ package enum RotaryScaling: Sendable, Equatable {
     switch self {
     case .none: return frequency
     case .linear(let factor): return frequency / factor
+    case .proportional(let factor, let pairs): return pair < pairs ? frequency / factor : 0
     case .dynamic(let factor, let trained):
       let growth = factor * Double(max(length, trained)) / Double(trained) - (factor - 1)
       let theta = rotary.theta * pow(growth, Double(rotary.dimensions) / Double(rotary.dimensions - 2))
@@ -84,7 +87,7 @@ package enum RotaryScaling: Sendable, Equatable {
   var changesBeyond: Int? {
     switch self {
     case .dynamic(_, let trained), .longrope(_, _, let trained, _): trained
-    case .none, .linear, .llama3, .yarn: nil
+    case .none, .linear, .proportional, .llama3, .yarn: nil
     }
   }
 }

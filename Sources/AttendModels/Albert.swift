@@ -5,7 +5,7 @@ import AttendLayers
 /// ALBERT (Lan et al. 2019, arXiv:1909.11942): BERT whose layers share their weights, with a narrow token table.
 enum Albert: Family {
   static let modelTypes = ["albert"]
-  static let capabilities = Capabilities.encoder(EncoderTask.allCases)
+  static let capabilities = Capabilities.encoder(HeadTask.ofEncoders)
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let width = try config.size("hidden_size")
@@ -38,7 +38,11 @@ enum Albert: Family {
       number: { $0 * groups / layers }, pooler: "pooler", vocabulary: try config.size("vocab_size"))
     return .bertLine(
       modelType: modelType, choices, head: try head(config, choices, tableWidth),
-      ignored: ["embeddings.position_ids", "predictions.decoder.weight", "predictions.decoder.bias"])
+      ignored: [
+        "embeddings.position_ids", "predictions.decoder.weight", "predictions.decoder.bias",
+        "sop_classifier.classifier.weight",
+        "sop_classifier.classifier.bias",
+      ])
   }
 
   private static func head(

@@ -14,6 +14,6 @@ enum Bart: Family {
       FairseqChoices(
         isPreNorm: false, activation: "gelu", scalesEmbedding: false,
         positions: { .learned(name: $0, count: $1, offset: 2) }, embeddingNorm: true, finalNorm: false, logitsBias: true
-      ))
+      ), task: try headTask(config))
   }
 }

@@ -6,7 +6,7 @@ import AttendLayers
 /// XLM-RoBERTa (Conneau et al. 2019, arXiv:1911.02116), ELECTRA (Clark et al. 2020, arXiv:2003.10555).
 enum Bert: Family {
   static let modelTypes = ["bert", "roberta", "xlm-roberta", "camembert", "electra"]
-  static let capabilities = Capabilities.encoder(EncoderTask.allCases)
+  static let capabilities = Capabilities.encoder(HeadTask.ofEncoders)
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let isRoberta = !["bert", "electra"].contains(modelType)
@@ -60,7 +60,7 @@ enum Bert: Family {
     func linear(_ name: String, _ outputs: Int) -> LinearBlueprint {
       LinearBlueprint(name: name, outputs: outputs, inputs: width)
     }
-    if modelType == "electra", try EncoderTask(config) == .preTraining {
+    if modelType == "electra", try headTask(config) == .preTraining {
       return HeadBlueprint(
         transforms: [(linear("discriminator_predictions.dense", width), choices.activation, nil)],
         output: .linear(linear("discriminator_predictions.dense_prediction", 1)))

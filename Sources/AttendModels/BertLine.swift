@@ -83,22 +83,14 @@ extension HeadBlueprint {
     func tokens(_ name: String, _ outputs: Int) -> HeadBlueprint {
       HeadBlueprint(output: .linear(LinearBlueprint(name: name, outputs: outputs, inputs: width)))
     }
-    switch try EncoderTask(config) {
+    switch try config.headTask(HeadTask.ofEncoders) {
     case nil: return nil
-    case .maskedLanguageModel, .preTraining:
+    case .maskedLanguageModel, .preTraining, .nextToken, .conditionalGeneration:
       try config.require("tie_word_embeddings", true)
       return try words()
     case .sequenceClassification: return try sequences(try config.labels())
     case .tokenClassification: return tokens("classifier", try config.labels())
     case .questionAnswering: return tokens("qa_outputs", 2)
     }
-  }
-}
-
-extension Configuration {
-  /// How many labels a classifier tells apart.
-  func labels() throws(Failure) -> Int {
-    if let names = try child("id2label") { return max(names.json.count, 1) }
-    return try size("num_labels", default: 2)
   }
 }

@@ -6,6 +6,7 @@ import AttendLayers
 /// keys and values as one, head by head.
 enum Bloom: Family {
   static let modelTypes = ["bloom"]
+  static let capabilities = Capabilities.decoder([.sequenceClassification, .tokenClassification, .questionAnswering])
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     try config.require("apply_residual_connection_post_layernorm", false)
@@ -38,6 +39,7 @@ enum Bloom: Family {
         embedding: EmbeddingBlueprint(
           tokens: ["word_embeddings.weight"], norm: NormBlueprint(name: "word_embeddings_layernorm", epsilon: epsilon)),
         layers: layers, finalNorm: NormBlueprint(name: "ln_f", epsilon: epsilon)),
-      head: try .nextToken(config, vocabulary: vocabulary, width: width), ignored: ["lm_head.weight"])
+      head: try .nextToken(config, vocabulary: vocabulary, width: width).ofDecoder(
+        try headTask(config), config, width: width), ignored: ["lm_head.weight"])
   }
 }

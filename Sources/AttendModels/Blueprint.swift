@@ -101,11 +101,36 @@ package struct HeadBlueprint: Sendable {
 }
 
 extension HeadBlueprint {
-  /// The usual head of a decoder: the token table, or where `tie_word_embeddings` says otherwise `lm_head`, without a
-  /// bias.
+  /// The usual logits of the next token: the token table, or where `tie_word_embeddings` says otherwise `lm_head`,
+  /// without a bias.
   static func nextToken(_ config: Configuration, vocabulary: Int, width: Int) throws(Failure) -> HeadBlueprint {
     let head = LinearBlueprint(name: "lm_head", outputs: vocabulary, inputs: width, bias: .none)
-    return HeadBlueprint(
-      output: try config.boolean("tie_word_embeddings", default: true) ? .ownOrTied(head) : .linear(head))
+    let isTied = try config.boolean("tie_word_embeddings", default: true)
+    return HeadBlueprint(reads: .nextToken, output: isTied ? .ownOrTied(head) : .linear(head))
+  }
+
+  /// The head of a decoder that was saved with `task`: itself for the next token. Bare layers have logits all the same
+  /// where these need nothing but the token table.
+  ///
+  /// Classes of sequences are told by the last token that is not `padding`.
+  func ofDecoder(
+    _ task: HeadTask?, _ config: Configuration, width: Int, padding: Int? = nil, tokenClassifier: String = "classifier"
+  ) throws(Failure) -> HeadBlueprint? {
+    func head(_ reads: Head.Reads, _ name: String, _ outputs: Int, _ bias: LinearBlueprint.Bias) -> HeadBlueprint {
+      HeadBlueprint(
+        reads: reads, projection: projection,
+        output: .linear(LinearBlueprint(name: name, outputs: outputs, inputs: width, bias: bias)))
+    }
+    switch task {
+    case nil:
+      if case .linear = output { return nil }
+      return self
+    case .sequenceClassification:
+      let padding = config.padding(default: padding).map { Int32($0) }
+      return head(.lastToken(padding: padding), "score", try config.labels(), .none)
+    case .tokenClassification: return head(.everyToken, tokenClassifier, try config.labels(), .own)
+    case .questionAnswering: return head(.everyToken, "qa_outputs", 2, .own)
+    default: return self
+    }
   }
 }

@@ -8,9 +8,13 @@ struct RotaryDefaults {
   var theta: Double = 10_000
   /// The key of theta in configurations that have no `rope_parameters`.
   var thetaKey = "rope_theta"
-  /// The share of a head's components that is rotated.
+  /// The share of a head's components that is rotated, and the key that says so in configurations that have no
+  /// `rope_parameters`; nil: all, whatever a configuration says.
   var share: Double = 1
+  var shareKey: String?
   var interleaved = false
+  /// The kinds of scaling that the family has; nil: all.
+  var kinds: [String]?
   /// Whether `rope_scaling`, in configurations that have no `rope_parameters`, is meant for these layers.
   var readsScaling = true
 }
@@ -22,27 +26,58 @@ extension Configuration {
   func rotary(
     headDim: Int, layerType: String? = nil, _ defaults: RotaryDefaults = RotaryDefaults()
   ) throws(Failure) -> Rotary {
+    // All are asked for in any case, so that they count as understood beside each other.
     var parameters = try child("rope_parameters")
-    if let layerType, let own = try parameters?.child(layerType) { parameters = own }
-    // Asked for in any case, so that they count as understood beside `rope_parameters`.
-    let old = try child("rope_scaling")
-    let oldTheta = try optionalNumber(defaults.thetaKey, "rotary_emb_base")
-    let oldShare = try optionalNumber("partial_rotary_factor", "rotary_pct", "rope_pct")
-
-    let theta = try parameters?.optionalNumber("rope_theta") ?? oldTheta ?? defaults.theta
+    if let layerType { parameters = try parameters?.child(layerType) }
+    let scaled = try child("rope_scaling")
+    // Beside kinds of layers only today's name of its kind counts.
+    let isRead = defaults.readsScaling && (layerType == nil || scaled?.holds("rope_type") ?? false)
+    let old = isRead && scaled?.json.count ?? 0 > 0 ? scaled : nil
+    let oldTheta = try optionalNumber(defaults.thetaKey)
+    // Where both objects stand, the older one is meant, as it must have been added by hand; where kinds of layers are
+    // told apart, it changes what the newer one says.
+    if let old, layerType == nil { parameters = old }
+    let newTheta = try parameters?.optionalNumber("rope_theta")
+    let theta = try old?.optionalNumber("rope_theta") ?? newTheta ?? oldTheta ?? defaults.theta
     guard theta > 0 else { throw invalid(defaults.thetaKey, "is \(theta); it must be positive") }
-    let share = try parameters?.optionalNumber("partial_rotary_factor") ?? oldShare ?? defaults.share
+    let dimensions = try rotatedComponents(of: headDim, old ?? parameters, defaults)
+    guard let source = old ?? parameters else {
+      return Rotary(dimensions: dimensions, interleaved: defaults.interleaved, theta: theta)
+    }
+    let type = source.ropeType
+    guard defaults.kinds?.contains(type) ?? true, type != "proportional" || defaults.shareKey == nil else {
+      throw Failure(.unsupported, "\(path): rope_type \"\(type)\" is not implemented for this model_type")
+    }
+    let scaling = try source.rotaryScaling(dimensions: dimensions, theta: theta, self)
+    return Rotary(dimensions: dimensions, interleaved: defaults.interleaved, theta: theta, scaling: scaling)
+  }
+
+  /// The kind of scaling that this object, `rope_parameters` or `rope_scaling`, names.
+  private var ropeType: String { (json["rope_type"] ?? json["type"])?.string ?? "default" }
+
+  /// How many of the components of a head turn.
+  private func rotatedComponents(
+    of headDim: Int, _ parameters: Configuration?, _ defaults: RotaryDefaults
+  ) throws(Failure) -> Int {
+    let outer = try optionalNumber(defaults.shareKey ?? "partial_rotary_factor")
+    let stated = try parameters?.optionalNumber("partial_rotary_factor") ?? outer
+    guard defaults.shareKey != nil else {
+      let isPlain = ["default", "proportional"].contains(parameters?.ropeType ?? "default")
+      if let stated, stated != 1, !isPlain {
+        throw Failure(
+          .unsupported,
+          "\(path): partial_rotary_factor \(stated) of stretched positions is not implemented for this model_type")
+      }
+      return headDim
+    }
+    let share = stated ?? defaults.share
     let dimensions = Int(Double(headDim) * min(max(share, 0), 2))
     guard dimensions >= 2, dimensions <= headDim, dimensions.isMultiple(of: 2) else {
       throw invalid(
         "partial_rotary_factor",
         "is \(share): of heads of \(headDim) components it rotates \(dimensions); an even number is needed")
     }
-    var scaling = RotaryScaling.none
-    if let source = parameters ?? (defaults.readsScaling ? old : nil) {
-      scaling = try source.rotaryScaling(dimensions: dimensions, theta: theta, self)
-    }
-    return Rotary(dimensions: dimensions, interleaved: defaults.interleaved, theta: theta, scaling: scaling)
+    return dimensions
   }
 
   /// The longest text that the configuration speaks of: `max_position_embeddings`, or what "dynamic" and "yarn" stretch
@@ -50,11 +85,11 @@ extension Configuration {
   var statedPositions: Int? {
     let other = keyAliases["n_positions"] == nil ? "max_seq_len" : "n_positions"
     guard let stated = (try? optionalSize("max_position_embeddings", other)) ?? nil else { return nil }
-    let scaling = json["rope_parameters"] ?? json["rope_scaling"]
-    guard let type = (scaling?["rope_type"] ?? scaling?["type"])?.string, type == "dynamic" || type == "yarn",
-      let factor = scaling?["factor"]?.double, factor > 1
+    let scaling = ((try? child("rope_scaling")) ?? nil) ?? ((try? child("rope_parameters")) ?? nil)
+    guard let scaling, ["dynamic", "yarn"].contains(scaling.ropeType), let factor = scaling.json["factor"]?.double,
+      factor > 1
     else { return stated }
-    let trained = scaling?["original_max_position_embeddings"]?.double ?? Double(stated)
+    let trained = scaling.json["original_max_position_embeddings"]?.double ?? Double(stated)
     return max(stated, Int(min(trained * factor, Double(Configuration.maximalInteger))))
   }
 
@@ -64,6 +99,10 @@ extension Configuration {
     switch type {
     case "default": return .none
     case "linear": return .linear(factor: try positive("factor"))
+    case "proportional":
+      let share = min(max(try optionalNumber("partial_rotary_factor") ?? 1, 0), 1)
+      let factor = holds("factor") ? try positive("factor") : 1
+      return .proportional(factor: factor, pairs: Int(share * Double(dimensions)) / 2)
     case "dynamic":
       guard dimensions > 2 else {
         throw invalid("rope_type", "is \"dynamic\", which needs more than \(dimensions) rotated components")

@@ -6,7 +6,7 @@ import AttendLayers
 /// positions, and in the larger sizes a convolution beside the first layer.
 enum DebertaV2: Family {
   static let modelTypes = ["deberta-v2"]
-  static let capabilities = Capabilities.encoder(EncoderTask.allCases)
+  static let capabilities = Capabilities.encoder(HeadTask.ofEncoders)
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let width = try config.size("hidden_size")

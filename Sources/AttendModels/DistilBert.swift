@@ -5,7 +5,7 @@ import AttendLayers
 /// DistilBERT (Sanh et al. 2019, arXiv:1910.01108): BERT's layers under other names, without token types and pooler.
 enum DistilBert: Family {
   static let modelTypes = ["distilbert"]
-  static let capabilities = Capabilities.encoder(EncoderTask.allCases)
+  static let capabilities = Capabilities.encoder(HeadTask.ofEncoders)
   static let keyAliases = ["dim": "hidden_size", "n_heads": "num_attention_heads", "n_layers": "num_hidden_layers"]
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {

@@ -15,6 +15,7 @@ enum FSMT: Family {
         isPreNorm: false, activation: "relu", scalesEmbedding: true,
         positions: { .sinusoidal(name: $0, count: $1, offset: pad + 1, endsAtLongest: true, padding: pad) },
         embeddingNorm: false,
-        finalNorm: false, logitsBias: false, sharesTables: false, output: "model.decoder.output_projection"))
+        finalNorm: false, logitsBias: false, sharesTables: false, output: "model.decoder.output_projection"),
+      task: try headTask(config))
   }
 }

@@ -30,7 +30,7 @@ struct FairseqChoices {
 extension Blueprint {
   /// An encoder-decoder of that line, from its configuration and the choices of its family.
   static func fairseq(
-    _ config: Configuration, modelType: String, _ choices: FairseqChoices
+    _ config: Configuration, modelType: String, _ choices: FairseqChoices, task: HeadTask?
   ) throws(Failure) -> Blueprint {
     try refuseOtherChoices(config, choices)
     let width = try config.size("d_model")
@@ -63,7 +63,8 @@ extension Blueprint {
       family: modelType, kind: .encoderDecoder, prefixes: ["model.", ""],
       encoder: try stack("encoder", vocabulary: vocabulary, causal: false),
       decoder: try stack("decoder", vocabulary: targets, causal: true),
-      head: HeadBlueprint(output: tied ? .tied(bias: bias) : .linear(output)),
+      head: task == nil && !tied
+        ? nil : HeadBlueprint(reads: .nextToken, output: tied ? .tied(bias: bias) : .linear(output)),
       ignored: [
         "lm_head.weight", "shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight",
         "encoder.version", "decoder.version", "encoder.embed_positions.weight", "decoder.embed_positions.weight",

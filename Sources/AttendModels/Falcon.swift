@@ -10,6 +10,7 @@ import AttendLayers
 /// from the 256th on; here only the slope is rounded.
 enum Falcon: Family {
   static let modelTypes = ["falcon"]
+  static let capabilities = Capabilities.decoder([.sequenceClassification, .tokenClassification, .questionAnswering])
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     try config.require("apply_residual_connection_post_layernorm", false)
@@ -22,7 +23,8 @@ enum Falcon: Family {
         width: width, vocabulary: vocabulary, causal: true,
         embedding: EmbeddingBlueprint(tokens: ["word_embeddings.weight"]), layers: layers,
         finalNorm: NormBlueprint(name: "ln_f", epsilon: shape.epsilon)),
-      head: try .nextToken(config, vocabulary: vocabulary, width: width),
+      head: try .nextToken(config, vocabulary: vocabulary, width: width).ofDecoder(
+        try headTask(config), config, width: width),
       ignored: layers.indices.map { "h.\($0).self_attention.rotary_emb.inv_freq" })
   }
 }

@@ -8,6 +8,7 @@ import AttendLayers
 /// round and one head of keys and values for all.
 enum GPT2: Family {
   static let modelTypes = ["gpt2", "openai-gpt", "gpt_bigcode"]
+  static let capabilities = Capabilities.decoder([.sequenceClassification, .tokenClassification, .questionAnswering])
   static let keyAliases = [
     "n_embd": "hidden_size", "n_head": "num_attention_heads", "n_layer": "num_hidden_layers",
     "n_positions": "max_position_embeddings",
@@ -44,7 +45,8 @@ enum GPT2: Family {
           positions: .learned(
             name: isFirst ? "positions_embed.weight" : "wpe.weight", count: try config.size("n_positions"), offset: 0)),
         layers: layers, finalNorm: isFirst ? nil : NormBlueprint(name: "ln_f", epsilon: epsilon)),
-      head: try .nextToken(config, vocabulary: vocabulary, width: width),
+      head: try .nextToken(config, vocabulary: vocabulary, width: width).ofDecoder(
+        try headTask(config), config, width: width),
       ignored: layers.indices.flatMap { ["h.\($0).attn.bias", "h.\($0).attn.masked_bias"] })
   }
 

@@ -7,6 +7,7 @@ import AttendLayers
 /// the same with queries, values and keys as one, in four blocks.
 enum GPTJ: Family {
   static let modelTypes = ["gptj", "codegen"]
+  static let capabilities = Capabilities.decoder([.sequenceClassification, .questionAnswering])
   static let keyAliases = GPT2.keyAliases
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
@@ -48,7 +49,8 @@ enum GPTJ: Family {
       decoder: StackBlueprint(
         width: width, vocabulary: vocabulary, causal: true, embedding: EmbeddingBlueprint(tokens: ["wte.weight"]),
         layers: layers, finalNorm: NormBlueprint(name: "ln_f", epsilon: epsilon)),
-      head: HeadBlueprint(output: isTied ? .ownOrTied(output) : .linear(output)),
+      head: try HeadBlueprint(reads: .nextToken, output: isTied ? .ownOrTied(output) : .linear(output)).ofDecoder(
+        try headTask(config), config, width: width),
       ignored: layers.indices.flatMap { index in
         ["bias", "masked_bias", "causal_mask", "embed_positions"].map { "h.\(index).attn.\($0)" }
       })

@@ -6,6 +6,7 @@ import AttendLayers
 /// `window_size` positions, with scores that are not scaled.
 enum GPTNeo: Family {
   static let modelTypes = ["gpt_neo"]
+  static let capabilities = Capabilities.decoder([.sequenceClassification, .tokenClassification, .questionAnswering])
   static let keyAliases = ["num_heads": "num_attention_heads", "num_layers": "num_hidden_layers"]
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
@@ -44,7 +45,8 @@ enum GPTNeo: Family {
           tokens: ["wte.weight"],
           positions: .learned(name: "wpe.weight", count: try config.size("max_position_embeddings"), offset: 0)),
         layers: layers, finalNorm: NormBlueprint(name: "ln_f", epsilon: epsilon)),
-      head: try .nextToken(config, vocabulary: vocabulary, width: width),
+      head: try .nextToken(config, vocabulary: vocabulary, width: width).ofDecoder(
+        try headTask(config), config, width: width),
       ignored: layers.indices.flatMap { ["h.\($0).attn.attention.bias", "h.\($0).attn.attention.masked_bias"] })
   }
 

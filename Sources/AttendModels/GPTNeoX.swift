@@ -7,12 +7,14 @@ import AttendLayers
 /// values as one, head by head.
 enum GPTNeoX: Family {
   static let modelTypes = ["gpt_neox"]
+  static let capabilities = Capabilities.decoder([.sequenceClassification, .tokenClassification, .questionAnswering])
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let (width, vocabulary) = (try config.size("hidden_size"), try config.size("vocab_size"))
     let heads = try config.heads("num_attention_heads")
     let options = AttentionOptions(heads: heads, headDim: try config.headDim(width: width, heads: heads), causal: true)
-    let rotary = try config.rotary(headDim: options.headDim, RotaryDefaults(thetaKey: "rotary_emb_base", share: 0.25))
+    let rotary = try config.rotary(
+      headDim: options.headDim, RotaryDefaults(thetaKey: "rotary_emb_base", share: 0.25, shareKey: "rotary_pct"))
     let feedForwardWidth = try config.size("intermediate_size")
     let epsilon = Float(try config.number("layer_norm_eps", default: 1e-5))
     let activation = try config.activation("hidden_act", default: "gelu")
@@ -44,7 +46,8 @@ enum GPTNeoX: Family {
       decoder: StackBlueprint(
         width: width, vocabulary: vocabulary, causal: true, embedding: EmbeddingBlueprint(tokens: ["embed_in.weight"]),
         layers: layers, finalNorm: NormBlueprint(name: "final_layer_norm", epsilon: epsilon)),
-      head: HeadBlueprint(output: isTied ? .ownOrTied(output) : .linear(output)),
+      head: try HeadBlueprint(reads: .nextToken, output: isTied ? .ownOrTied(output) : .linear(output)).ofDecoder(
+        try headTask(config), config, width: width),
       ignored: layers.indices.flatMap { index in
         ["bias", "masked_bias", "rotary_emb.inv_freq"].map { "layers.\(index).attention.\($0)" }
       })

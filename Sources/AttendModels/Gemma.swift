@@ -8,33 +8,44 @@ import AttendLayers
 /// window and a rotary embedding of their own.
 enum Gemma: Family {
   static let modelTypes = ["gemma", "gemma2", "gemma3_text"]
+  static let capabilities = Capabilities.decoder([.sequenceClassification, .tokenClassification])
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     var choices = LlamaChoices()
     choices.norm = .rms(offset: 1)
     choices.isTied = true
+    choices.padding = 0
     choices.headDim = 256
     choices.embeddingScale = Float(try config.size("hidden_size")).squareRoot()
     try choices.readAttentionBias(config)
-    // Early configurations of Gemma say "gelu" and mean the approximation.
-    choices.activationKey = config.holds("hidden_activation") ? "hidden_activation" : "hidden_act"
     choices.activation = "gelu_pytorch_tanh"
-    choices.readsGeluAsTanh = true
-    try config.require("use_bidirectional_attention", false)
-    if modelType != "gemma" { try choices.useGemma2(config) }
+    if modelType == "gemma" {
+      // Early configurations say "gelu" and mean the approximation.
+      choices.readsGeluAsTanh = true
+      config.understand("hidden_activation")
+    } else {
+      choices.activationKey = "hidden_activation"
+    }
+    if modelType != "gemma3_text" { try config.require("use_bidirectional_attention", false) }
+    if modelType != "gemma" { try choices.useGemma2Norms(config) }
+    if modelType == "gemma2" { try choices.useGemma2(config) }
     if modelType == "gemma3_text" { try choices.useGemma3(config) }
-    return try .llamaLine(config, modelType: modelType, choices)
+    return try .llamaLine(config, modelType: modelType, choices, task: try headTask(config))
   }
 }
 
 extension LlamaChoices {
-  fileprivate mutating func useGemma2(_ config: Configuration) throws(Failure) {
+  /// The norms and scale that Gemma 2 and 3 share.
+  fileprivate mutating func useGemma2Norms(_ config: Configuration) throws(Failure) {
     names.attentionWithin = "post_attention_layernorm"
     names.feedForwardBefore = "pre_feedforward_layernorm"
     names.feedForwardWithin = "post_feedforward_layernorm"
     attentionScale = 1 / Float(try config.number("query_pre_attn_scalar", default: 256)).squareRoot()
-    attentionCap = try cap(config, "attn_logit_softcapping")
-    logitCap = try cap(config, "final_logit_softcapping")
+  }
+
+  fileprivate mutating func useGemma2(_ config: Configuration) throws(Failure) {
+    attentionCap = try cap(config, "attn_logit_softcapping", default: 50)
+    logitCap = try cap(config, "final_logit_softcapping", default: 30)
     let types = try config.layerTypes(config.layers("num_hidden_layers")) {
       $0.isMultiple(of: 2) ? "sliding_attention" : "full_attention"
     }
@@ -44,7 +55,12 @@ extension LlamaChoices {
 
   fileprivate mutating func useGemma3(_ config: Configuration) throws(Failure) {
     queryKeyNorm = .eachHead
-    let pattern = try config.size("sliding_window_pattern", "_sliding_window_pattern", default: 6)
+    logitCap = try cap(config, "final_logit_softcapping", default: 0)
+    // Keys that are written, and that nothing computes by.
+    config.understand("attn_logit_softcapping", "_sliding_window_pattern")
+    // EmbeddingGemma (Schechter Vera et al. 2025, arXiv:2509.20354): windows reach to both sides, half as far.
+    isCausal = try !config.boolean("use_bidirectional_attention", default: false)
+    let pattern = try config.size("sliding_window_pattern", default: 6)
     let types = try config.layerTypes(config.layers("num_hidden_layers")) {
       ($0 + 1) % pattern == 0 ? "full_attention" : "sliding_attention"
     }
@@ -58,9 +74,9 @@ extension LlamaChoices {
     }
   }
 
-  /// A soft cap; null: none.
-  private func cap(_ config: Configuration, _ key: String) throws(Failure) -> Float {
-    let value = try config.optionalNumber(key) ?? 0
+  /// A soft cap; null: none; `standard` without the key.
+  private func cap(_ config: Configuration, _ key: String, default standard: Double) throws(Failure) -> Float {
+    let value = config.json[key] == nil ? standard : try config.optionalNumber(key) ?? 0
     guard value >= 0 else { throw config.invalid(key, "is \(value); it must be positive") }
     return Float(value)
   }

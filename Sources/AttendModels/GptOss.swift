@@ -6,6 +6,7 @@ import AttendLayers
 /// window, sinks for each head, and gates that are clamped. Experts may be stored in 4 bits, MXFP4.
 enum GptOss: Family {
   static let modelTypes = ["gpt_oss"]
+  static let capabilities = Capabilities.decoder([.sequenceClassification, .tokenClassification])
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     try refuseWhatIsFixed(config)
@@ -36,7 +37,7 @@ enum GptOss: Family {
               storage: .fusedInTurns)
           ], topK: topK, weights: .softmaxOverTopK))
     }
-    return try .llamaLine(config, modelType: modelType, choices)
+    return try .llamaLine(config, modelType: modelType, choices, task: try headTask(config))
   }
 
   /// Keys that change the arithmetic and that have one value in every model of the family.

@@ -6,6 +6,7 @@ import AttendLayers
 /// arXiv:2203.03466).
 enum Granite: Family {
   static let modelTypes = ["granite"]
+  static let capabilities = Capabilities.decoder()
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     var choices = LlamaChoices()
@@ -17,6 +18,6 @@ enum Granite: Family {
     let divisor = try config.number("logits_scaling", default: 1)
     guard divisor != 0 else { throw config.invalid("logits_scaling", "is 0, and logits are divided by it") }
     choices.logitScale = Float(1 / divisor)
-    return try .llamaLine(config, modelType: modelType, choices)
+    return try .llamaLine(config, modelType: modelType, choices, task: try headTask(config))
   }
 }

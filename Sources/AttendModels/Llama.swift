@@ -6,11 +6,12 @@ import AttendLayers
 /// squares, rotary positions, a gated feed-forward network, and from Llama 2 on heads that share keys and values.
 enum Llama: Family {
   static let modelTypes = ["llama"]
+  static let capabilities = Capabilities.decoder([.sequenceClassification, .tokenClassification, .questionAnswering])
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     var choices = LlamaChoices()
     try choices.readAttentionBias(config)
     choices.upBias = try config.boolean("mlp_bias", default: false)
-    return try .llamaLine(config, modelType: modelType, choices)
+    return try .llamaLine(config, modelType: modelType, choices, task: try headTask(config))
   }
 }

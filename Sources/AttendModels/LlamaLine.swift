@@ -34,6 +34,10 @@ struct LlamaChoices {
   var logitCap: Float = 0
   var logitBias = false
   var isParallel = false
+  /// Whether a token sees only those before it.
+  var isCausal = true
+  /// The id of padding where the configuration does not say.
+  var padding: Int?
   /// How many positions back layer i sees; 0: all.
   var window: (Int) -> Int = { _ in 0 }
   /// The rotary embedding of layer i with heads of so many components, where it is not the same for all; nil: none.
@@ -83,7 +87,7 @@ extension LlamaChoices {
 extension Blueprint {
   /// A decoder of that line, from its configuration and the choices of its family.
   static func llamaLine(
-    _ config: Configuration, modelType: String, _ choices: LlamaChoices
+    _ config: Configuration, modelType: String, _ choices: LlamaChoices, task: HeadTask?
   ) throws(Failure) -> Blueprint {
     let line = try LlamaLine(config, choices)
     let (width, vocabulary) = (line.width, try config.size("vocab_size"))
@@ -92,15 +96,21 @@ extension Blueprint {
     let head = LinearBlueprint(
       name: "lm_head", outputs: vocabulary, inputs: width, bias: choices.logitBias ? .own : .none)
     let tied = try config.boolean("tie_word_embeddings", default: choices.isTied)
-    return Blueprint(
-      family: modelType, kind: .decoder, prefixes: ["model.", ""],
-      decoder: StackBlueprint(
-        width: width, vocabulary: vocabulary, causal: true,
-        embedding: EmbeddingBlueprint(tokens: ["embed_tokens.weight"], scale: choices.embeddingScale), layers: layers,
-        finalNorm: line.norm(choices.names.finalNorm)),
-      head: HeadBlueprint(
-        output: tied ? .ownOrTied(head) : .linear(head), scale: choices.logitScale, softCap: choices.logitCap),
+    let nextToken = HeadBlueprint(
+      reads: .nextToken, output: tied ? .ownOrTied(head) : .linear(head), scale: choices.logitScale,
+      softCap: choices.logitCap)
+    let stack = StackBlueprint(
+      width: width, vocabulary: vocabulary, causal: choices.isCausal,
+      embedding: EmbeddingBlueprint(tokens: ["embed_tokens.weight"], scale: choices.embeddingScale), layers: layers,
+      finalNorm: line.norm(choices.names.finalNorm))
+    var blueprint = Blueprint(
+      family: modelType, kind: choices.isCausal ? .decoder : .encoder, prefixes: ["model.", "", "transformer."],
+      encoder: choices.isCausal ? nil : stack, decoder: choices.isCausal ? stack : nil,
+      head: try nextToken.ofDecoder(task, config, width: width, padding: choices.padding, tokenClassifier: "score"),
       ignored: layers.indices.map { "layers.\($0).self_attn.rotary_emb.inv_freq" } + ["rotary_emb.inv_freq"])
+    // Of an encoder, every token's logits are asked for.
+    if !choices.isCausal, task == nil || task == .nextToken { blueprint.head?.reads = .everyToken }
+    return blueprint
   }
 }
 
@@ -148,7 +158,8 @@ private struct LlamaLine {
 
   private func attention(_ index: Int, _ name: String) throws(Failure) -> AttentionBlueprint {
     let options = AttentionOptions(
-      heads: heads, keyValueHeads: keyValueHeads, headDim: headDim, scale: choices.attentionScale, causal: true,
+      heads: heads, keyValueHeads: keyValueHeads, headDim: headDim, scale: choices.attentionScale,
+      causal: choices.isCausal,
       window: choices.window(index), softCap: choices.attentionCap)
     func linear(_ part: String, _ outputs: Int, _ inputs: Int, _ bias: Bool) -> LinearBlueprint {
       LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs, bias: bias ? .own : .none)

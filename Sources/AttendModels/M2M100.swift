@@ -16,6 +16,6 @@ enum M2M100: Family {
         isPreNorm: true, activation: "relu", scalesEmbedding: true,
         positions: { .sinusoidal(name: nil, count: $1, offset: pad + 1, endsAtLongest: true, padding: pad) },
         embeddingNorm: false,
-        finalNorm: true, logitsBias: false))
+        finalNorm: true, logitsBias: false), task: try headTask(config))
   }
 }

@@ -13,7 +13,7 @@ enum MBart: Family {
       config, modelType: modelType,
       FairseqChoices(
         isPreNorm: true, activation: "gelu", scalesEmbedding: false,
-        positions: { .learned(name: $0, count: $1, offset: 2) }, embeddingNorm: true, finalNorm: true, logitsBias: true)
-    )
+        positions: { .learned(name: $0, count: $1, offset: 2) }, embeddingNorm: true, finalNorm: true, logitsBias: true),
+      task: try headTask(config))
   }
 }

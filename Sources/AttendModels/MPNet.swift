@@ -6,7 +6,7 @@ import AttendLayers
 /// RoBERTa's positions.
 enum MPNet: Family {
   static let modelTypes = ["mpnet"]
-  static let capabilities = Capabilities.encoder(EncoderTask.allCases)
+  static let capabilities = Capabilities.encoder(HeadTask.ofEncoders)
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let width = try config.size("hidden_size")
@@ -18,7 +18,14 @@ enum MPNet: Family {
       throw config.invalid("max_position_embeddings", "is \(rows), of which \(offset) stand for no position")
     }
     let layer = "encoder.layer.#"
-    let buckets = try config.relativeBuckets(bidirectional: true)
+    // Whatever the configuration says, distances fall into T5's 32 buckets, up to 128.
+    let buckets = RelativeBuckets(count: 32, maxDistance: 128, bidirectional: true)
+    let stated = try config.size("relative_attention_num_buckets", default: buckets.count)
+    guard stated == buckets.count else {
+      throw Failure(
+        .unsupported,
+        "\(config.path): relative_attention_num_buckets \(stated) is not implemented for this model_type; 32 is")
+    }
     let choices = BertChoices(
       prefix: "mpnet.", width: width, layers: try config.layers("num_hidden_layers"),
       heads: try config.divisor("num_attention_heads", of: width, "hidden_size"),

@@ -5,6 +5,7 @@ import AttendLayers
 /// MPT (MosaicML 2023): linear biases in place of positions, queries, keys and values as one, no biases anywhere.
 enum MPT: Family {
   static let modelTypes = ["mpt"]
+  static let capabilities = Capabilities.decoder([.sequenceClassification, .tokenClassification, .questionAnswering])
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let (width, vocabulary) = (try config.size("d_model"), try config.size("vocab_size"))
@@ -38,7 +39,9 @@ enum MPT: Family {
       family: modelType, kind: .decoder, prefixes: ["transformer.", ""],
       decoder: StackBlueprint(
         width: width, vocabulary: vocabulary, causal: true, embedding: EmbeddingBlueprint(tokens: ["wte.weight"]),
-        layers: layers, finalNorm: norm("norm_f")), head: try .nextToken(config, vocabulary: vocabulary, width: width),
+        layers: layers, finalNorm: norm("norm_f")),
+      head: try .nextToken(config, vocabulary: vocabulary, width: width).ofDecoder(
+        try headTask(config), config, width: width),
       ignored: [])
   }
 

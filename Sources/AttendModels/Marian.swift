@@ -7,6 +7,7 @@ enum Marian: Family {
   static let modelTypes = ["marian"]
   static let capabilities = Capabilities.encoderDecoder
   static let keyAliases = FairseqChoices.keyAliases
+  static let headNames = ["MarianMTModel": HeadTask.conditionalGeneration]
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     try .fairseq(
@@ -14,6 +15,6 @@ enum Marian: Family {
       FairseqChoices(
         isPreNorm: false, activation: "gelu", scalesEmbedding: false,
         positions: { .sinusoidal(name: $0, count: $1, offset: 0, endsAtLongest: false) }, embeddingNorm: false,
-        finalNorm: false, logitsBias: true))
+        finalNorm: false, logitsBias: true), task: try headTask(config))
   }
 }

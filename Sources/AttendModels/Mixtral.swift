@@ -5,6 +5,7 @@ import AttendLayers
 /// Mixtral (Jiang et al. 2024, arXiv:2401.04088): Mistral with a mixture of experts in each layer.
 enum Mixtral: Family {
   static let modelTypes = ["mixtral"]
+  static let capabilities = Capabilities.decoder([.sequenceClassification, .tokenClassification, .questionAnswering])
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     var choices = LlamaChoices()
@@ -28,7 +29,7 @@ enum Mixtral: Family {
             .init(router: sizes.router("\(layer).mlp.gate"), experts: "\(layer).mlp.experts", storage: .fused),
           ], topK: topK, weights: .softmaxOverTopK))
     }
-    return try .llamaLine(config, modelType: modelType, choices)
+    return try .llamaLine(config, modelType: modelType, choices, task: try headTask(config))
   }
 }
 

@@ -77,8 +77,7 @@ package final class Model: Sendable {
     try builder.finish()
     parameters = reader.parameters + modules.parameters
     weightBytes = reader.weightBytes + modules.weightBytes
-    isCausalLanguageModel =
-      (try? folder.configuration.optionalStrings("architectures"))??.first?.hasSuffix("ForCausalLM") == true
+    isCausalLanguageModel = folder.configuration.isCausalLanguageModel
     tokenizer = Result { () throws(Failure) in try Tokenizer(path: path, lowercasing: sentence?.lowercases ?? false) }
     let positions = (encoder ?? decoder)?.positions
     textRules = Result { () throws(Failure) in try TextRules(folder, sentence, positions: positions) }

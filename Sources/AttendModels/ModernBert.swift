@@ -7,7 +7,7 @@ import AttendLayers
 /// embedding's norm.
 enum ModernBert: Family {
   static let modelTypes = ["modernbert"]
-  static let capabilities = Capabilities.encoder(EncoderTask.allCases)
+  static let capabilities = Capabilities.encoder(HeadTask.ofEncoders)
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let line = try ModernBertLine(config)
@@ -22,14 +22,14 @@ enum ModernBert: Family {
 
   /// All heads begin with the same product, activation and norm.
   private static func head(_ config: Configuration, _ line: ModernBertLine) throws(Failure) -> HeadBlueprint? {
-    guard let task = try EncoderTask(config) else { return nil }
+    guard let task = try headTask(config) else { return nil }
     let bias: LinearBlueprint.Bias = try config.boolean("classifier_bias", default: false) ? .own : .none
     let dense = LinearBlueprint(name: "head.dense", outputs: line.width, inputs: line.width, bias: bias)
     let activation = try config.activation("classifier_activation", default: "gelu")
     var reads = Head.Reads.everyToken
     let output: HeadBlueprint.Output
     switch task {
-    case .maskedLanguageModel, .preTraining:
+    case .maskedLanguageModel, .preTraining, .nextToken, .conditionalGeneration:
       try config.require("tie_word_embeddings", true)
       output = .tied(bias: try config.boolean("decoder_bias", default: true) ? "decoder.bias" : nil)
     case .sequenceClassification, .tokenClassification, .questionAnswering:

@@ -6,6 +6,7 @@ import AttendLayers
 /// 350M size post-norm, with a token table narrower than the layers.
 enum OPT: Family {
   static let modelTypes = ["opt"]
+  static let capabilities = Capabilities.decoder([.sequenceClassification, .questionAnswering])
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let width = try config.size("hidden_size")
@@ -55,6 +56,6 @@ enum OPT: Family {
             name: "decoder.embed_positions.weight", count: try config.size("max_position_embeddings"), offset: 2),
           projection: projection, projects: .tokens), layers: layers,
         finalNorm: isPreNorm && !removesFinalNorm ? NormBlueprint(name: "decoder.final_layer_norm", epsilon: 1e-5) : nil
-      ), head: head, ignored: [])
+      ), head: try head.ofDecoder(try headTask(config), config, width: tableWidth, padding: 1), ignored: [])
   }
 }

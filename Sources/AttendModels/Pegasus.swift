@@ -13,6 +13,6 @@ enum Pegasus: Family {
       FairseqChoices(
         isPreNorm: true, activation: "gelu", scalesEmbedding: false,
         positions: { .sinusoidal(name: $0, count: $1, offset: 0, endsAtLongest: false) }, embeddingNorm: false,
-        finalNorm: true, logitsBias: true))
+        finalNorm: true, logitsBias: true), task: try headTask(config))
   }
 }

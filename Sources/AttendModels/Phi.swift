@@ -6,6 +6,7 @@ import AttendLayers
 /// feed-forward network side by side, reading one norm, with biases everywhere and a part of each head rotated.
 enum Phi: Family {
   static let modelTypes = ["phi"]
+  static let capabilities = Capabilities.decoder([.sequenceClassification, .tokenClassification])
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     var choices = LlamaChoices()
@@ -16,6 +17,7 @@ enum Phi: Family {
     choices.upBias = true
     choices.logitBias = true
     choices.activation = "gelu_new"
+    choices.rotary.shareKey = "partial_rotary_factor"
     choices.rotary.share = 0.5
     choices.names.finalNorm = "final_layernorm"
     choices.names.output = "self_attn.dense"
@@ -29,6 +31,6 @@ enum Phi: Family {
       choices.names.queryNorm = "self_attn.q_layernorm"
       choices.names.keyNorm = "self_attn.k_layernorm"
     }
-    return try .llamaLine(config, modelType: modelType, choices)
+    return try .llamaLine(config, modelType: modelType, choices, task: try headTask(config))
   }
 }

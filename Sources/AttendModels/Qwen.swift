@@ -6,12 +6,13 @@ import AttendLayers
 /// arXiv:2505.09388): with norms on queries and keys in their place.
 enum Qwen: Family {
   static let modelTypes = ["qwen2", "qwen3"]
+  static let capabilities = Capabilities.decoder([.sequenceClassification, .tokenClassification, .questionAnswering])
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     var choices = LlamaChoices()
     if modelType == "qwen2" { choices.inputBias = true } else { try choices.useQwen3Attention(config) }
     try choices.useQwenWindows(config)
-    return try .llamaLine(config, modelType: modelType, choices)
+    return try .llamaLine(config, modelType: modelType, choices, task: try headTask(config))
   }
 }
 

@@ -6,11 +6,12 @@ import AttendLayers
 /// beside its experts, and Qwen3-MoE (Yang et al. 2025, arXiv:2505.09388) without.
 enum QwenMixtures: Family {
   static let modelTypes = ["qwen2_moe", "qwen3_moe"]
+  static let capabilities = Capabilities.decoder([.sequenceClassification, .tokenClassification, .questionAnswering])
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     var choices = LlamaChoices()
     if modelType == "qwen2_moe" { try choices.useQwen2Mixture(config) } else { try choices.useQwen3Mixture(config) }
-    return try .llamaLine(config, modelType: modelType, choices)
+    return try .llamaLine(config, modelType: modelType, choices, task: try headTask(config))
   }
 }
 

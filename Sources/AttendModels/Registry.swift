@@ -9,28 +9,40 @@ package protocol Family: Sendable {
   static var capabilities: Capabilities { get }
   /// Second names of keys, which configurations of the family may use: `attribute_map` in transformers.
   static var keyAliases: [String: String] { get }
+  /// What names in `architectures` stand for whose ends do not tell.
+  static var headNames: [String: HeadTask] { get }
   /// Reads the configuration; throws where a key is missing or asks for what is not implemented.
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint
 }
 
-/// What the checkpoints of a family may be.
+/// The kinds of models and heads that the checkpoints of a family may be.
 package struct Capabilities: Sendable {
   package let kinds: [ModelKind]
-  /// The heads of its encoders.
-  package let heads: [EncoderTask]
+  package let heads: [HeadTask]
 
-  /// A family of decoders, with logits of the next token.
-  package static let nextToken = Capabilities(kinds: [.decoder], heads: [])
+  /// A family of decoders, with logits of the next token and perhaps other heads.
+  package static func decoder(_ others: [HeadTask] = []) -> Capabilities {
+    Capabilities(kinds: [.decoder], heads: [.nextToken] + others)
+  }
+
   /// A family of encoder-decoders, with logits of the next token.
-  package static let encoderDecoder = Capabilities(kinds: [.encoderDecoder], heads: [])
+  package static let encoderDecoder = Capabilities(kinds: [.encoderDecoder], heads: [.conditionalGeneration])
 
   /// A family of encoders with these heads, or without one.
-  package static func encoder(_ heads: [EncoderTask]) -> Capabilities { Capabilities(kinds: [.encoder], heads: heads) }
+  package static func encoder(_ heads: [HeadTask]) -> Capabilities { Capabilities(kinds: [.encoder], heads: heads) }
 }
 
 extension Family {
-  package static var capabilities: Capabilities { .nextToken }
   package static var keyAliases: [String: String] { [:] }
+  package static var headNames: [String: HeadTask] { [:] }
+
+  /// The head that the checkpoint was saved with, of those that the family has; nil: bare layers. A configuration that
+  /// names none is that of a model that generates, or of an encoder without a head.
+  static func headTask(_ config: Configuration) throws(Failure) -> HeadTask? {
+    try config.headTask(
+      capabilities.heads, names: headNames,
+      default: capabilities.heads.first { $0 == .nextToken || $0 == .conditionalGeneration })
+  }
 }
 
 /// All families. A new one is a file beside this one and a line here.
@@ -59,24 +71,6 @@ package enum Registry {
     try UnreadKeys(config, blueprint).check()
     blueprint.encoder?.statedPositions = config.statedPositions
     blueprint.decoder?.statedPositions = config.statedPositions
-    if blueprint.kind != .encoder, try !config.hasNextTokenHead(), case .linear = blueprint.head?.output {
-      blueprint.head = nil
-    }
     return blueprint
-  }
-}
-
-extension Configuration {
-  /// Whether `architectures` names a model that tells the next token, as is assumed where it names none; false: the
-  /// bare layers, such as `LlamaModel`, saved without the product that makes logits. Throws `unsupported` for any other
-  /// head.
-  fileprivate func hasNextTokenHead() throws(Failure) -> Bool {
-    guard let architecture = try optionalStrings("architectures")?.first else { return true }
-    let others = ["ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "DoubleHeadsModel"]
-    guard !others.contains(where: { architecture.hasSuffix($0) }) else {
-      throw Failure(.unsupported, "\(path): the head of \(architecture) is not implemented for this model_type")
-    }
-    return !architecture.hasSuffix("Model") || architecture.hasSuffix("LMHeadModel")
-      || architecture.hasSuffix("MarianMTModel")
   }
 }

@@ -6,10 +6,12 @@ import AttendLayers
 /// fourth by default.
 enum SmolLM3: Family {
   static let modelTypes = ["smollm3"]
+  static let capabilities = Capabilities.decoder([.sequenceClassification, .tokenClassification, .questionAnswering])
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     var choices = LlamaChoices()
     choices.isTied = true
+    choices.padding = 128_004
     try choices.readAttentionBias(config)
     choices.upBias = try config.boolean("mlp_bias", default: false)
     let layers = try config.layers("num_hidden_layers")
@@ -26,6 +28,6 @@ enum SmolLM3: Family {
     let slides = try config.boolean("use_sliding_window", default: false)
     let types = try config.layerTypes(layers) { slides && rotates[$0] == 0 ? "sliding_attention" : "full_attention" }
     choices.window = { types[$0] == "sliding_attention" ? window : 0 }
-    return try .llamaLine(config, modelType: modelType, choices)
+    return try .llamaLine(config, modelType: modelType, choices, task: try headTask(config))
   }
 }

@@ -6,11 +6,13 @@ import AttendLayers
 /// the 12B size attention and feed-forward network side by side and a norm for each head of queries and keys.
 enum StableLM: Family {
   static let modelTypes = ["stablelm"]
+  static let capabilities = Capabilities.decoder([.sequenceClassification, .tokenClassification])
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     var choices = LlamaChoices()
     choices.useLayerNorms(epsilonKey: "layer_norm_eps")
     choices.inputBias = try config.boolean("use_qkv_bias", default: false)
+    choices.rotary.shareKey = "partial_rotary_factor"
     choices.rotary.share = 0.25
     choices.isParallel = try config.boolean("use_parallel_residual", default: false)
     if choices.isParallel { choices.names.feedForwardBefore = nil }
@@ -19,6 +21,6 @@ enum StableLM: Family {
       choices.names.queryNorm = "self_attn.q_layernorm.norms"
       choices.names.keyNorm = "self_attn.k_layernorm.norms"
     }
-    return try .llamaLine(config, modelType: modelType, choices)
+    return try .llamaLine(config, modelType: modelType, choices, task: try headTask(config))
   }
 }

@@ -6,6 +6,7 @@ import AttendLayers
 /// network of GPT-2.
 enum StarCoder2: Family {
   static let modelTypes = ["starcoder2"]
+  static let capabilities = Capabilities.decoder([.sequenceClassification, .tokenClassification])
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     var choices = LlamaChoices()
@@ -20,6 +21,6 @@ enum StarCoder2: Family {
     choices.names.down = "mlp.c_proj"
     let window = try config.optionalSize("sliding_window") ?? 0
     choices.window = { _ in window }
-    return try .llamaLine(config, modelType: modelType, choices)
+    return try .llamaLine(config, modelType: modelType, choices, task: try headTask(config))
   }
 }

@@ -7,7 +7,8 @@ import AttendLayers
 /// scores that are not scaled, no biases but those of distances.
 enum T5: Family {
   static let modelTypes = ["t5", "mt5", "umt5"]
-  static let capabilities = Capabilities(kinds: [.encoderDecoder, .encoder], heads: [.tokenClassification])
+  static let capabilities = Capabilities(
+    kinds: [.encoderDecoder, .encoder], heads: [.conditionalGeneration, .tokenClassification])
   static let keyAliases = [
     "d_model": "hidden_size", "num_heads": "num_attention_heads", "num_layers": "num_hidden_layers", "d_kv": "head_dim",
   ]
@@ -15,16 +16,11 @@ enum T5: Family {
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     try config.require("is_decoder", false)
     let line = try T5Line(config, modelType)
-    let architecture = try config.optionalStrings("architectures")?.first ?? ""
-    let classifies = architecture.hasSuffix("ForTokenClassification")
+    let task = try headTask(config)
+    let classifies = task == .tokenClassification
+    let isEncoder = try config.optionalStrings("architectures")?.first?.hasSuffix("EncoderModel") ?? false
     let decodes = try config.boolean("is_encoder_decoder", default: true)
-    let readsOnly = classifies || architecture.hasSuffix("EncoderModel") || !decodes
-    guard
-      architecture.isEmpty || classifies
-        || ["ForConditionalGeneration", "Model"].contains(where: { architecture.hasSuffix($0) })
-    else {
-      throw Failure(.unsupported, "\(config.path): the head of \(architecture) is not implemented for this model_type")
-    }
+    let readsOnly = classifies || isEncoder || !decodes
     var head: HeadBlueprint?
     if classifies {
       head = HeadBlueprint(
@@ -32,7 +28,8 @@ enum T5: Family {
     } else if !readsOnly {
       let output = LinearBlueprint(name: "lm_head", outputs: line.vocabulary, inputs: line.width, bias: .none)
       head = HeadBlueprint(
-        output: .ownOrTied(output), scale: try scalesLogits(config, modelType) ? 1 / Float(line.width).squareRoot() : 1)
+        reads: .nextToken, output: .ownOrTied(output),
+        scale: try scalesLogits(config, modelType) ? 1 / Float(line.width).squareRoot() : 1)
     }
     let depth = config.holds("num_decoder_layers") ? "num_decoder_layers" : "num_layers"
     return Blueprint(

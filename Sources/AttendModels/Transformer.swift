@@ -7,7 +7,7 @@ import AttendLayers
 /// the names of its `state_dict()`.
 enum Transformer: Family {
   static let modelTypes = ["transformer"]
-  static let capabilities = Capabilities(kinds: [.encoderDecoder, .encoder, .decoder], heads: [])
+  static let capabilities = Capabilities(kinds: [.encoderDecoder, .encoder, .decoder], heads: [.nextToken])
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let plan = try TransformerPlan(config)
@@ -124,7 +124,7 @@ private struct TransformerPlan {
 
   /// What makes logits: of an encoder only where `head` says so.
   func head() throws(Failure) -> HeadBlueprint? {
-    var isClassifier = false, reads = Head.Reads.everyToken
+    var isClassifier = false, reads = Head.Reads.nextToken
     if kind == .encoder {
       let kinds = ["none", "tokens", "token-classes", "sequence-classes"]
       let head = try config.choice("head", Dictionary(uniqueKeysWithValues: kinds.map { ($0, $0) }), default: "none")
@@ -134,7 +134,7 @@ private struct TransformerPlan {
     }
     let name = isClassifier ? "classifier" : "generator"
     if !isClassifier, try config.boolean("tie_word_embeddings", default: true) {
-      return HeadBlueprint(output: .tied(bias: "\(name).bias"))
+      return HeadBlueprint(reads: reads, output: .tied(bias: "\(name).bias"))
     }
     let outputs = isClassifier ? try config.labels() : try vocabulary("decoder")
     return HeadBlueprint(

@@ -65,10 +65,10 @@ import Testing
   }
 
   @Test func anotherHeadIsNamed() throws {
-    let folder = try folder("LlamaForSequenceClassification") { _ in true }
+    let folder = try folder("LlamaForReward") { _ in true }
     let failure = #expect(throws: Failure.self) {
       try withExtendedLifetime(folder) { try Model(path: folder.path, options: Model.Options()) }
     }
-    #expect(failure?.message.contains("LlamaForSequenceClassification") == true)
+    #expect(failure?.message.contains("LlamaForReward") == true)
   }
 }
