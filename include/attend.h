@@ -608,12 +608,13 @@ typedef struct attend_model_info {
     attend_model_kind kind;
     attend_compute_type compute;       /**< what the matrix products are computed in */
     uint32_t threads;             /**< how many threads a call may use */
-    size_t vocabulary_size;       /**< ids run from 0 to this less 1; the width of a decoder's logits */
-    size_t hidden_size;           /**< the width of the hidden states */
+    size_t vocabulary_size;       /**< the decoder's, the width of its logits, else the encoder's: ids run from 0 to
+                                       this less 1 */
+    size_t hidden_size;           /**< the width of the decoder's hidden states, else of the encoder's */
     size_t encoder_layers;        /**< 0 where there is no encoder */
     size_t decoder_layers;        /**< 0 where there is no decoder */
-    size_t encoder_positions;     /**< the longest source; SIZE_MAX: no limit but memory */
-    size_t decoder_positions;     /**< the longest target; SIZE_MAX: no limit but memory */
+    size_t encoder_positions;     /**< the longest source that config.json speaks of; SIZE_MAX: it states none */
+    size_t decoder_positions;     /**< the longest target, or text of a decoder, likewise */
     size_t parameters;            /**< elements of all weights, each counted once */
     /** memory that the weights take as the kernels read them; token tables that are read in the mapped file are not
         counted */
@@ -625,16 +626,31 @@ typedef struct attend_model_info {
     int32_t unknown_token;        /**< unk_token_id */
     int32_t forced_begin_token;   /**< the token that must follow the start token */
     int32_t forced_end_token;     /**< the token that must stand at the maximal length */
+    /** since 0.2: ids of sources, or of an encoder's texts, and the width of its states; 0 where there is no encoder */
+    size_t encoder_vocabulary_size;
+    size_t encoder_hidden_size;
+    /** since 0.2: ids of targets, or of a decoder's texts, and the width of its states; 0 where there is no decoder */
+    size_t decoder_vocabulary_size;
+    size_t decoder_hidden_size;
+    size_t label_count;           /**< since 0.2: classes that have a name, see attend_model_label */
 } attend_model_info;
 
 #define ATTEND_MODEL_INFO_INIT \
-    { sizeof(attend_model_info), (attend_model_kind)0, ATTEND_COMPUTE_DEFAULT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    { sizeof(attend_model_info), (attend_model_kind)0, ATTEND_COMPUTE_DEFAULT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+      0, 0, 0, 0 }
 
 /** Fills `*info` up to its struct_size. Errors: INVALID_ARGUMENT. */
 ATTEND_MUST_CHECK attend_error *attend_model_get_info(const attend_model *model, attend_model_info *info);
 
 /** The family, as config.json's model_type spells it: "marian". Borrowed from the model, which must not be NULL. */
 const char *attend_model_family(const attend_model *model);
+
+/**
+ * The name of class `index` of a classifier, as config.json's id2label has it, and where a classifier has no id2label
+ * "LABEL_0" and so on; NULL where that class has no name. Ends with NUL; its length goes to `*length`, which may be
+ * NULL. Borrowed from the model, which must not be NULL. Since 0.2.
+ */
+const char *attend_model_label(const attend_model *model, size_t index, size_t *length);
 
 /** The kernels that the model runs on: "avx512", "avx2" or "portable". Static. `model` must not be NULL. */
 const char *attend_model_kernels(const attend_model *model);
@@ -717,7 +733,7 @@ _Static_assert(sizeof(attend_tensor) == 56 && offsetof(attend_tensor, shape) == 
 _Static_assert(sizeof(attend_batch) == 40 && offsetof(attend_batch, token_types) == 32, "attend_batch");
 _Static_assert(sizeof(attend_embed_options) == 24 && offsetof(attend_embed_options, prompt_name) == 16,
                "attend_embed_options");
-_Static_assert(sizeof(attend_model_info) == 120 && offsetof(attend_model_info, decoder_start_token) == 88,
+_Static_assert(sizeof(attend_model_info) == 160 && offsetof(attend_model_info, decoder_start_token) == 88,
                "attend_model_info");
 _Static_assert(sizeof(attend_tensor_info) == 40 && offsetof(attend_tensor_info, shape) == 32, "attend_tensor_info");
 #endif

@@ -1,6 +1,5 @@
 import AttendBase
 import AttendCheckpoints
-import AttendDispatch
 import AttendGeneration
 import AttendLayers
 import AttendModels
@@ -11,40 +10,53 @@ import CAttend
 ) -> OpaquePointer! {
   attempt { () throws(Failure) in
     let model = try object(model, as: ModelObject.self, "model").model
-    try fill(try require(info, "info"), smallest: 120, with: attend_model_info(model), "info")
+    try fill(try require(info, "info"), smallest: 160, with: attend_model_info(model.info), "info")
   }
 }
 
 extension attend_model_info {
-  fileprivate init(_ model: Model) {
+  fileprivate init(_ info: ModelInfo) {
     func token(_ id: Int?) -> Int32 { id.map { Int32($0) } ?? -1 }
     /// SIZE_MAX stands for no limit; a size_t crosses to Swift as an Int of the same bits.
     func limit(_ positions: Int?) -> Int { positions ?? -1 }
     self.init()
-    kind = attend_model_kind(rawValue: model.blueprint.kind.rawValue)
-    compute = attend_compute_type(rawValue: model.compute.rawValue)
-    threads = UInt32(model.engine.threads)
-    vocabulary_size = model.vocabulary
-    hidden_size = model.width
-    encoder_layers = model.encoder?.layers.count ?? 0
-    decoder_layers = model.decoder?.layers.count ?? 0
-    encoder_positions = limit(model.encoder.map { $0.statedPositions } ?? 0)
-    decoder_positions = limit(model.decoder.map { $0.statedPositions } ?? 0)
-    parameters = model.parameters
-    weight_bytes = model.weightBytes
-    decoder_start_token = token(model.generation.decoderStart)
-    begin_token = token(model.generation.begin)
-    end_token = token(model.generation.end.first)
-    pad_token = token(model.generation.pad)
-    unknown_token = token(model.generation.unknown)
-    forced_begin_token = token(model.generation.forcedBegin)
-    forced_end_token = token(model.generation.forcedEnd)
+    kind = attend_model_kind(rawValue: info.kind.rawValue)
+    compute = attend_compute_type(rawValue: info.compute.rawValue)
+    threads = UInt32(info.threads)
+    vocabulary_size = info.last.vocabulary
+    hidden_size = info.last.width
+    encoder_layers = info.encoder.layers
+    decoder_layers = info.decoder.layers
+    encoder_positions = limit(info.encoder.positions)
+    decoder_positions = limit(info.decoder.positions)
+    parameters = info.parameters
+    weight_bytes = info.weightBytes
+    encoder_vocabulary_size = info.encoder.vocabulary
+    encoder_hidden_size = info.encoder.width
+    decoder_vocabulary_size = info.decoder.vocabulary
+    decoder_hidden_size = info.decoder.width
+    label_count = info.labels.count
+    decoder_start_token = token(info.generation.decoderStart)
+    begin_token = token(info.generation.begin)
+    end_token = token(info.generation.end.first)
+    pad_token = token(info.generation.pad)
+    unknown_token = token(info.generation.unknown)
+    forced_begin_token = token(info.generation.forcedBegin)
+    forced_end_token = token(info.generation.forcedEnd)
   }
 }
 
 @_cdecl("attend_model_family") @implementation public func attend_model_family(
   _ model: OpaquePointer!
 ) -> UnsafePointer<CChar>! { borrow(model, as: ModelObject.self).family.characters }
+
+@_cdecl("attend_model_label") @implementation public func attend_model_label(
+  _ model: OpaquePointer!, _ index: Int, _ length: UnsafeMutablePointer<Int>!
+) -> UnsafePointer<CChar>! {
+  let label = borrow(model, as: ModelObject.self).labels[index]
+  store(label?.length ?? 0, length)
+  return label?.characters
+}
 
 @_cdecl("attend_model_kernels") @implementation public func attend_model_kernels(
   _ model: OpaquePointer!

@@ -10,6 +10,8 @@ final class ModelObject: Sendable {
   let forks: Int  // of the process, when it was made
   let family: CString
   let kernels: CString
+  /// The names of classes, by their numbers.
+  let labels: [Int: CString]
   let tensors: [TensorObject]
   let endTokens: AlignedBuffer  // [endTokenCount] Int32
   let endTokenCount: Int
@@ -27,8 +29,10 @@ final class ModelObject: Sendable {
   init(_ model: Model) throws(Failure) {
     self.model = model
     forks = ThreadPool.forkGeneration
-    family = CString(model.blueprint.family)
-    kernels = CString(model.engine.kernels.name)
+    let info = model.info
+    family = CString(info.family)
+    kernels = CString(info.kernels)
+    labels = info.labels.mapValues { CString($0) }
     var tensors: [TensorObject] = []
     for tensor in model.checkpoint.tensors {
       let shape = try AlignedBuffer(tensor.shape.count, of: Int.self, for: "the shape of a tensor")

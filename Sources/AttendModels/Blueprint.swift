@@ -23,6 +23,8 @@ package struct Blueprint: Sendable {
   package var head: HeadBlueprint?
   /// What makes one vector of a sequence. Its names stand without the prefix; checkpoints may leave it out.
   package var pooler: HeadBlueprint?
+  /// The names of the classes that the head tells apart, by their numbers.
+  package var labels: [Int: String] = [:]
   /// Tensors that a checkpoint may hold and that nothing reads: copies of tied weights, tables that are computed,
   /// counters.
   package var ignored: [String]

@@ -50,7 +50,8 @@ private struct FalconLayer {
     activation = try config.activation("activation", default: "gelu")
     hasBias = try config.boolean("bias", default: false)
     let isNew = try config.boolean("new_decoder_architecture", default: false)
-    isParallel = try config.boolean("parallel_attn", default: true) || isNew
+    // null means no; only a key that is not there means yes.
+    isParallel = try config.boolean("parallel_attn", default: config.json["parallel_attn"] == nil) || isNew
     let norms = try config.size("num_ln_in_parallel_attn", default: 2)
     hasTwoNorms = isNew && norms == 2
     let heads = try config.heads("num_attention_heads", "n_head")

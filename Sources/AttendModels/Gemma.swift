@@ -8,7 +8,8 @@ import AttendLayers
 /// window and a rotary embedding of their own.
 enum Gemma: Family {
   static let modelTypes = ["gemma", "gemma2", "gemma3_text"]
-  static let capabilities = Capabilities.decoder([.sequenceClassification, .tokenClassification])
+  static let capabilities = Capabilities(
+    kinds: [.decoder, .encoder], heads: [.nextToken, .sequenceClassification, .tokenClassification])
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     var choices = LlamaChoices()

@@ -57,16 +57,30 @@ extension Configuration {
     return nil
   }
 
-  /// Whether the checkpoint was saved as a decoder that tells the next token.
-  var isCausalLanguageModel: Bool {
-    guard let architecture = (try? optionalStrings("architectures"))??.first else { return false }
-    return architecture.hasSuffix(HeadTask.nextToken.rawValue)
+  /// Whether `architectures` names a head by this title of today.
+  func saves(_ task: HeadTask) -> Bool {
+    (try? optionalStrings("architectures"))??.first?.hasSuffix(task.rawValue) ?? false
   }
 
   /// The number of classes that a head tells apart.
   func labels() throws(Failure) -> Int {
     if let names = try child("id2label") { return max(names.json.count, 1) }
     return try size("num_labels", default: 2)
+  }
+
+  /// The names of classes by their numbers: `id2label`; without it, those that transformers gives to the outputs of a
+  /// classifier.
+  var labelNames: [Int: String] {
+    var names: [Int: String] = [:]
+    if let stated = json["id2label"], stated.kind == .object {
+      for (key, value) in stated.members {
+        guard let index = key.string.flatMap({ Int($0) }), (0..<1 << 20).contains(index) else { continue }
+        names[index] = value.string ?? value.excerpt
+      }
+    } else if saves(.sequenceClassification) || saves(.tokenClassification), let count = try? labels() {
+      for index in 0..<min(count, 1 << 20) { names[index] = "LABEL_\(index)" }
+    }
+    return names
   }
 
   /// The id of padding: null and what is no id stand for none, and a key that is missing for the default of the family.

@@ -77,7 +77,7 @@ package final class Model: Sendable {
     try builder.finish()
     parameters = reader.parameters + modules.parameters
     weightBytes = reader.weightBytes + modules.weightBytes
-    isCausalLanguageModel = folder.configuration.isCausalLanguageModel
+    isCausalLanguageModel = folder.configuration.saves(.nextToken)
     tokenizer = Result { () throws(Failure) in try Tokenizer(path: path, lowercasing: sentence?.lowercases ?? false) }
     let positions = (encoder ?? decoder)?.positions
     textRules = Result { () throws(Failure) in try TextRules(folder, sentence, positions: positions) }

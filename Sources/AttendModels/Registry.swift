@@ -69,6 +69,7 @@ package enum Registry {
     config.keyAliases = family.keyAliases
     var blueprint = try family.blueprint(config, modelType: modelType)
     try UnreadKeys(config, blueprint).check()
+    blueprint.labels = config.labelNames
     blueprint.encoder?.statedPositions = config.statedPositions
     blueprint.decoder?.statedPositions = config.statedPositions
     return blueprint

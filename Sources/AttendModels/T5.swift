@@ -43,13 +43,13 @@ enum T5: Family {
   }
 
   /// Whether the decoder's states are multiplied by 1 / √width before the token table makes logits of them, as the
-  /// first T5 did and its successors, whose table for logits is one of its own, do not. Today's configurations of T5
-  /// say so themselves, those of before and of umT5 by `tie_word_embeddings`, which transformers 5 no longer heeds for
-  /// umT5: it scales always.
+  /// first T5 did and its successors, whose table for logits is one of its own, do not. Today's configurations say so
+  /// themselves, null meaning no, those of before by `tie_word_embeddings`.
   private static func scalesLogits(_ config: Configuration, _ modelType: String) throws(Failure) -> Bool {
     let tied = try config.boolean("tie_word_embeddings", default: true)
-    let scales = try config.boolean("scale_decoder_outputs", default: tied)
-    return modelType == "mt5" ? false : modelType == "umt5" ? tied : scales
+    let isNull = config.json["scale_decoder_outputs"]?.isNull ?? false
+    let scales = try config.boolean("scale_decoder_outputs", default: isNull ? false : tied)
+    return modelType != "mt5" && scales
   }
 }
 

@@ -9,7 +9,7 @@ let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingL
   .deletingLastPathComponent()
 
 /// A tiny checkpoint with inputs and expected outputs, from Tests/Fixtures/conformance or, of heads and options that
-/// are not there, from Tests/Fixtures/heads and Tests/Fixtures/options.
+/// are not there, from the folders beside it.
 struct ConformanceCase {
   let name: String
   let path: String
@@ -17,7 +17,7 @@ struct ConformanceCase {
 
   init(_ name: String) throws {
     self.name = name
-    let folders = ["conformance", "heads", "options"].map {
+    let folders = ["conformance", "heads", "options", "classifiers"].map {
       root.appendingPathComponent("Tests/Fixtures/\($0)/\(name)").path
     }
     path = folders.first { FileManager.default.fileExists(atPath: $0) } ?? folders[0]

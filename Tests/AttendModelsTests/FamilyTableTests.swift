@@ -90,6 +90,8 @@ private struct Fixture {
         let path = folder.path + "/config.json"
         try JSONSerialization.data(withJSONObject: config).write(to: URL(fileURLWithPath: path))
         let blueprint = Result { try Registry.blueprint(try Configuration(file: path)) }
+        // An encoder-decoder's encoder alone does not generate.
+        if task == .conditionalGeneration, (try? blueprint.get())?.kind == .encoder { continue }
         #expect(
           ((try? blueprint.get())?.head != nil) == family.capabilities.heads.contains(task),
           "\(fixture.name) \(task.rawValue)")

@@ -168,6 +168,11 @@ class ModelInfo(Sized):
         ("unknown_token", c_int32),
         ("forced_begin_token", c_int32),
         ("forced_end_token", c_int32),
+        ("encoder_vocabulary_size", c_size_t),
+        ("encoder_hidden_size", c_size_t),
+        ("decoder_vocabulary_size", c_size_t),
+        ("decoder_hidden_size", c_size_t),
+        ("label_count", c_size_t),
     ]
 
 
@@ -256,6 +261,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     # Introspection
     "attend_model_get_info": (Handle, [Handle, POINTER(ModelInfo)]),
     "attend_model_family": (c_char_p, [Handle]),
+    "attend_model_label": (c_void_p, [Handle, c_size_t, _size_out]),
     "attend_model_kernels": (c_char_p, [Handle]),
     "attend_model_end_tokens": (c_void_p, [Handle, _size_out]),
     "attend_model_config": (c_void_p, [Handle, _size_out]),

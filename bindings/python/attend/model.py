@@ -80,8 +80,14 @@ class Model:
     generation_config: dict[str, Any] | None
     #: Ids run from 0 to this less 1; the width of the logits.
     vocab_size: int
-    #: The width of the hidden states.
+    #: The width of the hidden states, the decoder's where there are two.
     hidden_size: int
+    #: Ids of sources, or of an encoder's texts, and the width of its states; 0 where there is no encoder.
+    encoder_vocab_size: int
+    encoder_hidden_size: int
+    #: Ids of targets, or of a decoder's texts, and the width of its states; 0 where there is no decoder.
+    decoder_vocab_size: int
+    decoder_hidden_size: int
     encoder_layers: int
     decoder_layers: int
     #: The longest source, in tokens; None: no limit but memory.
@@ -130,6 +136,11 @@ class Model:
         self.generation_config = None if generation is None else json.loads(generation)
         self.vocab_size = info.vocabulary_size
         self.hidden_size = info.hidden_size
+        self.encoder_vocab_size = info.encoder_vocabulary_size
+        self.encoder_hidden_size = info.encoder_hidden_size
+        self.decoder_vocab_size = info.decoder_vocabulary_size
+        self.decoder_hidden_size = info.decoder_hidden_size
+        self._label_count = info.label_count
         self.encoder_layers = info.encoder_layers
         self.decoder_layers = info.decoder_layers
         self.encoder_positions = None if info.encoder_positions == _NO_LIMIT else info.encoder_positions
@@ -168,6 +179,22 @@ class Model:
         if self._decoder_start is None:
             raise UnsupportedError(f"{self.family}: the model has no decoder_start_token_id")
         return self._decoder_start
+
+    def label(self, index: int) -> str | None:
+        """The name of class ``index`` of a classifier, or ``None`` where it has none."""
+        return text(library.attend_model_label, self._open(), index) if 0 <= index < 2**64 else None
+
+    @property
+    def id2label(self) -> dict[int, str]:
+        """The names of a classifier's classes: config.json's ``id2label``, or where it has none LABEL_0 and so on."""
+        labels: dict[int, str] = {}
+        index = 0
+        while len(labels) < self._label_count:
+            name = self.label(index)
+            if name is not None:
+                labels[index] = name
+            index += 1
+        return labels
 
     @property
     def tokenizer(self) -> Tokenizer:
