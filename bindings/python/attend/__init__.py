@@ -6,8 +6,9 @@
         session.encode([model.tokenizer.encode("hello")])
         logits = session.decode_step([model.decoder_start])    # float32, (1, vocabulary)
 
-Model loads a checkpoint folder and is immutable; Session holds the sequences that are being read and written and belongs to one
-thread at a time; Tokenizer turns text into ids and back. Failures are subclasses of AttendError and carry ``code``.
+Model loads a checkpoint folder and is immutable; Session holds the sequences that are being read and written and
+belongs to one thread at a time; Tokenizer turns text into ids and back. Failures are subclasses of AttendError and
+carry ``code``.
 """
 
 from ._runtime import LogLevel, kernels_name, set_log, version

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Iterable, Sequence, Union
+import operator
+import os
+from typing import Any, Iterable, Protocol, Sequence, SupportsIndex, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +16,18 @@ from .errors import InternalError, InvalidArgumentError
 Int32Array = npt.NDArray[np.int32]
 SizeArray = npt.NDArray[np.uintp]
 Float32Array = npt.NDArray[np.float32]
-#: One sequence of ids: a list, a tuple, or an array of any integer type.
-Ids = Union[Sequence[int], "npt.NDArray[np.integer[Any]]"]
-#: Several sequences, or the rows of an integer matrix.
-Sequences = Union[Iterable[Ids], "npt.NDArray[np.integer[Any]]"]
+
+
+class SupportsArray(Protocol):
+    """What numpy makes an array of: its own arrays, tensors of PyTorch on the CPU, those of others."""
+
+    def __array__(self) -> Any: ...
+
+
+#: One sequence of ids: a list, a tuple, or an array or tensor of any integer type.
+Ids = Union[Sequence[SupportsIndex], SupportsArray]
+#: What names a file or a folder.
+Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 
 
 class _View:
@@ -38,7 +48,10 @@ class _View:
 def view(
     address: int | None, shape: tuple[int, ...], dtype: npt.DTypeLike, owner: object, writeable: bool = False
 ) -> npt.NDArray[Any]:
-    """An array over borrowed memory, read-only unless asked for, which keeps ``owner`` alive for as long as it or a slice of it lives."""
+    """An array over borrowed memory, read-only unless asked for.
+
+    It keeps ``owner`` alive for as long as it or a slice of it lives.
+    """
     kind = np.dtype(dtype)
     if address is None or 0 in shape:
         return np.empty(shape, kind)
@@ -52,21 +65,45 @@ def tensor_view(tensor: c.Tensor, owner: object, writeable: bool = False) -> Flo
     return view(tensor.data, tuple(tensor.shape[: tensor.rank]), np.float32, owner, writeable)
 
 
-def _integers(values: Any, what: str) -> npt.NDArray[np.integer[Any]]:
-    """``values`` as an integer array of one dimension."""
-    array = np.asarray(values)
-    if array.ndim != 1:
-        raise InvalidArgumentError(f"{what}: expected one dimension, found {array.ndim}")
+_BOOLEANS = {bool, np.bool_}
+
+
+def integers(values: Any, what: str) -> npt.NDArray[np.integer[Any]]:
+    """``values`` as an integer array of any shape: TypeError for booleans, fractions, texts and whatever else is no
+    integer.
+    """
+    if isinstance(values, (str, bytes)):
+        raise TypeError(f"{what}: expected ids, found a text; a tokenizer makes ids of it")
+    if isinstance(values, (list, tuple)) and not _BOOLEANS.isdisjoint(map(type, values)):
+        raise TypeError(f"{what}: expected integers, found booleans")
+    try:
+        array = np.asarray(values)
+    except ValueError as problem:  # lists of different lengths inside
+        raise InvalidArgumentError(f"{what}: {problem}") from None
     if array.size == 0:
-        return np.zeros(0, np.int32)
+        return np.zeros(array.shape, np.int32)
+    if array.dtype.kind == "O" and all(isinstance(value, int) for value in array.reshape(-1)):
+        raise InvalidArgumentError(f"{what}: numbers from {array.min()} to {array.max()} do not fit 64 bits")
     if array.dtype.kind not in "iu":
         raise TypeError(f"{what}: expected integers, found {array.dtype}")
     return array
 
 
+def _vector(values: Any, what: str) -> npt.NDArray[np.integer[Any]]:
+    """``values`` as an integer array of one dimension."""
+    array = integers(values, what)
+    if array.ndim != 1:
+        raise InvalidArgumentError(f"{what}: expected one dimension, found {array.ndim}")
+    return array
+
+
 def ids(values: Ids, what: str = "tokens") -> Int32Array:
     """``values`` as contiguous int32, ``[count]``; the very same memory if it is that already."""
-    array = _integers(values, what)
+    return int32(_vector(values, what), what)
+
+
+def int32(array: npt.NDArray[np.integer[Any]], what: str) -> Int32Array:
+    """Integers as contiguous int32 of the same shape."""
     if array.dtype != np.int32 and array.size:
         limit = np.iinfo(np.int32)
         if int(array.min()) < limit.min or int(array.max()) > limit.max:
@@ -76,32 +113,21 @@ def ids(values: Ids, what: str = "tokens") -> Int32Array:
 
 def sizes(values: Any, what: str) -> SizeArray:
     """``values`` as contiguous ``size_t``, ``[count]``."""
-    array = _integers(values, what)
+    array = _vector(values, what)
     if array.size and int(array.min()) < 0:
         raise InvalidArgumentError(f"{what}: {array.min()} is negative")
     return np.ascontiguousarray(array, dtype=np.uintp)
 
 
-def ragged(sequences: Sequences, what: str = "sequences") -> tuple[Int32Array, SizeArray]:
-    """Sequences laid end to end: ids ``[sum of lengths]`` and lengths ``[count]``. An int32 matrix is used as it lies."""
-    if isinstance(sequences, np.ndarray):
-        if sequences.ndim != 2:
-            raise InvalidArgumentError(
-                f"{what}: expected a list of sequences or a matrix, found {sequences.ndim} dimension(s); give lengths= for a flat batch"
-            )
-        rows, columns = sequences.shape
-        return ids(sequences.reshape(-1), what), np.full(rows, columns, np.uintp)
-    parts = []
-    for index, sequence in enumerate(sequences):
-        if isinstance(sequence, (int, np.integer)):
-            raise TypeError(
-                f"{what}: expected a list of sequences, found a list of numbers; put it in a list, or give lengths= for a flat batch"
-            )
-        parts.append(ids(sequence, f"{what}[{index}]"))
-    lengths = np.array([part.size for part in parts], np.uintp)
-    if not parts:
-        return np.zeros(0, np.int32), lengths
-    return (parts[0] if len(parts) == 1 else np.concatenate(parts)), lengths
+def number(value: SupportsIndex, what: str, bits: int = 64) -> int:
+    """An argument that the library takes as an unsigned number: any integer type, in range."""
+    try:
+        result = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{what}: expected an integer, found {type(value).__name__}") from None
+    if not 0 <= result < 2**bits:
+        raise InvalidArgumentError(f"{what}: {result} {'is negative' if result < 0 else f'does not fit {bits} bits'}")
+    return result
 
 
 class Texts:
@@ -126,52 +152,17 @@ def utf8(text: str | bytes, what: str) -> bytes:
 
 def text_argument(text: str | None, what: str) -> bytes | None:
     """A text that ends with NUL on its way to the library."""
-    if text is not None and "\0" in text:
+    if text is None:
+        return None
+    data = utf8(text, what)
+    if b"\0" in data:
         raise InvalidArgumentError(f"{what}: {text!r} holds a NUL character")
-    return None if text is None else utf8(text, what)
+    return data
 
 
-class RaggedBatch:
-    """An ``attend_batch`` together with the arrays that it points into.
-
-    ``tokens`` is a list of sequences, or flat ids where ``lengths`` is given; ``token_types`` comes in the same form.
-    """
-
-    def __init__(self, tokens: Any, lengths: Any = None, token_types: Any = None) -> None:
-        types_lengths = None
-        if lengths is None:
-            self.tokens, self.lengths = ragged(tokens)
-            if token_types is not None:
-                self.token_types, types_lengths = ragged(token_types, "token_types")
-        else:
-            self.tokens, self.lengths = ids(tokens), sizes(lengths, "lengths")
-            if token_types is not None:
-                self.token_types = ids(token_types, "token_types")
-            # One by one first: their sum could wrap around and look right.
-            longest = int(self.lengths.max()) if self.lengths.size else 0
-            if longest > self.tokens.size or int(self.lengths.sum()) != self.tokens.size:
-                raise InvalidArgumentError(f"lengths: they do not add up to the number of tokens, {self.tokens.size}")
-        if token_types is not None:
-            if self.token_types.size != self.tokens.size or (
-                types_lengths is not None and not np.array_equal(types_lengths, self.lengths)
-            ):
-                raise InvalidArgumentError("token_types: their lengths are not those of the tokens")
-        self.struct = c.Batch(
-            tokens=self.tokens.ctypes.data,
-            lengths=self.lengths.ctypes.data,
-            count=self.lengths.size,
-            token_types=None if token_types is None else self.token_types.ctypes.data,
-        )
-
-    def split(self, array: Float32Array) -> list[Float32Array]:
-        """The rows of each sequence, as views of ``[sum of lengths, width]``."""
-        return split(array, self.lengths)
-
-
-def split(array: Float32Array, lengths: SizeArray) -> list[Float32Array]:
-    """``[sum of lengths, width]`` as one view for each sequence."""
-    result, start = [], 0
-    for length in lengths.tolist():
-        result.append(array[start : start + length])
-        start += length
-    return result
+def path_bytes(path: Path) -> bytes:
+    """A path as the system spells it."""
+    encoded = os.fsencode(path)
+    if b"\0" in encoded:
+        raise InvalidArgumentError(f"path: {path!r} holds a NUL character")
+    return encoded

@@ -206,7 +206,8 @@ STRUCTS: dict[str, type[Structure]] = {
 _handle_out = POINTER(Handle)
 _size_out = POINTER(c_size_t)
 
-#: Every function of the header: what it returns, what it takes. ``attend_error *`` is a handle; arrays and text with a length are addresses.
+#: Every function of the header: what it returns, what it takes. ``attend_error *`` is a handle; arrays and text with a
+#: length are addresses.
 PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     # Version
     "attend_version_number": (c_int32, []),

@@ -6,7 +6,7 @@ import ctypes
 import os
 import sys
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, NoReturn
 
 from . import _declarations as c
 from . import errors
@@ -58,8 +58,8 @@ def load() -> ctypes.CDLL:
         except (OSError, AttributeError, errors.LibraryNotFoundError) as problem:
             tried.append(f"  {path} ({why}): {problem}")
     raise errors.LibraryNotFoundError(
-        "libattend.so was not found. Build it (see README.md) or name it in the environment variable ATTEND_LIBRARY. Tried:\n"
-        + "\n".join(tried)
+        "libattend.so was not found. Build it (see README.md) or name it in the environment variable ATTEND_LIBRARY. "
+        "Tried:\n" + "\n".join(tried)
     )
 
 
@@ -110,19 +110,24 @@ def size(function: Any, *arguments: Any) -> int:
 class Owned:
     """A handle of the library, freed when the last Python object that refers to it is gone.
 
-    Closing a Model, Session or Tokenizer drops its reference. Whoever still needs the memory (an array that is a view of
-    it, a call under way in another thread) holds one of its own, so nothing is freed under anybody's feet.
+    Closing a Model, Session or Tokenizer drops its reference. Whoever still needs the memory (an array that is a view
+    of it, a call under way in another thread) holds one of its own, so nothing is freed under anybody's feet.
     """
 
     __slots__ = ("_as_parameter_", "_free", "_parent")
 
     def __init__(self, address: int, free: Any, parent: object = None) -> None:
-        """``free`` takes the address back, or is None for what the library lends; ``parent`` is kept alive as long as this."""
-        self._as_parameter_ = (
-            address  # what ctypes passes: the caller's argument keeps the handle alive through the call
-        )
+        """``free`` takes the address back, or is None for what the library lends.
+
+        ``parent`` is kept alive as long as this.
+        """
+        # What ctypes passes: the caller's argument keeps the handle alive through the call.
+        self._as_parameter_ = address
         self._free = free
         self._parent = parent
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a handle of libattend cannot be copied or pickled: it stands for memory of this process")
 
     def __del__(self) -> None:
         if self._free is not None:

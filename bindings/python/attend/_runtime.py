@@ -42,12 +42,15 @@ def kernels_name() -> str:
 
 
 def set_log(receiver: LogReceiver | None) -> None:
-    """Sends the library's log lines to ``receiver(level, line)``, or to a ``logging.Logger``; ``None`` switches them off.
+    """Sends log lines to ``receiver(level, line)``, or to a ``logging.Logger``; ``None`` switches them off.
 
     There is one receiver for the process and it may be called on any thread. It must not call ``set_log``. An exception
     that it raises goes to ``sys.unraisablehook``. Returns when the receiver before it is not being called any more.
+    Raises TypeError for what cannot be called; the receiver before it then stays.
     """
     global _receiver
+    if receiver is not None and not callable(receiver) and not isinstance(receiver, logging.Logger):
+        raise TypeError(f"receiver: expected a function, a logger or None, found {type(receiver).__name__}")
     if receiver is None:
         callback = _no_receiver
     else:

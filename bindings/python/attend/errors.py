@@ -21,9 +21,10 @@ class ErrorCode(enum.IntEnum):
 
 
 class AttendError(Exception):
-    """Any failure of the library. ``code`` says which kind; ``str()`` is a sentence with file, tensor or argument and the numbers.
+    """Any failure of the library. ``code`` says which kind; ``str()`` names file, tensor or argument and the numbers.
 
-    ``code`` is an :class:`ErrorCode`, or a plain int where a newer library reports a kind that this package does not know.
+    ``code`` is an :class:`ErrorCode`, or a plain int where a newer library reports a kind that this package does not
+    know.
     """
 
     code: int = ErrorCode.INTERNAL
@@ -98,7 +99,7 @@ class InternalError(AttendError, RuntimeError):
 
 
 class LibraryNotFoundError(AttendError, ImportError):
-    """libattend.so was found nowhere, or only in a version that does not fit; the message lists every path that was tried."""
+    """libattend.so was found nowhere, or only in versions that do not fit; the message lists every path tried."""
 
     code = ErrorCode.NOT_FOUND
 

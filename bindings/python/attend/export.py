@@ -2,11 +2,11 @@
 
     from attend.export import save_transformer
 
-    save_transformer("folder", model.transformer, embedding=model.embedding, positions=model.pe, generator=model.generator,
-                     generation={"decoder_start_token_id": 1, "eos_token_id": 2})
+    save_transformer("folder", model.transformer, embedding=model.embedding, positions=model.pe,
+                     generator=model.generator, generation={"decoder_start_token_id": 1, "eos_token_id": 2})
 
-The folder's format, its keys and the names of its tensors are described in docs/transformer.md. Needs torch, and nothing of Attend's
-library; the tokenizer's files are yours to add.
+The folder's format, its keys and the names of its tensors are described in docs/transformer.md. Needs torch, and
+nothing of Attend's library; the tokenizer's files are yours to add.
 """
 
 from __future__ import annotations
@@ -40,19 +40,24 @@ def save_transformer(
     causal: bool = False,
     generation: Optional[Mapping[str, Any]] = None,
 ) -> None:
-    """Writes config.json, model.safetensors and, with ``generation``, generation_config.json to ``folder``, which is made if need be.
+    """Writes config.json, model.safetensors and, with ``generation``, generation_config.json to ``folder``.
 
-    transformer       an ``nn.Transformer`` (an encoder-decoder) or an ``nn.TransformerEncoder`` (an encoder, or with ``causal`` a decoder)
+    The folder is made if need be.
+
+    transformer       an ``nn.Transformer`` (an encoder-decoder) or an ``nn.TransformerEncoder`` (an encoder, or with
+                      ``causal`` a decoder)
     embedding         the token table, an ``nn.Embedding`` or a tensor ``[vocabulary, d_model]``
     target_embedding  that of the target; None: source and target share ``embedding``
     embedding_scale   what token vectors are multiplied by; None: the square root of d_model, as in the paper
-    positions         "sinusoidal" (sines and cosines in turns), "sinusoidal-marian" or "sinusoidal-tensor2tensor" (all sines first), "none", or
-                      the table that is added, a tensor or an ``nn.Embedding``: ``[positions, d_model]``, perhaps with a dimension of 1 more
+    positions         "sinusoidal" (sines and cosines in turns), "sinusoidal-marian" or "sinusoidal-tensor2tensor" (all
+                      sines first), "none", or the table that is added, a tensor or an ``nn.Embedding``:
+                      ``[positions, d_model]``, perhaps with a dimension of 1 more
     target_positions  the table of the target's positions, where it is another one
     max_positions     how many there are; of a table, its rows count
-    generator         the ``nn.Linear`` that makes logits; None: the token table, and no logits for an encoder. One whose weight is the token table
-                      is stored once
-    classifier        of an encoder, the ``nn.Linear`` that makes the logits of ``classifies``: "tokens", or "sequences" by their first token
+    generator         the ``nn.Linear`` that makes logits; None: the token table, and no logits for an encoder. One
+                      whose weight is the token table is stored once
+    classifier        of an encoder, the ``nn.Linear`` that makes the logits of ``classifies``: "tokens", or "sequences"
+                      by their first token
     generation        the content of generation_config.json: decoder_start_token_id, eos_token_id, max_length, ...
 
     Raises ValueError, naming the part, where a module computes something else than a Transformer's layer.
@@ -98,11 +103,13 @@ def _layer_options(layer: Any, name: str) -> tuple[tuple[str, Any], ...]:
     for part in others:
         if not part._qkv_same_embed_dim or part.bias_k is not None or part.add_zero_attn:
             raise ValueError(
-                f"{name}: an attention with other widths of keys and values, bias_kv or add_zero_attn cannot be exported"
+                f"{name}: an attention with other widths of keys and values, bias_kv or add_zero_attn cannot be "
+                "exported"
             )
         if part.num_heads != attention.num_heads:
             raise ValueError(
-                f"{name}: attentions with {attention.num_heads} and {part.num_heads} heads in one layer cannot be exported"
+                f"{name}: attentions with {attention.num_heads} and {part.num_heads} heads in one layer cannot be "
+                "exported"
             )
     bias = layer.linear1.bias is not None
     for norm in [part for part_name, part in layer.named_children() if part_name.startswith("norm")]:
@@ -126,7 +133,8 @@ def _check_norm(norm: Any, bias: bool, epsilon: float, name: str) -> None:
         or (norm.bias is not None) != bias
     ):
         raise ValueError(
-            f"{name}: {norm} cannot be exported beside layers with layer norms of eps {epsilon} {'with' if bias else 'without'} biases"
+            f"{name}: {norm} cannot be exported beside layers with layer norms of eps {epsilon} "
+            f"{'with' if bias else 'without'} biases"
         )
 
 
@@ -242,7 +250,9 @@ def _add_head(
 
 
 def _write_safetensors(path: Path, tensors: Mapping[str, Any]) -> None:
-    """The format of https://github.com/huggingface/safetensors: the length of a JSON header, the header, the tensors' bytes."""
+    """The format of https://github.com/huggingface/safetensors: the length of a JSON header, the header, the tensors'
+    bytes.
+    """
     import torch
 
     header: dict[str, Any] = {}

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import ctypes
 import enum
+import functools
 import json
+import os
 from types import TracebackType
-from typing import Any, Callable, Iterable, NamedTuple
+from typing import Any, Iterable, NamedTuple, SupportsIndex
 
 import numpy as np
 
 from . import _declarations as c
-from ._arrays import Float32Array, view
-from ._library import Owned, check, create, library, sized, text
+from ._arrays import Float32Array, Path, number, path_bytes, text_argument, view
+from ._library import Owned, check, library, sized, text
+from ._progress import Progress, Watch
 from .errors import InvalidArgumentError, InvalidStateError, UnsupportedError
 from .session import Session
-from .tokenizer import Path, Tokenizer, path_bytes
+from .tokenizer import Tokenizer
 
 #: What the header says where a model sets no limit: SIZE_MAX.
 _NO_LIMIT = ctypes.c_size_t(-1).value
@@ -40,31 +43,41 @@ class TensorInfo(NamedTuple):
 class Model:
     """A checkpoint folder in the layout of Hugging Face: weights, configuration, tokenizer. Immutable.
 
-    ``path``: a folder with config.json and model.safetensors or pytorch_model.bin (or shards of either with their index.json), and
-    where present generation_config.json and the tokenizer's files. ``threads``: how many a call may use; 0: one for each processor available to the
-    process. ``kernels``: ``"avx512"``, ``"avx2"``, ``"portable"``, or None: ``attend.kernels_name()``. ``progress``: called with a
-    fraction that rises from 0 to 1; returning False stops the loading with CancelledError, and an exception that it raises comes out of here.
+    ``path``: a folder with config.json and model.safetensors or pytorch_model.bin (or shards of either with their
+    index.json), and where present generation_config.json and the tokenizer's files. ``threads``: how many a call may use;
+    0: one for each processor available to the process. ``kernels``: ``"avx512"``, ``"avx2"``, ``"portable"``, or None:
+    ``attend.kernels_name()``. ``progress``: called with a fraction that rises from 0 to 1; returning False stops the
+    loading with CancelledError, and an exception that it raises comes out of here. Ctrl-C stops the loading too.
 
-    ``copy_weights``: read weights into memory where they would be mapped, so that a file that is shortened or written over while
-    the model lives can neither end the process nor change results.
+    ``copy_weights``: read weights into memory where they would be mapped, so that a file that is shortened or written
+    over while the model lives can neither end the process nor change results.
 
-    ``compute``: the type that weights are kept in and matrix products are computed in, whatever the type of the stored weights:
+    ``compute``: the type that weights are kept in and matrix products are computed in, whatever the type of the stored
+    weights:
 
     - ``"float32"``, the default;
     - ``"bfloat16"``: weights and inputs rounded to bfloat16, sums in float32; half the memory;
-    - ``"int8"``: weights in 8 bits with a scale for each output, inputs in 8 bits with a scale for each token; a quarter;
+    - ``"int8"``: weights in 8 bits with a scale for each output, inputs in 8 bits with a scale for each token; a
+      quarter;
     - ``"int4"``: weights in 4 bits with a scale for each 32 inputs of an output, inputs as for int8; a sixth.
 
-    Any number of threads may use a model and its tokenizer at once; each makes its own session. A session keeps what it needs of
-    its model, so the order of closing does not matter. A model does not survive ``os.fork()``.
+    Any number of threads may use a model and its tokenizer at once; each makes its own session. A session keeps what it
+    needs of its model, so the order of closing does not matter. A model does not survive ``os.fork()``; the child makes
+    its own.
 
-    Errors: NotFoundError, InputOutputError, InvalidFileError (names the file, the tensor and the numbers), UnsupportedError (an
-    unknown model_type, with the list of known ones; a configuration key whose meaning is not implemented; kernels that this CPU
-    cannot run), InvalidArgumentError, OutOfMemoryError, CancelledError.
+    ``copy.copy`` and ``copy.deepcopy`` share the weights. A pickle carries the absolute path and the options, all but
+    ``progress``, and loads the folder again where it is unpickled, in a worker of multiprocessing for example.
 
-    Numbers, read once when the model is made (they stay readable after ``close``); a token that the model does not have is None:
+    Errors: NotFoundError, InputOutputError, InvalidFileError (names the file, the tensor and the numbers),
+    UnsupportedError (an unknown model_type, with the list of known ones; a configuration key whose meaning is not
+    implemented; kernels that this CPU cannot run), InvalidArgumentError, OutOfMemoryError, CancelledError.
+
+    Numbers, read once when the model is made (they stay readable after ``close``); a token that the model does not have
+    is None:
     """
 
+    #: The folder, absolute.
+    path: str
     kind: Kind
     #: config.json's model_type: "marian".
     family: str
@@ -112,14 +125,22 @@ class Model:
     def __init__(
         self,
         path: Path,
+        *,
         compute: str = "float32",
-        threads: int = 0,
+        threads: SupportsIndex = 0,
         kernels: str | None = None,
-        progress: Callable[[float], object] | None = None,
+        progress: Progress | None = None,
         copy_weights: bool = False,
     ) -> None:
+        self.path = os.path.abspath(os.fsdecode(path))
+        self._options: dict[str, Any] = {
+            "compute": compute,
+            "threads": number(threads, "threads", bits=32),
+            "kernels": kernels,
+            "copy_weights": bool(copy_weights),
+        }
         self._tensors: tuple[TensorInfo, ...] | None = None
-        self._native: Owned | None = _load(path_bytes(path), compute, threads, kernels, progress, copy_weights)
+        self._native: Owned | None = _load(path_bytes(path), progress, **self._options)
         self._describe(self._native)
 
     def _describe(self, native: Owned) -> None:
@@ -163,15 +184,24 @@ class Model:
             raise InvalidStateError("the model is closed")
         return native
 
-    def session(self, threads: int = 0) -> Session:
-        """A new session; ``threads``: how many a call of it may use, 0: as many as the model."""
-        return Session(self, threads)
+    def session(self, *, threads: SupportsIndex = 0, progress: Progress | None = None) -> Session:
+        """A new session.
+
+        ``threads``: how many a call of it may use, at most the model's; 0: as many as the model. ``progress`` is called
+        with the fraction of a long call that is done, by the thread that made the call, at most every 20 ms; returning
+        False stops the call with CancelledError, and an exception that it raises comes out of the call."""
+        return Session(self, threads=threads, progress=progress)
 
     def embed(
-        self, texts: Iterable[str | bytes], prompt: str | None = None, prompt_name: str | None = None
+        self,
+        texts: Iterable[str | bytes],
+        *,
+        prompt: str | None = None,
+        prompt_name: str | None = None,
+        progress: Progress | None = None,
     ) -> Float32Array:
-        """A vector for each text, ``[texts, width]``, an array of the caller's: ``Session.embed`` in a session of its own."""
-        return self.session().embed(texts, prompt, prompt_name).copy()
+        """A vector for each text, ``[texts, width]``, an array of the caller's; else as ``Session.embed``."""
+        return self.session().embed(texts, prompt=prompt, prompt_name=prompt_name, progress=progress).copy()
 
     @property
     def decoder_start(self) -> int:
@@ -199,7 +229,7 @@ class Model:
     @property
     def tokenizer(self) -> Tokenizer:
         """The tokenizer in the model's folder. Raises NotFoundError where there is none, or what loading it raised."""
-        return Tokenizer._borrowed(self._open())
+        return Tokenizer._borrowed(self._open(), self.path)
 
     @property
     def tensors(self) -> tuple[TensorInfo, ...]:
@@ -228,7 +258,23 @@ class Model:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<attend.Model {self.family}, {self.parameters} parameters, {self.compute} on {self.kernels}, {self.threads} threads>"
+        return (
+            f"<attend.Model {self.family} {self.path!r}, {self.parameters} parameters, {self.compute} on {self.kernels}"
+            f", {self.threads} threads{', closed' if self.closed else ''}>"
+        )
+
+    def __copy__(self) -> Model:
+        self._open()
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def __deepcopy__(self, _: Any) -> Model:
+        return self.__copy__()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self._open()
+        return functools.partial(type(self), **self._options), (self.path,)
 
 
 def _token(value: int) -> int | None:
@@ -242,43 +288,25 @@ def _tensor(model: Owned, index: int) -> TensorInfo:
 
 
 def _load(
-    path: bytes,
-    compute: str,
-    threads: int,
-    kernels: str | None,
-    progress: Callable[[float], object] | None,
-    copy_weights: bool,
+    path: bytes, progress: Progress | None, *, compute: str, threads: int, kernels: str | None, copy_weights: bool
 ) -> Owned:
-    """attend_model_create, with what the progress callback raises carried past the C code in between."""
+    """attend_model_create, which hears signals and carries what ``progress`` raises past the C code in between."""
     if compute not in c.COMPUTE:
         raise InvalidArgumentError(f"compute: {compute!r} is not one of {', '.join(c.COMPUTE)}")
-    if not 0 <= threads < 2**32:
-        raise InvalidArgumentError(f"threads: {threads} is out of range")
-    if kernels is not None and "\0" in kernels:
-        raise InvalidArgumentError(f"kernels: {kernels!r} holds a NUL character")
-    raised: list[BaseException] = []
-
-    def report(fraction: float, _: int | None) -> bool:
-        try:
-            return progress is None or progress(fraction) is not False
-        except BaseException as problem:  # an interrupt from the keyboard too
-            raised.append(problem)
-            return False
-
+    watch = Watch(progress)
     options = c.ModelOptions(
         compute=c.COMPUTE[compute],
         threads=threads,
-        kernels=None if kernels is None else kernels.encode(),
+        kernels=text_argument(kernels, "kernels"),
+        progress=watch.callback,
         copy_weights=copy_weights,
     )
-    if progress is not None:
-        options.progress = c.ProgressCallback(report)
+    handle = c.Handle()
     try:
-        model = create(library.attend_model_create, path, ctypes.byref(options), free=library.attend_model_free)
-    except Exception:
-        if raised:
-            raise raised[0] from None
+        watch.call(library.attend_model_create, path, ctypes.byref(options), ctypes.byref(handle))
+    except BaseException:
+        if handle.value is not None:  # the last report raised, when nothing was left to stop
+            library.attend_model_free(handle)
         raise
-    if raised:  # by the last report, when nothing was left to stop
-        raise raised[0]
-    return model
+    assert handle.value is not None
+    return Owned(handle.value, library.attend_model_free)

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import ctypes
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Iterable, NoReturn, SupportsIndex, overload
 
 import numpy as np
-import numpy.typing as npt
 
 from . import _declarations as c
-from ._arrays import (
-    Float32Array,
-    Ids,
-    RaggedBatch,
-    Sequences,
-    SizeArray,
-    Texts,
-    ids,
-    sizes,
-    split,
-    tensor_view,
-    text_argument,
-)
+from ._arrays import Float32Array, Ids, SizeArray, Texts, ids, number, sizes, tensor_view, text_argument
+from ._batches import Padding, RaggedBatch, Sequences, split
 from ._library import Owned, check, create, library, size
-from .errors import InvalidArgumentError, InvalidStateError
+from ._progress import Progress, Watch
+from .errors import AttendError, InvalidArgumentError, InvalidStateError
 
 if TYPE_CHECKING:
     from .model import Model
@@ -33,23 +22,34 @@ if TYPE_CHECKING:
 class Session:
     """Sequences that are being read and written, their caches, scratch memory. ``Model.session()`` makes one.
 
-    Threads: one at a time. A call while another thread is in one raises BusyError. Sessions of one model run side by side.
+    Threads: one at a time. A call while another thread is in one raises BusyError. Sessions of one model run side by
+    side.
 
-    Arrays: ``decode_step``, ``decode``, ``logits``, ``pooled``, ``embed``, ``hidden_states`` and ``attentions`` return views of the session's own memory, without a
-    copy. Logits, pooled vectors and embeddings may be written to, to mask tokens in place; hidden states and attention maps are read-only. A view is valid until the next call on its session; take ``array.copy()`` to keep the numbers. A view keeps the
-    session's memory alive: closing the session, or losing it, leaves the views as they are, and the memory is given back
-    when the last of them is gone.
+    Arrays: ``decode_step``, ``decode``, ``logits``, ``pooled``, ``embed``, ``hidden_states`` and ``attentions`` return
+    views of the session's own memory, without a copy. Logits, pooled vectors and embeddings may be written to, to mask
+    tokens in place; hidden states and attention maps are read-only. A view is valid until the next call on its session;
+    take ``array.copy()`` to keep the numbers. A view keeps the session's memory alive: closing the session, or losing
+    it, leaves the views as they are, and the memory is given back when the last of them is gone.
+
+    Long calls: Ctrl-C stops a call of the main thread within a tenth of a second with KeyboardInterrupt, as does
+    whatever else a signal's handler raises. After that no sequence is live where the call was ``encode`` or ``embed``;
+    a decode call leaves the session as it was.
     """
 
-    def __init__(self, model: Model, threads: int = 0) -> None:
-        """``threads``: how many a call may use, at most the model's; 0: as many as the model."""
-        if not 0 <= threads < 2**32:
-            raise InvalidArgumentError(f"threads: {threads} is out of range")
-        options = c.SessionOptions(threads=threads)
-        self._native: Owned | None = create(
-            library.attend_session_create, model._open(), ctypes.byref(options), free=library.attend_session_free
-        )
+    def __init__(self, model: Model, *, threads: SupportsIndex = 0, progress: Progress | None = None) -> None:
+        """``threads`` and ``progress`` as in ``Model.session``."""
+        self._family = model.family
         self._lengths: SizeArray | None = None  # of the last call's sequences: how hidden_states is cut
+        self._padding = _padding(model)
+        self._watch = Watch(progress)
+        options = c.SessionOptions(threads=number(threads, "threads", bits=32))
+        self._native: Owned | None = create(
+            library.attend_session_create,
+            model._open(),
+            ctypes.byref(options),
+            free=library.attend_session_free,
+            parent=self._watch,
+        )
 
     def _open(self) -> Owned:
         native = self._native
@@ -57,52 +57,75 @@ class Session:
             raise InvalidStateError("the session is closed")
         return native
 
-    def encode(self, tokens: Sequences | Ids, lengths: Any = None, token_types: Any = None) -> None:
-        """Reads a batch: texts (encoder), sources (encoder-decoder) or prompts (decoder). Whatever the session held before is dropped.
+    @overload
+    def encode(self, tokens: Sequences, *, token_types: Any = None, attention_mask: Any = None) -> None: ...
+    @overload
+    def encode(self, tokens: Ids, *, lengths: Ids, token_types: Ids | None = None) -> None: ...
+    def encode(self, tokens: Any, *, lengths: Any = None, token_types: Any = None, attention_mask: Any = None) -> None:
+        """Reads a batch, texts (encoder), sources (encoder-decoder) or prompts (decoder), and drops what was held.
 
-        ``tokens`` is a list of sequences (lists or integer arrays, in any mix and of any lengths) or an integer matrix, one
-        sequence a row. With ``lengths`` it is instead all ids end to end, ``[sum of lengths]``; contiguous int32 is then read
-        where it lies. There is no padding: leave it out. ``token_types`` are segments, in the same form.
+        ``tokens`` is one of
 
-        Errors: InvalidArgumentError (an empty batch or sequence, an id outside the vocabulary or a token type that the model does not have, more
-        tokens than the model has positions), BusyError, InvalidStateError (after a fork): these leave the session as it was. After OutOfMemoryError
-        no sequence is live.
+        - a list of sequences of any lengths, each a list, an integer array, a tensor of PyTorch on the CPU, or an
+          ``Encoding``, whose token types are used;
+        - an integer matrix, ``[sequences, tokens]``: a list of equally long lists, an array, a tensor;
+        - what a tokenizer of transformers returns for one text or several (``input_ids``, ``attention_mask``,
+          ``token_type_ids``), or a list of such;
+        - with ``lengths``, all ids end to end, ``[sum of lengths]``; contiguous int32 is then read where it lies.
+
+        Padding is never read as text: ``attention_mask``, in the form of the tokens, is 1 or True for tokens and 0 or
+        False for padding on the left or right, which is left out, so that positions count from the first token. Without
+        a mask or ``lengths``, sequences of one length that begin or end with the padding id of model or tokenizer are
+        an error, since that is what a padded batch looks like; one such id is allowed where it also begins or ends
+        texts (bos, eos). Lists of different lengths are taken as they are. ``token_types`` are segments, in the form of
+        the tokens.
+
+        Errors: InvalidArgumentError (an empty batch or sequence, an id outside the vocabulary or a token type that the
+        model does not have, more tokens than the model has positions, padding without a mask, a mask with holes),
+        TypeError (ids that are no integers, booleans among them), BusyError, InvalidStateError (after a fork): these
+        leave the session as it was. After OutOfMemoryError, CancelledError and KeyboardInterrupt no sequence is live.
         """
         native = self._open()
-        batch = RaggedBatch(tokens, lengths, token_types)
-        check(library.attend_encode(native, ctypes.byref(batch.struct)))
+        batch = RaggedBatch(tokens, lengths, token_types, attention_mask, self._padding)
+        self._watch.call(library.attend_encode, native, ctypes.byref(batch.struct))
         self._lengths = batch.lengths
 
     def decode_step(self, tokens: Ids) -> Float32Array:
-        """Gives live sequence i the token ``tokens[i]``; returns the logits of what may follow, ``[count, vocabulary]``.
+        """Gives live sequence i the token ``tokens[i]``; the logits of what may follow, ``[count, vocabulary]``.
 
-        The first token of an encoder-decoder is ``Model.decoder_start``; a decoder goes on after its prompts, of which ``logits`` tells
-        what may follow. An encoder has no steps: UnsupportedError. The logits are unnormalised, and a view: valid until the next call.
+        The first token of an encoder-decoder is ``Model.decoder_start``; a decoder goes on after its prompts, of which
+        ``logits`` tells what may follow. An encoder has no steps: UnsupportedError. The logits are unnormalised, and a
+        view: valid until the next call.
 
-        Errors, each of which leaves the session as it was: InvalidStateError (nothing was encoded, no sequence is live, a
-        sequence has used its last position), InvalidArgumentError, BusyError, OutOfMemoryError.
+        Errors, each of which leaves the session as it was: InvalidStateError (nothing was encoded, no sequence is live,
+        a sequence has used its last position), InvalidArgumentError, TypeError, BusyError, OutOfMemoryError.
         """
         native = self._open()
         array = ids(tokens)
         logits = c.Tensor()
-        check(library.attend_decode_step(native, array.ctypes.data, array.size, ctypes.byref(logits)))
+        self._watch.call(library.attend_decode_step, native, array.ctypes.data, array.size, ctypes.byref(logits))
         self._lengths = np.ones(array.size, np.uintp)
         return tensor_view(logits, native, writeable=True)
 
-    def decode(self, tokens: Sequences | Ids, lengths: Any = None) -> list[Float32Array]:
+    @overload
+    def decode(self, tokens: Sequences, *, attention_mask: Any = None) -> list[Float32Array]: ...
+    @overload
+    def decode(self, tokens: Ids, *, lengths: Ids) -> list[Float32Array]: ...
+    def decode(self, tokens: Any, *, lengths: Any = None, attention_mask: Any = None) -> list[Float32Array]:
         """Gives live sequence i the tokens ``tokens[i]`` at once: for scoring, forced prefixes, speculation.
 
         The same numbers, to the bit, as one step after another. Returns one array for each sequence, ``[its tokens,
-        vocabulary]``, views of one memory. ``tokens``, ``lengths`` and errors as in ``encode`` and ``decode_step``.
+        vocabulary]``, views of one memory. ``tokens``, ``lengths``, ``attention_mask`` and errors as in ``encode`` and
+        ``decode_step``; a row may begin with a padding id, which is the start token of many families.
         """
         native = self._open()
-        batch = RaggedBatch(tokens, lengths)
+        batch = RaggedBatch(tokens, lengths, None, attention_mask, self._padding, starts=True)
         logits = c.Tensor()
-        check(library.attend_decode(native, ctypes.byref(batch.struct), ctypes.byref(logits)))
+        self._watch.call(library.attend_decode, native, ctypes.byref(batch.struct), ctypes.byref(logits))
         self._lengths = batch.lengths
         return split(tensor_view(logits, native, writeable=True), batch.lengths)
 
-    def select(self, parents: Sequence[int] | npt.NDArray[np.integer[Any]]) -> None:
+    def select(self, parents: Ids) -> None:
         """Makes live sequence ``parents[i]`` of before the new live sequence i.
 
         This one call drops finished sequences, repeats one for a beam, and reorders; next to nothing is copied.
@@ -114,40 +137,49 @@ class Session:
         self._lengths = None
 
     def logits(self) -> Float32Array:
-        """What the checkpoint's head makes of the last ``encode``, computed now; a view that is valid until the next call.
+        """The logits of the checkpoint's head for the last ``encode``, computed now; a view valid until the next call.
 
-        Of a decoder ``[sequences, vocab_size]``, what may follow each prompt; of a masked language model ``[tokens, vocab_size]``;
-        of a classifier of tokens ``[tokens, labels]``, of sequences ``[sequences, labels]``; for question answering
-        ``[tokens, 2]``. Tokens lie sequence after sequence. Raises UnsupportedError where the checkpoint has no head.
+        Of a decoder ``[sequences, vocab_size]``, what may follow each prompt; of a masked language model ``[tokens,
+        vocab_size]``; of a classifier of tokens ``[tokens, labels]``, of sequences ``[sequences, labels]``; for
+        question answering ``[tokens, 2]``. Tokens lie sequence after sequence. Raises UnsupportedError where the
+        checkpoint has no head.
         """
-        native = self._open()
-        logits = c.Tensor()
-        check(library.attend_session_logits(native, ctypes.byref(logits)))
-        return tensor_view(logits, native, writeable=True)
+        return self._computed(library.attend_session_logits)
 
     def pooled(self) -> Float32Array:
-        """What the checkpoint's pooler makes of the last ``encode``, computed now: ``[sequences, hidden size]``, a view valid until the next call.
+        """The vectors of the checkpoint's pooler for the last ``encode``, computed now: ``[sequences, hidden size]``.
 
-        In a folder of sentence-transformers it is what its modules make of it, the embeddings: ``[sequences, width]``.
-        Raises UnsupportedError where the checkpoint has no pooler.
+        In a folder of sentence-transformers they are what its modules make, the embeddings: ``[sequences, width]``. A
+        view that is valid until the next call. Raises UnsupportedError where the checkpoint has no pooler.
         """
+        return self._computed(library.attend_session_pooled)
+
+    def _computed(self, function: Any) -> Float32Array:
+        """The tensor that a computing call gives through its last argument."""
         native = self._open()
-        pooled = c.Tensor()
-        check(library.attend_session_pooled(native, ctypes.byref(pooled)))
-        return tensor_view(pooled, native, writeable=True)
+        tensor = c.Tensor()
+        self._watch.call(function, native, ctypes.byref(tensor))
+        return tensor_view(tensor, native, writeable=True)
 
     def embed(
-        self, texts: Iterable[str | bytes], prompt: str | None = None, prompt_name: str | None = None
+        self,
+        texts: Iterable[str | bytes],
+        *,
+        prompt: str | None = None,
+        prompt_name: str | None = None,
+        progress: Progress | None = None,
     ) -> Float32Array:
-        """A vector for each text, ``[texts, width]``, a view that is valid until the next call. No sequence is live afterwards.
+        """A vector for each text, ``[texts, width]``, a view valid until the next call. No sequence is live afterwards.
 
-        A folder of sentence-transformers (modules.json) gives the embeddings that it was made for; any other encoder or decoder what
-        sentence-transformers makes of it: the mean of the hidden states, or the last token's for a causal language model. Texts are cut to the
-        longest sequence that the folder names. ``prompt`` is put before each text, or the one that the folder calls ``prompt_name``;
-        with neither it is the folder's default, which ``prompt=""`` switches off.
+        A folder of sentence-transformers (modules.json) gives the embeddings that it was made for; any other encoder or
+        decoder what sentence-transformers makes of it: the mean of the hidden states, or the last token's for a causal
+        language model. Texts are cut to the longest sequence that the folder names. ``prompt`` is put before each text,
+        or the one that the folder calls ``prompt_name``; with neither it is the folder's default, which ``prompt=""``
+        switches off. ``progress`` hears of this call in place of the session's.
 
-        Errors: InvalidArgumentError, NotFoundError (no tokenizer) and others that ``Model.tokenizer`` raises, UnsupportedError (an
-        encoder-decoder), BusyError, OutOfMemoryError.
+        Errors: InvalidArgumentError, TypeError (one text that is in no list), NotFoundError (no tokenizer) and others
+        that ``Model.tokenizer`` raises, UnsupportedError (an encoder-decoder), BusyError, OutOfMemoryError,
+        CancelledError.
         """
         native = self._open()
         batch = Texts(texts)
@@ -155,24 +187,25 @@ class Session:
             prompt=text_argument(prompt, "prompt"), prompt_name=text_argument(prompt_name, "prompt_name")
         )
         embeddings = c.Tensor()
-        check(
-            library.attend_embed(
-                native,
-                batch.texts,
-                batch.lengths.ctypes.data,
-                batch.lengths.size,
-                ctypes.byref(options),
-                ctypes.byref(embeddings),
-            )
+        self._watch.call(
+            library.attend_embed,
+            native,
+            batch.texts,
+            batch.lengths.ctypes.data,
+            batch.lengths.size,
+            ctypes.byref(options),
+            ctypes.byref(embeddings),
+            progress=progress,
         )
         self._lengths = None
         return tensor_view(embeddings, native, writeable=True)
 
     def hidden_states(self) -> list[Float32Array]:
-        """What the last ``encode``, ``decode_step`` or ``decode`` computed, after the last layer and its norm.
+        """The states that the last ``encode``, ``decode_step`` or ``decode`` computed, after the last layer and its
+        norm.
 
-        One array for each sequence, ``[its tokens of that call, hidden size]``, views that are valid until the next call.
-        Raises InvalidStateError before the first such call and after ``select``.
+        One array for each sequence, ``[its tokens of that call, hidden size]``, views that are valid until the next
+        call. Raises InvalidStateError before the first such call and after ``select``.
         """
         native = self._open()
         states = c.Tensor()
@@ -186,24 +219,25 @@ class Session:
         """Switches on, or off again, that calls keep their attention maps. Off, as at the start, it costs nothing."""
         check(library.attend_session_record_attentions(self._open(), on))
 
-    def attentions(self, kind: str, layer: int) -> list[Float32Array]:
-        """The attention maps that the last ``encode``, ``decode_step`` or ``decode`` computed in a layer, after ``record_attentions``.
+    def attentions(self, kind: str, layer: SupportsIndex) -> list[Float32Array]:
+        """The attention maps that the last ``encode``, ``decode_step`` or ``decode`` computed in a layer.
 
-        ``kind``: ``"encoder"``, ``"decoder"`` or ``"cross"``, a decoder's tokens at the source. One array for each sequence, ``[heads, queries,
-        keys]``, views that are valid until the next call: queries are the tokens of that call, keys all that they may look at. ``encode`` of an
+        ``record_attentions`` must have been called before it. ``kind``: ``"encoder"``, ``"decoder"`` or ``"cross"``, a
+        decoder's tokens at the source. One array for each sequence, ``[heads, queries, keys]``, views that are valid
+        until the next call: queries are the tokens of that call, keys all that they may look at. ``encode`` of an
         encoder-decoder leaves maps of its encoder, its decode calls those of the decoder and across.
 
-        Errors: InvalidStateError (maps were not recorded, or that call left none of this kind), InvalidArgumentError, BusyError.
+        Errors: InvalidStateError (maps were not recorded, or that call left none of this kind), InvalidArgumentError,
+        BusyError.
         """
         native = self._open()
         if kind not in c.ATTENTION:
             raise InvalidArgumentError(f"kind: {kind!r} is not one of {', '.join(c.ATTENTION)}")
-        if layer < 0:
-            raise InvalidArgumentError(f"layer: {layer} is negative")
+        index = number(layer, "layer")
         maps = []
         for sequence in range(max(self.count, 1)):
             tensor = c.Tensor()
-            check(library.attend_session_attentions(native, c.ATTENTION[kind], layer, sequence, ctypes.byref(tensor)))
+            check(library.attend_session_attentions(native, c.ATTENTION[kind], index, sequence, ctypes.byref(tensor)))
             maps.append(tensor_view(tensor, native))
         return maps
 
@@ -244,3 +278,22 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return f"<attend.Session of {self._family}, closed>"
+        try:
+            return f"<attend.Session of {self._family}, {self.count} sequences live>"
+        except AttendError as problem:  # while another thread computes
+            return f"<attend.Session of {self._family}, {type(problem).__name__}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a session cannot be copied or pickled: make another with Model.session()")
+
+
+def _padding(model: Model) -> Padding:
+    """What padding of a batch for a model looks like."""
+    if model.pad is None:
+        return Padding()
+    ends = frozenset(model.eos_ids)
+    return Padding(frozenset([model.pad]), ends | frozenset([] if model.bos is None else [model.bos]), ends)

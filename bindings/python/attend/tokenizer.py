@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import json
+import operator
 import os
 from types import TracebackType
-from typing import Any, Mapping, NamedTuple, Sequence, Union
+from typing import Any, Mapping, NamedTuple, NoReturn, Sequence, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _declarations as c
-from ._arrays import Ids, Int32Array, ids, view
+from ._arrays import Ids, Int32Array, Path, ids, path_bytes, view
 from ._library import Owned, check, create, library, sized, text
-from .errors import InvalidArgumentError, InvalidStateError
-
-Path = Union[str, "os.PathLike[str]"]
-
-
-def path_bytes(path: Path) -> bytes:
-    """A path as the system spells it."""
-    encoded = os.fsencode(path)
-    if b"\0" in encoded:
-        raise InvalidArgumentError(f"path: {path!r} holds a NUL character")
-    return encoded
+from .errors import InvalidStateError
 
 
 class Encoding(NamedTuple):
@@ -76,8 +67,8 @@ class TextStream:
         self._pieces.clear()
         return data.decode("utf-8", "replace")
 
-    def add(self, id: int) -> str:
-        """Takes one more id; the text that is now certain, often none. Raises InvalidArgumentError for an unknown id."""
+    def add(self, id: SupportsIndex) -> str:
+        """Takes one more id; the text that is now certain, often none. InvalidArgumentError for an unknown id."""
         check(library.attend_detokenizer_add(self._native, int(ids([id], "id")[0])))
         return self._taken()
 
@@ -86,13 +77,19 @@ class TextStream:
         check(library.attend_detokenizer_finish(self._native))
         return self._taken()
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a text stream cannot be copied or pickled: make another with Tokenizer.stream()")
+
 
 class Tokenizer:
     """A tokenizer. Any number of threads may use it at once.
 
-    ``Tokenizer(path)`` loads one from a checkpoint folder (tokenizer.json, SentencePiece models, vocab.json with merges.txt, vocab.txt,
-    tiktoken files), or from such a file; ``Model.tokenizer`` is the one of a model. Errors: NotFoundError, InputOutputError, InvalidFileError, UnsupportedError (names the component
-    that is not implemented).
+    ``Tokenizer(path)`` loads one from a checkpoint folder (tokenizer.json, SentencePiece models, vocab.json with
+    merges.txt, vocab.txt, tiktoken files), or from such a file; ``Model.tokenizer`` is the one of a model. A copy
+    shares its memory; a pickle carries the absolute path, and loads it again where it is unpickled.
+
+    Errors: NotFoundError, InputOutputError, InvalidFileError, UnsupportedError (names the component that is not
+    implemented).
 
     >>> with attend.Tokenizer("models/g2p-en") as tokenizer:
     ...     tokenizer.decode(tokenizer.encode("hello"))
@@ -100,14 +97,16 @@ class Tokenizer:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = os.path.abspath(os.fsdecode(path))
         self._native: Owned | None = create(
             library.attend_tokenizer_create, path_bytes(path), free=library.attend_tokenizer_free
         )
 
     @classmethod
-    def _borrowed(cls, model: Owned) -> Tokenizer:
-        """The tokenizer of a model, which it keeps alive."""
+    def _borrowed(cls, model: Owned, path: str) -> Tokenizer:
+        """The tokenizer of a model, which it keeps alive; ``path`` is the model's folder."""
         tokenizer = cls.__new__(cls)
+        tokenizer._path = path
         tokenizer._native = create(library.attend_model_tokenizer, model, free=None, parent=model)
         return tokenizer
 
@@ -120,7 +119,8 @@ class Tokenizer:
     def encode(self, text: str | bytes, special_tokens: bool = True) -> Int32Array:
         """The ids of ``text``, ``[tokens]``. ``special_tokens=False`` leaves out what the checkpoint's template adds.
 
-        The array is a read-only view of memory that it keeps alive. Bytes count as UTF-8, and what in them is not UTF-8 as U+FFFD.
+        The array is a read-only view of memory that it keeps alive. Bytes count as UTF-8, and what in them is not UTF-8
+        as U+FFFD.
         """
         return self.tokenize(text, special_tokens).ids
 
@@ -147,7 +147,7 @@ class Tokenizer:
             token_types=view(library.attend_encoding_token_types(encoding), (count,), np.int32, encoding),
         )
 
-    def decode(self, ids_: Ids, skip_special_tokens: bool = True) -> str:
+    def decode(self, ids_: Ids, *, skip_special_tokens: bool = True) -> str:
         """The text of a sequence of ids. Raises InvalidArgumentError for an id that the tokenizer does not know."""
         native = self._open()
         array = ids(ids_, "ids")
@@ -162,7 +162,7 @@ class Tokenizer:
         )
         return text(library.attend_text_bytes, result) or ""
 
-    def stream(self, skip_special_tokens: bool = True) -> TextStream:
+    def stream(self, *, skip_special_tokens: bool = True) -> TextStream:
         """Text from ids one at a time; see TextStream."""
         return TextStream(self._open(), skip_special_tokens)
 
@@ -175,9 +175,10 @@ class Tokenizer:
     ) -> str:
         """A conversation as the text that the model was trained on, by the chat template in the tokenizer's folder.
 
-        ``messages`` have "role" and "content"; ``template`` names one of several templates; ``variables`` are what the template sees
-        too (``tools=[...]``). Encode the result with ``special_tokens=False``, for the template writes them itself. Errors: NotFoundError
-        without a template, InvalidArgumentError where it refuses the conversation, UnsupportedError for Jinja that is not implemented.
+        ``messages`` have "role" and "content"; ``template`` names one of several templates; ``variables`` are what the
+        template sees too (``tools=[...]``). Encode the result with ``special_tokens=False``, for the template writes
+        them itself. Errors: NotFoundError without a template, InvalidArgumentError where it refuses the conversation,
+        UnsupportedError for Jinja that is not implemented.
         """
         native = self._open()
         data = json.dumps(list(messages)).encode()
@@ -191,8 +192,9 @@ class Tokenizer:
         )
         return text(library.attend_text_bytes, result) or ""
 
-    def token(self, id: int) -> str | None:
+    def token(self, id: SupportsIndex) -> str | None:
         """The token with an id, as the file spells it, or ``None`` if there is none."""
+        id = operator.index(id)
         if not -(2**31) <= id < 2**31:
             return None
         return text(library.attend_tokenizer_token, self._open(), id)
@@ -210,6 +212,22 @@ class Tokenizer:
     def close(self) -> None:
         """Lets the tokenizer go; closing twice is allowed, using it after is an InvalidStateError."""
         self._native = None
+
+    def __repr__(self) -> str:
+        return f"<attend.Tokenizer {self._path!r}, {'closed' if self._native is None else f'{len(self)} tokens'}>"
+
+    def __copy__(self) -> Tokenizer:
+        self._open()
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def __deepcopy__(self, _: Any) -> Tokenizer:
+        return self.__copy__()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self._open()
+        return type(self), (self._path,)
 
     def __enter__(self) -> Tokenizer:
         self._open()

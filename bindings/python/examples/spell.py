@@ -25,10 +25,11 @@ def greedy(
     sources: Sequence[Sequence[int] | np.ndarray],
     max_new_tokens: int = LONGEST_TARGET,
 ) -> list[list[int]]:
-    """The most likely next token, again and again: the ids of each source's target, without the start token, or of a decoder of what follows each prompt.
+    """The most likely next token, again and again: the ids of each source's target, or of what follows each prompt.
 
-    A target ends with an end token, which is kept, or after ``max_new_tokens``. The tokens that the checkpoint forces (after the
-    start token, and at the maximal length) are honoured. A finished sequence leaves the session, so that nothing more is computed for it.
+    A target is without the start token and ends with an end token, which is kept, or after ``max_new_tokens``. The
+    tokens that the checkpoint forces (after the start token, and at the maximal length) are honoured. A finished
+    sequence leaves the session, so that nothing more is computed for it.
     """
     if model.decoder_positions is not None:
         max_new_tokens = min(max_new_tokens, model.decoder_positions)

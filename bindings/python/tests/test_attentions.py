@@ -11,7 +11,7 @@ TOLERANCE = 1e-5
 
 
 def check(found: list[np.ndarray], expected: np.ndarray, queries: np.ndarray | None, keys: np.ndarray | None) -> None:
-    """The maps of the sequences against ``[batch, heads, queries, keys]``, of whose places the masks say which count."""
+    """The maps of the sequences against ``[batch, heads, queries, keys]``, whose places the masks choose."""
     assert len(found) == len(expected)
     for index, (own, wanted) in enumerate(zip(found, expected)):
         rows = wanted if queries is None else wanted[:, queries[index]]

@@ -1,4 +1,6 @@
-"""What the families compute, against transformers: encoder states, logits, greedy ids, on every kernel set of the machine."""
+"""What the families compute, against transformers: encoder states, logits, greedy ids, on every kernel set of the
+machine.
+"""
 
 from __future__ import annotations
 

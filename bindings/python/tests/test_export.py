@@ -63,7 +63,10 @@ def test_an_encoder_decoder(tmp_path: Path, positions: str, tied: bool) -> None:
         generation={"decoder_start_token_id": 1, "eos_token_id": 2},
     )
     ids, targets = torch.randint(0, 50, (1, 11)), torch.randint(0, 60, (1, 7))
-    embed = lambda words, tokens: words(tokens) * math.sqrt(WIDTH) + places[:, : tokens.shape[1]]
+
+    def embed(words: Any, tokens: Any) -> Any:
+        return words(tokens) * math.sqrt(WIDTH) + places[:, : tokens.shape[1]]
+
     expected = generator(transformer(embed(source, ids), embed(target, targets), tgt_mask=causal(7)))[0]
     with attend.Model(tmp_path) as model, model.session() as session:
         assert model.decoder_start == 1 and model.eos == 2

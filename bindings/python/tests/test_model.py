@@ -57,7 +57,7 @@ def test_a_model_without_tokenizer_loads_and_says_so(tmp_path: Path) -> None:
     folder = copy(tmp_path)
     (folder / "tokenizer.json").unlink()
     with attend.Model(folder) as model, pytest.raises(attend.NotFoundError, match="tokenizer.json"):
-        model.tokenizer
+        _ = model.tokenizer
 
 
 def copy(tmp_path: Path) -> Path:

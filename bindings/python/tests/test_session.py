@@ -10,7 +10,7 @@ from typing import Any
 import attend
 import numpy as np
 import pytest
-from attend._arrays import RaggedBatch
+from attend._batches import RaggedBatch
 from attend._library import Owned
 from conftest import DEFAULT_MODEL
 

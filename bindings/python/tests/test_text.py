@@ -41,7 +41,8 @@ def byte_level(tmp_path_factory: pytest.TempPathFactory) -> Path:
         json.dumps(
             {
                 "bos_token": "<s>",
-                "chat_template": "{{ bos_token }}{% for m in messages %}[{{ m['role'] }}] {{ m['content'] | trim }}\n{% endfor %}"
+                "chat_template": "{{ bos_token }}{% for m in messages %}"
+                "[{{ m['role'] }}] {{ m['content'] | trim }}\n{% endfor %}"
                 "{% if add_generation_prompt %}[{{ name }}]{% endif %}",
             }
         )

@@ -1,0 +1,83 @@
+"""Long calls: what they report while they run, and how Python stops them."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from typing import Callable, Generator
+
+from . import _declarations as c
+from ._library import check, library
+
+#: Hears the fraction of a call that is done. Returning False stops the call with CancelledError.
+Progress = Callable[[float], object]
+
+_OneArgument = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_double)
+
+
+class Watch:
+    """The progress callback of a model or session.
+
+    It hears signals (Ctrl-C), tells the user's callable how far a call is, and carries the exceptions of both past the
+    C code in between.
+
+    Python delivers a signal to the main thread when it runs Python code there, and a call into C runs none. This
+    callback does, so that a KeyboardInterrupt is raised in it, kept, the call stopped, and ``check`` raises it where
+    the call was made.
+    """
+
+    def __init__(self, progress: Progress | None) -> None:
+        if progress is not None and not callable(progress):
+            raise TypeError(f"progress: expected something to call, found {type(progress).__name__}")
+        # By thread: another thread that hears BusyError must not take what the one that computes has raised.
+        self._raised: dict[int, BaseException] = {}
+        self._progress: dict[int, Progress] = {}
+        listener = _listen(progress, self._progress, self._raised)
+        next(listener)
+        # The call comes through a C function, `send`, since a signal that waits is raised at the very beginning of a
+        # Python function, where no `try` of its own could catch it; a generator goes on inside of its `try`. `send`
+        # takes one argument: of those that the library passes the second, a context, stays in its register unread.
+        self._thunk = _OneArgument(listener.send)
+        self.callback = ctypes.cast(self._thunk, c.ProgressCallback)
+
+    def call(self, function: object, *arguments: object, progress: Progress | None = None) -> None:
+        """Makes a call that returns ``attend_error *``; ``progress`` hears of it in place of the one for all calls."""
+        if progress is None:
+            error = function(*arguments)  # type: ignore[operator]
+        else:
+            if not callable(progress):
+                raise TypeError(f"progress: expected something to call, found {type(progress).__name__}")
+            thread = threading.get_ident()
+            self._progress[thread] = progress
+            try:
+                error = function(*arguments)  # type: ignore[operator]
+            finally:
+                del self._progress[thread]
+        if not self._raised:
+            check(error)
+            return
+        problem = self._raised.pop(threading.get_ident(), None)
+        if problem is None:
+            check(error)
+            return
+        if error is not None:
+            library.attend_error_free(error)
+        raise problem
+
+
+def _listen(
+    every: Progress | None, by_thread: dict[int, Progress], raised: dict[int, BaseException]
+) -> Generator[bool, float, None]:
+    """Takes fractions, yields whether to go on. It refers to no Watch, which would keep itself alive through it."""
+    answer = True
+    while True:
+        try:
+            while True:
+                fraction = yield answer
+                progress = by_thread.get(threading.get_ident(), every)
+                answer = progress is None or progress(fraction) is not False
+        except GeneratorExit:
+            return
+        except BaseException as problem:  # an interrupt from the keyboard too
+            raised[threading.get_ident()] = problem
+            answer = False

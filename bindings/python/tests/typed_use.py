@@ -1,0 +1,65 @@
+"""What a user of the package may write: mypy --strict must accept every line, and refuse those that it is told of."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any, Iterator, Mapping
+
+import attend
+import numpy as np
+import numpy.typing as npt
+
+
+class Tensor:
+    """As of PyTorch: numpy can make an array of it."""
+
+    def __array__(self, dtype: Any = None) -> Any:
+        return np.ones((2, 3), np.int64)
+
+
+def words() -> Iterator[str]:
+    yield "hello"
+
+
+def use(folder: Path, tensor: Tensor, made: Mapping[str, Any]) -> None:
+    for path in (folder, str(folder), bytes(folder)):
+        attend.Model(path).close()
+    attend.set_log(logging.getLogger("attend"))
+    attend.set_log(lambda level, line: print(level, line))
+    attend.set_log(None)
+    heard: list[float] = []
+    with attend.Model(folder, compute="int8", threads=np.int64(2), progress=heard.append) as model:
+        vectors: npt.NDArray[np.float32] = model.embed(words(), prompt="query: ", progress=print)
+        print(vectors.shape, model.kind is attend.Kind.ENCODER, model.eos_ids, model.pad)
+        model.embed(["text", b"bytes"])
+        model.embed(5)  # type: ignore[arg-type]
+        batches(model, tensor, made)
+
+
+def batches(model: attend.Model, tensor: Tensor, made: Mapping[str, Any]) -> None:
+    with model.session(threads=1, progress=lambda fraction: fraction < 0.5) as session:
+        session.encode([[1, 2], [3]])
+        session.encode([(1, 2), np.array([3])])
+        session.encode([np.array([1, 2], np.uint8), [np.int32(3)]])
+        session.encode(np.ones((2, 3), np.int64), attention_mask=np.ones((2, 3), bool))
+        session.encode([[1, 2], [3, 0]], attention_mask=[[1, 1], [True, False]])
+        session.encode([1, 2, 3], lengths=[2, 1])
+        session.encode(tensor)
+        session.encode([tensor, tensor], token_types=[tensor, tensor])
+        session.encode(made)
+        session.encode([made, made])
+        session.encode(model.tokenizer.tokenize(word) for word in words())
+        session.encode([model.tokenizer.tokenize("hello"), [1, 2]])
+        session.encode([[0.5]])  # type: ignore[list-item]
+        session.encode("hello")  # type: ignore[arg-type]
+        logits: npt.NDArray[np.float32] = session.decode_step([model.decoder_start])
+        session.decode_step(logits.argmax(axis=1))
+        session.decode_step(logits.argmax(axis=1).tolist())
+        rows: list[npt.NDArray[np.float32]] = session.decode([[1, 2], [3]])
+        session.select([0, 0])
+        session.select(np.array([0]))
+        session.encode([[1]], mask=[[1]])  # type: ignore[call-overload]
+        print(rows, session.logits(), session.pooled(), session.hidden_states(), session.count, session.lengths)
+        session.record_attentions()
+        print(session.attentions("encoder", 0)[0].shape)
