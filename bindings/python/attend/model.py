@@ -103,9 +103,9 @@ class Model:
     decoder_hidden_size: int
     encoder_layers: int
     decoder_layers: int
-    #: The longest source, in tokens; None: no limit but memory.
+    #: The longest source that config.json states, in tokens; None: it states none.
     encoder_positions: int | None
-    #: The longest target, in tokens; None: no limit but memory.
+    #: The longest target that config.json states, in tokens; None: it states none.
     decoder_positions: int | None
     #: Elements of all weights, each counted once.
     parameters: int
@@ -184,13 +184,22 @@ class Model:
             raise InvalidStateError("the model is closed")
         return native
 
-    def session(self, *, threads: SupportsIndex = 0, progress: Progress | None = None) -> Session:
+    def session(
+        self, *, threads: SupportsIndex = 0, beyond_positions: bool = False, progress: Progress | None = None
+    ) -> Session:
         """A new session.
 
-        ``threads``: how many a call of it may use, at most the model's; 0: as many as the model. ``progress`` is called
-        with the fraction of a long call that is done, by the thread that made the call, at most every 20 ms; returning
-        False stops the call with CancelledError, and an exception that it raises comes out of the call."""
-        return Session(self, threads=threads, progress=progress)
+        ``threads``: how many a call of it may use, at most the model's; 0: as many as the model.
+
+        ``beyond_positions``: allow sequences longer than ``encoder_positions`` and ``decoder_positions`` where
+        positions are computed (rotary, ALiBi, relative) and not looked up in a table; without it such a call is an
+        error.
+
+        ``progress`` is called with the fraction of a long call that is done, by the thread that made the call, at most
+        every 20 ms; returning False stops the call with CancelledError, and an exception that it raises comes out of
+        the call. It must not use the session, but may call its ``cancel``.
+        """
+        return Session(self, threads=threads, beyond_positions=beyond_positions, progress=progress)
 
     def embed(
         self,

@@ -36,13 +36,24 @@ class Session:
     a decode call leaves the session as it was.
     """
 
-    def __init__(self, model: Model, *, threads: SupportsIndex = 0, progress: Progress | None = None) -> None:
-        """``threads`` and ``progress`` as in ``Model.session``."""
+    def __init__(
+        self,
+        model: Model,
+        *,
+        threads: SupportsIndex = 0,
+        beyond_positions: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        """The options are those of ``Model.session``."""
         self._family = model.family
         self._lengths: SizeArray | None = None  # of the last call's sequences: how hidden_states is cut
         self._padding = _padding(model)
         self._watch = Watch(progress)
-        options = c.SessionOptions(threads=number(threads, "threads", bits=32))
+        options = c.SessionOptions(
+            threads=number(threads, "threads", bits=32),
+            beyond_positions=bool(beyond_positions),
+            progress=self._watch.callback,
+        )
         self._native: Owned | None = create(
             library.attend_session_create,
             model._open(),
@@ -240,6 +251,14 @@ class Session:
             check(library.attend_session_attentions(native, c.ATTENTION[kind], index, sequence, ctypes.byref(tensor)))
             maps.append(tensor_view(tensor, native))
         return maps
+
+    def cancel(self) -> None:
+        """Ends the call that another thread computes in, or where there is none the next one, with CancelledError.
+
+        Any thread may call it, and a progress callback. After an ``encode`` or ``embed`` that was cancelled no sequence
+        is live; any other call leaves the live sequences as they were.
+        """
+        library.attend_session_cancel(self._open())
 
     @property
     def count(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 import sys
 import tempfile
@@ -104,3 +105,23 @@ def model() -> Iterator[attend.Model]:
 def session(model: attend.Model) -> Iterator[attend.Session]:
     with model.session() as session:
         yield session
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """The bert case with a tokenizer that reads the words w0 to w98 and puts [CLS] and [SEP] around them."""
+    folder = tmp_path / "bert"
+    shutil.copytree(FIXTURES / "conformance" / "bert", folder, ignore=shutil.ignore_patterns("expected.*"))
+    vocabulary = {{1: "[CLS]", 2: "[SEP]"}.get(index, f"w{index}"): index for index in range(99)}
+    tokenizer = {
+        "version": "1.0",
+        "added_tokens": [
+            {"id": 1, "content": "[CLS]", "special": True},
+            {"id": 2, "content": "[SEP]", "special": True},
+        ],
+        "pre_tokenizer": {"type": "WhitespaceSplit"},
+        "post_processor": {"type": "BertProcessing", "cls": ["[CLS]", 1], "sep": ["[SEP]", 2]},
+        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "w0"},
+    }
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    return folder

@@ -20,26 +20,6 @@ SEQUENCES = [[1, 7, 9, 30, 2], [1, 2], [1, 50, 50, 3, 4, 5, 6, 70, 2]]
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> Path:
-    """The bert case with a tokenizer that reads the words w0 to w98 and puts [CLS] and [SEP] around them."""
-    folder = tmp_path / "bert"
-    shutil.copytree(FIXTURES / "bert", folder, ignore=shutil.ignore_patterns("expected.*"))
-    vocabulary = {{1: "[CLS]", 2: "[SEP]"}.get(index, f"w{index}"): index for index in range(99)}
-    tokenizer = {
-        "version": "1.0",
-        "added_tokens": [
-            {"id": 1, "content": "[CLS]", "special": True},
-            {"id": 2, "content": "[SEP]", "special": True},
-        ],
-        "pre_tokenizer": {"type": "WhitespaceSplit"},
-        "post_processor": {"type": "BertProcessing", "cls": ["[CLS]", 1], "sep": ["[SEP]", 2]},
-        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "w0"},
-    }
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
-    return folder
-
-
-@pytest.fixture
 def sentences(bare: Path) -> Callable[..., Path]:
     """Makes the folder one of sentence-transformers with this pooling."""
 
