@@ -3,9 +3,10 @@
 
     build/benchmarks-venv/bin/python benchmarks/models/compare.py [--short] [--only marian bert ...]
 
-For every cell (a workload, a compute type, a number of threads) the contenders' processes are loaded side by side, their
-outputs are compared with PyTorch's in float32, and then they take turns: A B C A B C. A figure is the median of the rounds'
-medians. Prints tables (Markdown); writes them, a picture (SVG) and everything measured (JSON) into a folder.
+For every cell (a workload, a compute type, a number of threads) the contenders' processes are loaded side by side,
+their outputs are compared with PyTorch's in float32, and then they take turns: A B C A B C. A figure is the median of
+the rounds' medians. Prints tables (Markdown); writes them, a picture (SVG) and everything measured (JSON) into a
+folder.
 """
 
 from __future__ import annotations
@@ -132,7 +133,8 @@ def measure(cell: Cell, contenders: list[Contender], plan: Plan) -> dict[str, An
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--short", action="store_true",
-                        help="few short rounds with two threads, the likely best alone: for every day, not to be quoted")  # fmt: skip
+                        help="few short rounds with two threads, the likely best alone: for every day, not to be "
+                             "quoted")  # fmt: skip
     parser.add_argument("--only", nargs="+", choices=list(workloads.FAMILIES), default=list(workloads.FAMILIES),
                         metavar="FAMILY", help=f"of {', '.join(workloads.FAMILIES)}")  # fmt: skip
     parser.add_argument(
@@ -145,7 +147,8 @@ def options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="turns of each contender (default: 9, with --short 3)")
     parser.add_argument("--seconds", type=float, help="least length of a turn (default: 1, with --short 0.3)")
     parser.add_argument("--cpu-time", action="store_true",
-                        help="count processor time instead of the wall's: a guide on a machine that is shared, with --threads 1")  # fmt: skip
+                        help="count processor time instead of the wall's: a guide on a machine that is shared, with "
+                             "--threads 1")  # fmt: skip
     parser.add_argument(
         "--tiny", action="store_true", help="small models: tries the machinery, measures nothing of interest"
     )

@@ -1,4 +1,6 @@
-"""Makes the peers' files out of a checkpoint, once: they lie beside its config.json. Here what all share, and CTranslate2's."""
+"""Makes the peers' files out of a checkpoint, once: they lie beside its config.json. Here what all share, and
+CTranslate2's.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from typing import Any, Callable
 
 
 def cached(target: Path, converter: str, make: Callable[[Path], None]) -> Path:
-    """``target``, made by ``make(partial)`` if it is not there, or is older than the checkpoint or the ``converter``'s own file.
+    """``target``, made by ``make(partial)`` if it is not there, or is older than the checkpoint or the ``converter``'s
+    own file.
 
     It appears when it is complete.
     """

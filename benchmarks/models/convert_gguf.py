@@ -1,5 +1,7 @@
-"""GPT-2 and Llama as GGUF, for llama.cpp. Names and keys are those of docs/gguf.md in github.com/ggml-org/ggml; the file has no
-vocabulary, since the benchmarks deal in ids. Quantised files come from llama.cpp's own quantiser, as its users' do."""
+"""GPT-2 and Llama as GGUF, for llama.cpp. Names and keys are those of docs/gguf.md in github.com/ggml-org/ggml; the
+file has no vocabulary, since the benchmarks deal in ids. Quantised files come from llama.cpp's own quantiser, as its
+users' do.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +33,13 @@ def _gpt2_tensors(config: dict[str, Any], tensors: dict[str, Array]) -> Iterator
 
 
 def _llama_tensors(config: dict[str, Any], tensors: dict[str, Array]) -> Iterator[tuple[str, Array]]:
-    """GGUF's name of each tensor. llama.cpp rotates neighbours where Hugging Face rotates halves: rows of Q and K change places."""
+    """GGUF's name of each tensor. llama.cpp rotates neighbours where Hugging Face rotates halves: rows of Q and K
+    change places.
+    """
     names = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"}
     inner = {
-        "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
+        "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
+        "self_attn.v_proj": "attn_v",
         "self_attn.o_proj": "attn_output", "post_attention_layernorm": "ffn_norm",
         "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
     }  # fmt: skip
@@ -102,7 +107,9 @@ def _stored_file(folder: Path) -> Path:
 
 
 def gguf_file(folder: Path, compute: str) -> Path:
-    """The checkpoint for llama.cpp in the file type that stands for ``compute``: the stored one, Q8_0 for int8, Q4_0 for int4."""
+    """The checkpoint for llama.cpp in the file type that stands for ``compute``: the stored one, Q8_0 for int8, Q4_0
+    for int4.
+    """
     source = _stored_file(folder)
     if compute in ("float32", "bfloat16"):
         return source

@@ -1,6 +1,7 @@
-"""BERT as an ONNX graph of ONNX Runtime's own fused operators, written by hand: what its optimiser makes of an exported graph at
-best, without depending on what an exporter's patterns look like this year. The operators are described in ContribOperators.md
-of github.com/microsoft/onnxruntime."""
+"""BERT as an ONNX graph of ONNX Runtime's own fused operators, written by hand: what its optimiser makes of an exported
+graph at best, without depending on what an exporter's patterns look like this year. The operators are described in
+ContribOperators.md of github.com/microsoft/onnxruntime.
+"""
 
 from __future__ import annotations
 
@@ -122,7 +123,9 @@ def onnx_file(folder: Path) -> Path:
 
 
 def quantised_onnx_file(folder: Path) -> Path:
-    """The same with ONNX Runtime's dynamic quantisation: int8 weights, a scale a channel, activations quantised as they come."""
+    """The same with ONNX Runtime's dynamic quantisation: int8 weights, a scale a channel, activations quantised as they
+    come.
+    """
 
     def make(partial: Path) -> None:
         from onnx import TensorProto

@@ -24,7 +24,9 @@ class Failed(Exception):
 
 
 class Worker:
-    """One contender, loaded and warm. Between its turns it is stopped, so that no thread of it spins while another is measured."""
+    """One contender, loaded and warm. Between its turns it is stopped, so that no thread of it spins while another is
+    measured.
+    """
 
     def __init__(
         self, contender: Contender, cell: Cell, folder: Path, scratch: Path, clock: str = "perf_counter"
@@ -37,7 +39,8 @@ class Worker:
         scratch.mkdir(parents=True, exist_ok=True)
         with open(self.log, "w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, WORKER, contender.module, folder, json.dumps(dataclasses.asdict(cell)), self.outputs, clock],
+                [sys.executable, WORKER, contender.module, folder, json.dumps(dataclasses.asdict(cell)), self.outputs,
+                 clock],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment,
             )  # fmt: skip
         self.hello = self._hear()

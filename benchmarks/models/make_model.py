@@ -3,9 +3,9 @@
 
     python benchmarks/models/make_model.py marian-base [--to FOLDER]
 
-The weights depend on their names alone, so everybody's are the same. Matrices have a deviation of about 1/sqrt(inputs), so that
-activations stay near 1 through any depth, greedy ids vary from step to step, and a wrong computation does not look right.
-Needs numpy alone.
+The weights depend on their names alone, so everybody's are the same. Matrices have a deviation of about 1/sqrt(inputs),
+so that activations stay near 1 through any depth, greedy ids vary from step to step, and a wrong computation does not
+look right. Needs numpy alone.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def draw(weight: shapes.Weight) -> npt.NDArray[np.float32]:
 
 
 def make(name: str, models: Path = MODELS) -> Path:
-    """The checkpoint folder of model ``name`` under ``models``, made if it is not there, or was made from another description."""
+    """The checkpoint folder of model ``name`` under ``models``, made if it is not there, or was made from another
+    description.
+    """
     config = shapes.MODELS[name]
     folder = models / name
     weights = {weight.name: weight for weight in shapes.weights(config)}

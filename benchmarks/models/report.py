@@ -93,8 +93,8 @@ def _details(run: Run) -> str:
                 else f"**computes something else**: {result['agreement']}"
             )
             rows.append(_place(cell) + [
-                name, number(result["tokens_per_second"]), f"{result['seconds'] * 1e3:,.2f} ms", f"{result['spread']:.0%}",
-                f"{result['peak_bytes'] / 1e6:,.0f} MB", agreement,
+                name, number(result["tokens_per_second"]), f"{result['seconds'] * 1e3:,.2f} ms",
+                f"{result['spread']:.0%}", f"{result['peak_bytes'] / 1e6:,.0f} MB", agreement,
             ])  # fmt: skip
         rows += [_place(cell) + [name, "-", "", "", "", f"not run: {why}"] for name, why in cell["absent"].items()]
     measured = ["contender", "tokens/s", "median", "spread", "peak memory", "agreement with PyTorch float32"]
@@ -146,7 +146,9 @@ def _text(x: float, y: float, words: str, **attributes: object) -> str:
 
 
 def picture(run: Run) -> str:
-    """Bars, a group for each piece of work at its most threads: the rate of each contender relative to the group's fastest."""
+    """Bars, a group for each piece of work at its most threads: the rate of each contender relative to the group's
+    fastest.
+    """
     threads: dict[tuple[str, str], int] = {}
     for cell in run["cells"]:
         place = (cell["work"], cell["compute"])
@@ -163,7 +165,8 @@ def picture(run: Run) -> str:
             width = max(1.0, _BAR * rate / fastest)
             weight = "bold" if name == OURS else "normal"
             body.append(
-                f'<rect x="{_LABEL}" y="{y:.0f}" width="{width:.1f}" height="{_STEP - 4}" rx="2" fill="{_COLOURS[name]}"/>'
+                f'<rect x="{_LABEL}" y="{y:.0f}" width="{width:.1f}" height="{_STEP - 4}" rx="2" '
+                f'fill="{_COLOURS[name]}"/>'
             )
             body.append(_text(_LABEL + width + 6, y + 13, f"{number(rate)}  {name}", font_weight=weight))
             y += _STEP

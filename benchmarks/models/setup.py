@@ -3,8 +3,9 @@
 
     python benchmarks/models/setup.py [--venv FOLDER] [--only NAME ...]
 
-Each peer is installed by itself, so that one that cannot be had does not keep the others out: the comparison runs without it
-and says so. What is installed already is left alone. llama.cpp is compiled for this CPU (some minutes, at low priority).
+Each peer is installed by itself, so that one that cannot be had does not keep the others out: the comparison runs
+without it and says so. What is installed already is left alone. llama.cpp is compiled for this CPU (some minutes, at
+low priority).
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ PEERS = (
         {
             "CMAKE_ARGS": "-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF",
             "CMAKE_BUILD_PARALLEL_LEVEL": "2",
-            # GCC 12 believes that _tile_loadconfig reads 8 bytes of its 64 and drops the stores to the others as dead: a crash
-            # in the first product on a CPU with AMX.
+            # GCC 12 believes that _tile_loadconfig reads 8 bytes of its 64 and drops the stores to the others as dead:
+            # a crash in the first product on a CPU with AMX.
             "CXXFLAGS": "-fno-tree-dse -fno-dse",
         },
     ),

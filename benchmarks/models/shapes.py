@@ -1,4 +1,6 @@
-"""The models of the benchmarks: their config.json as Hugging Face spells it, and the names, shapes and scales of their weights."""
+"""The models of the benchmarks: their config.json as Hugging Face spells it, and the names, shapes and scales of their
+weights.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +42,9 @@ def norm(name: str, width: int, bias: bool = True) -> list[Weight]:
 def marian(config: Config) -> Iterator[Weight]:
     """MarianMTModel: both stacks share one embedding, which is also the output.
 
-    With equal gains everything would collapse: each step would find its own input the likeliest, and every source would give the
-    same token for ever. Sharper attention, less of it, and a strong feed-forward make each token depend on all before it.
+    With equal gains everything would collapse: each step would find its own input the likeliest, and every source would
+    give the same token for ever. Sharper attention, less of it, and a strong feed-forward make each token depend on all
+    before it.
     """
     gains = {"q_proj": 2.0, "k_proj": 2.0, "v_proj": 1.0, "out_proj": 0.5}
     d, inner, vocabulary = config["d_model"], config["encoder_ffn_dim"], config["vocab_size"]
@@ -134,12 +137,16 @@ def _marian_config(layers: int, d: int, heads: int, inner: int, vocabulary: int)
             f"{stack}_layerdrop": 0.0,
         }
     return {
-        "model_type": "marian", "architectures": ["MarianMTModel"], "is_encoder_decoder": True, "torch_dtype": "float32",
+        "model_type": "marian", "architectures": ["MarianMTModel"], "is_encoder_decoder": True,
+        "torch_dtype": "float32",
         "d_model": d, "num_hidden_layers": layers, **stacks, "max_position_embeddings": 512,
-        "vocab_size": vocabulary, "decoder_vocab_size": vocabulary, "share_encoder_decoder_embeddings": True, "tie_word_embeddings": True,
-        "activation_function": "swish", "normalize_before": False, "normalize_embedding": False, "add_final_layer_norm": False,
+        "vocab_size": vocabulary, "decoder_vocab_size": vocabulary, "share_encoder_decoder_embeddings": True,
+        "tie_word_embeddings": True,
+        "activation_function": "swish", "normalize_before": False, "normalize_embedding": False,
+        "add_final_layer_norm": False,
         "static_position_embeddings": True, "add_bias_logits": False, "scale_embedding": True,
-        "dropout": 0.1, "attention_dropout": 0.0, "activation_dropout": 0.0, "classifier_dropout": 0.0, "init_std": 0.02, "use_cache": True,
+        "dropout": 0.1, "attention_dropout": 0.0, "activation_dropout": 0.0, "classifier_dropout": 0.0,
+        "init_std": 0.02, "use_cache": True,
         "bos_token_id": 0, "eos_token_id": 0, "forced_eos_token_id": 0,
         "pad_token_id": vocabulary - 1, "decoder_start_token_id": vocabulary - 1,
         "bad_words_ids": [[vocabulary - 1]], "max_length": 512, "num_beams": 6,
@@ -152,7 +159,8 @@ def _bert_config(layers: int, d: int, heads: int, inner: int) -> Config:
         "hidden_size": d, "num_hidden_layers": layers, "num_attention_heads": heads, "intermediate_size": inner,
         "hidden_act": "gelu", "vocab_size": 30522, "type_vocab_size": 2,
         "max_position_embeddings": 512, "position_embedding_type": "absolute",
-        "layer_norm_eps": 1e-12, "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1, "initializer_range": 0.02,
+        "layer_norm_eps": 1e-12, "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1,
+        "initializer_range": 0.02,
         "pad_token_id": 0, "use_cache": True,
     }  # fmt: skip
 
@@ -170,8 +178,10 @@ def _llama_config(layers: int, d: int, heads: int, key_heads: int, inner: int) -
     return {
         "model_type": "llama", "architectures": ["LlamaForCausalLM"], "torch_dtype": "bfloat16",
         "hidden_size": d, "num_hidden_layers": layers, "num_attention_heads": heads, "num_key_value_heads": key_heads,
-        "intermediate_size": inner, "vocab_size": 32000, "max_position_embeddings": 2048, "hidden_act": "silu", "rms_norm_eps": 1e-5,
-        "rope_theta": 10000.0, "rope_scaling": None, "attention_bias": False, "pretraining_tp": 1, "tie_word_embeddings": False,
+        "intermediate_size": inner, "vocab_size": 32000, "max_position_embeddings": 2048, "hidden_act": "silu",
+        "rms_norm_eps": 1e-5,
+        "rope_theta": 10000.0, "rope_scaling": None, "attention_bias": False, "pretraining_tp": 1,
+        "tie_word_embeddings": False,
         "initializer_range": 0.02, "bos_token_id": 1, "eos_token_id": 2, "use_cache": True,
     }  # fmt: skip
 

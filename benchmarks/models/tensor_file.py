@@ -1,7 +1,7 @@
 """Writes safetensors files tensor by tensor, so that a model larger than the memory at hand can be made.
 
-The format (github.com/huggingface/safetensors): the length of a JSON header as a little-endian u64, the header, which gives
-each tensor's type, shape and byte range, then the bytes of the tensors.
+The format (github.com/huggingface/safetensors): the length of a JSON header as a little-endian u64, the header, which
+gives each tensor's type, shape and byte range, then the bytes of the tensors.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def write(
     dtype: str,
     values: Callable[[str], npt.NDArray[np.float32]],
 ) -> None:
-    """Writes a file of tensors of one type. ``values(name)`` is called once for each, in order; its array is then dropped.
+    """Writes a file of tensors of one type. ``values(name)`` is called once for each, in order; its array is then
+    dropped.
 
     The file appears under its name when it is complete.
     """

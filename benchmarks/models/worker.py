@@ -2,9 +2,9 @@
 
     worker.py MODULE FOLDER CELL OUTPUTS CLOCK        (compare.py starts it)
 
-Says one JSON object a line: first {"version", "load_seconds"} or {"unavailable": why}; then for each line that it reads, a
-number of seconds, it repeats the work for at least that long and says {"seconds": [each repetition]}; at the end of its input
-it says {"peak_bytes"} and ends. ``outputs`` is the file that receives what `Runner.check` returns;
+Says one JSON object a line: first {"version", "load_seconds"} or {"unavailable": why}; then for each line that it
+reads, a number of seconds, it repeats the work for at least that long and says {"seconds": [each repetition]}; at the
+end of its input it says {"peak_bytes"} and ends. ``outputs`` is the file that receives what `Runner.check` returns;
 ``clock`` is the function of `time` that measures.
 """
 

@@ -15,9 +15,9 @@ Ids = npt.NDArray[np.int32]
 class Workload:
     """One piece of work, the same for every contender.
 
-    ``task``: "translate" (read a source, write exactly ``new_tokens`` greedily; the end token is forbidden to all), "embed"
-    (hidden states of all tokens), "prompt" (read a prompt up to the logits that follow it) or "decode" (after a prompt of
-    ``length``, which is not timed, write ``new_tokens`` greedily).
+    ``task``: "translate" (read a source, write exactly ``new_tokens`` greedily; the end token is forbidden to all),
+    "embed" (hidden states of all tokens), "prompt" (read a prompt up to the logits that follow it) or "decode" (after a
+    prompt of ``length``, which is not timed, write ``new_tokens`` greedily).
     """
 
     name: str

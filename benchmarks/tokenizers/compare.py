@@ -4,9 +4,10 @@
     pip install tokenizers numpy
     python benchmarks/tokenizers/compare.py [FOLDER ...]
 
-A FOLDER holds a tokenizer.json; without any, those of ../shared/tokenizers are taken. The library is found as bindings/python finds it: build it first, or
-name it in ATTEND_LIBRARY. The text is made here, the same in every run: code of this repository, words of many scripts, emoji, and bytes that are
-not UTF-8 (which stand as U+FFFD where a library takes text alone). The exit status is 1 if anything differs.
+A FOLDER holds a tokenizer.json; without any, those of ../shared/tokenizers are taken. The library is found as
+bindings/python finds it: build it first, or name it in ATTEND_LIBRARY. The text is made here, the same in every run:
+code of this repository, words of many scripts, emoji, and bytes that are not UTF-8 (which stand as U+FFFD where a
+library takes text alone). The exit status is 1 if anything differs.
 """
 
 import argparse
@@ -115,8 +116,10 @@ def compare(folder: Path, corpus: str, rounds: int) -> bool:
             different += 1
     megabytes = len(data) / 1e6
     print(
-        f"{folder.name:20} load {their_load * 1e3:6.0f} -> {our_load * 1e3:5.0f} ms   {megabytes / their_time:5.2f} -> {megabytes / our_time:6.2f} MB/s ({their_time / our_time:4.1f} x)   "
-        f"{'equal' if equal else 'DIFFERENT'} as a whole, {different} of {len(pieces)} pieces differ in ids, offsets or text"
+        f"{folder.name:20} load {their_load * 1e3:6.0f} -> {our_load * 1e3:5.0f} ms   "
+        f"{megabytes / their_time:5.2f} -> {megabytes / our_time:6.2f} MB/s ({their_time / our_time:4.1f} x)   "
+        f"{'equal' if equal else 'DIFFERENT'} as a whole, "
+        f"{different} of {len(pieces)} pieces differ in ids, offsets or text"
     )
     return equal and different == 0
 

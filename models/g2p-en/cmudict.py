@@ -40,7 +40,9 @@ def bare(phonemes):
 
 
 def score(results):
-    """Error rates of [(spelled phonemes, pronunciations listed), ...]. WER: no listed pronunciation matches. PER: edits to the nearest one, of its length."""
+    """Error rates of [(spelled phonemes, pronunciations listed), ...]. WER: no listed pronunciation matches. PER: edits
+    to the nearest one, of its length.
+    """
     out = {k: 0 for k in ("werr", "werr_bare", "perr", "pref", "perr_bare")}
     for hyp, refs in results:
         best = min(refs, key=lambda r: edit(hyp, r))

@@ -1,6 +1,7 @@
 """Measures this model on the words it never saw, with the attend package: greedy decoding, error rates as in README.md.
 
-usage: evaluate.py CMUDICT [--model FOLDER] [--compute TYPE] [--kernels NAME]      CMUDICT: cmudict.dict of https://github.com/cmusphinx/cmudict
+usage: evaluate.py CMUDICT [--model FOLDER] [--compute TYPE] [--kernels NAME]      CMUDICT: cmudict.dict of
+https://github.com/cmusphinx/cmudict
 """
 
 import argparse
@@ -11,9 +12,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "bindings" / "python" / "examples"))
 
-import attend
-from cmudict import read, score, split_of
-from spell import spell
+import attend  # noqa: E402
+from cmudict import read, score, split_of  # noqa: E402
+from spell import spell  # noqa: E402
 
 
 def main():
@@ -27,7 +28,8 @@ def main():
     arguments = parser.parse_args()
     if not Path(arguments.cmudict).is_file():
         sys.exit(
-            f"evaluate.py: {arguments.cmudict} does not exist. Get cmudict.dict from https://github.com/cmusphinx/cmudict and name its path."
+            f"evaluate.py: {arguments.cmudict} does not exist. Get cmudict.dict from "
+            "https://github.com/cmusphinx/cmudict and name its path."
         )
     items = sorted(
         ((word, refs) for word, refs in read(arguments.cmudict).items() if split_of(word) == "test"),
@@ -42,9 +44,8 @@ def main():
         print(f"{len(items)} words never seen, greedy, {model.kernels}, {len(items) / seconds:.0f} words per second")
     rates = score([(hyp, refs) for hyp, (_, refs) in zip(spelled, items)])
     print(
-        "WER {WER:.1%}  PER {PER:.1%}  WER, stress ignored {WER_no_stress:.1%}  PER, stress ignored {PER_no_stress:.1%}".format(
-            **rates
-        )
+        "WER {WER:.1%}  PER {PER:.1%}  WER, stress ignored {WER_no_stress:.1%}  "
+        "PER, stress ignored {PER_no_stress:.1%}".format(**rates)
     )
 
 

@@ -1,7 +1,8 @@
-"""Makes the checkpoints beside this file and what they must compute: heads and options that no case of ../conformance has.
+"""Makes the checkpoints beside this file and what they must compute: heads and options that no case of ../conformance
+has.
 
-Needs torch and transformers 5.23. `python make.py` makes all, `python make.py NAME ...` some of them. Weights are random, but larger than fresh
-ones, so that every part shows in the results."""
+Needs torch and transformers 5.23. `python make.py` makes all, `python make.py NAME ...` some of them. Weights are
+random, but larger than fresh ones, so that every part shows in the results."""
 
 import json
 import sys
@@ -53,7 +54,8 @@ DEBERTA = dict(
 )
 BIASES = dict(norm_bias=True, attention_bias=True, mlp_bias=True, classifier_bias=True)
 
-# name: (model class, configuration class, options, keys of config.json that older versions write in place of today's; None: absent)
+# name: (model class, configuration class, options, keys of config.json that older versions write in place of today's;
+# None: absent)
 CASES = {
     "t5-gated-silu-untied": (
         hf.T5ForConditionalGeneration,

@@ -1,7 +1,8 @@
-"""Makes the checkpoints beside this file and what they must compute: options of decoders that no case of ../conformance has.
+"""Makes the checkpoints beside this file and what they must compute: options of decoders that no case of ../conformance
+has.
 
-Needs torch and transformers 5.23. `python make.py` makes all, `python make.py NAME ...` some of them. Weights are random, but larger than fresh
-ones, so that every part shows in the results."""
+Needs torch and transformers 5.23. `python make.py` makes all, `python make.py NAME ...` some of them. Weights are
+random, but larger than fresh ones, so that every part shows in the results."""
 
 import json
 import sys
@@ -40,7 +41,8 @@ def scaled(**parameters):
     return dict(ONE_LAYER, rope_parameters=dict(parameters, rope_theta=10000.0))
 
 
-# name: (configuration class, options, length of the prompts, keys of config.json that older versions write in place of today's; None: absent)
+# name: (configuration class, options, length of the prompts, keys of config.json that older versions write in place of
+# today's; None: absent)
 CASES = {
     "bloom-six-heads": (hf.BloomConfig, dict(TOKENS, hidden_size=24, n_head=6, n_layer=1), 9, {}),
     "codegen": (hf.CodeGenConfig, dict(GPT, rotary_dim=2), 9, {}),

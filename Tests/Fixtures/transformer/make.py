@@ -1,5 +1,7 @@
-"""Makes the checkpoints and expected outputs in this folder, with PyTorch: models of nn.Transformer and nn.TransformerEncoder as one would write
-them, saved by attend.export, and what they compute. Run it where torch is, with ATTEND_LIBRARY set and bindings/python on PYTHONPATH."""
+"""Makes the checkpoints and expected outputs in this folder, with PyTorch: models of nn.Transformer and
+nn.TransformerEncoder as one would write them, saved by attend.export, and what they compute. Run it where torch is,
+with ATTEND_LIBRARY set and bindings/python on PYTHONPATH.
+"""
 
 import math
 import sys
@@ -39,7 +41,9 @@ def table(vocabulary: int) -> nn.Embedding:
 
 
 def shake(module: nn.Module) -> nn.Module:
-    """Norms and biases that are not 1 and 0, so that leaving one out shows, and larger products, so that ids depend on what was read."""
+    """Norms and biases that are not 1 and 0, so that leaving one out shows, and larger products, so that ids depend on
+    what was read.
+    """
     for parameter in module.parameters():
         if parameter.dim() == 1:
             nn.init.normal_(parameter, mean=float(parameter.mean()), std=0.2)
@@ -94,7 +98,9 @@ def encoder_decoder(folder, *, layout, share, options=None, final_norm=True, sca
     generator = None if tie else nn.Linear(SIZES["d_model"], target.num_embeddings)
     project = (lambda x: x @ target.weight.T) if tie else generator
     factor = math.sqrt(SIZES["d_model"]) if scale is None else scale
-    embed = lambda ids, words, places: words(ids) * factor + places[: ids.shape[1]]
+
+    def embed(ids, words, places):
+        return words(ids) * factor + places[: ids.shape[1]]
 
     learned = layout == "learned"
     save_transformer(
@@ -113,14 +119,17 @@ def encoder_decoder(folder, *, layout, share, options=None, final_norm=True, sca
     targets = torch.randint(3, target.num_embeddings, (len(LENGTHS), 6))
     targets[:, 0] = START
     states = transformer.encoder(embed(ids, source, source_positions), src_key_padding_mask=mask == 0)
-    decode = lambda tokens, memory, padding: project(
-        transformer.decoder(
-            embed(tokens, target, target_positions),
-            memory,
-            tgt_mask=causal(tokens.shape[1]),
-            memory_key_padding_mask=padding,
+
+    def decode(tokens, memory, padding):
+        return project(
+            transformer.decoder(
+                embed(tokens, target, target_positions),
+                memory,
+                tgt_mask=causal(tokens.shape[1]),
+                memory_key_padding_mask=padding,
+            )
         )
-    )
+
     expected = {
         "input_ids": ids,
         "attention_mask": mask,
@@ -130,7 +139,7 @@ def encoder_decoder(folder, *, layout, share, options=None, final_norm=True, sca
     }
     for row, length in enumerate(LENGTHS):
         memory = transformer.encoder(embed(ids[row : row + 1, :length], source, source_positions))
-        expected[f"greedy_ids.{row}"] = greedy(lambda tokens: decode(tokens, memory, None), [START])
+        expected[f"greedy_ids.{row}"] = greedy(lambda tokens, memory=memory: decode(tokens, memory, None), [START])
     return expected
 
 

@@ -37,7 +37,8 @@ _ALL = ("translate", "embed", "prompt", "decode")
 CONTENDERS = (
     Contender(OURS, "native", _ALL, ("float32", "bfloat16", "int8", "int4")),
     Contender("CTranslate2", "ct2", _ALL, ("float32", "bfloat16", "int8")),
-    # CTranslate2 chooses its own loops and the library for its products by the maker of the CPU; told to, it takes AVX-512 anywhere.
+    # CTranslate2 chooses its own loops and the library for its products by the maker of the CPU; told to, it takes
+    # AVX-512 anywhere.
     Contender(
         "CTranslate2 AVX512", "ct2", _ALL, ("float32", "bfloat16", "int8"), environment={"CT2_FORCE_CPU_ISA": "AVX512"}
     ),

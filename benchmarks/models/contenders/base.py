@@ -1,4 +1,6 @@
-"""What every runner has in common: its construction loads the model, `run` does the work once, `check` shows what came out."""
+"""What every runner has in common: its construction loads the model, `run` does the work once, `check` shows what came
+out.
+"""
 
 from __future__ import annotations
 
@@ -44,14 +46,14 @@ class Runner(ABC):
     def check(self) -> dict[str, npt.NDArray[Any]]:
         """What the work gives, to be compared with the others'.
 
-        "translate" and "decode": ``ids`` [batch, new tokens] and ``score`` [batch], the sum of their log-probabilities among
-        the tokens that may be written ("decode": ``logits`` of the last step instead).
-        "embed": ``states`` [batch, length, hidden]. "prompt": ``logits`` [batch, vocabulary] that follow the prompt.
+        "translate" and "decode": ``ids`` [batch, new tokens] and ``score`` [batch], the sum of their log-probabilities
+        among the tokens that may be written ("decode": ``logits`` of the last step instead). "embed": ``states``
+        [batch, length, hidden]. "prompt": ``logits`` [batch, vocabulary] that follow the prompt.
         """
 
     @property
     def allowed(self) -> slice:
-        """The ids that a translation may hold: without Marian's end token, the first, and its padding token, the last."""
+        """The ids that a translation may hold: not Marian's end token, the first, nor its padding token, the last."""
         return slice(self.config["eos_token_id"] + 1, self.config["pad_token_id"])
 
 

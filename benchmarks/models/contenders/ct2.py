@@ -14,7 +14,9 @@ from contenders.base import Runner, Unavailable
 
 
 class CTranslate2Runner(Runner):
-    """One worker that has all threads, the whole batch at once, beam 1. Its tokens are strings: the id, as text (see convert.py)."""
+    """One worker that has all threads, the whole batch at once, beam 1. Its tokens are strings: the id, as text (see
+    convert.py).
+    """
 
     def __init__(self, folder: Path, workload: Workload, compute: str, threads: int) -> None:
         super().__init__(folder, workload, compute, threads)

@@ -1,4 +1,6 @@
-"""llama.cpp, through the C API as ``llama-cpp-python`` hands it over: no sampling, no text, no Python between a step and its logits."""
+"""llama.cpp, through the C API as ``llama-cpp-python`` hands it over: no sampling, no text, no Python between a step
+and its logits.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from contenders.base import Floats, Runner, Unavailable
 
 
 class LlamaRunner(Runner):
-    """The whole prompt in one batch; the file type that stands for the compute type; the greedy choice by numpy, as ours."""
+    """The whole prompt in one batch; the file type that stands for the compute type; the greedy choice by numpy, as
+    ours.
+    """
 
     def __init__(self, folder: Path, workload: Workload, compute: str, threads: int) -> None:
         super().__init__(folder, workload, compute, threads)

@@ -16,7 +16,9 @@ BINDINGS = Path(__file__).resolve().parents[3] / "bindings" / "python"
 
 
 class NativeRunner(Runner):
-    """Encode, step and pick by numpy: what a Python user of the step API runs, with the choice of the token in the measured time."""
+    """Encode, step and pick by numpy: what a Python user of the step API runs, with the choice of the token in the
+    measured time.
+    """
 
     def __init__(self, folder: Path, workload: Workload, compute: str, threads: int) -> None:
         super().__init__(folder, workload, compute, threads)

@@ -1,4 +1,6 @@
-"""PyTorch with the models of Hugging Face transformers: eager, scaled-dot-product attention, key-value caches, no gradients."""
+"""PyTorch with the models of Hugging Face transformers: eager, scaled-dot-product attention, key-value caches, no
+gradients.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ CLASSES = {"marian": "MarianMTModel", "bert": "BertModel", "gpt2": "GPT2LMHeadMo
 
 
 class PyTorchRunner(Runner):
-    """A greedy loop of its own, which is faster than ``generate``. In float32 also the reference that outputs are compared with."""
+    """A greedy loop of its own, which is faster than ``generate``. In float32 also the reference that outputs are
+    compared with.
+    """
 
     def __init__(self, folder: Path, workload: Workload, compute: str, threads: int) -> None:
         super().__init__(folder, workload, compute, threads)
@@ -42,7 +46,7 @@ class PyTorchRunner(Runner):
         if task == "translate":
             self._translate()
         elif task == "embed":
-            self.model(input_ids=self.input).last_hidden_state
+            _ = self.model(input_ids=self.input).last_hidden_state
         elif task == "prompt":
             self._read()
         else:

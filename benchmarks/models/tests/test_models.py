@@ -1,4 +1,6 @@
-"""What the benchmarks stand on, without any peer: the checkpoints, the comparison of outputs, the report. Needs numpy and pytest."""
+"""What the benchmarks stand on, without any peer: the checkpoints, the comparison of outputs, the report. Needs numpy
+and pytest.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +87,8 @@ def run(agrees: bool) -> report.Run:
 
     cells = [
         {"work": "w <&>", "compute": "float32", "threads": threads, "aim": 1.5, "absent": {"llama.cpp": "not here"},
-         "contenders": {"attend": result(300.0 * threads, agrees), "PyTorch": result(100.0, True), "CTranslate2": result(200.0, True)}}
+         "contenders": {"attend": result(300.0 * threads, agrees), "PyTorch": result(100.0, True),
+                        "CTranslate2": result(200.0, True)}}
         for threads in (1, 2)
     ]  # fmt: skip
     how = {"rounds": 1, "seconds": 1, "busy_share": 0.5, "clock": "perf_counter"}
