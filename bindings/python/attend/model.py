@@ -44,10 +44,10 @@ class Model:
     """A checkpoint folder in the layout of Hugging Face: weights, configuration, tokenizer. Immutable.
 
     ``path``: a folder with config.json and model.safetensors or pytorch_model.bin (or shards of either with their
-    index.json), and where present generation_config.json and the tokenizer's files. ``threads``: how many a call may use;
-    0: one for each processor available to the process. ``kernels``: ``"avx512"``, ``"avx2"``, ``"portable"``, or None:
-    ``attend.kernels_name()``. ``progress``: called with a fraction that rises from 0 to 1; returning False stops the
-    loading with CancelledError, and an exception that it raises comes out of here. Ctrl-C stops the loading too.
+    index.json), and where present generation_config.json and the tokenizer's files. ``threads``: how many a call may
+    use; 0: one for each processor available to the process. ``kernels``: ``"avx512"``, ``"avx2"``, ``"portable"``, or
+    None: ``attend.kernels_name()``. ``progress``: called with a fraction that rises from 0 to 1; returning False stops
+    the loading with CancelledError, and an exception that it raises comes out of here. Ctrl-C stops the loading too.
 
     ``copy_weights``: read weights into memory where they would be mapped, so that a file that is shortened or written
     over while the model lives can neither end the process nor change results.
