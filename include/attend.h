@@ -226,13 +226,36 @@ typedef struct attend_encoding attend_encoding;
 /** A text of any length that may hold NUL. Owned by the caller that received it. */
 typedef struct attend_text attend_text;
 
+/** Which text loses tokens where there are more than max_length; since 0.2. */
+typedef enum attend_truncation {
+    /** the longer one of two, until both are as long as each other; then both */
+    ATTEND_TRUNCATION_LONGEST_FIRST = 0,
+    ATTEND_TRUNCATION_ONLY_FIRST = 1,
+    ATTEND_TRUNCATION_ONLY_SECOND = 2,
+    ATTEND_TRUNCATION_NONE = 3 /**< neither: too many tokens are an error that tells the numbers */
+} attend_truncation;
+
+/** An end of a text; since 0.2. */
+typedef enum attend_side {
+    ATTEND_SIDE_DEFAULT = 0, /**< as the tokenizer's files say, otherwise the right one */
+    ATTEND_SIDE_RIGHT = 1,
+    ATTEND_SIDE_LEFT = 2
+} attend_side;
+
 /** How to turn text into ids. Start from ATTEND_TOKENIZE_OPTIONS_INIT. */
 typedef struct attend_tokenize_options {
     size_t struct_size;      /**< sizeof(attend_tokenize_options) */
     bool no_special_tokens;  /**< true: leave out what the checkpoint's template adds (end of sentence, [CLS], ...) */
+    size_t max_length;       /**< the most tokens of an encoding, the template's included; 0: no limit; since 0.2 */
+    attend_truncation truncation; /**< since 0.2 */
+    attend_side truncation_side;  /**< the end at which a text loses tokens; since 0.2 */
+    size_t stride;           /**< how many tokens a window shares with the one before it; since 0.2 */
+    /** threads of attend_tokenizer_encode_batch, the caller's included; 0: one for each processor; since 0.2 */
+    uint32_t threads;
 } attend_tokenize_options;
 
-#define ATTEND_TOKENIZE_OPTIONS_INIT { sizeof(attend_tokenize_options), false }
+#define ATTEND_TOKENIZE_OPTIONS_INIT \
+    { sizeof(attend_tokenize_options), false, 0, ATTEND_TRUNCATION_LONGEST_FIRST, ATTEND_SIDE_DEFAULT, 0, 0 }
 
 /** How to turn ids into text. Start from ATTEND_DETOKENIZE_OPTIONS_INIT. */
 typedef struct attend_detokenize_options {
@@ -260,17 +283,67 @@ void attend_tokenizer_free(attend_tokenizer *tokenizer);
  */
 ATTEND_MUST_CHECK attend_error *attend_model_tokenizer(const attend_model *model, const attend_tokenizer **tokenizer);
 
+/**
+ * The numbers of a tokenizer; since 0.2. Set struct_size (ATTEND_TOKENIZER_INFO_INIT) before asking. They are those of
+ * tokenizer_config.json and special_tokens_map.json, or what transformers takes for the tokenizer class where these are
+ * silent; without such files special tokens are known by their usual names. A token that there is none of is -1.
+ */
+typedef struct attend_tokenizer_info {
+    size_t struct_size;      /**< sizeof(attend_tokenizer_info) */
+    size_t size;             /**< attend_tokenizer_size */
+    size_t model_max_length; /**< the most tokens that the model was made for; SIZE_MAX: no limit is stated */
+    int32_t begin_token;     /**< bos_token */
+    int32_t end_token;       /**< eos_token */
+    int32_t unknown_token;   /**< unk_token */
+    int32_t separator_token; /**< sep_token */
+    int32_t pad_token;
+    int32_t class_token;     /**< cls_token */
+    int32_t mask_token;
+    attend_side truncation_side; /**< what ATTEND_SIDE_DEFAULT means: right or left */
+} attend_tokenizer_info;
+
+#define ATTEND_TOKENIZER_INFO_INIT \
+    { sizeof(attend_tokenizer_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, ATTEND_SIDE_DEFAULT }
+
+/**
+ * Fills `*info` up to its struct_size; since 0.2. Errors: INVALID_ARGUMENT; INVALID_FILE and IO where the files that say
+ * it cannot be read.
+ */
+ATTEND_MUST_CHECK attend_error *attend_tokenizer_get_info(const attend_tokenizer *tokenizer,
+                                                          attend_tokenizer_info *info);
+
 /** One more than the largest id that the tokenizer knows. `tokenizer` must not be NULL. */
 size_t attend_tokenizer_size(const attend_tokenizer *tokenizer);
 
 /**
  * Tokenizes `length` bytes of UTF-8 at `text`. Bytes that are not UTF-8 count as U+FFFD. `options` may be NULL.
- * `*encoding` is owned by the caller. Errors: INVALID_ARGUMENT; INVALID_FILE when the text needs an unknown token that
- * the file does not name.
+ * `*encoding` is owned by the caller. Where the text has more tokens than options->max_length it is cut into windows:
+ * the first is `*encoding`, the others are its overflow. Errors: INVALID_ARGUMENT (also where max_length, truncation and
+ * stride leave no way to cut); INVALID_FILE when the text needs an unknown token that the file does not name;
+ * OUT_OF_MEMORY.
  */
 ATTEND_MUST_CHECK attend_error *attend_tokenizer_encode(
     const attend_tokenizer *tokenizer, const char *text, size_t length, const attend_tokenize_options *options,
     attend_encoding **encoding);
+
+/**
+ * Tokenizes two texts into one sequence, as the tokenizer's template puts them together, `[CLS] text [SEP] pair [SEP]`
+ * with token types for example: for cross-encoders, entailment, question answering; since 0.2. Errors as of
+ * attend_tokenizer_encode, and UNSUPPORTED where the template has no place for a second text.
+ */
+ATTEND_MUST_CHECK attend_error *attend_tokenizer_encode_pair(
+    const attend_tokenizer *tokenizer, const char *text, size_t length, const char *pair, size_t pair_length,
+    const attend_tokenize_options *options, attend_encoding **encoding);
+
+/**
+ * Tokenizes `count` texts on all threads, text i being `lengths[i]` bytes at `texts[i]`, with a second text
+ * `pairs[i]` of `pair_lengths[i]` bytes each where `pairs` is not NULL; since 0.2. `encodings[i]`, for i below `count`,
+ * are each owned by the caller, and the same as those of attend_tokenizer_encode or attend_tokenizer_encode_pair. On
+ * failure no encoding is given, and the message names the first text that failed. Errors as of those functions.
+ */
+ATTEND_MUST_CHECK attend_error *attend_tokenizer_encode_batch(
+    const attend_tokenizer *tokenizer, const char *const *texts, const size_t *lengths, const char *const *pairs,
+    const size_t *pair_lengths, size_t count, const attend_tokenize_options *options, attend_encoding **encodings);
 
 /**
  * The ids of an encoding and, through `count`, how many there are. Borrowed from `encoding`. Neither pointer may be
@@ -279,8 +352,8 @@ ATTEND_MUST_CHECK attend_error *attend_tokenizer_encode(
 const int32_t *attend_encoding_ids(const attend_encoding *encoding, size_t *count);
 
 /**
- * Where a token stands in the source text: from start up to, not including, end, counted in bytes and in Unicode
- * scalars. Both 0 for tokens that a template added.
+ * Where a token stands in its source text, of two in its own: from start up to, not including, end, counted in bytes and
+ * in Unicode scalars. Both 0 for tokens that a template added.
  */
 typedef struct attend_token_offsets {
     int32_t byte_start;
@@ -306,7 +379,25 @@ const uint8_t *attend_encoding_special(const attend_encoding *encoding);
  */
 const int32_t *attend_encoding_token_types(const attend_encoding *encoding);
 
-/** Frees an encoding; NULL is allowed. */
+/**
+ * For each token of an encoding, 0 if it comes from the first text, 1 from the second, -1 if the template added it;
+ * since 0.2. Borrowed from `encoding`, which must not be NULL.
+ */
+const int32_t *attend_encoding_sequence_ids(const attend_encoding *encoding);
+
+/**
+ * How many more windows truncation cut the texts into, besides the one that `encoding` is; since 0.2. Where both of two
+ * texts are cut, each window of one is there with each of the other. `encoding` must not be NULL.
+ */
+size_t attend_encoding_overflow_count(const attend_encoding *encoding);
+
+/**
+ * Window `index` of those, itself without overflow; since 0.2. Borrowed from `encoding`, which must not be NULL. It is
+ * made when it is first asked for: NULL if there is no memory for it, or no window of that index.
+ */
+const attend_encoding *attend_encoding_overflow(const attend_encoding *encoding, size_t index);
+
+/** Frees an encoding, its windows included; NULL is allowed. Never one from attend_encoding_overflow. */
 void attend_encoding_free(attend_encoding *encoding);
 
 /**
@@ -722,7 +813,10 @@ ATTEND_MUST_CHECK attend_error *attend_session_memory(const attend_session *sess
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L && UINTPTR_MAX == 0xffffffffffffffff
 _Static_assert(sizeof(attend_model_options) == 48 && offsetof(attend_model_options, copy_weights) == 40,
                "attend_model_options");
-_Static_assert(sizeof(attend_tokenize_options) == 16, "attend_tokenize_options");
+_Static_assert(sizeof(attend_tokenize_options) == 48 && offsetof(attend_tokenize_options, stride) == 32,
+               "attend_tokenize_options");
+_Static_assert(sizeof(attend_tokenizer_info) == 56 && offsetof(attend_tokenizer_info, truncation_side) == 52,
+               "attend_tokenizer_info");
 _Static_assert(sizeof(attend_detokenize_options) == 16, "attend_detokenize_options");
 _Static_assert(sizeof(attend_token_offsets) == 16, "attend_token_offsets");
 _Static_assert(sizeof(attend_chat_options) == 32 && offsetof(attend_chat_options, template_name) == 24,

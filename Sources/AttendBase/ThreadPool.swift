@@ -22,6 +22,11 @@ package final class ThreadPool: @unchecked Sendable {
   /// Threads that the pool will make at most.
   package static let maximumThreads = 1024
 
+  /// How many threads a call may use that asks for `wanted`; 0: one for each processor available to the process.
+  package static func threads(_ wanted: Int) -> Int {
+    min(wanted > 0 ? wanted : Int(attend_available_processors()), maximumThreads)
+  }
+
   private let busy = Atomic<Bool>(false)
   private let generation = Atomic<Int>(0)
   fileprivate let remaining = Atomic<Int>(0)  // workers that have not finished the job at hand

@@ -64,6 +64,12 @@ func string(_ characters: UnsafePointer<CChar>?, _ name: String) throws(Failure)
   String(cString: try require(characters, name))
 }
 
+/// Bytes that C gave with their number; NULL stands for no bytes only where there are none.
+func buffer(_ bytes: UnsafePointer<CChar>?, _ length: Int, _ name: String) throws(Failure) -> UnsafeRawBufferPointer {
+  guard length >= 0 else { throw Failure(.invalidArgument, "length is \(UInt(bitPattern: length))") }
+  return UnsafeRawBufferPointer(start: length == 0 ? nil : try require(bytes, name), count: length)
+}
+
 /// Sets what an optional `size_t *` points to.
 func store(_ value: Int, _ target: UnsafeMutablePointer<Int>?) { target?.pointee = value }
 

@@ -14,36 +14,6 @@ final class TokenizerObject: Sendable {
   }
 }
 
-/// What an `attend_encoding` points to.
-final class EncodingObject {
-  let count: Int
-  let ids: AlignedBuffer  // [count] Int32
-  let offsets: AlignedBuffer  // [count] attend_token_offsets
-  let special: AlignedBuffer  // [count] UInt8
-  let types: AlignedBuffer  // [count] Int32
-
-  init(_ encoding: Encoding) throws(Failure) {
-    count = encoding.ids.count
-    ids = try EncodingObject.copy(encoding.ids) { $0 }
-    offsets = try EncodingObject.copy(encoding.offsets) {
-      attend_token_offsets(
-        byte_start: $0.byteStart, byte_end: $0.byteEnd, scalar_start: $0.scalarStart, scalar_end: $0.scalarEnd)
-    }
-    special = try EncodingObject.copy(encoding.isSpecial) { $0 ? UInt8(1) : 0 }
-    types = try EncodingObject.copy(encoding.typeIDs) { $0 }
-  }
-
-  /// An array as C reads it, at an address that stays.
-  private static func copy<Element, Result>(
-    _ elements: [Element], _ convert: (Element) -> Result
-  ) throws(Failure) -> AlignedBuffer {
-    let buffer = try AlignedBuffer(elements.count, of: Result.self, for: "an encoding")
-    let target = buffer.pointer(to: Result.self)
-    for (index, element) in elements.enumerated() { target[index] = convert(element) }
-    return buffer
-  }
-}
-
 @_cdecl("attend_tokenizer_create") @implementation public func attend_tokenizer_create(
   _ path: UnsafePointer<CChar>!, _ tokenizer: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
@@ -69,47 +39,31 @@ final class EncodingObject {
   }
 }
 
-@_cdecl("attend_tokenizer_size") @implementation public func attend_tokenizer_size(_ tokenizer: OpaquePointer!) -> Int {
-  borrow(tokenizer, as: TokenizerObject.self).tokenizer.size
-}
-
-@_cdecl("attend_tokenizer_encode") @implementation public func attend_tokenizer_encode(
-  _ tokenizer: OpaquePointer!, _ text: UnsafePointer<CChar>!, _ length: Int,
-  _ options: UnsafePointer<attend_tokenize_options>!, _ encoding: UnsafeMutablePointer<OpaquePointer?>!
+@_cdecl("attend_tokenizer_get_info") @implementation public func attend_tokenizer_get_info(
+  _ tokenizer: OpaquePointer!, _ info: UnsafeMutablePointer<attend_tokenizer_info>!
 ) -> OpaquePointer! {
   attempt { () throws(Failure) in
     let tokenizer = try object(tokenizer, as: TokenizerObject.self, "tokenizer").tokenizer
-    let target = try require(encoding, "encoding")
-    let known = try copy(options, smallest: 16, initial: attend_tokenize_options(), "options")
-    let bytes = try buffer(text, length, "text")
-    target.pointee = own(try EncodingObject(try tokenizer.encode(bytes, addSpecialTokens: !known.no_special_tokens)))
+    let target = try require(info, "info")
+    let known = try tokenizer.info.get()
+    var result = attend_tokenizer_info()
+    result.size = tokenizer.size
+    // SIZE_MAX of C, which Swift sees as a signed size.
+    result.model_max_length = known.maximalLength ?? -1
+    result.begin_token = known.begin ?? -1
+    result.end_token = known.end ?? -1
+    result.unknown_token = known.unknown ?? -1
+    result.separator_token = known.separator ?? -1
+    result.pad_token = known.pad ?? -1
+    result.class_token = known.classification ?? -1
+    result.mask_token = known.mask ?? -1
+    result.truncation_side = attend_side(rawValue: known.truncationSide.rawValue)
+    try fill(target, smallest: MemoryLayout<attend_tokenizer_info>.size, with: result, "info")
   }
 }
 
-@_cdecl("attend_encoding_ids") @implementation public func attend_encoding_ids(
-  _ encoding: OpaquePointer!, _ count: UnsafeMutablePointer<Int>!
-) -> UnsafePointer<Int32>! {
-  let encoding = borrow(encoding, as: EncodingObject.self)
-  store(encoding.count, count)
-  return UnsafePointer(encoding.ids.pointer(to: Int32.self))
-}
-
-@_cdecl("attend_encoding_offsets") @implementation public func attend_encoding_offsets(
-  _ encoding: OpaquePointer!
-) -> UnsafePointer<attend_token_offsets>! {
-  UnsafePointer(borrow(encoding, as: EncodingObject.self).offsets.pointer(to: attend_token_offsets.self))
-}
-
-@_cdecl("attend_encoding_special") @implementation public func attend_encoding_special(
-  _ encoding: OpaquePointer!
-) -> UnsafePointer<UInt8>! { UnsafePointer(borrow(encoding, as: EncodingObject.self).special.pointer(to: UInt8.self)) }
-
-@_cdecl("attend_encoding_token_types") @implementation public func attend_encoding_token_types(
-  _ encoding: OpaquePointer!
-) -> UnsafePointer<Int32>! { UnsafePointer(borrow(encoding, as: EncodingObject.self).types.pointer(to: Int32.self)) }
-
-@_cdecl("attend_encoding_free") @implementation public func attend_encoding_free(_ encoding: OpaquePointer!) {
-  release(encoding, as: EncodingObject.self)
+@_cdecl("attend_tokenizer_size") @implementation public func attend_tokenizer_size(_ tokenizer: OpaquePointer!) -> Int {
+  borrow(tokenizer, as: TokenizerObject.self).tokenizer.size
 }
 
 @_cdecl("attend_tokenizer_decode") @implementation public func attend_tokenizer_decode(
@@ -153,10 +107,4 @@ final class EncodingObject {
   guard let token, length >= 0 else { return -1 }
   return borrow(tokenizer, as: TokenizerObject.self).tokenizer.id(
     of: UnsafeRawBufferPointer(start: token, count: length)) ?? -1
-}
-
-/// Bytes that C gave with their number; NULL stands for no bytes only where there are none.
-func buffer(_ bytes: UnsafePointer<CChar>?, _ length: Int, _ name: String) throws(Failure) -> UnsafeRawBufferPointer {
-  guard length >= 0 else { throw Failure(.invalidArgument, "length is \(UInt(bitPattern: length))") }
-  return UnsafeRawBufferPointer(start: length == 0 ? nil : try require(bytes, name), count: length)
 }

@@ -6,8 +6,6 @@ import AttendTokenizers
 package struct TextRules: Sendable {
   /// The longest sequence, with the special tokens; nil: no limit.
   package let longest: Int?
-  /// Whether a text that is too long loses its beginning, not its end.
-  private let keepsEnd: Bool
   private let prompts: [String: String]
   private let defaultPrompt: String?
 
@@ -15,14 +13,11 @@ package struct TextRules: Sendable {
   /// model; nil: it does not say.
   init(_ folder: ModelFolder, _ sentence: SentenceFolder?, positions: Int?) throws(Failure) {
     var longest = sentence?.longest
-    var keepsEnd = false
     let path = folder.path(of: "tokenizer_config.json")
     if folder.holds("tokenizer_config.json") {
       let tokenizer = try Configuration(file: path)
       longest = longest ?? TextRules.limit(tokenizer, "model_max_length")
-      keepsEnd = try tokenizer.optionalString("truncation_side") == "left"
     }
-    self.keepsEnd = keepsEnd
     self.longest = [longest, positions, TextRules.limit(folder.configuration, "max_position_embeddings")].compactMap {
       $0
     }.min()
@@ -62,16 +57,22 @@ package struct TextRules: Sendable {
     var result = TokenizedTexts()
     try result.lengths.reserve(count)
     if !prompt.isEmpty { result.prompt = try TextRules.promptLength(prompt, tokenizer) }
-    var bytes = Array(prompt.utf8)
+    let options = TokenizeOptions(maximalLength: longest)
+    var bytes = GrowingList<UInt8>(for: "a text behind its prompt")
+    for byte in prompt.utf8 { try bytes.append(byte) }
     for index in 0..<count {
-      bytes.removeSubrange(prompt.utf8.count...)
-      bytes.append(contentsOf: try text(index))
-      var encoding = try TextRules.encoding(of: bytes, tokenizer)
-      if let longest { encoding.truncate(to: longest, keepingEnd: keepsEnd) }
-      guard encoding.ids.count > result.prompt else {
+      var text = try text(index)
+      if !prompt.isEmpty {
+        bytes.resize(to: prompt.utf8.count, filling: 0)
+        try bytes.reserve(text.count)
+        for byte in text { try bytes.append(byte) }
+        text = UnsafeRawBufferPointer(bytes.elements)
+      }
+      let encoding = try tokenizer.encode(text, options)
+      guard encoding.count > result.prompt else {
         let reason =
           result.prompt == 0
-          ? "becomes no token" : "has \(encoding.ids.count) tokens, none of them behind the prompt's \(result.prompt)"
+          ? "becomes no token" : "has \(encoding.count) tokens, none of them behind the prompt's \(result.prompt)"
         throw Failure(.invalidArgument, "text \(index) \(reason)")
       }
       try result.append(encoding)
@@ -81,14 +82,10 @@ package struct TextRules: Sendable {
 
   /// How many tokens a prompt is at the beginning of a text: all but a special token at its end.
   private static func promptLength(_ prompt: String, _ tokenizer: Tokenizer) throws(Failure) -> Int {
-    let encoding = try encoding(of: Array(prompt.utf8), tokenizer)
-    return encoding.ids.count - (encoding.ids.last.map(tokenizer.isSpecial) == true ? 1 : 0)
-  }
-
-  private static func encoding(of text: [UInt8], _ tokenizer: Tokenizer) throws(Failure) -> Encoding {
-    try text.withUnsafeBufferPointer { (bytes) throws(Failure) in
-      try tokenizer.encode(UnsafeRawBufferPointer(bytes), addSpecialTokens: true)
+    let encoding = try Array(prompt.utf8).withUnsafeBufferPointer { (bytes) throws(Failure) in
+      try tokenizer.encode(UnsafeRawBufferPointer(bytes))
     }
+    return encoding.count - (encoding.ids.last.map(tokenizer.isSpecial) == true ? 1 : 0)
   }
 }
 
@@ -106,6 +103,6 @@ package struct TokenizedTexts: ~Copyable {
   fileprivate mutating func append(_ encoding: Encoding) throws(Failure) {
     for id in encoding.ids { try ids.append(id) }
     for type in encoding.typeIDs { try types.append(type) }
-    try lengths.append(encoding.ids.count)
+    try lengths.append(encoding.count)
   }
 }

@@ -1,47 +1,83 @@
 import AttendBase
 
 extension Tokenizer {
-  /// Tokenizes UTF-8. Bytes that are not UTF-8 count as U+FFFD, as many as `String(decoding:as:)` makes of them.
+  /// Tokenizes UTF-8, one text or two. Bytes that are not UTF-8 count as U+FFFD, as many as `String(decoding:as:)` makes
+  /// of them.
   ///
-  /// Throws `invalidArgument` for a text of more than `maximalLength` bytes, or one that becomes too long on its way;
-  /// `invalidFile` where the text needs an unknown token that the file does not name.
-  package func encode(_ text: UnsafeRawBufferPointer, addSpecialTokens: Bool) throws(Failure) -> Encoding {
+  /// Throws `invalidArgument` for a text of more than `maximalLength` bytes, or one that becomes too long on its way,
+  /// and for options that leave no way to truncate; `invalidFile` where the text needs an unknown token that the file
+  /// does not name; `unsupported` where the file has no template for two texts.
+  package func encode(
+    _ text: UnsafeRawBufferPointer, pair: UnsafeRawBufferPointer? = nil, _ options: TokenizeOptions = TokenizeOptions()
+  ) throws(Failure) -> Encoding {
+    try checkStride(options)
+    let layout = try postProcessor.layout(isPair: pair != nil, options.addSpecialTokens, source: source)
+    let texts = pair.map { [text, $0] } ?? [text]
+    var found: [FoundTokens] = []
+    for text in texts { found.append(try tokens(of: text)) }
+    let windows = try windows(found.map(\.count), options)
+    var tokenized: [TokenizedText] = []
+    for index in texts.indices {
+      tokenized.append(try TokenizedText(found[index], windows[index], texts[index], self))
+    }
+    return try EncodingSource(tokenized, layout).encoding()
+  }
+
+  private func windows(_ lengths: [Int], _ options: TokenizeOptions) throws(Failure) -> [TruncationWindows] {
+    guard let limit = options.maximalLength else { return lengths.map { TruncationWindows(whole: $0) } }
+    // Only a truncation needs what the files say of it.
+    var side = options.side
+    if side == nil { side = try info.get().truncationSide }
+    let truncation = Truncation(
+      limit: limit, added: options.addSpecialTokens ? postProcessor.addedCount(isPair: lengths.count > 1) : 0,
+      strategy: options.truncation, side: side ?? .right, stride: options.stride,
+      firstKeepsOddToken: firstKeepsOddToken)
+    return try truncation.windows(lengths)
+  }
+
+  /// The stride must leave a step between windows of one text, whether or not there will be any.
+  private func checkStride(_ options: TokenizeOptions) throws(Failure) {
+    guard let limit = options.maximalLength else { return }
+    let added = postProcessor.addedCount(isPair: false)
+    guard limit < added || options.stride <= limit - added else {
+      throw Failure(
+        .invalidArgument,
+        "stride is \(options.stride), and max_length \(limit) less the \(added) special tokens is \(limit - added)")
+    }
+  }
+
+  private func tokens(of text: UnsafeRawBufferPointer) throws(Failure) -> FoundTokens {
     guard text.count <= Tokenizer.maximalLength else {
       throw Failure(.invalidArgument, "the text has \(text.count) bytes, more than \(Tokenizer.maximalLength)")
     }
-    var run = EncodingRun()
+    let found = FoundTokens()
     if UTF8Text.validPrefix(text) == text.count {
-      try run.encode(AlignedText(text.assumingMemoryBound(to: UInt8.self), base: 0), with: self)
+      try found.encode(AlignedText(text.assumingMemoryBound(to: UInt8.self), base: 0), with: self)
     } else {
-      try run.encode(AlignedText(repairing: text), with: self)
+      try found.encode(AlignedText(repairing: text), with: self)
     }
-    return finish(run, text, addSpecialTokens)
-  }
-
-  /// Makes the encoding of the tokens found.
-  private func finish(_ run: EncodingRun, _ text: UnsafeRawBufferPointer, _ addSpecialTokens: Bool) -> Encoding {
-    var counter = ScalarCounter(text)
-    var encoding = Encoding()
-    encoding.ids = run.ids
-    encoding.offsets.reserveCapacity(run.ids.count)
-    for range in run.sources { encoding.offsets.append(counter.offsets(range)) }
-    encoding.isSpecial = Array(repeating: false, count: run.ids.count)
-    encoding.typeIDs = Array(repeating: 0, count: run.ids.count)
-    for processor in postProcessors { processor.process(&encoding, self, text, added: run.added, addSpecialTokens) }
-    return encoding
+    return found
   }
 }
 
-/// One text on its way through a tokenizer.
-private struct EncodingRun {
-  var ids: [Int32] = []
-  /// The stretch of the source that each token stands for.
-  var sources: [SourceRange] = []
-  /// The places of added tokens that were found in the text.
-  var added: Set<Int> = []
+/// A token of a text: its id and the stretch of the source that it stands for.
+struct FoundToken: BitwiseCopyable {
+  let id: Int32
+  let source: SourceRange
+  /// It was found in the text as an added token.
+  let isAdded: Bool
+}
+
+/// The tokens of one text, made by one thread and then read by any.
+final class FoundTokens: @unchecked Sendable {
+  private var list = GrowingList<FoundToken>(for: "the tokens of a text")
   private var tokens: [ModelToken] = []
 
-  mutating func encode(_ source: AlignedText, with tokenizer: Tokenizer) throws(Failure) {
+  var count: Int { list.count }
+  var elements: UnsafeMutableBufferPointer<FoundToken> { list.elements }
+  subscript(index: Int) -> FoundToken { list[index] }
+
+  fileprivate func encode(_ source: AlignedText, with tokenizer: Tokenizer) throws(Failure) {
     var whole = PreTokenizedText(source)
     if !tokenizer.added.inSource.isEmpty {
       whole.split { text, range, list in tokenizer.added.inSource.split(text, range, &list) }
@@ -51,15 +87,16 @@ private struct EncodingRun {
       let range = Int(piece.start)..<Int(piece.end)
       if piece.token >= 0 {
         tokens = [ModelToken(id: piece.token, start: piece.start, end: piece.end, isAdded: true)]
-        append(tokens, of: source)
+        try append(tokens, of: source)
       } else {
         try encodePart(source.slice(range), with: tokenizer)
       }
     }
+    tokens = []
   }
 
   /// What lies between added tokens of the source.
-  private mutating func encodePart(_ part: AlignedText, with tokenizer: Tokenizer) throws(Failure) {
+  private func encodePart(_ part: AlignedText, with tokenizer: Tokenizer) throws(Failure) {
     var part = part
     tokenizer.normalizer?.normalize(&part)
     var text = PreTokenizedText(part)
@@ -72,16 +109,16 @@ private struct EncodingRun {
     }
     tokens.removeAll(keepingCapacity: true)
     try tokenizer.model.tokenize(text, into: &tokens)
-    append(tokens, of: text.text)
+    try append(tokens, of: text.text)
   }
 
-  private mutating func append(_ tokens: [ModelToken], of text: AlignedText) {
-    text.bytes.withUnsafeBufferPointer { bytes in
-      text.alignment.withUnsafeBufferPointer { alignment in
+  private func append(_ tokens: [ModelToken], of text: AlignedText) throws(Failure) {
+    try list.reserve(tokens.count)
+    try text.bytes.withUnsafeBufferPointer { (bytes) throws(Failure) in
+      try text.alignment.withUnsafeBufferPointer { (alignment) throws(Failure) in
         for token in tokens {
-          if token.isAdded { added.insert(ids.count) }
-          ids.append(token.id)
-          sources.append(AlignedText.source(Int(token.start), Int(token.end), bytes, alignment, base: text.base))
+          let source = AlignedText.source(Int(token.start), Int(token.end), bytes, alignment, base: text.base)
+          try list.append(FoundToken(id: token.id, source: source, isAdded: token.isAdded))
         }
       }
     }
@@ -90,7 +127,7 @@ private struct EncodingRun {
 
 /// Turns stretches of the source, whose starts rise, into offsets. Bytes that are not UTF-8 count as the U+FFFD that
 /// they become.
-private struct ScalarCounter {
+struct ScalarCounter {
   private let text: UnsafeRawBufferPointer
   /// A place in bytes and the scalars before it.
   private var place = 0

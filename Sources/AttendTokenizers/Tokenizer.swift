@@ -6,9 +6,13 @@ package final class Tokenizer: Sendable {
   let model: any TokenizerModel
   let normalizer: (any Normalizer)?
   let preTokenizer: (any PreTokenizer)?
-  let postProcessors: [PostProcessor]
+  let postProcessor: PostProcessor
   let decoder: (any Decoder)?
   let added: AddedVocabulary
+  /// What the files beside the tokenizer state, or why they cannot be read.
+  package let info: Result<TokenizerInfo, Failure>
+  /// As in `Truncation`.
+  let firstKeepsOddToken: Bool
   /// The file that the tokenizer comes from, for messages.
   let source: String
 
@@ -19,10 +23,17 @@ package final class Tokenizer: Sendable {
     model = parts.model
     normalizer = parts.normalizer
     preTokenizer = parts.preTokenizer
-    postProcessors = parts.postProcessors
+    postProcessor = parts.postProcessor
+    firstKeepsOddToken = parts.firstKeepsOddToken
     decoder = parts.decoder
     source = parts.source
-    added = try AddedVocabulary(parts.addedTokens, normalizer: parts.normalizer)
+    let added = try AddedVocabulary(parts.addedTokens, normalizer: parts.normalizer)
+    self.added = added
+    info = parts.settings.map { settings in
+      TokenizerInfo(
+        settings, parts, id: { $0.withUnsafeBufferPointer { Tokenizer.id(of: $0, parts.model.vocabulary, added) } },
+        isSpecial: { added.isSpecial(Int($0)) })
+    }
   }
 
   /// Reads the tokenizer of a checkpoint folder, or a tokenizer file; `lowercasing`: texts become lower case before
@@ -49,8 +60,13 @@ package final class Tokenizer: Sendable {
 
   /// The id of a token spelled as in the file.
   package func id(of token: UnsafeRawBufferPointer) -> Int32? {
-    let bytes = token.assumingMemoryBound(to: UInt8.self)
-    let id = added.id(bytes) ?? model.vocabulary.id(bytes)
+    Tokenizer.id(of: token.assumingMemoryBound(to: UInt8.self), model.vocabulary, added)
+  }
+
+  private static func id(
+    of token: UnsafeBufferPointer<UInt8>, _ vocabulary: Vocabulary, _ added: AddedVocabulary
+  ) -> Int32? {
+    let id = added.id(token) ?? vocabulary.id(token)
     return id >= 0 ? id : nil
   }
 
@@ -63,7 +79,13 @@ struct TokenizerParts {
   var model: any TokenizerModel
   var normalizer: (any Normalizer)?
   var preTokenizer: (any PreTokenizer)?
-  var postProcessors: [PostProcessor] = []
+  var postProcessor = PostProcessor()
+  var firstKeepsOddToken = false
+  /// Truncation and padding of tokenizer.json, as far as they count.
+  var truncationSide: TokenizeOptions.Side?
+  var padToken: [UInt8]?
+  /// The files beside the tokenizer.
+  var settings: Result<TokenizerSettings, Failure> = .success(TokenizerSettings())
   var decoder: (any Decoder)?
   var addedTokens: [AddedToken] = []
   var source: String

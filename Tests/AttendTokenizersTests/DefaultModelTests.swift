@@ -56,7 +56,7 @@ import Testing
       encoding.offsets.map { [$0.byteStart, $0.byteEnd] } == [[0, 1], [1, 4], [1, 4], [4, 8], [8, 9], [0, 0]])
     #expect(
       encoding.offsets.map { [$0.scalarStart, $0.scalarEnd] } == [[0, 1], [1, 2], [1, 2], [2, 3], [3, 4], [0, 0]])
-    #expect(encoding.isSpecial == [false, false, false, false, false, true])
+    #expect(encoding.special == [0, 0, 0, 0, 0, 1])
   }
 
   @Test func aFolderWithoutTokenizerIsNotFound() throws {

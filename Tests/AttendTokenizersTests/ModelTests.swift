@@ -98,7 +98,7 @@ import Testing
     let encoding = try tokenizer.encoding("a", special: true)
     #expect(
       encoding.ids == [7, 8, 0, 7, 8] && encoding.typeIDs == [0, 0, 1, 2, 2]
-        && encoding.isSpecial == [true, true, false, true, true])
+        && encoding.special == [1, 1, 0, 1, 1])
     #expect(try tokenizer.ids("a") == [0])
   }
 

@@ -15,11 +15,10 @@ extension TokenizerFolder {
     parts.decoder = SentencePieceDecoder(dropsPrefix: file.addsPrefix, dropsAllSpaces: file.removesExtraSpaces)
     let vocabulary = parts.model.vocabulary
     var special = file.texts(of: .control) + file.texts(of: .unknown)
-    var items: [PostProcessor.Item] = [.sequence(type: 0)]
     switch settings.tokenizerClass {
     case "T5Tokenizer":
       let end = settings.token("eos_token", default: "</s>")!
-      items.append(.token(id: try vocabulary.required(end, in: file.file), type: 0))
+      parts.postProcessor.template = .each(end: try vocabulary.required(end, in: file.file), secondType: 0)
       // Sentinels stand behind the pieces, the last one first (Raffel et al. 2019, arXiv:1910.10683).
       let count = settings.int("extra_ids") ?? 100
       guard count >= 0, count < 100_000 else { throw Failure(.invalidFile, "\(file.file): extra_ids is \(count)") }
@@ -33,21 +32,22 @@ extension TokenizerFolder {
         }
       }
     case "", "LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer":
-      let isKnown = !settings.tokenizerClass.isEmpty
+      let isKnown = !settings.tokenizerClass.isEmpty, isGemma = settings.tokenizerClass == "GemmaTokenizer"
+      var (begin, end): (Int32?, Int32?) = (nil, nil)
       if settings.bool("add_bos_token", default: isKnown) {
-        let begin = settings.token("bos_token", default: settings.tokenizerClass == "GemmaTokenizer" ? "<bos>" : "<s>")!
-        items.insert(.token(id: try vocabulary.required(begin, in: file.file), type: 0), at: 0)
+        let token = settings.token("bos_token", default: isGemma ? "<bos>" : "<s>")!
+        begin = try vocabulary.required(token, in: file.file)
       }
       if settings.bool("add_eos_token", default: false) {
-        let end = settings.token("eos_token", default: settings.tokenizerClass == "GemmaTokenizer" ? "<eos>" : "</s>")!
-        items.append(.token(id: try vocabulary.required(end, in: file.file), type: 0))
+        let token = settings.token("eos_token", default: isGemma ? "<eos>" : "</s>")!
+        end = try vocabulary.required(token, in: file.file)
       }
+      parts.postProcessor.template = .each(begin: begin, end: end, secondType: 1)
     default:
       throw Failure(
         .unsupported,
         "\(file.file): the tokenizer class \(settings.tokenizerClass) without a tokenizer.json is not supported")
     }
-    parts.postProcessors = [.template(items)]
     parts.addedTokens += try settings.added(special: special + settings.namedSpecials, vocabulary)
     return parts
   }
@@ -71,9 +71,10 @@ extension TokenizerFolder {
     parts.normalizer = try source.normalizer()
     let special = [unknown, end, settings.token("pad_token", default: "<pad>")!]
     parts.decoder = MarianDecoder(special: Set(special))
-    parts.postProcessors = [
-      .template([.sequence(type: 0), .token(id: try vocabulary.required(end, in: json.file), type: 0)])
-    ]
+    let last = Template.Item.token(id: try vocabulary.required(end, in: json.file), type: 0)
+    parts.postProcessor.template = Template(
+      single: [.text(0, type: 0), last], pair: [.text(0, type: 0), .text(1, type: 0), last])
+    parts.firstKeepsOddToken = true
     parts.addedTokens = try settings.added(special: special, vocabulary)
     // Target languages, such as >>fra<<, may stand in the text.
     for id in 0..<vocabulary.size {

@@ -41,7 +41,7 @@ extension TokenizerFolder {
     if settings.bool("add_bos_token", default: false), let begin = settings.token("bos_token"),
       let token = parts.addedTokens.last(where: { $0.content == begin })
     {
-      parts.postProcessors = [.template([.token(id: token.id, type: 0), .sequence(type: 0)])]
+      parts.postProcessor.template = .each(begin: token.id, secondType: 1)
     }
     return parts
   }

@@ -36,12 +36,8 @@ extension TokenizerFolder {
     parts.preTokenizer = BertPreTokenizer()
     parts.decoder = WordPieceDecoder(
       prefix: Array("##".utf8), cleansUp: settings.bool("clean_up_tokenization_spaces", default: true))
-    parts.postProcessors = [
-      .template([
-        .token(id: try vocabulary.required(first, in: path), type: 0), .sequence(type: 0),
-        .token(id: try vocabulary.required(last, in: path), type: 0),
-      ])
-    ]
+    parts.postProcessor.template = .bert(
+      first: try vocabulary.required(first, in: path), last: try vocabulary.required(last, in: path))
     let special = [
       unknown, first, last, settings.token("pad_token", default: "[PAD]")!,
       settings.token("mask_token", default: "[MASK]")!,
@@ -86,13 +82,9 @@ extension TokenizerFolder {
     }
     if isClip || isRoberta {
       let begin = settings.token(isRoberta ? "cls_token" : "bos_token", default: isRoberta ? "<s>" : "<|startoftext|>")!
-      parts.postProcessors =
-        (isRoberta ? [.trimOffsets(prefixSpace: prefixSpace)] : []) + [
-          .template([
-            .token(id: try vocabulary.required(begin, in: path), type: 0), .sequence(type: 0),
-            .token(id: try vocabulary.required(end, in: path), type: 0),
-          ])
-        ]
+      if isRoberta { parts.postProcessor.trims = [prefixSpace] }
+      parts.postProcessor.template = .roberta(
+        first: try vocabulary.required(begin, in: path), last: try vocabulary.required(end, in: path))
     }
     let usual =
       isRoberta

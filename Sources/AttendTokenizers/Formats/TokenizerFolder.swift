@@ -64,7 +64,8 @@ extension TokenizerParts {
   init(path: String) throws(Failure) {
     var status = stat()
     guard stat(path, &status) == 0 else { throw Failure(.notFound, "\(path) does not exist") }
-    if status.st_mode & S_IFMT == S_IFDIR {
+    let isFolder = status.st_mode & S_IFMT == S_IFDIR
+    if isFolder {
       self = try TokenizerFolder(path: path).parts()
     } else if path.hasSuffix(".model") || path.hasSuffix(".spm") {
       self = try TokenizerFolder.modelFile(path, TokenizerSettings())
@@ -75,6 +76,10 @@ extension TokenizerParts {
     } else {
       self = try TokenizerJSON(root: try JSON.file(path)).parts()
     }
+    let folder = isFolder ? path : path.contains("/") ? String(path[..<path.lastIndex(of: "/")!]) : "."
+    do throws(Failure) { settings = .success(try TokenizerSettings(TokenizerFolder(path: folder))) } catch {
+      settings = .failure(error)
+    }
   }
 }
 
@@ -83,8 +88,8 @@ extension TokenizerParts {
 struct TokenizerSettings {
   /// tokenizer_class without its ending "Fast", or else what model_type stands for; empty where neither is known.
   var tokenizerClass = ""
-  private var configuration: JSON?
-  private var specialTokens: JSON?
+  private(set) var configuration: JSON?
+  private(set) var specialTokens: JSON?
   private var addedTokens: JSON?
 
   init() {}
@@ -114,9 +119,15 @@ struct TokenizerSettings {
   func optionalBool(_ key: String) -> Bool? { configuration?[key]?.bool }
   func int(_ key: String) -> Int? { configuration?[key]?.int }
 
+  /// The files that name special tokens, the one that counts first: as transformers reads them, special_tokens_map.json
+  /// where tokenizer_config.json is of the time before it listed all added tokens.
+  var stating: [JSON?] {
+    configuration?["added_tokens_decoder"] == nil ? [specialTokens, configuration] : [configuration]
+  }
+
   /// The text of a special token such as "cls_token".
   func token(_ key: String, default value: String? = nil) -> [UInt8]? {
-    for json in [configuration, specialTokens] {
+    for json in stating {
       guard let found = json?[key] else { continue }
       if let text = found.withUTF8({ Array($0) }) ?? found["content"]?.withUTF8({ Array($0) }) { return text }
     }

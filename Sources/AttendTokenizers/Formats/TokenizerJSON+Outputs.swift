@@ -2,48 +2,63 @@ import AttendBase
 import AttendCheckpoints
 
 extension TokenizerJSON {
-  func postProcessors(_ json: JSON) throws(Failure) -> [PostProcessor] {
+  /// Reads a post-processor into one that may hold others of the same sequence already.
+  func readPostProcessor(_ json: JSON, into result: inout PostProcessor) throws(Failure) {
     let type = try string(json, "type")
     switch type {
     case "Sequence":
-      var parts: [PostProcessor] = []
-      for part in try elements(json, "processors") { parts += try postProcessors(part) }
-      return parts
-    case "TemplateProcessing": return [.template(try template(json))]
-    case "ByteLevel":
-      let trims = try bool(json, "trim_offsets", default: true)
-      return trims ? [.trimOffsets(prefixSpace: try bool(json, "add_prefix_space", default: true))] : []
-    case "BertProcessing": return [try around(json)]
+      for part in try elements(json, "processors") { try readPostProcessor(part, into: &result) }
+    case "TemplateProcessing": try set(try template(json), of: json, in: &result)
+    case "ByteLevel": try readTrim(json, into: &result)
+    case "BertProcessing":
+      try set(.bert(first: try token(json, "cls"), last: try token(json, "sep")), of: json, in: &result)
     case "RobertaProcessing":
-      let trims = try bool(json, "trim_offsets", default: true)
-      return (trims ? [.trimOffsets(prefixSpace: try bool(json, "add_prefix_space", default: true))] : []) + [
-        try around(json)
-      ]
+      try readTrim(json, into: &result)
+      try set(.roberta(first: try token(json, "cls"), last: try token(json, "sep")), of: json, in: &result)
     default: throw unsupported("post-processor", type)
     }
   }
 
-  /// `cls`, the sequence, `sep`.
-  private func around(_ json: JSON) throws(Failure) -> PostProcessor {
-    func token(_ key: String) throws(Failure) -> PostProcessor.Item {
-      .token(id: try id(json[key]?[1], in: json), type: 0)
-    }
-    return .template([try token("cls"), .sequence(type: 0), try token("sep")])
+  private func readTrim(_ json: JSON, into result: inout PostProcessor) throws(Failure) {
+    guard try bool(json, "trim_offsets", default: true) else { return }
+    result.trims.append(try bool(json, "add_prefix_space", default: true))
   }
 
-  /// The template for one sequence.
-  private func template(_ json: JSON) throws(Failure) -> [PostProcessor.Item] {
-    var items: [PostProcessor.Item] = []
-    for piece in try elements(json, "single") {
+  private func set(_ template: Template, of json: JSON, in result: inout PostProcessor) throws(Failure) {
+    guard result.template == nil else { throw unsupported("post-processor", "Sequence of two templates") }
+    result.template = template
+  }
+
+  private func token(_ json: JSON, _ key: String) throws(Failure) -> Int32 { try id(json[key]?[1], in: json) }
+
+  private func template(_ json: JSON) throws(Failure) -> Template {
+    let single = try items(json, "single")
+    guard !single.contains(where: { if case .sequence(1, _, _) = $0 { true } else { false } }) else {
+      throw json.invalid("the template for a single text has a place for a second one")
+    }
+    guard let list = json["pair"], !list.isNull else { return Template(single: single, pair: nil) }
+    let pair = try items(json, "pair")
+    // A template that leaves a text out is none for two: it would drop that text without a word.
+    let isComplete = (0...1).allSatisfy { text in
+      pair.contains { if case .sequence(text, _, _) = $0 { true } else { false } }
+    }
+    return Template(single: single, pair: isComplete ? pair : nil)
+  }
+
+  private func items(_ json: JSON, _ key: String) throws(Failure) -> [Template.Item] {
+    var items: [Template.Item] = []
+    for piece in try elements(json, key) {
       if let sequence = piece["Sequence"] {
-        items.append(.sequence(type: try type(sequence)))
+        let name = try string(sequence, "id")
+        guard ["A", "B"].contains(name) else { throw sequence.invalid("a template has no Sequence \(name)") }
+        items.append(.text(name == "A" ? 0 : 1, type: try self.type(sequence)))
       } else if let special = piece["SpecialToken"] {
         let name = try string(special, "id")
         guard let token = json["special_tokens"]?[name] else {
           throw special.invalid("the template's token \(name) is not among its special_tokens")
         }
         for id in try elements(token, "ids") {
-          items.append(.token(id: try self.id(id, in: token), type: try type(special)))
+          items.append(.token(id: try self.id(id, in: token), type: try self.type(special)))
         }
       } else {
         throw piece.invalid("a piece of a template should be a Sequence or a SpecialToken")

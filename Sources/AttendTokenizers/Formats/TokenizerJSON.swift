@@ -16,7 +16,10 @@ struct TokenizerJSON {
     parts.preTokenizer = try component("pre_tokenizer").map { json throws(Failure) in try preTokenizer(json) }
     parts.decoder = try component("decoder").map { json throws(Failure) in try decoder(json) }
     parts.addedTokens = try addedTokens(parts.model.vocabulary)
-    if let json = component("post_processor") { parts.postProcessors = try postProcessors(json) }
+    if let json = component("post_processor") { try readPostProcessor(json, into: &parts.postProcessor) }
+    // Of truncation and padding only what the caller's options leave open.
+    if component("truncation")?["direction"]?.string == "Left" { parts.truncationSide = .left }
+    parts.padToken = component("padding")?["pad_token"]?.withUTF8 { Array($0) }
     return parts
   }
 

@@ -54,6 +54,12 @@ TYPE_NAMES = {
 #: ``attend_compute_type`` by name.
 COMPUTE = {"default": 0, "float32": 1, "bfloat16": 2, "int8": 3, "int4": 4}
 
+#: ``attend_truncation`` by name.
+TRUNCATION = {"longest_first": 0, "only_first": 1, "only_second": 2, "none": 3}
+
+#: ``attend_side`` by name, without the default.
+SIDE = {"right": 1, "left": 2}
+
 #: ``attend_attention_kind`` by name.
 ATTENTION = {"encoder": 1, "decoder": 2, "cross": 3}
 
@@ -83,7 +89,33 @@ class ModelOptions(Sized):
 class TokenizeOptions(Sized):
     """``attend_tokenize_options``"""
 
-    _fields_ = [("struct_size", c_size_t), ("no_special_tokens", c_bool)]
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("no_special_tokens", c_bool),
+        ("max_length", c_size_t),
+        ("truncation", c_int),
+        ("truncation_side", c_int),
+        ("stride", c_size_t),
+        ("threads", c_uint32),
+    ]
+
+
+class TokenizerInfo(Sized):
+    """``attend_tokenizer_info``"""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("size", c_size_t),
+        ("model_max_length", c_size_t),
+        ("begin_token", c_int32),
+        ("end_token", c_int32),
+        ("unknown_token", c_int32),
+        ("separator_token", c_int32),
+        ("pad_token", c_int32),
+        ("class_token", c_int32),
+        ("mask_token", c_int32),
+        ("truncation_side", c_int),
+    ]
 
 
 class DetokenizeOptions(Sized):
@@ -192,6 +224,7 @@ class TensorInfo(Sized):
 STRUCTS: dict[str, type[Structure]] = {
     "attend_model_options": ModelOptions,
     "attend_tokenize_options": TokenizeOptions,
+    "attend_tokenizer_info": TokenizerInfo,
     "attend_detokenize_options": DetokenizeOptions,
     "attend_token_offsets": TokenOffsets,
     "attend_chat_options": ChatOptions,
@@ -228,10 +261,31 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "attend_model_tokenizer": (Handle, [Handle, _handle_out]),
     "attend_tokenizer_size": (c_size_t, [Handle]),
     "attend_tokenizer_encode": (Handle, [Handle, c_char_p, c_size_t, POINTER(TokenizeOptions), _handle_out]),
+    "attend_tokenizer_encode_pair": (
+        Handle,
+        [Handle, c_char_p, c_size_t, c_char_p, c_size_t, POINTER(TokenizeOptions), _handle_out],
+    ),
+    "attend_tokenizer_encode_batch": (
+        Handle,
+        [
+            Handle,
+            POINTER(c_char_p),
+            c_void_p,
+            POINTER(c_char_p),
+            c_void_p,
+            c_size_t,
+            POINTER(TokenizeOptions),
+            _handle_out,
+        ],
+    ),
+    "attend_tokenizer_get_info": (Handle, [Handle, POINTER(TokenizerInfo)]),
     "attend_encoding_ids": (c_void_p, [Handle, _size_out]),
     "attend_encoding_offsets": (c_void_p, [Handle]),
     "attend_encoding_special": (c_void_p, [Handle]),
     "attend_encoding_token_types": (c_void_p, [Handle]),
+    "attend_encoding_sequence_ids": (c_void_p, [Handle]),
+    "attend_encoding_overflow_count": (c_size_t, [Handle]),
+    "attend_encoding_overflow": (c_void_p, [Handle, c_size_t]),
     "attend_encoding_free": (None, [Handle]),
     "attend_detokenizer_create": (Handle, [Handle, POINTER(DetokenizeOptions), TextCallback, c_void_p, _handle_out]),
     "attend_detokenizer_add": (Handle, [Handle, c_int32]),

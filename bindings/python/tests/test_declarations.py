@@ -151,6 +151,12 @@ def test_enums_have_the_numbers_of_the_header() -> None:
     assert {name.upper(): value for name, value in c.ATTENTION.items()} == numbers(
         "attend_attention_kind", "ATTEND_ATTENTION_"
     )
+    assert {name.upper(): value for name, value in c.TRUNCATION.items()} == numbers(
+        "attend_truncation", "ATTEND_TRUNCATION_"
+    )
+    assert {"DEFAULT": 0} | {name.upper(): value for name, value in c.SIDE.items()} == numbers(
+        "attend_side", "ATTEND_SIDE_"
+    )
 
 
 def test_the_version_is_that_of_the_header_and_of_the_library() -> None:
