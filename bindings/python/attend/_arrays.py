@@ -131,12 +131,12 @@ def number(value: SupportsIndex, what: str, bits: int = 64) -> int:
 
 
 class Texts:
-    """Texts as ``attend_embed`` takes them: an array of addresses and ``[count]`` lengths in bytes."""
+    """Texts as the library takes several: an array of addresses and ``[count]`` lengths in bytes."""
 
-    def __init__(self, texts: Iterable[str | bytes]) -> None:
+    def __init__(self, texts: Iterable[str | bytes], what: str = "texts") -> None:
         if isinstance(texts, (str, bytes)):
-            raise TypeError("texts: expected a list of texts, found one text; put it in a list")
-        spelled = [utf8(text, f"texts[{index}]") for index, text in enumerate(texts)]
+            raise TypeError(f"{what}: expected a list of texts, found one text; put it in a list")
+        spelled = [utf8(text, f"{what}[{index}]") for index, text in enumerate(texts)]
         self.texts = (ctypes.c_char_p * len(spelled))(*spelled)
         self.lengths = np.array([len(text) for text in spelled], np.uintp)
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from . import _declarations as c
 from ._arrays import Float32Array, Ids, Int32Array, SizeArray, SupportsArray, ids, int32, integers, sizes
+from ._encodings import Encoding
 from .errors import InvalidArgumentError
-from .tokenizer import Encoding
 
 #: A batch: several sequences, the rows of an integer matrix, encodings, or what a tokenizer of transformers returns.
 Sequences = Union[Iterable[Union[Ids, Encoding, Mapping[str, Any]]], SupportsArray, Mapping[str, Any], Encoding]

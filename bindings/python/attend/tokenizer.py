@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import operator
 import os
 from types import TracebackType
-from typing import Any, Mapping, NamedTuple, NoReturn, Sequence, SupportsIndex
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any, Iterable, Mapping, NoReturn, Sequence, SupportsIndex
 
 from . import _declarations as c
-from ._arrays import Ids, Int32Array, Path, ids, path_bytes, view
+from ._arrays import Ids, Int32Array, Path, Texts, ids, path_bytes, utf8
+from ._encodings import Chat, Encoding, Side, Truncation, optional, tokenize_options
 from ._library import Owned, check, create, library, sized, text
-from .errors import InvalidStateError
-
-
-class Encoding(NamedTuple):
-    """What tokenizing a text gives. All arrays are read-only views of memory that they keep alive."""
-
-    #: ``[tokens]`` int32
-    ids: Int32Array
-    #: ``[tokens, 2]`` start and end of each token in the text, in characters; 0, 0 for what a template added.
-    offsets: Int32Array
-    #: ``[tokens, 2]`` the same in bytes of UTF-8
-    byte_offsets: Int32Array
-    #: ``[tokens]`` True where a template added the token
-    special: npt.NDArray[np.bool_]
-    #: ``[tokens]`` int32, what ``Session.encode`` takes as token types
-    token_types: Int32Array
+from .errors import InvalidArgumentError, InvalidStateError
 
 
 class TextStream:
@@ -116,36 +98,93 @@ class Tokenizer:
             raise InvalidStateError("the tokenizer is closed")
         return native
 
-    def encode(self, text: str | bytes, special_tokens: bool = True) -> Int32Array:
-        """The ids of ``text``, ``[tokens]``. ``special_tokens=False`` leaves out what the checkpoint's template adds.
+    def encode(
+        self,
+        text: str | bytes,
+        *,
+        pair: str | bytes | None = None,
+        special_tokens: bool = True,
+        max_length: int | None = None,
+        truncation: Truncation = "longest_first",
+        stride: int = 0,
+        truncation_side: Side | None = None,
+    ) -> Int32Array:
+        """The ids of ``text``, ``[tokens]``, or with ``pair`` of both texts as the tokenizer's template joins them.
+
+        ``special_tokens=False`` leaves out what the template adds. ``max_length`` is the most tokens, the template's
+        included: where there are more, ``truncation`` says which text loses some ("none": it is an error), and
+        ``truncation_side`` at which end (None: as the tokenizer's files say). What is cut off, in windows that share
+        ``stride`` tokens, is in ``tokenize(...).overflow``.
 
         The array is a read-only view of memory that it keeps alive. Bytes count as UTF-8, and what in them is not UTF-8
         as U+FFFD.
         """
-        return self.tokenize(text, special_tokens).ids
+        options = tokenize_options(special_tokens, max_length, truncation, stride, truncation_side)
+        return self._tokenize(text, pair, options).ids
 
-    def tokenize(self, text: str | bytes, special_tokens: bool = True) -> Encoding:
-        """The ids of ``text`` and where each token stands in it."""
+    def tokenize(
+        self,
+        text: str | bytes,
+        *,
+        pair: str | bytes | None = None,
+        special_tokens: bool = True,
+        max_length: int | None = None,
+        truncation: Truncation = "longest_first",
+        stride: int = 0,
+        truncation_side: Side | None = None,
+    ) -> Encoding:
+        """What ``encode`` does, with where each token stands in its text, token types, and the windows cut off."""
+        options = tokenize_options(special_tokens, max_length, truncation, stride, truncation_side)
+        return self._tokenize(text, pair, options)
+
+    def _tokenize(self, text: str | bytes, pair: str | bytes | None, options: c.TokenizeOptions) -> Encoding:
+        native, first = self._open(), utf8(text, "text")
+        texts: list[Any] = [first, len(first)]
+        if pair is not None:
+            second = utf8(pair, "pair")
+            texts += [second, len(second)]
+        function = library.attend_tokenizer_encode if pair is None else library.attend_tokenizer_encode_pair
+        arguments = (native, *texts, ctypes.byref(options))
+        return Encoding(create(function, *arguments, free=library.attend_encoding_free))
+
+    def encode_batch(
+        self,
+        texts: Iterable[str | bytes],
+        *,
+        pairs: Iterable[str | bytes] | None = None,
+        special_tokens: bool = True,
+        max_length: int | None = None,
+        truncation: Truncation = "longest_first",
+        stride: int = 0,
+        truncation_side: Side | None = None,
+        threads: int = 0,
+    ) -> list[Encoding]:
+        """What ``tokenize`` makes of each of ``texts``, with the second text of ``pairs``, on ``threads`` threads.
+
+        0 threads: one for each processor. ``Session.encode`` takes the result as it is. An error names the first text
+        that failed.
+        """
         native = self._open()
-        data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
-        options = c.TokenizeOptions(no_special_tokens=not special_tokens)
-        encoding = create(
-            library.attend_tokenizer_encode,
-            native,
-            data,
-            len(data),
-            ctypes.byref(options),
-            free=library.attend_encoding_free,
+        options = tokenize_options(special_tokens, max_length, truncation, stride, truncation_side, threads)
+        first, second = Texts(texts), None if pairs is None else Texts(pairs, "pairs")
+        count = len(first.texts)
+        if second is not None and len(second.texts) != count:
+            raise InvalidArgumentError(f"pairs: there are {len(second.texts)} for {count} texts")
+        handles = (c.Handle * count)()
+        check(
+            library.attend_tokenizer_encode_batch(
+                native,
+                first.texts,
+                first.lengths.ctypes.data,
+                None if second is None else second.texts,
+                None if second is None else second.lengths.ctypes.data,
+                count,
+                ctypes.byref(options),
+                handles,
+            )
         )
-        address, count = sized(library.attend_encoding_ids, encoding)
-        offsets = view(library.attend_encoding_offsets(encoding), (count, 4), np.int32, encoding)
-        return Encoding(
-            ids=view(address, (count,), np.int32, encoding),
-            offsets=offsets[:, 2:],
-            byte_offsets=offsets[:, :2],
-            special=view(library.attend_encoding_special(encoding), (count,), np.bool_, encoding),
-            token_types=view(library.attend_encoding_token_types(encoding), (count,), np.int32, encoding),
-        )
+        owned = [Owned(address, library.attend_encoding_free) for address in handles]
+        return [Encoding(native) for native in owned]
 
     def decode(self, ids_: Ids, *, skip_special_tokens: bool = True) -> str:
         """The text of a sequence of ids. Raises InvalidArgumentError for an id that the tokenizer does not know."""
@@ -169,28 +208,103 @@ class Tokenizer:
     def chat(
         self,
         messages: Sequence[Mapping[str, Any]],
+        *,
         add_generation_prompt: bool = False,
         template: str | None = None,
-        **variables: Any,
+        tools: Sequence[Any] | None = None,
+        documents: Sequence[Any] | None = None,
+        variables: Mapping[str, Any] | None = None,
     ) -> str:
         """A conversation as the text that the model was trained on, by the chat template in the tokenizer's folder.
 
-        ``messages`` have "role" and "content"; ``template`` names one of several templates; ``variables`` are what the
-        template sees too (``tools=[...]``). Encode the result with ``special_tokens=False``, for the template writes
-        them itself. Errors: NotFoundError without a template, InvalidArgumentError where it refuses the conversation,
-        UnsupportedError for Jinja that is not implemented.
+        ``messages`` have "role" and "content"; ``template`` names one of several templates; ``tools``, ``documents``
+        and the members of ``variables`` are what the template sees too. ``encode_chat`` gives the ids: the template
+        writes the special tokens, and ``encode`` would add them once more. Errors: NotFoundError without a template,
+        InvalidArgumentError where it refuses the conversation, UnsupportedError for Jinja that is not implemented.
         """
-        native = self._open()
-        data = json.dumps(list(messages)).encode()
-        options = c.ChatOptions(
-            generation_prompt=add_generation_prompt,
-            variables=json.dumps(variables).encode() if variables else None,
-            template_name=None if template is None else template.encode(),
-        )
-        result = create(
-            library.attend_tokenizer_chat, native, data, len(data), ctypes.byref(options), free=library.attend_text_free
-        )
+        native, chat = self._open(), Chat(messages, add_generation_prompt, template, tools, documents, variables)
+        result = create(library.attend_tokenizer_chat, native, *chat.arguments, free=library.attend_text_free)
         return text(library.attend_text_bytes, result) or ""
+
+    def encode_chat(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        add_generation_prompt: bool = False,
+        template: str | None = None,
+        tools: Sequence[Any] | None = None,
+        documents: Sequence[Any] | None = None,
+        variables: Mapping[str, Any] | None = None,
+    ) -> Int32Array:
+        """The ids of what ``chat`` writes, ``[tokens]``: with the special tokens of the template and no other."""
+        written = self.chat(
+            messages,
+            add_generation_prompt=add_generation_prompt,
+            template=template,
+            tools=tools,
+            documents=documents,
+            variables=variables,
+        )
+        return self.encode(written, special_tokens=False)
+
+    def vocabulary(self) -> dict[str, int]:
+        """The id of each token, as the files spell it; bytes that are not UTF-8 are spelled ``\\xff``."""
+        native, tokens = self._open(), {}
+        for id in range(len(self)):
+            address, length = sized(library.attend_tokenizer_token, native, id)
+            if address is not None:
+                tokens[ctypes.string_at(address, length).decode("utf-8", "backslashreplace")] = id
+        return tokens
+
+    def _info(self) -> c.TokenizerInfo:
+        info = c.TokenizerInfo()
+        check(library.attend_tokenizer_get_info(self._open(), ctypes.byref(info)))
+        return info
+
+    @property
+    def model_max_length(self) -> int | None:
+        """The most tokens that the model was made for, or ``None`` where no limit is stated."""
+        return optional(self._info().model_max_length, ctypes.c_size_t(-1).value)
+
+    @property
+    def truncation_side(self) -> Side:
+        """The end at which texts lose tokens unless ``truncation_side=`` says it."""
+        return "left" if self._info().truncation_side == c.SIDE["left"] else "right"
+
+    @property
+    def bos_id(self) -> int | None:
+        """The id of the token that begins a text, or ``None``; so are the others."""
+        return optional(self._info().begin_token)
+
+    @property
+    def eos_id(self) -> int | None:
+        """The id of the token that ends a text."""
+        return optional(self._info().end_token)
+
+    @property
+    def unk_id(self) -> int | None:
+        """The id of the unknown token."""
+        return optional(self._info().unknown_token)
+
+    @property
+    def sep_id(self) -> int | None:
+        """The id of the token between texts."""
+        return optional(self._info().separator_token)
+
+    @property
+    def pad_id(self) -> int | None:
+        """The id of the padding token."""
+        return optional(self._info().pad_token)
+
+    @property
+    def cls_id(self) -> int | None:
+        """The id of the token whose state stands for the text."""
+        return optional(self._info().class_token)
+
+    @property
+    def mask_id(self) -> int | None:
+        """The id of the token that a masked language model fills in."""
+        return optional(self._info().mask_token)
 
     def token(self, id: SupportsIndex) -> str | None:
         """The token with an id, as the file spells it, or ``None`` if there is none."""

@@ -95,7 +95,10 @@ def test_a_conversation_is_written_by_the_template(byte_level: Path) -> None:
     with attend.Tokenizer(byte_level) as tokenizer:
         messages = [{"role": "user", "content": " hello "}, {"role": "assistant", "content": "hé"}]
         assert tokenizer.chat(messages) == "<s>[user] hello\n[assistant] hé\n"
-        assert tokenizer.chat(messages[:1], add_generation_prompt=True, name="me") == "<s>[user] hello\n[me]"
+        assert (
+            tokenizer.chat(messages[:1], add_generation_prompt=True, variables={"name": "me"})
+            == "<s>[user] hello\n[me]"
+        )
 
 
 def test_a_folder_without_a_template_says_so() -> None:
