@@ -9,6 +9,19 @@ protocol TensorSource: Sendable {
   var table: TensorTable { get }
 }
 
+/// The formats of weights, by the names of their files, in the order in which they are looked for.
+enum WeightFormat: String, CaseIterable {
+  case safetensors = "model.safetensors"
+  case pytorch = "pytorch_model.bin"
+
+  func open(_ path: String, copies: Bool) throws(Failure) -> any TensorSource {
+    switch self {
+    case .safetensors: try SafetensorsFile(path, copies: copies)
+    case .pytorch: try PyTorchFile(path, copies: copies)
+    }
+  }
+}
+
 /// All tensors of a checkpoint folder, under the names that they have today: those of model.safetensors or
 /// pytorch_model.bin or, without them, those of the shards that their index lists. Immutable: any number of threads may
 /// read at once.
@@ -37,10 +50,11 @@ package final class Checkpoint: Sendable {
 
   /// The files of the first format that the folder has.
   private static func sources(in folder: String, copies: Bool) throws(Failure) -> [any TensorSource] {
-    let single = joined(folder, "model.safetensors")
-    let index = joined(folder, "model.safetensors.index.json")
-    if exists(single) { return [try SafetensorsFile(single, copies: copies)] }
-    if exists(index) { return try ShardIndex(index).open(in: folder, copies: copies) }
+    for format in WeightFormat.allCases {
+      let (single, index) = (joined(folder, format.rawValue), joined(folder, "\(format.rawValue).index.json"))
+      if exists(single) { return [try format.open(single, copies: copies)] }
+      if exists(index) { return try ShardIndex(index).open(in: folder, format, copies: copies) }
+    }
     throw OtherFormats.refusal(folder)
   }
 

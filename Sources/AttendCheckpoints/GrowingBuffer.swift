@@ -37,6 +37,9 @@ struct GrowingBuffer<Element: BitwiseCopyable>: ~Copyable {
     count += elements.count
   }
 
+  /// Forgets all elements but the first `count`, of which there are at least so many.
+  mutating func truncate(to count: Int) { self.count = count }
+
   /// Gives back the memory that is not used.
   mutating func trim() {
     guard let memory = realloc(base, max(count, 1) * MemoryLayout<Element>.stride) else { return }

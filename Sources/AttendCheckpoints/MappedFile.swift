@@ -56,6 +56,13 @@ package final class MappedFile: @unchecked Sendable {
 
   deinit { if let base = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: base), bytes.count) } }
 
+  /// Throws `invalidFile` where a clone of a repository left a pointer in the place of the file.
+  func refusePointer() throws(Failure) {
+    guard !bytes.starts(with: "version https://git-lfs".utf8) else {
+      throw Failure(.invalidFile, "\(path) is a pointer of Git LFS, not the file itself: fetch it with 'git lfs pull'")
+    }
+  }
+
   /// Asks the system to read a range of the file ahead, while the caller does something else; nil is the whole file. A
   /// hint: nothing can fail.
   package func willNeed(_ range: Range<Int>? = nil) {

@@ -2,8 +2,8 @@
 // https://github.com/huggingface/safetensors, "Format"
 import AttendBase
 
-/// A safetensors file, mapped or copied. Everything in its header is checked when it is opened: what a tensor says of itself lies
-/// inside the file. Immutable: any number of threads may read at once.
+/// A safetensors file, mapped or copied. Everything in its header is checked when it is opened: what a tensor says of
+/// itself lies inside the file. Immutable: any number of threads may read at once.
 package final class SafetensorsFile: TensorSource {
   package let file: MappedFile
   /// The texts of the `__metadata__` entry.
@@ -56,10 +56,7 @@ package final class SafetensorsFile: TensorSource {
     guard bytes.count >= 8 else {
       throw Failure(.invalidFile, "\(file.path) has \(bytes.count) bytes, too few for a safetensors file")
     }
-    guard !bytes.starts(with: "version https://git-lfs".utf8) else {
-      throw Failure(
-        .invalidFile, "\(file.path) is a pointer of Git LFS, not the file itself: fetch it with 'git lfs pull'")
-    }
+    try file.refusePointer()
     let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
     guard length <= UInt64(bytes.count - 8) else {
       let found = "only \(bytes.count - 8) bytes follow: it is truncated or not a safetensors file"

@@ -37,6 +37,8 @@ package struct SentenceFolder {
   package let prompts: [String: String]
   /// The name of the one that is used where the caller asks for none.
   package let defaultPrompt: String?
+  /// How many numbers of an embedding are kept; nil: all.
+  package let longestEmbedding: Int?
 
   /// Reads the folder at `path`; nil where it holds no modules.json.
   ///
@@ -59,7 +61,11 @@ package struct SentenceFolder {
     transformer = first.path
     self.modules = Array(modules.dropFirst())
     (longest, lowercases) = try SentenceFolder.settings(of: first.path)
-    (prompts, defaultPrompt) = try SentenceFolder.prompts(joined(folder, "config_sentence_transformers.json"))
+    let settings = joined(folder, "config_sentence_transformers.json")
+    let whole = exists(settings) ? try Configuration(file: settings) : nil
+    try whole?.require("model_type", "SentenceTransformer")
+    longestEmbedding = try whole?.optionalSize("truncate_dim")
+    (prompts, defaultPrompt) = try whole.map(SentenceFolder.prompts) ?? ([:], nil)
   }
 
   private static func module(_ json: JSON, in folder: String) throws(Failure) -> Module {
@@ -103,10 +109,7 @@ package struct SentenceFolder {
     return (try settings.optionalSize("max_seq_length"), try settings.boolean("do_lower_case", default: false))
   }
 
-  private static func prompts(_ path: String) throws(Failure) -> ([String: String], String?) {
-    guard exists(path) else { return ([:], nil) }
-    let settings = try Configuration(file: path)
-    try settings.require("model_type", "SentenceTransformer")
+  private static func prompts(_ settings: Configuration) throws(Failure) -> ([String: String], String?) {
     var prompts: [String: String] = [:]
     if let texts = try settings.child("prompts") {
       for (name, text) in texts.json.members {

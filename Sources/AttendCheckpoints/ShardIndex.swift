@@ -1,4 +1,4 @@
-// model.safetensors.index.json: which file holds which tensor.
+// model.safetensors.index.json and its like: which file holds which tensor.
 import AttendBase
 
 /// The index of a checkpoint in several files.
@@ -29,12 +29,12 @@ struct ShardIndex {
 
   /// The shards in `folder`, in the order of their names, checked to hold what the index lists: each tensor once, where
   /// it should be, and no others.
-  func open(in folder: String, copies: Bool) throws(Failure) -> [SafetensorsFile] {
-    var files: [SafetensorsFile] = []
+  func open(in folder: String, _ format: WeightFormat, copies: Bool) throws(Failure) -> [any TensorSource] {
+    var files: [any TensorSource] = []
     var missing = shards
     for shard in Set(shards.values).sorted() {
-      let file: SafetensorsFile
-      do throws(Failure) { file = try SafetensorsFile(joined(folder, shard), copies: copies) } catch
+      let file: any TensorSource
+      do throws(Failure) { file = try format.open(joined(folder, shard), copies: copies) } catch
         where error.code == .notFound
       {
         throw Failure(.notFound, "\(error.message), but \(path) lists tensors in it")

@@ -6,7 +6,7 @@ import AttendDispatch
 package struct SentenceHead: Sendable {
   package enum Step: Sendable {
     /// `activation(x Wᵀ + b)`
-    case dense(Linear, Activation)
+    case dense(Linear, DenseActivation)
     case norm(Norm)
     /// To a length of 1.
     case unitLength
@@ -17,13 +17,14 @@ package struct SentenceHead: Sendable {
   /// The width of the embedding.
   package let outputs: Int
 
-  /// For hidden states of `width` numbers.
-  package init(_ pooling: Pooling, steps: [Step] = [], width: Int) {
+  /// For hidden states of `width` numbers. Of an embedding with more than `longest` numbers only the first are kept, as
+  /// models that were trained for that allow (Kusupati et al. 2022, arXiv:2205.13147).
+  package init(_ pooling: Pooling, steps: [Step] = [], width: Int, longest: Int? = nil) {
     self.pooling = pooling
     self.steps = steps
     var outputs = pooling.outputs(width: width)
     for case .dense(let linear, _) in steps { outputs = linear.outputs }
-    self.outputs = outputs
+    self.outputs = min(outputs, longest ?? outputs)
   }
 
   /// y, `[sequences, outputs]`, from the states of all sequences, `[tokens, width]`; sequence i has `lengths[i]` of
@@ -36,7 +37,8 @@ package struct SentenceHead: Sendable {
         switch step {
         case .dense(let linear, let activation):
           let output = try pass.workspace.matrix(x.rows, linear.outputs)
-          try linear.apply(x, activation: activation, into: output, pass)
+          try linear.apply(x, activation: activation.fused, into: output, pass)
+          activation.finish(output, pass)
           x = output
         case .norm(let norm): norm.apply(x, into: x, pass)
         case .unitLength: toUnitLength(x, pass)

@@ -67,4 +67,22 @@ import Testing
     options.copiesWeights = true
     #expect(try copy.results(of: try Model(path: copy.reference.path, options: options)) == expected)
   }
+  /// In archives and in the format before them, whole and in shards, wrapped and with the names of old.
+  @Test(arguments: ["marian", "bert-masked-lm", "gpt2", "t5"], [false, true])
+  func filesOfTorchSave(name: String, copies: Bool) throws {
+    let copy = try CheckpointCopy(name)
+    let folder = try TemporaryFolder()
+    let weights = root.appendingPathComponent("Tests/Fixtures/pytorch/\(name)").path
+    for (place, files) in [
+      (weights, try FileManager.default.contentsOfDirectory(atPath: weights)),
+      (copy.reference.path, ["config.json"]),
+    ] {
+      for file in files {
+        try FileManager.default.copyItem(atPath: "\(place)/\(file)", toPath: folder.path(of: file))
+      }
+    }
+    var options = Model.Options()
+    (options.threads, options.copiesWeights) = (2, copies)
+    #expect(try copy.results(of: try Model(path: folder.path, options: options)) == (try copy.results()))
+  }
 }

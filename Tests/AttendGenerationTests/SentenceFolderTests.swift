@@ -72,8 +72,8 @@ import Testing
     for (config, code, part) in [
       (#"{"in_features": 31, "out_features": 4}"#, Failure.Code.invalidFile, "in_features"),
       (
-        #"{"in_features": 32, "out_features": 4, "activation_function": "torch.nn.modules.activation.Hardswish"}"#,
-        .unsupported, "Hardswish"
+        #"{"in_features": 32, "out_features": 4, "activation_function": "torch.nn.modules.activation.GLU"}"#,
+        .unsupported, "GLU"
       ), (#"{"in_features": 32, "out_features": 4, "use_residual": true}"#, .unsupported, "use_residual"),
       (
         #"{"in_features": 32, "out_features": 4, "module_input_name": "token_embeddings"}"#, .unsupported,

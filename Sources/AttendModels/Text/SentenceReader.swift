@@ -45,7 +45,7 @@ struct SentenceReader {
       default: throw Failure(.unsupported, "\(folder.file): the module \(module.type) is not implemented")
       }
     }
-    return SentenceHead(pooling, steps: steps, width: width)
+    return SentenceHead(pooling, steps: steps, width: width, longest: folder.longestEmbedding)
   }
 
   // MARK: Pooling
@@ -109,9 +109,12 @@ struct SentenceReader {
     let activation = try SentenceReader.activation(config)
     let blueprint = LinearBlueprint(
       name: "linear", outputs: outputs, inputs: inputs, bias: try config.boolean("bias", default: true) ? .own : .none)
-    let linear = try read(module) { (reader) throws(Failure) in try reader.linear([blueprint], prefix: "") }
+    let step = try read(module) { (reader) throws(Failure) in
+      SentenceHead.Step.dense(
+        try reader.linear([blueprint], prefix: ""), try SentenceReader.learned(activation, reader))
+    }
     inputs = outputs
-    return .dense(linear, activation)
+    return step
   }
 
   private mutating func norm(_ module: SentenceFolder.Module, width: Int) throws(Failure) -> SentenceHead.Step {
@@ -141,16 +144,23 @@ struct SentenceReader {
     return result
   }
 
-  /// PyTorch's activations, by the names of their classes.
-  private static func activation(_ config: Configuration) throws(Failure) -> Activation {
+  /// The activation by the name of its class in PyTorch.
+  private static func activation(_ config: Configuration) throws(Failure) -> DenseActivation {
     let name = try config.string("activation_function", default: "torch.nn.modules.activation.Tanh")
-    switch name.split(separator: ".").last {
-    case "Identity": return .none
-    case "Tanh": return .tanh
-    case "ReLU": return .relu
-    case "GELU": return .gelu
-    case "SiLU": return .silu
-    default: throw Failure(.unsupported, "\(config.path): activation_function \"\(name)\" is not implemented")
-    }
+    guard name.hasPrefix("torch.nn."), let kind = name.split(separator: ".").last,
+      let activation = DenseActivation(torchClass: kind)
+    else { throw Failure(.unsupported, "\(config.path): activation_function \"\(name)\" is not implemented") }
+    return activation
+  }
+
+  /// An activation with the slope that it has learned, where it learns one.
+  private static func learned(
+    _ activation: DenseActivation, _ reader: WeightReader
+  ) throws(Failure) -> DenseActivation {
+    let name = "activation_function.weight"
+    guard case .leaky = activation, reader.has(name) else { return activation }
+    let slope = try reader.vector(name, 1)
+    defer { withExtendedLifetime(slope) {} }
+    return .leaky(slope: slope.pointer()[0])
   }
 }
