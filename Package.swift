@@ -1,24 +1,29 @@
 // swift-tools-version: 6.1
-// The one list of targets. Each room may import only the rooms that its target names; the order below is the order of the
-// house.
+// The one list of targets. Each room may import only the rooms that its target names; the order below is the order of
+// the house.
 import PackageDescription
 
-/// Release code skips no check that guards memory; what is proven in bounds says so where it stands.
+/// Release code skips no check that guards memory; a place that is proven in bounds says so where it stands.
 let swift: [SwiftSetting] = [.enableUpcomingFeature("MemberImportVisibility")]
 
 /// The kernels are compiled once for each instruction set, from the same files. Their instructions stay in the order of
 /// the source: the compiler's own order brings loads forward until sums no longer fit the registers.
+let kernelFlags = [
+  "-Ounchecked", "-whole-module-optimization", "-num-threads", "2", "-Xllvm", "-unroll-threshold=4000", "-Xllvm",
+  "-enable-misched=false",
+]
+
 func kernels(_ name: String, _ flags: [String], _ defines: [String] = []) -> Target {
   .target(
-    name: name, dependencies: ["AttendBase", "CInstructions"],
-    swiftSettings: swift + [
-      .unsafeFlags(
-        [
-          "-Ounchecked", "-whole-module-optimization", "-num-threads", "2", "-Xllvm", "-unroll-threshold=4000",
-          "-Xllvm",
-          "-enable-misched=false",
-        ] + flags.flatMap { ["-Xcc", $0] })
-    ] + defines.map { .define($0) })
+    name: name, dependencies: ["AttendKernelInterface", "AttendBase", "CInstructions"],
+    swiftSettings: swift + [.unsafeFlags(kernelFlags + flags.flatMap { ["-Xcc", $0] })] + defines.map { .define($0) })
+}
+
+/// The tests of a room, in a folder of its name.
+func tests(of room: String, with others: [Target.Dependency]) -> Target {
+  .testTarget(
+    name: "\(room)Tests", dependencies: ["AttendTestSupport", .byName(name: room)] + others + ["AttendBase"],
+    swiftSettings: swift)
 }
 
 /// Static Swift runtime, `attend_*` exported and nothing else, never unloaded.
@@ -44,57 +49,52 @@ let package = Package(
       ], swiftSettings: swift),
     // The rooms.
     .target(
-      name: "AttendGeneration", dependencies: ["AttendModels", "AttendLayers", "AttendDispatch", "AttendBase"],
+      name: "AttendGeneration",
+      dependencies: ["AttendModels", "AttendLayers", "AttendDispatch", "AttendKernelInterface", "AttendBase"],
       swiftSettings: swift),
     .target(
       name: "AttendModels",
-      dependencies: ["AttendLayers", "AttendTokenizers", "AttendCheckpoints", "AttendDispatch", "AttendBase"],
-      swiftSettings: swift),
+      dependencies: [
+        "AttendLayers", "AttendTokenizers", "AttendCheckpoints", "AttendDispatch", "AttendKernelInterface",
+        "AttendBase",
+      ], swiftSettings: swift),
     .target(
-      name: "AttendLayers", dependencies: ["AttendCheckpoints", "AttendDispatch", "AttendBase"], swiftSettings: swift),
+      name: "AttendLayers", dependencies: ["AttendDispatch", "AttendKernelInterface", "AttendBase"],
+      swiftSettings: swift),
     .target(name: "AttendTokenizers", dependencies: ["AttendCheckpoints", "AttendBase"], swiftSettings: swift),
     .target(name: "AttendCheckpoints", dependencies: ["AttendBase"], swiftSettings: swift),
     // The arithmetic.
     .target(
       name: "AttendDispatch",
-      dependencies: ["AttendKernels", "AttendKernelsAVX2", "AttendKernelsAVX512", "CInstructions", "AttendBase"],
-      swiftSettings: swift), kernels("AttendKernels", []),
-    kernels("AttendKernelsAVX2", ["-march=haswell"], ["ATTEND_FMA"]),
+      dependencies: [
+        "AttendKernels", "AttendKernelsAVX2", "AttendKernelsAVX512", "AttendKernelInterface", "CInstructions",
+        "AttendBase",
+      ], swiftSettings: swift),
+    kernels("AttendKernels", []), kernels("AttendKernelsAVX2", ["-march=haswell"], ["ATTEND_FMA"]),
     kernels(
       "AttendKernelsAVX512", ["-march=skylake-avx512", "-mprefer-vector-width=512"], ["ATTEND_FMA", "ATTEND_AVX512"]),
+    .target(name: "AttendKernelInterface", dependencies: ["AttendBase"], swiftSettings: swift),
     // The ground.
     .systemLibrary(name: "CInstructions"),
     .target(name: "AttendBase", dependencies: ["CInstructions"], swiftSettings: swift),
-    // What the machine can do, and how near the kernels come.
+    // The limits of the machine, and how near the kernels come.
     .target(name: "BenchmarkLimits", path: "benchmarks/limits"),
     .executableTarget(
-      name: "attend-bench", dependencies: ["AttendDispatch", "AttendBase", "CInstructions", "BenchmarkLimits"],
+      name: "attend-bench",
+      dependencies: ["AttendDispatch", "AttendKernelInterface", "AttendBase", "CInstructions", "BenchmarkLimits"],
       path: "benchmarks/kernels", swiftSettings: swift),
-    // The tests, a folder for each room.
-    .testTarget(
-      name: "AttendKernelsTests", dependencies: ["AttendTestSupport", "AttendDispatch", "AttendBase"],
-      swiftSettings: swift),
-    .testTarget(
-      name: "AttendLayersTests", dependencies: ["AttendTestSupport", "AttendLayers", "AttendDispatch", "AttendBase"],
-      swiftSettings: swift),
-    .testTarget(
-      name: "AttendGenerationTests",
-      dependencies: [
-        "AttendTestSupport", "AttendGeneration", "AttendModels", "AttendLayers", "AttendCheckpoints", "AttendDispatch",
-        "AttendBase",
-      ], swiftSettings: swift),
     // The proofs.
     .target(
       name: "AttendTestSupport", dependencies: ["AttendCheckpoints", "AttendBase"], path: "Tests/Support",
       swiftSettings: swift),
+    tests(
+      of: "AttendGeneration",
+      with: ["AttendModels", "AttendLayers", "AttendCheckpoints", "AttendDispatch", "AttendKernelInterface"]),
+    tests(of: "AttendModels", with: ["AttendLayers", "AttendCheckpoints", "AttendKernelInterface"]),
+    tests(of: "AttendLayers", with: ["AttendDispatch", "AttendKernelInterface"]),
+    tests(of: "AttendTokenizers", with: ["AttendCheckpoints"]), tests(of: "AttendCheckpoints", with: []),
     .testTarget(
-      name: "AttendModelsTests",
-      dependencies: ["AttendTestSupport", "AttendModels", "AttendLayers", "AttendCheckpoints", "AttendBase"],
-      swiftSettings: swift),
-    .testTarget(
-      name: "AttendTokenizersTests",
-      dependencies: ["AttendTestSupport", "AttendTokenizers", "AttendCheckpoints", "AttendBase"], swiftSettings: swift),
-    .testTarget(
-      name: "AttendCheckpointsTests", dependencies: ["AttendTestSupport", "AttendCheckpoints", "AttendBase"],
+      name: "AttendKernelsTests",
+      dependencies: ["AttendTestSupport", "AttendDispatch", "AttendKernelInterface", "AttendBase"],
       swiftSettings: swift),
   ])

@@ -1,5 +1,6 @@
 // What mixtures of experts need beside products.
 import AttendBase
+import AttendKernelInterface
 
 private struct ScatterJob {
   let x: Matrix

@@ -1,4 +1,5 @@
 import AttendBase
+import AttendKernelInterface
 
 private struct MultiplyJob {
   let arguments: MultiplyArguments

@@ -1,4 +1,5 @@
 import AttendBase
+import AttendKernelInterface
 
 /// A range of rows to be divided among the threads.
 private struct RowJob<Arguments> {

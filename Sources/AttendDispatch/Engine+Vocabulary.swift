@@ -1,5 +1,6 @@
 // What rows of logits need.
 import AttendBase
+import AttendKernelInterface
 
 private struct SoftmaxJob {
   let x: Matrix

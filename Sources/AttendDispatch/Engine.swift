@@ -1,4 +1,5 @@
 import AttendBase
+import AttendKernelInterface
 import AttendKernels
 import AttendKernelsAVX2
 import AttendKernelsAVX512
@@ -30,6 +31,9 @@ package struct Engine: Sendable {
     self.threads = min(threads > 0 ? threads : Int(attend_available_processors()), ThreadPool.maximumThreads)
     cancellation = nil
   }
+
+  /// "avx512", "avx2" or "portable".
+  package var kernelsName: String { kernels.name }
 
   private init(_ kernels: KernelTable, threads: Int, _ cancellation: Cancellation?) {
     self.kernels = kernels

@@ -1,4 +1,5 @@
 import AttendBase
+import AttendKernelInterface
 import Glibc
 
 /// The BLAS library that the portable kernels multiply with, opened when first wanted: a program on a newer CPU never

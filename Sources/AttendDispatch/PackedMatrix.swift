@@ -1,4 +1,5 @@
 import AttendBase
+import AttendKernelInterface
 
 /// One stored weight matrix in memory that the checkpoint owns: [rows, columns], rows being outputs; or `transposed`,
 /// stored [columns, rows].

@@ -1,7 +1,7 @@
 // Attention over pages of keys and values: softmax(scale q kᵀ) v with a running softmax (Milakov and Gimelshein 2018, arXiv:1805.02867; Dao
 // et al. 2022, arXiv:2205.14135). Keys are visited in tiles of 128 at absolute positions, and what happens to one query does not depend on
 // which others are beside it.
-import AttendBase
+import AttendKernelInterface
 import CInstructions
 
 /// How many pairs there are. The range's own way to say so is at times a function that other modules may share.

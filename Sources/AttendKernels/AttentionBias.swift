@@ -1,5 +1,6 @@
 // What is added to scores by the positions of query and key, tile by tile: nothing here is ever as large as the scores.
 import AttendBase
+import AttendKernelInterface
 import CInstructions
 
 /// The index of a distance in a table of 2 * reach + 1.

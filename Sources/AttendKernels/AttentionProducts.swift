@@ -1,6 +1,6 @@
 // The products of a tile of attention: queries with keys, probabilities with values. In bfloat16 a step takes two components of keys, or
 // two neighbouring positions of values, the second first, as vdpbf16ps does; widened to float32 these are two steps of one number each.
-import AttendBase
+import AttendKernelInterface
 import CInstructions
 
 /// Where a position of the tile stands among the steps over its values: the first step that holds it.

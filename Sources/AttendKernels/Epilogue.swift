@@ -1,5 +1,5 @@
 // From sums to results: scales, bias, activation, gate and residual, while the sums are still in the nearest cache.
-import AttendBase
+import AttendKernelInterface
 import CInstructions
 
 /// What turns sixteen sums into numbers, the same for all rows. Sums of bytes become `(sum - offset) * (input's scale * output's scale)`.

@@ -1,7 +1,7 @@
 // exp, erf, tanh and what is made of them, for sixteen lanes: the same polynomials for every instruction set.
 // The coefficients are minimax fits (Remez) made for this project; the bounds in the comments hold against exact values, in units in the
 // last place (ulp) of the result, with fused multiply-add.
-import AttendBase
+import AttendKernelInterface
 
 /// 2 to a whole power from -126 to 127, as its exponent bits.
 @_transparent func powerOfTwo(_ n: Vector) -> Vector {

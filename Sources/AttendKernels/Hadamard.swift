@@ -1,6 +1,6 @@
 // Rotations that spread what is large in a few components over many, before these are rounded to few bits: x W = (H x) (H W) / n for the
 // Hadamard matrix H of n rows (Ashkboos et al. 2024, arXiv:2404.00456). The transforms are the fast ones of sums and differences.
-import AttendBase
+import AttendKernelInterface
 import CInstructions
 
 /// The stages within a vector: all four, or fewer for blocks of fewer than 16 numbers.

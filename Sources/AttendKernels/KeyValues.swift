@@ -1,5 +1,5 @@
 // Keys and values on their way to the pages of a cache: keys become columns of a panel, values stay rows.
-import AttendBase
+import AttendKernelInterface
 import CInstructions
 
 /// Asks for the lines of memory that columns of `rows` rows lie in, all at once: a key touches one for each of its components.

@@ -1,6 +1,6 @@
 // Rows times packed weights. Lanes run across outputs; along the inputs one step follows another from zero on, for every tile shape alike,
 // so that a result does not depend on the shape. A step is 32 bits of inputs: one float32, two bfloat16 or four bytes.
-import AttendBase
+import AttendKernelInterface
 import CInstructions
 
 /// One step: `sums` + the products of an input unit, the same in all lanes, with weight units. Sums of bytes are integers in the same bits.

@@ -1,7 +1,7 @@
 // Rows times weights in 4 bits: for each group of 32 inputs a sum of bytes, exact, then a multiply-add with the group's scale. A group of a
 // panel is 16 units of scales and four times 32 units. A unit of scales is a bfloat16 of the panel's first half of outputs, in its low
 // half, and one of its second. The low halves of a unit's bytes are four inputs, the high halves the next four.
-import AttendBase
+import AttendKernelInterface
 import CInstructions
 
 /// Rows of a tile: its registers hold the exact sums of a group and the sums so far.

@@ -1,5 +1,5 @@
 // Norms over rows, sums of two rows, factors, activations. Sums run in sixteen lanes and end in a fixed tree.
-import AttendBase
+import AttendKernelInterface
 
 /// The sum of a group's numbers, or of the squares of their distances from `from`. Four vectors of sums are under way, to hide the latency
 /// of an addition; they are added as (0 + 1) + (2 + 3).

@@ -1,5 +1,6 @@
 // Stored numbers to float32, straight and into panels.
 import AttendBase
+import AttendKernelInterface
 import CInstructions
 
 /// Sixteen stored numbers as float32. Both half-size types are widened by arithmetic on their bits, exactly.

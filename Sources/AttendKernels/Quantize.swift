@@ -1,5 +1,5 @@
 // Weights and inputs in fewer bits. Everything rounds to the nearest, ties to even.
-import AttendBase
+import AttendKernelInterface
 import CInstructions
 
 /// Every lane rounded to a whole number, as an integer; sizes up to 2^21.

@@ -1,6 +1,6 @@
 // Rotary positions (Su et al. 2021, arXiv:2104.09864, equation 34): pairs of a head's components turn by the angles of their row. Products
 // and sums are rounded one by one, so that every instruction set gives the same bits.
-import AttendBase
+import AttendKernelInterface
 import CInstructions
 
 /// Pairs from `first` on, one by one; `step` from pair to pair, `partner` from a component to its other one.

@@ -1,4 +1,4 @@
-import AttendBase
+import AttendKernelInterface
 import CInstructions
 
 #if ATTEND_AVX512

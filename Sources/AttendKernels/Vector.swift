@@ -1,5 +1,5 @@
 // The vocabulary of the kernels: sixteen lanes, whatever the registers hold. Everything here is inlined into the kernels.
-import AttendBase
+import AttendKernelInterface
 import CInstructions
 
 typealias Vector = SIMD16<Float>

@@ -1,5 +1,5 @@
 // What a row of logits needs: softmax, its logarithm and the largest of many.
-import AttendBase
+import AttendKernelInterface
 
 /// The natural logarithm of a positive, normal number, off by less than 1e-12 of itself or of 1: exponent and, for the fraction m,
 /// 2 artanh((m - 1) / (m + 1)) as a series.

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 
 /// The keys and values that the queries of one call look at: for each sequence its queries and its pages.
 package struct KeyValues {

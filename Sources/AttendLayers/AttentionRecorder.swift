@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 
 /// The attention maps of one call: what each head's queries give to each key, for those who want to look. One thread at
 /// a time.

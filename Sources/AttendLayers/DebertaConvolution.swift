@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 
 /// A convolution over the tokens of each sequence, beside a stack's first layer, as DeBERTa V2 has it in its larger
 /// sizes (He et al. 2020, arXiv:2006.03654): after the layer `x = norm(x + activation(convolution(embedding)))`.

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 import Glibc
 
 /// How the distance between two tokens becomes a row of DeBERTa's table of relative positions, which has `2 span` rows

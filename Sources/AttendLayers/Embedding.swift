@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 
 /// The table that turns ids into vectors, `[vocabulary, width]`.
 package enum TokenTable: Sendable {

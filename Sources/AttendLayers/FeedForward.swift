@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 
 /// What stands after the attention of a layer.
 package enum FeedForward: Sendable {

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 
 /// What stands behind a stack: products with activations and norms that turn hidden states into logits or a pooled
 /// vector.

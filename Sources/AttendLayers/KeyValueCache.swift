@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 
 /// The keys and values of the live sequences: for each a list of pages from a pool, and a length.
 ///

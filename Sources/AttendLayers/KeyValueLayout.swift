@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 
 /// How the keys and values of one sequence lie in pages of `KeyValuePage.tokens` positions: a page holds its positions
 /// for all layers.

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 
 /// What every layer of a stack looks at in one pass.
 package struct LayerContext {

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 
 /// y = x Wᵀ + b. Weights `[outputs, inputs]` packed for the kernels.
 package struct Linear: Sendable {

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 import Glibc
 
 /// The memory of the key/value caches of one session: pages of one size, counted by their users, used again when nobody

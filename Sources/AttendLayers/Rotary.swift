@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 import Glibc
 
 /// Rotary position embeddings (Su et al. 2021, arXiv:2104.09864): pairs of a head's components turn by an angle that

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 import Glibc
 
 /// What an attention adds to its scores before the softmax. Computed tile by tile; nothing here is as large as the

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 
 /// What makes the embedding of a text from the hidden states of its tokens: a pooling, and steps that change its
 /// vector.

@@ -44,7 +44,7 @@ package struct ModelInfo: Sendable {
 extension Model {
   package var info: ModelInfo {
     ModelInfo(
-      family: blueprint.family, kind: blueprint.kind, compute: compute, kernels: engine.kernels.name,
+      family: blueprint.family, kind: blueprint.kind, compute: compute, kernels: engine.kernelsName,
       threads: engine.threads, encoder: ModelInfo.Tower(encoder), decoder: ModelInfo.Tower(decoder),
       parameters: parameters, weightBytes: weightBytes, labels: blueprint.labels, generation: generation)
   }

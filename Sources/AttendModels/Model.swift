@@ -84,7 +84,7 @@ package final class Model: Sendable {
     guard options.progress(1) else {
       throw Failure(.cancelled, "loading \(path) was cancelled by the progress callback")
     }
-    let (name, count, bytes, kernels) = (blueprint.family, parameters, weightBytes, engine.kernels.name)
+    let (name, count, bytes, kernels) = (blueprint.family, parameters, weightBytes, engine.kernelsName)
     Log.write(.info, "\(path): \(name), \(count) parameters in \(bytes) bytes, kernels \(kernels)")
   }
 

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 import Foundation
 
 /// What is added to the scores of a case.

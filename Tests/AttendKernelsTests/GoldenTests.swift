@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 import AttendTestSupport
 import Foundation
 import Testing

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 import Foundation
 import Testing
 
@@ -128,7 +129,7 @@ private func hadamard(_ x: [Double], _ block: Int) -> [Double] {
 
   @Test(arguments: engines) func aRowHasTheSameBitsInAnyCompany(engine: Engine) throws {
     let product = Rounded(61, 1700, 130)
-    for compute in compressed where engine.kernels.name != "portable" || compute != .float32 {
+    for compute in compressed where engine.kernelsName != "portable" || compute != .float32 {
       let packed = try product.packed(compute, engine)
       let together = try product.run(packed, engine).values
       for count in [1, 2, 3, 5, 13] {

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 import Foundation
 import Testing
 
@@ -7,9 +8,9 @@ import Testing
 let engines: [Engine] = ["avx512", "avx2", "portable"].compactMap { try? Engine(kernels: $0, threads: 1) }
 
 /// Those that promise equal bits: all but the portable ones.
-let exactEngines = engines.filter { $0.kernels.name != "portable" }
+let exactEngines = engines.filter { $0.kernelsName != "portable" }
 
-extension Engine: CustomTestStringConvertible { public var testDescription: String { kernels.name } }
+extension Engine: CustomTestStringConvertible { public var testDescription: String { kernelsName } }
 
 /// Numbers that look like activations or weights, the same in every run: roughly normal, variance 1.
 struct Numbers {

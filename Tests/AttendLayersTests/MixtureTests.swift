@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 import AttendLayers
 import AttendTestSupport
 import Foundation

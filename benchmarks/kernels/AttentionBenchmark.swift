@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 
 /// A sequence in pages and the rows of its queries: 12 heads of 64, as in BERT-base and GPT-2.
 private final class CachedSequence {

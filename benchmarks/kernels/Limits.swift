@@ -12,7 +12,7 @@ struct Limits {
 
   init(engine: Engine) {
     self.engine = engine
-    wide = engine.kernels.name == "avx512"
+    wide = engine.kernelsName == "avx512"
   }
 
   /// Every thread runs `work`.

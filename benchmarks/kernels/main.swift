@@ -28,7 +28,7 @@ let engine = try Engine(kernels: value(of: "kernels"), threads: options.contains
 let limits = Limits(engine: engine)
 
 print(
-  "kernels \(engine.kernels.name), \(engine.threads) threads; \(best ? "best" : "medians") of \(race.rounds) rounds")
+  "kernels \(engine.kernelsName), \(engine.threads) threads; \(best ? "best" : "medians") of \(race.rounds) rounds")
 print(
   column("work", 44, left: true), column("rate", 9), column("limit", 9), column("of limit", 9),
   column("of OpenBLAS", 12))

@@ -1,4 +1,5 @@
 import AttendBase
+import AttendKernelInterface
 import AttendLayers
 
 /// What stands after the attention of a layer: one network, or several of which each token uses some.

@@ -1,4 +1,5 @@
 import AttendBase
+import AttendKernelInterface
 import AttendLayers
 
 /// One layer of a stack.

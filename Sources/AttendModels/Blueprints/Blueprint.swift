@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendKernelInterface
 import AttendLayers
 
 /// How a model is built; the raw values are those of `attend_model_kind`.

@@ -1,6 +1,7 @@
 import AttendBase
 import AttendCheckpoints
 import AttendDispatch
+import AttendKernelInterface
 import AttendLayers
 
 /// Turns a blueprint and a checkpoint into layers.

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendKernelInterface
 import AttendLayers
 
 /// ALBERT (Lan et al. 2019, arXiv:1909.11942): BERT whose layers share their weights, with a narrow token table.

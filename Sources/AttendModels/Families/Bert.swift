@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendKernelInterface
 import AttendLayers
 
 /// BERT (Devlin et al. 2018, arXiv:1810.04805), and what keeps its names: RoBERTa (Liu et al. 2019, arXiv:1907.11692),

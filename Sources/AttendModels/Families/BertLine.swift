@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendKernelInterface
 import AttendLayers
 
 /// What the encoders that came after BERT differ in. They share the layer, post-norm with biases everywhere, and the

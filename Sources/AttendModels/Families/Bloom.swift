@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendKernelInterface
 import AttendLayers
 
 /// BLOOM (BigScience 2022, arXiv:2211.05100): linear biases in place of positions, a norm on the embeddings, queries,

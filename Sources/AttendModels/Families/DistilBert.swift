@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendKernelInterface
 import AttendLayers
 
 /// DistilBERT (Sanh et al. 2019, arXiv:1910.01108): BERT's layers under other names, without token types and pooler.

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendKernelInterface
 import AttendLayers
 
 /// Falcon (Almazrouei et al. 2023, arXiv:2311.16867) in its three forms: 7B with one head of keys and values and one

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendKernelInterface
 import AttendLayers
 
 /// GPT-2 (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"), pre-norm, and GPT (Radford et

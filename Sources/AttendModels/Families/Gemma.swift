@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendKernelInterface
 import AttendLayers
 
 /// Gemma (Gemma Team 2024, arXiv:2403.08295): Llama with gains stored less 1, embeddings times √width and a GELU gate.

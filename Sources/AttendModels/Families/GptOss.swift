@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendKernelInterface
 import AttendLayers
 
 /// gpt-oss (OpenAI 2025, arXiv:2508.10925): a mixture of experts in each layer, every other layer with a sliding

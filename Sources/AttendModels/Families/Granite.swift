@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendKernelInterface
 import AttendLayers
 
 /// Granite 3 (IBM 2024): Llama with factors on embeddings, scores, residuals and logits (after Yang et al. 2022,

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendKernelInterface
 import AttendLayers
 
 /// Llama (Touvron et al. 2023, arXiv:2302.13971; Grattafiori et al. 2024, arXiv:2407.21783): pre-norm with root mean

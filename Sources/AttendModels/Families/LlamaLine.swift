@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendKernelInterface
 import AttendLayers
 
 /// What the decoders that came after Llama differ in. They share the keys of their configuration, the names of their

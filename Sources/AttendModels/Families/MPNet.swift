@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendKernelInterface
 import AttendLayers
 
 /// MPNet (Song et al. 2020, arXiv:2004.09297): BERT with T5's biases of distances, one table for all layers, and

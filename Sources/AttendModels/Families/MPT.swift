@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendKernelInterface
 import AttendLayers
 
 /// MPT (MosaicML 2023): linear biases in place of positions, queries, keys and values as one, no biases anywhere.

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendKernelInterface
 import AttendLayers
 
 /// ModernBERT (Warner et al. 2024, arXiv:2412.13663): an encoder of pre-norm layers with rotary positions and gates,

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendKernelInterface
 import AttendLayers
 
 /// OLMo 2 (OLMo Team 2025, arXiv:2501.00656): Llama with norms on the outputs of its sub-layers rather than on their

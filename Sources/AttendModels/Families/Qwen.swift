@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendKernelInterface
 import AttendLayers
 
 /// Qwen2 (Yang et al. 2024, arXiv:2407.10671): Llama with biases on queries, keys and values. Qwen3 (Yang et al. 2025,

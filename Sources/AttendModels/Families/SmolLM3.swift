@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendKernelInterface
 import AttendLayers
 
 /// SmolLM3 (Hugging Face 2025): Llama with layers that do not rotate (Kazemnejad et al. 2023, arXiv:2305.19466), every

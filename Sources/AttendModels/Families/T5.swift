@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendKernelInterface
 import AttendLayers
 
 /// T5 (Raffel et al. 2019, arXiv:1910.10683) and what keeps its names: T5 1.1, FLAN-T5, UL2, MADLAD; mT5 (Xue et al.

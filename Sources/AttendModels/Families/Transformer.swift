@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendKernelInterface
 import AttendLayers
 
 /// The Transformer (Vaswani et al. 2017, arXiv:1706.03762) with its choices open, in the format of this project, which

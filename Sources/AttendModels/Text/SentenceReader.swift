@@ -1,6 +1,7 @@
 import AttendBase
 import AttendCheckpoints
 import AttendDispatch
+import AttendKernelInterface
 import AttendLayers
 
 /// Turns the modules of a sentence-transformers folder into the head that makes embeddings, and counts what its weights

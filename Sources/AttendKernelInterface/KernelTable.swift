@@ -1,3 +1,5 @@
+import AttendBase
+
 /// The kernels of one instruction set, as function values: the only way to them, so that no code for a newer CPU is
 /// ever inlined into code that must run everywhere. Pointers in the arguments are valid for what their comments say;
 /// nothing is checked down here.

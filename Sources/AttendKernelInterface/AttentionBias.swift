@@ -1,0 +1,67 @@
+// Masks, and terms that are added to scores.
+import AttendBase
+
+/// Which keys a query sees, and what is done to its scores before the softmax.
+package struct AttentionMask: Sendable {
+  /// Keys after the query's own position are hidden.
+  package var causal: Bool
+  /// 0: no limit. Causal: the query sees the last `window` positions, its own included. Otherwise: `window / 2`
+  /// positions to either side.
+  package var window: Int
+  /// 0: none. Otherwise a score s becomes `softCap * tanh(s / softCap)`.
+  package var softCap: Float
+
+  package init(causal: Bool, window: Int = 0, softCap: Float = 0) {
+    self.causal = causal
+    self.window = window
+    self.softCap = softCap
+  }
+}
+
+/// What is added to the scores of a query and a key, by their absolute positions, before cap and masks. Everything that
+/// is nil is absent. The memory is the caller's.
+package struct AttentionBias: @unchecked Sendable {
+  /// `[heads]`: a score gains `slopes[head] * (key - query)` (Press et al. 2021, arXiv:2108.12409).
+  package var slopes: UnsafePointer<Float>?
+  /// `[heads][2 * reach + 1]`: a score gains `distances[head][clamp(key - query, -reach, reach) + reach]`; the relative
+  /// positions of T5 with their buckets spelled out (Raffel et al. 2019, arXiv:1910.10683, section 2.1).
+  package var distances: UnsafePointer<Float>?
+  /// 0 or more, below 2^30.
+  package var reach: Int
+  /// `[heads]`: one more logit in the denominator of the softmax, without a value (Xiao et al. 2023, arXiv:2309.17453;
+  /// gpt_oss).
+  package var sinks: UnsafePointer<Float>?
+  /// Terms of content and position, added before the scores are scaled.
+  package var disentangled: DisentangledBias?
+
+  /// Nothing at all.
+  package init() { reach = 0 }
+
+  package var isEmpty: Bool { slopes == nil && distances == nil && sinks == nil && disentangled == nil }
+}
+
+/// The terms of content and relative position (He et al. 2020, arXiv:2006.03654, equation 4), from products of tokens
+/// with vectors of positions that the caller has made. For whole sequences only: the token of position p lies in row
+/// `sequence.row + p`, and so do the queries.
+package struct DisentangledBias: @unchecked Sendable {
+  /// `[tokens, heads * columns]`: the score of query i and key j gains `contentToPosition[row of i][head * columns +
+  /// place]`, where place is `places[clamp(i - j, -reach, reach) + reach]`.
+  package var contentToPosition: Matrix?
+  /// `[tokens, heads * columns]`: the score gains `positionToContent[row of j][head * columns + place]`, the same
+  /// place.
+  package var positionToContent: Matrix?
+  /// `[2 * reach + 1]`, each at least 0 and below `columns`.
+  package var places: UnsafePointer<Int32>
+  package var reach: Int
+  package var columns: Int
+
+  package init(
+    contentToPosition: Matrix?, positionToContent: Matrix?, places: UnsafePointer<Int32>, reach: Int, columns: Int
+  ) {
+    self.contentToPosition = contentToPosition
+    self.positionToContent = positionToContent
+    self.places = places
+    self.reach = reach
+    self.columns = columns
+  }
+}
