@@ -12,12 +12,10 @@ package final class ThreadPool: @unchecked Sendable {
   /// What a part runs: the caller's data and the number of the part.
   package typealias Work = @convention(c) (_ context: UnsafeMutableRawPointer, _ part: Int) -> Void
 
-  /// The one pool.
-  package static let shared = ThreadPool()
+  /// The pool of this process. A child of a fork has one of its own, for its parent's threads are not there.
+  package static var shared: ThreadPool { pools.object }
 
-  /// How many times this process was made by a fork since the pool exists. What was made under a smaller number was
-  /// made before a fork.
-  package static var forkGeneration: Int { shared.generation.load(ordering: .acquiring) }
+  private static let pools = PerProcess<ThreadPool> { _ in ThreadPool() }
 
   /// Threads that the pool will make at most.
   package static let maximumThreads = 1024
@@ -28,34 +26,26 @@ package final class ThreadPool: @unchecked Sendable {
   }
 
   private let busy = Atomic<Bool>(false)
-  private let generation = Atomic<Int>(0)
   fileprivate let remaining = Atomic<Int>(0)  // workers that have not finished the job at hand
   fileprivate let gate = Gate()  // where the caller waits for them
 
   // Guarded by `busy`.
   private var workers: [Worker] = []
-  private var workersGeneration = 0
   fileprivate var context = UnsafeMutableRawPointer(bitPattern: 64)!
   fileprivate var work: Work = { _, _ in }
   fileprivate var parts = 0
   fileprivate var strides = 1  // threads at the job, the caller's included
 
-  private init() { pthread_atfork(nil, nil, { ThreadPool.shared.forked() }) }
+  private init() {}
 
-  /// In the child of a fork, which has one thread: the workers are gone, and whoever held the pool with them.
-  private func forked() {
-    generation.add(1, ordering: .sequentiallyConsistent)
-    busy.store(false, ordering: .sequentiallyConsistent)
-  }
-
-  /// Runs `work(context, part)` for every part from 0 until `parts`, on as many threads, and returns when all have run.
+  /// Runs `work(context, part)` for every part of `[0, parts)`, on as many threads, and returns when all have run.
   package func run(_ parts: Int, _ context: UnsafeMutableRawPointer, _ work: Work) {
     guard parts > 1, busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
       for part in 0..<max(parts, 0) { work(context, part) }
       return
     }
     defer { busy.store(false, ordering: .releasing) }
-    hire(min(parts, ThreadPool.maximumThreads) - 1)
+    startWorkers(min(parts, ThreadPool.maximumThreads) - 1)
     let helpers = min(workers.count, parts - 1)
     self.context = context
     self.work = work
@@ -72,12 +62,7 @@ package final class ThreadPool: @unchecked Sendable {
   }
 
   /// Makes the workers that are missing up to `count`, as far as the system gives threads.
-  private func hire(_ count: Int) {
-    let now = generation.load(ordering: .acquiring)
-    if workersGeneration != now {
-      workers = []
-      workersGeneration = now
-    }
+  private func startWorkers(_ count: Int) {
     while workers.count < count {
       let worker = Worker(index: workers.count + 1, pool: self)
       guard worker.start() else { return }
@@ -137,8 +122,9 @@ private final class Gate: @unchecked Sendable {
   private let asleep = Atomic<Bool>(false)
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-  /// Looks before sleeping: some tens of microseconds, more than lies between two products of one forward pass.
-  private static let looks = 2000
+  /// Turns of the loop before a thread sleeps: some tens of microseconds, more than lies between two products of one
+  /// forward pass.
+  private static let spinLimit = 2000
 
   init() {
     pthread_mutex_init(mutex, nil)
@@ -166,7 +152,7 @@ private final class Gate: @unchecked Sendable {
 
   /// Returns when `ready()` holds, which becomes true only before an `open()`.
   func wait(_ ready: () -> Bool) {
-    for _ in 0..<Gate.looks {
+    for _ in 0..<Gate.spinLimit {
       if ready() { return }
       attend_pause()
     }

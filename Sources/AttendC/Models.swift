@@ -28,7 +28,7 @@ final class ModelObject: Sendable {
 
   init(_ model: Model) throws(Failure) {
     self.model = model
-    forks = ThreadPool.forkGeneration
+    forks = Fork.generation
     let info = model.info
     family = CString(info.family)
     kernels = CString(info.kernels)
@@ -49,7 +49,7 @@ final class ModelObject: Sendable {
 
   /// Throws in the child of a fork: the threads of the parent are not there.
   func checkProcess() throws(Failure) {
-    guard forks == ThreadPool.forkGeneration else {
+    guard forks == Fork.generation else {
       throw Failure(.invalidState, "this model was created before the process forked: create it again in the child")
     }
   }

@@ -82,16 +82,26 @@ private enum KernelSet: String, CaseIterable {
   // Filled where first asked for: what fills a table is already code for its instruction set.
   private static let avx512Table = AttendKernelsAVX512.kernelTable(features: features)
   private static let avx2Table = AttendKernelsAVX2.kernelTable(features: features)
-  private static let portableTable: Result<KernelTable, Failure> = OpenBLAS.shared.map { blas in
-    let table = AttendKernels.kernelTable(features: features)
-    return table.with(float32: { blas.multiply($0, $1, $2, $3, table) })
-  }
+  private static let portableKernels = PerProcess<PortableKernels> { _ in PortableKernels(features: features) }
 
   func table() throws(Failure) -> KernelTable {
     switch self {
     case .avx512: KernelSet.avx512Table
     case .avx2: KernelSet.avx2Table
-    case .portable: try KernelSet.portableTable.get()
+    case .portable: try KernelSet.portableKernels.object.table.get()
+    }
+  }
+}
+
+/// The kernels that take their products from OpenBLAS, or the reason why there are none.
+private final class PortableKernels: Sendable {
+  let table: Result<KernelTable, Failure>
+
+  init(features: UInt32) {
+    let table = AttendKernels.kernelTable(features: features)
+    self.table = Result { () throws(Failure) in
+      let blas = try OpenBLAS()
+      return table.with(float32: { blas.multiply($0, $1, $2, $3, table) })
     }
   }
 }

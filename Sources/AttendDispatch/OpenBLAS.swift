@@ -13,13 +13,11 @@ struct OpenBLAS: Sendable {
     ) -> Void
   private let sgemm: Sgemm
 
-  static let shared: Result<OpenBLAS, Failure> = Result { () throws(Failure) in try OpenBLAS() }
-
   private static let file = "libopenblas.so.0"
 
   /// Opens the library. One that nobody in the process uses yet gets a single thread, for our pool already divides the
   /// work; one that the host program loaded keeps its settings.
-  private init() throws(Failure) {
+  init() throws(Failure) {
     let alreadyLoaded = dlopen(OpenBLAS.file, RTLD_NOW | RTLD_NOLOAD) != nil
     guard let library = dlopen(OpenBLAS.file, RTLD_NOW | RTLD_LOCAL), let symbol = dlsym(library, "cblas_sgemm") else {
       let reason = dlerror().map { String(cString: $0) } ?? "it has no cblas_sgemm"
@@ -34,8 +32,13 @@ struct OpenBLAS: Sendable {
   }
 
   /// `KernelTable.Multiply` for float32: each panel, [inputs][32], is a matrix as BLAS knows them; `table` finishes the
-  /// sums.
+  /// sums. A fork waits meanwhile: OpenBLAS has locks of its own.
   func multiply(
+    _ arguments: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>,
+    _ sums: UnsafeMutablePointer<Float>, _ table: KernelTable
+  ) { Fork.holdingOff { multiplyUnguarded(arguments, rows, panels, sums, table) } }
+
+  private func multiplyUnguarded(
     _ arguments: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>,
     _ sums: UnsafeMutablePointer<Float>, _ table: KernelTable
   ) {

@@ -25,11 +25,17 @@ for needed in $(sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' "$work/dynamic"); do
     *) fail "it needs $needed" ;;
   esac
 done
+
+# The newest version of the C library that some symbol asks for: older systems cannot load it.
+newest=$(readelf -W --dyn-syms "$library" | grep -oE '@GLIBC_[0-9.]+' | sed 's/@GLIBC_//' | sort -V | tail -1)
+[ "$(printf '%s\n2.34\n' "$newest" | sort -V | tail -1)" = 2.34 ] || {
+  fail "it needs glibc $newest, later than 2.34: $(readelf -W --dyn-syms "$library" | grep -oE "[a-z0-9_]+@GLIBC_$newest" | tr '\n' ' ')"
+}
 grep -q NODELETE "$work/dynamic" || fail "it may be unloaded, which Swift code does not survive"
 
 strip -o "$work/stripped" "$library"
 size=$(wc -c < "$work/stripped")
 [ "$size" -le 10000000 ] || fail "stripped it has $size bytes, more than 10 MB"
 
-echo "$count functions, $size bytes stripped, needs $(sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' "$work/dynamic" | tr '\n' ' ')"
+echo "$count functions, $size bytes stripped, needs glibc $newest and $(sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' "$work/dynamic" | tr '\n' ' ')"
 exit $failed

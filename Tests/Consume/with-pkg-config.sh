@@ -1,5 +1,6 @@
 #!/bin/sh
-# A plain compiler call with pkg-config links an installed library and runs, also after the prefix was moved.
+# A plain compiler call with pkg-config links an installed library, also after the prefix was moved, and the program starts without a word
+# to the loader: from a private prefix it finds the library by the path that attend.pc gave it.
 # usage: with-pkg-config.sh BUILD COMPILER        in the root of the repository
 set -eu
 build=$1/consume-pc compiler=$2
@@ -12,6 +13,5 @@ export PKG_CONFIG_PATH
 [ "$(pkg-config --modversion attend)" = "$(sed -n 's/^#define ATTEND_VERSION_[A-Z]* \([0-9]*\)$/\1/p' include/attend.h | paste -sd.)" ]
 # shellcheck disable=SC2046 # flags are words
 "$compiler" bindings/c/hello.c $(pkg-config --cflags --libs attend) -o "$build/consumer"
-LD_LIBRARY_PATH=$(pkg-config --variable=libdir attend)
-export LD_LIBRARY_PATH
+unset LD_LIBRARY_PATH
 [ "$("$build/consumer")" = "hello: HH EH1 L OW0" ]
