@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 import Glibc
 
 /// What stands behind the product of a dense module of sentence-transformers: any activation of torch.nn that needs no
