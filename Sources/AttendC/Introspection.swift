@@ -94,16 +94,10 @@ private func text(_ file: LoadedFile?, _ length: UnsafeMutablePointer<Int>?) -> 
   attempt { () throws(Failure) in
     let tensors = try object(model, as: ModelObject.self, "model").tensors
     let info = try require(info, "info")
-    guard tensors.indices.contains(index) else {
+    guard index >= 0, index < tensors.count else {
       throw Failure(.invalidArgument, "index is \(UInt(bitPattern: index)); the model has \(tensors.count) tensors")
     }
-    let tensor = tensors[index]
-    var value = attend_tensor_info()
-    value.name = tensor.name.characters
-    value.type = attend_element_type(rawValue: tensor.type.rawValue)
-    value.rank = tensor.rank
-    value.shape = UnsafePointer(tensor.shape.pointer(to: Int.self))
-    try fill(info, smallest: 40, with: value, "info")
+    try fill(info, smallest: 40, with: tensors.info(index), "info")
   }
 }
 

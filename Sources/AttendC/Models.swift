@@ -12,19 +12,11 @@ final class ModelObject: Sendable {
   let kernels: CString
   /// The names of classes, by their numbers.
   let labels: [Int: CString]
-  let tensors: [TensorObject]
+  let tensors: TensorTexts
   let endTokens: AlignedBuffer  // [endTokenCount] Int32
   let endTokenCount: Int
   /// The tokenizer, or why there is none.
   let tokenizer: Result<TokenizerObject, Failure>
-
-  /// Name and shape of a tensor at addresses that stay.
-  struct TensorObject: Sendable {
-    let name: CString
-    let type: ElementType
-    let rank: Int
-    let shape: AlignedBuffer  // [rank] Int
-  }
 
   init(_ model: Model) throws(Failure) {
     self.model = model
@@ -33,14 +25,7 @@ final class ModelObject: Sendable {
     family = CString(info.family)
     kernels = CString(info.kernels)
     labels = info.labels.mapValues { CString($0) }
-    var tensors: [TensorObject] = []
-    for tensor in model.checkpoint.tensors {
-      let shape = try AlignedBuffer(tensor.shape.count, of: Int.self, for: "the shape of a tensor")
-      for (index, size) in tensor.shape.enumerated() { shape.pointer(to: Int.self)[index] = size }
-      tensors.append(
-        TensorObject(name: CString(tensor.name), type: tensor.type, rank: tensor.shape.count, shape: shape))
-    }
-    self.tensors = tensors
+    tensors = try TensorTexts(model.checkpoint.tensors)
     endTokenCount = model.generation.end.count
     endTokens = try AlignedBuffer(endTokenCount, of: Int32.self, for: "the end tokens")
     for (index, token) in model.generation.end.enumerated() { endTokens.pointer(to: Int32.self)[index] = Int32(token) }
@@ -52,6 +37,57 @@ final class ModelObject: Sendable {
     guard forks == Fork.generation else {
       throw Failure(.invalidState, "this model was created before the process forked: create it again in the child")
     }
+  }
+}
+
+/// Names and shapes of tensors as C reads them, at addresses that stay: all names in one piece of memory and all shapes
+/// in another, so that a checkpoint of a thousand tensors does not take thousands of allocations.
+struct TensorTexts: Sendable {
+  private let names: AlignedBuffer  // one after another, each with a NUL
+  private let shapes: AlignedBuffer  // [sum of ranks] Int
+  private let entries: AlignedBuffer  // [count] Entry
+  let count: Int
+
+  struct Entry: BitwiseCopyable {
+    let name: Int  // where it begins in `names`
+    let type: UInt32
+    let rank: Int
+    let shape: Int  // where it begins in `shapes`
+  }
+
+  init(_ tensors: FixedArray<StoredTensor>) throws(Failure) {
+    let bytes = tensors.reduce(0) { $0 + $1.name.utf8.count + 1 }
+    names = try AlignedBuffer(bytes, of: CChar.self, for: "the names of the tensors")
+    shapes = try AlignedBuffer(
+      tensors.reduce(0) { $0 + $1.shape.count }, of: Int.self, for: "the shapes of the tensors")
+    entries = try AlignedBuffer(tensors.count, of: Entry.self, for: "the descriptions of the tensors")
+    count = tensors.count
+    var (name, dimension) = (0, 0)
+    for (index, tensor) in tensors.enumerated() {
+      entries.pointer(to: Entry.self)[index] = Entry(
+        name: name, type: tensor.type.rawValue, rank: tensor.shape.count, shape: dimension)
+      for byte in tensor.name.utf8 {
+        names.pointer(to: UInt8.self)[name] = byte
+        name += 1
+      }
+      names.pointer(to: UInt8.self)[name] = 0
+      name += 1
+      for size in tensor.shape {
+        shapes.pointer(to: Int.self)[dimension] = size
+        dimension += 1
+      }
+    }
+  }
+
+  /// What C hears of tensor `index`, which there is; its struct_size is left to the caller.
+  func info(_ index: Int) -> attend_tensor_info {
+    let entry = entries.pointer(to: Entry.self)[index]
+    var info = attend_tensor_info()
+    info.name = UnsafePointer(names.pointer(to: CChar.self) + entry.name)
+    info.type = attend_element_type(rawValue: entry.type)
+    info.rank = entry.rank
+    info.shape = UnsafePointer(shapes.pointer(to: Int.self) + entry.shape)
+    return info
   }
 }
 

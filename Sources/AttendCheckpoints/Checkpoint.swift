@@ -32,7 +32,7 @@ package final class Checkpoint: Sendable {
   private let table: TensorTable
 
   /// The tensors in the order of their names; those of types that this library does not know are left out.
-  package var tensors: [StoredTensor] { table.tensors }
+  package var tensors: FixedArray<StoredTensor> { table.tensors }
 
   /// Opens the files and checks their headers, and that the index and the shards tell the same. Files are mapped, or
   /// read into memory where `copies` asks for it.
@@ -43,9 +43,30 @@ package final class Checkpoint: Sendable {
     let sources = try Checkpoint.sources(in: folder, copies: copies)
     self.folder = folder
     self.files = sources.map(\.file)
-    let tensors = OldNames.translate(sources.flatMap(\.table.tensors))
-    self.table = TensorTable(
-      try WeightNormalization.multiplied(tensors), unknown: sources.flatMap { $0.table.unknown })
+    self.table = try Checkpoint.table(of: sources, in: folder)
+  }
+
+  /// The tensors of all files, under the names of today.
+  private static func table(of sources: [any TensorSource], in folder: String) throws(Failure) -> TensorTable {
+    func stored(_ name: String) -> StoredTensor? {
+      for source in sources { if let tensor = source.table[name] { return tensor } }
+      return nil
+    }
+    let every = sources.reduce(0) { $0 + $1.table.count }
+    let renamed = try TensorTable(every, named: folder) { (index) throws(Failure) in
+      let member = sources.member(index)
+      guard case .known(let tensor) = member else { return member }
+      return .known(OldNames.translate(tensor) { stored($0) != nil })
+    }
+    let plain = try FixedArray(renamed.tensors.count, for: "the tensors of \(folder)") { (index) throws(Failure) in
+      try WeightNormalization.multiplied(renamed.tensors[index]) { renamed[$0] }
+    }
+    let kept = plain.lazy.compactMap { $0 }.count
+    guard kept < plain.count else { return renamed }
+    var left = plain.lazy.compactMap { $0 }.makeIterator()
+    return try TensorTable(kept + renamed.unknown.count, named: folder) { (index) throws(Failure) in
+      left.next().map { .known($0) } ?? .unknown(renamed.unknown[index - kept])
+    }
   }
 
   /// The files of the first format that the folder has.
@@ -72,8 +93,11 @@ package final class Checkpoint: Sendable {
     }
   }
 
-  /// The names of all tensors in their order, those of unknown types included.
-  package var names: [String] { table.names }
+  /// The names of all tensors, those of unknown types last.
+  package var names: [String] { table.tensors.map(\.name) + table.unknown.map(\.name) }
+
+  /// Calls `body` with each of them.
+  package func forEachName(_ body: (String) throws(Failure) -> Void) throws(Failure) { try table.forEachName(body) }
 
   /// The tensor with a name, nil where there is none of a known type.
   package subscript(name: String) -> StoredTensor? { table[name] }
@@ -91,6 +115,18 @@ package final class Checkpoint: Sendable {
         "\(tensor.file): tensor \(name) has the shape \(tensor.shape); the configuration asks for \(shape)")
     }
     return tensor
+  }
+}
+
+extension Array where Element == any TensorSource {
+  /// Tensor `index` of all, file after file.
+  fileprivate func member(_ index: Int) -> TensorTable.Member {
+    var index = index
+    for source in self {
+      if index < source.table.count { return source.table.member(index) }
+      index -= source.table.count
+    }
+    preconditionFailure("there are not so many tensors")
   }
 }
 

@@ -118,6 +118,11 @@ extension JSON {
   package func equals(_ other: UnsafeBufferPointer<UInt8>) -> Bool {
     withUTF8 { $0.count == other.count && $0.elementsEqual(other) } ?? false
   }
+
+  /// Whether this is the string `text`. Makes no `String`.
+  package func equals(_ text: StaticString) -> Bool {
+    equals(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
 }
 
 // MARK: - Containers

@@ -17,14 +17,10 @@ enum OldNames {
     return nil
   }
 
-  /// The tensors under the names of today. An old name whose successor is there too stays as it is.
-  static func translate(_ tensors: [StoredTensor]) -> [StoredTensor] {
-    guard tensors.contains(where: { current($0.name) != nil }) else { return tensors }
-    let names = Set(tensors.map(\.name))
-    return tensors.map { tensor in
-      guard let name = current(tensor.name), !names.contains(name) else { return tensor }
-      return tensor.renamed(name)
-    }
+  /// A tensor under the name of today. An old name whose successor `exists` too stays as it is.
+  static func translate(_ tensor: StoredTensor, _ exists: (String) -> Bool) -> StoredTensor {
+    guard let name = current(tensor.name), !exists(name) else { return tensor }
+    return tensor.renamed(name)
   }
 }
 
@@ -34,23 +30,19 @@ enum WeightNormalization {
   static let magnitude = ".parametrizations.weight.original0"
   static let direction = ".parametrizations.weight.original1"
 
-  /// The tensors with each such pair replaced by the weights that it stands for, in float32.
-  static func multiplied(_ tensors: [StoredTensor]) throws(Failure) -> [StoredTensor] {
-    var directions: [String: StoredTensor] = [:]
-    for tensor in tensors where tensor.name.hasSuffix(direction) {
-      directions[String(tensor.name.dropLast(direction.utf8.count))] = tensor
+  /// What stands for a tensor: of such a pair the weights for its magnitude, in float32, and nothing for its direction;
+  /// any other tensor itself.
+  static func multiplied(
+    _ tensor: StoredTensor, _ find: (String) -> StoredTensor?
+  ) throws(Failure) -> StoredTensor? {
+    if tensor.name.hasSuffix(direction) {
+      let stem = tensor.name.dropLast(direction.utf8.count)
+      return find(stem + magnitude) == nil ? tensor : nil
     }
-    guard !directions.isEmpty else { return tensors }
-    var products: [String: StoredTensor] = [:]
-    for tensor in tensors where tensor.name.hasSuffix(magnitude) {
-      let stem = String(tensor.name.dropLast(magnitude.utf8.count))
-      if let direction = directions[stem] { products[stem] = try product(tensor, direction, name: "\(stem).weight") }
-    }
-    return tensors.filter { tensor in
-      ![magnitude, direction].contains { ending in
-        tensor.name.hasSuffix(ending) && products[String(tensor.name.dropLast(ending.utf8.count))] != nil
-      }
-    } + products.values
+    guard tensor.name.hasSuffix(magnitude) else { return tensor }
+    let stem = tensor.name.dropLast(magnitude.utf8.count)
+    guard let direction = find(stem + direction) else { return tensor }
+    return try product(tensor, direction, name: "\(stem).weight")
   }
 
   /// v * (g / |v|), where the norms run over all dimensions but the one that g has.

@@ -22,10 +22,9 @@ struct SafetensorsEntry {
     guard let shape = json["shape"]?.naturals(atMost: SafetensorsEntry.maximalRank) else {
       throw invalid("has the shape \(json["shape"]?.excerpt ?? "null")")
     }
-    guard let offsets = json["data_offsets"]?.naturals(atMost: 2), offsets.count == 2 else {
+    guard let offsets = json["data_offsets"], let (begin, end) = offsets.pair else {
       throw invalid("has the data_offsets \(json["data_offsets"]?.excerpt ?? "null")")
     }
-    let (begin, end) = (offsets[0], offsets[1])
     guard begin <= end else { throw invalid("begins at byte \(begin) of the data and ends before it, at \(end)") }
     guard end <= available else {
       throw invalid("ends at byte \(end) of the data, which has \(available) bytes: the file is truncated")
@@ -90,10 +89,21 @@ extension JSON {
   fileprivate func naturals(atMost limit: Int) -> [Int]? {
     guard kind == .array, count <= limit else { return nil }
     var numbers: [Int] = []
+    numbers.reserveCapacity(count)
     for element in elements {
-      guard element.source.allSatisfy({ $0 &- UInt8(ascii: "0") < 10 }), let number = element.int else { return nil }
+      guard let number = element.natural else { return nil }
       numbers.append(number)
     }
     return numbers
   }
+
+  /// The two integers of an array of that length.
+  fileprivate var pair: (Int, Int)? {
+    guard kind == .array, count == 2 else { return nil }
+    var numbers = elements.makeIterator()
+    guard let first = numbers.next()?.natural, let second = numbers.next()?.natural else { return nil }
+    return (first, second)
+  }
+
+  private var natural: Int? { source.allSatisfy { $0 &- UInt8(ascii: "0") < 10 } ? int : nil }
 }

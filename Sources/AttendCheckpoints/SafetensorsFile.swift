@@ -11,7 +11,7 @@ package final class SafetensorsFile: TensorSource {
   let table: TensorTable
 
   /// The tensors in the order of their names; those of types that this library does not know are left out.
-  package var tensors: [StoredTensor] { table.tensors }
+  package var tensors: FixedArray<StoredTensor> { table.tensors }
 
   /// Headers beyond this are refused, as the format's own library does.
   package static let maximalHeader = 100_000_000
@@ -24,28 +24,39 @@ package final class SafetensorsFile: TensorSource {
     let json = try JSON.parse(header, file: "the header of \(path)")
     guard json.kind == .object else { throw Failure(.invalidFile, "\(path): the header is not a JSON object") }
 
-    var entries: [SafetensorsEntry] = []
     var metadata: [String: String] = [:]
+    var described = 0
     for (key, value) in json.members {
-      if key.string == "__metadata__" {
+      if SafetensorsFile.isMetadata(key) {
         metadata = try SafetensorsFile.metadata(value, path)
       } else {
-        entries.append(try SafetensorsEntry(name: key.string ?? "", value, file: path, available: data.count))
+        described += 1
       }
+    }
+    var members = json.members.lazy.filter { !SafetensorsFile.isMetadata($0.key) }.makeIterator()
+    let entries = try FixedArray(described, for: "the header of \(path)") { (_) throws(Failure) in
+      guard let (key, value) = members.next() else {
+        throw Failure(.internalError, "\(path): the header changed while it was read")
+      }
+      return try SafetensorsEntry(name: key.string ?? "", value, file: path, available: data.count)
     }
     try SafetensorsFile.checkNames(entries, path)
     try SafetensorsFile.checkTiling(entries, data.count, path)
 
     self.file = file
     self.metadata = metadata
-    self.table = TensorTable(
-      entries.compactMap { entry in
-        entry.type.map {
-          let bytes = UnsafeRawBufferPointer(rebasing: data[entry.begin..<entry.end])
-          return StoredTensor(name: entry.name, type: $0, shape: entry.shape, bytes: bytes, file: path, owner: file)
-        }
-      }, unknown: entries.filter { $0.type == nil }.map { UnknownTensor(name: $0.name, type: $0.typeName, file: path) })
+    self.table = try TensorTable(entries.count, named: path) { (index) throws(Failure) in
+      let entry = entries[index]
+      guard let type = entry.type else {
+        return .unknown(UnknownTensor(name: entry.name, type: entry.typeName, file: path))
+      }
+      let bytes = UnsafeRawBufferPointer(rebasing: data[entry.begin..<entry.end])
+      return .known(
+        StoredTensor(name: entry.name, type: type, shape: entry.shape, bytes: bytes, file: path, owner: file))
+    }
   }
+
+  private static func isMetadata(_ key: JSON) -> Bool { key.equals("__metadata__") }
 
   /// The tensor with a name, nil where there is none of a known type.
   package subscript(name: String) -> StoredTensor? { table[name] }
@@ -82,19 +93,20 @@ package final class SafetensorsFile: TensorSource {
     return metadata
   }
 
-  private static func checkNames(_ entries: [SafetensorsEntry], _ path: String) throws(Failure) {
-    var names: Set<String> = []
-    names.reserveCapacity(entries.count)
-    for entry in entries where !names.insert(entry.name).inserted {
-      throw Failure(.invalidFile, "\(path): the header describes tensor \(entry.name) twice")
+  private static func checkNames(_ entries: FixedArray<SafetensorsEntry>, _ path: String) throws(Failure) {
+    entries.sort { $0.name < $1.name }
+    for index in entries.indices.dropFirst() where entries[index].name == entries[index - 1].name {
+      throw Failure(.invalidFile, "\(path): the header describes tensor \(entries[index].name) twice")
     }
   }
 
   /// The format demands that the tensors cover the data: each byte belongs to one of them.
-  private static func checkTiling(_ entries: [SafetensorsEntry], _ size: Int, _ path: String) throws(Failure) {
+  private static func checkTiling(_ entries: FixedArray<SafetensorsEntry>, _ size: Int, _ path: String) throws(Failure)
+  {
+    entries.sort { ($0.begin, $0.end) < ($1.begin, $1.end) }
     var covered = 0
     var previous: SafetensorsEntry?
-    for entry in entries.sorted(by: { ($0.begin, $0.end) < ($1.begin, $1.end) }) {
+    for entry in entries {
       guard entry.begin <= covered else {
         let hole = "bytes \(covered)..<\(entry.begin) of the data, before tensor \(entry.name)"
         throw Failure(.invalidFile, "\(path): \(hole), belong to no tensor")

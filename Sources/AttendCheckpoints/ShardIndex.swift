@@ -39,7 +39,7 @@ struct ShardIndex {
       {
         throw Failure(.notFound, "\(error.message), but \(path) lists tensors in it")
       }
-      for name in file.table.names {
+      try file.table.forEachName { (name) throws(Failure) in
         guard let listed = shards[name] else {
           throw Failure(.invalidFile, "\(file.file.path): tensor \(name) is not listed in \(path)")
         }

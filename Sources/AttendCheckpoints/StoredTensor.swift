@@ -56,22 +56,56 @@ package struct StoredTensor: @unchecked Sendable {
 /// The tensors of one file or several, by name. Immutable: any number of threads may read at once.
 struct TensorTable: Sendable {
   /// In the order of their names; those of types that this library does not know are left out.
-  let tensors: [StoredTensor]
-  /// The others.
-  let unknown: [UnknownTensor]
-  private let positions: [String: Int]
+  let tensors: FixedArray<StoredTensor>
+  /// The others, likewise.
+  let unknown: FixedArray<UnknownTensor>
 
-  /// The names must differ.
-  init(_ tensors: [StoredTensor], unknown: [UnknownTensor]) {
-    self.tensors = tensors.sorted { $0.name < $1.name }
-    self.unknown = unknown
-    self.positions = Dictionary(uniqueKeysWithValues: zip(self.tensors.lazy.map(\.name), 0...))
+  /// A tensor of a type that this library knows, or not.
+  enum Member {
+    case known(StoredTensor)
+    case unknown(UnknownTensor)
   }
 
-  /// All names in their order, those of unknown types included.
-  var names: [String] { (tensors.map(\.name) + unknown.map(\.name)).sorted() }
+  /// `count` tensors, whose names must differ, of the file or folder `path`.
+  init(_ count: Int, named path: String, _ member: (Int) throws(Failure) -> Member) throws(Failure) {
+    let members = try FixedArray(count, for: "the tensors of \(path)", member)
+    var index = 0
+    func next<Value>(_ value: (Member) -> Value?) throws(Failure) -> Value {
+      while index < count {
+        defer { index += 1 }
+        if let found = value(members[index]) { return found }
+      }
+      throw Failure(.internalError, "\(path): the tensors changed while they were counted")
+    }
+    let known = members.lazy.filter { if case .known = $0 { true } else { false } }.count
+    tensors = try FixedArray(known, for: "the tensors of \(path)") { (_) throws(Failure) in
+      try next { if case .known(let tensor) = $0 { tensor } else { nil } }
+    }
+    index = 0
+    unknown = try FixedArray(count - known, for: "the tensors of \(path)") { (_) throws(Failure) in
+      try next { if case .unknown(let tensor) = $0 { tensor } else { nil } }
+    }
+    tensors.sort { $0.name < $1.name }
+    unknown.sort { $0.name < $1.name }
+  }
 
-  subscript(name: String) -> StoredTensor? { positions[name].map { tensors[$0] } }
+  var count: Int { tensors.count + unknown.count }
+
+  /// Tensor `index`, those of known types first.
+  func member(_ index: Int) -> Member {
+    index < tensors.count ? .known(tensors[index]) : .unknown(unknown[index - tensors.count])
+  }
+
+  /// All names, first those of the known types in their order, then the others in theirs.
+  func forEachName(_ body: (String) throws(Failure) -> Void) throws(Failure) {
+    for tensor in tensors { try body(tensor.name) }
+    for tensor in unknown { try body(tensor.name) }
+  }
+
+  subscript(name: String) -> StoredTensor? {
+    let index = tensors.partition { $0.name < name }
+    return index < tensors.count && tensors[index].name == name ? tensors[index] : nil
+  }
 }
 
 /// A tensor whose type has no `ElementType`, such as F8_E4M3: an obstacle only to who asks for it.

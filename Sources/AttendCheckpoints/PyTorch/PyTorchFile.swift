@@ -20,18 +20,15 @@ final class PyTorchFile: TensorSource {
       } else {
         try TorchStream.contents(of: file)
       }
-    var tensors: [StoredTensor] = []
-    var unknown: [UnknownTensor] = []
     var copied = 0
-    for tensor in contents.tensors {
-      guard let type = tensor.type.element else {
-        unknown.append(UnknownTensor(name: tensor.name, type: tensor.type.rawValue, file: path))
-        continue
-      }
-      tensors.append(try TorchView(tensor, type, contents.storages[tensor.storage], file).stored(counting: &copied))
-    }
     self.file = file
-    self.table = TensorTable(tensors, unknown: unknown)
+    self.table = try TensorTable(contents.tensors.count, named: path) { (index) throws(Failure) in
+      let tensor = contents.tensors[index]
+      guard let type = tensor.type.element else {
+        return .unknown(UnknownTensor(name: tensor.name, type: tensor.type.rawValue, file: path))
+      }
+      return .known(try TorchView(tensor, type, contents.storages[tensor.storage], file).stored(counting: &copied))
+    }
   }
 }
 

@@ -1,0 +1,82 @@
+import Glibc
+
+/// An array whose length is known when it is made and whose memory may fail: for as many elements as a file, a text or a
+/// count asks for, where elements hold references and `GrowingList` cannot keep them. It never grows.
+package final class FixedArray<Element>: RandomAccessCollection {
+  private let base: UnsafeMutablePointer<Element>
+  package let count: Int
+
+  /// Makes element 0, then element 1, and so on; `purpose` is named where the system gives no memory. A failure of
+  /// `element` leaves nothing behind.
+  package init(
+    _ count: Int, for purpose: String, _ element: (Int) throws(Failure) -> Element
+  ) throws(Failure) {
+    let (bytes, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
+    guard !overflow, let memory = malloc(Swift.max(bytes, 1)) else {
+      throw .outOfMemory(overflow ? Int.max : bytes, for: purpose)
+    }
+    let base = memory.assumingMemoryBound(to: Element.self)
+    for index in 0..<count {
+      do throws(Failure) { (base + index).initialize(to: try element(index)) } catch {
+        base.deinitialize(count: index)
+        free(memory)
+        throw error
+      }
+    }
+    (self.base, self.count) = (base, count)
+  }
+
+  deinit {
+    base.deinitialize(count: count)
+    free(base)
+  }
+
+  package var startIndex: Int { 0 }
+  package var endIndex: Int { count }
+
+  package subscript(index: Int) -> Element {
+    precondition(index >= 0 && index < count)
+    return base[index]
+  }
+
+  /// Puts the elements in order, in place: the library's own sort asks for memory, and cannot say that there was none.
+  /// Heapsort (Williams 1964); equal elements come in any order. Nobody else may read meanwhile.
+  package func sort(by precedes: (Element, Element) -> Bool) {
+    guard count > 1 else { return }
+    for root in stride(from: count / 2 - 1, through: 0, by: -1) { sink(root, below: count, precedes) }
+    for end in stride(from: count - 1, to: 0, by: -1) {
+      swap(0, end)
+      sink(0, below: end, precedes)
+    }
+  }
+
+  /// Moves an element down the heap `[0, limit)` until none of its children comes after it.
+  private func sink(_ start: Int, below limit: Int, _ precedes: (Element, Element) -> Bool) {
+    var parent = start
+    while 2 * parent + 1 < limit {
+      var child = 2 * parent + 1
+      if child + 1 < limit, precedes(base[child], base[child + 1]) { child += 1 }
+      guard precedes(base[parent], base[child]) else { return }
+      swap(parent, child)
+      parent = child
+    }
+  }
+
+  private func swap(_ one: Int, _ other: Int) {
+    let held = (base + one).move()
+    (base + one).moveInitialize(from: base + other, count: 1)
+    (base + other).initialize(to: held)
+  }
+
+  /// The first index, in an array that is in order, whose element does not come before what is sought.
+  package func partition(where precedes: (Element) -> Bool) -> Int {
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = low + (high - low) / 2
+      if precedes(base[middle]) { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+}
+
+extension FixedArray: @unchecked Sendable where Element: Sendable {}
