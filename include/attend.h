@@ -488,8 +488,8 @@ typedef struct attend_session_options {
     size_t struct_size;                /**< sizeof(attend_session_options) */
     /** threads that a call of this session may use; 0: as the model; more than the model's is an error */
     uint32_t threads;
-    /** since 0.2: allow sequences longer than the positions that config.json states, where positions are computed (rotary,
-        ALiBi, relative) and not looked up in a table; without it such a call is an error */
+    /** since 0.2: allow sequences longer than the positions that config.json states, where positions are computed
+        (rotary, ALiBi, relative) and not looked up in a table; without it such a call is an error */
     bool beyond_positions;
     /** since 0.2: hears how far attend_encode, attend_session_add, attend_decode, attend_decode_step, attend_embed,
         attend_session_logits and attend_session_pooled are, at most every 20 ms, so that a short call is never
@@ -512,15 +512,15 @@ void attend_session_free(attend_session *session);
 
 /**
  * Ends the call that computes on this session, or where none does its next one, with ATTEND_ERROR_CANCELLED; that uses
- * the request up. From any thread, also while another one computes, and from a progress callback. Long calls look every
- * few milliseconds. After an attend_encode or attend_embed that was cancelled no sequence is live; any other call leaves
- * the live sequences as they were. NULL is allowed. Since 0.2.
+ * the request up. From any thread, also while another one computes, and from a progress callback. Long calls look
+ * every few milliseconds. After an attend_encode or attend_embed that was cancelled no sequence is live; any other call
+ * leaves the live sequences as they were. NULL is allowed. Since 0.2.
  */
 void attend_session_cancel(attend_session *session);
 
 /**
- * How many sequences are live: those of the last encode, less those that attend_session_select dropped. Errors:
- * INVALID_ARGUMENT, BUSY.
+ * How many sequences are live: those of the last attend_encode, and of attend_session_add after it, less those that
+ * attend_session_select dropped. Errors: INVALID_ARGUMENT, BUSY.
  */
 ATTEND_MUST_CHECK attend_error *attend_session_count(const attend_session *session, size_t *count);
 
@@ -559,43 +559,63 @@ typedef struct attend_tensor {
     size_t shape[4];
 } attend_tensor;
 
+/** The tokens of attend_decode whose logits are computed. Since 0.2. */
+typedef enum attend_logits_kind {
+    ATTEND_LOGITS_DEFAULT = 0,  /**< all */
+    ATTEND_LOGITS_NONE = 1,     /**< none: the tokens are read, and `logits` is left alone */
+    ATTEND_LOGITS_LAST = 2,     /**< the last of each sequence */
+    ATTEND_LOGITS_ALL = 3       /**< every one */
+} attend_logits_kind;
+
 /** Several sequences, end to end, of any lengths. There is no padding: leave it out. Start from ATTEND_BATCH_INIT. */
 typedef struct attend_batch {
     size_t struct_size;          /**< sizeof(attend_batch) */
     const int32_t *tokens;       /**< [sum of lengths] ids */
-    const size_t *lengths;       /**< [count] each at least 1 */
+    const size_t *lengths;       /**< [count] each at least 1; in attend_decode they may be 0, but not all */
     size_t count;                /**< how many sequences, at least 1 */
     const int32_t *token_types;  /**< [sum of lengths] segments, for models that have them, or NULL */
+    attend_logits_kind logits;   /**< since 0.2: what attend_decode computes; no other function reads it */
 } attend_batch;
 
-#define ATTEND_BATCH_INIT { sizeof(attend_batch), NULL, NULL, 0, NULL }
+#define ATTEND_BATCH_INIT { sizeof(attend_batch), NULL, NULL, 0, NULL, ATTEND_LOGITS_DEFAULT }
 
 /**
  * Reads a batch: texts (encoder), sources (encoder-decoder) or prompts (decoder). Whatever the session held before is
  * dropped, and the sequences of the batch become the live ones, in order. Of an encoder-decoder the decoder has read
  * nothing yet; keys and values for cross-attention are computed here, once. Of a decoder each prompt has been read;
  * attend_session_logits tells what may follow. Errors: INVALID_ARGUMENT (NULL, an empty batch or sequence, an id
- * outside the vocabulary or a token type that the model does not have, more tokens than the model has positions;
- * sequence and position are named), BUSY, INVALID_STATE (after a fork): these leave the session as it was. After
- * OUT_OF_MEMORY no sequence is live.
+ * outside the vocabulary or a token type that the model does not have, more tokens than the model has positions, or
+ * states unless attend_session_options.beyond_positions is set; sequence and position are named), BUSY, INVALID_STATE
+ * (after a fork): these leave the session as it was. After OUT_OF_MEMORY and CANCELLED no sequence is live.
  */
 ATTEND_MUST_CHECK attend_error *attend_encode(attend_session *session, const attend_batch *batch);
+
+/**
+ * Reads a batch as attend_encode does, and keeps the live sequences: those of the batch come after them. Where nothing
+ * is live, it is attend_encode. What is asked of the last attend_encode (logits, pooled vectors, hidden states,
+ * attention maps) is then about the added sequences alone. Errors as of attend_encode; each of them leaves the live
+ * sequences as they were. Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_session_add(attend_session *session, const attend_batch *batch);
 
 /**
  * Gives each live sequence one token and computes what may follow it: `tokens[i]` goes to live sequence i, and `count`
  * must be their number. The first token of an encoder-decoder is attend_model_info.decoder_start_token. `*logits`
  * becomes a borrowed float32 view, [count, vocabulary], unnormalised. `logits` may be NULL: the step is made all the
- * same. Errors, each of which leaves the session as it was: INVALID_STATE (nothing was encoded, no sequence is live, a
- * sequence has used its last position), INVALID_ARGUMENT, UNSUPPORTED (the model is an encoder: it has no steps), BUSY,
- * OUT_OF_MEMORY.
+ * same. Errors, each of which leaves the live sequences as they were: INVALID_STATE (nothing was encoded, no sequence
+ * is live, a sequence has used the last position that the model has, or states unless
+ * attend_session_options.beyond_positions is set), INVALID_ARGUMENT, UNSUPPORTED (the model is an encoder: it has no
+ * steps), BUSY, OUT_OF_MEMORY, CANCELLED.
  */
 ATTEND_MUST_CHECK attend_error *attend_decode_step(
     attend_session *session, const int32_t *tokens, size_t count, attend_tensor *logits);
 
 /**
- * Gives each live sequence several tokens at once, batch->lengths[i] of them to live sequence i: the same results, to
- * the bit, as one step after another. `*logits` becomes a borrowed float32 view, [sum of lengths, vocabulary]. For
- * scoring, forced prefixes, speculation. Errors as of attend_decode_step.
+ * Gives each live sequence several tokens at once, batch->lengths[i] of them to live sequence i, 0 where it is to wait:
+ * the same results, to the bit, as one step after another. `*logits` becomes a borrowed float32 view,
+ * [sum of lengths, vocabulary]; with ATTEND_LOGITS_LAST in `batch` it is [count, vocabulary], NaN for a sequence that
+ * waits, and with ATTEND_LOGITS_NONE it is left alone. `logits` may be NULL: none are computed. For scoring, forced
+ * prefixes, prompts that are continued, speculation. Errors as of attend_decode_step.
  */
 ATTEND_MUST_CHECK attend_error *attend_decode(
     attend_session *session, const attend_batch *batch, attend_tensor *logits);
@@ -610,6 +630,14 @@ ATTEND_MUST_CHECK attend_error *attend_decode(
 ATTEND_MUST_CHECK attend_error *attend_session_select(attend_session *session, const size_t *parents, size_t count);
 
 /**
+ * Forgets what live sequence `index` has read beyond its first `length` tokens: what follows has the same bits as if it
+ * had never read them. For speculation, and for asking again. Errors, each of which leaves the session as it was:
+ * INVALID_ARGUMENT (no such sequence, one that has read fewer tokens), INVALID_STATE (nothing was encoded, no sequence
+ * is live), BUSY. Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_session_truncate(attend_session *session, size_t index, size_t length);
+
+/**
  * What the checkpoint's head makes of the last attend_encode, computed by this call: a borrowed float32 view,
  * unnormalised.
  *   a decoder                     [sequences, vocabulary]: what may follow each prompt
@@ -618,7 +646,7 @@ ATTEND_MUST_CHECK attend_error *attend_session_select(attend_session *session, c
  *   question answering            [tokens, 2]: start and end
  *   sequence classification       [sequences, labels]
  * Errors: UNSUPPORTED (the checkpoint has no such head), INVALID_STATE (the last call that computed was no
- * attend_encode), INVALID_ARGUMENT, BUSY, OUT_OF_MEMORY.
+ * attend_encode or attend_session_add), INVALID_ARGUMENT, BUSY, OUT_OF_MEMORY, CANCELLED.
  */
 ATTEND_MUST_CHECK attend_error *attend_session_logits(attend_session *session, attend_tensor *logits);
 
@@ -631,9 +659,11 @@ ATTEND_MUST_CHECK attend_error *attend_session_logits(attend_session *session, a
 ATTEND_MUST_CHECK attend_error *attend_session_pooled(attend_session *session, attend_tensor *pooled);
 
 /**
- * The hidden states that the last attend_encode, attend_decode_step or attend_decode computed, after the last layer and
- * its norm: a borrowed float32 view, [tokens of that call, hidden size]. Errors: INVALID_STATE before the first such
- * call and after attend_session_select, INVALID_ARGUMENT, BUSY.
+ * The hidden states that the last attend_encode, attend_session_add, attend_decode_step or attend_decode computed,
+ * after the last layer and its norm: a borrowed float32 view, [tokens of that call, hidden size], the width being that
+ * of the stack that computed: the encoder's after attend_encode where there is one. Errors: INVALID_STATE before the
+ * first such call, after one that failed, and after attend_session_select and attend_session_truncate,
+ * INVALID_ARGUMENT, BUSY.
  */
 ATTEND_MUST_CHECK attend_error *attend_session_hidden_states(const attend_session *session, attend_tensor *states);
 
@@ -673,7 +703,7 @@ typedef struct attend_embed_options {
  * Errors: INVALID_ARGUMENT (NULL, no text, both or an unknown prompt; a text that becomes no token, or an id or
  * sequence that attend_encode would refuse; the text is named), what attend_model_tokenizer returns where there is no
  * usable tokenizer, UNSUPPORTED (an encoder-decoder), INVALID_FILE, BUSY, INVALID_STATE (after a fork): these leave the
- * session as it was. After OUT_OF_MEMORY no sequence is live.
+ * session as it was. After OUT_OF_MEMORY and CANCELLED no sequence is live.
  */
 ATTEND_MUST_CHECK attend_error *attend_embed(
     attend_session *session, const char *const *texts, const size_t *lengths, size_t count,
@@ -801,7 +831,10 @@ ATTEND_MUST_CHECK attend_error *attend_session_record_attentions(attend_session 
 ATTEND_MUST_CHECK attend_error *attend_session_attentions(
     const attend_session *session, attend_attention_kind kind, size_t layer, size_t sequence, attend_tensor *map);
 
-/** The bytes that a session holds at this moment: caches and scratch. Errors: INVALID_ARGUMENT, BUSY. */
+/**
+ * The bytes that a session holds at this moment: caches with their lists, outputs, attention maps and scratch. Errors:
+ * INVALID_ARGUMENT, BUSY.
+ */
 ATTEND_MUST_CHECK attend_error *attend_session_memory(const attend_session *session, size_t *bytes);
 
 #ifdef __cplusplus
@@ -824,7 +857,7 @@ _Static_assert(sizeof(attend_chat_options) == 32 && offsetof(attend_chat_options
 _Static_assert(sizeof(attend_session_options) == 32 && offsetof(attend_session_options, progress) == 16,
                "attend_session_options");
 _Static_assert(sizeof(attend_tensor) == 56 && offsetof(attend_tensor, shape) == 24, "attend_tensor");
-_Static_assert(sizeof(attend_batch) == 40 && offsetof(attend_batch, token_types) == 32, "attend_batch");
+_Static_assert(sizeof(attend_batch) == 48 && offsetof(attend_batch, logits) == 40, "attend_batch");
 _Static_assert(sizeof(attend_embed_options) == 24 && offsetof(attend_embed_options, prompt_name) == 16,
                "attend_embed_options");
 _Static_assert(sizeof(attend_model_info) == 160 && offsetof(attend_model_info, decoder_start_token) == 88,

@@ -4,7 +4,11 @@ import CAttend
 
 @_cdecl("attend_encode") @implementation public func attend_encode(
   _ session: OpaquePointer!, _ batch: UnsafePointer<attend_batch>!
-) -> OpaquePointer! { using(session) { (session) throws(Failure) in try session.encode(try read(batch)) } }
+) -> OpaquePointer! { using(session) { (session) throws(Failure) in try session.encode(try read(batch).batch) } }
+
+@_cdecl("attend_session_add") @implementation public func attend_session_add(
+  _ session: OpaquePointer!, _ batch: UnsafePointer<attend_batch>!
+) -> OpaquePointer! { using(session) { (session) throws(Failure) in try session.add(try read(batch).batch) } }
 
 @_cdecl("attend_session_logits") @implementation public func attend_session_logits(
   _ session: OpaquePointer!, _ logits: UnsafeMutablePointer<attend_tensor>!
@@ -28,7 +32,7 @@ import CAttend
 ) -> OpaquePointer! {
   using(session) { (session) throws(Failure) in
     try session.requireLive()
-    try decode(session, try Batch(step: try require(tokens, "tokens"), count: count), logits)
+    try decode(session, try Batch(step: try require(tokens, "tokens"), count: count), .all, logits)
   }
 }
 
@@ -37,7 +41,8 @@ import CAttend
 ) -> OpaquePointer! {
   using(session) { (session) throws(Failure) in
     try session.requireLive()
-    try decode(session, try read(batch), logits)
+    let (batch, wanted) = try read(batch, allowsEmpty: true)
+    try decode(session, batch, wanted, logits)
   }
 }
 
@@ -45,12 +50,17 @@ import CAttend
   _ session: OpaquePointer!, _ parents: UnsafePointer<Int>!, _ count: Int
 ) -> OpaquePointer! {
   using(session) { (session) throws(Failure) in
-    guard count >= 0, count <= 1 << 31 else {
-      throw Failure(.invalidArgument, "count is \(UInt(bitPattern: count)); at most \(1 << 31) sequences can live")
+    guard count >= 0, count <= Session.mostSequences else {
+      throw Failure(
+        .invalidArgument, "count is \(UInt(bitPattern: count)); at most \(Session.mostSequences) sequences can live")
     }
     try session.select(UnsafeBufferPointer(start: count == 0 ? nil : try require(parents, "parents"), count: count))
   }
 }
+
+@_cdecl("attend_session_truncate") @implementation public func attend_session_truncate(
+  _ session: OpaquePointer!, _ index: Int, _ length: Int
+) -> OpaquePointer! { using(session) { (session) throws(Failure) in try session.truncate(index, to: length) } }
 
 @_cdecl("attend_session_hidden_states") @implementation public func attend_session_hidden_states(
   _ session: OpaquePointer!, _ states: UnsafeMutablePointer<attend_tensor>!
@@ -60,25 +70,39 @@ import CAttend
     guard let matrix = session.hiddenStates else {
       throw Failure(
         .invalidState,
-        "there are no hidden states: nothing was encoded or decoded since the session was made or its sequences selected"
+        "there are no hidden states: nothing was encoded or decoded since the session was made or its sequences changed"
       )
     }
     target.pointee = attend_tensor(matrix)
   }
 }
 
-private func decode(_ session: Session, _ batch: Batch, _ logits: UnsafeMutablePointer<attend_tensor>?) throws(Failure)
-{
-  let output = try session.decode(batch, wantsLogits: logits != nil)
+/// Gives the live sequences tokens; `logits` nil: none are wanted.
+private func decode(
+  _ session: Session, _ batch: Batch, _ wanted: LogitsWanted, _ logits: UnsafeMutablePointer<attend_tensor>?
+) throws(Failure) {
+  let output = try session.decode(batch, logits: logits == nil ? .none : wanted)
   if let output, let logits { logits.pointee = attend_tensor(output) }
 }
 
 /// A batch as the generation room knows it, checked as far as that is possible without a model.
-private func read(_ pointer: UnsafePointer<attend_batch>?) throws(Failure) -> Batch {
-  let batch = try copy(try require(pointer, "batch"), smallest: 40, initial: attend_batch(), "batch")
-  return try Batch(
+private func read(
+  _ pointer: UnsafePointer<attend_batch>?, allowsEmpty: Bool = false
+) throws(Failure) -> (batch: Batch, wanted: LogitsWanted) {
+  let batch = try copy(try require(pointer, "batch"), smallest: 48, initial: attend_batch(), "batch")
+  let wanted: LogitsWanted
+  switch batch.logits {
+  case ATTEND_LOGITS_DEFAULT, ATTEND_LOGITS_ALL: wanted = .all
+  case ATTEND_LOGITS_LAST: wanted = .last
+  case ATTEND_LOGITS_NONE: wanted = .none
+  default:
+    throw Failure(
+      .invalidArgument, "batch.logits is \(batch.logits.rawValue), which is no attend_logits_kind")
+  }
+  let tokens = try Batch(
     tokens: try require(batch.tokens, "batch.tokens"), lengths: try require(batch.lengths, "batch.lengths"),
-    types: batch.token_types, count: batch.count)
+    types: batch.token_types, count: batch.count, allowsEmpty: allowsEmpty)
+  return (tokens, wanted)
 }
 
 extension attend_tensor {

@@ -10,8 +10,9 @@ import CAttend
   using(session) { (session) throws(Failure) in
     let target = try require(embeddings, "embeddings")
     let prompt = try prompt(try session.model.textRules.get(), options)
-    guard count > 0, count <= 1 << 31 else {
-      throw Failure(.invalidArgument, "count is \(UInt(bitPattern: count)); from 1 to \(1 << 31) texts are taken")
+    guard count > 0, count <= Session.mostSequences else {
+      throw Failure(
+        .invalidArgument, "count is \(UInt(bitPattern: count)); from 1 to \(Session.mostSequences) texts are taken")
     }
     let (texts, lengths) = (try require(texts, "texts"), try require(lengths, "lengths"))
     let embeddings = try session.embed(count, prompt: prompt) { (index) throws(Failure) in

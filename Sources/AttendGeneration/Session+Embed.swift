@@ -15,7 +15,7 @@ extension Session {
     _ count: Int, prompt: String, _ text: (_ index: Int) throws(Failure) -> UnsafeRawBufferPointer
   ) throws(Failure) -> Output {
     let head = try model.embeddingHead()
-    guard let stack = model.encoder ?? model.decoder else { throw Failure(.internalError, "a model without layers") }
+    let stack = try readingStack()
     do throws(Failure) {
       cancellation.begin(work: 0)
       let texts = try model.textRules.get().tokenize(count, prompt: prompt, try model.tokenizer.get()) {
@@ -38,9 +38,7 @@ extension Session {
     let types = stack.embedding.types == nil ? nil : texts.types.elements.baseAddress
     let whole = try Batch(tokens: ids, lengths: lengths, types: types, count: texts.lengths.count)
     try check(whole, stack)
-    let (numbers, overflow) = whole.count.multipliedReportingOverflow(by: head.outputs)
-    guard !overflow else { throw .outOfMemory(Int.max, for: "the embeddings") }
-    let y = Matrix(try embeddings.room(numbers), rows: whole.count, columns: head.outputs)
+    let y = try outputs.reserve(outputs.embeddings, rows: whole.count, columns: head.outputs)
     defer { drop() }
     cancellation.begin(work: whole.tokenCount * stack.layers.count)
     var (first, token) = (0, 0)
@@ -56,8 +54,9 @@ extension Session {
       let part = try Batch(
         tokens: ids + token, lengths: lengths + first, types: types.map { $0 + token }, count: count)
       try read(part, stack, positionsAhead: 0)
-      try head.apply(
-        try encodedStates(), lengths: encodedLengths, prompt: texts.prompt, into: y.rows(first, count), pass)
+      let (states, lengthsOfPart) = try outputs.encoded()
+      try pass.workspace.reset()
+      try head.apply(states, lengths: lengthsOfPart, prompt: texts.prompt, into: y.rows(first, count), pass)
       try pass.checkCancellation()
       first += count
       token += tokens

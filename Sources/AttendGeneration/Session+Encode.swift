@@ -5,86 +5,117 @@ import AttendModels
 
 extension Session {
   /// Reads a batch of texts, sources or prompts: its sequences become the live ones. After `outOfMemory` and
-  /// `cancelled` none is live; any other failure changes nothing. Pages for `positionsAhead` positions of each are set
-  /// aside for the decoder.
-  package func encode(_ batch: Batch, positionsAhead: Int = Session.positionsAhead) throws(Failure) {
-    guard let stack = model.encoder ?? model.decoder else { throw Failure(.internalError, "a model without layers") }
+  /// `cancelled` none is live; any other failure changes nothing.
+  package func encode(_ batch: Batch) throws(Failure) {
+    let stack = try readingStack()
     try check(batch, stack)
     drop()
     cancellation.begin(work: batch.tokenCount * stack.layers.count)
-    try read(batch, stack, positionsAhead: positionsAhead)
+    try read(batch, stack, positionsAhead: Session.positionsAhead)
+  }
+
+  /// Reads a batch of texts, sources or prompts: its sequences come after the live ones. A failure leaves those as they
+  /// were.
+  package func add(_ batch: Batch) throws(Failure) {
+    let stack = try readingStack()
+    try check(batch, stack)
+    cancellation.begin(work: batch.tokenCount * stack.layers.count)
+    try read(batch, stack, positionsAhead: Session.positionsAhead)
+  }
+
+  /// The stack that reads batches.
+  func readingStack() throws(Failure) -> Stack {
+    guard let stack = model.encoder ?? model.decoder else { throw Failure(.internalError, "a model without layers") }
+    return stack
   }
 
   /// Throws `invalidArgument` for what `stack` cannot read.
   func check(_ batch: Batch, _ stack: Stack) throws(Failure) {
-    try batch.check(
-      vocabulary: stack.vocabulary, positions: stack.positions(allowingBeyond: allowsBeyondPositions),
-      types: stack.embedding.types?.count)
-  }
-
-  /// Reads a batch that has been checked, where no sequence is live.
-  func read(_ batch: Batch, _ stack: Stack, positionsAhead: Int) throws(Failure) {
-    try pass.workspace.reset()
-    let x = Matrix(try states.room(batch.tokenCount * stack.width), rows: batch.tokenCount, columns: stack.width)
-    switch model.blueprint.kind {
-    case .encoder:
-      try readSource(batch, stack, into: x)
-      cache.start(batch.count)
-    case .encoderDecoder:
-      try readSource(batch, stack, into: x)
-      try projectSource(batch, x)
-      try start(batch.count, positionsAhead: positionsAhead)
-    case .decoder:
-      try start(batch.count, positionsAhead: positionsAhead)
-      try cache.grow(batch.length)
-      try stack.forward(batch.tokens, own: try cache.writing(batch.length), source: nil, into: x, pass)
-      cache.advance(batch.length)
+    try batch.check(stack)
+    guard let positions = stack.positions(allowingBeyond: allowsBeyondPositions) else { return }
+    for sequence in 0..<batch.count where batch.lengths[sequence] > positions {
+      throw Failure(
+        .invalidArgument,
+        "sequence \(sequence) has \(batch.lengths[sequence]) tokens; the model has \(positions) positions\(Session.hint(stack))"
+      )
     }
-    stateRows = batch.tokenCount
-    for sequence in 0..<batch.count { encodedLengths.append(batch.length(sequence)) }
-    if case .lastToken(let padding) = model.head?.reads { noteLastTokens(batch, padding) }
-    isEncoded = true
   }
 
-  /// Runs the encoder. The keys of one of its layers are of use during that layer only, so that their pages hold one
-  /// layer.
-  private func readSource(_ batch: Batch, _ encoder: Stack, into x: Matrix) throws(Failure) {
-    guard let encoderCache else { throw Failure(.internalError, "an encoder without pages") }
-    encoderCache.start(batch.count)
+  /// The words that tell that more positions could be computed.
+  static func hint(_ stack: Stack) -> String {
+    stack.positions == nil ? " by its configuration, beyond which a session must be allowed to go" : ""
+  }
+
+  /// Reads a batch that has been checked; its sequences come after the live ones, and leave again where it fails. Pages
+  /// for `positionsAhead` positions of each are set aside for the decoder.
+  func read(_ batch: Batch, _ stack: Stack, positionsAhead: Int) throws(Failure) {
+    forgetOutputs()
+    let first = sequences.count
+    try sequences.add(batch.count)
+    do throws(Failure) {
+      try outputs.reserve(sequences: batch.count)
+      try pass.workspace.reset()
+      let x = try outputs.reserve(outputs.states, rows: batch.tokenCount, columns: stack.width)
+      switch model.blueprint.kind {
+      case .encoder: try readText(batch, stack, into: x)
+      case .encoderDecoder:
+        try readText(batch, stack, into: x)
+        try projectSource(batch, x, from: first)
+        try reserve(ahead: positionsAhead)
+      case .decoder:
+        try reserve(ahead: positionsAhead)
+        try readPrompt(batch, stack, from: first, into: x)
+      }
+      outputs.keepEncoded(x, batch.lengths)
+      if case .lastToken(let padding) = model.head?.reads { outputs.keepLastTokens(of: batch, beside: padding) }
+      sequences.begin()
+    } catch {
+      sequences.remove(from: first)
+      throw error
+    }
+  }
+
+  /// Runs the encoder. The keys and values of a layer are of use while it runs, and to nobody later.
+  private func readText(_ batch: Batch, _ encoder: Stack, into x: Matrix) throws(Failure) {
+    guard let encoderScratch else { throw Failure(.internalError, "an encoder without pages") }
     pass.recorder?.readsSource = true
     defer {
-      encoderCache.start(0)
+      encoderScratch.remove(from: 0)
       pass.recorder?.readsSource = false
     }
-    try encoderCache.grow(batch.length)
+    try encoderScratch.add(batch.count)
+    try encoderScratch.grow(batch.lengths)
     try encoder.forward(
-      batch.tokens, types: batch.types, own: try encoderCache.writing(batch.length), source: nil, into: x, pass)
+      batch.input, selfKeyValues: try encoderScratch.writing(batch.lengths), crossKeyValues: nil, into: x, pass)
   }
 
-  /// Keeps which token of each sequence a head reads that reads the last one beside padding.
-  private func noteLastTokens(_ batch: Batch, _ padding: Int32?) {
-    lastTokens.removeAll(keepingCapacity: true)
-    var first = 0
-    for length in encodedLengths {
-      var last = length - 1
-      while let padding, last > 0, batch.tokens[first + last] == padding { last -= 1 }
-      // Of padding alone the first is read, as in the reference; of any other text the last beside it.
-      lastTokens.append(first + last)
-      first += length
+  /// Makes the keys and values that the decoder's cross-attention looks at, once for all steps, of the sequences from
+  /// `first` on.
+  private func projectSource(_ batch: Batch, _ states: Matrix, from first: Int) throws(Failure) {
+    guard let decoder = model.decoder, let cache = sequences.crossCache else {
+      throw Failure(.internalError, "an encoder-decoder without cross-attention")
     }
+    try cache.grow(batch.lengths, from: first)
+    try decoder.projectSource(states, into: try cache.writing(batch.lengths, from: first), pass)
+    cache.advance(batch.lengths, from: first)
   }
 
-  /// Makes the keys and values that the decoder's cross-attention looks at, once for all steps.
-  private func projectSource(_ batch: Batch, _ states: Matrix) throws(Failure) {
-    source.start(batch.count)
-    try source.grow(batch.length)
-    try model.decoder?.projectSource(states, into: try source.writing(batch.length), pass)
-    source.advance(batch.length)
+  /// Runs the decoder over the prompts of the sequences from `first` on.
+  private func readPrompt(_ batch: Batch, _ decoder: Stack, from first: Int, into x: Matrix) throws(Failure) {
+    let cache = sequences.selfCache
+    try cache.grow(batch.lengths, from: first)
+    try decoder.forward(
+      batch.input, selfKeyValues: try cache.writing(batch.lengths, from: first), crossKeyValues: nil, into: x, pass)
+    cache.advance(batch.lengths, from: first)
+  }
+
+  private func reserve(ahead positions: Int) throws(Failure) {
+    try sequences.selfCache.reserve(ahead: min(model.decoder?.positions ?? .max, positions))
   }
 
   // MARK: Heads
 
-  /// What the head makes of the last encode, computed now: of a decoder `[sequences, vocabulary]`, the logits of what
+  /// The logits of the head for the last encode, computed now: of a decoder `[sequences, vocabulary]`, those of what
   /// follows each prompt; of an encoder `[tokens, outputs]` or, if the head reads one token of each sequence,
   /// `[sequences, outputs]`.
   package func encodedLogits() throws(Failure) -> Output {
@@ -93,67 +124,63 @@ extension Session {
         .unsupported, "this checkpoint is of a \(model.blueprint.family) model without a head: it gives no logits")
     }
     guard model.blueprint.kind != .encoderDecoder else {
-      throw Failure(.unsupported, "what may follow a source is told by the decoder: call attend_decode_step")
+      throw Failure(.unsupported, "what may follow a source is told by the decoder: give it a first token")
     }
-    return try apply(head, to: logits)
+    return try apply(head, to: outputs.logits)
   }
 
-  /// What the pooler makes of the last encode, computed now, `[sequences, width]`, or in a folder of
-  /// sentence-transformers its modules, `[sequences, outputs]`.
+  /// The vectors of the pooler for the last encode, computed now, `[sequences, width]`, or in a folder of
+  /// sentence-transformers those of its modules, `[sequences, outputs]`.
   package func pooledStates() throws(Failure) -> Output {
     if let head = model.sentenceHead {
-      let states = try encodedStates()
-      cancellation.begin(work: 0)
-      let rows = encodedLengths.count
-      let y = Matrix(try pooled.room(rows * head.outputs), rows: rows, columns: head.outputs)
-      try head.apply(states, lengths: encodedLengths, into: y, pass)
+      let (states, lengths) = try beginHead()
+      let y = try outputs.reserve(outputs.pooled, rows: lengths.count, columns: head.outputs)
+      try head.apply(states, lengths: lengths, into: y, pass)
       try pass.checkCancellation()
       return y
     }
     guard let pooler = model.pooler else {
       throw Failure(.unsupported, "this checkpoint is of a \(model.blueprint.family) model without a pooler")
     }
-    return try apply(pooler, to: pooled)
+    return try apply(pooler, to: outputs.pooled)
   }
 
   private func apply(_ head: Head, to buffer: OutputBuffer) throws(Failure) -> Output {
-    let states = try encodedStates()
-    cancellation.begin(work: 0)
+    let (states, lengths) = try beginHead()
     let x =
       switch head.reads {
       case .everyToken: states
-      case .nextToken: try pooled(states, .lastToken)
-      case .lastToken: try rows(lastTokens, of: states)
-      case .firstToken: try pooled(states, .firstToken)
-      case .meanOfTokens: try pooled(states, .mean)
+      case .nextToken: try pooled(states, lengths, .lastToken)
+      case .lastToken: try lastTokens(states)
+      case .firstToken: try pooled(states, lengths, .firstToken)
+      case .meanOfTokens: try pooled(states, lengths, .mean)
       }
-    let y = Matrix(try buffer.room(x.rows * head.outputs), rows: x.rows, columns: head.outputs)
+    let y = try outputs.reserve(buffer, rows: x.rows, columns: head.outputs)
     try head.apply(x, into: y, pass)
     try pass.checkCancellation()
     return y
   }
 
-  /// One vector for each sequence, `[sequences, width]`, in scratch memory.
-  private func pooled(_ states: Matrix, _ mode: Pooling.Mode) throws(Failure) -> Matrix {
-    let vectors = try pass.workspace.matrix(encodedLengths.count, states.columns)
-    Pooling([mode]).apply(states, lengths: encodedLengths, into: vectors, pass)
-    return vectors
+  /// The last encode as a head reads it, with scratch memory that is free again.
+  private func beginHead() throws(Failure) -> (states: Matrix, lengths: SequenceLengths) {
+    let encoded = try outputs.encoded()
+    try pass.workspace.reset()
+    cancellation.begin(work: 0)
+    return encoded
   }
 
-  /// Some rows of the states, `[rows, width]`, in scratch memory.
-  private func rows(_ rows: [Int], of states: Matrix) throws(Failure) -> Matrix {
+  /// The last token of each sequence beside padding, `[sequences, width]`, in scratch memory.
+  private func lastTokens(_ states: Matrix) throws(Failure) -> Matrix {
+    let rows = outputs.lastTokens
     let vectors = try pass.workspace.matrix(rows.count, states.columns)
     for (index, row) in rows.enumerated() { vectors[index].update(from: states[row], count: states.columns) }
     return vectors
   }
 
-  /// The hidden states of the last encode, with scratch memory that is free again. Throws `invalidState` where the last
-  /// call was none.
-  func encodedStates() throws(Failure) -> Matrix {
-    guard !encodedLengths.isEmpty, let states = hiddenStates else {
-      throw Failure(.invalidState, "there is nothing to read: the last call on this session was no attend_encode")
-    }
-    try pass.workspace.reset()
-    return states
+  /// One vector for each sequence, `[sequences, width]`, in scratch memory.
+  private func pooled(_ states: Matrix, _ lengths: SequenceLengths, _ mode: Pooling.Mode) throws(Failure) -> Matrix {
+    let vectors = try pass.workspace.matrix(lengths.count, states.columns)
+    Pooling([mode]).apply(states, lengths: lengths, into: vectors, pass)
+    return vectors
   }
 }

@@ -10,25 +10,15 @@ package final class Session {
   package let cancellation: Cancellation
   let allowsBeyondPositions: Bool
   private(set) var pass: Pass
-  let cache: KeyValueCache  // what the decoder has read
-  let source: KeyValueCache  // what the encoder has read, as the decoder's cross-attention sees it
-  let encoderCache: KeyValueCache?  // keys and values of one encoder layer, during an encode
-  let states = OutputBuffer(purpose: "the hidden states")
-  let logits = OutputBuffer(purpose: "the logits")
-  let pooled = OutputBuffer(purpose: "the pooled vectors")
-  let embeddings = OutputBuffer(purpose: "the embeddings")
-  var stateRows = 0  // tokens of the last call, whose states are held
-  var encodedLengths: [Int] = []  // of the sequences of the last call, if that was an encode
-  var lastTokens: [Int] = []  // rows of the states that a head reads which reads the last token beside padding
-  var isEncoded = false
-  /// Of attention maps; once made it stays, for those who look at a view too late
+  let sequences: LiveSequences
+  /// Keys and values of one encoder layer, while it runs
+  let encoderScratch: KeyValueCache?
+  let outputs = Outputs()
+  /// The attention maps; once made it stays, as outgrown outputs do
   private var recorder: AttentionRecorder?
 
   /// Rows are tokens or sequences of a call; `columns` numbers each. Valid until the next call.
   package typealias Output = Matrix
-
-  /// Positions for which pages are set aside at the start, so that the token loop asks the system for nothing.
-  package static let positionsAhead = 512
 
   /// How to make a session.
   package struct Options {
@@ -42,78 +32,72 @@ package final class Session {
     package init() {}
   }
 
+  /// Positions for which pages are set aside at the start, so that the token loop asks the system for nothing.
+  package static let positionsAhead = 512
+  /// Sequences that can live at a time, and tokens of a batch: no product with a size of a model overflows.
+  package static let mostSequences = 1 << 31
+
   package init(model: Model, options: Options = Options()) throws(Failure) {
     let threads = options.threads
     guard threads <= model.engine.threads else {
       throw Failure(.invalidArgument, "threads is \(threads); the model was created with \(model.engine.threads)")
     }
-    guard let stack = model.decoder ?? model.encoder else { throw Failure(.internalError, "a model without layers") }
     self.model = model
     allowsBeyondPositions = options.allowsBeyondPositions
     cancellation = Cancellation(progress: options.progress)
     let engine = model.engine.with(threads: threads == 0 ? model.engine.threads : threads, cancellation: cancellation)
     pass = Pass(engine: engine, workspace: Workspace())
-    let pool = PagePool(layout: stack.keyValueLayout)
-    cache = KeyValueCache(pool: pool)
-    source = KeyValueCache(pool: pool)
-    encoderCache = model.encoder.map { KeyValueCache(pool: PagePool(layout: $0.keyValueLayout)) }
+    sequences = try LiveSequences(model)
+    encoderScratch = model.encoder.map { KeyValueCache(pool: PagePool(layout: $0.keyValueLayout)) }
   }
+
+  // MARK: Live sequences
 
   /// How many sequences are live.
-  package var count: Int { cache.count }
+  package var count: Int { sequences.count }
 
   /// How many tokens the decoder has read of a live sequence.
-  package func length(_ sequence: Int) -> Int { cache.length(sequence) }
-
-  /// Bytes of caches, outputs and scratch at this moment.
-  package var bytes: Int {
-    pass.workspace.bytes + cache.pool.bytes + (encoderCache?.pool.bytes ?? 0) + states.bytes + logits.bytes
-      + pooled.bytes + embeddings.bytes + (recorder?.bytes ?? 0)
-  }
-
-  /// The hidden states of the last encode or decode, `[tokens, width]`, or nil if there was none since the sequences
-  /// were made or selected.
-  package var hiddenStates: Output? {
-    stateRows == 0 ? nil : Matrix(states.base, rows: stateRows, columns: model.width)
-  }
+  package func length(_ sequence: Int) -> Int { sequences.length(sequence) }
 
   /// Live sequence `parents[i]` of before becomes live sequence i. A failure changes nothing.
   package func select(_ parents: UnsafeBufferPointer<Int>) throws(Failure) {
-    try requireEncoded()
-    for (index, parent) in parents.enumerated() where parent < 0 || parent >= count {
-      throw Failure(.invalidArgument, "parents[\(index)] is \(UInt(bitPattern: parent)); \(count) sequences are live")
-    }
-    cache.select(parents)
-    if source.count > 0 { source.select(parents) }
+    try sequences.select(parents)
+    forgetOutputs()
+  }
+
+  /// Forgets what a live sequence has read beyond `length` tokens. A failure changes nothing.
+  package func truncate(_ sequence: Int, to length: Int) throws(Failure) {
+    try sequences.truncate(sequence, to: length)
     forgetOutputs()
   }
 
   /// Throws `invalidState` where there is nothing to decode.
-  package func requireLive() throws(Failure) {
-    try requireEncoded()
-    guard count > 0 else {
-      throw Failure(.invalidState, "no sequence is live: all have been dropped by attend_session_select")
-    }
-  }
-
-  private func requireEncoded() throws(Failure) {
-    guard isEncoded else { throw Failure(.invalidState, "nothing was encoded: call attend_encode first") }
-  }
-
-  /// Begins `count` sequences that the decoder has not read; those of before are dropped.
-  func start(_ count: Int, positionsAhead: Int) throws(Failure) {
-    cache.start(count)
-    guard let decoder = model.decoder else { return }
-    try cache.pool.reserve(count * KeyValueLayout.pages(for: min(decoder.positions ?? .max, positionsAhead)))
-  }
+  package func requireLive() throws(Failure) { try sequences.requireLive() }
 
   /// Drops all sequences and what was computed of them.
   func drop() {
-    isEncoded = false
+    sequences.drop()
     forgetOutputs()
-    cache.start(0)
-    source.start(0)
   }
+
+  // MARK: Outputs
+
+  /// Bytes of caches, outputs and scratch at this moment.
+  package var bytes: Int {
+    pass.workspace.bytes + sequences.bytes + (encoderScratch?.bytes ?? 0) + outputs.bytes + (recorder?.bytes ?? 0)
+  }
+
+  /// The hidden states of the last encode or decode, `[tokens, width of the stack that made them]`, or nil if there was
+  /// none since the sequences were made or selected.
+  package var hiddenStates: Output? { outputs.hiddenStates }
+
+  /// Nothing that was computed before is to be read any more.
+  func forgetOutputs() {
+    pass.recorder?.forget()
+    outputs.forget()
+  }
+
+  // MARK: Attention maps
 
   /// Keeps the attention maps of the calls that follow, or stops keeping them.
   package func recordAttentions(_ isOn: Bool) {
@@ -129,29 +113,22 @@ package final class Session {
   package func attention(_ kind: AttentionRecorder.Kind, layer: Int, sequence: Int) throws(Failure) -> AttentionMap {
     guard let recorder = pass.recorder else {
       throw Failure(
-        .invalidState,
-        "attention maps are not recorded: call attend_session_record_attentions before what computes them")
+        .invalidState, "attention maps are not recorded: switch recording on before the call that computes them")
     }
-    let layers = (kind == .encoder ? model.encoder : model.decoder)?.layers.count ?? 0
+    let stack = kind == .encoder ? (name: "encoder", model.encoder) : (name: "decoder", model.decoder)
+    let layers = stack.1?.layers.count ?? 0
     guard layer >= 0, layer < layers else {
       throw Failure(
-        .invalidArgument,
-        "layer is \(UInt(bitPattern: layer)); the model has \(layers) \(kind == .encoder ? "encoder" : "decoder") layers"
-      )
+        .invalidArgument, "layer is \(UInt(bitPattern: layer)); the model has \(layers) \(stack.name) layers")
     }
-    guard sequence >= 0, sequence < count else {
-      throw Failure(.invalidArgument, "sequence is \(UInt(bitPattern: sequence)); \(count) sequences are live")
+    let sequences = outputs.sequences(live: count)
+    guard sequence >= 0, sequence < sequences else {
+      throw Failure(
+        .invalidArgument, "sequence is \(UInt(bitPattern: sequence)); the last call had \(sequences) sequences")
     }
-    guard stateRows > 0, let map = recorder.map(kind, layer: layer, sequence: sequence) else {
+    guard outputs.hiddenStates != nil, let map = recorder.map(kind, layer: layer, sequence: sequence) else {
       throw Failure(.invalidState, "the last call on this session left no attention maps of this kind")
     }
     return map
-  }
-
-  /// What was computed before is not to be read any more.
-  func forgetOutputs() {
-    pass.recorder?.forget()
-    stateRows = 0
-    encodedLengths.removeAll(keepingCapacity: true)
   }
 }

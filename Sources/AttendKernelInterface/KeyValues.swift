@@ -12,7 +12,7 @@ package enum KeyValuePage {
 }
 
 /// One sequence of an attention call.
-package struct AttentionSequence {
+package struct AttentionSequence: BitwiseCopyable {
   /// The first row of queries.
   package var row: Int
   /// Queries.

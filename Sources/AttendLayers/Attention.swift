@@ -19,11 +19,11 @@ package struct AttentionOptions: Sendable {
   /// Heads of keys and values; fewer than `heads` where several query heads share one.
   package let keyValueHeads: Int
   package let headDim: Int
-  /// What scores are multiplied by, 1/√headDim in the paper.
+  /// Factor on the scores, 1/√headDim in the paper.
   package let scale: Float
   package let mask: AttentionMask
 
-  /// Without further words: as many heads of keys and values as of queries, and the paper's scale.
+  /// By default there are as many heads of keys and values as of queries, and the scale is the paper's.
   package init(
     heads: Int, keyValueHeads: Int? = nil, headDim: Int, scale: Float? = nil, causal: Bool, window: Int = 0,
     softCap: Float = 0
@@ -64,11 +64,9 @@ package struct SelfAttention: Sendable {
     self.bias = bias
   }
 
-  /// `y = residual + attention(x)`, or without a residual attention(x), all `[tokens, width]`; the keys and values of x
-  /// go to `layer` of the pages first.
-  package func apply(
-    _ x: Matrix, layer: Int, _ context: LayerContext, residual: Matrix?, into y: Matrix, _ pass: Pass
-  ) throws(Failure) {
+  /// Adds attention(x) for the input x, `[tokens, width]`, whose keys and values go to `layer` of the pages first.
+  func apply(_ sum: ResidualSum, layer: Int, _ context: LayerContext, _ pass: Pass) throws(Failure) {
+    let x = sum.input
     try pass.scoped { () throws(Failure) in
       let projected = try pass.workspace.matrix(x.rows, input.outputs)  // [tokens, queries | keys | values]
       try input.apply(x, into: projected, pass)
@@ -76,15 +74,15 @@ package struct SelfAttention: Sendable {
         keys = projected.columns(options.queryWidth, options.keyValueWidth)
       queryNorm?.apply(queries, into: queries, pass)
       keyNorm?.apply(keys, into: keys, pass)
-      rotate(queries, keys, context.angles, pass)
-      let heads = context.own.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale)
+      try rotate(queries, keys, context, pass)
+      let heads = context.selfKeyValues.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale)
       pass.engine.storeKeyValues(
         keys, projected.columns(options.queryWidth + options.keyValueWidth, options.keyValueWidth),
-        context.own.sequences, heads)
+        context.selfKeyValues.sequences, heads)
       let mixed = try pass.workspace.matrix(x.rows, options.queryWidth)  // [tokens, heads, headDim]
-      let weights = try pass.recorder?.ownMap(layer: layer, heads: options.heads, context.own.sequences)
-      try attend(queries, keys, context.own.sequences, heads, into: mixed, weights: weights, pass)
-      try output.apply(mixed, residual: residual, into: y, pass)
+      let weights = try pass.recorder?.selfMap(layer: layer, heads: options.heads, context.selfKeyValues.sequences)
+      try attend(queries, keys, context.selfKeyValues.sequences, heads, into: mixed, weights: weights, pass)
+      try output.apply(mixed, residual: sum.residual, into: sum.output, pass)
     }
   }
 
@@ -108,8 +106,9 @@ package struct SelfAttention: Sendable {
     }
   }
 
-  private func rotate(_ queries: Matrix, _ keys: Matrix, _ angles: Matrix?, _ pass: Pass) {
-    guard let rotary, let angles else { return }
+  private func rotate(_ queries: Matrix, _ keys: Matrix, _ context: LayerContext, _ pass: Pass) throws(Failure) {
+    guard let rotary else { return }
+    let angles = try context.rotaryAngles()
     let cosines = angles.columns(rotary.column, rotary.pairs),
       sines = angles.columns(rotary.column + rotary.pairs, rotary.pairs)
     pass.engine.rotate(
@@ -144,10 +143,9 @@ package struct CrossAttention: Sendable {
     }
   }
 
-  /// `y = residual + attention(x, source)`, or without a residual attention(x, source), all `[target tokens, width]`.
-  package func apply(
-    _ x: Matrix, layer: Int, _ source: KeyValues, residual: Matrix?, into y: Matrix, _ pass: Pass
-  ) throws(Failure) {
+  /// Adds attention(x, source) for the input x, `[target tokens, width]`; `layer` is its place in the pages.
+  func apply(_ sum: ResidualSum, layer: Int, _ source: KeyValues, _ pass: Pass) throws(Failure) {
+    let x = sum.input
     try pass.scoped { () throws(Failure) in
       let queries = try pass.workspace.matrix(x.rows, options.queryWidth)  // [target tokens, heads, headDim]
       try query.apply(x, into: queries, pass)
@@ -157,7 +155,7 @@ package struct CrossAttention: Sendable {
         options.mask, into: mixed,
         weights: try pass.recorder?.crossMap(layer: layer, heads: options.heads, source.sequences),
         workspace: pass.workspace)
-      try output.apply(mixed, residual: residual, into: y, pass)
+      try output.apply(mixed, residual: sum.residual, into: sum.output, pass)
     }
   }
 }

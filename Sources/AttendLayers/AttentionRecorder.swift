@@ -2,8 +2,7 @@ import AttendBase
 import AttendDispatch
 import AttendKernelInterface
 
-/// The attention maps of one call: what each head's queries give to each key, for those who want to look. One thread at
-/// a time.
+/// The attention maps of one call: the probabilities that each head's queries give to each key. One thread at a time.
 package final class AttentionRecorder {
   /// Whose queries and keys; the raw values are those of `attend_attention_kind`.
   package enum Kind: UInt32 {
@@ -17,38 +16,48 @@ package final class AttentionRecorder {
   fileprivate var encoder = Layers(), decoder = Layers(), cross = Layers()
 
   /// The maps of one kind. For each layer `[heads, queries, keys]` of one sequence after another.
-  fileprivate struct Layers {
-    var buffers: [OutputBuffer] = []
+  fileprivate struct Layers: ~Copyable {
+    var buffers: [OutputBuffer] = []  // of each layer
     /// Layers of the last call that were written.
     var filled = 0
     var heads = 0
     /// Of each sequence of the last call.
-    var sizes: [(queries: Int, keys: Int)] = []
+    var sizes = GrowingList<Size>(for: AttentionRecorder.purpose)
+
+    var bytes: Int { buffers.reduce(sizes.bytes) { $0 + $1.bytes } }
   }
+
+  /// Queries and keys of a sequence.
+  fileprivate struct Size: BitwiseCopyable {
+    let queries: Int
+    let keys: Int
+  }
+
+  private static let purpose = "the attention maps"
 
   package init() {}
 
   /// Bytes held at this moment.
-  package var bytes: Int { [encoder, decoder, cross].reduce(0) { $0 + $1.buffers.reduce(0) { $0 + $1.bytes } } }
+  package var bytes: Int { encoder.bytes + decoder.bytes + cross.bytes }
 
-  /// The maps are of no call any more; their memory stays, for the next one and for who looks too late.
+  /// The maps are of no call any more; their memory stays, as that of every output.
   package func forget() {
     encoder.filled = 0
     decoder.filled = 0
     cross.filled = 0
   }
 
-  /// Room for the maps of a layer's self-attention, as `Engine.attention` fills it. Layers come in order.
-  func ownMap(
+  /// Memory for the maps of a layer's self-attention, as `Engine.attention` fills it. Layers come in order.
+  func selfMap(
     layer: Int, heads: Int, _ sequences: UnsafeBufferPointer<AttentionSequence>
   ) throws(Failure) -> UnsafeMutablePointer<Float> {
-    try readsSource ? encoder.room(layer, heads, sequences) : decoder.room(layer, heads, sequences)
+    try readsSource ? encoder.reserve(layer, heads, sequences) : decoder.reserve(layer, heads, sequences)
   }
 
-  /// Room for the maps of a layer's cross-attention.
+  /// Memory for the maps of a layer's cross-attention.
   func crossMap(
     layer: Int, heads: Int, _ sequences: UnsafeBufferPointer<AttentionSequence>
-  ) throws(Failure) -> UnsafeMutablePointer<Float> { try cross.room(layer, heads, sequences) }
+  ) throws(Failure) -> UnsafeMutablePointer<Float> { try cross.reserve(layer, heads, sequences) }
 
   /// The map of one sequence in one layer of the last call, `[heads, queries, keys]`; nil where none was recorded. The
   /// sequence is one of that call.
@@ -70,7 +79,7 @@ package struct AttentionMap {
 }
 
 extension AttentionRecorder.Layers {
-  fileprivate mutating func room(
+  fileprivate mutating func reserve(
     _ layer: Int, _ heads: Int, _ sequences: UnsafeBufferPointer<AttentionSequence>
   ) throws(Failure) -> UnsafeMutablePointer<Float> {
     var count = 0
@@ -78,22 +87,23 @@ extension AttentionRecorder.Layers {
       let (pairs, first) = sequence.count.multipliedReportingOverflow(by: sequence.keys)
       let (numbers, second) = pairs.multipliedReportingOverflow(by: heads)
       let (sum, third) = count.addingReportingOverflow(numbers)
-      guard !first, !second, !third else { throw .outOfMemory(Int.max, for: "the attention maps") }
+      guard !first, !second, !third else { throw .outOfMemory(Int.max, for: AttentionRecorder.purpose) }
       count = sum
     }
-    while buffers.count <= layer { buffers.append(OutputBuffer(purpose: "the attention maps")) }
-    let base = try buffers[layer].room(count)
+    while buffers.count <= layer { buffers.append(OutputBuffer(purpose: AttentionRecorder.purpose)) }
+    let base = try buffers[layer].reserve(count)
+    sizes.removeAll()
+    try sizes.reserve(sequences.count)
     self.heads = heads
-    sizes.removeAll(keepingCapacity: true)
-    for sequence in sequences { sizes.append((sequence.count, sequence.keys)) }
+    for sequence in sequences { try sizes.append(.init(queries: sequence.count, keys: sequence.keys)) }
     filled = layer + 1
     return base
   }
 
   fileprivate func map(_ layer: Int, _ sequence: Int) -> AttentionMap? {
-    guard layer < filled, sizes.indices.contains(sequence) else { return nil }
+    guard layer < filled, (0..<sizes.count).contains(sequence) else { return nil }
     var first = 0
-    for (queries, keys) in sizes[..<sequence] { first += heads * queries * keys }
+    for index in 0..<sequence { first += heads * sizes[index].queries * sizes[index].keys }
     return AttentionMap(
       base: buffers[layer].base + first, heads: heads, queries: sizes[sequence].queries, keys: sizes[sequence].keys)
   }

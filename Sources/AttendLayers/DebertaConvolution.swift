@@ -19,7 +19,8 @@ package struct DebertaConvolution: Sendable {
     self.norm = norm
   }
 
-  /// What is to be added to the first layer's output, `[tokens, width]`, in scratch memory; x is the embedding.
+  /// The sum's second part, to be added to the first layer's output, `[tokens, width]`, in scratch memory; x is the
+  /// embedding.
   func apply(_ x: Matrix, _ sequences: UnsafeBufferPointer<AttentionSequence>, _ pass: Pass) throws(Failure) -> Matrix {
     let y = try pass.workspace.matrix(x.rows, linear.outputs)
     try pass.scoped { () throws(Failure) in
@@ -41,9 +42,9 @@ package struct DebertaConvolution: Sendable {
     return y
   }
 
-  /// Adds it to the layer's output x.
-  func add(_ beside: Matrix, to x: Matrix, _ pass: Pass) {
-    pass.engine.add(beside, to: x)
+  /// Adds its output to that of the layer, x.
+  func add(_ output: Matrix, to x: Matrix, _ pass: Pass) {
+    pass.engine.add(output, to: x)
     norm?.apply(x, into: x, pass)
   }
 }

@@ -2,23 +2,16 @@ import AttendBase
 import AttendDispatch
 import AttendKernelInterface
 
-/// What stands after the attention of a layer.
+/// The sub-layer behind the attention of a layer.
 package enum FeedForward: Sendable {
   case dense(FeedForwardNetwork)
   case mixture(MixtureOfExperts)
 
-  /// Rows that the layer takes at once. Few stay with what is made of them in the third cache, which pays where weights
-  /// read again for the next rows are found there too.
-  var rowsAtOnce: Int {
-    guard case .dense(let network) = self else { return .max }
-    return network.up.weights.bytes + network.down.weights.bytes <= 32 << 20 ? 512 : .max
-  }
-
-  /// `y = residual + f(x)`, or without a residual f(x); all `[tokens, width]`, residual may be y.
-  package func apply(_ x: Matrix, residual: Matrix?, into y: Matrix, _ pass: Pass) throws(Failure) {
+  /// Adds f(x) for the input x, `[tokens, width]`.
+  func apply(_ sum: ResidualSum, _ pass: Pass) throws(Failure) {
     switch self {
-    case .dense(let network): try network.apply(x, residual: residual, into: y, pass)
-    case .mixture(let mixture): try mixture.apply(x, residual: residual, into: y, pass)
+    case .dense(let network): try network.apply(sum.input, residual: sum.residual, into: sum.output, pass)
+    case .mixture(let mixture): try mixture.apply(sum.input, residual: sum.residual, into: sum.output, pass)
     }
   }
 }
@@ -39,7 +32,7 @@ package struct FeedForwardNetwork: Sendable {
   /// `y = residual + network(x)`, or without a residual network(x); all `[tokens, width]`, residual may be y.
   package func apply(_ x: Matrix, residual: Matrix?, into y: Matrix, _ pass: Pass) throws(Failure) {
     try pass.scoped { () throws(Failure) in
-      let hidden = try pass.workspace.matrix(x.rows, up.outputs)  // [tokens, inner width]
+      let hidden = try pass.workspace.matrix(x.rows, up.outputs)  // [tokens, up.outputs]
       try up.apply(x, activation: activation, into: hidden, pass)
       try down.apply(hidden, residual: residual, into: y, pass)
     }

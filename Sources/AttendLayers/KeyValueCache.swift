@@ -2,23 +2,29 @@ import AttendBase
 import AttendDispatch
 import AttendKernelInterface
 
-/// The keys and values of the live sequences: for each a list of pages from a pool, and a length.
+/// The keys and values of sequences: for each a list of pages from a pool, and a length.
 ///
 /// Growing takes pages and copies nothing; selecting copies lists of pages, and a page that two sequences share is
-/// copied only when one of them comes to write to it. Once the lists are as long as they get, nothing here allocates.
-/// One thread at a time.
+/// copied only when one of them comes to write to it. Once the lists are as long as they get, nothing here allocates;
+/// what throws changes nothing. One thread at a time.
 package final class KeyValueCache {
   package let pool: PagePool
-  private var lengths: [Int] = []  // [sequences] positions written
+  private var lengths = KeyValueCache.list(of: Int.self)  // [sequences] positions written
   /// [sequences] pages held; a step that failed may have left some ahead of the length
-  private var pageCounts: [Int] = []
+  private var pageCounts = KeyValueCache.list(of: Int.self)
   /// [sequences, listLength] the lists, of which the first pageCounts entries are in use
-  private var pages: [PagePool.Page] = []
+  private var pages = KeyValueCache.list(of: PagePool.Page.self)
   private var listLength = 8
-  private var spareLengths: [Int] = []  // what `select` builds the next lengths and lists in
-  private var sparePages: [PagePool.Page] = []
-  private var addresses: AlignedBuffer?  // page addresses as the kernels read them, of the sequences of one pass
-  private var passSequences: AlignedBuffer?  // [sequences] AttentionSequence
+  private var spareLengths = KeyValueCache.list(of: Int.self)  // what `select` builds the next lengths and lists in
+  private var sparePageCounts = KeyValueCache.list(of: Int.self)
+  private var sparePages = KeyValueCache.list(of: PagePool.Page.self)
+  /// Page addresses as the kernels read them, of the sequences of one pass
+  private var addresses = KeyValueCache.list(of: UnsafeMutableRawPointer.self)
+  private var passSequences = KeyValueCache.list(of: AttentionSequence.self)
+
+  private static func list<T: BitwiseCopyable>(of type: T.Type) -> GrowingList<T> {
+    GrowingList(for: "the lists of the live sequences")
+  }
 
   package init(pool: PagePool) { self.pool = pool }
 
@@ -27,62 +33,101 @@ package final class KeyValueCache {
   /// How many positions of a sequence are written.
   package func length(_ sequence: Int) -> Int { lengths[sequence] }
 
-  /// Drops all sequences and begins `count` empty ones.
-  package func start(_ count: Int) {
-    releaseAll()
-    KeyValueCache.resize(&lengths, count, filling: 0)
-    KeyValueCache.resize(&pageCounts, count, filling: 0)
-    KeyValueCache.resize(&pages, count * listLength, filling: 0)
+  /// Bytes held at this moment, pages and lists.
+  package var bytes: Int {
+    pool.bytes + lengths.bytes + pageCounts.bytes + pages.bytes + spareLengths.bytes + sparePageCounts.bytes
+      + sparePages.bytes + addresses.bytes + passSequences.bytes
   }
 
-  /// Gives every page back to the pool; the lists are written anew after this.
-  private func releaseAll() {
-    for sequence in 0..<count {
-      for place in 0..<pageCounts[sequence] { pool.release(pages[sequence * listLength + place]) }
-    }
+  /// Begins `new` empty sequences behind those that are there.
+  package func add(_ new: Int) throws(Failure) {
+    let total = count + new
+    try lengths.reserve(new)
+    try pageCounts.reserve(new)
+    try pages.reserve(new * listLength)
+    lengths.resize(to: total, filling: 0)
+    pageCounts.resize(to: total, filling: 0)
+    pages.resize(to: total * listLength, filling: 0)
   }
 
-  /// Makes an array `count` long, every element `value`, in the memory that it has.
-  private static func resize<T>(_ array: inout [T], _ count: Int, filling value: T) {
-    array.removeAll(keepingCapacity: true)
-    array.append(contentsOf: repeatElement(value, count: count))
+  /// Drops the sequences from `first` on.
+  package func remove(from first: Int) {
+    for sequence in first..<max(count, first) { release(sequence, from: 0) }
+    let left = min(first, count)
+    lengths.resize(to: left, filling: 0)
+    pageCounts.resize(to: left, filling: 0)
+    pages.resize(to: left * listLength, filling: 0)
   }
 
-  /// Sequence `parents[i]` of before becomes sequence i. The parents exist.
+  /// Gives the pages of a sequence from place `first` of its list on back to the pool.
+  private func release(_ sequence: Int, from first: Int) {
+    for place in first..<max(pageCounts[sequence], first) { pool.release(pages[sequence * listLength + place]) }
+    pageCounts[sequence] = min(pageCounts[sequence], first)
+  }
+
+  /// Makes room for what a `select` of `count` parents writes.
+  package func reserveSelection(of count: Int) throws(Failure) {
+    spareLengths.removeAll()
+    sparePageCounts.removeAll()
+    sparePages.removeAll()
+    try spareLengths.reserve(count)
+    try sparePageCounts.reserve(count)
+    try sparePages.reserve(count * listLength)
+  }
+
+  /// Sequence `parents[i]` of before becomes sequence i. The parents exist, and `reserveSelection` has been called.
   package func select(_ parents: UnsafeBufferPointer<Int>) {
-    KeyValueCache.resize(&spareLengths, parents.count, filling: 0)
-    KeyValueCache.resize(&sparePages, parents.count * listLength, filling: 0)
+    spareLengths.resize(to: parents.count, filling: 0)
+    sparePageCounts.resize(to: parents.count, filling: 0)
+    sparePages.resize(to: parents.count * listLength, filling: 0)
     // Children take hold of their pages before the parents let go, so that no page is without a user in between.
     for (child, parent) in parents.enumerated() {
       spareLengths[child] = lengths[parent]
-      for place in 0..<KeyValueLayout.pages(for: lengths[parent]) {
+      sparePageCounts[child] = KeyValueLayout.pages(for: lengths[parent])
+      for place in 0..<sparePageCounts[child] {
         let page = pages[parent * listLength + place]
         pool.retain(page)
         sparePages[child * listLength + place] = page
       }
     }
-    releaseAll()
+    for sequence in 0..<count { release(sequence, from: 0) }
     swap(&lengths, &spareLengths)
+    swap(&pageCounts, &sparePageCounts)
     swap(&pages, &sparePages)
-    KeyValueCache.resize(&pageCounts, parents.count, filling: 0)
-    for child in 0..<count { pageCounts[child] = KeyValueLayout.pages(for: lengths[child]) }
   }
 
-  /// Makes room for `new(i)` further positions of sequence i, of all sequences or of none. Lengths change only with
-  /// `advance`.
-  package func grow(_ new: (Int) -> Int) throws(Failure) {
+  /// Forgets what was written of a sequence beyond `length` positions, of which there are at least as many.
+  package func truncate(_ sequence: Int, to length: Int) {
+    release(sequence, from: KeyValueLayout.pages(for: length))
+    lengths[sequence] = length
+  }
+
+  /// Sets pages aside, so that each sequence can grow to `positions` without asking the system for memory.
+  package func reserve(ahead positions: Int) throws(Failure) {
+    let pages = KeyValueLayout.pages(for: positions)
+    var wanted = 0
+    for sequence in 0..<count { wanted += max(pages - pageCounts[sequence], 0) }
+    try pool.reserve(wanted)
+  }
+
+  // MARK: Passes
+
+  /// Makes room for `new[i]` further positions of sequence `first + i`. Lengths change only with `advance`.
+  package func grow(_ new: SequenceLengths, from first: Int = 0) throws(Failure) {
     var wanted = 0
     var longest = 0
-    for sequence in 0..<count where new(sequence) > 0 {
-      let needed = KeyValueLayout.pages(for: lengths[sequence] + new(sequence))
+    for index in 0..<new.count where new[index] > 0 {
+      let sequence = first + index
+      let needed = KeyValueLayout.pages(for: lengths[sequence] + new[index])
       wanted += max(needed - pageCounts[sequence], 0) + (sharedPlace(sequence) == nil ? 0 : 1)
       longest = max(longest, needed)
     }
     try pool.reserve(wanted)
-    lengthenLists(longest)
-    for sequence in 0..<count where new(sequence) > 0 {
+    try lengthenLists(longest)
+    for index in 0..<new.count where new[index] > 0 {
+      let sequence = first + index
       if let place = sharedPlace(sequence) { separate(sequence, place) }
-      while pageCounts[sequence] < KeyValueLayout.pages(for: lengths[sequence] + new(sequence)) {
+      while pageCounts[sequence] < KeyValueLayout.pages(for: lengths[sequence] + new[index]) {
         pages[sequence * listLength + pageCounts[sequence]] = pool.take()
         pageCounts[sequence] += 1
       }
@@ -90,10 +135,12 @@ package final class KeyValueCache {
   }
 
   /// Makes the lists at least `wanted` pages long.
-  private func lengthenLists(_ wanted: Int) {
+  private func lengthenLists(_ wanted: Int) throws(Failure) {
     guard wanted > listLength else { return }
     let longer = max(wanted, 2 * listLength)
-    KeyValueCache.resize(&sparePages, count * longer, filling: 0)
+    sparePages.removeAll()
+    try sparePages.reserve(count * longer)
+    sparePages.resize(to: count * longer, filling: 0)
     for sequence in 0..<count {
       for place in 0..<pageCounts[sequence] {
         sparePages[sequence * longer + place] = pages[sequence * listLength + place]
@@ -119,49 +166,47 @@ package final class KeyValueCache {
     pool.release(shared)
   }
 
-  /// Counts `new(i)` positions of sequence i as written: a pass has filled them.
-  package func advance(_ new: (Int) -> Int) { for sequence in 0..<count { lengths[sequence] += new(sequence) } }
+  /// Counts `new[i]` positions of sequence `first + i` as written: a pass has filled them.
+  package func advance(_ new: SequenceLengths, from first: Int = 0) {
+    for index in 0..<new.count { lengths[first + index] += new[index] }
+  }
 
-  /// What the kernels see of a pass that writes `new(i)` positions of sequence i, for which `grow` has made room. Valid
-  /// until the next call.
-  package func writing(_ new: (Int) -> Int) throws(Failure) -> KeyValues {
-    try view { (index, row, pages) in
+  /// What the kernels see of a pass that writes `new[i]` positions of sequence `first + i`, for which `grow` has made
+  /// room. Valid until the next call.
+  package func writing(_ new: SequenceLengths, from first: Int = 0) throws(Failure) -> KeyValues {
+    try view(new, from: first) { (sequence, count, row, pages) in
       AttentionSequence(
-        row: row, count: new(index), position: lengths[index], keys: lengths[index] + new(index), pages: pages)
+        row: row, count: count, position: lengths[sequence], keys: lengths[sequence] + count, pages: pages)
     }
   }
 
-  /// What the kernels see of a pass that looks at all that is written, with `queries(i)` queries of sequence i. Valid
+  /// What the kernels see of a pass that looks at all that is written, with `queries[i]` queries of sequence i. Valid
   /// until the next call.
-  package func reading(_ queries: (Int) -> Int) throws(Failure) -> KeyValues {
-    try view { (index, row, pages) in
-      AttentionSequence(row: row, count: queries(index), position: 0, keys: lengths[index], pages: pages)
+  package func reading(_ queries: SequenceLengths) throws(Failure) -> KeyValues {
+    try view(queries, from: 0) { (sequence, count, row, pages) in
+      AttentionSequence(row: row, count: count, position: 0, keys: lengths[sequence], pages: pages)
     }
   }
 
   private func view(
-    _ sequence: (_ index: Int, _ row: Int, _ pages: UnsafePointer<UnsafeMutableRawPointer>) -> AttentionSequence
+    _ tokens: SequenceLengths, from first: Int,
+    _ make: (_ sequence: Int, _ count: Int, _ row: Int, _ pages: UnsafePointer<UnsafeMutableRawPointer>) ->
+      AttentionSequence
   ) throws(Failure) -> KeyValues {
-    let table = try KeyValueCache.room(&addresses, count * listLength, of: UnsafeMutableRawPointer.self)
-    let sequences = try KeyValueCache.room(&passSequences, count, of: AttentionSequence.self)
+    addresses.removeAll()
+    passSequences.removeAll()
+    try addresses.reserve(tokens.count * listLength)
+    try passSequences.reserve(tokens.count)
+    let table = addresses.storage, sequences = passSequences.storage
     var row = 0
-    for index in 0..<count {
-      let list = index * listLength
-      for place in 0..<pageCounts[index] { table[list + place] = pool.base(pages[list + place]) }
-      sequences[index] = sequence(index, row, UnsafePointer(table + list))
-      row += sequences[index].count
+    for index in 0..<tokens.count {
+      let (sequence, list) = (first + index, index * listLength)
+      for place in 0..<pageCounts[sequence] {
+        (table + list + place).initialize(to: pool.base(pages[sequence * listLength + place]))
+      }
+      (sequences + index).initialize(to: make(sequence, tokens[index], row, UnsafePointer(table + list)))
+      row += tokens[index]
     }
-    return KeyValues(sequences: UnsafeBufferPointer(start: sequences, count: count), layout: pool.layout)
-  }
-
-  /// Memory for `count` elements that is kept from call to call and at least doubles when it grows.
-  private static func room<T>(
-    _ buffer: inout AlignedBuffer?, _ count: Int, of type: T.Type
-  ) throws(Failure) -> UnsafeMutablePointer<T> {
-    let bytes = count * MemoryLayout<T>.stride
-    if let buffer, buffer.bytes >= bytes { return buffer.pointer() }
-    let larger = try AlignedBuffer(bytes: max(bytes, 2 * (buffer?.bytes ?? 2048)), for: "the page tables")
-    buffer = larger
-    return larger.pointer()
+    return KeyValues(sequences: UnsafeBufferPointer(start: sequences, count: tokens.count), layout: pool.layout)
   }
 }

@@ -8,38 +8,63 @@ import AttendKernelInterface
 /// In a page: layer after layer, first the keys of its heads, then their values, each as `KeyValuePage` says.
 /// Keys stand transposed so that one vector holds one component of neighbouring keys, as in a panel of weights.
 package struct KeyValueLayout: Sendable, Equatable {
-  package let layers: Int
-  package let heads: Int
-  package let headDim: Int
+  /// The place of one layer in a page.
+  package struct Layer: Sendable, Equatable {
+    /// Of keys and values.
+    package let heads: Int
+    package let headDim: Int
+    /// Units of 32 bits before its first key.
+    package let offset: Int
+  }
+
+  /// How long keys and values are looked at.
+  package enum Use: Sendable {
+    /// By later calls: each layer has a place of its own.
+    case laterCalls
+    /// By their own layer only, while it runs, as in an encoder: the layers take turns at one place.
+    case ownLayer
+  }
+
+  package let layers: [Layer]
   /// In bfloat16 rather than float32.
   package let isBFloat16: Bool
+  /// Bytes of a page.
+  package let pageBytes: Int
 
-  package init(layers: Int, heads: Int, headDim: Int, isBFloat16: Bool = false) {
-    self.layers = layers
-    self.heads = heads
-    self.headDim = headDim
+  /// For layers with these heads of keys and values.
+  package init(_ layers: [(heads: Int, headDim: Int)], use: Use = .laterCalls, isBFloat16: Bool = false) {
+    var places: [Layer] = []
+    var (offset, units) = (0, 0)
+    for (heads, headDim) in layers {
+      let end = offset + 2 * heads * KeyValueLayout.headStride(headDim, isBFloat16)
+      places.append(Layer(heads: heads, headDim: headDim, offset: offset))
+      units = max(units, end)
+      if use == .laterCalls { offset = end }
+    }
+    self.layers = places
     self.isBFloat16 = isBFloat16
+    pageBytes = units * MemoryLayout<UInt32>.size
   }
 
   /// Rows of a head's panel of keys.
-  var keyRows: Int { isBFloat16 ? (headDim + 1) / 2 : headDim }
+  static func keyRows(_ headDim: Int, _ isBFloat16: Bool) -> Int { isBFloat16 ? (headDim + 1) / 2 : headDim }
 
   /// Units of 32 bits of the keys, or the values, of one head of one layer in one page.
-  var headStride: Int { keyRows * KeyValuePage.tokens }
-
-  /// Bytes of a page.
-  package var pageBytes: Int { layers * 2 * heads * headStride * MemoryLayout<UInt32>.size }
+  static func headStride(_ headDim: Int, _ isBFloat16: Bool) -> Int {
+    keyRows(headDim, isBFloat16) * KeyValuePage.tokens
+  }
 
   /// Pages that `tokens` positions take.
   package static func pages(for tokens: Int) -> Int { (tokens + KeyValuePage.tokens - 1) / KeyValuePage.tokens }
 
   /// What the attention kernels need to know to find `layer` in a page, for `queryHeads` heads of queries with scores
-  /// multiplied by `scale`. Layers beyond the layout's begin again at its first: an encoder looks back at no earlier
-  /// call, so that one layer's room serves all of its layers.
-  package func heads(layer: Int, queryHeads: Int, scale: Float) -> AttentionHeads {
-    let keys = layer % layers * 2 * heads * headStride
+  /// multiplied by `scale`.
+  package func heads(layer index: Int, queryHeads: Int, scale: Float) -> AttentionHeads {
+    let layer = layers[index]
+    let headStride = KeyValueLayout.headStride(layer.headDim, isBFloat16)
     return AttentionHeads(
-      heads: queryHeads, keyValueHeads: heads, headDim: headDim, keyOffset: keys,
-      valueOffset: keys + heads * headStride, headStride: headStride, scale: scale, isBFloat16: isBFloat16)
+      heads: queryHeads, keyValueHeads: layer.heads, headDim: layer.headDim, keyOffset: layer.offset,
+      valueOffset: layer.offset + layer.heads * headStride, headStride: headStride, scale: scale,
+      isBFloat16: isBFloat16)
   }
 }

@@ -2,35 +2,48 @@ import AttendBase
 import AttendDispatch
 import AttendKernelInterface
 
-/// What every layer of a stack looks at in one pass.
+/// The keys, values and angles that every layer of a stack looks at in one pass.
 package struct LayerContext {
-  /// The keys and values of the stack's own tokens, those of this pass included.
-  package let own: KeyValues
-  /// Those of the encoder's, for a decoder with cross-attention.
-  package let source: KeyValues?
+  /// Of the stack's own tokens, those of this pass included.
+  package let selfKeyValues: KeyValues
+  /// Of the source, for a decoder with cross-attention.
+  package let crossKeyValues: KeyValues?
   /// Cosines and sines of the tokens' positions, as `RotaryTables` lays them out.
   package let angles: Matrix?
 
-  /// Gives `body` some whole sequences after others, `most` rows at a time where they are no longer themselves, with
-  /// their rows of x, `[tokens, width]`. Attention maps are recorded of all sequences at once.
+  /// Throws where a layer with cross-attention finds no source, which is a defect of this library.
+  func source() throws(Failure) -> KeyValues {
+    guard let crossKeyValues else { throw Failure(.internalError, "cross-attention without a source") }
+    return crossKeyValues
+  }
+
+  /// Throws where a layer with rotary positions finds no angles, which is a defect of this library.
+  func rotaryAngles() throws(Failure) -> Matrix {
+    guard let angles else { throw Failure(.internalError, "rotary positions without angles") }
+    return angles
+  }
+
+  /// Gives `body` slice after slice of the sequences with their rows of x, `[tokens, width]`: whole sequences, as many
+  /// as fit into `most` rows, and at least one. While attention maps are recorded, all of them at once: the maps of a
+  /// layer lie in one piece.
   func forEachSlice(
     of x: Matrix, rows most: Int, _ pass: Pass, _ body: (Matrix, LayerContext) throws(Failure) -> Void
   ) throws(Failure) {
-    guard x.rows > most, own.sequences.count > 1, pass.recorder == nil else { return try body(x, self) }
+    guard x.rows > most, selfKeyValues.sequences.count > 1, pass.recorder == nil else { return try body(x, self) }
     try pass.scoped { () throws(Failure) in
-      let room = try pass.workspace.take(2 * own.sequences.count, of: AttentionSequence.self)
+      let memory = try pass.workspace.take(2 * selfKeyValues.sequences.count, of: AttentionSequence.self)
       var first = 0
-      while first < own.sequences.count {
-        var rows = own.sequences[first].count, end = first + 1
-        while end < own.sequences.count, rows + own.sequences[end].count <= most {
-          rows += own.sequences[end].count
+      while first < selfKeyValues.sequences.count {
+        var rows = selfKeyValues.sequences[first].count, end = first + 1
+        while end < selfKeyValues.sequences.count, rows == 0 || rows + selfKeyValues.sequences[end].count <= most {
+          rows += selfKeyValues.sequences[end].count
           end += 1
         }
-        let row = own.sequences[first].row
+        let row = selfKeyValues.sequences[first].row
         let slice = LayerContext(
-          own: own.slice(first..<end, from: row, in: room),
-          source: source?.slice(first..<end, from: row, in: room + own.sequences.count), angles: angles?.rows(row, rows)
-        )
+          selfKeyValues: selfKeyValues.slice(first..<end, from: row, in: memory),
+          crossKeyValues: crossKeyValues?.slice(
+            first..<end, from: row, in: memory + selfKeyValues.sequences.count), angles: angles?.rows(row, rows))
         try body(x.rows(row, rows), slice)
         first = end
       }
@@ -39,15 +52,15 @@ package struct LayerContext {
 }
 
 extension KeyValues {
-  /// Some of the sequences, written to `room`, with rows counted from `row`.
+  /// Some of the sequences, written to `memory`, with rows counted from `row`.
   fileprivate func slice(
-    _ range: Range<Int>, from row: Int, in room: UnsafeMutablePointer<AttentionSequence>
+    _ range: Range<Int>, from row: Int, in memory: UnsafeMutablePointer<AttentionSequence>
   ) -> KeyValues {
     for (place, index) in range.enumerated() {
       var sequence = sequences[index]
       sequence.row -= row
-      (room + place).initialize(to: sequence)
+      (memory + place).initialize(to: sequence)
     }
-    return KeyValues(sequences: UnsafeBufferPointer(start: room, count: range.count), layout: layout)
+    return KeyValues(sequences: UnsafeBufferPointer(start: memory, count: range.count), layout: layout)
   }
 }

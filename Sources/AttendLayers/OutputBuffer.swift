@@ -5,7 +5,7 @@ import AttendBase
 /// What it has outgrown stays too, until the session ends: a caller may look at a view that he was told is out of date,
 /// and should then see old numbers, not fall into unmapped memory. Doubling bounds all of it by twice what is in use.
 package final class OutputBuffer {
-  private let purpose: String
+  package let purpose: String
   private var buffers: [AlignedBuffer] = []  // the last is in use
 
   package init(purpose: String) { self.purpose = purpose }
@@ -15,8 +15,8 @@ package final class OutputBuffer {
   /// The numbers written last. There has been room for some.
   package var base: UnsafeMutablePointer<Float> { buffers[buffers.count - 1].pointer() }
 
-  /// Room for `count` numbers; what was there may be written over.
-  package func room(_ count: Int) throws(Failure) -> UnsafeMutablePointer<Float> {
+  /// Memory for `count` numbers; what was there may be written over.
+  package func reserve(_ count: Int) throws(Failure) -> UnsafeMutablePointer<Float> {
     let held = (buffers.last?.bytes ?? 0) / MemoryLayout<Float>.size
     if held < count || buffers.isEmpty {
       buffers.append(try AlignedBuffer(max(count, 2 * held, 1024), of: Float.self, for: purpose))

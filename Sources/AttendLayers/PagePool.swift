@@ -3,45 +3,59 @@ import AttendDispatch
 import AttendKernelInterface
 import Glibc
 
-/// The memory of the key/value caches of one session: pages of one size, counted by their users, used again when nobody
-/// needs them.
+/// The memory of a key/value cache: pages of one size, counted by their users, used again when nobody needs them.
 ///
 /// Pages do not move and are not cleared. One thread at a time.
 package final class PagePool {
   package typealias Page = Int32
 
   package let layout: KeyValueLayout
-  private var slabs: [AlignedBuffer] = []
-  private var bases: [UnsafeMutableRawPointer] = []  // of each page
-  private var users: [Int32] = []  // of each page
-  /// Pages without users; the last is taken first, since its memory is the likeliest to be in use already
-  private var free: [Page] = []
+  private var slabs: [AlignedBuffer] = []  // each at least as large as all before it: there are few
+  private var bases = GrowingList<UnsafeMutableRawPointer>(for: PagePool.purpose)  // of each page
+  private var users = GrowingList<Int>(for: PagePool.purpose)  // of each page
+  /// Pages without users; the last is taken first, since its memory is the likeliest to be in use already. There is
+  /// always room for all pages
+  private var free = GrowingList<Page>(for: PagePool.purpose)
   /// Pages that have had a user at some time: only those take memory, for the system gives it at the first write
   private var touched = 0
 
+  private static let purpose = "the key/value cache"
+  /// Pages of the first slab, at least.
+  private static let fewestPages = 8
+
   package init(layout: KeyValueLayout) { self.layout = layout }
 
-  /// Bytes of the pages that have been in use.
-  package var bytes: Int { touched * layout.pageBytes }
+  /// Bytes of the pages that have been in use, and of the lists that count them.
+  package var bytes: Int { pageBytes + bases.bytes + users.bytes + free.bytes }
 
-  /// Makes sure that `count` pages can be taken without asking the system for memory.
+  /// Bytes of the pages that have been in use.
+  package var pageBytes: Int { touched * layout.pageBytes }
+
+  /// Makes sure that `count` pages can be taken without asking the system for memory. A failure changes nothing.
   package func reserve(_ count: Int) throws(Failure) {
     guard free.count < count else { return }
     // Slabs at least double, so that a growing cache asks seldom; memory that is not written to costs nothing.
-    let pages = max(count - free.count, bases.count, 8)
-    let (bytes, overflow) = pages.multipliedReportingOverflow(by: layout.pageBytes)
-    guard !overflow, bases.count + pages < Int(Page.max) else {
-      throw .outOfMemory(Int.max, for: "the key/value cache")
-    }
-    let slab = try AlignedBuffer(bytes: bytes, for: "the key/value cache")
-    slabs.append(slab)
     let first = bases.count
-    for index in 0..<pages {
-      bases.append(slab.base + index * layout.pageBytes)
-      users.append(0)
-    }
-    free.reserveCapacity(bases.count)
-    free.insert(contentsOf: (first..<first + pages).reversed().map { Page($0) }, at: 0)
+    let pages = max(count - free.count, first, PagePool.fewestPages)
+    let (bytes, overflow) = pages.multipliedReportingOverflow(by: layout.pageBytes)
+    guard !overflow, pages < Int(Page.max) - first else { throw .outOfMemory(Int.max, for: PagePool.purpose) }
+    try bases.reserve(pages)
+    try users.reserve(pages)
+    try free.reserve(first + pages - free.count)
+    let slab = try AlignedBuffer(bytes: bytes, for: PagePool.purpose)
+    slabs.append(slab)
+    users.resize(to: first + pages, filling: 0)
+    bases.resize(to: first + pages, filling: slab.base)
+    for index in 0..<pages { bases[first + index] = slab.base + index * layout.pageBytes }
+    putUnderneath(first..<first + pages)
+  }
+
+  /// Adds new pages to the free ones, to be taken after those that are there.
+  private func putUnderneath(_ pages: Range<Int>) {
+    let before = free.count
+    free.resize(to: before + pages.count, filling: 0)
+    for index in stride(from: before - 1, through: 0, by: -1) { free[index + pages.count] = free[index] }
+    for (index, page) in pages.reversed().enumerated() { free[index] = Page(page) }
   }
 
   /// A page with one user. `reserve` has been called.
@@ -56,7 +70,8 @@ package final class PagePool {
 
   package func release(_ page: Page) {
     users[Int(page)] -= 1
-    if users[Int(page)] == 0 { free.append(page) }
+    guard users[Int(page)] == 0 else { return }
+    free.resize(to: free.count + 1, filling: page)
   }
 
   /// Whether more than one sequence reads this page, so that none may write to it.
@@ -68,19 +83,17 @@ package final class PagePool {
   package func copy(_ tokens: Int, from: Page, to: Page) {
     let source = base(from).assumingMemoryBound(to: UInt32.self)
     let target = base(to).assumingMemoryBound(to: UInt32.self)
-    /// Rows of KeyValuePage.tokens units, of which the first `tokens` are in use
-    let keys = layout.heads * layout.keyRows
-    let headStride = layout.headStride
     let valueRows = layout.isBFloat16 ? (tokens + 1) / 2 : tokens
-    for layer in 0..<layout.layers {
-      let first = layer * 2 * layout.heads * headStride
-      for row in 0..<keys {
-        let place = first + row * KeyValuePage.tokens
+    for layer in layout.layers {
+      let headStride = KeyValueLayout.headStride(layer.headDim, layout.isBFloat16)
+      // Rows of KeyValuePage.tokens units, of which the first `tokens` are in use.
+      for row in 0..<layer.heads * KeyValueLayout.keyRows(layer.headDim, layout.isBFloat16) {
+        let place = layer.offset + row * KeyValuePage.tokens
         memcpy(target + place, source + place, tokens * MemoryLayout<UInt32>.size)
       }
-      for head in 0..<layout.heads {
-        let place = first + (layout.heads + head) * headStride
-        memcpy(target + place, source + place, valueRows * layout.headDim * MemoryLayout<UInt32>.size)
+      for head in 0..<layer.heads {
+        let place = layer.offset + (layer.heads + head) * headStride
+        memcpy(target + place, source + place, valueRows * layer.headDim * MemoryLayout<UInt32>.size)
       }
     }
   }

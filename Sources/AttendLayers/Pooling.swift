@@ -32,10 +32,11 @@ package struct Pooling: Sendable {
 
   /// y, `[sequences, outputs]`, from the states of all sequences, `[tokens, width]`; sequence i has `lengths[i]` of
   /// them, more than `prompt`, the number of tokens of a prompt.
-  package func apply(_ states: Matrix, lengths: [Int], prompt: Int = 0, into y: Matrix, _ pass: Pass) {
+  package func apply(_ states: Matrix, lengths: SequenceLengths, prompt: Int = 0, into y: Matrix, _ pass: Pass) {
     let skipped = includesPrompt ? 0 : prompt
     var first = 0
-    for (sequence, length) in lengths.enumerated() {
+    for sequence in 0..<lengths.count {
+      let length = lengths[sequence]
       let own = states.rows(first + skipped, length - skipped)
       for (index, mode) in modes.enumerated() {
         apply(

@@ -30,7 +30,9 @@ package struct SentenceHead: Sendable {
 
   /// y, `[sequences, outputs]`, from the states of all sequences, `[tokens, width]`; sequence i has `lengths[i]` of
   /// them, of which the first `prompt` belong to a prompt. Each sequence has more.
-  package func apply(_ states: Matrix, lengths: [Int], prompt: Int = 0, into y: Matrix, _ pass: Pass) throws(Failure) {
+  package func apply(
+    _ states: Matrix, lengths: SequenceLengths, prompt: Int = 0, into y: Matrix, _ pass: Pass
+  ) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       var x = try pass.workspace.matrix(lengths.count, pooling.outputs(width: states.columns))
       pooling.apply(states, lengths: lengths, prompt: prompt, into: x, pass)

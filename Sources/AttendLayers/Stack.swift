@@ -1,14 +1,22 @@
 import AttendBase
 import AttendDispatch
 
+/// The input of a stack in one pass.
+package enum StackInput {
+  /// Ids and their types, `[tokens]` each; without types all are of type 0.
+  case tokens(UnsafePointer<Int32>, types: UnsafePointer<Int32>?)
+}
+
 /// An encoder or a decoder: an embedding, layers, and in some families a norm at the end.
 package final class Stack: Sendable {
   package let width: Int
   package let embedding: Embedding
   package let layers: [TransformerLayer]
   package let finalNorm: Norm?
-  /// What its own keys and values take in pages.
+  /// Of the keys and values of its own tokens.
   package let keyValueLayout: KeyValueLayout
+  /// Of those of the source; nil in a stack without cross-attention.
+  package let crossKeyValueLayout: KeyValueLayout?
   /// The rotary embeddings of its layers.
   package let rotaries: RotaryTables
   /// Beside the first layer.
@@ -19,13 +27,15 @@ package final class Stack: Sendable {
 
   package init(
     width: Int, embedding: Embedding, layers: [TransformerLayer], finalNorm: Norm?, keyValueLayout: KeyValueLayout,
-    rotaries: RotaryTables, convolution: DebertaConvolution? = nil, statedPositions: Int? = nil
+    crossKeyValueLayout: KeyValueLayout?, rotaries: RotaryTables, convolution: DebertaConvolution? = nil,
+    statedPositions: Int? = nil
   ) {
     self.width = width
     self.embedding = embedding
     self.layers = layers
     self.finalNorm = finalNorm
     self.keyValueLayout = keyValueLayout
+    self.crossKeyValueLayout = crossKeyValueLayout
     self.rotaries = rotaries
     self.convolution = convolution
     self.statedPositions = embedding.positions?.positions ?? statedPositions
@@ -40,27 +50,41 @@ package final class Stack: Sendable {
   /// The longest sequence that is allowed: with computed positions as many as the configuration states, or more.
   package func positions(allowingBeyond isAllowed: Bool) -> Int? { isAllowed ? positions : statedPositions }
 
-  /// The forward pass: from ids, lying sequence after sequence as `own` says, to hidden states, `[tokens, width]`, in
-  /// x.
+  /// The forward pass: from the input, which lies sequence after sequence as `selfKeyValues` says, to hidden states,
+  /// `[tokens, width]`, in x.
   package func forward(
-    _ ids: UnsafePointer<Int32>, types: UnsafePointer<Int32>? = nil, own: KeyValues, source: KeyValues?, into x: Matrix,
-    _ pass: Pass
+    _ input: StackInput, selfKeyValues: KeyValues, crossKeyValues: KeyValues?, into x: Matrix, _ pass: Pass
   ) throws(Failure) {
-    try embedding.apply(ids, types: types, own.sequences, into: x, pass)
+    switch input {
+    case .tokens(let ids, let types): try embedding.apply(ids, types: types, selfKeyValues.sequences, into: x, pass)
+    }
     try pass.scoped { () throws(Failure) in
       let context = LayerContext(
-        own: own, source: source, angles: try rotaries.angles(own.sequences, tokens: x.rows, pass))
+        selfKeyValues: selfKeyValues, crossKeyValues: crossKeyValues,
+        angles: try rotaries.angles(selfKeyValues.sequences, tokens: x.rows, pass))
       try pass.checkCancellation()
-      let beside = try convolution?.apply(x, own.sequences, pass)
+      let convolved = try convolution?.apply(x, selfKeyValues.sequences, pass)
       for (index, layer) in layers.enumerated() {
-        try context.forEachSlice(of: x, rows: layer.feedForward.rowsAtOnce, pass) { (x, context) throws(Failure) in
+        try context.forEachSlice(of: x, rows: Stack.rowsAtOnce(layer), pass) { (x, context) throws(Failure) in
           try layer.apply(x, index: index, context, pass)
           try pass.finishedLayer(rows: x.rows)
         }
-        if index == 0, let beside { convolution?.add(beside, to: x, pass) }
+        if index == 0, let convolved { convolution?.add(convolved, to: x, pass) }
       }
     }
     finalNorm?.apply(x, into: x, pass)
+  }
+
+  /// Rows of a slice: few enough to stay in the third cache with what is made of them.
+  private static let sliceRows = 512
+  /// Bytes of weights that the third cache holds beside a slice: slices pay only where weights that are read again for
+  /// the next one are found there too.
+  private static let cachedWeights = 32 << 20
+
+  /// Rows that a layer takes at once.
+  private static func rowsAtOnce(_ layer: TransformerLayer) -> Int {
+    guard case .dense(let network) = layer.feedForward else { return .max }
+    return network.up.weights.bytes + network.down.weights.bytes <= cachedWeights ? sliceRows : .max
   }
 
   /// Projects the encoder's output, `[source tokens, width]`, to the keys and values of every layer's cross-attention,

@@ -3,60 +3,62 @@ import AttendBase
 /// One layer of a stack: self-attention, in a decoder with a source also cross-attention, and a feed-forward network.
 package struct TransformerLayer: Sendable {
   package let selfAttention: SelfAttention
-  package let selfAttentionResidual: Residual
+  package let selfAttentionNorms: SublayerNorms
   package let crossAttention: CrossAttention?
-  package let crossAttentionResidual: Residual
+  package let crossAttentionNorms: SublayerNorms
   package let feedForward: FeedForward
-  package let feedForwardResidual: Residual
+  package let feedForwardNorms: SublayerNorms
   /// Self-attention and feed-forward network read the same x, and both are added to it (Wang and Komatsuzaki 2021,
   /// GPT-J).
   package let isParallel: Bool
 
   package init(
-    selfAttention: SelfAttention, selfAttentionResidual: Residual, crossAttention: CrossAttention?,
-    crossAttentionResidual: Residual, feedForward: FeedForward, feedForwardResidual: Residual, isParallel: Bool
+    selfAttention: SelfAttention, selfAttentionNorms: SublayerNorms, crossAttention: CrossAttention?,
+    crossAttentionNorms: SublayerNorms, feedForward: FeedForward, feedForwardNorms: SublayerNorms, isParallel: Bool
   ) {
     self.selfAttention = selfAttention
-    self.selfAttentionResidual = selfAttentionResidual
+    self.selfAttentionNorms = selfAttentionNorms
     self.crossAttention = crossAttention
-    self.crossAttentionResidual = crossAttentionResidual
+    self.crossAttentionNorms = crossAttentionNorms
     self.feedForward = feedForward
-    self.feedForwardResidual = feedForwardResidual
+    self.feedForwardNorms = feedForwardNorms
     self.isParallel = isParallel
   }
 
   /// x, `[tokens, width]`, becomes the layer's output. Its keys and values have place `index` in the pages.
   package func apply(_ x: Matrix, index: Int, _ context: LayerContext, _ pass: Pass) throws(Failure) {
     if isParallel { return try applyParallel(x, index: index, context, pass) }
-    try selfAttentionResidual.apply(x, pass) { (input, residual, output) throws(Failure) in
-      try selfAttention.apply(input, layer: index, context, residual: residual, into: output, pass)
+    let x = ResidualStream(x, pass)
+    try x.add(selfAttentionNorms) { (sum) throws(Failure) in
+      try selfAttention.apply(sum, layer: index, context, pass)
     }
-    if let crossAttention, let source = context.source {
-      try crossAttentionResidual.apply(x, pass) { (input, residual, output) throws(Failure) in
-        try crossAttention.apply(input, layer: index, source, residual: residual, into: output, pass)
+    if let crossAttention {
+      let source = try context.source()
+      try x.add(crossAttentionNorms) { (sum) throws(Failure) in
+        try crossAttention.apply(sum, layer: index, source, pass)
       }
     }
-    try feedForwardResidual.apply(x, pass) { (input, residual, output) throws(Failure) in
-      try feedForward.apply(input, residual: residual, into: output, pass)
+    try x.add(feedForwardNorms) { (sum) throws(Failure) in
+      try feedForward.apply(sum, pass)
     }
   }
 
   /// `x += attention(norm(x)) + feedForward(norm'(x))`; without a norm of its own the feed-forward network shares that
   /// of the attention.
   private func applyParallel(_ x: Matrix, index: Int, _ context: LayerContext, _ pass: Pass) throws(Failure) {
-    guard let before = selfAttentionResidual.pre else {
+    guard let norm = selfAttentionNorms.pre else {
       throw Failure(.internalError, "a parallel layer without a norm before it")
     }
     try pass.scoped { () throws(Failure) in
       let normed = try pass.workspace.matrix(x.rows, x.columns)
-      before.apply(x, into: normed, pass)
+      norm.apply(x, into: normed, pass)
       var second = normed
-      if let norm = feedForwardResidual.pre {
+      if let norm = feedForwardNorms.pre {
         second = try pass.workspace.matrix(x.rows, x.columns)
         norm.apply(x, into: second, pass)
       }
-      try selfAttention.apply(normed, layer: index, context, residual: x, into: x, pass)
-      try feedForward.apply(second, residual: x, into: x, pass)
+      try selfAttention.apply(ResidualSum(input: normed, residual: x, output: x), layer: index, context, pass)
+      try feedForward.apply(ResidualSum(input: second, residual: x, output: x), pass)
     }
   }
 }

@@ -130,13 +130,13 @@ extension Session {
 
   /// The logits of several tokens for each sequence, one after another.
   func decode(_ sequences: [[Int32]]) throws(Failure) -> [Float] {
-    try withBatch(sequences) { (batch) throws(Failure) in numbers(try decode(batch, wantsLogits: true)!) }
+    try withBatch(sequences) { (batch) throws(Failure) in numbers(try decode(batch, logits: .all)!) }
   }
 
   /// The logits of one token for each sequence.
   func step(_ tokens: [Int32]) throws(Failure) -> [[Float]] {
     try tokens.withUnsafeBufferPointer { (tokens) throws(Failure) in
-      let logits = try decode(try Batch(step: tokens.baseAddress!, count: tokens.count), wantsLogits: true)!
+      let logits = try decode(try Batch(step: tokens.baseAddress!, count: tokens.count), logits: .all)!
       return (0..<logits.rows).map { Array(UnsafeBufferPointer(start: logits[$0], count: logits.columns)) }
     }
   }

@@ -4,23 +4,34 @@ import AttendKernelInterface
 import AttendLayers
 import Testing
 
-/// A cache whose positions are written by the test itself, beside the plain arrays that it must equal.
-private struct Twin {
+/// A cache whose positions are written by the test itself, with the plain arrays that it must equal.
+private struct ReferenceCache {
   let cache: KeyValueCache
   var sequences: [[UInt16]] = []
   private var next: UInt16 = 1
 
   init(_ layout: KeyValueLayout) { cache = KeyValueCache(pool: PagePool(layout: layout)) }
 
-  mutating func start(_ count: Int) {
-    cache.start(count)
+  mutating func start(_ count: Int) throws {
+    cache.remove(from: 0)
+    try cache.add(count)
     sequences = Array(repeating: [], count: count)
+  }
+
+  mutating func select(_ parents: [Int]) throws {
+    try cache.reserveSelection(of: parents.count)
+    parents.withUnsafeBufferPointer { cache.select($0) }
+    sequences = parents.map { sequences[$0] }
   }
 
   /// Writes `counts[i]` new positions of sequence i into every row of their pages.
   mutating func append(_ counts: [Int]) throws {
-    try cache.grow { counts[$0] }
-    let view = try cache.writing { counts[$0] }
+    try counts.withUnsafeBufferPointer { try append(SequenceLengths($0.baseAddress!, count: $0.count)) }
+  }
+
+  private mutating func append(_ lengths: SequenceLengths) throws {
+    try cache.grow(lengths)
+    let view = try cache.writing(lengths)
     for (index, sequence) in view.sequences.enumerated() {
       for place in sequence.position..<sequence.keys {
         for element in elements(place % KeyValuePage.tokens) {
@@ -31,30 +42,37 @@ private struct Twin {
         next &+= 1
       }
     }
-    cache.advance { counts[$0] }
+    cache.advance(lengths)
   }
 
   /// Where the components of a position's keys and values lie in its page, counted in halves of a unit; of a float32
   /// the first half.
   private func elements(_ place: Int) -> [(isKey: Bool, offset: Int)] {
-    let layout = cache.pool.layout, headDim = layout.headDim, isBFloat16 = layout.isBFloat16
-    let stride = (isBFloat16 ? (headDim + 1) / 2 : headDim) * KeyValuePage.tokens
-    return (0..<layout.layers * layout.heads * headDim).flatMap { index in
-      let d = index % headDim, head = index / headDim % layout.heads, layer = index / headDim / layout.heads
-      let keys = (layer * 2 * layout.heads + head) * stride, values = keys + layout.heads * stride
-      if isBFloat16 {
-        return [
-          (true, 2 * (keys + d / 2 * KeyValuePage.tokens + place) + d % 2),
-          (false, 2 * (values + place / 2 * headDim + d) + place % 2),
-        ]
-      }
-      return [(true, 2 * (keys + d * KeyValuePage.tokens + place)), (false, 2 * (values + place * headDim + d))]
+    let layout = cache.pool.layout
+    return layout.layers.flatMap { layer in
+      (0..<layer.heads * layer.headDim).flatMap { elements(place, layer, $0 / layer.headDim, $0 % layer.headDim) }
     }
+  }
+
+  /// Those of component d of one head.
+  private func elements(
+    _ place: Int, _ layer: KeyValueLayout.Layer, _ head: Int, _ d: Int
+  ) -> [(isKey: Bool, offset: Int)] {
+    let headDim = layer.headDim, isBFloat16 = cache.pool.layout.isBFloat16
+    let stride = (isBFloat16 ? (headDim + 1) / 2 : headDim) * KeyValuePage.tokens
+    let keys = layer.offset + head * stride, values = keys + layer.heads * stride
+    if isBFloat16 {
+      return [
+        (true, 2 * (keys + d / 2 * KeyValuePage.tokens + place) + d % 2),
+        (false, 2 * (values + place / 2 * headDim + d) + place % 2),
+      ]
+    }
+    return [(true, 2 * (keys + d * KeyValuePage.tokens + place)), (false, 2 * (values + place * headDim + d))]
   }
 
   /// Whether the cache holds what the arrays hold, in each layer and head.
   func agree() throws -> Bool {
-    let view = try cache.reading { _ in 1 }
+    let view = try cache.reading(SequenceLengths(ones: cache.count))
     guard view.sequences.count == sequences.count else { return false }
     let places = (0..<KeyValuePage.tokens).map { elements($0) }
     for (index, sequence) in view.sequences.enumerated() {
@@ -70,63 +88,68 @@ private struct Twin {
 }
 
 @Suite struct KeyValueCacheTests {
-  private static let layout = KeyValueLayout(layers: 2, heads: 3, headDim: 5)
-  private static let layouts = [layout, KeyValueLayout(layers: 2, heads: 3, headDim: 5, isBFloat16: true)]
+  private static let layout = KeyValueLayout([(3, 5), (3, 5)])
+  private static let layouts = [
+    layout, KeyValueLayout([(3, 5), (3, 5)], isBFloat16: true), KeyValueLayout([(3, 5), (1, 8), (2, 3)]),
+  ]
 
-  @Test(arguments: layouts) func randomGrowthAndSelectionKeepsEverySequenceItsOwn(layout: KeyValueLayout) throws {
+  @Test(arguments: layouts) func randomGrowthSelectionAndCutsKeepEverySequenceItsOwn(layout: KeyValueLayout) throws {
     var random = SystemRandomNumberGenerator()
     for _ in 0..<40 {
-      var twin = Twin(layout)
-      twin.start(Int.random(in: 1...5, using: &random))
+      var reference = ReferenceCache(layout)
+      try reference.start(Int.random(in: 1...5, using: &random))
       for _ in 0..<60 {
-        if Int.random(in: 0..<3, using: &random) == 0 {
+        if Int.random(in: 0..<4, using: &random) == 0 {
+          let cut = Int.random(in: 0..<reference.cache.count, using: &random)
+          let length = Int.random(in: 0...reference.sequences[cut].count, using: &random)
+          reference.cache.truncate(cut, to: length)
+          reference.sequences[cut].removeSubrange(length...)
+        } else if Int.random(in: 0..<3, using: &random) == 0 {
           let parents = (0..<Int.random(in: 1...7, using: &random)).map { _ in
-            Int.random(in: 0..<twin.cache.count, using: &random)
+            Int.random(in: 0..<reference.cache.count, using: &random)
           }
-          parents.withUnsafeBufferPointer { twin.cache.select($0) }
-          twin.sequences = parents.map { twin.sequences[$0] }
+          try reference.select(parents)
         } else {
           let longest = Int.random(in: 0..<4, using: &random) == 0 ? 70 : 2
-          try twin.append((0..<twin.cache.count).map { _ in Int.random(in: 0...longest, using: &random) })
+          try reference.append((0..<reference.cache.count).map { _ in Int.random(in: 0...longest, using: &random) })
         }
-        #expect(try twin.agree())
+        #expect(try reference.agree())
       }
     }
   }
 
   @Test func pagesOfDroppedSequencesAreUsedAgain() throws {
-    var twin = Twin(KeyValueCacheTests.layout)
-    twin.start(4)
-    try twin.append([100, 100, 100, 100])
-    let bytes = twin.cache.pool.bytes
+    var reference = ReferenceCache(KeyValueCacheTests.layout)
+    try reference.start(4)
+    try reference.append([100, 100, 100, 100])
+    let bytes = reference.cache.pool.bytes
     for _ in 0..<50 {
-      twin.start(4)
-      try twin.append([100, 90, 80, 70])
-      let none: [Int] = []
-      none.withUnsafeBufferPointer { twin.cache.select($0) }
-      #expect(twin.cache.count == 0)
+      try reference.start(4)
+      try reference.append([100, 90, 80, 70])
+      try reference.select([])
+      #expect(reference.cache.count == 0)
     }
-    #expect(twin.cache.pool.bytes == bytes)
+    #expect(reference.cache.pool.bytes == bytes)
   }
 
   @Test func growthThatIsNotAdvancedLeavesTheLengths() throws {
-    var twin = Twin(KeyValueCacheTests.layout)
-    twin.start(2)
-    try twin.append([31, 64])
-    try twin.cache.grow { _ in 100 }
-    #expect(try twin.agree())
-    [1, 0, 1].withUnsafeBufferPointer { twin.cache.select($0) }
-    twin.sequences = [twin.sequences[1], twin.sequences[0], twin.sequences[1]]
-    try twin.append([40, 40, 40])
-    #expect(try twin.agree())
+    var reference = ReferenceCache(KeyValueCacheTests.layout)
+    try reference.start(2)
+    try reference.append([31, 64])
+    try [100, 100].withUnsafeBufferPointer {
+      try reference.cache.grow(SequenceLengths($0.baseAddress!, count: 2))
+    }
+    #expect(try reference.agree())
+    try reference.select([1, 0, 1])
+    try reference.append([40, 40, 40])
+    #expect(try reference.agree())
   }
 
   @Test func sharedPagesAreCountedOnce() throws {
-    var twin = Twin(KeyValueCacheTests.layout)
-    twin.start(1)
-    try twin.append([320])
-    let parents = Array(repeating: 0, count: 8)
-    parents.withUnsafeBufferPointer { twin.cache.select($0) }
-    #expect(twin.cache.pool.bytes == 10 * KeyValueCacheTests.layout.pageBytes)
+    var reference = ReferenceCache(KeyValueCacheTests.layout)
+    try reference.start(1)
+    try reference.append([320])
+    try reference.select(Array(repeating: 0, count: 8))
+    #expect(reference.cache.pool.pageBytes == 10 * KeyValueCacheTests.layout.pageBytes)
   }
 }

@@ -1,6 +1,7 @@
 /* The token loop asks the system for no memory: after its first steps a greedy loop allocates nothing and frees
  * nothing, whatever the batch, the threads and the arithmetic, across the borders of the cache's pages, and with a
- * select in every step. */
+ * select in every step. And where a call asks for memory in proportion to a count and gets none, it fails, and the
+ * sequences go on as if it had not been made. */
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -18,25 +19,20 @@ extern void *__libc_memalign(size_t alignment, size_t size);
 extern void __libc_free(void *memory);
 
 static atomic_size_t allocations, frees;
+/* Allocations of at least `refused_size` bytes are counted, and the one of this number from 0 on, and all after it, get
+ * nothing. */
+static atomic_size_t refused_size = SIZE_MAX, refused_from, large_allocations;
 
-void *malloc(size_t size) {
+static bool is_refused(size_t size) {
     atomic_fetch_add(&allocations, 1);
-    return __libc_malloc(size);
+    return size >= atomic_load(&refused_size) && atomic_fetch_add(&large_allocations, 1) >= atomic_load(&refused_from);
 }
 
-void *calloc(size_t count, size_t size) {
-    atomic_fetch_add(&allocations, 1);
-    return __libc_calloc(count, size);
-}
-
-void *realloc(void *memory, size_t size) {
-    atomic_fetch_add(&allocations, 1);
-    return __libc_realloc(memory, size);
-}
-
+void *malloc(size_t size) { return is_refused(size) ? NULL : __libc_malloc(size); }
+void *calloc(size_t count, size_t size) { return is_refused(count * size) ? NULL : __libc_calloc(count, size); }
+void *realloc(void *memory, size_t size) { return is_refused(size) ? NULL : __libc_realloc(memory, size); }
 void *aligned_alloc(size_t alignment, size_t size) {
-    atomic_fetch_add(&allocations, 1);
-    return __libc_memalign(alignment, size);
+    return is_refused(size) ? NULL : __libc_memalign(alignment, size);
 }
 
 void *memalign(size_t alignment, size_t size) { return aligned_alloc(alignment, size); }
@@ -127,8 +123,94 @@ static void check_model(const char *path, attend_compute_type compute) {
     CHECK(atomic_load(&frees) > freed);
 }
 
+/* Sequences that make every list of a session larger than SMALL, which is more than the runtime's own objects take. */
+enum { MANY = 3000, SMALL = 1024 };
+
+static int32_t many_tokens[MANY];
+static size_t many_lengths[MANY], many_parents[MANY];
+
+static attend_error *select_many(attend_session *session) { return attend_session_select(session, many_parents, MANY); }
+
+static attend_error *add_many(attend_session *session) {
+    attend_batch batch = make_batch(many_tokens, many_lengths, MANY);
+    return attend_session_add(session, &batch);
+}
+
+/** Gives the two live sequences a token each; the logits of the first. */
+static void two_steps(attend_session *session, float *row, size_t vocabulary) {
+    const int32_t tokens[] = { 5, 6 };
+    attend_tensor logits;
+    if (!CHECK_SUCCESS(attend_decode_step(session, tokens, 2, &logits))) return;
+    for (size_t i = 0; i < vocabulary; i++) row[i] = ((const float *)logits.data)[i];
+}
+
+/** Refuses the first large allocation of a call, then the second and all after it, and so on until the call succeeds.
+ * After each failure two sequences are as they were. */
+static void check_refusals(const char *name, const attend_model *model, attend_error *(*call)(attend_session *)) {
+    enum { VOCABULARY = 200 };
+    attend_model_info info = ATTEND_MODEL_INFO_INIT;
+    CHECK_SUCCESS(attend_model_get_info(model, &info));
+    const int32_t ids[] = { 7, 8, 9 };
+    const size_t lengths[] = { 2, 1 };
+    attend_batch batch = make_batch(ids, lengths, 2);
+    size_t refusals = 0;
+    attend_session *first = new_session(model); /* what the runtime makes once is there afterwards */
+    CHECK_SUCCESS(attend_encode(first, &batch));
+    CHECK_SUCCESS(call(first));
+    attend_session_free(first);
+    for (bool succeeded = false; !succeeded && refusals < 200; refusals++) {
+        float expected[VOCABULARY], got[VOCABULARY] = { 0 };
+        size_t count = 0, length = 0;
+        attend_session *session = new_session(model), *twin = new_session(model);
+        CHECK_SUCCESS(attend_encode(session, &batch));
+        CHECK_SUCCESS(attend_encode(twin, &batch));
+        two_steps(session, got, info.vocabulary_size);
+        two_steps(twin, expected, info.vocabulary_size);
+        atomic_store(&large_allocations, 0);
+        atomic_store(&refused_from, refusals);
+        atomic_store(&refused_size, SMALL);
+        attend_error *error = call(session);
+        atomic_store(&refused_size, SIZE_MAX);
+        succeeded = !error;
+        if (error) CHECK_ERROR(error, ATTEND_ERROR_OUT_OF_MEMORY, "bytes for");
+        CHECK_SUCCESS(attend_session_count(session, &count));
+        CHECK_SUCCESS(attend_session_length(session, 0, &length));
+        if (error) CHECK(count == 2 && length == (info.kind == ATTEND_KIND_DECODER ? 3 : 1));
+        else CHECK(count >= MANY);
+        if (!error) {
+            size_t bytes = 0;
+            CHECK_SUCCESS(attend_session_memory(session, &bytes));
+            CHECK(bytes > MANY * 5 * sizeof(size_t)); /* the lists are counted */
+            const size_t first[] = { 0, 1 };
+            CHECK_SUCCESS(attend_session_select(session, first, 2));
+        }
+        two_steps(session, got, info.vocabulary_size);
+        two_steps(twin, expected, info.vocabulary_size);
+        bool same = true;
+        for (size_t i = 0; i < info.vocabulary_size; i++) same &= got[i] == expected[i];
+        CHECK(same);
+        attend_session_free(session);
+        attend_session_free(twin);
+    }
+    if (!CHECK(refusals > 3 && refusals < 200)) checks_say("%s: %zu refusals\n", name, refusals);
+}
+
+static void refusals(void) {
+    for (size_t i = 0; i < MANY; i++)
+        many_tokens[i] = 3 + (int32_t)(i % 60), many_lengths[i] = 1, many_parents[i] = i % 2;
+    const char *const models[] = { DEFAULT_MODEL, "Tests/Fixtures/conformance/gpt2" };
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        attend_model *model = NULL;
+        if (!CHECK_SUCCESS(attend_model_create(models[i], NULL, &model))) continue;
+        check_refusals("select", model, select_many);
+        check_refusals("add", model, add_many);
+        attend_model_free(model);
+    }
+}
+
 int main(void) {
     checks_begin();
+    refusals();
     const attend_compute_type computes[] = { ATTEND_COMPUTE_FLOAT32, ATTEND_COMPUTE_BFLOAT16, ATTEND_COMPUTE_INT8,
                                              ATTEND_COMPUTE_INT4 };
     const char *const models[] = { DEFAULT_MODEL, "Tests/Fixtures/conformance/m2m_100",

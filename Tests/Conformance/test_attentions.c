@@ -74,7 +74,7 @@ static void what_is_refused(void) {
     CHECK_ERROR(attend_session_record_attentions(NULL, true), ATTEND_ERROR_INVALID_ARGUMENT, "session");
     CHECK_SUCCESS(attend_encode(session, &batch));
     CHECK_ERROR(attend_session_attentions(session, ATTEND_ATTENTION_ENCODER, 0, 0, &map), ATTEND_ERROR_INVALID_STATE,
-                "attend_session_record_attentions");
+                "not recorded");
     CHECK_SUCCESS(attend_session_record_attentions(session, true));
     CHECK_ERROR(attend_session_attentions(session, ATTEND_ATTENTION_ENCODER, 0, 0, &map), ATTEND_ERROR_INVALID_STATE,
                 "no attention maps");

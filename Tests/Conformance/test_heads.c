@@ -98,7 +98,7 @@ static void logits_of_tokens(const char *name) {
     subject subject;
     attend_tensor logits;
     if (!begin(&subject, name)) return;
-    CHECK_ERROR(attend_session_logits(subject.session, &logits), ATTEND_ERROR_INVALID_STATE, "attend_encode");
+    CHECK_ERROR(attend_session_logits(subject.session, &logits), ATTEND_ERROR_INVALID_STATE, "encoded no batch");
     CHECK_SUCCESS(attend_encode(subject.session, &subject.batch));
     CHECK_SUCCESS(attend_session_logits(subject.session, &logits));
     if (strcmp(name, "bert-question-answering") == 0) {
@@ -166,11 +166,11 @@ static void logits_of_prompts(void) {
     CHECK_ERROR(attend_session_pooled(subject.session, &logits), ATTEND_ERROR_UNSUPPORTED, "pooler");
     const int32_t tokens[16] = { 3, 4, 5 };
     CHECK_SUCCESS(attend_decode_step(subject.session, tokens, subject.sequences.count, NULL));
-    CHECK_ERROR(attend_session_logits(subject.session, &logits), ATTEND_ERROR_INVALID_STATE, "attend_encode");
+    CHECK_ERROR(attend_session_logits(subject.session, &logits), ATTEND_ERROR_INVALID_STATE, "encoded no batch");
     CHECK_SUCCESS(attend_encode(subject.session, &subject.batch));
     const size_t parents[] = { 0 };
     CHECK_SUCCESS(attend_session_select(subject.session, parents, 1));
-    CHECK_ERROR(attend_session_logits(subject.session, &logits), ATTEND_ERROR_INVALID_STATE, "attend_encode");
+    CHECK_ERROR(attend_session_logits(subject.session, &logits), ATTEND_ERROR_INVALID_STATE, "encoded no batch");
     end(&subject);
 }
 
@@ -183,7 +183,7 @@ static void an_encoder_decoder(void) {
     attend_batch batch = make_batch(hello, &length, 1);
     attend_tensor tensor;
     CHECK_SUCCESS(attend_encode(session, &batch));
-    CHECK_ERROR(attend_session_logits(session, &tensor), ATTEND_ERROR_UNSUPPORTED, "attend_decode_step");
+    CHECK_ERROR(attend_session_logits(session, &tensor), ATTEND_ERROR_UNSUPPORTED, "decoder");
     CHECK_ERROR(attend_session_pooled(session, &tensor), ATTEND_ERROR_UNSUPPORTED, "pooler");
     attend_session_free(session);
     attend_model_free(model);

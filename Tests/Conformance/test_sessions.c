@@ -70,7 +70,7 @@ static void wrong_batches(attend_session *session) {
 
 static void wrong_steps(attend_session *session) {
     const int32_t start[] = { 1, 1, 1 }, outside[] = { 1, 101 }, below[] = { -1, 1 };
-    const size_t empty[] = { 1, 0 }, ones[] = { 1, 1, 1 }, endless[] = { SIZE_MAX, 3 };
+    const size_t empty[] = { 1, 0 }, nothing[] = { 0, 0 }, ones[] = { 1, 1, 1 }, endless[] = { SIZE_MAX, 3 };
     attend_tensor logits;
     CHECK_SUCCESS(encode(session, both, lengths, 2));
     CHECK_SUCCESS(attend_decode_step(session, start, 2, &logits));
@@ -81,7 +81,7 @@ static void wrong_steps(attend_session *session) {
         CHECK_ERROR(attend_decode_step(session, outside, 2, &logits), ATTEND_ERROR_INVALID_ARGUMENT, "101");
         CHECK_ERROR(attend_decode_step(session, below, 2, &logits), ATTEND_ERROR_INVALID_ARGUMENT, "-1");
         CHECK_ERROR(decode(session, start, ones, 3), ATTEND_ERROR_INVALID_ARGUMENT, "3");
-        CHECK_ERROR(decode(session, start, empty, 2), ATTEND_ERROR_INVALID_ARGUMENT, "");
+        CHECK_ERROR(decode(session, start, nothing, 2), ATTEND_ERROR_INVALID_ARGUMENT, "0");
         CHECK_ERROR(decode(session, start, endless, 2), ATTEND_ERROR_INVALID_ARGUMENT, "");
         CHECK_ERROR(encode(session, both, empty, 2), ATTEND_ERROR_INVALID_ARGUMENT, "");
         CHECK(count_of(session) == 2 && length_of(session, 0) == 1 && length_of(session, 1) == 1);
@@ -166,7 +166,7 @@ static void hidden_states_and_memory(attend_session *session) {
     /* What follows a source is told by the steps of the decoder, and there is no pooler. */
     CHECK_SUCCESS(encode(session, both, lengths, 2));
     states.data = UNTOUCHED;
-    CHECK_ERROR(attend_session_logits(session, &states), ATTEND_ERROR_UNSUPPORTED, "attend_decode_step");
+    CHECK_ERROR(attend_session_logits(session, &states), ATTEND_ERROR_UNSUPPORTED, "decoder");
     CHECK_ERROR(attend_session_pooled(session, &states), ATTEND_ERROR_UNSUPPORTED, "");
     CHECK(states.data == UNTOUCHED);
     CHECK_SUCCESS(attend_session_memory(session, &bytes));

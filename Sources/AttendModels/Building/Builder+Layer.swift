@@ -10,13 +10,13 @@ extension Builder {
   ) throws(Failure) -> TransformerLayer {
     TransformerLayer(
       selfAttention: try selfAttention(layer.attention, &rotaries),
-      selfAttentionResidual: try residual(layer.attentionNorms, stack),
+      selfAttentionNorms: try norms(layer.attentionNorms, stack),
       crossAttention: try layer.crossAttention.map { (cross) throws(Failure) in
         CrossAttention(
           options: cross.options, query: try linear([cross.query]),
           keyValue: try linear([cross.key, cross.value], refinesLast: true), output: try linear([cross.output]))
-      }, crossAttentionResidual: try residual(layer.crossAttentionNorms, stack),
-      feedForward: try feedForward(layer.feedForward), feedForwardResidual: try residual(layer.feedForwardNorms, stack),
+      }, crossAttentionNorms: try norms(layer.crossAttentionNorms, stack),
+      feedForward: try feedForward(layer.feedForward), feedForwardNorms: try norms(layer.feedForwardNorms, stack),
       isParallel: layer.isParallel)
   }
 
@@ -135,8 +135,8 @@ extension Builder {
     return MixtureOfExperts(router: router, experts: experts, shared: shared)
   }
 
-  private func residual(_ norms: ResidualNorms, _ stack: StackBlueprint) throws(Failure) -> Residual {
-    Residual(
+  private func norms(_ norms: ResidualNorms, _ stack: StackBlueprint) throws(Failure) -> SublayerNorms {
+    SublayerNorms(
       pre: try norm(norms.pre, stack.width), onOutput: try norm(norms.onOutput, stack.width),
       post: try norm(norms.post, stack.width), scale: norms.scale)
   }

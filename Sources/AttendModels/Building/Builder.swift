@@ -39,16 +39,21 @@ struct Builder {
     var rotaries = RotaryTables()
     var layers: [TransformerLayer] = []
     for layer in stack.layers { layers.append(try self.layer(layer, stack, &rotaries)) }
-    let options = stack.layers[0].attention.options
+    let cross = stack.layers.compactMap(\.crossAttention?.options)
     return Stack(
       width: stack.width, embedding: try embedding(stack), layers: layers,
       finalNorm: try norm(stack.finalNorm, stack.width),
-      keyValueLayout: KeyValueLayout(
-        layers: stack.causal ? layers.count : 1, heads: options.keyValueHeads, headDim: options.headDim,
-        isBFloat16: reader.compute != .float32), rotaries: rotaries,
+      keyValueLayout: layout(stack.layers.map(\.attention.options), use: stack.causal ? .laterCalls : .ownLayer),
+      crossKeyValueLayout: cross.isEmpty ? nil : layout(cross, use: .laterCalls), rotaries: rotaries,
       convolution: try stack.convolution.map { (convolution) throws(Failure) in
         try self.convolution(convolution, stack.width)
       }, statedPositions: stack.statedPositions)
+  }
+
+  /// The places of layers with such attention in the pages of a cache.
+  private func layout(_ layers: [AttentionOptions], use: KeyValueLayout.Use) -> KeyValueLayout {
+    KeyValueLayout(
+      layers.map { ($0.keyValueHeads, $0.headDim) }, use: use, isBFloat16: reader.compute != .float32)
   }
 
   /// The pooler, where the checkpoint holds it.

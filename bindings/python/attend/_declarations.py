@@ -168,6 +168,7 @@ class Batch(Sized):
         ("lengths", c_void_p),
         ("count", c_size_t),
         ("token_types", c_void_p),
+        ("logits", c_int),
     ]
 
 
@@ -300,6 +301,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     # Sessions
     "attend_session_create": (Handle, [Handle, POINTER(SessionOptions), _handle_out]),
     "attend_session_free": (None, [Handle]),
+    "attend_session_add": (Handle, [Handle, POINTER(Batch)]),
     "attend_session_cancel": (None, [Handle]),
     "attend_session_count": (Handle, [Handle, _size_out]),
     "attend_session_length": (Handle, [Handle, c_size_t, _size_out]),
@@ -310,6 +312,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "attend_session_logits": (Handle, [Handle, POINTER(Tensor)]),
     "attend_session_pooled": (Handle, [Handle, POINTER(Tensor)]),
     "attend_session_select": (Handle, [Handle, c_void_p, c_size_t]),
+    "attend_session_truncate": (Handle, [Handle, c_size_t, c_size_t]),
     "attend_session_hidden_states": (Handle, [Handle, POINTER(Tensor)]),
     # Embeddings
     "attend_embed": (Handle, [Handle, POINTER(c_char_p), c_void_p, c_size_t, POINTER(EmbedOptions), POINTER(Tensor)]),

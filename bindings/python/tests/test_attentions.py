@@ -53,7 +53,7 @@ def test_a_step_has_one_query_and_all_keys(session: attend.Session) -> None:
 
 def test_what_was_not_recorded_is_said(session: attend.Session) -> None:
     session.encode([[13, 10, 0]])
-    with pytest.raises(attend.InvalidStateError, match="attend_session_record_attentions"):
+    with pytest.raises(attend.InvalidStateError, match="not recorded"):
         session.attentions("encoder", 0)
     session.record_attentions()
     with pytest.raises(attend.InvalidStateError, match="left no attention maps"):

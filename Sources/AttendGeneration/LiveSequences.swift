@@ -1,0 +1,98 @@
+import AttendBase
+import AttendLayers
+import AttendModels
+
+/// The live sequences of a session: of each, what the decoder has read and, in an encoder-decoder, the source that its
+/// cross-attention looks at. What throws changes nothing.
+final class LiveSequences {
+  /// Keys and values of the decoder's own tokens; of an encoder sequences without any.
+  let selfCache: KeyValueCache
+  /// Keys and values of the sources; nil but in an encoder-decoder.
+  let crossCache: KeyValueCache?
+  /// Whether a batch was read since the session was made or its sequences dropped; all of it may have been deselected.
+  private var hasBegun = false
+
+  init(_ model: Model) throws(Failure) {
+    guard let stack = model.decoder ?? model.encoder else { throw Failure(.internalError, "a model without layers") }
+    selfCache = KeyValueCache(pool: PagePool(layout: stack.keyValueLayout))
+    crossCache = stack.crossKeyValueLayout.map { KeyValueCache(pool: PagePool(layout: $0)) }
+  }
+
+  var count: Int { selfCache.count }
+
+  /// How many tokens the decoder has read of a sequence.
+  func length(_ sequence: Int) -> Int { selfCache.length(sequence) }
+
+  /// Bytes held at this moment.
+  var bytes: Int { selfCache.bytes + (crossCache?.bytes ?? 0) }
+
+  /// Adds `new` sequences of which nothing has been read.
+  func add(_ new: Int) throws(Failure) {
+    let before = count
+    guard new <= Session.mostSequences - before else {
+      throw Failure(
+        .invalidArgument, "\(before) sequences are live and \(new) more come; at most \(Session.mostSequences) can live"
+      )
+    }
+    do throws(Failure) {
+      try selfCache.add(new)
+      try crossCache?.add(new)
+    } catch {
+      remove(from: before)
+      throw error
+    }
+  }
+
+  /// Takes the sequences from `first` on away, of which a pass failed.
+  func remove(from first: Int) {
+    selfCache.remove(from: first)
+    crossCache?.remove(from: first)
+  }
+
+  /// Counts those that were added as read.
+  func begin() { hasBegun = true }
+
+  /// Drops all sequences, as if nothing had ever been read.
+  func drop() {
+    hasBegun = false
+    remove(from: 0)
+  }
+
+  /// Sequence `parents[i]` of before becomes sequence i.
+  func select(_ parents: UnsafeBufferPointer<Int>) throws(Failure) {
+    try requireBegun()
+    for (index, parent) in parents.enumerated() where parent < 0 || parent >= count {
+      throw Failure(.invalidArgument, "parents[\(index)] is \(UInt(bitPattern: parent)); \(count) sequences are live")
+    }
+    try selfCache.reserveSelection(of: parents.count)
+    try crossCache?.reserveSelection(of: parents.count)
+    selfCache.select(parents)
+    crossCache?.select(parents)
+  }
+
+  /// Forgets what a sequence has read beyond `length` tokens.
+  func truncate(_ sequence: Int, to length: Int) throws(Failure) {
+    try requireLive()
+    guard sequence >= 0, sequence < count else {
+      throw Failure(.invalidArgument, "index is \(UInt(bitPattern: sequence)); \(count) sequences are live")
+    }
+    guard length >= 0, length <= self.length(sequence) else {
+      throw Failure(
+        .invalidArgument,
+        "length is \(UInt(bitPattern: length)); live sequence \(sequence) has read \(self.length(sequence)) tokens")
+    }
+    selfCache.truncate(sequence, to: length)
+  }
+
+  /// Throws `invalidState` where there is nothing to decode.
+  func requireLive() throws(Failure) {
+    try requireBegun()
+    guard count > 0 else {
+      throw Failure(.invalidState, "no sequence is live: all have been dropped by selecting others")
+    }
+  }
+
+  private func requireBegun() throws(Failure) {
+    guard hasBegun else { throw Failure(.invalidState, "nothing was encoded yet: encode a batch first") }
+  }
+}

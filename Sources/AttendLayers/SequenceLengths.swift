@@ -1,0 +1,18 @@
+/// How many tokens each of several sequences has. Borrowed for one call.
+package struct SequenceLengths {
+  private let lengths: UnsafePointer<Int>?  // nil: 1 each
+  package let count: Int
+
+  package init(_ lengths: UnsafePointer<Int>, count: Int) {
+    self.lengths = lengths
+    self.count = count
+  }
+
+  /// One token for each of `count` sequences.
+  package init(ones count: Int) {
+    lengths = nil
+    self.count = count
+  }
+
+  package subscript(sequence: Int) -> Int { lengths?[sequence] ?? 1 }
+}
