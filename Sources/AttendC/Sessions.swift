@@ -3,7 +3,8 @@ import AttendGeneration
 import CAttend
 import Synchronization
 
-/// What an `attend_session` points to: a session, and a flag that tells a second thread that it came at the wrong time.
+/// The object behind an `attend_session`: a session, and a flag that tells a second thread that it came at the wrong
+/// time.
 final class SessionObject: @unchecked Sendable {
   let model: ModelObject
   private let session: Session

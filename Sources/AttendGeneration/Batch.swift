@@ -14,8 +14,7 @@ package struct Batch {
   /// How many sequences.
   package var count: Int { lengths.count }
 
-  /// `lengths` as the caller gave them: each must be at least 1, or with `allowsEmpty` 0 but for one, and their sum must
-  /// fit.
+  /// `lengths` as the caller gave them: each must be at least 1, with `allowsEmpty` one of them; their sum must fit.
   package init(
     tokens: UnsafePointer<Int32>, lengths: UnsafePointer<Int>, types: UnsafePointer<Int32>? = nil, count: Int,
     allowsEmpty: Bool = false

@@ -34,8 +34,8 @@ final class Outputs {
     }
   }
 
-  /// The hidden states of the last encode, and how many of them belong to each sequence. Throws `invalidState` where the
-  /// last call was none.
+  /// The hidden states of the last encode, and how many of them belong to each sequence. Throws `invalidState` where
+  /// the last call was none.
   func encoded() throws(Failure) -> (states: Matrix, lengths: SequenceLengths) {
     guard case .encoded(let states) = lastCall else {
       throw Failure(.invalidState, "there is nothing to read: the last call on this session encoded no batch")

@@ -19,7 +19,7 @@ extension Session {
     guard let decoder = model.decoder, let head = model.head, head.tellsNextToken else {
       throw Failure(
         .unsupported,
-        "this checkpoint is of a \(model.blueprint.family) model that tells no next token: it has no decoder, or no head for it"
+        "this checkpoint is of a \(model.blueprint.family) model that tells no next token: it lacks a decoder or its head"
       )
     }
     try requireLive()
@@ -77,10 +77,9 @@ extension Session {
     guard let positions = decoder.positions(allowingBeyond: allowsBeyondPositions) else { return }
     for sequence in 0..<count where batch.lengths[sequence] > positions - length(sequence) {
       let (read, more) = (length(sequence), batch.lengths[sequence])
+      let limit = "the \(positions) positions of the decoder\(Session.hint(decoder))"
       throw Failure(
-        .invalidState,
-        "live sequence \(sequence) has read \(read) tokens; \(more) more exceed the \(positions) positions of the decoder\(Session.hint(decoder))"
-      )
+        .invalidState, "live sequence \(sequence) has read \(read) tokens; \(more) more exceed \(limit)")
     }
   }
 }

@@ -34,10 +34,8 @@ extension Session {
     try batch.check(stack)
     guard let positions = stack.positions(allowingBeyond: allowsBeyondPositions) else { return }
     for sequence in 0..<batch.count where batch.lengths[sequence] > positions {
-      throw Failure(
-        .invalidArgument,
-        "sequence \(sequence) has \(batch.lengths[sequence]) tokens; the model has \(positions) positions\(Session.hint(stack))"
-      )
+      let limit = "the model has \(positions) positions\(Session.hint(stack))"
+      throw Failure(.invalidArgument, "sequence \(sequence) has \(batch.lengths[sequence]) tokens; \(limit)")
     }
   }
 

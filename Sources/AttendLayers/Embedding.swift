@@ -80,7 +80,7 @@ package struct Embedding: Sendable {
   package let tokens: TokenTable
   /// The width of the token table.
   package let width: Int
-  /// What token vectors are multiplied by: √width in the paper, section 3.4.
+  /// Factor on token vectors: √width in the paper, section 3.4.
   package let scale: Float
   package let positions: PositionTable?
   /// `[types, width]`, for models that tell segments apart.
@@ -89,7 +89,7 @@ package struct Embedding: Sendable {
   package let projection: Linear?
   package let projects: Projects
 
-  /// What of the sum is projected.
+  /// The part of the sum that is projected.
   package enum Projects: Sendable {
     /// The token vectors alone, as in OPT.
     case tokens

@@ -2,7 +2,7 @@ import AttendBase
 import AttendDispatch
 import AttendKernelInterface
 
-/// What stands behind a stack: products with activations and norms that turn hidden states into logits or a pooled
+/// The output head of a stack: products with activations and norms that turn hidden states into logits or a pooled
 /// vector.
 package struct Head: Sendable {
   /// Which hidden states it reads.
@@ -33,7 +33,7 @@ package struct Head: Sendable {
 
   package let reads: Reads
   package let transforms: [Transform]
-  /// What the last output is multiplied by.
+  /// Factor on the last output.
   package let scale: Float
   /// 0: none. Otherwise an output y becomes `softCap * tanh(y / softCap)` (Gemma Team 2024, arXiv:2408.00118).
   package let softCap: Float

@@ -57,7 +57,7 @@ package struct KeyValueLayout: Sendable, Equatable {
   /// Pages that `tokens` positions take.
   package static func pages(for tokens: Int) -> Int { (tokens + KeyValuePage.tokens - 1) / KeyValuePage.tokens }
 
-  /// What the attention kernels need to know to find `layer` in a page, for `queryHeads` heads of queries with scores
+  /// The place of `layer` in a page as the attention kernels read it, for `queryHeads` heads of queries with scores
   /// multiplied by `scale`.
   package func heads(layer index: Int, queryHeads: Int, scale: Float) -> AttentionHeads {
     let layer = layers[index]

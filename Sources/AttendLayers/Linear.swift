@@ -7,8 +7,8 @@ package struct Linear: Sendable {
   package let weights: PackedMatrix
   /// `[outputs]`, or nil.
   package let bias: AlignedBuffer?
-  /// What rounding took from the weights of the last outputs, for products without an activation; nil: nothing that
-  /// matters.
+  /// The rounding errors of the weights of the last outputs, added by a second product, for products without an
+  /// activation; nil: they do not matter.
   package let refinement: PackedMatrix?
 
   package init(weights: PackedMatrix, bias: AlignedBuffer?, refinement: PackedMatrix? = nil) {

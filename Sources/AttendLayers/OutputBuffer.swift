@@ -2,7 +2,7 @@ import AttendBase
 
 /// Memory for an output of a session: grows to what a call needs, doubling at least, and stays.
 ///
-/// What it has outgrown stays too, until the session ends: a caller may look at a view that he was told is out of date,
+/// Memory that it has outgrown stays too, until the session ends: a caller may look at a view that is out of date,
 /// and should then see old numbers, not fall into unmapped memory. Doubling bounds all of it by twice what is in use.
 package final class OutputBuffer {
   package let purpose: String

@@ -1,7 +1,7 @@
 import AttendBase
 import AttendDispatch
 
-/// What the layers of one call compute with. Belongs to one thread.
+/// The engine and the scratch memory of one call. Belongs to one thread.
 package struct Pass {
   package let engine: Engine
   package let workspace: Workspace

@@ -21,8 +21,8 @@ package struct SublayerNorms: Sendable {
 }
 
 /// The sum that a sub-layer f makes: `output = residual + f(input)`, or without a residual `output = f(input)`; all are
-/// `[tokens, width]`, and output may be the residual. The sum is part of the sub-layer's last product, so that x is read
-/// and written once.
+/// `[tokens, width]`, and output may be the residual. The sum is part of the sub-layer's last product: x is read and
+/// written once.
 struct ResidualSum {
   let input: Matrix
   let residual: Matrix?

@@ -53,7 +53,7 @@ package enum RotaryScaling: Sendable, Equatable {
   /// al. 2024, arXiv:2402.13753).
   case longrope(short: [Double], long: [Double], trained: Int, magnitude: Double)
 
-  /// What sines and cosines are multiplied by.
+  /// Factor on sines and cosines.
   var magnitude: Float {
     switch self {
     case .yarn(_, _, _, let magnitude), .longrope(_, _, _, let magnitude): Float(magnitude)

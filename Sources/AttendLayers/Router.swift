@@ -4,7 +4,7 @@ import AttendDispatch
 /// Decides which experts a token uses and how much of each: those with the largest of the products with the token, the
 /// lower number first where two are equal.
 package struct Router: Sendable {
-  /// What an expert's output is multiplied by.
+  /// Factors on the outputs of the experts.
   package enum Weights: Sendable {
     /// The softmax over the products of the chosen experts: the weights of a token add up to 1.
     case softmaxOverTopK

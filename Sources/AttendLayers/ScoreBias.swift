@@ -3,8 +3,8 @@ import AttendDispatch
 import AttendKernelInterface
 import Glibc
 
-/// What an attention adds to its scores before the softmax. Computed tile by tile; nothing here is as large as the
-/// scores.
+/// The biases that an attention adds to its scores before the softmax. Computed tile by tile; nothing here is as large
+/// as the scores.
 package struct ScoreBias: Sendable {
   /// `[heads]`: what a score gains with each position that the key lies after the query (`Alibi`).
   package var slopes: AlignedBuffer?
@@ -15,7 +15,7 @@ package struct ScoreBias: Sendable {
   /// `[heads]`: a logit that takes its share of the softmax and has no value (Xiao et al. 2023, arXiv:2309.17453;
   /// gpt_oss).
   package var sinks: AlignedBuffer?
-  /// What relative positions are worth to queries and keys.
+  /// Products of queries and keys with relative positions.
   package var disentangled: Disentangled?
 
   package init() {}

@@ -2,8 +2,7 @@ import AttendBase
 import AttendDispatch
 import AttendKernelInterface
 
-/// What makes the embedding of a text from the hidden states of its tokens: a pooling, and steps that change its
-/// vector.
+/// The way from the hidden states of a text's tokens to its embedding: a pooling, and steps that change its vector.
 package struct SentenceHead: Sendable {
   package enum Step: Sendable {
     /// `activation(x Wᵀ + b)`

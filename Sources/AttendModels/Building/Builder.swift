@@ -39,21 +39,21 @@ struct Builder {
     var rotaries = RotaryTables()
     var layers: [TransformerLayer] = []
     for layer in stack.layers { layers.append(try self.layer(layer, stack, &rotaries)) }
-    let cross = stack.layers.compactMap(\.crossAttention?.options)
+    let cross = stack.layers.map(\.crossAttention?.options)
     return Stack(
       width: stack.width, embedding: try embedding(stack), layers: layers,
       finalNorm: try norm(stack.finalNorm, stack.width),
       keyValueLayout: layout(stack.layers.map(\.attention.options), use: stack.causal ? .laterCalls : .ownLayer),
-      crossKeyValueLayout: cross.isEmpty ? nil : layout(cross, use: .laterCalls), rotaries: rotaries,
+      crossKeyValueLayout: cross.contains { $0 != nil } ? layout(cross, use: .laterCalls) : nil, rotaries: rotaries,
       convolution: try stack.convolution.map { (convolution) throws(Failure) in
         try self.convolution(convolution, stack.width)
       }, statedPositions: stack.statedPositions)
   }
 
-  /// The places of layers with such attention in the pages of a cache.
-  private func layout(_ layers: [AttentionOptions], use: KeyValueLayout.Use) -> KeyValueLayout {
+  /// The places of layers with such attention in the pages of a cache; a layer without keeps nothing.
+  private func layout(_ layers: [AttentionOptions?], use: KeyValueLayout.Use) -> KeyValueLayout {
     KeyValueLayout(
-      layers.map { ($0.keyValueHeads, $0.headDim) }, use: use, isBFloat16: reader.compute != .float32)
+      layers.map { ($0?.keyValueHeads ?? 0, $0?.headDim ?? 0) }, use: use, isBFloat16: reader.compute != .float32)
   }
 
   /// The pooler, where the checkpoint holds it.
