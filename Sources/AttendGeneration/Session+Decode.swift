@@ -17,10 +17,8 @@ extension Session {
   /// failure leaves the live sequences as they were.
   @discardableResult package func decode(_ batch: Batch, logits wanted: LogitsWanted) throws(Failure) -> Output? {
     guard let decoder = model.decoder, let head = model.head, head.tellsNextToken else {
-      throw Failure(
-        .unsupported,
-        "this checkpoint is of a \(model.blueprint.family) model that tells no next token: it lacks a decoder or its head"
-      )
+      let reason = "it has no decoder, or none with a head that tells the next token"
+      throw Failure(.unsupported, "this checkpoint is of a \(model.blueprint.family) model: \(reason)")
     }
     try requireLive()
     guard batch.count == count else {

@@ -76,10 +76,10 @@ extension Session {
   /// Runs the encoder. The keys and values of a layer are of use while it runs, and to nobody later.
   private func readText(_ batch: Batch, _ encoder: Stack, into x: Matrix) throws(Failure) {
     guard let encoderScratch else { throw Failure(.internalError, "an encoder without pages") }
-    pass.recorder?.readsSource = true
+    pass.recorder?.recordsEncoder = true
     defer {
       encoderScratch.remove(from: 0)
-      pass.recorder?.readsSource = false
+      pass.recorder?.recordsEncoder = false
     }
     try encoderScratch.add(batch.count)
     try encoderScratch.grow(batch.lengths)

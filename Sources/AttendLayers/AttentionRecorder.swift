@@ -12,7 +12,7 @@ package final class AttentionRecorder {
   }
 
   /// Whether the layers that run are those of an encoder.
-  package var readsSource = false
+  package var recordsEncoder = false
   fileprivate var encoder = Layers(), decoder = Layers(), cross = Layers()
 
   /// The maps of one kind. For each layer `[heads, queries, keys]` of one sequence after another.
@@ -51,7 +51,7 @@ package final class AttentionRecorder {
   func selfMap(
     layer: Int, heads: Int, _ sequences: UnsafeBufferPointer<AttentionSequence>
   ) throws(Failure) -> UnsafeMutablePointer<Float> {
-    try readsSource ? encoder.reserve(layer, heads, sequences) : decoder.reserve(layer, heads, sequences)
+    try recordsEncoder ? encoder.reserve(layer, heads, sequences) : decoder.reserve(layer, heads, sequences)
   }
 
   /// Memory for the maps of a layer's cross-attention.

@@ -3,44 +3,44 @@ import AttendDispatch
 import AttendKernelInterface
 import Glibc
 
-/// How the distance between two tokens becomes a row of DeBERTa's table of relative positions, which has `2 span` rows
-/// (He et al. 2020, arXiv:2006.03654, equation 3; with buckets as of DeBERTa V2, whose rows for large distances stand
-/// for more and more of them).
-package struct RelativePlaces: Sendable {
+/// The row of DeBERTa's table of relative positions, `[2 buckets, width]`, for a distance between two tokens (He et al.
+/// 2020, arXiv:2006.03654, equation 3; with buckets as of DeBERTa V2, whose rows for large distances stand for more and
+/// more of them).
+package struct RelativeIndex: Sendable {
   /// Rows of either direction.
-  package let span: Int
+  package let buckets: Int
   /// Distances that are told apart, with or without buckets.
-  package let furthest: Int
+  package let maxDistance: Int
   package let hasBuckets: Bool
   /// No distance beyond this one is told apart from it.
   package static let limit = 1 << 20
 
-  /// With buckets `span` is their number, and distances below half of it have a row each.
-  package init(furthest: Int, buckets: Int?) {
-    span = buckets ?? furthest
-    self.furthest = furthest
+  /// Distances below half of the number of buckets have a row each; without buckets all up to `maxDistance` have.
+  package init(maxDistance: Int, buckets: Int?) {
+    self.buckets = buckets ?? maxDistance
+    self.maxDistance = maxDistance
     hasBuckets = buckets != nil
   }
 
   /// Whether the sizes make sense.
   package var isValid: Bool {
-    furthest <= RelativePlaces.limit && (!hasBuckets || span >= 2 && furthest - 1 > span / 2)
+    maxDistance <= RelativeIndex.limit && (!hasBuckets || buckets >= 2 && maxDistance - 1 > buckets / 2)
   }
 
   /// The row of a key that lies `distance` positions before the query. In float32, as the reference rounds where two
   /// buckets meet.
   package func row(_ distance: Int) -> Int {
-    let middle = span / 2
-    guard hasBuckets, abs(distance) > middle else { return min(max(distance + span, 0), 2 * span - 1) }
-    let share = log(Float(abs(distance)) / Float(middle)) / log(Float(Double(furthest - 1) / Double(middle)))
+    let middle = buckets / 2
+    guard hasBuckets, abs(distance) > middle else { return min(max(distance + buckets, 0), 2 * buckets - 1) }
+    let share = log(Float(abs(distance)) / Float(middle)) / log(Float(Double(maxDistance - 1) / Double(middle)))
     let bucket = Int((share * Float(middle - 1)).rounded(.up)) + middle
-    return min(max((distance < 0 ? -bucket : bucket) + span, 0), 2 * span - 1)
+    return min(max((distance < 0 ? -bucket : bucket) + buckets, 0), 2 * buckets - 1)
   }
 
   /// The least distance beyond which the row stays the same, in both directions.
-  package var reach: Int {
-    let (first, last) = (row(-RelativePlaces.limit), row(RelativePlaces.limit))
-    var (low, high) = (0, RelativePlaces.limit)
+  package var radius: Int {
+    let (first, last) = (row(-RelativeIndex.limit), row(RelativeIndex.limit))
+    var (low, high) = (0, RelativeIndex.limit)
     while low < high {
       let middle = (low + high) / 2
       if row(middle) == last, row(-middle) == first { high = middle } else { low = middle + 1 }
@@ -55,9 +55,9 @@ package struct RelativePlaces: Sendable {
 /// Positions have the same keys and queries in every pass, so that they are computed once, and a pass computes one
 /// product for each token and row.
 package struct Disentangled: Sendable {
-  /// The row of each distance from `-reach` to `reach`, `[2 reach + 1]`.
+  /// The row of each distance from `-radius` to `radius`, `[2 radius + 1]`.
   private let rows: AlignedBuffer
-  private let reach: Int
+  private let radius: Int
   private let columns: Int
   /// Of each head the keys of positions, `[columns, headDim]`; empty where scores do not use them.
   private let keys: [PackedMatrix]
@@ -67,14 +67,14 @@ package struct Disentangled: Sendable {
   /// stays bounded in large batches.
   private static let tokensAtOnce = 1024
 
-  /// `keys` and `queries` hold a matrix `[2 span, headDim]` for each head, or nothing.
-  package init(_ places: RelativePlaces, keys: [PackedMatrix], queries: [PackedMatrix]) throws(Failure) {
+  /// `keys` and `queries` hold a matrix `[2 buckets, headDim]` for each head, or nothing.
+  package init(_ index: RelativeIndex, keys: [PackedMatrix], queries: [PackedMatrix]) throws(Failure) {
     self.keys = keys
     self.queries = queries
-    reach = places.reach
-    columns = 2 * places.span
-    rows = try AlignedBuffer(2 * reach + 1, of: Int32.self, for: "relative positions")
-    for distance in -reach...reach { rows.pointer(to: Int32.self)[distance + reach] = Int32(places.row(distance)) }
+    radius = index.radius
+    columns = 2 * index.buckets
+    rows = try AlignedBuffer(2 * radius + 1, of: Int32.self, for: "relative positions")
+    for distance in -radius...radius { rows.pointer(to: Int32.self)[distance + radius] = Int32(index.row(distance)) }
   }
 
   /// Calls `body` for groups of the sequences that together are all of them, each with what their scores gain. `q` and
@@ -97,7 +97,7 @@ package struct Disentangled: Sendable {
           DisentangledBias(
             contentToPosition: try products(q, keys, group, tokens, headDim, pass),
             positionToContent: try products(k, queries, group, tokens, headDim, pass),
-            places: UnsafePointer(rows.pointer(to: Int32.self)), reach: reach, columns: columns))
+            places: UnsafePointer(rows.pointer(to: Int32.self)), reach: radius, columns: columns))
       }
       first = end
     }

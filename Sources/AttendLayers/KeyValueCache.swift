@@ -171,7 +171,7 @@ package final class KeyValueCache {
     for index in 0..<new.count { lengths[first + index] += new[index] }
   }
 
-  /// The kernels' view of a pass that writes `new[i]` positions of sequence `first + i`, for which `grow` has made room.
+  /// The kernels' view of a pass that writes `new[i]` positions of sequence `first + i`, for which `grow` made room.
   /// Valid until the next call.
   package func writing(_ new: SequenceLengths, from first: Int = 0) throws(Failure) -> KeyValues {
     try view(new, from: first) { (sequence, count, row, pages) in
@@ -180,8 +180,8 @@ package final class KeyValueCache {
     }
   }
 
-  /// The kernels' view of a pass that looks at all that is written, with `queries[i]` queries of sequence i. Valid until
-  /// the next call.
+  /// The kernels' view of a pass that looks at all that is written, with `queries[i]` queries of sequence i. Valid
+  /// until the next call.
   package func reading(_ queries: SequenceLengths) throws(Failure) -> KeyValues {
     try view(queries, from: 0) { (sequence, count, row, pages) in
       AttentionSequence(row: row, count: count, position: 0, keys: lengths[sequence], pages: pages)

@@ -4,23 +4,23 @@ import Testing
 /// Sums over all distances, each times its place, as PyTorch computes them with the functions of transformers 5.23: a
 /// single distance in a neighbouring bucket changes them.
 @Suite struct RelativePositionsTests {
-  struct Places: Sendable { let buckets: Int?, furthest: Int, distances: Int, sum: Int }
+  struct Places: Sendable { let buckets: Int?, maxDistance: Int, distances: Int, sum: Int }
 
   @Test(arguments: [
-    Places(buckets: 256, furthest: 512, distances: 1000, sum: 756_101_717),
-    Places(buckets: 4, furthest: 16, distances: 40, sum: 17871),
-    Places(buckets: nil, furthest: 6, distances: 20, sum: 7106),
-    Places(buckets: 8, furthest: 40, distances: 100, sum: 230_763),
-    Places(buckets: 7, furthest: 33, distances: 200, sum: 799_585),
+    Places(buckets: 256, maxDistance: 512, distances: 1000, sum: 756_101_717),
+    Places(buckets: 4, maxDistance: 16, distances: 40, sum: 17871),
+    Places(buckets: nil, maxDistance: 6, distances: 20, sum: 7106),
+    Places(buckets: 8, maxDistance: 40, distances: 100, sum: 230_763),
+    Places(buckets: 7, maxDistance: 33, distances: 200, sum: 799_585),
   ]) func rowsOfDebertaAreThoseOfTheReference(sizes: Places) {
-    let places = RelativePlaces(furthest: sizes.furthest, buckets: sizes.buckets)
-    #expect(places.isValid)
+    let index = RelativeIndex(maxDistance: sizes.maxDistance, buckets: sizes.buckets)
+    #expect(index.isValid)
     let distances = -sizes.distances...sizes.distances
-    #expect(zip(1..., distances).reduce(0) { $0 + $1.0 * places.row($1.1) } == sizes.sum)
-    let reach = places.reach
+    #expect(zip(1..., distances).reduce(0) { $0 + $1.0 * index.row($1.1) } == sizes.sum)
+    let radius = index.radius
     #expect(
-      places.row(reach) == places.row(RelativePlaces.limit) && places.row(-reach) == places.row(-RelativePlaces.limit))
-    #expect(places.row(reach - 1) != places.row(reach) || places.row(1 - reach) != places.row(-reach))
+      index.row(radius) == index.row(RelativeIndex.limit) && index.row(-radius) == index.row(-RelativeIndex.limit))
+    #expect(index.row(radius - 1) != index.row(radius) || index.row(1 - radius) != index.row(-radius))
   }
 
   struct Buckets: Sendable { let count: Int, maxDistance: Int, bidirectional: Bool, distances: Int, sum: Int }
@@ -45,9 +45,9 @@ import Testing
   }
 
   @Test func sizesWithoutSenseAreRefused() {
-    #expect(!RelativePlaces(furthest: 128, buckets: 256).isValid)
-    #expect(!RelativePlaces(furthest: 128, buckets: 1).isValid)
-    #expect(!RelativePlaces(furthest: 1 << 21, buckets: nil).isValid)
+    #expect(!RelativeIndex(maxDistance: 128, buckets: 256).isValid)
+    #expect(!RelativeIndex(maxDistance: 128, buckets: 1).isValid)
+    #expect(!RelativeIndex(maxDistance: 1 << 21, buckets: nil).isValid)
     #expect(!RelativeBuckets(count: 2, maxDistance: 128, bidirectional: true).isValid)
     #expect(!RelativeBuckets(count: 32, maxDistance: 8, bidirectional: true).isValid)
   }

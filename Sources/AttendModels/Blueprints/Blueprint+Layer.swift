@@ -63,8 +63,8 @@ package struct AttentionBlueprint: Sendable {
 
 /// The relative positions of DeBERTa.
 package struct DisentangledBlueprint: Sendable {
-  package var places: RelativePlaces
-  /// The name of the positions' vectors, `[2 places.span, width]`, and their norm.
+  package var relativeIndex: RelativeIndex
+  /// The name of the positions' vectors, `[2 relativeIndex.buckets, width]`, and their norm.
   package var table: String
   package var norm: NormBlueprint?
   /// What makes keys and queries of them.

@@ -70,7 +70,7 @@ extension Builder {
   private func disentangled(
     _ positions: DisentangledBlueprint, _ options: AttentionOptions, _ input: Linear
   ) throws(Failure) -> Disentangled {
-    let (count, width) = (2 * positions.places.span, input.inputs)
+    let (count, width) = (2 * positions.relativeIndex.buckets, input.inputs)
     let pass = Pass(engine: reader.engine, workspace: Workspace())
     let table = try reader.passing { () throws(Failure) in
       try reader.table(prefix + positions.table, rows: count, width: width)
@@ -91,7 +91,7 @@ extension Builder {
     }
     defer { withExtendedLifetime(table) {} }
     return try Disentangled(
-      positions.places, keys: try heads(positions.keys, column: options.queryWidth),
+      positions.relativeIndex, keys: try heads(positions.keys, column: options.queryWidth),
       queries: try heads(positions.queries, column: 0))
   }
 

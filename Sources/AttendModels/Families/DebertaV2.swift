@@ -80,11 +80,11 @@ enum DebertaV2: Family {
     guard try config.boolean("relative_attention", default: false), !terms.isEmpty else { return { _ in .none } }
     let buckets = try size(config, "position_buckets")
     let stated = try size(config, "max_relative_positions"), positions = try config.size("max_position_embeddings")
-    let furthest = stated ?? positions
-    let places = RelativePlaces(furthest: furthest, buckets: buckets)
-    guard places.isValid else {
+    let maxDistance = stated ?? positions
+    let relativeIndex = RelativeIndex(maxDistance: maxDistance, buckets: buckets)
+    guard relativeIndex.isValid else {
       throw config.invalid(
-        "position_buckets", "is \(buckets ?? -1), which does not stand for max_relative_positions \(furthest)")
+        "position_buckets", "is \(buckets ?? -1), which does not stand for max_relative_positions \(maxDistance)")
     }
     let norms = try config.string("norm_rel_ebd", default: "none").lowercased().split { $0 == "|" || $0 == " " }
     let isNormed = norms.contains { $0 == "layer_norm" }
@@ -98,7 +98,7 @@ enum DebertaV2: Family {
       }
       return .disentangled(
         DisentangledBlueprint(
-          places: places, table: "encoder.rel_embeddings.weight",
+          relativeIndex: relativeIndex, table: "encoder.rel_embeddings.weight",
           norm: isNormed ? NormBlueprint(name: "encoder.LayerNorm", epsilon: epsilon) : nil,
           keys: projection("c2p", "pos_key_proj"), queries: projection("p2c", "pos_query_proj")))
     }
