@@ -9,8 +9,8 @@ package final class Model: Sendable {
   package let blueprint: Blueprint
   package let engine: Engine
   package let compute: ComputeType
-  package let encoder: Stack?
-  package let decoder: Stack?
+  /// As the blueprint has them.
+  private let towers: [(role: TowerBlueprint.Role, stack: Stack)]
   /// What makes logits: of a decoder those of the next token.
   package let head: Head?
   /// What makes one vector of a sequence.
@@ -58,15 +58,15 @@ package final class Model: Sendable {
     (configText, generationText, generation) = (folder.configText, folder.generationText, folder.generation)
     engine = try Engine(kernels: options.kernels, threads: options.threads)
     compute = options.compute
-    blueprint = try Registry.blueprint(folder.configuration)
+    let described = try Registry.blueprint(folder.configuration)
     checkpoint = try Checkpoint(folder: path, copies: options.copiesWeights)
     let reader = WeightReader(checkpoint, engine: engine, compute: compute, progress: options.progress)
-    let builder = Builder(blueprint, reader)
-    encoder = try blueprint.encoder.map { (stack) throws(Failure) in try builder.stack(stack) }
-    decoder = try blueprint.decoder.map { (stack) throws(Failure) in try builder.stack(stack) }
+    let builder = try Builder(described, reader)
+    blueprint = builder.blueprint
+    towers = try blueprint.towers.map { (tower) throws(Failure) in (tower.role, try builder.stack(tower.stack)) }
     var modules = SentenceReader(engine: engine, compute: compute, copies: options.copiesWeights)
-    if let headed = blueprint.decoder ?? blueprint.encoder {
-      head = try builder.blueprint.head.map { (head) throws(Failure) in try builder.head(head, headed) }
+    if let headed = blueprint.last {
+      head = try blueprint.head.map { (head) throws(Failure) in try builder.head(head, headed) }
       pooler = try blueprint.pooler.flatMap { (pooler) throws(Failure) in try builder.pooler(pooler, headed) }
       sentenceHead = try sentence.map { [kind = blueprint.kind] (sentence) throws(Failure) in
         try modules.head(sentence, kind, width: headed.width)
@@ -79,7 +79,7 @@ package final class Model: Sendable {
     weightBytes = reader.weightBytes + modules.weightBytes
     isCausalLanguageModel = folder.configuration.saves(.nextToken)
     tokenizer = Result { () throws(Failure) in try Tokenizer(path: path, lowercasing: sentence?.lowercases ?? false) }
-    let positions = (encoder ?? decoder)?.positions
+    let positions = towers.first?.stack.positions
     textRules = Result { () throws(Failure) in try TextRules(folder, sentence, positions: positions) }
     guard options.progress(1) else {
       throw Failure(.cancelled, "loading \(path) was cancelled by the progress callback")
@@ -88,8 +88,14 @@ package final class Model: Sendable {
     Log.write(.info, "\(path): \(name), \(count) parameters in \(bytes) bytes, kernels \(kernels)")
   }
 
+  package var encoder: Stack? { tower(.encoder) }
+  package var decoder: Stack? { tower(.decoder) }
+
+  private func tower(_ role: TowerBlueprint.Role) -> Stack? { towers.first { $0.role == role }?.stack }
+
   /// Ids run from 0 to this less 1.
-  package var vocabulary: Int { (blueprint.decoder ?? blueprint.encoder)?.vocabulary ?? 0 }
+  package var vocabulary: Int { blueprint.last?.vocabulary ?? 0 }
+
   /// What makes the embedding of a text: the modules of a folder of sentence-transformers; otherwise what that library
   /// makes of a bare checkpoint, the last token's state for one saved as a causal language model and the mean of all
   /// states for any other. Throws `unsupported` for an encoder-decoder.
@@ -104,5 +110,5 @@ package final class Model: Sendable {
   }
 
   /// The width of the hidden states.
-  package var width: Int { (blueprint.decoder ?? blueprint.encoder)?.width ?? 0 }
+  package var width: Int { blueprint.last?.width ?? 0 }
 }

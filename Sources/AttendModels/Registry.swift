@@ -48,11 +48,10 @@ extension Family {
 /// All families. A new one is a file beside this one and a line here.
 package enum Registry {
   package static let families: [any (Family & Sendable).Type] = [
-    Albert.self, Bart.self, Bert.self, Bloom.self, DebertaV2.self, DistilBert.self, Falcon.self, FSMT.self, Gemma.self,
-    GPT2.self, GPTJ.self, GPTNeo.self, GPTNeoX.self, GptOss.self, Granite.self, Llama.self, M2M100.self, Marian.self,
-    MBart.self, Mistral.self, Mixtral.self, ModernBert.self, MPNet.self, MPT.self, Olmo2.self, OPT.self, Pegasus.self,
-    Phi.self, Phi3.self, Qwen.self, QwenMixtures.self, SmolLM3.self, StableLM.self, StarCoder2.self, T5.self,
-    Transformer.self,
+    Albert.self, Bert.self, Bloom.self, DebertaV2.self, DistilBert.self, Fairseq.self, Falcon.self, Gemma.self,
+    GPT2.self, GPTJ.self, GPTNeo.self, GPTNeoX.self, GptOss.self, Granite.self, Llama.self, Mistral.self,
+    Mixtral.self, ModernBert.self, MPNet.self, MPT.self, Olmo2.self, OPT.self, Phi.self, Phi3.self, Qwen.self,
+    QwenMixtures.self, SmolLM3.self, StableLM.self, StarCoder2.self, T5.self, Transformer.self,
   ]
 
   /// Every `model_type` that can be loaded, sorted.
@@ -70,8 +69,7 @@ package enum Registry {
     var blueprint = try family.blueprint(config, modelType: modelType)
     try UnreadKeys(config, blueprint).check()
     blueprint.labels = config.labelNames
-    blueprint.encoder?.statedPositions = config.statedPositions
-    blueprint.decoder?.statedPositions = config.statedPositions
+    for index in blueprint.towers.indices { blueprint.towers[index].stack.statedPositions = config.statedPositions }
     return blueprint
   }
 }

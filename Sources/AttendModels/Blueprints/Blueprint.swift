@@ -14,21 +14,51 @@ package enum ModelKind: UInt32, Sendable {
 package struct Blueprint: Sendable {
   /// As `model_type` spells it.
   package var family: String
-  package var kind: ModelKind
   /// Before the names of tensors, in one spelling or another: checkpoints saved with and without their head differ in
   /// it.
   package var prefixes: [String]
-  package var encoder: StackBlueprint?
-  package var decoder: StackBlueprint?
-  /// What makes logits, where the checkpoint has it.
+  /// In the order in which they read: what a tower looks at stands before it.
+  package var towers: [TowerBlueprint]
+  /// The head that makes logits, where the checkpoint has it.
   package var head: HeadBlueprint?
-  /// What makes one vector of a sequence. Its names stand without the prefix; checkpoints may leave it out.
+  /// The head that makes one vector of a sequence. Its names stand without the prefix; checkpoints may leave it out.
   package var pooler: HeadBlueprint?
   /// The names of the classes that the head tells apart, by their numbers.
   package var labels: [Int: String] = [:]
   /// Tensors that a checkpoint may hold and that nothing reads: copies of tied weights, tables that are computed,
   /// counters.
   package var ignored: [String]
+
+  package var encoder: StackBlueprint? { tower(.encoder) }
+  package var decoder: StackBlueprint? { tower(.decoder) }
+  /// The stack that heads and poolers stand behind.
+  package var last: StackBlueprint? { towers.last?.stack }
+
+  package var kind: ModelKind {
+    switch (encoder, decoder) {
+    case (_, nil): .encoder
+    case (nil, _): .decoder
+    default: .encoderDecoder
+    }
+  }
+
+  private func tower(_ role: TowerBlueprint.Role) -> StackBlueprint? { towers.first { $0.role == role }?.stack }
+}
+
+/// A stack of layers and its part in the model.
+package struct TowerBlueprint: Sendable {
+  package enum Role: Sendable {
+    /// Reads a whole text at once.
+    case encoder
+    /// Writes a text token by token, looking at the encoder's states if there is an encoder.
+    case decoder
+  }
+
+  package var role: Role
+  package var stack: StackBlueprint
+
+  static func encoder(_ stack: StackBlueprint) -> TowerBlueprint { TowerBlueprint(role: .encoder, stack: stack) }
+  static func decoder(_ stack: StackBlueprint) -> TowerBlueprint { TowerBlueprint(role: .decoder, stack: stack) }
 }
 
 /// An encoder or a decoder. Names of tensors stand without the blueprint's prefix, here and below.

@@ -6,17 +6,22 @@ import AttendLayers
 
 /// Turns a blueprint and a checkpoint into layers.
 struct Builder {
+  /// As the checkpoint has it: without a head that is missing, and with an output that is resolved.
   let blueprint: Blueprint
   let reader: WeightReader
   let prefix: String
+  private let output: OutputProjection
 
-  init(_ blueprint: Blueprint, _ reader: WeightReader) {
+  init(_ blueprint: Blueprint, _ reader: WeightReader) throws(Failure) {
+    guard let last = blueprint.last else { throw Failure(.internalError, "a model without layers") }
     self.reader = reader
     // The prefix in use is the one under which the first product of a stack is found.
-    let probe = (blueprint.encoder ?? blueprint.decoder)?.layers.first.map { $0.attention.query.weightName } ?? ""
+    let probe = (blueprint.encoder ?? last).layers.first.map { $0.attention.query.weightName } ?? ""
     prefix = reader.first(of: blueprint.prefixes) { $0 + probe }
     var found = blueprint
     if let head = blueprint.head, blueprint.kind == .encoder, Builder.isMissing(head, reader) { found.head = nil }
+    output = OutputProjection(found.head, behind: last, prefix: prefix, reader)
+    found.head?.output = output.output
     self.blueprint = found
   }
 
@@ -29,7 +34,7 @@ struct Builder {
 
   /// Refuses tensors that nobody read. To be called last.
   func finish() throws(Failure) {
-    let copies = headWeight.map { [$0] } ?? []
+    let copies = output.ownWeights.map { [$0] } ?? []
     try reader.finish(
       family: blueprint.family, ignored: Set(blueprint.ignored + blueprint.ignored.map { prefix + $0 } + copies))
   }
@@ -74,14 +79,14 @@ struct Builder {
           linear: try reader.linear([linear], prefix: prefix), activation: activation,
           norm: try self.norm(norm, linear.outputs, prefix: prefix)))
     }
-    switch found(head.output, prefix: prefix) {
+    switch head.output {
     case .none: break
     case .linear(let linear), .ownOrTied(let linear):
       transforms.append(
         Head.Transform(linear: try reader.linear([linear], prefix: prefix), activation: .none, norm: nil))
     case .tied(let bias):
       let width = stack.embedding.projection?.inputs ?? stack.width
-      let weights = try reader.packed(tokensName(stack), rows: stack.vocabulary, columns: width)
+      let weights = try reader.packed(table(of: stack), rows: stack.vocabulary, columns: width)
       let bias = try bias.flatMap { reader.has($0) ? $0 : nil }.map { (name) throws(Failure) in
         try reader.vector(name, stack.vocabulary)
       }
@@ -90,38 +95,8 @@ struct Builder {
     return Head(reads: head.reads, transforms: transforms, scale: head.scale, softCap: head.softCap)
   }
 
-  /// The output as this checkpoint has it.
-  private func found(_ output: HeadBlueprint.Output, prefix: String = "") -> HeadBlueprint.Output {
-    guard case .ownOrTied(let linear) = output, let headed = blueprint.decoder ?? blueprint.encoder else {
-      return output
-    }
-    let own = "\(prefix)\(linear.name)"
-    let table = tokensName(headed)
-    if reader.has("\(own).weight"), table != "\(own).weight", !reader.areEqual("\(own).weight", table) {
-      return .linear(linear)
-    }
-    if case .own = linear.bias { return .tied(bias: "\(own).bias") }
-    return .tied(bias: nil)
-  }
-
-  /// Whether the head's weights are the token table of a stack.
-  private func isTied(_ stack: StackBlueprint) -> Bool {
-    guard let head = blueprint.head, case .tied = found(head.output),
-      let headed = blueprint.decoder ?? blueprint.encoder
-    else { return false }
-    return tokensName(headed) == tokensName(stack)
-  }
-
-  /// The name of a token table. Where a checkpoint holds a tied table only as its head, it is that.
-  private func tokensName(_ stack: StackBlueprint) -> String {
-    let name = prefix + reader.first(of: stack.embedding.tokens) { prefix + $0 }
-    guard !reader.has(name), let own = headWeight, reader.has(own) else { return name }
-    return own
-  }
-
-  /// The name that a head has which may be tied to the token table or not.
-  private var headWeight: String? {
-    if case .ownOrTied(let linear) = blueprint.head?.output { "\(linear.name).weight" } else { nil }
+  private func table(of stack: StackBlueprint) -> String {
+    OutputProjection.table(of: stack, prefix: prefix, ownWeights: output.ownWeights, reader)
   }
 
   // MARK: Embedding
@@ -145,8 +120,8 @@ struct Builder {
   /// The token table: the head's own weights where the two are one and nothing is lost by packing; else the table in
   /// the mapped file, of which only the rows that are asked for come into memory.
   private func tokenTable(_ stack: StackBlueprint, _ width: Int) throws(Failure) -> TokenTable {
-    let name = tokensName(stack)
-    if isTied(stack), reader.compute == .float32 {
+    let name = table(of: stack)
+    if case .tied = output.output, name == output.table, reader.compute == .float32 {
       return .packed(try reader.packed(name, rows: stack.vocabulary, columns: width))
     }
     return try reader.storedTable(name, rows: stack.vocabulary, columns: width)

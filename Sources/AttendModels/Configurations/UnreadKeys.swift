@@ -80,7 +80,7 @@ struct UnreadKeys {
   }
 
   private func isNeutral(_ value: JSON, _ key: String, _ neutral: Neutral) -> Bool {
-    let attention = (blueprint.decoder ?? blueprint.encoder)?.layers.first?.attention
+    let attention = blueprint.last?.layers.first?.attention
     switch neutral {
     case .off: return isOff(value)
     case .on: return value.bool == true
@@ -125,7 +125,7 @@ struct UnreadKeys {
 
   /// The last norm of the layers.
   private var norm: NormBlueprint? {
-    let norms = (blueprint.decoder ?? blueprint.encoder)?.layers.first?.feedForwardNorms
+    let norms = blueprint.last?.layers.first?.feedForwardNorms
     return norms?.pre ?? norms?.onOutput ?? norms?.post
   }
 

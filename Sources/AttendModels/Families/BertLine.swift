@@ -35,10 +35,13 @@ extension Blueprint {
   static func bertLine(modelType: String, _ choices: BertChoices, head: HeadBlueprint?, ignored: [String]) -> Blueprint
   {
     Blueprint(
-      family: modelType, kind: .encoder, prefixes: [choices.prefix, ""],
-      encoder: StackBlueprint(
-        width: choices.width, vocabulary: choices.vocabulary, causal: false, embedding: choices.embedding,
-        layers: (0..<choices.layers).map { .bertLine(choices, $0) }), head: head,
+      family: modelType, prefixes: [choices.prefix, ""],
+      towers: [
+        .encoder(
+          StackBlueprint(
+            width: choices.width, vocabulary: choices.vocabulary, causal: false, embedding: choices.embedding,
+            layers: (0..<choices.layers).map { .bertLine(choices, $0) }))
+      ], head: head,
       pooler: choices.pooler.map { (name) in
         HeadBlueprint(
           reads: .firstToken,

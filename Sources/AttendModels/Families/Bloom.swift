@@ -34,12 +34,16 @@ enum Bloom: Family {
           pre: NormBlueprint(name: "\(name).post_attention_layernorm", epsilon: epsilon)))
     }
     return Blueprint(
-      family: modelType, kind: .decoder, prefixes: ["transformer.", ""],
-      decoder: StackBlueprint(
-        width: width, vocabulary: vocabulary, causal: true,
-        embedding: EmbeddingBlueprint(
-          tokens: ["word_embeddings.weight"], norm: NormBlueprint(name: "word_embeddings_layernorm", epsilon: epsilon)),
-        layers: layers, finalNorm: NormBlueprint(name: "ln_f", epsilon: epsilon)),
+      family: modelType, prefixes: ["transformer.", ""],
+      towers: [
+        .decoder(
+          StackBlueprint(
+            width: width, vocabulary: vocabulary, causal: true,
+            embedding: EmbeddingBlueprint(
+              tokens: ["word_embeddings.weight"],
+              norm: NormBlueprint(name: "word_embeddings_layernorm", epsilon: epsilon)),
+            layers: layers, finalNorm: NormBlueprint(name: "ln_f", epsilon: epsilon)))
+      ],
       head: try .nextToken(config, vocabulary: vocabulary, width: width).ofDecoder(
         try headTask(config), config, width: width), ignored: ["lm_head.weight"])
   }

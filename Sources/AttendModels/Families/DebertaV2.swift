@@ -47,7 +47,7 @@ enum DebertaV2: Family {
         "embeddings.position_ids", positions, "encoder.rel_embeddings.weight", "encoder.LayerNorm.weight",
         "encoder.LayerNorm.bias",
       ] + headsOfTraining)
-    blueprint.encoder?.convolution = try convolution(config, epsilon)
+    blueprint.towers[0].stack.convolution = try convolution(config, epsilon)
     return blueprint
   }
 

@@ -2,40 +2,95 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// What the encoder-decoders that came out of fairseq and Marian differ in. They share their configuration keys and
-/// tensor names.
-struct FairseqChoices {
+/// The encoder-decoders that came out of fairseq and Marian, which share the keys of their configurations and the names
+/// of their tensors.
+enum Fairseq: Family {
+  static let modelTypes = ["bart", "mbart", "marian", "pegasus", "m2m_100", "fsmt"]
+  static let capabilities = Capabilities.encoderDecoder
+  static let headNames = ["MarianMTModel": HeadTask.conditionalGeneration]
   static let keyAliases = [
     "d_model": "hidden_size", "encoder_attention_heads": "num_attention_heads", "encoder_layers": "num_hidden_layers",
   ]
 
+  static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
+    guard let choices = choices[modelType] else { throw Failure(.internalError, "\(modelType) is not of this line") }
+    return try .fairseq(config, modelType: modelType, choices, task: try headTask(config))
+  }
+
+  private static let choices: [String: FairseqChoices] = [
+    // Lewis et al. 2019, arXiv:1910.13461: learned positions, the first two rows of whose table are unused, and a norm
+    // after the embedding.
+    "bart": FairseqChoices(positions: .learned, embeddingNorm: true, logitsBias: true),
+    // Liu et al. 2020, arXiv:2001.08210, and mBART-50: norms before the sub-layers and one more at the end.
+    "mbart": FairseqChoices(
+      isPreNorm: true, positions: .learned, embeddingNorm: true, finalNorm: true, logitsBias: true),
+    // Junczys-Dowmunt et al. 2018, arXiv:1804.00344, the translation models of OPUS-MT: the Transformer of 2017 with
+    // its sinusoids.
+    "marian": FairseqChoices(positions: .sinusoidal, logitsBias: true),
+    // Zhang et al. 2019, arXiv:1912.08777
+    "pegasus": FairseqChoices(isPreNorm: true, positions: .sinusoidal, finalNorm: true, logitsBias: true),
+    // Fan et al. 2020, arXiv:2010.11125, and NLLB, Costa-jussà et al. 2022, arXiv:2207.04672: positions are counted
+    // from `pad_token_id` + 1.
+    "m2m_100": FairseqChoices(
+      isPreNorm: true, activation: "relu", scalesEmbedding: true, positions: .sinusoidalFromPadding(isStored: false),
+      finalNorm: true),
+    // Ng et al. 2019, arXiv:1907.06616: a token table for each language.
+    "fsmt": FairseqChoices(
+      activation: "relu", scalesEmbedding: true, positions: .sinusoidalFromPadding(isStored: true), sharesTables: false,
+      isTied: false, output: "model.decoder.output_projection"),
+  ]
+}
+
+/// What the models of this line differ in.
+private struct FairseqChoices {
+  enum Positions {
+    case learned
+    case sinusoidal
+    /// Counted from `pad_token_id` + 1, wavelengths to the longest; a checkpoint may hold the table.
+    case sinusoidalFromPadding(isStored: Bool)
+  }
+
   /// Norms before the sub-layers, or after their sums.
-  var isPreNorm: Bool
-  var activation: String
-  var scalesEmbedding: Bool
-  /// Given the name of the table and `max_position_embeddings`.
-  var positions: (String, Int) -> PositionBlueprint
+  var isPreNorm = false
+  var activation = "gelu"
+  var scalesEmbedding = false
+  var positions: Positions
   /// A norm after the embedding.
-  var embeddingNorm: Bool
+  var embeddingNorm = false
   /// A norm after the last layer.
-  var finalNorm: Bool
+  var finalNorm = false
   /// A bias on the logits, `final_logits_bias`.
-  var logitsBias: Bool
-  /// Whether encoder and decoder have one token table, where the configuration does not say.
+  var logitsBias = false
+  /// Whether encoder and decoder have one token table, and whether it makes the logits, where the configuration does
+  /// not say.
   var sharesTables = true
+  var isTied = true
   /// The product that makes logits, where it is not the token table.
   var output = "lm_head"
+
+  /// The positions of the table `name`.
+  func positions(_ config: Configuration, _ name: String) throws(Failure) -> PositionBlueprint {
+    let count = try config.size("max_position_embeddings")
+    switch positions {
+    case .learned: return .learned(name: name, count: count, offset: 2)
+    case .sinusoidal: return .sinusoidal(name: name, count: count, offset: 0, endsAtLongest: false)
+    case .sinusoidalFromPadding(let isStored):
+      let padding = try config.integer("pad_token_id", default: 1)
+      return .sinusoidal(
+        name: isStored ? name : nil, count: count, offset: padding + 1, endsAtLongest: true, padding: padding)
+    }
+  }
 }
 
 extension Blueprint {
   /// An encoder-decoder of that line, from its configuration and the choices of its family.
-  static func fairseq(
+  fileprivate static func fairseq(
     _ config: Configuration, modelType: String, _ choices: FairseqChoices, task: HeadTask?
   ) throws(Failure) -> Blueprint {
     try refuseOtherChoices(config, choices)
     let width = try config.size("d_model")
     let vocabulary = try config.size("vocab_size", "src_vocab_size")
-    let tied = try config.boolean("tie_word_embeddings", default: true)
+    let tied = try config.boolean("tie_word_embeddings", default: choices.isTied)
     let shared = try config.boolean("share_encoder_decoder_embeddings", default: choices.sharesTables)
 
     func stack(_ side: String, vocabulary: Int, causal: Bool) throws(Failure) -> StackBlueprint {
@@ -50,7 +105,7 @@ extension Blueprint {
           tokens: tied && shared ? ["shared.weight", own] : [own, "shared.weight"],
           scale: try config.boolean("scale_embedding", default: choices.scalesEmbedding)
             ? Float(width).squareRoot() : 1,
-          positions: choices.positions("\(side).embed_positions.weight", try config.size("max_position_embeddings")),
+          positions: try choices.positions(config, "\(side).embed_positions.weight"),
           norm: choices.embeddingNorm ? NormBlueprint(name: "\(side).layernorm_embedding", epsilon: 1e-5) : nil),
         layers: layers, finalNorm: choices.finalNorm ? NormBlueprint(name: "\(side).layer_norm", epsilon: 1e-5) : nil)
     }
@@ -60,11 +115,13 @@ extension Blueprint {
     let output = LinearBlueprint(
       name: choices.output, outputs: targets, inputs: width, bias: bias.map { .optional($0) } ?? .none)
     return Blueprint(
-      family: modelType, kind: .encoderDecoder, prefixes: ["model.", ""],
-      encoder: try stack("encoder", vocabulary: vocabulary, causal: false),
-      decoder: try stack("decoder", vocabulary: targets, causal: true),
+      family: modelType, prefixes: ["model.", ""],
+      towers: [
+        .encoder(try stack("encoder", vocabulary: vocabulary, causal: false)),
+        .decoder(try stack("decoder", vocabulary: targets, causal: true)),
+      ],
       head: task == nil && !tied
-        ? nil : HeadBlueprint(reads: .nextToken, output: tied ? .tied(bias: bias) : .linear(output)),
+        ? nil : HeadBlueprint(reads: .nextToken, output: tied ? .ownOrTied(output) : .linear(output)),
       ignored: [
         "lm_head.weight", "shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight",
         "encoder.version", "decoder.version", "encoder.embed_positions.weight", "decoder.embed_positions.weight",

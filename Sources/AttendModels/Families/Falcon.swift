@@ -19,11 +19,14 @@ enum Falcon: Family {
     let shape = try FalconLayer(config, width: width)
     let layers = (0..<(try config.layers("num_hidden_layers", "n_layer"))).map { shape.layer("h.\($0)") }
     return Blueprint(
-      family: modelType, kind: .decoder, prefixes: ["transformer.", ""],
-      decoder: StackBlueprint(
-        width: width, vocabulary: vocabulary, causal: true,
-        embedding: EmbeddingBlueprint(tokens: ["word_embeddings.weight"]), layers: layers,
-        finalNorm: NormBlueprint(name: "ln_f", epsilon: shape.epsilon)),
+      family: modelType, prefixes: ["transformer.", ""],
+      towers: [
+        .decoder(
+          StackBlueprint(
+            width: width, vocabulary: vocabulary, causal: true,
+            embedding: EmbeddingBlueprint(tokens: ["word_embeddings.weight"]), layers: layers,
+            finalNorm: NormBlueprint(name: "ln_f", epsilon: shape.epsilon)))
+      ],
       head: try .nextToken(config, vocabulary: vocabulary, width: width).ofDecoder(
         try headTask(config), config, width: width),
       ignored: layers.indices.map { "h.\($0).self_attention.rotary_emb.inv_freq" })

@@ -38,14 +38,18 @@ enum GPT2: Family {
     let tokens = isFirst ? "tokens_embed" : "wte"
     let vocabulary = try config.size("vocab_size")
     return Blueprint(
-      family: modelType, kind: .decoder, prefixes: ["transformer.", ""],
-      decoder: StackBlueprint(
-        width: width, vocabulary: vocabulary, causal: true,
-        embedding: EmbeddingBlueprint(
-          tokens: ["\(tokens).weight"],
-          positions: .learned(
-            name: isFirst ? "positions_embed.weight" : "wpe.weight", count: try config.size("n_positions"), offset: 0)),
-        layers: layers, finalNorm: isFirst ? nil : NormBlueprint(name: "ln_f", epsilon: epsilon)),
+      family: modelType, prefixes: ["transformer.", ""],
+      towers: [
+        .decoder(
+          StackBlueprint(
+            width: width, vocabulary: vocabulary, causal: true,
+            embedding: EmbeddingBlueprint(
+              tokens: ["\(tokens).weight"],
+              positions: .learned(
+                name: isFirst ? "positions_embed.weight" : "wpe.weight", count: try config.size("n_positions"),
+                offset: 0)),
+            layers: layers, finalNorm: isFirst ? nil : NormBlueprint(name: "ln_f", epsilon: epsilon)))
+      ],
       head: try .nextToken(config, vocabulary: vocabulary, width: width).ofDecoder(
         try headTask(config), config, width: width),
       ignored: layers.indices.flatMap { ["h.\($0).attn.bias", "h.\($0).attn.masked_bias"] })

@@ -45,10 +45,13 @@ enum GPTJ: Family {
     let isTied = try config.boolean("tie_word_embeddings", default: false)
     let output = LinearBlueprint(name: "lm_head", outputs: vocabulary, inputs: width)
     return Blueprint(
-      family: modelType, kind: .decoder, prefixes: ["transformer.", ""],
-      decoder: StackBlueprint(
-        width: width, vocabulary: vocabulary, causal: true, embedding: EmbeddingBlueprint(tokens: ["wte.weight"]),
-        layers: layers, finalNorm: NormBlueprint(name: "ln_f", epsilon: epsilon)),
+      family: modelType, prefixes: ["transformer.", ""],
+      towers: [
+        .decoder(
+          StackBlueprint(
+            width: width, vocabulary: vocabulary, causal: true, embedding: EmbeddingBlueprint(tokens: ["wte.weight"]),
+            layers: layers, finalNorm: NormBlueprint(name: "ln_f", epsilon: epsilon)))
+      ],
       head: try HeadBlueprint(reads: .nextToken, output: isTied ? .ownOrTied(output) : .linear(output)).ofDecoder(
         try headTask(config), config, width: width),
       ignored: layers.indices.flatMap { index in

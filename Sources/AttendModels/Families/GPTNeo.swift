@@ -38,13 +38,16 @@ enum GPTNeo: Family {
     }
     let vocabulary = try config.size("vocab_size")
     return Blueprint(
-      family: modelType, kind: .decoder, prefixes: ["transformer.", ""],
-      decoder: StackBlueprint(
-        width: width, vocabulary: vocabulary, causal: true,
-        embedding: EmbeddingBlueprint(
-          tokens: ["wte.weight"],
-          positions: .learned(name: "wpe.weight", count: try config.size("max_position_embeddings"), offset: 0)),
-        layers: layers, finalNorm: NormBlueprint(name: "ln_f", epsilon: epsilon)),
+      family: modelType, prefixes: ["transformer.", ""],
+      towers: [
+        .decoder(
+          StackBlueprint(
+            width: width, vocabulary: vocabulary, causal: true,
+            embedding: EmbeddingBlueprint(
+              tokens: ["wte.weight"],
+              positions: .learned(name: "wpe.weight", count: try config.size("max_position_embeddings"), offset: 0)),
+            layers: layers, finalNorm: NormBlueprint(name: "ln_f", epsilon: epsilon)))
+      ],
       head: try .nextToken(config, vocabulary: vocabulary, width: width).ofDecoder(
         try headTask(config), config, width: width),
       ignored: layers.indices.flatMap { ["h.\($0).attn.attention.bias", "h.\($0).attn.attention.masked_bias"] })

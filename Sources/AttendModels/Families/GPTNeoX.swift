@@ -42,10 +42,14 @@ enum GPTNeoX: Family {
     let isTied = try config.boolean("tie_word_embeddings", default: false)
     let output = LinearBlueprint(name: "embed_out", outputs: vocabulary, inputs: width, bias: .none)
     return Blueprint(
-      family: modelType, kind: .decoder, prefixes: ["gpt_neox.", ""],
-      decoder: StackBlueprint(
-        width: width, vocabulary: vocabulary, causal: true, embedding: EmbeddingBlueprint(tokens: ["embed_in.weight"]),
-        layers: layers, finalNorm: NormBlueprint(name: "final_layer_norm", epsilon: epsilon)),
+      family: modelType, prefixes: ["gpt_neox.", ""],
+      towers: [
+        .decoder(
+          StackBlueprint(
+            width: width, vocabulary: vocabulary, causal: true,
+            embedding: EmbeddingBlueprint(tokens: ["embed_in.weight"]),
+            layers: layers, finalNorm: NormBlueprint(name: "final_layer_norm", epsilon: epsilon)))
+      ],
       head: try HeadBlueprint(reads: .nextToken, output: isTied ? .ownOrTied(output) : .linear(output)).ofDecoder(
         try headTask(config), config, width: width),
       ignored: layers.indices.flatMap { index in

@@ -105,8 +105,8 @@ extension Blueprint {
       embedding: EmbeddingBlueprint(tokens: ["embed_tokens.weight"], scale: choices.embeddingScale), layers: layers,
       finalNorm: line.norm(choices.names.finalNorm))
     var blueprint = Blueprint(
-      family: modelType, kind: choices.isCausal ? .decoder : .encoder, prefixes: ["model.", "", "transformer."],
-      encoder: choices.isCausal ? nil : stack, decoder: choices.isCausal ? stack : nil,
+      family: modelType, prefixes: ["model.", "", "transformer."],
+      towers: [choices.isCausal ? .decoder(stack) : .encoder(stack)],
       head: try nextToken.ofDecoder(task, config, width: width, padding: choices.padding, tokenClassifier: "score"),
       ignored: layers.indices.map { "layers.\($0).self_attn.rotary_emb.inv_freq" } + ["rotary_emb.inv_freq"])
     // Of an encoder, every token's logits are asked for.

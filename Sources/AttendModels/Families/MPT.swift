@@ -37,10 +37,13 @@ enum MPT: Family {
         feedForwardNorms: ResidualNorms(pre: norm("\(name).norm_2")))
     }
     return Blueprint(
-      family: modelType, kind: .decoder, prefixes: ["transformer.", ""],
-      decoder: StackBlueprint(
-        width: width, vocabulary: vocabulary, causal: true, embedding: EmbeddingBlueprint(tokens: ["wte.weight"]),
-        layers: layers, finalNorm: norm("norm_f")),
+      family: modelType, prefixes: ["transformer.", ""],
+      towers: [
+        .decoder(
+          StackBlueprint(
+            width: width, vocabulary: vocabulary, causal: true, embedding: EmbeddingBlueprint(tokens: ["wte.weight"]),
+            layers: layers, finalNorm: norm("norm_f")))
+      ],
       head: try .nextToken(config, vocabulary: vocabulary, width: width).ofDecoder(
         try headTask(config), config, width: width),
       ignored: [])

@@ -13,11 +13,15 @@ enum ModernBert: Family {
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let line = try ModernBertLine(config)
     return Blueprint(
-      family: modelType, kind: .encoder, prefixes: ["model.", ""],
-      encoder: StackBlueprint(
-        width: line.width, vocabulary: try config.size("vocab_size"), causal: false,
-        embedding: EmbeddingBlueprint(tokens: ["embeddings.tok_embeddings.weight"], norm: line.norm("embeddings.norm")),
-        layers: try line.layers(), finalNorm: line.norm("final_norm")), head: try head(config, line),
+      family: modelType, prefixes: ["model.", ""],
+      towers: [
+        .encoder(
+          StackBlueprint(
+            width: line.width, vocabulary: try config.size("vocab_size"), causal: false,
+            embedding: EmbeddingBlueprint(
+              tokens: ["embeddings.tok_embeddings.weight"], norm: line.norm("embeddings.norm")),
+            layers: try line.layers(), finalNorm: line.norm("final_norm")))
+      ], head: try head(config, line),
       ignored: ["decoder.weight"])
   }
 

@@ -47,15 +47,19 @@ enum OPT: Family {
       head.projection = LinearBlueprint(name: "decoder.project_out", outputs: tableWidth, inputs: width, bias: .none)
     }
     return Blueprint(
-      family: modelType, kind: .decoder, prefixes: ["model.", ""],
-      decoder: StackBlueprint(
-        width: width, vocabulary: vocabulary, causal: true,
-        embedding: EmbeddingBlueprint(
-          tokens: ["decoder.embed_tokens.weight"],
-          positions: .learned(
-            name: "decoder.embed_positions.weight", count: try config.size("max_position_embeddings"), offset: 2),
-          projection: projection, projects: .tokens), layers: layers,
-        finalNorm: isPreNorm && !removesFinalNorm ? NormBlueprint(name: "decoder.final_layer_norm", epsilon: 1e-5) : nil
-      ), head: try head.ofDecoder(try headTask(config), config, width: tableWidth, padding: 1), ignored: [])
+      family: modelType, prefixes: ["model.", ""],
+      towers: [
+        .decoder(
+          StackBlueprint(
+            width: width, vocabulary: vocabulary, causal: true,
+            embedding: EmbeddingBlueprint(
+              tokens: ["decoder.embed_tokens.weight"],
+              positions: .learned(
+                name: "decoder.embed_positions.weight", count: try config.size("max_position_embeddings"), offset: 2),
+              projection: projection, projects: .tokens), layers: layers,
+            finalNorm: isPreNorm && !removesFinalNorm
+              ? NormBlueprint(name: "decoder.final_layer_norm", epsilon: 1e-5) : nil
+          ))
+      ], head: try head.ofDecoder(try headTask(config), config, width: tableWidth, padding: 1), ignored: [])
   }
 }

@@ -32,11 +32,15 @@ enum T5: Family {
         reads: .nextToken, output: .ownOrTied(output),
         scale: try scalesLogits(config, modelType) ? 1 / Float(line.width).squareRoot() : 1)
     }
+    var towers = [
+      TowerBlueprint.encoder(try line.stack("encoder", layers: try config.layers("num_layers"), causal: false))
+    ]
     let depth = config.holds("num_decoder_layers") ? "num_decoder_layers" : "num_layers"
+    if !readsOnly {
+      towers.append(.decoder(try line.stack("decoder", layers: try config.layers(depth), causal: true)))
+    }
     return Blueprint(
-      family: modelType, kind: readsOnly ? .encoder : .encoderDecoder, prefixes: ["", "transformer."],
-      encoder: try line.stack("encoder", layers: try config.layers("num_layers"), causal: false),
-      decoder: readsOnly ? nil : try line.stack("decoder", layers: try config.layers(depth), causal: true), head: head,
+      family: modelType, prefixes: ["", "transformer."], towers: towers, head: head,
       ignored: [
         "shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight",
         "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight",

@@ -12,10 +12,11 @@ enum Transformer: Family {
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let plan = try TransformerPlan(config)
+    var towers: [TowerBlueprint] = []
+    if plan.kind != .decoder { towers.append(.encoder(try plan.stack("encoder"))) }
+    if plan.kind != .encoder { towers.append(.decoder(try plan.stack("decoder"))) }
     let result = Blueprint(
-      family: modelType, kind: plan.kind, prefixes: [""],
-      encoder: plan.kind == .decoder ? nil : try plan.stack("encoder"),
-      decoder: plan.kind == .encoder ? nil : try plan.stack("decoder"), head: try plan.head(), ignored: [])
+      family: modelType, prefixes: [""], towers: towers, head: try plan.head(), ignored: [])
     config.understand(
       "architectures", "torch_dtype", "dtype", "transformers_version", "dropout", "batch_first", "tokenizer_class",
       "bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id", "decoder_start_token_id")
