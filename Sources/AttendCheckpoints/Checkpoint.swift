@@ -1,6 +1,5 @@
 // The weights of a model folder, in one file or in many.
 import AttendBase
-import Glibc
 
 /// A file of weights, in whatever format: what a checkpoint is made of.
 protocol TensorSource: Sendable {
@@ -13,6 +12,9 @@ protocol TensorSource: Sendable {
 enum WeightFormat: String, CaseIterable {
   case safetensors = "model.safetensors"
   case pytorch = "pytorch_model.bin"
+
+  /// The list of shards, where there are several.
+  var index: String { "\(rawValue).index.json" }
 
   func open(_ path: String, copies: Bool) throws(Failure) -> any TensorSource {
     switch self {
@@ -39,11 +41,11 @@ package final class Checkpoint: Sendable {
   ///
   /// Throws `notFound` where the folder has no weights, or lacks a shard; `unsupported` where it has weights of another
   /// format only; `inputOutput`; `invalidFile` with the file, the tensor and the numbers; `outOfMemory`.
-  package init(folder: String, copies: Bool = false) throws(Failure) {
+  package init(_ folder: HuggingFaceFolder, copies: Bool = false) throws(Failure) {
     let sources = try Checkpoint.sources(in: folder, copies: copies)
-    self.folder = folder
+    self.folder = folder.path
     self.files = sources.map(\.file)
-    self.table = try Checkpoint.table(of: sources, in: folder)
+    self.table = try Checkpoint.table(of: sources, in: folder.path)
   }
 
   /// The tensors of all files, under the names of today.
@@ -70,11 +72,12 @@ package final class Checkpoint: Sendable {
   }
 
   /// The files of the first format that the folder has.
-  private static func sources(in folder: String, copies: Bool) throws(Failure) -> [any TensorSource] {
+  private static func sources(in folder: HuggingFaceFolder, copies: Bool) throws(Failure) -> [any TensorSource] {
     for format in WeightFormat.allCases {
-      let (single, index) = (joined(folder, format.rawValue), joined(folder, "\(format.rawValue).index.json"))
-      if exists(single) { return [try format.open(single, copies: copies)] }
-      if exists(index) { return try ShardIndex(index).open(in: folder, format, copies: copies) }
+      if folder.holds(format.rawValue) { return [try format.open(folder.path(of: format.rawValue), copies: copies)] }
+      if let index = try folder.json(format.index) {
+        return try ShardIndex(index).open(in: folder, format, copies: copies)
+      }
     }
     throw OtherFormats.refusal(folder)
   }
@@ -128,13 +131,4 @@ extension Array where Element == any TensorSource {
     }
     preconditionFailure("there are not so many tensors")
   }
-}
-
-/// The path of a file in a folder.
-func joined(_ folder: String, _ name: String) -> String { folder.hasSuffix("/") ? folder + name : folder + "/" + name }
-
-/// Whether something is at a path, be it readable or not.
-func exists(_ path: String) -> Bool {
-  var status = stat()
-  return stat(path, &status) == 0 || errno != ENOENT && errno != ENOTDIR
 }

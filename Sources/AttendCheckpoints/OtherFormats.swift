@@ -1,6 +1,5 @@
 // Folders whose weights are in a format that this library does not read: which file is there, and what is needed.
 import AttendBase
-import Glibc
 
 /// The formats of models that are met in folders like those of Hugging Face, by the names of their files.
 enum OtherFormats {
@@ -25,8 +24,8 @@ enum OtherFormats {
 
   /// A file in the folder, or in its folder `onnx`, that holds a model in another format, and that format; nil where
   /// there is none.
-  static func find(in folder: String) -> (file: String, format: String)? {
-    let files = names(in: folder) + names(in: joined(folder, "onnx")).map { "onnx/\($0)" }
+  static func find(in folder: HuggingFaceFolder) -> (file: String, format: String)? {
+    let files = folder.names() + folder.folder("onnx").names().map { "onnx/\($0)" }
     for (ending, format) in endings {
       let file = files.first { file in file.hasSuffix(ending) && !leftovers.contains { file.hasPrefix($0) } }
       if let file { return (file, format) }
@@ -35,25 +34,11 @@ enum OtherFormats {
   }
 
   /// Why a folder without weights of ours cannot be used.
-  static func refusal(_ folder: String) -> Failure {
+  static func refusal(_ folder: HuggingFaceFolder) -> Failure {
     let needed = "model.safetensors or pytorch_model.bin, alone or in shards with an index.json"
     guard let (file, format) = find(in: folder) else {
-      return Failure(.notFound, "\(folder) holds no weights: it needs \(needed)")
+      return Failure(.notFound, "\(folder.path) holds no weights: it needs \(needed)")
     }
-    return Failure(.unsupported, "\(folder) has its weights in \(file) only (\(format)); needed are \(needed)")
-  }
-
-  /// The names of what is in a folder, in order; none where it cannot be listed.
-  private static func names(in folder: String) -> [String] {
-    guard let listing = opendir(folder) else { return [] }
-    defer { closedir(listing) }
-    var names: [String] = []
-    while let entry = readdir(listing) {
-      names.append(
-        withUnsafePointer(to: &entry.pointee.d_name) {
-          $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
-        })
-    }
-    return names.sorted()
+    return Failure(.unsupported, "\(folder.path) has its weights in \(file) only (\(format)); needed are \(needed)")
   }
 }

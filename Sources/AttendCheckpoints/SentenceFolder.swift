@@ -12,13 +12,12 @@ package struct SentenceFolder {
     /// The type as the file spells it.
     package let type: String
     /// Its folder, which need not exist for modules without settings.
-    package let path: String
+    package let folder: HuggingFaceFolder
 
     /// Its config.json; an empty object where it has none.
     package func configuration() throws(Failure) -> Configuration {
-      let file = joined(path, "config.json")
-      if exists(file) { return try Configuration(file: file) }
-      let empty = StaticString("{}")
+      if let configuration = try folder.configuration("config.json") { return configuration }
+      let (empty, file) = (StaticString("{}"), folder.path(of: "config.json"))
       return try Configuration(
         try JSON.parse(UnsafeRawBufferPointer(start: empty.utf8Start, count: empty.utf8CodeUnitCount), file: file))
     }
@@ -27,7 +26,7 @@ package struct SentenceFolder {
   /// The path of modules.json.
   package let file: String
   /// The folder of the transformer: its configuration, weights and tokenizer. Often the folder itself.
-  package let transformer: String
+  package let transformer: HuggingFaceFolder
   package let modules: [Module]
   /// The longest sequence that a text becomes; nil: the tokenizer says it.
   package let longest: Int?
@@ -40,35 +39,29 @@ package struct SentenceFolder {
   /// How many numbers of an embedding are kept; nil: all.
   package let longestEmbedding: Int?
 
-  /// Reads the folder at `path`; nil where it holds no modules.json.
+  /// Reads modules.json; nil where the folder holds none.
   ///
   /// Throws `invalidFile` and `inputOutput`, and `unsupported` where the first module is no transformer that reads
   /// text, or another kind of model than one of sentence embeddings was saved.
-  package static func find(_ path: String) throws(Failure) -> SentenceFolder? {
-    let file = joined(path, "modules.json")
-    return exists(file) ? try SentenceFolder(path, file) : nil
-  }
-
-  private init(_ folder: String, _ file: String) throws(Failure) {
-    self.file = file
+  package init?(_ folder: HuggingFaceFolder) throws(Failure) {
+    guard let json = try folder.json("modules.json") else { return nil }
+    file = json.file
     var modules: [Module] = []
-    let json = try JSON.file(file)
     for entry in json.elements { modules.append(try SentenceFolder.module(entry, in: folder)) }
     guard let first = modules.first else { throw Failure(.invalidFile, "\(file) is not a list of modules") }
     guard first.kind == "Transformer" else {
       throw Failure(.unsupported, "\(file): the first module, \(first.type), is not implemented")
     }
-    transformer = first.path
+    transformer = first.folder
     self.modules = Array(modules.dropFirst())
-    (longest, lowercases) = try SentenceFolder.settings(of: first.path)
-    let settings = joined(folder, "config_sentence_transformers.json")
-    let whole = exists(settings) ? try Configuration(file: settings) : nil
+    (longest, lowercases) = try SentenceFolder.settings(of: first.folder)
+    let whole = try folder.configuration("config_sentence_transformers.json")
     try whole?.require("model_type", "SentenceTransformer")
     longestEmbedding = try whole?.optionalSize("truncate_dim")
     (prompts, defaultPrompt) = try whole.map(SentenceFolder.prompts) ?? ([:], nil)
   }
 
-  private static func module(_ json: JSON, in folder: String) throws(Failure) -> Module {
+  private static func module(_ json: JSON, in folder: HuggingFaceFolder) throws(Failure) -> Module {
     let entry = try Configuration(json)
     let (type, path) = (try entry.string("type"), try entry.string("path"))
     let parts = path.split(separator: "/", omittingEmptySubsequences: false)
@@ -78,7 +71,7 @@ package struct SentenceFolder {
     guard type.hasPrefix("sentence_transformers."), let kind = type.split(separator: ".").last else {
       throw Failure(.unsupported, "\(entry.path): the module \(type) is not implemented")
     }
-    return Module(kind: String(kind), type: type, path: path.isEmpty ? folder : joined(folder, path))
+    return Module(kind: String(kind), type: type, folder: folder.folder(path))
   }
 
   /// The names that the transformer's settings have had.
@@ -87,21 +80,22 @@ package struct SentenceFolder {
 
   /// What the settings of the transformer say about its sequences. They are refused where something else than its last
   /// hidden states is asked for.
-  private static func settings(of transformer: String) throws(Failure) -> (longest: Int?, lowercases: Bool) {
-    guard let path = settingsNames.lazy.map({ joined(transformer, $0) }).first(where: exists) else {
-      return (nil, false)
-    }
-    let settings = try Configuration(file: path)
+  private static func settings(
+    of transformer: HuggingFaceFolder
+  ) throws(Failure) -> (longest: Int?, lowercases: Bool) {
+    guard let name = settingsNames.first(where: transformer.holds),
+      let settings = try transformer.configuration(name)
+    else { return (nil, false) }
     try settings.require("transformer_task", "feature-extraction")
     try settings.require("module_output_name", "token_embeddings")
     for key in ["query_length", "document_length", "query_expansion", "processing_kwargs"] {
       guard let value = settings.json[key], !value.isNull, value.bool != false, value.kind != .object || value.count > 0
       else { continue }
-      throw Failure(.unsupported, "\(path): \(key) is not implemented")
+      throw Failure(.unsupported, "\(settings.path): \(key) is not implemented")
     }
     if let modalities = try settings.child("modality_config") {
       guard let text = try modalities.child("text") else {
-        throw Failure(.unsupported, "\(path): a modality_config without text is not implemented")
+        throw Failure(.unsupported, "\(settings.path): a modality_config without text is not implemented")
       }
       try text.require("method", "forward")
       try text.require("method_output_name", "last_hidden_state")

@@ -7,11 +7,9 @@ struct ShardIndex {
   /// The file name of each tensor's shard.
   private var shards: [String: String] = [:]
 
-  /// Reads the index at `path`. Throws `inputOutput`, or `invalidFile` where it is no index or names a file outside its
-  /// folder.
-  init(_ path: String) throws(Failure) {
-    self.path = path
-    let json = try JSON.file(path)
+  /// Throws `invalidFile` where `json` is no index or names a file outside its folder.
+  init(_ json: JSON) throws(Failure) {
+    path = json.file
     guard let map = json["weight_map"], map.kind == .object, map.count > 0 else {
       throw Failure(.invalidFile, "\(path): there is no weight_map with the files of the tensors")
     }
@@ -29,12 +27,12 @@ struct ShardIndex {
 
   /// The shards in `folder`, in the order of their names, checked to hold what the index lists: each tensor once, where
   /// it should be, and no others.
-  func open(in folder: String, _ format: WeightFormat, copies: Bool) throws(Failure) -> [any TensorSource] {
+  func open(in folder: HuggingFaceFolder, _ format: WeightFormat, copies: Bool) throws(Failure) -> [any TensorSource] {
     var files: [any TensorSource] = []
     var missing = shards
     for shard in Set(shards.values).sorted() {
       let file: any TensorSource
-      do throws(Failure) { file = try format.open(joined(folder, shard), copies: copies) } catch
+      do throws(Failure) { file = try format.open(folder.path(of: shard), copies: copies) } catch
         where error.code == .notFound
       {
         throw Failure(.notFound, "\(error.message), but \(path) lists tensors in it")
@@ -51,7 +49,7 @@ struct ShardIndex {
       files.append(file)
     }
     if let (name, shard) = missing.min(by: { $0.key < $1.key }) {
-      throw Failure(.invalidFile, "\(joined(folder, shard)): tensor \(name), which \(path) lists here, is missing")
+      throw Failure(.invalidFile, "\(folder.path(of: shard)): tensor \(name), which \(path) lists here, is missing")
     }
     return files
   }

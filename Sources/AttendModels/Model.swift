@@ -52,16 +52,19 @@ package final class Model: Sendable {
 
   /// Loads the checkpoint folder at `path`. What can go wrong is listed at `attend_model_create` in the header.
   package init(path: String, options: Options) throws(Failure) {
-    let sentence = try SentenceFolder.find(path)
-    let path = sentence?.transformer ?? path
-    let folder = try ModelFolder(path)
-    (configText, generationText, generation) = (folder.configText, folder.generationText, folder.generation)
+    let files = try HuggingFaceFolder(path)
+    let sentence = try SentenceFolder(files)
+    let folder = sentence?.transformer ?? files
+    let configurations = try ModelConfigurations(folder)
+    (configText, generationText) = (configurations.modelText, configurations.generationText)
+    generation = configurations.defaults
     engine = try Engine(kernels: options.kernels, threads: options.threads)
     compute = options.compute
-    let described = try Registry.blueprint(folder.configuration)
-    checkpoint = try Checkpoint(folder: path, copies: options.copiesWeights)
-    let reader = WeightReader(checkpoint, engine: engine, compute: compute, progress: options.progress)
-    let builder = try Builder(described, reader)
+    let described = try Registry.blueprint(configurations.model)
+    checkpoint = try Checkpoint(folder, copies: options.copiesWeights)
+    let tensors = TensorLog(checkpoint, progress: options.progress)
+    let packer = Packer(tensors, engine: engine, compute: compute)
+    let builder = try Builder(described, packer)
     blueprint = builder.blueprint
     towers = try blueprint.towers.map { (tower) throws(Failure) in (tower.role, try builder.stack(tower.stack)) }
     var modules = SentenceReader(engine: engine, compute: compute, copies: options.copiesWeights)
@@ -75,17 +78,19 @@ package final class Model: Sendable {
       (head, pooler, sentenceHead) = (nil, nil, nil)
     }
     try builder.finish()
-    parameters = reader.parameters + modules.parameters
-    weightBytes = reader.weightBytes + modules.weightBytes
-    isCausalLanguageModel = folder.configuration.saves(.nextToken)
-    tokenizer = Result { () throws(Failure) in try Tokenizer(path: path, lowercasing: sentence?.lowercases ?? false) }
+    parameters = tensors.parameters + modules.parameters
+    weightBytes = packer.weightBytes + modules.weightBytes
+    isCausalLanguageModel = configurations.model.saves(.nextToken)
+    tokenizer = Result { () throws(Failure) in try Tokenizer(folder, lowercasing: sentence?.lowercases ?? false) }
     let positions = towers.first?.stack.positions
-    textRules = Result { () throws(Failure) in try TextRules(folder, sentence, positions: positions) }
+    textRules = Result { () throws(Failure) in
+      try TextRules(folder, sentence, configurations.model, positions: positions)
+    }
     guard options.progress(1) else {
-      throw Failure(.cancelled, "loading \(path) was cancelled by the progress callback")
+      throw Failure(.cancelled, "loading \(folder.path) was cancelled by the progress callback")
     }
     let (name, count, bytes, kernels) = (blueprint.family, parameters, weightBytes, engine.kernelsName)
-    Log.write(.info, "\(path): \(name), \(count) parameters in \(bytes) bytes, kernels \(kernels)")
+    Log.write(.info, "\(folder.path): \(name), \(count) parameters in \(bytes) bytes, kernels \(kernels)")
   }
 
   package var encoder: Stack? { tower(.encoder) }

@@ -1,4 +1,5 @@
 import AttendBase
+import AttendCheckpoints
 
 /// Turns text into token ids and back, as the files of a checkpoint say. Immutable: any number of threads may use it at
 /// once.
@@ -36,13 +37,16 @@ package final class Tokenizer: Sendable {
     }
   }
 
-  /// Reads the tokenizer of a checkpoint folder, or a tokenizer file; `lowercasing`: texts become lower case before
-  /// anything else.
+  /// Reads the tokenizer of a checkpoint folder, or a tokenizer file.
   ///
   /// Throws `notFound` where a folder holds none, `inputOutput`, `invalidFile`, and `unsupported`, which names the
   /// component and the file.
-  package convenience init(path: String, lowercasing: Bool = false) throws(Failure) {
-    var parts = try TokenizerParts(path: path)
+  package convenience init(path: String) throws(Failure) { try self.init(try TokenizerParts(path: path)) }
+
+  /// Reads the tokenizer of a checkpoint folder; `lowercasing`: texts become lower case before anything else. Throws as
+  /// above.
+  package convenience init(_ folder: HuggingFaceFolder, lowercasing: Bool) throws(Failure) {
+    var parts = try TokenizerParts(TokenizerFolder(folder))
     if lowercasing {
       parts.normalizer = NormalizerSequence(parts: [Lowercase()] + (parts.normalizer.map { [$0] } ?? []))
     }

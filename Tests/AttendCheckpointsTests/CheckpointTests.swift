@@ -10,7 +10,7 @@ import Testing
   init() throws { folder = try TemporaryFolder() }
 
   private func refusal() throws -> Failure {
-    let failure = try #require(throws: Failure.self) { try Checkpoint(folder: folder.path) }
+    let failure = try #require(throws: Failure.self) { try Checkpoint(HuggingFaceFolder(folder.path)) }
     #expect(failure.message.contains(folder.path))
     return failure
   }
@@ -27,12 +27,12 @@ import Testing
 
   @Test("shards read as one file does") func shards() throws {
     try writeShards(index: CheckpointTests.goodIndex)
-    let sharded = try Checkpoint(folder: folder.path)
+    let sharded = try Checkpoint(HuggingFaceFolder(folder.path))
     #expect(sharded.files.count == 2)
     #expect(sharded.tensors.map(\.name) == ["a", "b", "c"])
     try writeSafetensors(
       folder.path(of: "model.safetensors"), [("c", [1], [3]), ("b", [1, 2], [4, 5]), ("a", [2], [1, 2])])
-    let single = try Checkpoint(folder: folder.path + "/")
+    let single = try Checkpoint(HuggingFaceFolder(folder.path + "/"))
     #expect(single.files.count == 1)
     for checkpoint in [sharded, single] {
       #expect(
@@ -45,7 +45,7 @@ import Testing
 
   @Test("missing and misshaped tensors are named with their shapes") func shapes() throws {
     try writeSafetensors(folder.path(of: "model.safetensors"), [("a", [2], [1, 2])])
-    let checkpoint = try Checkpoint(folder: folder.path)
+    let checkpoint = try Checkpoint(HuggingFaceFolder(folder.path))
     let missing = try #require(throws: Failure.self) { try checkpoint.tensor("model.b", shape: [3, 4]) }
     #expect(
       missing.code == .invalidFile && missing.message.contains("tensor model.b of shape [3, 4] is missing")
@@ -60,7 +60,7 @@ import Testing
   @Test("a tensor of an unknown type is an error for who asks") func unknownType() throws {
     try folder.write(
       "model.safetensors", try safetensors([WrittenTensor("a", type: "F8_E5M2", shape: [2], bytes: [1, 2])]))
-    let checkpoint = try Checkpoint(folder: folder.path)
+    let checkpoint = try Checkpoint(HuggingFaceFolder(folder.path))
     #expect(checkpoint.tensors.isEmpty && checkpoint["a"] == nil && checkpoint.names == ["a"])
     let failure = try #require(throws: Failure.self) { try checkpoint.tensor("a", shape: [2]) }
     #expect(
@@ -125,7 +125,7 @@ import Testing
     try folder.write("model.safetensors", head)
     #expect(truncate(folder.path(of: "model.safetensors"), head.count + count * size) == 0)  // a sparse file
     var tensors = 0
-    let time = try processorTime { tensors = try Checkpoint(folder: folder.path).tensors.count }
+    let time = try processorTime { tensors = try Checkpoint(HuggingFaceFolder(folder.path)).tensors.count }
     #expect(tensors == count)
     print("opening \(count * size) bytes of weights: \(time * 1000) ms")
     #expect(time < 0.1)
@@ -138,9 +138,10 @@ import Testing
     var opened = 0
     for config in configs {
       let path = String(config.dropLast("/config.json".count))
-      let model = try ModelFolder(path)
+      let model = try HuggingFaceFolder(path)
+      _ = try ModelConfigurations(model)
       guard model.holds("model.safetensors") || model.holds("model.safetensors.index.json") else { continue }
-      let checkpoint = try Checkpoint(folder: path)
+      let checkpoint = try Checkpoint(model)
       #expect(!checkpoint.tensors.isEmpty)
       opened += 1
     }

@@ -109,14 +109,14 @@ import Testing
 
   init() throws { folder = try TemporaryFolder() }
 
-  private func open(_ config: String, generation: String? = nil) throws -> ModelFolder {
+  private func open(_ config: String, generation: String? = nil) throws -> ModelConfigurations {
     try folder.write("config.json", config)
     if let generation { try folder.write("generation_config.json", generation) }
-    return try ModelFolder(folder.path)
+    return try ModelConfigurations(HuggingFaceFolder(folder.path))
   }
 
   private func refusal(_ path: String) throws -> Failure {
-    try #require(throws: Failure.self) { try ModelFolder(path) }
+    try #require(throws: Failure.self) { try ModelConfigurations(HuggingFaceFolder(path)) }
   }
 
   @Test("a path that is no model folder is refused by name") func missing() throws {
@@ -146,11 +146,14 @@ import Testing
 
   @Test("the texts stay as they stand, and end with NUL") func texts() throws {
     let model = try open("{ \"a\" : 1 }\n", generation: "{}\n\n")
-    #expect(String(decoding: model.configText.bytes, as: UTF8.self) == "{ \"a\" : 1 }\n")
-    #expect(model.configText.bytes.baseAddress?.load(fromByteOffset: model.configText.bytes.count, as: UInt8.self) == 0)
+    #expect(String(decoding: model.modelText.bytes, as: UTF8.self) == "{ \"a\" : 1 }\n")
+    #expect(model.modelText.bytes.baseAddress?.load(fromByteOffset: model.modelText.bytes.count, as: UInt8.self) == 0)
     #expect(model.generationText.map { String(decoding: $0.bytes, as: UTF8.self) } == "{}\n\n")
-    #expect(model.path(of: "x") == folder.path + "/x" && model.holds("config.json") && !model.holds("x"))
-    #expect(try ModelFolder(folder.path + "/").path(of: "x") == folder.path + "/x")
+    for path in [folder.path, folder.path + "/"] {
+      let files = try HuggingFaceFolder(path)
+      #expect(files.path(of: "x") == folder.path + "/x" && files.holds("config.json") && !files.holds("x"))
+      #expect(files.names().contains("config.json") && files.folder("a").path == folder.path + "/a")
+    }
   }
 
   @Test(
@@ -164,15 +167,15 @@ import Testing
       config,
       generation:
         #"{"decoder_start_token_id": 9, "eos_token_id": [10, 11], "min_length": 2, "early_stopping": "never"}"#)
-    let both = model.generation
+    let both = model.defaults
     #expect(both.decoderStart == 9 && both.begin == 1 && both.end == [10, 11] && both.pad == 3 && both.unknown == 4)
     #expect(
       both.forcedBegin == nil && both.forcedEnd == nil && both.maximalLength == nil && both.minimalLength == 2
         && both.beams == nil && both.badWords == [])
     #expect(both.earlyStopping == .never)
-    #expect(model.configuration.unread == [])
+    #expect(model.model.unread == [])
     try folder.remove("generation_config.json")
-    let alone = try open(config).generation
+    let alone = try open(config).defaults
     #expect(
       alone.decoderStart == 5 && alone.end == [2] && alone.forcedBegin == 6 && alone.forcedEnd == 7
         && alone.maximalLength == 512 && alone.beams == 6)
@@ -187,7 +190,7 @@ import Testing
          "repetition_penalty": 1.25, "do_sample": true, "temperature": 0.75, "top_k": 50, "top_p": 0.5, "suppress_tokens": [1, 2], "begin_suppress_tokens": [3],
          "bad_words_ids": [[4, 5], [6]], "pad_token_id": -1, "bos_token_id": null, "forced_eos_token_id": [9], "unk_token_id": 0, "guidance_scale": 3}
         """)
-    let generation = defaults.generation
+    let generation = defaults.defaults
     #expect(
       generation.maximalLength == 20 && generation.maximalNewTokens == 21 && generation.minimalLength == 1
         && generation.minimalNewTokens == 2)
@@ -202,13 +205,13 @@ import Testing
     #expect(
       generation.pad == nil && generation.begin == nil && generation.forcedEnd == 9 && generation.unknown == 0
         && generation.end == [])
-    #expect(defaults.generationConfiguration?.unread == ["guidance_scale"])
+    #expect(defaults.generation?.unread == ["guidance_scale"])
   }
 
   @Test("the decoder inside a configuration speaks where the whole says nothing") func nested() throws {
     let generation = try open(
       #"{"pad_token_id": 1, "text_config": {"pad_token_id": 5, "eos_token_id": 2, "max_length": 30}, "decoder": null}"#
-    ).generation
+    ).defaults
     #expect(generation.pad == 1 && generation.end == [2] && generation.maximalLength == 30)
   }
 
@@ -237,12 +240,12 @@ import Testing
   // Needs the model beside the checkout.
   @Test("a checkpoint without generation_config.json is read from config.json", .enabled(if: Shared.isThere))
   func bart() throws {
-    let model = try ModelFolder(try #require(Shared.path) + "/models/bart-g2p-us")
+    let model = try ModelConfigurations(HuggingFaceFolder(try #require(Shared.path) + "/models/bart-g2p-us"))
     #expect(
-      model.generation.forcedEnd == 2 && model.generation.decoderStart == 1 && model.generation.end == [2]
-        && model.generation.pad == 0)
+      model.defaults.forcedEnd == 2 && model.defaults.decoderStart == 1 && model.defaults.end == [2]
+        && model.defaults.pad == 0)
     #expect(model.generationText == nil)
-    let marian = try ModelFolder(try #require(Shared.path) + "/conformance/marian")
-    #expect(marian.generation.forcedEnd == nil && marian.generation.decoderStart == 98)
+    let marian = try ModelConfigurations(HuggingFaceFolder(try #require(Shared.path) + "/conformance/marian"))
+    #expect(marian.defaults.forcedEnd == nil && marian.defaults.decoderStart == 98)
   }
 }

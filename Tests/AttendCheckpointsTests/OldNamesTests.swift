@@ -11,7 +11,7 @@ import Testing
 
   private func opened(_ tensors: [WrittenTensor], copies: Bool = false) throws -> Checkpoint {
     try folder.write("model.safetensors", try safetensors(tensors))
-    return try Checkpoint(folder: folder.path, copies: copies)
+    return try Checkpoint(HuggingFaceFolder(folder.path), copies: copies)
   }
 
   @Test("gamma and beta of LayerNorm are its weight and bias, and of nothing else") func gammaAndBeta() throws {
@@ -92,7 +92,10 @@ import Testing
     try folder.write("training_args.bin", "x")
     try folder.write("optimizer.pt", "x")
     for file in files { try folder.write(file, "x") }
-    for attempt in [{ _ = try Checkpoint(folder: folder.path) }, { _ = try ModelFolder(folder.path) }] {
+    for attempt in [
+      { _ = try Checkpoint(HuggingFaceFolder(folder.path)) },
+      { _ = try ModelConfigurations(HuggingFaceFolder(folder.path)) },
+    ] {
       let failure = try #require(throws: Failure.self) { try attempt() }
       #expect(failure.code == .unsupported && failure.message.contains(files[0]), "\(failure.message)")
     }

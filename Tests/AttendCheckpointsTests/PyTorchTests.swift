@@ -19,7 +19,7 @@ import Testing
 
   private func opened(_ bytes: [UInt8], copies: Bool = false) throws -> Checkpoint {
     try folder.write("pytorch_model.bin", bytes)
-    return try Checkpoint(folder: folder.path, copies: copies)
+    return try Checkpoint(HuggingFaceFolder(folder.path), copies: copies)
   }
 
   private func refused(

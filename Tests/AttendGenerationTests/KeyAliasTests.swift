@@ -80,7 +80,7 @@ private final class Variant {
     let data = try Data(contentsOf: URL(fileURLWithPath: reference.path + "/config.json"))
     config = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
     let types: [ElementType: String] = [.float32: "F32", .float16: "F16", .bfloat16: "BF16"]
-    tensors = try Checkpoint(folder: reference.path).tensors.map {
+    tensors = try Checkpoint(HuggingFaceFolder(reference.path)).tensors.map {
       WrittenTensor($0.name, type: types[$0.type] ?? "", shape: $0.shape, bytes: Array($0.bytes))
     }
   }

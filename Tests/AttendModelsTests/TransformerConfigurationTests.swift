@@ -19,7 +19,7 @@ import Testing
     ("kind", "\"both\"", "kind \"both\" is not known; known are decoder, encoder, encoder-decoder"),
     ("nhead", "5", "nhead is 5, which does not divide d_model 512"),
     ("positions", "\"rotary\"", "positions \"rotary\" is not known"),
-    ("activation", "\"mish\"", "activation \"mish\" is not implemented"),
+    ("activation", "\"maxout\"", "activation \"maxout\" is not implemented"),
     ("norm_first", "1", "norm_first is 1, expected true or false"),
     ("num_encoder_layers", "0", "num_encoder_layers is 0"),
     ("num_encoder_layer", "1", "num_encoder_layer is not a key that this model_type knows"),

@@ -41,8 +41,8 @@ extension Builder {
     case .eachHeadByItself:
       let names = (0..<heads).map { "\(prefix)\(norm.norm.name).\($0)" }
       return Norm(
-        kind: norm.norm.kind, gain: try reader.vectors(names.map { "\($0).weight" }, headDim),
-        bias: norm.norm.hasBias ? try reader.vectors(names.map { "\($0).bias" }, headDim) : nil,
+        kind: norm.norm.kind, gain: try packer.vectors(names.map { "\($0).weight" }, headDim),
+        bias: norm.norm.hasBias ? try packer.vectors(names.map { "\($0).bias" }, headDim) : nil,
         epsilon: norm.norm.epsilon, heads: heads, gainPerHead: true)
     }
   }
@@ -58,11 +58,11 @@ extension Builder {
       for (head, slope) in slopes.enumerated() { buffer.pointer(to: Float.self)[head] = slope }
       bias.slopes = buffer
     case .relative(let name, let buckets):
-      bias.distances = try reader.relativeBias(prefix + name, buckets, heads: heads)
+      bias.distances = try packer.relativeBias(prefix + name, buckets, heads: heads)
       bias.reach = buckets.maxDistance
     case .disentangled(let positions): bias.disentangled = try disentangled(positions, attention.options, input)
     }
-    bias.sinks = try attention.sinks.map { (name) throws(Failure) in try reader.vector(prefix + name, heads) }
+    bias.sinks = try attention.sinks.map { (name) throws(Failure) in try packer.vector(prefix + name, heads) }
     return bias
   }
 
@@ -71,23 +71,23 @@ extension Builder {
     _ positions: DisentangledBlueprint, _ options: AttentionOptions, _ input: Linear
   ) throws(Failure) -> Disentangled {
     let (count, width) = (2 * positions.relativeIndex.buckets, input.inputs)
-    let pass = Pass(engine: reader.engine, workspace: Workspace())
-    let table = try reader.passing { () throws(Failure) in
-      try reader.table(prefix + positions.table, rows: count, width: width)
+    let pass = Pass(engine: packer.engine, workspace: Workspace())
+    let table = try packer.passing { () throws(Failure) in
+      try packer.table(prefix + positions.table, rows: count, width: width)
     }
     let vectors = Matrix(table.pointer(), rows: count, columns: width)
-    try reader.passing { () throws(Failure) in try norm(positions.norm, width) }?.apply(vectors, into: vectors, pass)
+    try packer.passing { () throws(Failure) in try norm(positions.norm, width) }?.apply(vectors, into: vectors, pass)
     /// Those that a product, or its outputs from `column` on where it is that of tokens, makes.
     func heads(_ projection: DisentangledBlueprint.Projection, column: Int) throws(Failure) -> [PackedMatrix] {
       let (linear, first): (Linear, Int)
       switch projection {
       case .none: return []
       case .shared: (linear, first) = (input, column)
-      case .own(let own): (linear, first) = (try reader.passing { () throws(Failure) in try self.linear([own]) }, 0)
+      case .own(let own): (linear, first) = (try packer.passing { () throws(Failure) in try self.linear([own]) }, 0)
       }
       let all = try pass.workspace.matrix(count, linear.outputs)
       try linear.apply(vectors, into: all, pass)
-      return try reader.heads(all.columns(first, options.queryWidth), headDim: options.headDim)
+      return try packer.heads(all.columns(first, options.queryWidth), headDim: options.headDim)
     }
     defer { withExtendedLifetime(table) {} }
     return try Disentangled(
@@ -99,7 +99,7 @@ extension Builder {
   func convolution(_ convolution: ConvolutionBlueprint, _ width: Int) throws(Failure) -> DebertaConvolution {
     DebertaConvolution(
       taps: convolution.taps,
-      linear: try reader.convolution(prefix + convolution.name, width: width, taps: convolution.taps),
+      linear: try packer.convolution(prefix + convolution.name, width: width, taps: convolution.taps),
       activation: convolution.activation, norm: try norm(convolution.norm, width))
   }
 
@@ -112,7 +112,7 @@ extension Builder {
 
   private func network(_ network: FeedForwardNetworkBlueprint) throws(Failure) -> FeedForwardNetwork {
     let up =
-      if let gate = network.gate { try reader.gated(gate, network.up, prefix: prefix) } else {
+      if let gate = network.gate { try packer.gated(gate, network.up, prefix: prefix) } else {
         try linear([network.up])
       }
     return FeedForwardNetwork(up: up, down: try linear([network.down]), activation: network.activation)
@@ -122,15 +122,15 @@ extension Builder {
   /// any in the experts.
   private func mixture(_ mixture: MixtureBlueprint) throws(Failure) -> MixtureOfExperts {
     let layout =
-      mixture.layouts.first { reader.has(mixture.expert(0, $0).down, prefix: prefix) } ?? mixture.layouts[0]
+      mixture.layouts.first { packer.tensors.has(mixture.expert(0, $0).down, prefix: prefix) } ?? mixture.layouts[0]
     var experts: [FeedForwardNetwork] = []
     for index in 0..<mixture.sizes.count { experts.append(try network(mixture.expert(index, layout))) }
     let router = Router(
-      linear: try reader.linear([layout.router], prefix: prefix, compute: .float32), topK: mixture.topK,
+      linear: try packer.linear([layout.router], prefix: prefix, compute: .float32), topK: mixture.topK,
       weights: mixture.weights)
     let shared = try mixture.shared.map { (shared) throws(Failure) in
       SharedExpert(
-        network: try network(shared.network), gate: try reader.linear([shared.gate], prefix: prefix, compute: .float32))
+        network: try network(shared.network), gate: try packer.linear([shared.gate], prefix: prefix, compute: .float32))
     }
     return MixtureOfExperts(router: router, experts: experts, shared: shared)
   }

@@ -8,34 +8,34 @@ import AttendLayers
 struct Builder {
   /// As the checkpoint has it: without a head that is missing, and with an output that is resolved.
   let blueprint: Blueprint
-  let reader: WeightReader
+  let packer: Packer
   let prefix: String
   private let output: OutputProjection
 
-  init(_ blueprint: Blueprint, _ reader: WeightReader) throws(Failure) {
+  init(_ blueprint: Blueprint, _ packer: Packer) throws(Failure) {
     guard let last = blueprint.last else { throw Failure(.internalError, "a model without layers") }
-    self.reader = reader
+    self.packer = packer
     // The prefix in use is the one under which the first product of a stack is found.
     let probe = (blueprint.encoder ?? last).layers.first.map { $0.attention.query.weightName } ?? ""
-    prefix = reader.first(of: blueprint.prefixes) { $0 + probe }
+    prefix = packer.tensors.first(of: blueprint.prefixes) { $0 + probe }
     var found = blueprint
-    if let head = blueprint.head, blueprint.kind == .encoder, Builder.isMissing(head, reader) { found.head = nil }
-    output = OutputProjection(found.head, behind: last, prefix: prefix, reader)
+    if let head = blueprint.head, blueprint.kind == .encoder, Builder.isMissing(head, packer) { found.head = nil }
+    output = OutputProjection(found.head, behind: last, prefix: prefix, packer)
     found.head?.output = output.output
     self.blueprint = found
   }
 
   /// Whether an encoder was saved without the head for masked words that it was trained with and that its configuration
   /// still names, as those behind embeddings of sentences are.
-  private static func isMissing(_ head: HeadBlueprint, _ reader: WeightReader) -> Bool {
+  private static func isMissing(_ head: HeadBlueprint, _ packer: Packer) -> Bool {
     guard case .tied = head.output, let first = head.transforms.first?.linear else { return false }
-    return !reader.has("\(first.name).weight")
+    return !packer.tensors.has("\(first.name).weight")
   }
 
   /// Refuses tensors that nobody read. To be called last.
   func finish() throws(Failure) {
     let copies = output.ownWeights.map { [$0] } ?? []
-    try reader.finish(
+    try packer.tensors.finish(
       family: blueprint.family, ignored: Set(blueprint.ignored + blueprint.ignored.map { prefix + $0 } + copies))
   }
 
@@ -58,12 +58,14 @@ struct Builder {
   /// The places of layers with such attention in the pages of a cache; a layer without keeps nothing.
   private func layout(_ layers: [AttentionOptions?], use: KeyValueLayout.Use) -> KeyValueLayout {
     KeyValueLayout(
-      layers.map { ($0?.keyValueHeads ?? 0, $0?.headDim ?? 0) }, use: use, isBFloat16: reader.compute != .float32)
+      layers.map { ($0?.keyValueHeads ?? 0, $0?.headDim ?? 0) }, use: use, isBFloat16: packer.compute != .float32)
   }
 
   /// The pooler, where the checkpoint holds it.
   func pooler(_ pooler: HeadBlueprint, _ stack: StackBlueprint) throws(Failure) -> Head? {
-    guard let first = pooler.transforms.first?.linear.name, reader.has("\(prefix)\(first).weight") else { return nil }
+    guard let first = pooler.transforms.first?.linear.name, packer.tensors.has("\(prefix)\(first).weight") else {
+      return nil
+    }
     return try head(pooler, stack, prefix: prefix)
   }
 
@@ -76,19 +78,19 @@ struct Builder {
     for (linear, activation, norm) in head.transforms {
       transforms.append(
         Head.Transform(
-          linear: try reader.linear([linear], prefix: prefix), activation: activation,
+          linear: try packer.linear([linear], prefix: prefix), activation: activation,
           norm: try self.norm(norm, linear.outputs, prefix: prefix)))
     }
     switch head.output {
     case .none: break
     case .linear(let linear), .ownOrTied(let linear):
       transforms.append(
-        Head.Transform(linear: try reader.linear([linear], prefix: prefix), activation: .none, norm: nil))
+        Head.Transform(linear: try packer.linear([linear], prefix: prefix), activation: .none, norm: nil))
     case .tied(let bias):
       let width = stack.embedding.projection?.inputs ?? stack.width
-      let weights = try reader.packed(table(of: stack), rows: stack.vocabulary, columns: width)
-      let bias = try bias.flatMap { reader.has($0) ? $0 : nil }.map { (name) throws(Failure) in
-        try reader.vector(name, stack.vocabulary)
+      let weights = try packer.packed(table(of: stack), rows: stack.vocabulary, columns: width)
+      let bias = try bias.flatMap { packer.tensors.has($0) ? $0 : nil }.map { (name) throws(Failure) in
+        try packer.vector(name, stack.vocabulary)
       }
       transforms.append(Head.Transform(linear: Linear(weights: weights, bias: bias), activation: .none, norm: nil))
     }
@@ -96,7 +98,7 @@ struct Builder {
   }
 
   private func table(of stack: StackBlueprint) -> String {
-    OutputProjection.table(of: stack, prefix: prefix, ownWeights: output.ownWeights, reader)
+    OutputProjection.table(of: stack, prefix: prefix, ownWeights: output.ownWeights, packer)
   }
 
   // MARK: Embedding
@@ -110,7 +112,7 @@ struct Builder {
       positions: try positions(embedding.positions, width),
       types: try embedding.types.map { (types) throws(Failure) in
         TypeTable(
-          table: try reader.table(prefix + types.name, rows: types.count, width: width), width: width,
+          table: try packer.table(prefix + types.name, rows: types.count, width: width), width: width,
           count: types.count)
       }, norm: try norm(embedding.norm, embedding.projects == .norm ? tableWidth : stack.width),
       projection: try embedding.projection.map { (projection) throws(Failure) in try linear([projection]) },
@@ -121,21 +123,21 @@ struct Builder {
   /// the mapped file, of which only the rows that are asked for come into memory.
   private func tokenTable(_ stack: StackBlueprint, _ width: Int) throws(Failure) -> TokenTable {
     let name = table(of: stack)
-    if case .tied = output.output, name == output.table, reader.compute == .float32 {
-      return .packed(try reader.packed(name, rows: stack.vocabulary, columns: width))
+    if case .tied = output.output, name == output.table, packer.compute == .float32 {
+      return .packed(try packer.packed(name, rows: stack.vocabulary, columns: width))
     }
-    return try reader.storedTable(name, rows: stack.vocabulary, columns: width)
+    return try packer.storedTable(name, rows: stack.vocabulary, columns: width)
   }
 
   private func positions(_ positions: PositionBlueprint, _ width: Int) throws(Failure) -> PositionTable? {
     switch positions {
     case .none: return nil
     case .learned(let name, let count, let offset, let padding):
-      let table = try reader.table(prefix + name, rows: count + offset, width: width)
+      let table = try packer.table(prefix + name, rows: count + offset, width: width)
       return PositionTable(
         table: table, width: width, first: offset, positions: count, padding: padding.map { Int32($0) })
     case .sinusoidal(let name, let count, let offset, let endsAtLongest, let interleaved, let padding):
-      if let name, reader.has(prefix + name) {
+      if let name, packer.tensors.has(prefix + name) {
         return try self.positions(.learned(name: name, count: count, offset: offset, padding: padding), width)
       }
       guard width.isMultiple(of: 2) else {
@@ -152,12 +154,12 @@ struct Builder {
     guard let norm else { return nil }
     let prefix = prefix ?? self.prefix
     return Norm(
-      kind: norm.kind, gain: try reader.vector("\(prefix)\(norm.name).weight", width),
-      bias: norm.hasBias ? try reader.vector("\(prefix)\(norm.name).bias", width) : nil, epsilon: norm.epsilon)
+      kind: norm.kind, gain: try packer.vector("\(prefix)\(norm.name).weight", width),
+      bias: norm.hasBias ? try packer.vector("\(prefix)\(norm.name).bias", width) : nil, epsilon: norm.epsilon)
   }
 
   /// Products that become one, their outputs one after another.
   func linear(_ parts: [LinearBlueprint], refinesLast: Bool = false) throws(Failure) -> Linear {
-    try reader.linear(parts, prefix: prefix, refinesLast: refinesLast)
+    try packer.linear(parts, prefix: prefix, refinesLast: refinesLast)
   }
 }

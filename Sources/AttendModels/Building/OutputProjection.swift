@@ -10,16 +10,16 @@ struct OutputProjection {
   /// The tensor of the token table of the stack that it stands behind.
   let table: String
 
-  init(_ head: HeadBlueprint?, behind stack: StackBlueprint, prefix: String, _ reader: WeightReader) {
+  init(_ head: HeadBlueprint?, behind stack: StackBlueprint, prefix: String, _ packer: Packer) {
     guard case .ownOrTied(let linear) = head?.output else {
       (output, ownWeights) = (head?.output ?? .none, nil)
-      table = OutputProjection.table(of: stack, prefix: prefix, ownWeights: nil, reader)
+      table = OutputProjection.table(of: stack, prefix: prefix, ownWeights: nil, packer)
       return
     }
     let own = linear.weightName
-    let table = OutputProjection.table(of: stack, prefix: prefix, ownWeights: own, reader)
+    let table = OutputProjection.table(of: stack, prefix: prefix, ownWeights: own, packer)
     (ownWeights, self.table) = (own, table)
-    if reader.has(own), table != own, !reader.areEqual(own, table) {
+    if packer.tensors.has(own), table != own, !packer.tensors.areEqual(own, table) {
       output = .linear(linear)
       return
     }
@@ -33,10 +33,10 @@ struct OutputProjection {
   /// The tensor of a stack's token table. Where a checkpoint holds a tied table only as the weights of its head, it is
   /// that.
   static func table(
-    of stack: StackBlueprint, prefix: String, ownWeights: String?, _ reader: WeightReader
+    of stack: StackBlueprint, prefix: String, ownWeights: String?, _ packer: Packer
   ) -> String {
-    let name = prefix + reader.first(of: stack.embedding.tokens) { prefix + $0 }
-    guard !reader.has(name), let ownWeights, reader.has(ownWeights) else { return name }
+    let name = prefix + packer.tensors.first(of: stack.embedding.tokens) { prefix + $0 }
+    guard !packer.tensors.has(name), let ownWeights, packer.tensors.has(ownWeights) else { return name }
     return ownWeights
   }
 }

@@ -110,9 +110,9 @@ struct SentenceReader {
     let activation = try SentenceReader.activation(config)
     let blueprint = LinearBlueprint(
       name: "linear", outputs: outputs, inputs: inputs, bias: try config.boolean("bias", default: true) ? .own : .none)
-    let step = try read(module) { (reader) throws(Failure) in
+    let step = try read(module) { (packer) throws(Failure) in
       SentenceHead.Step.dense(
-        try reader.linear([blueprint], prefix: ""), try SentenceReader.learned(activation, reader))
+        try packer.linear([blueprint], prefix: ""), try SentenceReader.learned(activation, packer))
     }
     inputs = outputs
     return step
@@ -124,24 +124,24 @@ struct SentenceReader {
     guard stated == width else {
       throw config.invalid("dimension", "is \(stated), and what comes before gives \(width) numbers")
     }
-    return try read(module) { (reader) throws(Failure) in
+    return try read(module) { (packer) throws(Failure) in
       .norm(
         Norm(
-          kind: .layer, gain: try reader.vector("norm.weight", width), bias: try reader.vector("norm.bias", width),
+          kind: .layer, gain: try packer.vector("norm.weight", width), bias: try packer.vector("norm.bias", width),
           epsilon: 1e-5))
     }
   }
 
   /// What `body` reads of the weights in a module's folder; all of them must be read.
   private mutating func read<Result>(
-    _ module: SentenceFolder.Module, _ body: (WeightReader) throws(Failure) -> Result
+    _ module: SentenceFolder.Module, _ body: (Packer) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    let reader = WeightReader(
-      try Checkpoint(folder: module.path, copies: copies), engine: engine, compute: compute, progress: { _ in true })
-    let result = try body(reader)
-    try reader.finish(family: module.kind, ignored: [])
-    parameters += reader.parameters
-    weightBytes += reader.weightBytes
+    let tensors = TensorLog(try Checkpoint(module.folder, copies: copies))
+    let packer = Packer(tensors, engine: engine, compute: compute)
+    let result = try body(packer)
+    try tensors.finish(family: module.kind, ignored: [])
+    parameters += tensors.parameters
+    weightBytes += packer.weightBytes
     return result
   }
 
@@ -156,11 +156,11 @@ struct SentenceReader {
 
   /// An activation with the slope that it has learned, where it learns one.
   private static func learned(
-    _ activation: DenseActivation, _ reader: WeightReader
+    _ activation: DenseActivation, _ packer: Packer
   ) throws(Failure) -> DenseActivation {
     let name = "activation_function.weight"
-    guard case .leaky = activation, reader.has(name) else { return activation }
-    let slope = try reader.vector(name, 1)
+    guard case .leaky = activation, packer.tensors.has(name) else { return activation }
+    let slope = try packer.vector(name, 1)
     defer { withExtendedLifetime(slope) {} }
     return .leaky(slope: slope.pointer()[0])
   }

@@ -11,14 +11,14 @@ package struct TextRules: Sendable {
 
   /// As the folder of the transformer, and the one around it where there is one, say. `positions` are those of the
   /// model; nil: it does not say.
-  init(_ folder: ModelFolder, _ sentence: SentenceFolder?, positions: Int?) throws(Failure) {
+  init(
+    _ folder: HuggingFaceFolder, _ sentence: SentenceFolder?, _ config: Configuration, positions: Int?
+  ) throws(Failure) {
     var longest = sentence?.longest
-    let path = folder.path(of: "tokenizer_config.json")
-    if folder.holds("tokenizer_config.json") {
-      let tokenizer = try Configuration(file: path)
+    if let tokenizer = try folder.configuration("tokenizer_config.json") {
       longest = longest ?? TextRules.limit(tokenizer, "model_max_length")
     }
-    self.longest = [longest, positions, TextRules.limit(folder.configuration, "max_position_embeddings")].compactMap {
+    self.longest = [longest, positions, TextRules.limit(config, "max_position_embeddings")].compactMap {
       $0
     }.min()
     prompts = sentence?.prompts ?? [:]

@@ -1,6 +1,5 @@
 import AttendBase
 import AttendCheckpoints
-import Glibc
 
 /// The files of a checkpoint folder that have to do with its tokenizer.
 ///
@@ -8,16 +7,20 @@ import Glibc
 /// spiece.model, tokenizer.model, sentencepiece.model; vocab.txt (BERT); vocab.json with merges.txt (GPT-2 and its
 /// kin); a file *.tiktoken.
 struct TokenizerFolder {
-  let path: String
+  private let files: HuggingFaceFolder
 
-  func file(_ name: String) -> String { path + "/" + name }
-  func has(_ name: String) -> Bool { access(file(name), F_OK) == 0 }
+  init(_ files: HuggingFaceFolder) { self.files = files }
+  init(path: String) { self.init(HuggingFaceFolder(unchecked: path)) }
+
+  var path: String { files.path }
+  func file(_ name: String) -> String { files.path(of: name) }
+  func has(_ name: String) -> Bool { files.holds(name) }
 
   /// A file of JSON, or nil where it is not there.
-  func json(_ name: String) throws(Failure) -> JSON? { has(name) ? try JSON.file(file(name)) : nil }
+  func json(_ name: String) throws(Failure) -> JSON? { try files.json(name) }
 
   func parts() throws(Failure) -> TokenizerParts {
-    if has("tokenizer.json") { return try TokenizerJSON(root: try JSON.file(file("tokenizer.json"))).parts() }
+    if let root = try json("tokenizer.json") { return try TokenizerJSON(root: root).parts() }
     let settings = try TokenizerSettings(self)
     if has("source.spm") {
       guard has("vocab.json") else {
@@ -30,24 +33,14 @@ struct TokenizerFolder {
     }
     if has("vocab.txt") { return try TokenizerFolder.bertParts(file("vocab.txt"), settings) }
     if has("vocab.json"), has("merges.txt") { return try bytePairParts(settings) }
-    if let name = tiktokenName() { return try TokenizerFolder.tiktokenParts(file(name), settings) }
+    if let name = files.names().first(where: { $0.hasSuffix(".tiktoken") }) {
+      return try TokenizerFolder.tiktokenParts(file(name), settings)
+    }
     throw Failure(
       .notFound,
-      "\(path) holds no tokenizer (tokenizer.json, source.spm, spiece.model, tokenizer.model, vocab.txt, vocab.json and merges.txt, *.tiktoken)"
+      "\(path) holds no tokenizer (tokenizer.json, source.spm, spiece.model, tokenizer.model, vocab.txt, vocab.json "
+        + "and merges.txt, *.tiktoken)"
     )
-  }
-
-  private func tiktokenName() -> String? {
-    guard let folder = opendir(path) else { return nil }
-    defer { closedir(folder) }
-    var found: [String] = []
-    while let entry = readdir(folder) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if name.hasSuffix(".tiktoken") { found.append(name) }
-    }
-    return found.sorted().first
   }
 
   /// A file *.model or *.spm: SentencePiece, or text that is tiktoken's.
@@ -62,12 +55,11 @@ struct TokenizerFolder {
 extension TokenizerParts {
   /// Finds the tokenizer of a folder, or reads the file given by the rules of its name.
   init(path: String) throws(Failure) {
-    var status = stat()
-    guard stat(path, &status) == 0 else { throw Failure(.notFound, "\(path) does not exist") }
-    let isFolder = status.st_mode & S_IFMT == S_IFDIR
-    if isFolder {
-      self = try TokenizerFolder(path: path).parts()
-    } else if path.hasSuffix(".model") || path.hasSuffix(".spm") {
+    if try HuggingFaceFolder.isFolder(path) {
+      try self.init(TokenizerFolder(path: path))
+      return
+    }
+    if path.hasSuffix(".model") || path.hasSuffix(".spm") {
       self = try TokenizerFolder.modelFile(path, TokenizerSettings())
     } else if path.hasSuffix(".tiktoken") {
       self = try TokenizerFolder.tiktokenParts(path, TokenizerSettings())
@@ -76,10 +68,18 @@ extension TokenizerParts {
     } else {
       self = try TokenizerJSON(root: try JSON.file(path)).parts()
     }
-    let folder = isFolder ? path : path.contains("/") ? String(path[..<path.lastIndex(of: "/")!]) : "."
-    do throws(Failure) { settings = .success(try TokenizerSettings(TokenizerFolder(path: folder))) } catch {
-      settings = .failure(error)
-    }
+    let folder = path.contains("/") ? String(path[..<path.lastIndex(of: "/")!]) : "."
+    settings = TokenizerParts.settings(TokenizerFolder(path: folder))
+  }
+
+  /// Finds the tokenizer of a folder.
+  init(_ folder: TokenizerFolder) throws(Failure) {
+    self = try folder.parts()
+    settings = TokenizerParts.settings(folder)
+  }
+
+  private static func settings(_ folder: TokenizerFolder) -> Result<TokenizerSettings, Failure> {
+    Result { () throws(Failure) in try TokenizerSettings(folder) }
   }
 }
 

@@ -1,0 +1,119 @@
+// A checkpoint folder in the layout of Hugging Face: the way to all files of a model.
+import AttendBase
+import Glibc
+
+/// The files of a checkpoint folder, as everything that reads a model sees them. This is the only place that asks the
+/// disk whether a file is there and that knows how paths are joined; a file of text is read and parsed once, whoever
+/// asks for it. One thread at a time.
+package final class HuggingFaceFolder {
+  package let path: String
+  private var texts: [String: LoadedFile] = [:]
+  private var documents: [String: JSON] = [:]
+
+  /// Throws `notFound` where no folder is at `path`, `inputOutput`.
+  package convenience init(_ path: String) throws(Failure) {
+    guard !path.isEmpty, !path.utf8.contains(0) else {
+      throw Failure(.notFound, "the path of the model folder, \(path.debugDescription), names no folder")
+    }
+    guard try HuggingFaceFolder.isFolder(path) else {
+      throw Failure(.notFound, "\(path) is not a folder: a model is a folder with config.json and model.safetensors")
+    }
+    self.init(unchecked: path)
+  }
+
+  /// The folder at `path`, which need not exist: what is asked for is then not there.
+  package init(unchecked path: String) { self.path = path }
+
+  /// Whether a folder, not a file, is at `path`. Throws `notFound`, `inputOutput`.
+  package static func isFolder(_ path: String) throws(Failure) -> Bool {
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw OpenFile.failure("examined", path, errno) }
+    return status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  // MARK: Names
+
+  /// The path of a file in the folder.
+  package func path(of name: String) -> String { path.hasSuffix("/") ? path + name : "\(path)/\(name)" }
+
+  /// Whether something of that name is in the folder, be it readable or not.
+  package func holds(_ name: String) -> Bool {
+    var status = stat()
+    return stat(path(of: name), &status) == 0 || errno != ENOENT && errno != ENOTDIR
+  }
+
+  /// The names of what is in the folder, in order; none where it cannot be listed.
+  package func names() -> [String] {
+    guard let listing = opendir(path) else { return [] }
+    defer { closedir(listing) }
+    var names: [String] = []
+    while let entry = readdir(listing) {
+      names.append(
+        withUnsafePointer(to: &entry.pointee.d_name) {
+          $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
+        })
+    }
+    return names.sorted()
+  }
+
+  /// A folder in this one, which need not exist; itself for an empty name.
+  package func folder(_ name: String) -> HuggingFaceFolder {
+    name.isEmpty ? self : HuggingFaceFolder(unchecked: path(of: name))
+  }
+
+  // MARK: Contents
+
+  /// The content of a file of text, nil where there is none. Throws `inputOutput` where it cannot be read,
+  /// `outOfMemory`.
+  package func text(_ name: String) throws(Failure) -> LoadedFile? {
+    if let text = texts[name] { return text }
+    guard holds(name) else { return nil }
+    let text = try LoadedFile(path(of: name))
+    texts[name] = text
+    return text
+  }
+
+  /// A file of JSON, nil where there is none. Throws `invalidFile` besides.
+  package func json(_ name: String) throws(Failure) -> JSON? {
+    if let document = documents[name] { return document }
+    guard let text = try text(name) else { return nil }
+    let document = try JSON.parse(text.bytes, file: text.path, owner: text)
+    documents[name] = document
+    return document
+  }
+
+  /// A file that holds an object of JSON, to be read key by key; nil where there is none.
+  package func configuration(_ name: String) throws(Failure) -> Configuration? {
+    guard let json = try json(name) else { return nil }
+    return try Configuration(json)
+  }
+}
+
+/// What the configurations of a checkpoint folder say. One thread at a time.
+package struct ModelConfigurations {
+  /// config.json
+  package let model: Configuration
+  /// generation_config.json, where there is one.
+  package let generation: Configuration?
+  /// What the two say about generating.
+  package let defaults: GenerationDefaults
+  /// config.json as it stands in the folder.
+  package let modelText: LoadedFile
+  /// generation_config.json as it stands in the folder, where there is one.
+  package let generationText: LoadedFile?
+
+  /// Throws `notFound` where config.json is missing, `unsupported` where the folder is of another format,
+  /// `inputOutput`, `invalidFile`, `outOfMemory`.
+  package init(_ folder: HuggingFaceFolder) throws(Failure) {
+    guard let text = try folder.text("config.json"), let model = try folder.configuration("config.json") else {
+      let other = OtherFormats.find(in: folder).map { ", but \($0.file): \($0.format)" } ?? ""
+      throw Failure(other.isEmpty ? .notFound : .unsupported, "\(folder.path) holds no config.json\(other)")
+    }
+    let generation = try folder.configuration("generation_config.json")
+    self.model = model
+    self.generation = generation
+    defaults = try GenerationDefaults(model: model, generation: generation)
+    modelText = text
+    generationText = try folder.text("generation_config.json")
+  }
+}

@@ -1,0 +1,107 @@
+import AttendBase
+import AttendCheckpoints
+import AttendDispatch
+
+/// The matrices that products are made of, as views of stored tensors: whole ones, blocks of their rows, slices of
+/// tensors that hold many, and those stored in 4 bits.
+final class MatrixReader {
+  let tensors: TensorLog
+  let engine: Engine
+  private var expanded: [String: AlignedBuffer] = [:]  // slices that were stored in 4 bits, until they are packed
+
+  init(_ tensors: TensorLog, engine: Engine) {
+    self.tensors = tensors
+    self.engine = engine
+  }
+
+  /// The blocks of rows of a stored matrix that a product is made of. To be packed before they are released.
+  func blocks(_ linear: LinearBlueprint, prefix: String) throws(Failure) -> [StoredMatrix] {
+    let whole = try whole(linear, prefix: prefix)
+    guard let part = linear.part else { return [whole] }
+    return part.starts.map { whole.outputs(from: $0, count: part.blockRows, step: part.step) }
+  }
+
+  /// The one block of rows of a stored matrix that a product is made of.
+  func block(_ linear: LinearBlueprint, prefix: String) throws(Failure) -> StoredMatrix {
+    let blocks = try blocks(linear, prefix: prefix)
+    guard blocks.count == 1 else {
+      throw Failure(.internalError, "\(linear.name): a gate is one block of rows, not \(blocks.count)")
+    }
+    return blocks[0]
+  }
+
+  /// A tensor that is one matrix.
+  func matrix(_ name: String, rows: Int, columns: Int) throws(Failure) -> StoredMatrix {
+    MatrixReader.matrix(try tensors.weights(name, [rows, columns]), rows: rows, columns: columns)
+  }
+
+  /// The view of a tensor of this shape as a matrix, whose memory goes as its rows are packed.
+  static func matrix(_ tensor: StoredTensor, rows: Int, columns: Int) -> StoredMatrix {
+    let step = columns * tensor.type.size
+    return StoredMatrix(
+      base: tensor.bytes.baseAddress!, type: tensor.type, rows: rows, columns: columns,
+      release: { tensor.dontNeed($0.lowerBound * step..<$0.upperBound * step) })
+  }
+
+  /// The stored matrix that a product has a part in.
+  private func whole(_ linear: LinearBlueprint, prefix: String) throws(Failure) -> StoredMatrix {
+    if let slice = linear.slice, tensors.has(prefix + linear.blocksName) {
+      return try microscaled(linear, slice, prefix: prefix)
+    }
+    let rows = linear.storedRows
+    let shape = linear.isTransposed ? [linear.inputs, rows] : [rows, linear.inputs]
+    let tensor = try tensors.weights(prefix + linear.weightName, (linear.slice.map { [$0.count] } ?? []) + shape)
+    let row = linear.inputs * tensor.type.size  // bytes
+    let start = (linear.slice?.index ?? 0) * rows * row
+    return StoredMatrix(
+      base: tensor.bytes.baseAddress! + start, type: tensor.type, rows: rows, columns: linear.inputs,
+      transposed: linear.isTransposed,
+      release: { tensor.dontNeed(start + $0.lowerBound * row..<start + $0.upperBound * row) })
+  }
+
+  // MARK: 4 bits
+
+  /// A slice whose tensor is kept in 4 bits (`Microscaled`), as bfloat16 until it is packed.
+  private func microscaled(
+    _ linear: LinearBlueprint, _ slice: LinearBlueprint.Slice, prefix: String
+  ) throws(Failure) -> StoredMatrix {
+    let name = "\(prefix)\(linear.name) \(slice.index)"
+    let weights: AlignedBuffer
+    if let found = expanded[name] {  // by the other half of a gate
+      weights = found
+    } else {
+      weights = try engine.expand(try stored(linear, slice, prefix: prefix))
+      expanded[name] = weights
+    }
+    return StoredMatrix(base: weights.base, type: .bfloat16, rows: linear.storedRows, columns: linear.inputs)
+  }
+
+  private func stored(
+    _ linear: LinearBlueprint, _ slice: LinearBlueprint.Slice, prefix: String
+  ) throws(Failure) -> Microscaled {
+    let (rows, groups) = (linear.storedRows, linear.inputs / Microscaled.group)
+    guard linear.inputs.isMultiple(of: Microscaled.group) else {
+      throw Failure(
+        .unsupported,
+        "\(tensors.folder): tensor \(prefix)\(linear.blocksName) has rows of \(linear.inputs) numbers, not a multiple "
+          + "of \(Microscaled.group)")
+    }
+    let blocks = try tensors.bytes(
+      prefix + linear.blocksName, [slice.count, rows, groups, Microscaled.blockBytes], numbersPerByte: 2)
+    let scales = try tensors.bytes(prefix + linear.scalesName, [slice.count, rows, groups], numbersPerByte: 0)
+    let first = slice.index * rows * groups
+    return Microscaled(
+      blocks: blocks + first * Microscaled.blockBytes, scales: scales + first, rows: rows, groups: groups)
+  }
+
+  // MARK: Letting go
+
+  /// Says that products are packed. Panels have released most of their weights already; a tensor of several matrices
+  /// goes with the last.
+  func release(_ parts: [LinearBlueprint], prefix: String) {
+    expanded = [:]
+    for part in parts where part.slice.map({ $0.index == $0.count - 1 }) ?? true {
+      tensors.release([part.weightName, part.blocksName, part.scalesName].map { prefix + $0 })
+    }
+  }
+}

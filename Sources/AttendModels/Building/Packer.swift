@@ -1,0 +1,229 @@
+import AttendBase
+import AttendCheckpoints
+import AttendDispatch
+import AttendLayers
+
+/// The maker of what layers hold from stored tensors, packed for the kernels or in float32; counts the memory that it
+/// takes.
+final class Packer {
+  let tensors: TensorLog
+  let matrices: MatrixReader
+  let engine: Engine
+  let compute: ComputeType
+  private var relativeBiases: [String: AlignedBuffer] = [:]  // by the name of their table
+  private var packedTables: [String: PackedMatrix] = [:]  // whole matrices that two users share, by name
+
+  /// Bytes of memory that the weights take as the kernels read them; tables that stay where they are stored are not
+  /// among them.
+  private(set) var weightBytes = 0
+
+  init(_ tensors: TensorLog, engine: Engine, compute: ComputeType) {
+    self.tensors = tensors
+    self.matrices = MatrixReader(tensors, engine: engine)
+    self.engine = engine
+    self.compute = compute
+  }
+
+  // MARK: Products
+
+  /// Over fewer inputs the errors of rounding hardly average out.
+  private static let refinedInputs = 512
+
+  /// Products with the same input as one, their outputs one after another, in `compute` or by default in the model's
+  /// type.
+  ///
+  /// `refinesLast` says that the last product bears rounding badly. In 8 bits of fewer than `refinedInputs` inputs its
+  /// weights then get as many bits again.
+  func linear(
+    _ parts: [LinearBlueprint], prefix: String, compute: ComputeType? = nil, refinesLast: Bool = false
+  ) throws(Failure) -> Linear {
+    let blocks = try parts.map { (part) throws(Failure) in try matrices.blocks(part, prefix: prefix) }
+    let weights = try count(PackedMatrix(Array(blocks.joined()), compute: compute ?? self.compute, engine: engine))
+    let refines = refinesLast && weights.compute == .int8 && weights.inputs < Packer.refinedInputs
+    let refinement = refines ? try count(errors(of: weights, blocks[blocks.count - 1])) : nil
+    matrices.release(parts, prefix: prefix)
+    return Linear(weights: weights, bias: try bias(parts, prefix: prefix), refinement: refinement)
+  }
+
+  /// What rounding took from the last outputs of packed weights, which came from `sources`.
+  private func errors(of weights: PackedMatrix, _ sources: [StoredMatrix]) throws(Failure) -> PackedMatrix {
+    let rows = sources.reduce(0) { $0 + $1.rows }, columns = weights.inputs
+    let tables = try AlignedBuffer(2 * rows * columns, of: Float.self, for: "the rounding errors of weights")
+    let errors = Matrix(tables.pointer(), rows: rows, columns: columns)
+    let seen = Matrix(tables.pointer() + rows * columns, rows: rows, columns: columns)
+    engine.gather((0..<rows).map { Int32(weights.outputs - rows + $0) }, count: rows, from: weights, into: seen)
+    var first = 0
+    for source in sources {
+      engine.gather(
+        (0..<source.rows).map { Int32($0) }, count: source.rows, from: source, into: errors.rows(first, source.rows))
+      first += source.rows
+    }
+    engine.add(seen, to: errors, scale: -1)
+    defer { withExtendedLifetime(tables) {} }
+    return try PackedMatrix(
+      [StoredMatrix(base: errors.base, type: .float32, rows: rows, columns: columns)], compute: weights.compute,
+      engine: engine)
+  }
+
+  /// A gated product: `activation(x Gᵀ + b) * (x Uᵀ + b')`.
+  func gated(_ gate: LinearBlueprint, _ up: LinearBlueprint, prefix: String) throws(Failure) -> Linear {
+    let weights = try count(
+      PackedMatrix(
+        gate: try matrices.block(gate, prefix: prefix), up: try matrices.block(up, prefix: prefix), compute: compute,
+        engine: engine))
+    matrices.release([gate, up], prefix: prefix)
+    return Linear(weights: weights, bias: try bias([gate, up], prefix: prefix))
+  }
+
+  /// A matrix `[rows, heads * headDim]` that was computed, packed head by head in float32.
+  func heads(_ x: Matrix, headDim: Int) throws(Failure) -> [PackedMatrix] {
+    var heads: [PackedMatrix] = []
+    for first in stride(from: 0, to: x.columns, by: headDim) {
+      let head = StoredMatrix(
+        base: UnsafeRawPointer(x.base + first), type: .float32, rows: x.rows, columns: headDim, stride: x.stride)
+      heads.append(count(try PackedMatrix([head], compute: .float32, engine: engine)))
+    }
+    return heads
+  }
+
+  /// The product of `taps` neighbours, `[taps * width]`, with `name.weight`, stored `[width, width, taps]`, and
+  /// `name.bias`.
+  func convolution(_ name: String, width: Int, taps: Int) throws(Failure) -> Linear {
+    let tensor = try tensors.weights("\(name).weight", [width, width, taps])
+    let numbers = width * width * taps
+    let stored = try AlignedBuffer(numbers, of: Float.self, for: "tensor \(name).weight")
+    let ordered = try AlignedBuffer(numbers, of: Float.self, for: "tensor \(name).weight")
+    passing { convert(tensor, numbers, to: stored.pointer()) }
+    let (from, to) = (stored.pointer(to: Float.self), ordered.pointer(to: Float.self))
+    for row in 0..<width * width {
+      let (output, input) = (row / width, row % width)
+      for tap in 0..<taps { to[(output * taps + tap) * width + input] = from[row * taps + tap] }
+    }
+    let matrix = StoredMatrix(base: ordered.base, type: .float32, rows: width, columns: taps * width)
+    return Linear(
+      weights: count(try PackedMatrix([matrix], compute: compute, engine: engine)),
+      bias: try vector("\(name).bias", width))
+  }
+
+  // MARK: Tables
+
+  /// A whole matrix, packed; asked for twice it is the same object.
+  func packed(_ name: String, rows: Int, columns: Int) throws(Failure) -> PackedMatrix {
+    if let matrix = packedTables[name] { return matrix }
+    let packed = try count(
+      PackedMatrix([try matrices.matrix(name, rows: rows, columns: columns)], compute: compute, engine: engine))
+    packedTables[name] = packed
+    tensors.release([name])
+    return packed
+  }
+
+  /// A token table that is read where it is stored.
+  func storedTable(_ name: String, rows: Int, columns: Int) throws(Failure) -> TokenTable {
+    let (table, owner) = try tensors.keep(name, [rows, columns])
+    return .stored(MatrixReader.matrix(table, rows: rows, columns: columns), owner: owner)
+  }
+
+  /// Runs `body`, whose result is not kept in the model: what it reads counts as read, not as memory.
+  func passing<Result, Problem: Error>(_ body: () throws(Problem) -> Result) throws(Problem) -> Result {
+    let before = weightBytes
+    defer { weightBytes = before }
+    return try body()
+  }
+
+  private func count(_ packed: PackedMatrix) -> PackedMatrix {
+    weightBytes += packed.bytes
+    return packed
+  }
+}
+
+// MARK: - Vectors
+
+extension Packer {
+  /// A vector of `count` numbers as float32; stored as `[count]` or `[1, count]`.
+  func vector(_ name: String, _ count: Int) throws(Failure) -> AlignedBuffer {
+    let vector = try AlignedBuffer(count, of: Float.self, for: "tensor \(name)")
+    try read(name, count, to: vector.pointer())
+    return vector
+  }
+
+  /// Vectors of `count` numbers one after another.
+  func vectors(_ names: [String], _ count: Int) throws(Failure) -> AlignedBuffer {
+    let vectors = try AlignedBuffer(names.count * count, of: Float.self, for: "tensors like \(names.first ?? "")")
+    for (index, name) in names.enumerated() {
+      try read(name, count, to: vectors.pointer(to: Float.self) + index * count)
+    }
+    return vectors
+  }
+
+  /// The biases of distances that the table `name`, `[buckets, heads]`, stands for. Layers that share a table share the
+  /// result.
+  func relativeBias(_ name: String, _ buckets: RelativeBuckets, heads: Int) throws(Failure) -> AlignedBuffer {
+    if let bias = relativeBiases[name] { return bias }
+    let table = try table(name, rows: buckets.count, width: heads)
+    let bias = try buckets.spelledOut(table.pointer(), heads: heads)
+    withExtendedLifetime(table) {}
+    relativeBiases[name] = bias
+    return bias
+  }
+
+  /// A table of `rows` vectors of `width` numbers as float32. More rows than needed may be stored.
+  func table(_ name: String, rows: Int, width: Int) throws(Failure) -> AlignedBuffer {
+    let stored = max(tensors.rows(name) ?? 0, rows)
+    let tensor = try tensors.weights(name, [stored, width])
+    let table = try AlignedBuffer(stored * width, of: Float.self, for: "tensor \(name)")
+    convert(tensor, stored * width, to: table.pointer())
+    return table
+  }
+
+  /// The biases of products one after another, zeros where one has none; nil where none has one.
+  private func bias(_ parts: [LinearBlueprint], prefix: String) throws(Failure) -> AlignedBuffer? {
+    let names = parts.map { biasName($0, prefix: prefix) }
+    guard names.contains(where: { $0 != nil }) else { return nil }
+    let bias = try AlignedBuffer(
+      parts.reduce(0) { $0 + $1.outputs }, of: Float.self, for: "the bias of \(prefix)\(parts[0].name)")
+    var next: UnsafeMutablePointer<Float> = bias.pointer()
+    for (part, name) in zip(parts, names) {
+      if let name { try readBias(name, part, to: next) } else { next.update(repeating: 0, count: part.outputs) }
+      next += part.outputs
+    }
+    return bias
+  }
+
+  private func biasName(_ linear: LinearBlueprint, prefix: String) -> String? {
+    switch linear.bias {
+    case .none: nil
+    case .own: prefix + linear.biasName
+    case .optional(let name): tensors.has(name) ? name : nil
+    }
+  }
+
+  /// The numbers of the bias `name` that belong to a product.
+  private func readBias(
+    _ name: String, _ linear: LinearBlueprint, to target: UnsafeMutablePointer<Float>
+  ) throws(Failure) {
+    let rows = linear.storedRows
+    let part = linear.part ?? LinearBlueprint.Part(rows: rows, starts: [0], blockRows: rows)
+    let tensor = try tensors.weights(name, (linear.slice.map { [$0.count] } ?? []) + [rows], or: [1, rows])
+    let first = (linear.slice?.index ?? 0) * rows
+    for (index, start) in part.starts.enumerated() {
+      convert(tensor, from: first + start, step: part.step, part.blockRows, to: target + index * part.blockRows)
+    }
+  }
+
+  /// A vector of `count` numbers, stored as `[count]` or `[1, count]`, to memory of the caller's.
+  private func read(_ name: String, _ count: Int, to target: UnsafeMutablePointer<Float>) throws(Failure) {
+    convert(try tensors.weights(name, [count], or: [1, count]), count, to: target)
+  }
+
+  /// `count` numbers of a tensor, every `step`-th from number `start` on, as float32. What converts token tables does
+  /// this: the tensor is a table of a single row.
+  private func convert(
+    _ tensor: StoredTensor, from start: Int = 0, step: Int = 1, _ count: Int, to target: UnsafeMutablePointer<Float>
+  ) {
+    var first: Int32 = 0
+    let base = tensor.bytes.baseAddress! + start * tensor.type.size
+    let row = StoredMatrix(base: base, type: tensor.type, rows: 1, columns: count, transposed: true, stride: step)
+    engine.gather(&first, count: 1, from: row, scale: 1, into: Matrix(target, rows: 1, columns: count))
+    weightBytes += count * MemoryLayout<Float>.size
+  }
+}

@@ -1,0 +1,126 @@
+import AttendBase
+import AttendCheckpoints
+import Glibc
+
+/// The tensors of a checkpoint, and which of them were read: what there is, the progress of loading, and in the end
+/// what nobody asked for.
+final class TensorLog {
+  private let checkpoint: Checkpoint
+  private let progress: (Double) -> Bool
+  private let totalBytes: Int
+  private var readBytes = 0
+  private var read: Set<String> = []
+  private var kept: Set<String> = []
+  private var narrowed: [String: StoredTensor] = [:]
+
+  /// Elements of the weights that were read, each counted once.
+  private(set) var parameters = 0
+
+  /// `progress` hears the share of the bytes that were read, below 1; false stops the reading.
+  init(_ checkpoint: Checkpoint, progress: @escaping (Double) -> Bool = { _ in true }) {
+    self.checkpoint = checkpoint
+    self.progress = progress
+    self.totalBytes = max(checkpoint.tensors.reduce(0) { $0 + $1.bytes.count }, 1)
+  }
+
+  /// The folder, for messages.
+  var folder: String { checkpoint.folder }
+
+  // MARK: What there is
+
+  func has(_ name: String) -> Bool { checkpoint[name] != nil }
+
+  /// Whether the checkpoint holds the weights of a product.
+  func has(_ linear: LinearBlueprint, prefix: String) -> Bool {
+    has(prefix + linear.weightName) || has(prefix + linear.blocksName)
+  }
+
+  /// How many rows a tensor has, nil where there is none.
+  func rows(_ name: String) -> Int? { checkpoint[name]?.shape.first }
+
+  /// Whether two tensors hold the same.
+  func areEqual(_ one: String, _ other: String) -> Bool {
+    guard let one = checkpoint[one], let other = checkpoint[other], one.type == other.type, one.shape == other.shape
+    else { return false }
+    guard let first = one.bytes.baseAddress, let second = other.bytes.baseAddress else {
+      return one.bytes.count == other.bytes.count
+    }
+    return memcmp(first, second, one.bytes.count) == 0
+  }
+
+  /// The first of several spellings whose tensor exists; the first of all where none does, so that its absence is
+  /// reported.
+  func first(of names: [String], _ name: (String) -> String) -> String {
+    names.first { has(name($0)) } ?? names[0]
+  }
+
+  // MARK: Reading
+
+  /// Weights of one of two shapes, in a type that the kernels read: float64 becomes float32.
+  func weights(_ name: String, _ shape: [Int], or other: [Int]? = nil) throws(Failure) -> StoredTensor {
+    let tensor = try checkpoint.tensor(name, shape: shape, or: other)
+    guard [.float32, .float16, .bfloat16, .float64].contains(tensor.type) else {
+      throw Failure(
+        .unsupported,
+        "\(tensor.file): tensor \"\(name)\" holds \(tensor.type); weights must be float32, float16, bfloat16 or float64"
+      )
+    }
+    try note(tensor, parameters: tensor.count)
+    guard tensor.type == .float64 else { return tensor }
+    if let single = narrowed[name] { return single }
+    let single = try tensor.narrowed()
+    narrowed[name] = single
+    return single
+  }
+
+  /// A tensor of bytes, each of which stands for so many weights.
+  func bytes(_ name: String, _ shape: [Int], numbersPerByte: Int) throws(Failure) -> UnsafePointer<UInt8> {
+    let tensor = try checkpoint.tensor(name, shape: shape)
+    guard tensor.type == .uint8, let base = tensor.bytes.baseAddress else {
+      throw Failure(
+        .unsupported, "\(tensor.file): tensor \"\(name)\" of shape \(shape) holds \(tensor.type); it must be uint8")
+    }
+    try note(tensor, parameters: numbersPerByte * tensor.count)
+    return base.assumingMemoryBound(to: UInt8.self)
+  }
+
+  /// Counts a tensor the first time that it is read.
+  private func note(_ tensor: StoredTensor, parameters count: Int) throws(Failure) {
+    guard read.insert(tensor.name).inserted else { return }
+    parameters += count
+    readBytes += tensor.bytes.count
+    guard progress(min(Double(readBytes) / Double(totalBytes), 0.999)) else {
+      throw Failure(.cancelled, "loading \(folder) was cancelled by the progress callback")
+    }
+  }
+
+  // MARK: Letting go
+
+  /// Weights that are read where they are stored as long as the model lives, and what keeps them there.
+  func keep(_ name: String, _ shape: [Int]) throws(Failure) -> (tensor: StoredTensor, owner: any AnyObject & Sendable) {
+    let tensor = try weights(name, shape)
+    kept.insert(name)
+    return (tensor, tensor.owner ?? checkpoint)
+  }
+
+  /// Says that tensors are packed: what is packed need not stand in memory twice, and the peak of loading stays near
+  /// the packed weights.
+  func release(_ names: [String]) {
+    for name in names {
+      checkpoint[name]?.dontNeed()
+      narrowed[name] = nil
+    }
+  }
+
+  /// Throws if the checkpoint holds a tensor that was neither read nor is in `ignored`. To be called last: of a copied
+  /// checkpoint only what is kept stays in memory.
+  func finish(family: String, ignored: Set<String>) throws(Failure) {
+    for name in checkpoint.names where !read.contains(name) && !ignored.contains(name) {
+      let shape = checkpoint[name].map { "\($0.shape) " } ?? ""
+      throw Failure(
+        .invalidFile,
+        "\(checkpoint[name]?.file ?? folder): tensor \(name) \(shape)is not part of this \(family) model")
+    }
+    checkpoint.forget(but: kept)
+  }
+}
