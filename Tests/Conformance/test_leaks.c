@@ -121,6 +121,25 @@ static void use_tokenizer(void) {
     attend_encoding_free(encoding);
 }
 
+/** Pairs and batches, with windows that were asked for and windows that were not, and a batch that fails. */
+static void use_pairs(void) {
+    const char *const texts[] = { "transformer", "attention", "pairs" };
+    const size_t lengths[] = { 11, 9, 5 }, bad[] = { 11, 9, SIZE_MAX };
+    attend_tokenize_options options = ATTEND_TOKENIZE_OPTIONS_INIT;
+    options.max_length = 6;
+    const attend_tokenizer *tokenizer = NULL;
+    attend_encoding *batch[3] = { NULL, NULL, NULL };
+    attend_error *error = attend_model_tokenizer(model, &tokenizer);
+    if (!error) error = attend_tokenizer_encode_batch(tokenizer, texts, lengths, texts, lengths, 3, &options, batch);
+    if (error || !attend_encoding_overflow(batch[1], 2) || !attend_encoding_overflow(batch[1], 0))
+        CHECK(!"the batch failed");
+    attend_error_free(error);
+    for (size_t i = 0; i < 3; i++) attend_encoding_free(batch[i]);
+    error = attend_tokenizer_encode_batch(tokenizer, texts, bad, NULL, NULL, 3, &options, batch);
+    if (!error) CHECK(!"a length was not refused");
+    attend_error_free(error);
+}
+
 static bool ignore(const char *bytes, size_t length, void *context) { return bytes && length > 0 && !context; }
 
 static void use_stream(void) {
@@ -175,6 +194,7 @@ int main(void) {
     model = load_default_model();
     check_leaks("a session", use_session, 300);
     check_leaks("a tokenizer", use_tokenizer, 3000);
+    check_leaks("pairs of texts", use_pairs, 1000);
     check_leaks("a stream", use_stream, 3000);
     attend_model_free(model);
 

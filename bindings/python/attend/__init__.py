@@ -11,6 +11,7 @@ belongs to one thread at a time; Tokenizer turns text into ids and back. Failure
 carry ``code``.
 """
 
+from ._encodings import Encoding
 from ._runtime import LogLevel, kernels_name, set_log, version
 from ._version import __version__
 from .errors import (
@@ -30,7 +31,7 @@ from .errors import (
 )
 from .model import Kind, Model, TensorInfo
 from .session import Session
-from .tokenizer import Encoding, TextStream, Tokenizer
+from .tokenizer import TextStream, Tokenizer
 
 __all__ = [
     "AttendError",

@@ -183,7 +183,7 @@ class Tokenizer:
                 handles,
             )
         )
-        owned = [Owned(address, library.attend_encoding_free) for address in handles]
+        owned = [Owned(address, library.attend_encoding_free) for address in handles if address is not None]
         return [Encoding(native) for native in owned]
 
     def decode(self, ids_: Ids, *, skip_special_tokens: bool = True) -> str:
