@@ -1,53 +1,59 @@
 /// A list that grows by allocations that may fail and say so: for what is as long as a text, a file or a count asks.
 /// Elements hold no references. Growth doubles.
+///
+/// Its loops are compiled into their callers in every room: an append costs what one to an array does.
 package struct GrowingList<Element: BitwiseCopyable>: ~Copyable {
-  private var memory: AlignedBuffer?
+  @usableFromInline package var memory: AlignedBuffer?
+  /// The first element, where there is room for any.
+  @usableFromInline package var start: UnsafeMutablePointer<Element>?
+  @usableFromInline package var capacity = 0
+  @usableFromInline package var length = 0
   private let purpose: String
-  package private(set) var count = 0
-  private var capacity = 0
 
   /// `purpose` is named where the system gives no memory.
   package init(for purpose: String) { self.purpose = purpose }
 
-  package var isEmpty: Bool { count == 0 }
+  @inlinable package var count: Int { length }
+  @inlinable package var isEmpty: Bool { length == 0 }
 
   /// Bytes held at this moment.
   package var bytes: Int { memory?.bytes ?? 0 }
 
   /// The elements, until the list changes or is gone.
-  package var elements: UnsafeMutableBufferPointer<Element> {
-    UnsafeMutableBufferPointer(start: memory?.pointer(), count: count)
+  @inlinable package var elements: UnsafeMutableBufferPointer<Element> {
+    UnsafeMutableBufferPointer(start: start, count: length)
   }
 
   /// The memory from the first element on, with the room behind the last. There is some: `reserve` has been called.
-  package var storage: UnsafeMutablePointer<Element> { memory!.pointer() }
+  @inlinable package var storage: UnsafeMutablePointer<Element> { start! }
 
-  package subscript(index: Int) -> Element {
+  @inlinable package subscript(index: Int) -> Element {
     get {
-      precondition(index >= 0 && index < count)
-      return memory!.pointer(to: Element.self)[index]
+      precondition(index >= 0 && index < length)
+      return start.unsafelyUnwrapped[index]
     }
     set {
-      precondition(index >= 0 && index < count)
-      memory!.pointer(to: Element.self)[index] = newValue
+      precondition(index >= 0 && index < length)
+      start.unsafelyUnwrapped[index] = newValue
     }
   }
 
   /// Makes room for `extra` more elements. Throws `outOfMemory`, and leaves the list as it was.
   package mutating func reserve(_ extra: Int) throws(Failure) {
-    let (wanted, overflow) = count.addingReportingOverflow(extra)
+    let (wanted, overflow) = length.addingReportingOverflow(extra)
     guard !overflow else { throw .outOfMemory(Int.max, for: purpose) }
     guard wanted > capacity else { return }
     let grown = max(wanted, capacity <= Int.max / 2 ? capacity * 2 : wanted, 16)
     let larger = try AlignedBuffer(grown, of: Element.self, for: purpose)
-    if let memory { larger.pointer(to: Element.self).update(from: memory.pointer(), count: count) }
-    (memory, capacity) = (larger, grown)
+    let first = larger.pointer(to: Element.self)
+    if let start { first.update(from: start, count: length) }
+    (memory, start, capacity) = (larger, first, grown)
   }
 
-  @inline(__always) package mutating func append(_ element: Element) throws(Failure) {
-    if count == capacity { try reserve(1) }
-    memory.unsafelyUnwrapped.pointer(to: Element.self)[count] = element
-    count += 1
+  @inlinable @inline(__always) package mutating func append(_ element: Element) throws(Failure) {
+    if length == capacity { try reserve(1) }
+    start.unsafelyUnwrapped[length] = element
+    length += 1
   }
 
   /// Puts an element before the one at `index`, or at the end.
@@ -59,21 +65,25 @@ package struct GrowingList<Element: BitwiseCopyable>: ~Copyable {
     all[index] = element
   }
 
-  /// Makes the list `length` elements long; those that it did not have are `value`. There is room for them: `reserve`
+  /// Makes the list `count` elements long; those that it did not have are `value`. There is room for them: `reserve`
   /// has been called.
-  package mutating func resize(to length: Int, filling value: Element) {
-    precondition(length >= 0 && length <= capacity)
-    let before = count
-    count = length
-    if length > before { elements[before...].update(repeating: value) }
+  package mutating func resize(to count: Int, filling value: Element) {
+    precondition(count >= 0 && count <= capacity)
+    let before = length
+    length = count
+    if count > before { elements[before...].update(repeating: value) }
   }
 
   /// Takes the last element away.
-  package mutating func removeLast() -> Element {
-    defer { count -= 1 }
-    return self[count - 1]
+  @inlinable package mutating func removeLast() -> Element {
+    precondition(length > 0)
+    length -= 1
+    return start.unsafelyUnwrapped[length]
   }
 
-  /// Forgets all elements and keeps the memory.
-  package mutating func removeAll() { count = 0 }
+  /// Forgets the elements from `count` on, all if it is not given, and keeps the memory.
+  @inlinable package mutating func removeAll(from count: Int = 0) {
+    precondition(count >= 0 && count <= length)
+    length = count
+  }
 }

@@ -71,7 +71,7 @@ struct FoundToken: BitwiseCopyable {
 /// The tokens of one text, made by one thread and then read by any.
 final class FoundTokens: @unchecked Sendable {
   private var list = GrowingList<FoundToken>(for: "the tokens of a text")
-  private var tokens: [ModelToken] = []
+  private var tokens = TokenList(for: "the tokens of a text")
 
   var count: Int { list.count }
   var elements: UnsafeMutableBufferPointer<FoundToken> { list.elements }
@@ -86,13 +86,14 @@ final class FoundTokens: @unchecked Sendable {
     for piece in whole.pieces {
       let range = Int(piece.start)..<Int(piece.end)
       if piece.token >= 0 {
-        tokens = [ModelToken(id: piece.token, start: piece.start, end: piece.end, isAdded: true)]
-        try append(tokens, of: source)
+        tokens.removeAll()
+        try tokens.append(ModelToken(id: piece.token, start: piece.start, end: piece.end, isAdded: true))
+        try appendTokens(of: source)
       } else {
         try encodePart(source.slice(range), with: tokenizer)
       }
     }
-    tokens = []
+    tokens = TokenList(for: "the tokens of a text")
   }
 
   /// What lies between added tokens of the source.
@@ -107,16 +108,16 @@ final class FoundTokens: @unchecked Sendable {
     guard !text.text.isTooLong else {
       throw Failure(.invalidArgument, "the text becomes longer than \(TextRewriter.limit) bytes while it is normalized")
     }
-    tokens.removeAll(keepingCapacity: true)
+    tokens.removeAll()
     try tokenizer.model.tokenize(text, into: &tokens)
-    try append(tokens, of: text.text)
+    try appendTokens(of: text.text)
   }
 
-  private func append(_ tokens: [ModelToken], of text: AlignedText) throws(Failure) {
+  private func appendTokens(of text: AlignedText) throws(Failure) {
     try list.reserve(tokens.count)
     try text.bytes.withUnsafeBufferPointer { (bytes) throws(Failure) in
       try text.alignment.withUnsafeBufferPointer { (alignment) throws(Failure) in
-        for token in tokens {
+        for token in tokens.elements {
           let source = AlignedText.source(Int(token.start), Int(token.end), bytes, alignment, base: text.base)
           try list.append(FoundToken(id: token.id, source: source, isAdded: token.isAdded))
         }

@@ -102,17 +102,17 @@ final class RenumberedModel: TokenizerModel {
     ids = (0..<model.vocabulary.size).map { id in model.vocabulary.token(id).map { vocabulary.id($0) } ?? -1 }
   }
 
-  func tokenize(_ text: PreTokenizedText, into tokens: inout [ModelToken]) throws(Failure) {
+  func tokenize(_ text: PreTokenizedText, into tokens: inout TokenList) throws(Failure) {
     // Added tokens have the other vocabulary's ids already: the model sees the text between them.
     try forEachPiece(text, &tokens) { bytes, range, tokens throws(Failure) in
       let piece = PreTokenizedText(AlignedText(UnsafeBufferPointer(rebasing: bytes[range]), base: 0))
-      var found: [ModelToken] = []
+      var found = TokenList(for: "the tokens of a text")
       try model.tokenize(piece, into: &found)
-      for token in found {
+      for token in found.elements {
         let start = range.lowerBound + Int(token.start), end = range.lowerBound + Int(token.end)
         var id = ids[Int(token.id)]
         if id < 0 || id == unknown { id = vocabulary.id(UnsafeBufferPointer(rebasing: bytes[start..<end])) }
-        tokens.append(
+        try tokens.append(
           ModelToken(
             id: id < 0 ? unknown : id, start: Int32(truncatingIfNeeded: start), end: Int32(truncatingIfNeeded: end)))
       }

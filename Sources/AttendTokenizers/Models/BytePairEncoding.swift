@@ -76,15 +76,15 @@ final class BytePairEncoding: TokenizerModel {
     (place & 1 != 0 ? options.continuingPrefix : []) + character + (place & 2 != 0 ? options.endSuffix : [])
   }
 
-  func tokenize(_ text: PreTokenizedText, into tokens: inout [ModelToken]) throws(Failure) {
+  func tokenize(_ text: PreTokenizedText, into tokens: inout TokenList) throws(Failure) {
     var word = SymbolList()
-    tokens.reserveCapacity(text.text.bytes.count / 3)
+    try tokens.reserve(text.text.bytes.count / 3)
     try forEachPiece(text, &tokens) { bytes, range, tokens throws(Failure) in
       if options.ignoresMerges {
         let piece = UnsafeBufferPointer(rebasing: bytes[range])
         let id = wholeTokens?.find(piece) ?? vocabulary.id(piece)
         if id >= 0 {
-          tokens.append(
+          try tokens.append(
             ModelToken(
               id: id, start: Int32(truncatingIfNeeded: range.lowerBound),
               end: Int32(truncatingIfNeeded: range.upperBound)))
@@ -92,20 +92,22 @@ final class BytePairEncoding: TokenizerModel {
         }
       }
       word.removeAll()
-      split(bytes, range, into: &word)
-      if word.count <= BytePairEncoding.shortPiece { word.mergeShort(merges) } else { word.mergeLong(merges) }
-      word.append(to: &tokens, end: range.upperBound)
+      try split(bytes, range, into: &word)
+      if word.count <= BytePairEncoding.shortPiece { try word.mergeShort(merges) } else { try word.mergeLong(merges) }
+      try word.append(to: &tokens, end: range.upperBound)
     }
   }
 
   /// The first symbols of a piece.
-  private func split(_ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, into word: inout SymbolList) {
+  private func split(
+    _ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, into word: inout SymbolList
+  ) throws(Failure) {
     var unknown = PendingUnknown()
     var position = range.lowerBound
     while position < range.upperBound {
       if let whole, let (index, length) = whole.longestPrefix(bytes, position..<range.upperBound) {
-        unknown.flush(into: &word)
-        word.add(wholeIDs[Int(index)], position)
+        try unknown.flush(into: &word)
+        try word.add(wholeIDs[Int(index)], position)
         position += length
         continue
       }
@@ -120,20 +122,20 @@ final class BytePairEncoding: TokenizerModel {
         id = vocabulary.id(BytePairEncoding.spelling(Array(bytes[position..<position + length]), place, options))
       }
       if id >= 0 {
-        unknown.flush(into: &word)
-        word.add(id, position)
+        try unknown.flush(into: &word)
+        try word.add(id, position)
       } else if let symbols = fallbackSymbols(bytes, position, length, place) {
-        unknown.flush(into: &word)
-        for (offset, symbol) in symbols.enumerated() { word.add(symbol, position + min(offset, length - 1)) }
+        try unknown.flush(into: &word)
+        for (offset, symbol) in symbols.enumerated() { try word.add(symbol, position + min(offset, length - 1)) }
       } else if let symbol = options.unknown {
-        if unknown.start >= 0, !options.fusesUnknown { unknown.flush(into: &word) }
+        if unknown.start >= 0, !options.fusesUnknown { try unknown.flush(into: &word) }
         if unknown.start < 0 { unknown = PendingUnknown(id: symbol, start: position) }
       } else {
-        word.skip(position..<position + length)
+        try word.skip(position..<position + length)
       }
       position += length
     }
-    unknown.flush(into: &word)
+    try unknown.flush(into: &word)
   }
 
   /// The tokens of the bytes of an unknown character, where all of them exist.
@@ -153,9 +155,9 @@ private struct PendingUnknown {
   var id: Int32 = -1
   var start = -1
 
-  mutating func flush(into word: inout SymbolList) {
+  mutating func flush(into word: inout SymbolList) throws(Failure) {
     guard start >= 0 else { return }
-    word.add(id, start)
+    try word.add(id, start)
     start = -1
   }
 }

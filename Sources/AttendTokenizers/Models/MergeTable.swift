@@ -56,8 +56,12 @@ struct MergeTable: Sendable {
   }
 
   /// For loops: the table in memory.
-  @inline(__always) func withLookup<Result>(_ body: (Lookup) -> Result) -> Result {
-    slots.withUnsafeBufferPointer { body(Lookup(slots: $0.baseAddress!, mask: $0.count - 1, shift: shift)) }
+  @inline(__always) func withLookup<Result, Refusal: Error>(
+    _ body: (Lookup) throws(Refusal) -> Result
+  ) throws(Refusal) -> Result {
+    try slots.withUnsafeBufferPointer { (slots) throws(Refusal) in
+      try body(Lookup(slots: slots.baseAddress!, mask: slots.count - 1, shift: shift))
+    }
   }
 
   struct Lookup {

@@ -53,47 +53,46 @@ final class Unigram: TokenizerModel {
     var id: Int32 = 0
   }
 
-  func tokenize(_ text: PreTokenizedText, into tokens: inout [ModelToken]) throws(Failure) {
-    var nodes: [Node] = []
-    tokens.reserveCapacity(text.text.bytes.count / 3)
+  func tokenize(_ text: PreTokenizedText, into tokens: inout TokenList) throws(Failure) {
+    var nodes = GrowingList<Node>(for: "the ways through a piece of text")
+    try tokens.reserve(text.text.bytes.count / 3)
     try forEachPiece(text, &tokens) { bytes, range, tokens throws(Failure) in
       let piece = UnsafeBufferPointer(rebasing: bytes[range])
-      if nodes.count <= piece.count { nodes = Array(repeating: Node(), count: piece.count * 2 + 64) }
-      guard search(piece, &nodes) else {
+      nodes.removeAll()
+      try nodes.reserve(piece.count + 1)
+      nodes.resize(to: piece.count + 1, filling: Node())
+      guard search(piece, nodes.elements) else {
         throw Failure(.invalidFile, "\(source): the vocabulary names no unknown token, and the text needs it")
       }
-      collect(piece, range.lowerBound, nodes, &tokens)
+      try collect(piece, range.lowerBound, nodes.elements, &tokens)
     }
   }
 
   /// Fills `nodes`; false where an unknown token is needed and there is none.
-  private func search(_ piece: UnsafeBufferPointer<UInt8>, _ nodes: inout [Node]) -> Bool {
+  private func search(_ piece: UnsafeBufferPointer<UInt8>, _ nodes: UnsafeMutableBufferPointer<Node>) -> Bool {
     trie.withCursor { cursor in
       scores.withUnsafeBufferPointer { scores in
-        nodes.withUnsafeMutableBufferPointer { nodes in
-          for place in 0...piece.count { nodes[place] = Node() }
-          var start = 0
-          while start < piece.count {
-            let length = UTF8Text.length(first: piece[start])
-            let score = nodes[start].score
-            var node = 0, place = start, hasSingle = false
-            while place < piece.count {
-              node = cursor.child(node, piece[place])
-              if node < 0 { break }
-              place += 1
-              let id = cursor.value(node)
-              if id < 0 { continue }
-              offer(&nodes[place], score + scores[Int(id)], start, id)
-              if place - start == length { hasSingle = true }
-            }
-            if !hasSingle {
-              guard let unknown = options.unknown else { return false }
-              offer(&nodes[start + length], score + unknownScore, start, unknown)
-            }
-            start += length
+        var start = 0
+        while start < piece.count {
+          let length = UTF8Text.length(first: piece[start])
+          let score = nodes[start].score
+          var node = 0, place = start, hasSingle = false
+          while place < piece.count {
+            node = cursor.child(node, piece[place])
+            if node < 0 { break }
+            place += 1
+            let id = cursor.value(node)
+            if id < 0 { continue }
+            offer(&nodes[place], score + scores[Int(id)], start, id)
+            if place - start == length { hasSingle = true }
           }
-          return true
+          if !hasSingle {
+            guard let unknown = options.unknown else { return false }
+            offer(&nodes[start + length], score + unknownScore, start, unknown)
+          }
+          start += length
         }
+        return true
       }
     }
   }
@@ -106,8 +105,10 @@ final class Unigram: TokenizerModel {
   }
 
   /// Appends the tokens of the best way; unknown characters in a row are one token.
-  private func collect(_ piece: UnsafeBufferPointer<UInt8>, _ base: Int, _ nodes: [Node], _ tokens: inout [ModelToken])
-  {
+  private func collect(
+    _ piece: UnsafeBufferPointer<UInt8>, _ base: Int, _ nodes: UnsafeMutableBufferPointer<Node>,
+    _ tokens: inout TokenList
+  ) throws(Failure) {
     let first = tokens.count
     var end = piece.count
     while end > 0 {
@@ -115,30 +116,31 @@ final class Unigram: TokenizerModel {
       var start = Int(node.start)
       if let unknown = options.unknown, node.id == unknown {
         while start > 0, nodes[start].id == unknown { start = Int(nodes[start].start) }
-        appendUnknown(piece, start, end, base, unknown, &tokens)
+        try appendUnknown(piece, start, end, base, unknown, &tokens)
       } else {
-        tokens.append(
+        try tokens.append(
           ModelToken(
             id: node.id, start: Int32(truncatingIfNeeded: base + start), end: Int32(truncatingIfNeeded: base + end)))
       }
       end = start
     }
-    tokens[first...].reverse()
+    var found = tokens.elements[first...]
+    found.reverse()
   }
 
   /// Appends what stands for an unknown stretch, last token first.
   private func appendUnknown(
     _ piece: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int, _ base: Int, _ unknown: Int32,
-    _ tokens: inout [ModelToken]
-  ) {
-    func append(_ id: Int32) {
-      tokens.append(
+    _ tokens: inout TokenList
+  ) throws(Failure) {
+    func append(_ id: Int32) throws(Failure) {
+      try tokens.append(
         ModelToken(id: id, start: Int32(truncatingIfNeeded: base + start), end: Int32(truncatingIfNeeded: base + end)))
     }
     if !fallback.isEmpty, piece[start..<end].allSatisfy({ fallback[Int($0)] >= 0 }) {
-      for byte in piece[start..<end].reversed() { append(fallback[Int(byte)]) }
+      for byte in piece[start..<end].reversed() { try append(fallback[Int(byte)]) }
     } else {
-      append(unknown)
+      try append(unknown)
     }
   }
 }

@@ -13,14 +13,14 @@ final class WordLevel: TokenizerModel {
     self.source = source
   }
 
-  func tokenize(_ text: PreTokenizedText, into tokens: inout [ModelToken]) throws(Failure) {
+  func tokenize(_ text: PreTokenizedText, into tokens: inout TokenList) throws(Failure) {
     try forEachPiece(text, &tokens) { bytes, range, tokens throws(Failure) in
       var id = vocabulary.id(UnsafeBufferPointer(rebasing: bytes[range]))
       if id < 0 { id = unknown }
       guard id >= 0 else {
         throw Failure(.invalidFile, "\(source): the vocabulary holds no unknown token, and the text needs it")
       }
-      tokens.append(
+      try tokens.append(
         ModelToken(
           id: id, start: Int32(truncatingIfNeeded: range.lowerBound), end: Int32(truncatingIfNeeded: range.upperBound)))
     }

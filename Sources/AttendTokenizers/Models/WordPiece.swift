@@ -31,16 +31,16 @@ final class WordPiece: TokenizerModel {
     self.following = try DoubleArray(following)
   }
 
-  func tokenize(_ text: PreTokenizedText, into tokens: inout [ModelToken]) throws(Failure) {
-    tokens.reserveCapacity(text.text.bytes.count / 3)
+  func tokenize(_ text: PreTokenizedText, into tokens: inout TokenList) throws(Failure) {
+    try tokens.reserve(text.text.bytes.count / 3)
     try forEachPiece(text, &tokens) { bytes, range, tokens throws(Failure) in
       let count = tokens.count
-      guard !isTooLong(bytes, range), read(bytes, range, &tokens) else {
-        tokens.removeSubrange(count...)
+      guard !isTooLong(bytes, range), try read(bytes, range, &tokens) else {
+        tokens.removeAll(from: count)
         guard unknown >= 0 else {
           throw Failure(.invalidFile, "\(source): the vocabulary holds no unknown token, and the text needs it")
         }
-        tokens.append(
+        try tokens.append(
           ModelToken(
             id: unknown, start: Int32(truncatingIfNeeded: range.lowerBound),
             end: Int32(truncatingIfNeeded: range.upperBound)))
@@ -55,12 +55,14 @@ final class WordPiece: TokenizerModel {
   }
 
   /// False where no token fits.
-  private func read(_ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ tokens: inout [ModelToken]) -> Bool {
+  private func read(
+    _ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ tokens: inout TokenList
+  ) throws(Failure) -> Bool {
     var position = range.lowerBound
     while position < range.upperBound {
       let trie = position == range.lowerBound ? first : following
       guard let (id, length) = trie.longestPrefix(bytes, position..<range.upperBound) else { return false }
-      tokens.append(
+      try tokens.append(
         ModelToken(
           id: id, start: Int32(truncatingIfNeeded: position), end: Int32(truncatingIfNeeded: position + length)))
       position += length
