@@ -450,22 +450,38 @@ typedef struct attend_chat_options {
     bool generation_prompt;   /**< true: end with what makes the model answer (`add_generation_prompt`) */
     /** a JSON object whose members the template sees too ("tools", ...), ended by NUL, or NULL */
     const char *variables;
-    const char *template_name; /**< which of several templates, ended by NUL; NULL: the default one */
+    /** which of several templates, ended by NUL; NULL: the default one, or "tool_use" where there are tools */
+    const char *template_name;
 } attend_chat_options;
 
 #define ATTEND_CHAT_OPTIONS_INIT { sizeof(attend_chat_options), false, NULL, NULL }
 
 /**
- * Writes a conversation as the text that the model was trained on, by the chat template in the tokenizer's folder
- * (chat_template.jinja, or `chat_template` in tokenizer_config.json). `messages` is a JSON list of objects with "role"
- * and "content", `length` bytes. Tokenize the result with no_special_tokens, for the template writes them itself.
- * `options` may be NULL. `*text` is owned by the caller. Errors: NOT_FOUND (the folder has no such template),
- * INVALID_ARGUMENT (not JSON; or the template refuses the conversation, in its own words), UNSUPPORTED (names what of
- * Jinja is not implemented), INVALID_FILE.
+ * Writes a conversation as the text that the model was trained on, by the chat template that was read with the
+ * tokenizer: chat_template.jinja beside it, or `chat_template` in tokenizer_config.json, or by name one of
+ * additional_chat_templates. `messages` is a JSON list of objects with "role" and "content", `length` bytes; members
+ * that are null count as absent, and "reasoning_content", "thinking" and "reasoning" stand for each other. Tokenize the
+ * result with no_special_tokens, for the template writes them itself, or call attend_tokenizer_encode_chat. `options`
+ * may be NULL. `*text` is owned by the caller.
+ *
+ * Templates are Jinja 3.1 in the sandbox that Hugging Face transformers renders them in. Errors: NOT_FOUND (there is no
+ * such template), INVALID_ARGUMENT (not JSON; or the template refuses the conversation, in its own words, or has no use
+ * for what it finds there), INVALID_FILE (the template is wrong, or needs more steps, bytes or depth than the budget of
+ * one rendering, which grows with the conversation), UNSUPPORTED (names what of Jinja is left out: whatever reads other
+ * files).
  */
 ATTEND_MUST_CHECK attend_error *attend_tokenizer_chat(
     const attend_tokenizer *tokenizer, const char *messages, size_t length, const attend_chat_options *options,
     attend_text **text);
+
+/**
+ * Encodes a conversation: the ids of the text that attend_tokenizer_chat writes, whose special tokens are those of the
+ * template alone. `*encoding` is owned by the caller. Errors: as attend_tokenizer_chat, and as attend_tokenizer_encode.
+ * Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_tokenizer_encode_chat(
+    const attend_tokenizer *tokenizer, const char *messages, size_t length, const attend_chat_options *options,
+    attend_encoding **encoding);
 
 /**
  * The token with an id, as the file spells it, or NULL if there is none. Borrowed from `tokenizer`. `length` may be

@@ -29,7 +29,7 @@ final class ModelObject: Sendable {
     endTokenCount = model.generation.end.count
     endTokens = try AlignedBuffer(endTokenCount, of: Int32.self, for: "the end tokens")
     for (index, token) in model.generation.end.enumerated() { endTokens.pointer(to: Int32.self)[index] = Int32(token) }
-    tokenizer = model.tokenizer.map { TokenizerObject($0, folder: model.checkpoint.folder) }
+    tokenizer = model.tokenizer.map { TokenizerObject($0, path: model.checkpoint.folder) }
   }
 
   /// Throws in the child of a fork: the threads of the parent are not there.

@@ -5,12 +5,13 @@ import CAttend
 /// What an `attend_tokenizer` points to.
 final class TokenizerObject: Sendable {
   let tokenizer: Tokenizer
-  /// Where it was read, for the chat template beside it.
-  let folder: String
+  /// The chat templates beside it; what is wrong with them is told to those who ask for one.
+  let chatTemplates: Result<ChatTemplates, Failure>
 
-  init(_ tokenizer: Tokenizer, folder: String) {
+  /// `path`: the folder or file that the tokenizer was read from.
+  init(_ tokenizer: Tokenizer, path: String) {
     self.tokenizer = tokenizer
-    self.folder = folder
+    chatTemplates = Result { () throws(Failure) in try ChatTemplates(path: path) }
   }
 }
 
@@ -20,7 +21,7 @@ final class TokenizerObject: Sendable {
   attempt { () throws(Failure) in
     let path = try string(path, "path")
     let target = try require(tokenizer, "tokenizer")
-    target.pointee = own(TokenizerObject(try Tokenizer(path: path), folder: path))
+    target.pointee = own(TokenizerObject(try Tokenizer(path: path), path: path))
   }
 }
 

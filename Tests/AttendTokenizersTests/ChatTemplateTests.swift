@@ -98,13 +98,17 @@ import Testing
   }
 
   @Test(arguments: [
-    "{{ x | nofilter }}", "{% include 'x' %}", "{{ 'a'.encode() }}", "{{ 1 is strange }}", "{{ '%s' % 1 }}",
+    "{% include 'x' %}", "{% import 'x' as y %}", "{% from 'x' import y %}", "{% extends 'x' %}", "{{ 'a'.encode() }}",
+    "{{ lipsum() }}",
   ]) func whatIsBeyondIsNamed(_ template: String) throws {
     let failure = #expect(throws: Failure.self) { try render(template) }
     #expect(failure?.code == .unsupported && failure?.message.contains("chat_template.jinja") == true)
   }
 
-  @Test(arguments: ["{% if %}", "{% for x in y %}", "{{ 1 +", "{{ 'a }}", "{% endif %}", "{{ a b }}", "{# x"])
+  @Test(arguments: [
+    "{% if %}", "{% for x in y %}", "{{ 1 +", "{{ 'a }}", "{% endif %}", "{{ a b }}", "{# x", "{{ x | nofilter }}",
+    "{{ 1 is strange }}", "{% do 1 %}",
+  ])
   func whatIsNoTemplateIsAnError(_ template: String) throws {
     let failure = #expect(throws: Failure.self) { try render(template) }
     #expect(failure?.code == .invalidFile)
@@ -117,20 +121,30 @@ import Testing
     #expect(throws: Failure.self) { try render(template) }
   }
 
-  @Test func aFolderNamesItsTemplate() throws {
+  @Test func aFolderNamesItsTemplates() throws {
     let folder = try TemporaryFolder()
     let messages = try json(#"[{"role": "user", "content": "x"}]"#)
-    #expect(throws: Failure.self) { try ChatTemplate(folder: folder.path) }
+    func text(_ name: String? = nil, tools: Bool = false) throws -> String {
+      let template = try ChatTemplates(path: folder.path).template(name, hasTools: tools)
+      let variables = try json(tools ? #"{"tools": [{}, {}]}"# : "{}")
+      return try template.render(messages: messages, addGenerationPrompt: false, variables: variables)
+    }
+    #expect(throws: Failure.self) { try text() }
     try folder.write(
       "tokenizer_config.json",
-      #"{"bos_token": {"content": "<b>"}, "chat_template": [{"name": "default", "template": "{{ bos_token }}d"}, {"name": "tool_use", "template": "t{{ tools|length }}"}]}"#
+      #"{"bos_token": {"content": "<b>"}, "chat_template": [{"name": "default", "template": "{{ bos_token }}d"}, {"name": "tool_use", "template": "t{{ tools|length }}"}, {"name": "bad", "template": "{% if %}"}]}"#
     )
-    #expect(try ChatTemplate(folder: folder.path).render(messages: messages, addGenerationPrompt: false) == "<b>d")
-    #expect(
-      try ChatTemplate(folder: folder.path, name: "tool_use").render(
-        messages: messages, addGenerationPrompt: false, variables: try json(#"{"tools": [1, 2]}"#)) == "t2")
+    #expect(try text() == "<b>d")
+    #expect(try text(tools: true) == "t2")
+    #expect(try text("default", tools: true) == "<b>d")
+    #expect((#expect(throws: Failure.self) { try text("bad") })?.code == .invalidFile)
+    #expect((#expect(throws: Failure.self) { try text("none") })?.code == .notFound)
     try folder.write("chat_template.jinja", "{{ messages[0].content }}{{ bos_token }}")
-    #expect(try ChatTemplate(folder: folder.path).render(messages: messages, addGenerationPrompt: false) == "x<b>")
+    #expect(try text() == "x<b>")
+    // A tokenizer may be given as a file: the template stands beside it.
+    let beside = try ChatTemplates(path: folder.path(of: "tokenizer_config.json"))
+    let written = try beside.template(nil, hasTools: false).render(messages: messages, addGenerationPrompt: false)
+    #expect(written == "x<b>")
   }
 
   @Test func damagedTemplatesNeverTrap() throws {

@@ -299,21 +299,60 @@ static void broken_conversations(void) {
     CHECK(text == UNTOUCHED);
 }
 
+/** Chat templates are read with their tokenizer. */
+static void read_again(void) {
+    attend_tokenizer_free(tokenizer);
+    tokenizer = NULL;
+    CHECK_SUCCESS(attend_tokenizer_create(place.path, &tokenizer));
+}
+
+static void rewrite(const char *name, const char *text) {
+    folder_write_text(&place, name, text);
+    read_again();
+}
+
 /** chat_template.jinja comes before tokenizer_config.json; what it asks for may be wrong, unknown or absent. */
 static void templates(void) {
-    folder_write_text(&place, "chat_template.jinja", "{% include 'other' %}");
+    folder_write_text(&place, "chat_template.jinja", "later");
+    check_chat("[]", NULL, "<s>");
+    rewrite("chat_template.jinja", "{% include 'other' %}");
     check_refused("[]", NULL, ATTEND_ERROR_UNSUPPORTED, "include");
-    folder_write_text(&place, "chat_template.jinja", "{% if %}");
+    rewrite("chat_template.jinja", "{% if %}");
     check_refused("[]", NULL, ATTEND_ERROR_INVALID_FILE, "chat_template.jinja");
-    folder_write_text(&place, "chat_template.jinja", "{{ messages | length }} of {{ eos_token is defined }}");
+    rewrite("chat_template.jinja", "{% for i in range(99999) %}{% for i in range(99999) %}{% endfor %}{% endfor %}");
+    check_refused("[]", NULL, ATTEND_ERROR_INVALID_FILE, "budget");
+    rewrite("chat_template.jinja", "{{ messages | length }} of {{ eos_token is defined }}");
     check_chat(HELLO, NULL, "2 of False");
     folder_delete(&place, "chat_template.jinja");
-    folder_write_text(&place, "tokenizer_config.json", "{\"bos_token\": \"<s>\"}");
+    rewrite("tokenizer_config.json", "{\"bos_token\": \"<s>\"}");
     check_refused("[]", NULL, ATTEND_ERROR_NOT_FOUND, "chat template");
     folder_delete(&place, "tokenizer_config.json");
+    read_again();
     check_refused("[]", NULL, ATTEND_ERROR_NOT_FOUND, "chat template");
-    folder_write_text(&place, "tokenizer_config.json", "{\"chat_template\": ");
-    check_refused("[]", NULL, ATTEND_ERROR_INVALID_FILE, "tokenizer_config.json");
+}
+
+/** Ids are those of the written text, without the special tokens that the tokenizer would add. */
+static void encoded_conversations(void) {
+    attend_text *text = NULL;
+    attend_encoding *chat = NULL, *written = NULL;
+    if (!CHECK_SUCCESS(attend_tokenizer_chat(tokenizer, HELLO, strlen(HELLO), NULL, &text))) return;
+    attend_tokenize_options options = ATTEND_TOKENIZE_OPTIONS_INIT;
+    options.no_special_tokens = true;
+    size_t length = 0, count = 0, wanted = 1;
+    const char *bytes = attend_text_bytes(text, &length);
+    CHECK_SUCCESS(attend_tokenizer_encode(tokenizer, bytes, length, &options, &written));
+    if (CHECK_SUCCESS(attend_tokenizer_encode_chat(tokenizer, HELLO, strlen(HELLO), NULL, &chat))) {
+        const int32_t *ids = attend_encoding_ids(chat, &count), *expected = attend_encoding_ids(written, &wanted);
+        CHECK(count > 0 && count == wanted && memcmp(ids, expected, count * sizeof *ids) == 0);
+    }
+    attend_encoding *none = UNTOUCHED;
+    CHECK_ERROR(attend_tokenizer_encode_chat(tokenizer, "3", 1, NULL, &none), ATTEND_ERROR_INVALID_ARGUMENT, "list");
+    CHECK_ERROR(attend_tokenizer_encode_chat(tokenizer, "[]", 2, NULL, NULL), ATTEND_ERROR_INVALID_ARGUMENT,
+                "encoding");
+    CHECK(none == UNTOUCHED);
+    attend_encoding_free(chat);
+    attend_encoding_free(written);
+    attend_text_free(text);
 }
 
 int main(void) {
@@ -329,6 +368,7 @@ int main(void) {
     a_stream_alone();
     conversations();
     broken_conversations();
+    encoded_conversations();
     templates();
     attend_tokenizer_free(tokenizer);
     folder_remove(&place);

@@ -293,6 +293,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "attend_detokenizer_finish": (Handle, [Handle]),
     "attend_detokenizer_free": (None, [Handle]),
     "attend_tokenizer_chat": (Handle, [Handle, c_char_p, c_size_t, POINTER(ChatOptions), _handle_out]),
+    "attend_tokenizer_encode_chat": (Handle, [Handle, c_char_p, c_size_t, POINTER(ChatOptions), _handle_out]),
     "attend_tokenizer_decode": (Handle, [Handle, c_void_p, c_size_t, POINTER(DetokenizeOptions), _handle_out]),
     "attend_text_bytes": (c_void_p, [Handle, _size_out]),
     "attend_text_free": (None, [Handle]),

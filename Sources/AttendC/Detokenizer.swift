@@ -1,8 +1,6 @@
 import AttendBase
-import AttendCheckpoints
 import AttendTokenizers
 import CAttend
-import Glibc
 
 /// What an `attend_detokenizer` points to.
 final class DetokenizerObject {
@@ -63,35 +61,4 @@ final class DetokenizerObject {
 
 @_cdecl("attend_detokenizer_free") @implementation public func attend_detokenizer_free(_ detokenizer: OpaquePointer!) {
   release(detokenizer, as: DetokenizerObject.self)
-}
-
-@_cdecl("attend_tokenizer_chat") @implementation public func attend_tokenizer_chat(
-  _ tokenizer: OpaquePointer!, _ messages: UnsafePointer<CChar>!, _ length: Int,
-  _ options: UnsafePointer<attend_chat_options>!, _ text: UnsafeMutablePointer<OpaquePointer?>!
-) -> OpaquePointer! {
-  attempt { () throws(Failure) in
-    let folder = try object(tokenizer, as: TokenizerObject.self, "tokenizer").folder
-    let target = try require(text, "text")
-    let known = try copy(options, smallest: 32, initial: attend_chat_options(), "options")
-    let template = try ChatTemplate(folder: folder, name: known.template_name.map { String(cString: $0) })
-    let variables = try known.variables.map { (text) throws(Failure) in
-      try parse(UnsafeRawBufferPointer(start: text, count: strlen(text)), "options.variables")
-    }
-    guard variables.map({ $0.kind == .object }) ?? true else {
-      throw Failure(.invalidArgument, "options.variables should be a JSON object")
-    }
-    let written = try template.render(
-      messages: try parse(try buffer(messages, length, "messages"), "messages"),
-      addGenerationPrompt: known.generation_prompt, variables: variables)
-    target.pointee = own(CString(written))
-  }
-}
-
-/// JSON that an argument holds, copied, so that it lives as long as what is made of it. What is wrong with it is wrong
-/// with the argument.
-private func parse(_ bytes: UnsafeRawBufferPointer, _ name: String) throws(Failure) -> JSON {
-  let copy = CString(bytes)
-  do throws(Failure) { return try JSON.parse(copy.bytes, file: name, owner: copy) } catch {
-    throw Failure(error.code == .invalidFile ? .invalidArgument : error.code, error.message)
-  }
 }

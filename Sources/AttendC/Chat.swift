@@ -1,0 +1,58 @@
+import AttendBase
+import AttendCheckpoints
+import AttendTokenizers
+import CAttend
+import Glibc
+
+@_cdecl("attend_tokenizer_chat") @implementation public func attend_tokenizer_chat(
+  _ tokenizer: OpaquePointer!, _ messages: UnsafePointer<CChar>!, _ length: Int,
+  _ options: UnsafePointer<attend_chat_options>!, _ text: UnsafeMutablePointer<OpaquePointer?>!
+) -> OpaquePointer! {
+  attempt { () throws(Failure) in
+    let tokenizer = try object(tokenizer, as: TokenizerObject.self, "tokenizer")
+    let target = try require(text, "text")
+    target.pointee = own(CString(try tokenizer.written(messages, length, options)))
+  }
+}
+
+@_cdecl("attend_tokenizer_encode_chat") @implementation public func attend_tokenizer_encode_chat(
+  _ tokenizer: OpaquePointer!, _ messages: UnsafePointer<CChar>!, _ length: Int,
+  _ options: UnsafePointer<attend_chat_options>!, _ encoding: UnsafeMutablePointer<OpaquePointer?>!
+) -> OpaquePointer! {
+  attempt { () throws(Failure) in
+    let tokenizer = try object(tokenizer, as: TokenizerObject.self, "tokenizer")
+    let target = try require(encoding, "encoding")
+    // The template has written the special tokens that the text begins and ends with.
+    let text = CString(try tokenizer.written(messages, length, options))
+    target.pointee = own(try EncodingObject(try tokenizer.tokenizer.encode(text.bytes, addSpecialTokens: false)))
+  }
+}
+
+extension TokenizerObject {
+  /// A conversation as text, as the arguments of C describe it.
+  fileprivate func written(
+    _ messages: UnsafePointer<CChar>?, _ length: Int, _ options: UnsafePointer<attend_chat_options>?
+  ) throws(Failure) -> String {
+    let known = try copy(options, smallest: 32, initial: attend_chat_options(), "options")
+    let variables = try known.variables.map { (text) throws(Failure) in
+      try parse(UnsafeRawBufferPointer(start: text, count: strlen(text)), "options.variables")
+    }
+    guard variables.map({ $0.kind == .object }) ?? true else {
+      throw Failure(.invalidArgument, "options.variables should be a JSON object")
+    }
+    let template = try chatTemplates.get().template(
+      known.template_name.map { String(cString: $0) }, hasTools: variables?["tools"].map { !$0.isNull } ?? false)
+    return try template.render(
+      messages: try parse(try buffer(messages, length, "messages"), "messages"),
+      addGenerationPrompt: known.generation_prompt, variables: variables)
+  }
+
+  /// JSON that an argument holds, copied, so that it lives as long as what is made of it. What is wrong with it is
+  /// wrong with the argument.
+  private func parse(_ bytes: UnsafeRawBufferPointer, _ name: String) throws(Failure) -> JSON {
+    let copy = CString(bytes)
+    do throws(Failure) { return try JSON.parse(copy.bytes, file: name, owner: copy) } catch {
+      throw Failure(error.code == .invalidFile ? .invalidArgument : error.code, error.message)
+    }
+  }
+}
