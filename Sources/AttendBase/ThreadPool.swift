@@ -9,7 +9,7 @@ import Synchronization
 /// after another on its own thread: a result never depends on who computed which part. A thread waits for work a few
 /// microseconds in a loop and then sleeps.
 package final class ThreadPool: @unchecked Sendable {
-  /// What a part runs: the caller's data and the number of the part.
+  /// The code of a part: gets the caller's data and the number of the part.
   package typealias Work = @convention(c) (_ context: UnsafeMutableRawPointer, _ part: Int) -> Void
 
   /// The pool of this process. A child of a fork has one of its own, for its parent's threads are not there.

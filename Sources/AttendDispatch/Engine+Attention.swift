@@ -44,7 +44,7 @@ private struct AttentionJob {
   let parts: Int
   let cancellation: Cancellation?
 
-  /// What is said of heads, `AttentionScratch.rows` for each part.
+  /// The arguments of heads, `AttentionScratch.rows` for each part.
   let arguments: UnsafeMutablePointer<AttentionArguments>
 
   /// Key/value heads that a task takes at once: several where a sequence has one query, as far as all threads find
@@ -97,13 +97,13 @@ private struct AttentionJob {
 
 extension Engine {
   /// Copies keys and values, `[tokens, keyValueHeads * headDim]`, to the pages of their sequences, at positions
-  /// `position` until `position + count`.
+  /// `[position, position + count)`.
   package func storeKeyValues(
     _ k: Matrix, _ v: Matrix, _ sequences: UnsafeBufferPointer<AttentionSequence>, _ heads: AttentionHeads
   ) {
     let tokens = sequences.reduce(0) { $0 + $1.count }
     let tasks = sequences.count * heads.keyValueHeads
-    let parts = parts(tasks, work: tokens * heads.keyValueHeads * heads.headDim, grain: 1 << 12)
+    let parts = parts(tasks, work: tokens * heads.keyValueHeads * heads.headDim, grain: .store)
     var job = StoreJob(k: k, v: v, sequences: sequences, heads: heads, kernels: kernels, parts: parts)
     run(&job, parts: parts) { context, part in
       let job = context.assumingMemoryBound(to: StoreJob.self).pointee
@@ -133,7 +133,7 @@ extension Engine {
       work += sequence.count * sequence.keys * heads.heads * heads.headDim
       tasks += (sequence.count * group + kernels.attentionRows - 1) / kernels.attentionRows * heads.keyValueHeads
     }
-    let parts = parts(tasks, work: work, grain: 1 << 14)
+    let parts = parts(tasks, work: work, grain: .scores)
     let mark = workspace.mark()
     defer { workspace.release(to: mark) }
     let size = (AttentionScratch.count(headDim: heads.headDim) + 15) & ~15

@@ -61,7 +61,7 @@ extension Engine {
   /// The numbers of x as bfloat16, `[rows, 32 * groups]`, exactly.
   package func expand(_ x: Microscaled) throws(Failure) -> AlignedBuffer {
     let buffer = try AlignedBuffer(x.rows * x.groups * Microscaled.group, of: UInt16.self, for: "weights of 4 bits")
-    let parts = parts(x.rows, work: x.rows * x.groups * Microscaled.group, grain: 1 << 14)
+    let parts = parts(x.rows, work: x.rows * x.groups * Microscaled.group, grain: .conversion)
     var job = ExpandJob(x: x, y: buffer.pointer(), parts: parts)
     run(&job, parts: parts) { context, part in
       let job = context.assumingMemoryBound(to: ExpandJob.self).pointee

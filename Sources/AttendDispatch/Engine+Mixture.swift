@@ -1,4 +1,4 @@
-// What mixtures of experts need beside products.
+// Sums of mixtures of experts.
 import AttendBase
 import AttendKernelInterface
 
@@ -14,7 +14,7 @@ private struct ScatterJob {
 extension Engine {
   /// y[rows[i]] += scales[i] * x[i]: x `[count, columns]`, `rows` different rows of y.
   package func add(_ x: Matrix, scales: UnsafePointer<Float>, toRows rows: UnsafePointer<Int32>, of y: Matrix) {
-    let parts = parts(x.rows, work: x.rows * x.columns, grain: 1 << 13)
+    let parts = parts(x.rows, work: x.rows * x.columns, grain: .rows)
     var job = ScatterJob(x: x, scales: scales, rows: rows, y: y, kernels: kernels, parts: parts)
     run(&job, parts: parts) { context, part in
       let job = context.assumingMemoryBound(to: ScatterJob.self).pointee

@@ -95,7 +95,7 @@ extension Engine {
   /// than by rows where two are equal, for then each thread reads only its own weights.
   private func split(_ rows: Int, _ weights: PackedMatrix) -> (rows: Int, panels: Int) {
     let panels = weights.panels / (weights.gated ? 2 : 1)
-    let parts = parts(.max, work: rows * weights.panels * weights.inputs, grain: 1 << 11)
+    let parts = parts(.max, work: rows * weights.panels * weights.inputs, grain: .product)
     guard parts > 1, rows > 0, panels > 0 else { return (1, 1) }
     let tiles = (rows + 11) / 12
     var best = (rows: 1, panels: 1)
@@ -121,17 +121,17 @@ extension Engine {
   /// The inputs as the product of these weights reads them: x itself in float32, otherwise rounded, in the workspace.
   private func prepare(_ x: Matrix, _ weights: PackedMatrix, _ workspace: Workspace) throws(Failure) -> Input {
     guard weights.compute != .float32 else { return Input(base: x.base, stride: x.stride) }
-    let nibbles = weights.compute == .int4
+    let isInt4 = weights.compute == .int4
     // A group of 32 inputs is 8 units. An odd number of cache lines to a row: a power of two would put the rows of a
     // tile into few sets of the cache.
-    let steps = (((nibbles ? weights.steps * 8 : weights.steps) + 15) & ~15) | 16
+    let steps = (((isInt4 ? weights.steps * 8 : weights.steps) + 15) & ~15) | 16
     let units = try workspace.take(x.rows * steps, of: Float.self)
     let scales = try workspace.take(x.rows, of: Float.self)
-    let sums = nibbles ? try workspace.take(x.rows * weights.steps, of: Int32.self) : nil
+    let sums = isInt4 ? try workspace.take(x.rows * weights.steps, of: Int32.self) : nil
     let arguments = PrepareArguments(
       x: x.base, xStride: x.stride, columns: weights.inputs, to: units, steps: steps, scales: scales,
       block: weights.block, sums: sums)
-    let parts = parts(x.rows, work: x.rows * weights.inputs, grain: 1 << 14)
+    let parts = parts(x.rows, work: x.rows * weights.inputs, grain: .conversion)
     let scratch = weights.block > 1 ? try workspace.take(parts * weights.inputs, of: Float.self) : nil
     var job = PrepareJob(
       arguments: arguments, kernels: kernels, bfloat16: weights.compute == .bfloat16, rows: x.rows, parts: parts,
@@ -142,7 +142,7 @@ extension Engine {
       let kernels = job.pointee.kernels.conversions
       let scratch = job.pointee.scratch.map { $0 + part * job.pointee.arguments.columns }
       withUnsafePointer(to: &job.pointee.arguments) {
-        job.pointee.bfloat16 ? kernels.prepareBFloat16($0, rows, scratch) : kernels.prepareBytes($0, rows, scratch)
+        job.pointee.bfloat16 ? kernels.prepareBFloat16($0, rows, scratch) : kernels.prepareInt8($0, rows, scratch)
       }
     }
     return Input(base: units, stride: steps, scales: scales, sums: sums)

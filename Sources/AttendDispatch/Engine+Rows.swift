@@ -39,7 +39,7 @@ private struct ActivateArguments {
 }
 
 extension Engine {
-  private func rowParts(_ rows: Int, _ columns: Int) -> Int { parts(rows, work: rows * columns, grain: 1 << 13) }
+  private func rowParts(_ rows: Int, _ columns: Int) -> Int { parts(rows, work: rows * columns, grain: .rows) }
 
   /// y = (x - mean) / sqrt(variance + epsilon) * gain + bias, row by row (Ba et al. 2016, arXiv:1607.06450). `y` may be
   /// `x`.

@@ -1,4 +1,4 @@
-// What rows of logits need.
+// Rows of logits.
 import AttendBase
 import AttendKernelInterface
 
@@ -19,7 +19,7 @@ extension Engine {
   package func softmax(_ x: Matrix) { softmax(x, x, kernels.rows.softmax) }
 
   private func softmax(_ x: Matrix, _ y: Matrix, _ kernel: @escaping KernelTable.Row) {
-    var job = SoftmaxJob(x: x, y: y, kernel: kernel, parts: parts(x.rows, work: x.rows * x.columns, grain: 1 << 13))
+    var job = SoftmaxJob(x: x, y: y, kernel: kernel, parts: parts(x.rows, work: x.rows * x.columns, grain: .rows))
     run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: SoftmaxJob.self).pointee
       for row in (0..<job.x.rows).share(part, of: job.parts) { job.kernel(job.x[row], job.y[row], job.x.columns) }

@@ -6,7 +6,7 @@ import AttendKernelsAVX512
 import CInstructions
 import Glibc
 
-/// What a forward pass computes with: the kernels chosen for this CPU and the threads that it may use. A value; any
+/// The means of a forward pass: the kernels chosen for this CPU and the threads that it may use. A value; any
 /// thread may use it.
 package struct Engine: Sendable {
   package let kernels: KernelTable
@@ -54,13 +54,30 @@ package struct Engine: Sendable {
     return String(cString: value)
   }()
 
-  /// Parts to cut `work` units into, each worth a thread's while: not more than there are threads or `pieces`.
-  func parts(_ pieces: Int, work: Int, grain: Int) -> Int { max(1, min(threads, pieces, work / grain)) }
+  /// Parts to cut `work` into, each worth a thread's while: not more than there are threads or `pieces`.
+  func parts(_ pieces: Int, work: Int, grain: Grain) -> Int { max(1, min(threads, pieces, work / grain.rawValue)) }
 
   /// Runs `work` for every part of a job; its context is the job.
   func run<Job>(_ job: inout Job, parts: Int, _ work: ThreadPool.Work) {
     withUnsafeMutablePointer(to: &job) { ThreadPool.shared.run(parts, $0, work) }
   }
+}
+
+/// Work that is worth waking another thread for, which takes some microseconds; counted in the numbers that a part reads or
+/// makes, or as a case says.
+enum Grain: Int {
+  /// Inputs times panels times rows: 32 multiply-adds each.
+  case product = 0x800
+  /// Keys and values, copied across memory.
+  case store = 0x1000
+  /// Numbers of norms, sums and softmaxes.
+  case rows = 0x2000
+  /// Numbers that only change their type.
+  case conversion = 0x4000
+  /// Multiply-adds of queries with keys; as many follow with values.
+  static let scores = conversion
+  /// Weights, gathered from the mapped file and rounded.
+  case packing = 0x8000
 }
 
 /// The sets of kernels, best first.

@@ -4,8 +4,11 @@ import AttendKernelInterface
 /// One stored weight matrix in memory that the checkpoint owns: [rows, columns], rows being outputs; or `transposed`,
 /// stored [columns, rows].
 package struct StoredMatrix: @unchecked Sendable {
+  /// The types of elements that the kernels read.
+  package static let types: [ElementType] = [.float32, .float16, .bfloat16]
+
   package let base: UnsafeRawPointer
-  /// float32, float16 or bfloat16.
+  /// One of `types`.
   package let type: ElementType
   /// Outputs.
   package let rows: Int
@@ -77,7 +80,7 @@ package final class PackedMatrix: Sendable {
   var scales: UnsafeMutablePointer<Float>? { scaling?.pointer() }
   var offsets: UnsafeMutablePointer<Int32>? {
     scaling.map {
-      ($0.pointer(to: Float.self) + panels * panelWidth).withMemoryRebound(to: Int32.self, capacity: 1) { $0 }
+      ($0.base + panels * panelWidth * MemoryLayout<Float>.stride).assumingMemoryBound(to: Int32.self)
     }
   }
 
@@ -99,7 +102,7 @@ package final class PackedMatrix: Sendable {
 
   private init(_ sources: [StoredMatrix], gated: Bool, _ compute: ComputeType, _ engine: Engine) throws(Failure) {
     for source in sources {
-      guard [.float32, .float16, .bfloat16].contains(source.type) else {
+      guard StoredMatrix.types.contains(source.type) else {
         throw Failure(
           .unsupported, "weights of type \(source.type) cannot be packed; only float32, float16 and bfloat16 can")
       }
@@ -114,13 +117,17 @@ package final class PackedMatrix: Sendable {
     outputs = gated ? sources[0].rows : sources.reduce(0) { $0 + $1.rows }
     panels = (outputs + panelWidth - 1) / panelWidth * (gated ? 2 : 1)
     steps = (inputs + compute.inputsPerStep - 1) / compute.inputsPerStep
-    block = compute == .int8 || compute == .int4 ? min(128, inputs & -inputs) : 1
+    block = compute == .int8 || compute == .int4 ? PackedMatrix.rotationBlock(inputs) : 1
     weights = try AlignedBuffer(
       try PackedMatrix.product(panels, steps * compute.floatsPerStep), of: Float.self, for: "weights")
     scaling =
       compute == .int8 ? try AlignedBuffer(2 * panels * panelWidth, of: Float.self, for: "the scales of weights") : nil
     try pack(sources, engine)
   }
+
+  /// Inputs that are rotated together: the largest power of two that divides their number, up to the largest block that
+  /// the kernels turn in registers.
+  private static func rotationBlock(_ inputs: Int) -> Int { min(128, inputs & -inputs) }
 
   /// Floats of `panels` panels of `each` floats.
   private static func product(_ panels: Int, _ each: Int) throws(Failure) -> Int {
@@ -138,7 +145,7 @@ package final class PackedMatrix: Sendable {
   }
 
   private func pack(_ sources: [StoredMatrix], _ engine: Engine) throws(Failure) {
-    let parts = engine.parts(panels, work: panels * panelWidth * inputs, grain: 1 << 15)
+    let parts = engine.parts(panels, work: panels * panelWidth * inputs, grain: .packing)
     let scratch =
       compute == .float32 ? nil : try AlignedBuffer(parts * inputs * panelWidth, of: Float.self, for: "packing weights")
     sources.withUnsafeBufferPointer { sources in
@@ -149,7 +156,7 @@ package final class PackedMatrix: Sendable {
         for panel in (0..<job.matrix.panels).share(part, of: job.parts) { job.matrix.packPanel(panel, job, part) }
       }
     }
-    withExtendedLifetime(scratch) {}
+    withExtendedLifetime(scratch) {}  // the job holds no more than its address
   }
 
   private func packPanel(_ panel: Int, _ job: PackJob, _ part: Int) {
@@ -164,7 +171,7 @@ package final class PackedMatrix: Sendable {
     switch compute {
     case .float32: break
     case .bfloat16: job.kernels.conversions.compressBFloat16(&arguments)
-    case .int8: job.kernels.conversions.compressBytes(&arguments)
+    case .int8: job.kernels.conversions.compressInt8(&arguments)
     case .int4: job.kernels.conversions.compressInt4(&arguments)
     }
   }

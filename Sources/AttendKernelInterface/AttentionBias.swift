@@ -18,16 +18,16 @@ package struct AttentionMask: Sendable {
   }
 }
 
-/// What is added to the scores of a query and a key, by their absolute positions, before cap and masks. Everything that
+/// Terms that are added to the scores of a query and a key, by their absolute positions, before cap and masks. Whatever
 /// is nil is absent. The memory is the caller's.
 package struct AttentionBias: @unchecked Sendable {
   /// `[heads]`: a score gains `slopes[head] * (key - query)` (Press et al. 2021, arXiv:2108.12409).
   package var slopes: UnsafePointer<Float>?
-  /// `[heads][2 * reach + 1]`: a score gains `distances[head][clamp(key - query, -reach, reach) + reach]`; the relative
+  /// `[heads][2 * radius + 1]`: a score gains `distances[head][clamp(key - query, -radius, radius) + radius]`; the relative
   /// positions of T5 with their buckets spelled out (Raffel et al. 2019, arXiv:1910.10683, section 2.1).
   package var distances: UnsafePointer<Float>?
   /// 0 or more, below 2^30.
-  package var reach: Int
+  package var radius: Int
   /// `[heads]`: one more logit in the denominator of the softmax, without a value (Xiao et al. 2023, arXiv:2309.17453;
   /// gpt_oss).
   package var sinks: UnsafePointer<Float>?
@@ -35,7 +35,7 @@ package struct AttentionBias: @unchecked Sendable {
   package var disentangled: DisentangledBias?
 
   /// Nothing at all.
-  package init() { reach = 0 }
+  package init() { radius = 0 }
 
   package var isEmpty: Bool { slopes == nil && distances == nil && sinks == nil && disentangled == nil }
 }
@@ -44,24 +44,25 @@ package struct AttentionBias: @unchecked Sendable {
 /// with vectors of positions that the caller has made. For whole sequences only: the token of position p lies in row
 /// `sequence.row + p`, and so do the queries.
 package struct DisentangledBias: @unchecked Sendable {
-  /// `[tokens, heads * columns]`: the score of query i and key j gains `contentToPosition[row of i][head * columns +
-  /// place]`, where place is `places[clamp(i - j, -reach, reach) + reach]`.
+  /// `[tokens, heads * buckets]`: the score of query i and key j gains `contentToPosition[row of i][head * buckets +
+  /// bucket]`, where bucket is `relativeIndex[clamp(i - j, -radius, radius) + radius]`.
   package var contentToPosition: Matrix?
-  /// `[tokens, heads * columns]`: the score gains `positionToContent[row of j][head * columns + place]`, the same
-  /// place.
+  /// `[tokens, heads * buckets]`: the score gains `positionToContent[row of j][head * buckets + bucket]`, the
+  /// same bucket.
   package var positionToContent: Matrix?
-  /// `[2 * reach + 1]`, each at least 0 and below `columns`.
-  package var places: UnsafePointer<Int32>
-  package var reach: Int
-  package var columns: Int
+  /// `[2 * radius + 1]`, each at least 0 and below `buckets`.
+  package var relativeIndex: UnsafePointer<Int32>
+  package var radius: Int
+  package var buckets: Int
 
   package init(
-    contentToPosition: Matrix?, positionToContent: Matrix?, places: UnsafePointer<Int32>, reach: Int, columns: Int
+    contentToPosition: Matrix?, positionToContent: Matrix?, relativeIndex: UnsafePointer<Int32>, radius: Int,
+    buckets: Int
   ) {
     self.contentToPosition = contentToPosition
     self.positionToContent = positionToContent
-    self.places = places
-    self.reach = reach
-    self.columns = columns
+    self.relativeIndex = relativeIndex
+    self.radius = radius
+    self.buckets = buckets
   }
 }

@@ -60,9 +60,9 @@ package final class KernelTable: Sendable {
     package let pack: Pack
     package let convert: Convert
     package let prepareBFloat16: Prepare
-    package let prepareBytes: Prepare
+    package let prepareInt8: Prepare
     package let compressBFloat16: Compress
-    package let compressBytes: Compress
+    package let compressInt8: Compress
     package let compressInt4: Compress
     /// Every `block` numbers of a row, `[count]`, to what the Hadamard matrix makes of them; `block` is a power of two
     /// up to 128 that divides `count`. `to` may be `x`. Done twice it multiplies by `block`.
@@ -73,7 +73,7 @@ package final class KernelTable: Sendable {
 
     package init(
       pack: @escaping Pack, convert: @escaping Convert, prepareBFloat16: @escaping Prepare,
-      prepareBytes: @escaping Prepare, compressBFloat16: @escaping Compress, compressBytes: @escaping Compress,
+      prepareInt8: @escaping Prepare, compressBFloat16: @escaping Compress, compressInt8: @escaping Compress,
       compressInt4: @escaping Compress,
       rotate: @escaping @Sendable (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int, Int) -> Void,
       rotatePanel: @escaping @Sendable (UnsafeMutablePointer<Float>, Int, Int) -> Void
@@ -81,9 +81,9 @@ package final class KernelTable: Sendable {
       self.pack = pack
       self.convert = convert
       self.prepareBFloat16 = prepareBFloat16
-      self.prepareBytes = prepareBytes
+      self.prepareInt8 = prepareInt8
       self.compressBFloat16 = compressBFloat16
-      self.compressBytes = compressBytes
+      self.compressInt8 = compressInt8
       self.compressInt4 = compressInt4
       self.rotate = rotate
       self.rotatePanel = rotatePanel

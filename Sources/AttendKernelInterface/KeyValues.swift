@@ -21,7 +21,7 @@ package struct AttentionSequence: BitwiseCopyable {
   package var position: Int
   /// Positions to attend to at most; all are stored.
   package var keys: Int
-  /// Page p holds positions 32 p until 32 p + 32. As many as `keys` need, or for storing `position + count`.
+  /// Page p holds positions `[32 p, 32 p + 32)`. As many as `keys` need, or for storing `position + count`.
   package var pages: UnsafePointer<UnsafeMutableRawPointer>
 
   package init(row: Int, count: Int, position: Int, keys: Int, pages: UnsafePointer<UnsafeMutableRawPointer>) {
@@ -43,7 +43,7 @@ package struct AttentionHeads {
   package var keyOffset: Int
   package var valueOffset: Int
   package var headStride: Int
-  /// What scores are multiplied by, usually 1 / sqrt(headDim).
+  /// The factor of scores, usually 1 / sqrt(headDim).
   package var scale: Float
   /// Whether keys and values are bfloat16, and the queries and probabilities that meet them are rounded to it;
   /// otherwise float32.

@@ -1,6 +1,6 @@
-// Attention over pages of keys and values: softmax(scale q kᵀ) v with a running softmax (Milakov and Gimelshein 2018, arXiv:1805.02867; Dao
-// et al. 2022, arXiv:2205.14135). Keys are visited in tiles of 128 at absolute positions, and what happens to one query does not depend on
-// which others are beside it.
+// Attention over pages of keys and values: softmax(scale q kᵀ) v with a running softmax (Milakov and Gimelshein 2018, arXiv:1805.02867;
+// Dao et al. 2022, arXiv:2205.14135). Keys are visited in tiles of 128 at absolute positions, and what happens to one query does not depend
+// on which others are beside it.
 import AttendKernelInterface
 import CInstructions
 
@@ -16,7 +16,7 @@ import CInstructions
   return first > 0 ? first : 0
 }
 
-/// One more than the last key that a query sees.
+/// The end of the keys that a query sees.
 @_transparent private func keyLimit(_ a: UnsafePointer<AttentionArguments>, _ query: Int) -> Int {
   var limit = a.pointee.keys
   if a.pointee.mask.causal {
@@ -33,42 +33,46 @@ import CInstructions
   return offset < 0 ? 0 : offset > attentionTile ? attentionTile : offset
 }
 
-/// Adds what is to be added to the raw scores of a row with keys `first` until `limit` of the tile. Returns what they are yet to be
-/// multiplied by: biased scores are scaled already, and a factor of 1 changes no bit.
+/// The keys of the tile at `tile` that a query sees.
+@_transparent private func visibleKeys(_ a: UnsafePointer<AttentionArguments>, query: Int, tile: Int) -> TileRange {
+  TileRange(tile: tile, first: offset(firstKey(a, query), tile), limit: offset(keyLimit(a, query), tile))
+}
+
+/// Adds the terms of positions to the raw scores of a row with the keys of `range`. Returns the factor that they are yet to be multiplied
+/// by: biased scores are scaled already, and a factor of 1 changes no bit.
 @_transparent private func biased(
-  _ a: UnsafePointer<AttentionArguments>, _ scores: UnsafeMutablePointer<Float>, _ pair: Int, _ tile: Int, _ first: Int, _ limit: Int
+  _ a: UnsafePointer<AttentionArguments>, _ scores: UnsafeMutablePointer<Float>, pair: Int, _ range: TileRange
 ) -> Float {
   guard let bias = a.pointee.bias else { return a.pointee.scale }
-  addBias(a, bias, scores, a.pointee.head &+ pair % a.pointee.group, pair / a.pointee.group, tile, first, limit)
+  addBias(a, bias, scores, head: a.pointee.head &+ pair % a.pointee.group, query: pair / a.pointee.group, range)
   return 1
 }
 
 /// Sixteen scores as the softmax sees them: scaled, capped, and minus infinity where the query does not look.
-@_transparent private func shaped(
-  _ raw: Vector, _ a: UnsafePointer<AttentionArguments>, _ scale: Float, _ column: Int, _ first: Int, _ limit: Int
+@_transparent private func scaledAndMasked(
+  _ raw: Vector, _ a: UnsafePointer<AttentionArguments>, scale: Float, column: Int, _ range: TileRange
 ) -> Vector {
   var s = raw * splat(scale)
   if a.pointee.mask.softCap > 0 { s = splat(a.pointee.mask.softCap) * tanh(s / splat(a.pointee.mask.softCap)) }
-  if first <= column && column &+ 16 <= limit { return s }
+  if range.first <= column && column &+ 16 <= range.limit { return s }
   let columns = laneNumbers &+ Lanes(repeating: Int32(truncatingIfNeeded: column))
-  let hidden =
-    (columns .< Lanes(repeating: Int32(truncatingIfNeeded: first))) .| (columns .>= Lanes(repeating: Int32(truncatingIfNeeded: limit)))
+  let first = Lanes(repeating: Int32(truncatingIfNeeded: range.first)), limit = Lanes(repeating: Int32(truncatingIfNeeded: range.limit))
+  let hidden = (columns .< first) .| (columns .>= limit)
   return s.replacing(with: splat(-Float.infinity), where: hidden)
 }
 
 /// Turns a row of scores into its unnormalised probabilities, as products read them, and brings the row's maximum, sums and output to the
 /// new maximum.
 @_transparent private func softmaxRow(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int, _ pair: Int, _ tile: Int,
-  _ first: Int, _ limit: Int
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, row: Int, pair: Int, _ range: TileRange
 ) {
   let scores = s.scores + row &* attentionTile
-  let scale = biased(a, scores, pair, tile, first, limit)
-  let start = first & ~15, before = s.top[row]
+  let scale = biased(a, scores, pair: pair, range)
+  let start = range.first & ~15, before = s.top[row]
   var top = splat(before)
   var column = start
-  while column < limit {
-    let v = shaped(load(scores + column), a, scale, column, first, limit)
+  while column < range.limit {
+    let v = scaledAndMasked(load(scores + column), a, scale: scale, column: column, range)
     store(v, scores + column)
     top = larger(v, top)
     column &+= 16
@@ -89,9 +93,9 @@ import CInstructions
     }
   }
   column = start
-  while column < limit {
+  while column < range.limit {
     let p = exp(load(scores + column) - shift)
-    keep(arithmetic, p, scores, column)
+    storeOperand(arithmetic, p, scores, column)
     sums += p
     column &+= 16
   }
@@ -107,18 +111,18 @@ import CInstructions
   var tile = 0
   while tile < a.pointee.keys {
     let count = a.pointee.keys &- tile < attentionTile ? a.pointee.keys &- tile : attentionTile
-    scoreTile(arithmetic, a, s, pairCount(pairs), tile, 0, count)
+    scoreTile(arithmetic, a, s, rows: pairCount(pairs), TileRange(tile: tile, first: 0, limit: count))
     var row = 0
     while row < pairCount(pairs) {
       let pair = pairs.lowerBound &+ row
       let query = pair / a.pointee.group
       let to = weights + ((pair % a.pointee.group) &* a.pointee.weightsHeadStride &+ query &* a.pointee.keys &+ tile)
-      let first = offset(firstKey(a, query), tile), limit = offset(keyLimit(a, query), tile)
+      let range = visibleKeys(a, query: query, tile: tile)
       let total = sum(load(s.sums + row &* 16))
-      let scale = biased(a, s.scores + row &* attentionTile, pair, tile, first, limit)
+      let scale = biased(a, s.scores + row &* attentionTile, pair: pair, range)
       var column = 0
       while column < count {
-        let v = shaped(load(s.scores + (row &* attentionTile &+ column)), a, scale, column, first, limit)
+        let v = scaledAndMasked(load(s.scores + (row &* attentionTile &+ column)), a, scale: scale, column: column, range)
         let p = exp(v - splat(s.top[row])) / splat(total)
         store(total == 0 ? splat(0) : p, to + column, count &- column)
         column &+= 16
@@ -129,82 +133,80 @@ import CInstructions
   }
 }
 
-/// All rows of the task over one tile of keys.
-@_transparent private func visit(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ pairs: Range<Int>, _ tile: Int, _ low: Int,
-  _ high: Int
+/// All rows of the task over the keys of `range`, of one tile.
+@_transparent private func attendTile(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ pairs: Range<Int>, _ range: TileRange
 ) {
-  let rows = pairCount(pairs)
-  scoreTile(arithmetic, a, s, rows, tile, low, high)
-  if copiesValues(arithmetic, s) { copyValues(arithmetic, a, s, tile, firstStep(arithmetic, low), stepLimit(arithmetic, high)) }
-  // The keys that every row sees, together; what some rows see before and after them, row by row. Each row adds its keys in ascending
-  // order.
+  let rows = pairCount(pairs), tile = range.tile
+  scoreTile(arithmetic, a, s, rows: rows, range)
+  if copiesValues(arithmetic, s) { copyValues(arithmetic, a, s, steps: valueSteps(arithmetic, range)) }
+  // The keys that every row sees, together; those that some rows see before and after them, row by row. Each row adds its keys in
+  // ascending order.
   var common = 0, commonEnd = stepLimit(arithmetic, attentionTile)
   var row = 0
   while row < rows {
     let pair = pairs.lowerBound &+ row
-    let query = pair / a.pointee.group
-    let first = offset(firstKey(a, query), tile), limit = offset(keyLimit(a, query), tile)
-    if first < limit { softmaxRow(arithmetic, a, s, row, pair, tile, first, limit) }
-    let firstStep = firstStep(arithmetic, first), stepLimit = stepLimit(arithmetic, limit)
-    common = firstStep > common ? firstStep : common
-    commonEnd = stepLimit < commonEnd ? stepLimit : commonEnd
+    let keys = visibleKeys(a, query: pair / a.pointee.group, tile: tile)
+    if keys.first < keys.limit { softmaxRow(arithmetic, a, s, row: row, pair: pair, keys) }
+    let steps = valueSteps(arithmetic, keys)
+    common = steps.first > common ? steps.first : common
+    commonEnd = steps.limit < commonEnd ? steps.limit : commonEnd
     row &+= 1
   }
   if common >= commonEnd { commonEnd = common }
-  mixAlone(arithmetic, a, s, pairs, tile, 0, common)
-  mixRows(arithmetic, rows, a, s, 0, tile, common, commonEnd)
-  mixAlone(arithmetic, a, s, pairs, tile, commonEnd, attentionTile)
+  accumulateValuesOfEachRow(arithmetic, a, s, pairs, steps: TileRange(tile: tile, first: 0, limit: common))
+  accumulateValues(arithmetic, a, s, rows: rows, row: 0, steps: TileRange(tile: tile, first: common, limit: commonEnd))
+  accumulateValuesOfEachRow(arithmetic, a, s, pairs, steps: TileRange(tile: tile, first: commonEnd, limit: attentionTile))
 }
 
-/// What each row sees of the tile's steps from `low` until `high`, row by row.
-@_transparent private func mixAlone(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ pairs: Range<Int>, _ tile: Int, _ low: Int,
-  _ high: Int
+/// Those of some steps of the tile that each row sees, row by row.
+@_transparent private func accumulateValuesOfEachRow(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ pairs: Range<Int>, steps range: TileRange
 ) {
-  if low >= high { return }
+  if range.first >= range.limit { return }
   var row = 0
   while row < pairCount(pairs) {
-    let query = (pairs.lowerBound &+ row) / a.pointee.group
-    let first = offset(firstKey(a, query), tile), limit = offset(keyLimit(a, query), tile)
-    if first < limit {
-      let firstStep = firstStep(arithmetic, first), stepLimit = stepLimit(arithmetic, limit)
-      mixRows(arithmetic, 1, a, s, row, tile, firstStep > low ? firstStep : low, stepLimit < high ? stepLimit : high)
+    let keys = visibleKeys(a, query: (pairs.lowerBound &+ row) / a.pointee.group, tile: range.tile)
+    if keys.first < keys.limit {
+      let steps = valueSteps(arithmetic, keys)
+      let first = steps.first > range.first ? steps.first : range.first, limit = steps.limit < range.limit ? steps.limit : range.limit
+      accumulateValues(arithmetic, a, s, rows: 1, row: row, steps: TileRange(tile: range.tile, first: first, limit: limit))
     }
     row &+= 1
   }
 }
 
-/// One query of several heads over one tile of keys. All read a page before the next is read, so that memory is read in long runs; each row
-/// meets its keys in the order of `visit`.
-@_transparent private func visitTogether(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ heads: Int, _ s: AttentionScratch, _ tile: Int, _ low: Int,
-  _ high: Int
+/// One query of several heads over the keys of `range`, of one tile. All read a page before the next is read, so that memory is read in
+/// long runs; each row meets its keys in the order of `attendTile`.
+@_transparent private func attendTileOfHeads(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, heads: Int, _ range: TileRange
 ) {
-  let group = a.pointee.group
-  var page = low / panelWidth
-  while page &* panelWidth < high {
+  let group = a.pointee.group, tile = range.tile
+  var page = range.first / panelWidth
+  while page &* panelWidth < range.limit {
+    let keys = TileRange(tile: tile, first: page &* panelWidth, limit: (page &+ 1) &* panelWidth)
     var head = 0
     while head < heads {
-      let own = AttentionScratch(s, from: head &* group)
-      scoreTile(arithmetic, a + head, own, group, tile, page &* panelWidth, (page &+ 1) &* panelWidth)
+      scoreTile(arithmetic, a + head, AttentionScratch(s, from: head &* group), rows: group, keys)
       head &+= 1
     }
     page &+= 1
   }
   var row = 0
   while row < heads &* group {
-    softmaxRow(arithmetic, a + row / group, s, row, row % group, tile, low, high)
+    softmaxRow(arithmetic, a + row / group, s, row: row, pair: row % group, range)
     row &+= 1
   }
-  page = low / panelWidth
-  while page &* panelWidth < high {
+  page = range.first / panelWidth
+  while page &* panelWidth < range.limit {
     let start = page &* panelWidth, end = start &+ panelWidth
-    let first = firstStep(arithmetic, start < low ? low : start), limit = stepLimit(arithmetic, end > high ? high : end)
+    let keys = TileRange(
+      tile: tile, first: start < range.first ? range.first : start, limit: end > range.limit ? range.limit : end)
+    let steps = valueSteps(arithmetic, keys)
     var head = 0
     while head < heads {
-      if copiesValues(arithmetic, s) { copyValues(arithmetic, a + head, s, tile, first, limit) }
-      mixRows(arithmetic, group, a + head, s, head &* group, tile, first, limit)
+      if copiesValues(arithmetic, s) { copyValues(arithmetic, a + head, s, steps: steps) }
+      accumulateValues(arithmetic, a + head, s, rows: group, row: head &* group, steps: steps)
       head &+= 1
     }
     page &+= 1
@@ -226,7 +228,7 @@ import CInstructions
   }
 }
 
-/// Queries to scratch memory, and sums of nothing.
+/// Copies queries to scratch memory and begins sums with zero.
 @_transparent private func beginRows(
   _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ pairs: Range<Int>
 ) {
@@ -237,7 +239,7 @@ import CInstructions
     let q = a.pointee.q + ((pair / group) &* a.pointee.qStride &+ (pair % group) &* headDim)
     var d = 0
     while d < s.width {
-      keep(arithmetic, load(q + d, headDim &- d), s.q + row &* s.width, d)
+      storeOperand(arithmetic, load(q + d, headDim &- d), s.q + row &* s.width, d)
       store(splat(0), s.out + (row &* s.width &+ d))
       d &+= 16
     }
@@ -289,10 +291,11 @@ import CInstructions
   }
   var tile = low & ~(attentionTile &- 1)
   while tile < high {
+    let range = TileRange(tile: tile, first: offset(low, tile), limit: offset(high, tile))
     if heads > 1 {
-      visitTogether(arithmetic, a, heads, s, tile, offset(low, tile), offset(high, tile))
+      attendTileOfHeads(arithmetic, a, s, heads: heads, range)
     } else {
-      visit(arithmetic, a, s, pairs, tile, offset(low, tile), offset(high, tile))
+      attendTile(arithmetic, a, s, pairs, range)
     }
     tile &+= attentionTile
   }

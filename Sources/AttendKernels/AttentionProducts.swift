@@ -3,6 +3,24 @@
 import AttendKernelInterface
 import CInstructions
 
+/// A part of the tile of attention at position `tile`: keys, as offsets from `tile`, or steps over their values, `[first, limit)`.
+struct TileRange {
+  let tile: Int
+  let first: Int
+  let limit: Int
+
+  @_transparent init(tile: Int, first: Int, limit: Int) {
+    self.tile = tile
+    self.first = first
+    self.limit = limit
+  }
+}
+
+/// The steps over the values of the keys of `range`.
+@_transparent func valueSteps(_ arithmetic: Arithmetic, _ range: TileRange) -> TileRange {
+  TileRange(tile: range.tile, first: firstStep(arithmetic, range.first), limit: stepLimit(arithmetic, range.limit))
+}
+
 /// Where a position of the tile stands among the steps over its values: the first step that holds it.
 @_transparent func firstStep(_ arithmetic: Arithmetic, _ offset: Int) -> Int {
   switch arithmetic {
@@ -33,7 +51,7 @@ import CInstructions
 
 /// Sixteen numbers to place `index` of a row of the type that products read, of which the first numbers of all rows lie `width` floats
 /// apart.
-@_transparent func keep(_ arithmetic: Arithmetic, _ v: Vector, _ row: UnsafeMutablePointer<Float>, _ index: Int) {
+@_transparent func storeOperand(_ arithmetic: Arithmetic, _ v: Vector, _ row: UnsafeMutablePointer<Float>, _ index: Int) {
   switch arithmetic {
   #if ATTEND_AVX512
     case .bfloat16: attend_narrow_bf16(UnsafeMutableRawPointer(row) + 2 &* index, v)
@@ -58,13 +76,15 @@ import CInstructions
 
 /// Scores of `rows` queries with the 32 keys of a panel.
 @_transparent private func scorePanel(
-  _ arithmetic: Arithmetic, _ rows: Int, _ q: UnsafePointer<Float>, _ qStride: Int, _ keys: UnsafePointer<Float>, _ steps: Int,
-  _ scores: UnsafeMutablePointer<Float>
+  _ arithmetic: Arithmetic, rows: Int, q: UnsafePointer<Float>, qStride: Int, keys: UnsafePointer<Float>, steps: Int,
+  scores: UnsafeMutablePointer<Float>
 ) {
   var half = 0
   while half < panelWidth {
     var sums = zeros()
-    accumulate(arithmetic, rows, tileVectors, &sums, q, qStride, keys + half, panelWidth, panelWidth, steps)
+    accumulate(
+      arithmetic, rows: rows, vectors: tileVectors, &sums, x: q, xStride: qStride, w: keys + half, wStride: panelWidth,
+      panelStride: panelWidth, steps: steps)
     var i = 0
     while i < rows &* tileVectors {
       store(sums[unchecked: i], scores + (i / tileVectors &* attentionTile &+ half &+ i % tileVectors &* 16))
@@ -74,51 +94,52 @@ import CInstructions
   }
 }
 
+/// The same, with the number of rows as a constant of each case.
 @_transparent private func scoreRows(
-  _ arithmetic: Arithmetic, _ rows: Int, _ q: UnsafePointer<Float>, _ stride: Int, _ keys: UnsafePointer<Float>, _ steps: Int,
-  _ scores: UnsafeMutablePointer<Float>
+  _ arithmetic: Arithmetic, rows: Int, q: UnsafePointer<Float>, qStride: Int, keys: UnsafePointer<Float>, steps: Int,
+  scores: UnsafeMutablePointer<Float>
 ) {
   switch rows {
-  case 1: scorePanel(arithmetic, 1, q, stride, keys, steps, scores)
-  case 2: scorePanel(arithmetic, 2, q, stride, keys, steps, scores)
-  case 3: scorePanel(arithmetic, 3, q, stride, keys, steps, scores)
-  case 4: scorePanel(arithmetic, 4, q, stride, keys, steps, scores)
-  case 5: scorePanel(arithmetic, 5, q, stride, keys, steps, scores)
-  case 6: scorePanel(arithmetic, 6, q, stride, keys, steps, scores)
+  case 1: scorePanel(arithmetic, rows: 1, q: q, qStride: qStride, keys: keys, steps: steps, scores: scores)
+  case 2: scorePanel(arithmetic, rows: 2, q: q, qStride: qStride, keys: keys, steps: steps, scores: scores)
+  case 3: scorePanel(arithmetic, rows: 3, q: q, qStride: qStride, keys: keys, steps: steps, scores: scores)
+  case 4: scorePanel(arithmetic, rows: 4, q: q, qStride: qStride, keys: keys, steps: steps, scores: scores)
+  case 5: scorePanel(arithmetic, rows: 5, q: q, qStride: qStride, keys: keys, steps: steps, scores: scores)
+  case 6: scorePanel(arithmetic, rows: 6, q: q, qStride: qStride, keys: keys, steps: steps, scores: scores)
   #if ATTEND_AVX512
-    case 7: scorePanel(arithmetic, 7, q, stride, keys, steps, scores)
-    case 8: scorePanel(arithmetic, 8, q, stride, keys, steps, scores)
-    case 9: scorePanel(arithmetic, 9, q, stride, keys, steps, scores)
-    case 10: scorePanel(arithmetic, 10, q, stride, keys, steps, scores)
-    case 11: scorePanel(arithmetic, 11, q, stride, keys, steps, scores)
-    case 12: scorePanel(arithmetic, 12, q, stride, keys, steps, scores)
+    case 7: scorePanel(arithmetic, rows: 7, q: q, qStride: qStride, keys: keys, steps: steps, scores: scores)
+    case 8: scorePanel(arithmetic, rows: 8, q: q, qStride: qStride, keys: keys, steps: steps, scores: scores)
+    case 9: scorePanel(arithmetic, rows: 9, q: q, qStride: qStride, keys: keys, steps: steps, scores: scores)
+    case 10: scorePanel(arithmetic, rows: 10, q: q, qStride: qStride, keys: keys, steps: steps, scores: scores)
+    case 11: scorePanel(arithmetic, rows: 11, q: q, qStride: qStride, keys: keys, steps: steps, scores: scores)
+    case 12: scorePanel(arithmetic, rows: 12, q: q, qStride: qStride, keys: keys, steps: steps, scores: scores)
   #endif
   default: break
   }
 }
 
 @inline(never) private func scoreRowsFloat32(
-  _ rows: Int, _ q: UnsafePointer<Float>, _ stride: Int, _ keys: UnsafePointer<Float>, _ steps: Int, _ scores: UnsafeMutablePointer<Float>
-) { scoreRows(.float32, rows, q, stride, keys, steps, scores) }
+  rows: Int, q: UnsafePointer<Float>, qStride: Int, keys: UnsafePointer<Float>, steps: Int, scores: UnsafeMutablePointer<Float>
+) { scoreRows(.float32, rows: rows, q: q, qStride: qStride, keys: keys, steps: steps, scores: scores) }
 
 #if ATTEND_AVX512
   @inline(never) private func scoreRowsBFloat16(
-    _ rows: Int, _ q: UnsafePointer<Float>, _ stride: Int, _ keys: UnsafePointer<Float>, _ steps: Int, _ scores: UnsafeMutablePointer<Float>
-  ) { scoreRows(.bfloat16, rows, q, stride, keys, steps, scores) }
+    rows: Int, q: UnsafePointer<Float>, qStride: Int, keys: UnsafePointer<Float>, steps: Int, scores: UnsafeMutablePointer<Float>
+  ) { scoreRows(.bfloat16, rows: rows, q: q, qStride: qStride, keys: keys, steps: steps, scores: scores) }
 #endif
 
-/// Raw scores of all rows with the keys of the tile from `low` until `high`, in whole panels.
+/// Raw scores of `rows` rows with the keys of `range`, in whole panels.
 @_transparent func scoreTile(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ rows: Int, _ tile: Int, _ low: Int, _ high: Int
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, rows: Int, _ range: TileRange
 ) {
   let steps = keySteps(arithmetic, a.pointee.headDim)
-  var page = low / panelWidth
-  while page &* panelWidth < high {
-    let keys = a.pointee.pages[tile / panelWidth &+ page].assumingMemoryBound(to: Float.self) + a.pointee.keyOffset
+  var page = range.first / panelWidth
+  while page &* panelWidth < range.limit {
+    let keys = a.pointee.pages[range.tile / panelWidth &+ page].assumingMemoryBound(to: Float.self) + a.pointee.keyOffset
     let scores = s.scores + page &* panelWidth
     switch arithmetic {
     #if ATTEND_AVX512
-      case .bfloat16: scoreRowsBFloat16(rows, s.q, s.width, keys, steps, scores)
+      case .bfloat16: scoreRowsBFloat16(rows: rows, q: s.q, qStride: s.width, keys: keys, steps: steps, scores: scores)
     #endif
     case .bfloat16Widened:
       var step = 0
@@ -126,8 +147,8 @@ import CInstructions
         widen(keys + step / 2 &* panelWidth, s.keys + step &* panelWidth, s.keys + (step &+ 1) &* panelWidth, panelWidth)
         step &+= 2
       }
-      scoreRowsFloat32(rows, s.q, s.width, s.keys, steps, scores)
-    default: scoreRowsFloat32(rows, s.q, s.width, keys, steps, scores)
+      scoreRowsFloat32(rows: rows, q: s.q, qStride: s.width, keys: s.keys, steps: steps, scores: scores)
+    default: scoreRowsFloat32(rows: rows, q: s.q, qStride: s.width, keys: keys, steps: steps, scores: scores)
     }
     page &+= 1
   }
@@ -135,12 +156,12 @@ import CInstructions
 
 /// Copies the values of some steps of a tile to rows of whole vectors, widened where products read float32.
 @_transparent func copyValues(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ tile: Int, _ first: Int, _ limit: Int
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, steps range: TileRange
 ) {
   let headDim = a.pointee.headDim, steps = pageSteps(arithmetic)
-  var step = first
-  while step < limit {
-    let page = a.pointee.pages[tile / panelWidth &+ step / steps].assumingMemoryBound(to: Float.self) + a.pointee.valueOffset
+  var step = range.first
+  while step < range.limit {
+    let page = a.pointee.pages[range.tile / panelWidth &+ step / steps].assumingMemoryBound(to: Float.self) + a.pointee.valueOffset
     let to = s.values + step &* s.width
     if case .bfloat16Widened = arithmetic {
       widen(page + (step % steps) / 2 &* headDim, to, to + s.width, headDim)
@@ -161,10 +182,11 @@ import CInstructions
   if case .bfloat16Widened = arithmetic { true } else { s.padded }
 }
 
-/// Adds probabilities times values for steps `first` until `limit` of the tile to `rows` rows and `vectors` vectors of output columns.
-@_transparent private func mix(
-  _ arithmetic: Arithmetic, _ copied: Bool, _ rows: Int, _ vectors: Int, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch,
-  _ row: Int, _ column: Int, _ tile: Int, _ first: Int, _ limit: Int
+/// Adds probabilities times values for steps of the tile to a tile of sums: `rows` rows from `row` on and `vectors` vectors of output
+/// columns from `column` on. `copied`: the values lie in scratch memory.
+@_transparent private func accumulateValueTile(
+  _ arithmetic: Arithmetic, copied: Bool, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, rows: Int, vectors: Int, row: Int,
+  column: Int, steps range: TileRange
 ) {
   var sums = zeros()
   let out = s.out + (row &* s.width &+ column)
@@ -175,18 +197,20 @@ import CInstructions
     i &+= 1
   }
   let steps = pageSteps(arithmetic)
-  var step = first
-  while step < limit {
+  var step = range.first
+  while step < range.limit {
     let pageEnd = (step & ~(steps &- 1)) &+ steps
-    let end = pageEnd < limit ? pageEnd : limit
+    let end = pageEnd < range.limit ? pageEnd : range.limit
     let values: UnsafePointer<Float>
     if copied {
       values = UnsafePointer(s.values + step &* s.width)
     } else {
-      let page = a.pointee.pages[tile / panelWidth &+ step / steps].assumingMemoryBound(to: Float.self)
+      let page = a.pointee.pages[range.tile / panelWidth &+ step / steps].assumingMemoryBound(to: Float.self)
       values = UnsafePointer(page + (a.pointee.valueOffset &+ (step % steps) &* a.pointee.headDim))
     }
-    accumulate(arithmetic, rows, vectors, &sums, probabilities + step, attentionTile, values + column, s.width, panelWidth, end &- step)
+    accumulate(
+      arithmetic, rows: rows, vectors: vectors, &sums, x: probabilities + step, xStride: attentionTile, w: values + column,
+      wStride: s.width, panelStride: panelWidth, steps: end &- step)
     step = end
   }
   i = 0
@@ -196,69 +220,72 @@ import CInstructions
   }
 }
 
-@_transparent private func mixAll(
-  _ arithmetic: Arithmetic, _ copied: Bool, _ rows: Int, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int,
-  _ tile: Int, _ first: Int, _ limit: Int
+/// The same for all output columns. One row takes four vectors at once, so that enough sums are under way. `rows` is a constant, and where
+/// it is another the branch is dropped, but only after it was spelled out: with four vectors it would overrun the array of sums.
+@_transparent private func accumulateValueColumns(
+  _ arithmetic: Arithmetic, copied: Bool, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, rows: Int, row: Int,
+  steps range: TileRange
 ) {
   var column = 0
   if rows == 1 {
+    let vectors = rows == 1 ? 4 : tileVectors
     while column &+ 64 <= s.width {
-      mix(arithmetic, copied, rows, rows == 1 ? 4 : tileVectors, a, s, row, column, tile, first, limit)
+      accumulateValueTile(arithmetic, copied: copied, a, s, rows: rows, vectors: vectors, row: row, column: column, steps: range)
       column &+= 64
     }
   }
   while column &+ tileVectors &* 16 <= s.width {
-    mix(arithmetic, copied, rows, tileVectors, a, s, row, column, tile, first, limit)
+    accumulateValueTile(arithmetic, copied: copied, a, s, rows: rows, vectors: tileVectors, row: row, column: column, steps: range)
     column &+= tileVectors &* 16
   }
-  if column < s.width { mix(arithmetic, copied, rows, 1, a, s, row, column, tile, first, limit) }
+  if column < s.width {
+    accumulateValueTile(arithmetic, copied: copied, a, s, rows: rows, vectors: 1, row: row, column: column, steps: range)
+  }
 }
 
-@_transparent private func mixEach(
-  _ arithmetic: Arithmetic, _ copied: Bool, _ rows: Int, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int,
-  _ tile: Int, _ first: Int, _ limit: Int
+/// The same, with the number of rows as a constant of each case.
+@_transparent private func accumulateValueRows(
+  _ arithmetic: Arithmetic, copied: Bool, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, rows: Int, row: Int,
+  steps range: TileRange
 ) {
   switch rows {
-  case 1: mixAll(arithmetic, copied, 1, a, s, row, tile, first, limit)
-  case 2: mixAll(arithmetic, copied, 2, a, s, row, tile, first, limit)
-  case 3: mixAll(arithmetic, copied, 3, a, s, row, tile, first, limit)
-  case 4: mixAll(arithmetic, copied, 4, a, s, row, tile, first, limit)
-  case 5: mixAll(arithmetic, copied, 5, a, s, row, tile, first, limit)
-  case 6: mixAll(arithmetic, copied, 6, a, s, row, tile, first, limit)
+  case 1: accumulateValueColumns(arithmetic, copied: copied, a, s, rows: 1, row: row, steps: range)
+  case 2: accumulateValueColumns(arithmetic, copied: copied, a, s, rows: 2, row: row, steps: range)
+  case 3: accumulateValueColumns(arithmetic, copied: copied, a, s, rows: 3, row: row, steps: range)
+  case 4: accumulateValueColumns(arithmetic, copied: copied, a, s, rows: 4, row: row, steps: range)
+  case 5: accumulateValueColumns(arithmetic, copied: copied, a, s, rows: 5, row: row, steps: range)
+  case 6: accumulateValueColumns(arithmetic, copied: copied, a, s, rows: 6, row: row, steps: range)
   #if ATTEND_AVX512
-    case 7: mixAll(arithmetic, copied, 7, a, s, row, tile, first, limit)
-    case 8: mixAll(arithmetic, copied, 8, a, s, row, tile, first, limit)
-    case 9: mixAll(arithmetic, copied, 9, a, s, row, tile, first, limit)
-    case 10: mixAll(arithmetic, copied, 10, a, s, row, tile, first, limit)
-    case 11: mixAll(arithmetic, copied, 11, a, s, row, tile, first, limit)
-    case 12: mixAll(arithmetic, copied, 12, a, s, row, tile, first, limit)
+    case 7: accumulateValueColumns(arithmetic, copied: copied, a, s, rows: 7, row: row, steps: range)
+    case 8: accumulateValueColumns(arithmetic, copied: copied, a, s, rows: 8, row: row, steps: range)
+    case 9: accumulateValueColumns(arithmetic, copied: copied, a, s, rows: 9, row: row, steps: range)
+    case 10: accumulateValueColumns(arithmetic, copied: copied, a, s, rows: 10, row: row, steps: range)
+    case 11: accumulateValueColumns(arithmetic, copied: copied, a, s, rows: 11, row: row, steps: range)
+    case 12: accumulateValueColumns(arithmetic, copied: copied, a, s, rows: 12, row: row, steps: range)
   #endif
   default: break
   }
 }
 
-@inline(never) private func mixFloat32(
-  _ copied: Bool, _ rows: Int, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int, _ tile: Int, _ first: Int,
-  _ limit: Int
-) { mixEach(.float32, copied, rows, a, s, row, tile, first, limit) }
+@inline(never) private func accumulateValuesFloat32(
+  copied: Bool, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, rows: Int, row: Int, steps range: TileRange
+) { accumulateValueRows(.float32, copied: copied, a, s, rows: rows, row: row, steps: range) }
 
 #if ATTEND_AVX512
-  @inline(never) private func mixBFloat16(
-    _ copied: Bool, _ rows: Int, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int, _ tile: Int, _ first: Int,
-    _ limit: Int
-  ) { mixEach(.bfloat16, copied, rows, a, s, row, tile, first, limit) }
+  @inline(never) private func accumulateValuesBFloat16(
+    copied: Bool, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, rows: Int, row: Int, steps range: TileRange
+  ) { accumulateValueRows(.bfloat16, copied: copied, a, s, rows: rows, row: row, steps: range) }
 #endif
 
-/// Adds probabilities times values for steps `first` until `limit` of the tile to the sums of `rows` rows from `row` on.
-@_transparent func mixRows(
-  _ arithmetic: Arithmetic, _ rows: Int, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ row: Int, _ tile: Int,
-  _ first: Int, _ limit: Int
+/// Adds probabilities times values for steps of the tile to the sums of `rows` rows from `row` on.
+@_transparent func accumulateValues(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, rows: Int, row: Int, steps range: TileRange
 ) {
-  if first >= limit { return }
+  if range.first >= range.limit { return }
   switch arithmetic {
   #if ATTEND_AVX512
-    case .bfloat16: mixBFloat16(s.padded, rows, a, s, row, tile, first, limit)
+    case .bfloat16: accumulateValuesBFloat16(copied: s.padded, a, s, rows: rows, row: row, steps: range)
   #endif
-  default: mixFloat32(copiesValues(arithmetic, s), rows, a, s, row, tile, first, limit)
+  default: accumulateValuesFloat32(copied: copiesValues(arithmetic, s), a, s, rows: rows, row: row, steps: range)
   }
 }

@@ -2,7 +2,7 @@
 import AttendKernelInterface
 import CInstructions
 
-/// What turns sixteen sums into numbers, the same for all rows. Sums of bytes become `(sum - offset) * (input's scale * output's scale)`.
+/// The way from sixteen sums to numbers, the same for all rows. Sums of bytes become `(sum - offset) * (input's scale * output's scale)`.
 private struct Dequantizer {
   let bytes: Bool
   let offsets: Lanes
@@ -29,28 +29,29 @@ private struct Dequantizer {
   }
 }
 
-/// Writes sixteen columns of `rows` rows. `activation` is a constant where it is inlined, but for the costly ones.
+/// Writes the first `left` of sixteen columns of `rows`, from `column` of the results on, which is `lane` of the panel. `activation` is a
+/// constant where it is inlined, but for the costly ones.
 @_transparent private func writeColumns(
-  _ arithmetic: Arithmetic, _ activation: Activation, _ gated: Bool, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ rows: Int,
-  _ panel: Int, _ column: Int, _ lane: Int, _ left: Int, _ sums: UnsafePointer<Float>, _ up: Int
+  _ arithmetic: Arithmetic, _ activation: Activation, gated: Bool, _ a: UnsafePointer<MultiplyArguments>, rows: RowBlock, panel: Int,
+  column: Int, lane: Int, left: Int, sums: UnsafePointer<Float>, up: Int
 ) {
   let dequantizer = Dequantizer(arithmetic, a, panel &* panelWidth &+ lane)
   var bias = splat(0)
   if let from = a.pointee.bias { bias = load(from + column, left) }
   let hasBias = a.pointee.bias != nil
   var from = sums + lane
-  var to = a.pointee.y + (row &* a.pointee.yStride &+ column)
+  var to = a.pointee.y + (rows.row &* a.pointee.yStride &+ column)
   var r = 0
-  while r < rows {
-    var value = dequantizer.numbers(from, a, row &+ r)
+  while r < rows.count {
+    var value = dequantizer.numbers(from, a, rows.row &+ r)
     if hasBias { value += bias }
     value = activated(value, activation)
     if gated {
-      var other = Dequantizer(arithmetic, a, (panel &+ 1) &* panelWidth &+ lane).numbers(from + up, a, row &+ r)
+      var other = Dequantizer(arithmetic, a, (panel &+ 1) &* panelWidth &+ lane).numbers(from + up, a, rows.row &+ r)
       if let bias = a.pointee.bias { other += load(bias + (a.pointee.outputs &+ column), left) }
-      value *= partner(other, activation)
+      value *= gatedOperand(other, activation)
     }
-    if let residual = a.pointee.residual { value += load(residual + ((row &+ r) &* a.pointee.residualStride &+ column), left) }
+    if let residual = a.pointee.residual { value += load(residual + ((rows.row &+ r) &* a.pointee.residualStride &+ column), left) }
     store(value, to, left)
     from += panelWidth
     to += a.pointee.yStride
@@ -58,11 +59,9 @@ private struct Dequantizer {
   }
 }
 
-/// Writes `rows` rows of sums, `[rows][32]`, of `panel`; gated, this panel is the gate and the sums of the next one lie `up` floats
-/// further.
+/// Writes the sums of `rows`, `[rows][32]`, of `panel`; gated, this panel is the gate and the sums of the next one lie `up` floats further.
 @inline(never) func applyEpilogue(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ rows: Int, _ panel: Int, _ sums: UnsafePointer<Float>,
-  _ up: Int
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, rows: RowBlock, panel: Int, sums: UnsafePointer<Float>, up: Int
 ) {
   let gated = a.pointee.gated
   let first = (gated ? panel >> 1 : panel) &* panelWidth
@@ -71,9 +70,11 @@ private struct Dequantizer {
   while v < panelWidth && first &+ v < a.pointee.outputs {
     let left = a.pointee.outputs &- first &- v
     if !gated, left >= 16, case .none = activation {
-      writeColumns(arithmetic, .none, false, a, row, rows, panel, first &+ v, v, 16, sums, up)
+      writeColumns(
+        arithmetic, .none, gated: false, a, rows: rows, panel: panel, column: first &+ v, lane: v, left: 16, sums: sums, up: up)
     } else {
-      writeColumns(arithmetic, activation, gated, a, row, rows, panel, first &+ v, v, left, sums, up)
+      writeColumns(
+        arithmetic, activation, gated: gated, a, rows: rows, panel: panel, column: first &+ v, lane: v, left: left, sums: sums, up: up)
     }
     v &+= 16
   }
@@ -81,5 +82,6 @@ private struct Dequantizer {
 
 /// `KernelTable.finish`.
 func finish(_ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ sums: UnsafeMutablePointer<Float>) {
-  applyEpilogue(.float32, a, rows.lowerBound, rows.count, panels.lowerBound, sums, rows.count &* panelWidth)
+  let block = RowBlock(row: rows.lowerBound, count: rows.count)
+  applyEpilogue(.float32, a, rows: block, panel: panels.lowerBound, sums: sums, up: block.count &* panelWidth)
 }

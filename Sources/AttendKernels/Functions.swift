@@ -110,13 +110,13 @@ import AttendKernelInterface
 /// The limit of gpt_oss's gates.
 private var gateLimit: Float { @_transparent get { 7 } }
 
-/// What a gate is multiplied by, from the product beside it.
-@_transparent func partner(_ x: Vector, _ activation: Activation) -> Vector {
+/// The factor of a gate, from the product beside it.
+@_transparent func gatedOperand(_ x: Vector, _ activation: Activation) -> Vector {
   guard case .clampedSwiglu = activation else { return x }
   return atLeast(atMost(x, gateLimit), -gateLimit) + splat(1)
 }
 
-/// What an activation makes of a number, and of a gate.
+/// An activation of a number, or of a gate.
 @_transparent func activated(_ x: Vector, _ activation: Activation) -> Vector {
   switch activation {
   case .none: x

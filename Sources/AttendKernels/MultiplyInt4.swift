@@ -4,17 +4,14 @@
 import AttendKernelInterface
 import CInstructions
 
-/// Rows of a tile: its registers hold the exact sums of a group and the sums so far.
-private var int4Rows: Int { @_transparent get { tileRows / 2 } }
-
 /// Units of the scales of a group, and of a group, for a whole panel.
 private var scaleUnits: Int { @_transparent get { panelWidth / 2 } }
-private var groupUnits: Int { @_transparent get { scaleUnits &+ 4 &* panelWidth } }
+var groupUnits: Int { @_transparent get { scaleUnits &+ 4 &* panelWidth } }
 
 /// Groups from what is read of one row's weights to what is asked for: enough for memory's latency.
 private var groupsAhead: Int { @_transparent get { 4 } }
 
-/// Four products of unsigned bytes with signed ones; `exact` names the arithmetic.
+/// sums + four products of unsigned bytes with signed ones.
 @_transparent private func dot(_ arithmetic: Arithmetic, _ sums: Vector, _ w: Lanes, _ x: Vector) -> Vector {
   #if ATTEND_FMA
     if case .int8 = arithmetic { return fromBits(attend_dot_vnni(bits(sums), w, bits(x))) }
@@ -31,17 +28,17 @@ private var groupsAhead: Int { @_transparent get { 4 } }
   #endif
 }
 
-/// One tile, from the panel at `w` on, on AVX2 the half of it that begins at output `half`. Its sums go to scratch memory, `[32]` floats
-/// from row to row and `sumsPanel` from panel to panel.
-@_transparent private func tile(
-  _ arithmetic: Arithmetic, _ rows: Int, _ vectors: Int, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ w: UnsafePointer<Float>,
-  _ half: Int, _ sums: UnsafeMutablePointer<Float>, _ sumsPanel: Int, ahead: Ahead? = nil
+/// One tile, from the panel at `weights` on, on AVX2 the half of it that begins at output `half`. Its sums go to scratch memory, `[32]`
+/// floats from row to row and `sumsPanel` from panel to panel.
+@_transparent func groupsTile(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, rows: Int, vectors: Int, row: Int, weights: UnsafePointer<Float>,
+  half: Int, sums: UnsafeMutablePointer<Float>, sumsPanel: Int, _ cursor: PrefetchCursor? = nil
 ) {
   let groups = a.pointee.steps, xStride = a.pointee.xStride
   let panelStride = groups &* groupUnits, low = Lanes(repeating: 0x0f0f_0f0f)
   let xOffsets = UnsafeRawPointer(a.pointee.xSums.unsafelyUnwrapped + row &* groups).assumingMemoryBound(to: Float.self)
   var x = a.pointee.x + row &* xStride
-  var w = w, ahead = ahead
+  var w = weights, cursor = cursor
   var registers = zeros()
   var group = 0
   while group < groups {
@@ -51,8 +48,8 @@ private var groupsAhead: Int { @_transparent get { 4 } }
       exact[unchecked: i] = splat(xOffsets[i / vectors &* groups &+ group])
       i &+= 1
     }
-    if ahead != nil {
-      ahead?.ask()
+    if cursor != nil {
+      cursor?.advance()
     } else {
       i = 0
       while i < vectors / 2 {
@@ -99,95 +96,33 @@ private var groupsAhead: Int { @_transparent get { 4 } }
   }
 }
 
-/// A panel, or a half of it, for as many rows as the registers hold, or fewer.
-@_transparent private func tall(
-  _ arithmetic: Arithmetic, _ rows: Int, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ w: UnsafePointer<Float>, _ half: Int,
-  _ sums: UnsafeMutablePointer<Float>, _ ahead: Ahead
+/// A tile of one panel, or of a half of it, for `rows` rows: half as many as where no exact sums are kept beside.
+@_transparent func tallGroupsTile(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, rows: Int, row: Int, weights: UnsafePointer<Float>, half: Int,
+  sums: UnsafeMutablePointer<Float>, _ cursor: PrefetchCursor
 ) {
   switch rows {
-  case 1: tile(arithmetic, 1, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
-  case 2: tile(arithmetic, 2, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
-  case 3: tile(arithmetic, 3, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
+  case 1: groupsTile(arithmetic, a, rows: 1, vectors: tileVectors, row: row, weights: weights, half: half, sums: sums, sumsPanel: 0, cursor)
+  case 2: groupsTile(arithmetic, a, rows: 2, vectors: tileVectors, row: row, weights: weights, half: half, sums: sums, sumsPanel: 0, cursor)
+  case 3: groupsTile(arithmetic, a, rows: 3, vectors: tileVectors, row: row, weights: weights, half: half, sums: sums, sumsPanel: 0, cursor)
   #if ATTEND_AVX512
-    case 4: tile(arithmetic, 4, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
-    case 5: tile(arithmetic, 5, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
-    case 6: tile(arithmetic, 6, tileVectors, a, row, w, half, sums, 0, ahead: ahead)
+    case 4:
+      groupsTile(arithmetic, a, rows: 4, vectors: tileVectors, row: row, weights: weights, half: half, sums: sums, sumsPanel: 0, cursor)
+    case 5:
+      groupsTile(arithmetic, a, rows: 5, vectors: tileVectors, row: row, weights: weights, half: half, sums: sums, sumsPanel: 0, cursor)
+    case 6:
+      groupsTile(arithmetic, a, rows: 6, vectors: tileVectors, row: row, weights: weights, half: half, sums: sums, sumsPanel: 0, cursor)
   #endif
   default: break
   }
 }
 
-/// The sums of `count` rows from `row` on with panel `panel + index`, a tile after the other, each on its way out with the last panel of a
-/// unit.
-@_transparent private func sumPanel(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ row: Int, _ count: Int, _ panel: Int, _ index: Int, _ writes: Bool,
-  _ scratch: UnsafeMutablePointer<Float>
-) {
-  let groups = a.pointee.steps, weights = a.pointee.weights + (panel &+ index) &* groups &* groupUnits
-  let tiles = (count &+ int4Rows &- 1) / int4Rows
-  // A group of a panel is nine cache lines.
-  var ahead = Ahead(first: weights + groups &* groupUnits, count: (8 &+ tiles) / tiles)
-  var tileIndex = 0
-  var done = 0
-  while tileIndex < tiles {
-    let height = count / tiles &+ (tileIndex < count % tiles ? 1 : 0)
-    var half = 0
-    while half < panelWidth {
-      tall(arithmetic, height, a, row &+ done, weights, half, scratch + ((index &* count &+ done) &* panelWidth &+ half), ahead)
-      half &+= tileVectors &* 16
-    }
-    if writes { applyEpilogue(.float32, a, row &+ done, height, panel, scratch + done &* panelWidth, count &* panelWidth) }
-    ahead.first += groups &* ahead.count &* 16
-    done &+= height
-    tileIndex &+= 1
-  }
-}
-
-@_transparent private func multiply(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>,
-  _ scratch: UnsafeMutablePointer<Float>
-) {
-  let unit = a.pointee.gated ? 2 : 1, panelStride = a.pointee.steps &* groupUnits
-  #if ATTEND_AVX512
-    let together = 4
-  #else
-    let together = 1
-  #endif
-  var row = rows.lowerBound
-  while row < rows.upperBound {
-    let left = rows.upperBound &- row
-    let count = left < MultiplyArguments.blockRows ? left : MultiplyArguments.blockRows
-    var panel = panels.lowerBound
-    if count == 1 && together >= unit {
-      while panel &+ together <= panels.upperBound {
-        // Several panels side by side, so that enough sums are under way.
-        tile(arithmetic, 1, 2 &* together, a, row, a.pointee.weights + panel &* panelStride, 0, scratch, panelWidth)
-        var index = 0
-        while index < together {
-          applyEpilogue(.float32, a, row, 1, panel &+ index, scratch + index &* panelWidth, panelWidth)
-          index &+= unit
-        }
-        panel &+= together
-      }
-    }
-    while panel < panels.upperBound {
-      var index = 0
-      while index < unit {
-        sumPanel(arithmetic, a, row, count, panel, index, index &+ 1 == unit, scratch)
-        index &+= 1
-      }
-      panel &+= unit
-    }
-    row &+= count
-  }
-}
-
 func multiplyInt4Widened(
   _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
-) { multiply(.int8Widened, a, rows, panels, scratch) }
+) { multiply(.groups, .int8Widened, a, rows, panels, scratch) }
 
 #if ATTEND_FMA
   func multiplyInt4(
     _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
-  ) { multiply(.int8, a, rows, panels, scratch) }
+  ) { multiply(.groups, .int8, a, rows, panels, scratch) }
 #endif

@@ -39,9 +39,9 @@ func compressBFloat16(_ a: UnsafePointer<CompressArguments>) {
   }
 }
 
-/// `KernelTable.Conversions.compressBytes`: four inputs to a unit, the first in the lowest byte, and for each output its scale, the largest
+/// `KernelTable.Conversions.compressInt8`: four inputs to a unit, the first in the lowest byte, and for each output its scale, the largest
 /// size / 127, and 128 times the sum of its bytes, which makes up for inputs that are moved up by 128.
-func compressBytes(_ a: UnsafePointer<CompressArguments>) {
+func compressInt8(_ a: UnsafePointer<CompressArguments>) {
   var lane = 0
   while lane < panelWidth {
     var top = Lanes(repeating: 0)
@@ -80,8 +80,8 @@ func compressBytes(_ a: UnsafePointer<CompressArguments>) {
   return low.replacing(with: Lanes(repeating: 15), where: low .> Lanes(repeating: 15))
 }
 
-/// The scales of a group of 32 inputs: as bfloat16: among nine that map
-/// the number of largest size to about -8, that of least squared error.
+/// The scales of a group of 32 inputs for sixteen outputs, exact in bfloat16. Of nine scales that map the number of largest size to a
+/// value from -8.5 to -6.5 the one with the least squared error: the largest number may be rounded worse if the others gain.
 @_transparent private func groupScale(_ a: UnsafePointer<CompressArguments>, _ first: Int, _ lane: Int) -> Vector {
   var top = splat(0)
   var k = 0
@@ -177,9 +177,9 @@ func prepareBFloat16(_ a: UnsafePointer<PrepareArguments>, _ rows: Range<Int>, _
   bits((left >= 16 ? load(x) : left > 0 ? load(x, left) : splat(0)) * factor + magic)
 }
 
-/// `KernelTable.Conversions.prepareBytes`: each row, rotated, with a scale of its own, the largest size / 127. In 4-bit products the inputs
+/// `KernelTable.Conversions.prepareInt8`: each row, rotated, with a scale of its own, the largest size / 127. In 4-bit products the inputs
 /// are the signed side, otherwise the unsigned one.
-func prepareBytes(_ a: UnsafePointer<PrepareArguments>, _ rows: Range<Int>, _ scratch: UnsafeMutablePointer<Float>?) {
+func prepareInt8(_ a: UnsafePointer<PrepareArguments>, _ rows: Range<Int>, _ scratch: UnsafeMutablePointer<Float>?) {
   let columns = a.pointee.columns, bytes = 4 &* a.pointee.steps
   var row = rows.lowerBound
   while row < rows.upperBound {

@@ -16,7 +16,7 @@ import CInstructions
     name: name, products: products(features),
     conversions: .init(
       pack: { pack($0, $1, $2, $3) }, convert: { convert($0, $1, $2, $3, $4, $5) }, prepareBFloat16: { prepareBFloat16($0, $1, $2) },
-      prepareBytes: { prepareBytes($0, $1, $2) }, compressBFloat16: { compressBFloat16($0) }, compressBytes: { compressBytes($0) },
+      prepareInt8: { prepareInt8($0, $1, $2) }, compressBFloat16: { compressBFloat16($0) }, compressInt8: { compressInt8($0) },
       compressInt4: { compressInt4($0) }, rotate: { hadamard($0, $1, $2, $3) }, rotatePanel: { hadamardPanel($0, $1, $2) }),
     rows: .init(
       layerNorm: { layerNorm($0, $1) }, rmsNorm: { rmsNorm($0, $1) }, rotate: { rotate($0, $1) }, add: { add($0, $1, $2, $3) },
@@ -37,8 +37,8 @@ private func bfloat16Attention(_ features: UInt32) -> KernelTable.Attention {
 
 private func products(_ features: UInt32) -> KernelTable.Products {
   var bfloat16: KernelTable.Multiply = { multiplyBFloat16Widened($0, $1, $2, $3) }
-  var bytes: KernelTable.Multiply = { multiplyInt8Widened($0, $1, $2, $3) }
-  var nibbles: KernelTable.Multiply = { multiplyInt4Widened($0, $1, $2, $3) }
+  var int8: KernelTable.Multiply = { multiplyInt8Widened($0, $1, $2, $3) }
+  var int4: KernelTable.Multiply = { multiplyInt4Widened($0, $1, $2, $3) }
   #if ATTEND_AVX512
     if features & UInt32(ATTEND_CPU_AVX512_BF16) != 0 { bfloat16 = { multiplyBFloat16($0, $1, $2, $3) } }
     let dotProducts = features & UInt32(ATTEND_CPU_AVX512_VNNI) != 0
@@ -47,9 +47,9 @@ private func products(_ features: UInt32) -> KernelTable.Products {
   #endif
   #if ATTEND_FMA
     if dotProducts {
-      bytes = { multiplyInt8($0, $1, $2, $3) }
-      nibbles = { multiplyInt4($0, $1, $2, $3) }
+      int8 = { multiplyInt8($0, $1, $2, $3) }
+      int4 = { multiplyInt4($0, $1, $2, $3) }
     }
   #endif
-  return .init(float32: { multiplyFloat32($0, $1, $2, $3) }, bfloat16: bfloat16, int8: bytes, int4: nibbles)
+  return .init(float32: { multiplyFloat32($0, $1, $2, $3) }, bfloat16: bfloat16, int8: int8, int4: int4)
 }

@@ -1,4 +1,4 @@
-// What a row of logits needs: softmax, its logarithm and the largest of many.
+// Rows of logits: softmax, its logarithm and the largest of many.
 import AttendKernelInterface
 
 /// The natural logarithm of a positive, normal number, off by less than 1e-12 of itself or of 1: exponent and, for the fraction m,

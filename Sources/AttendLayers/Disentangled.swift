@@ -97,7 +97,7 @@ package struct Disentangled: Sendable {
           DisentangledBias(
             contentToPosition: try products(q, keys, group, tokens, headDim, pass),
             positionToContent: try products(k, queries, group, tokens, headDim, pass),
-            places: UnsafePointer(rows.pointer(to: Int32.self)), reach: radius, columns: columns))
+            relativeIndex: UnsafePointer(rows.pointer(to: Int32.self)), radius: radius, buckets: columns))
       }
       first = end
     }

@@ -25,7 +25,7 @@ package struct ScoreBias: Sendable {
     var bias = AttentionBias()
     bias.slopes = slopes.map { UnsafePointer($0.pointer(to: Float.self)) }
     bias.distances = distances.map { UnsafePointer($0.pointer(to: Float.self)) }
-    bias.reach = reach
+    bias.radius = reach
     bias.sinks = sinks.map { UnsafePointer($0.pointer(to: Float.self)) }
     return bias
   }

@@ -46,14 +46,15 @@ final class BiasTables {
     if spec.slopes { bias.slopes = UnsafePointer(slopes.matrix.base) }
     if let reach = spec.reach {
       bias.distances = UnsafePointer(distances.matrix.base)
-      bias.reach = reach
+      bias.radius = reach
     }
     if spec.sinks { bias.sinks = UnsafePointer(sinks.matrix.base) }
     if spec.contentToPosition || spec.positionToContent {
       bias.disentangled = DisentangledBias(
         contentToPosition: spec.contentToPosition ? contentToPosition : nil,
-        positionToContent: spec.positionToContent ? positionToContent : nil, places: places.pointer(to: Int32.self),
-        reach: spec.places.reach, columns: spec.places.columns)
+        positionToContent: spec.positionToContent ? positionToContent : nil,
+        relativeIndex: places.pointer(to: Int32.self),
+        radius: spec.places.reach, buckets: spec.places.columns)
     }
     return bias
   }

@@ -94,7 +94,7 @@ private let kinds = [
       }
     }
     return DisentangledBias(
-      contentToPosition: terms.matrix, positionToContent: nil, places: places, reach: 69, columns: 139)
+      contentToPosition: terms.matrix, positionToContent: nil, relativeIndex: places, radius: 69, buckets: 139)
   }
 
   @Test(arguments: engines, [false, true]) func rotaryPositionsAreThoseOfTheGoldens(

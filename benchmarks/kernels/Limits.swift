@@ -3,7 +3,7 @@ import AttendDispatch
 import BenchmarkLimits
 import CInstructions
 
-/// What the machine can do at most with the engine's instruction set and threads.
+/// The most that the machine can do with the engine's instruction set and threads.
 struct Limits {
   let engine: Engine
   private let wide: Bool

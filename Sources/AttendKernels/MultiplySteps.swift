@@ -1,0 +1,170 @@
+// Tiles of products whose weights lie in steps: 32 bits of inputs, one float32, two bfloat16 or four bytes.
+import AttendKernelInterface
+import CInstructions
+
+/// One step: `sums` + the products of an input unit, the same in all lanes, with weight units. Sums of bytes are integers in the same bits.
+@_transparent private func advanced(_ arithmetic: Arithmetic, _ sums: Vector, _ x: Vector, _ w: Vector) -> Vector {
+  switch arithmetic {
+  case .float32:
+    #if ATTEND_FMA
+      return attend_fma_here(sums, x, w)
+    #else
+      return multiplyAdd(x, w, sums)
+    #endif
+  case .bfloat16:
+    #if ATTEND_AVX512
+      return attend_dot_bf16(sums, bits(x), bits(w))
+    #else
+      return sums
+    #endif
+  case .bfloat16Widened:
+    // vdpbf16ps adds the product of the upper halves first, then that of the lower ones, each rounded once: products of bfloat16 are exact.
+    let sixteen = Lanes(repeating: 16), upper = Lanes(repeating: -65536)
+    let first = multiplyAdd(fromBits(bits(x) & upper), fromBits(bits(w) & upper), sums)
+    return multiplyAdd(fromBits(bits(x) &<< sixteen), fromBits(bits(w) &<< sixteen), first)
+  case .int8:
+    #if ATTEND_FMA
+      return fromBits(attend_dot_vnni(bits(sums), bits(x), bits(w)))
+    #else
+      return sums
+    #endif
+  case .int8Widened: return fromBits(attend_dot_widened(bits(sums), bits(x), bits(w)))
+  }
+}
+
+/// Takes `steps` steps for `rows` times `vectors` accumulators: x[row][k] with the vector at w[k]. Two vectors make a panel; more reach
+/// into the next ones.
+@_transparent func accumulate(
+  _ arithmetic: Arithmetic, rows: Int, vectors: Int, _ sums: inout Accumulators, x: UnsafePointer<Float>, xStride: Int,
+  w: UnsafePointer<Float>, wStride: Int, panelStride: Int, steps: Int, _ cursor: PrefetchCursor? = nil
+) {
+  var w = w, x = x
+  var cursor = cursor
+  var k = 0
+  while k &+ 4 <= steps {
+    var step = 0
+    while step < 4 {
+      // Loads that came earlier than their step would take the registers of sums.
+      attend_keep_order()
+      var i = 0
+      while i < rows &* vectors {
+        let row = i / vectors, vector = i % vectors
+        let offset: Int = (vector & 1) &* 16 &+ (vector >> 1) &* panelStride &+ step &* wStride
+        sums[unchecked: i] = advanced(arithmetic, sums[unchecked: i], splat(x[row &* xStride &+ step]), load(w + offset))
+        i &+= 1
+      }
+      step &+= 1
+    }
+    cursor?.advance()
+    w += 4 &* wStride
+    x += 4
+    k &+= 4
+  }
+  while k < steps {
+    var i = 0
+    while i < rows &* vectors {
+      let row = i / vectors, vector = i % vectors
+      let offset: Int = (vector & 1) &* 16 &+ (vector >> 1) &* panelStride
+      sums[unchecked: i] = advanced(arithmetic, sums[unchecked: i], splat(x[row &* xStride]), load(w + offset))
+      i &+= 1
+    }
+    w += wStride
+    x += 1
+    k &+= 1
+  }
+}
+
+/// One tile: its sums go to scratch memory, `[32]` floats from row to row and `sumsPanel` from panel to panel.
+@_transparent private func stepsTile(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, rows: Int, vectors: Int, x: UnsafePointer<Float>,
+  weights: UnsafePointer<Float>, sums: UnsafeMutablePointer<Float>, sumsPanel: Int, _ cursor: PrefetchCursor? = nil
+) {
+  let steps = a.pointee.steps
+  var registers = zeros()
+  accumulate(
+    arithmetic, rows: rows, vectors: vectors, &registers, x: x, xStride: a.pointee.xStride, w: weights, wStride: panelWidth,
+    panelStride: steps &* panelWidth, steps: steps, cursor)
+  var i = 0
+  while i < rows &* vectors {
+    store(registers[unchecked: i], sums + (i / vectors &* panelWidth &+ (i % vectors & 1) &* 16 &+ ((i % vectors) >> 1) &* sumsPanel))
+    i &+= 1
+  }
+}
+
+/// A tile of one panel, or of a half of it, for `rows` rows.
+@_transparent func tallStepsTile(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, rows: Int, x: UnsafePointer<Float>, weights: UnsafePointer<Float>,
+  sums: UnsafeMutablePointer<Float>, _ cursor: PrefetchCursor
+) {
+  switch rows {
+  case 1: stepsTile(arithmetic, a, rows: 1, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
+  case 2: stepsTile(arithmetic, a, rows: 2, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
+  case 3: stepsTile(arithmetic, a, rows: 3, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
+  case 4: stepsTile(arithmetic, a, rows: 4, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
+  case 5: stepsTile(arithmetic, a, rows: 5, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
+  case 6: stepsTile(arithmetic, a, rows: 6, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
+  #if ATTEND_AVX512
+    case 7: stepsTile(arithmetic, a, rows: 7, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
+    case 8: stepsTile(arithmetic, a, rows: 8, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
+    case 9: stepsTile(arithmetic, a, rows: 9, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
+    case 10: stepsTile(arithmetic, a, rows: 10, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
+    case 11: stepsTile(arithmetic, a, rows: 11, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
+    case 12: stepsTile(arithmetic, a, rows: 12, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
+  #endif
+  default: break
+  }
+}
+
+/// Tiles of several panels side by side for one to three rows, as many as `widePanels` says.
+@_transparent func wideStepsTiles(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, rows: Int, x: UnsafePointer<Float>, weights: UnsafePointer<Float>,
+  sums: UnsafeMutablePointer<Float>
+) {
+  let sumsPanel = rows &* panelWidth
+  switch rows {
+  #if ATTEND_AVX512
+    case 1: stepsTile(arithmetic, a, rows: 1, vectors: 8, x: x, weights: weights, sums: sums, sumsPanel: sumsPanel)
+    case 2: stepsTile(arithmetic, a, rows: 2, vectors: 4, x: x, weights: weights, sums: sums, sumsPanel: sumsPanel)
+    case 3: stepsTile(arithmetic, a, rows: 3, vectors: 4, x: x, weights: weights, sums: sums, sumsPanel: sumsPanel)
+  #else
+    case 1: stepsTile(arithmetic, a, rows: 1, vectors: 4, x: x, weights: weights, sums: sums, sumsPanel: sumsPanel)
+    case 2: stepsTile(arithmetic, a, rows: 2, vectors: 2, x: x, weights: weights, sums: sums, sumsPanel: sumsPanel)
+    case 3: stepsTile(arithmetic, a, rows: 3, vectors: 2, x: x, weights: weights, sums: sums, sumsPanel: sumsPanel)
+  #endif
+  default: break
+  }
+}
+
+/// `KernelTable.products`: one function for each arithmetic that the instruction set has.
+func multiplyFloat32(
+  _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
+) { multiply(.steps, .float32, a, rows, panels, scratch) }
+
+/// In bfloat16 subnormal numbers count as zeros, for vdpbf16ps takes and makes none.
+func multiplyBFloat16Widened(
+  _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
+) {
+  let modes = attend_flush_subnormals()
+  multiply(.steps, .bfloat16Widened, a, rows, panels, scratch)
+  attend_restore_modes(modes)
+}
+
+func multiplyInt8Widened(
+  _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
+) { multiply(.steps, .int8Widened, a, rows, panels, scratch) }
+
+#if ATTEND_FMA
+  func multiplyInt8(
+    _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
+  ) { multiply(.steps, .int8, a, rows, panels, scratch) }
+#endif
+
+#if ATTEND_AVX512
+  func multiplyBFloat16(
+    _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    let modes = attend_flush_subnormals()
+    multiply(.steps, .bfloat16, a, rows, panels, scratch)
+    attend_restore_modes(modes)
+  }
+#endif
