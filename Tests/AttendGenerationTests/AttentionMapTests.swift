@@ -1,22 +1,14 @@
 import AttendBase
-import AttendCheckpoints
 import AttendGeneration
 import AttendLayers
 import AttendModels
-import Foundation
 import Testing
 
-/// The cases of registered families that hold attention maps and take ids.
-private let recorded: [String] = {
-  let folder = root.appendingPathComponent("Tests/Fixtures/conformance").path
-  return ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted().filter { name in
-    guard let config = try? Configuration(file: "\(folder)/\(name)/config.json"),
-      let type = try? config.string("model_type"), Registry.modelTypes.contains(type),
-      let reference = try? ConformanceCase(name)
-    else { return false }
-    return reference.has("input_ids") && (reference.has("attentions.0") || reference.has("encoder_attentions.0"))
-  }
-}()
+/// The cases that hold attention maps.
+private let recorded = ConformanceCases.all.map { $0.name }.filter { name in
+  guard let reference = try? ConformanceCase(name) else { return false }
+  return reference.has("attentions.0") || reference.has("encoder_attentions.0")
+}
 
 @Suite struct AttentionMapTests {
   /// The largest difference between the maps of a layer and what `[batch, heads, queries, keys]` says of places that

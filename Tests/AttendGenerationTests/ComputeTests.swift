@@ -1,14 +1,11 @@
 import AttendBase
 import AttendGeneration
 import AttendModels
-import Foundation
 import Testing
 
 /// Fewer bits: what stays true of the results.
 @Suite struct ComputeTests {
-  private static let cases = (encoderDecoders + encoders + headed + decoders).filter {
-    FileManager.default.fileExists(atPath: root.path + "/Tests/Fixtures/conformance/\($0)")
-  }
+  private static let cases = ConformanceCases.all.filter { $0.collection == "conformance" }.map { $0.name }
   /// What is asked of correlations. These models are random and tiny: their weights have none of the redundancy that 4
   /// bits live on.
   private static let usual: [ComputeType: Double] = [.bfloat16: 0.999, .int8: 0.999, .int4: 0.85]

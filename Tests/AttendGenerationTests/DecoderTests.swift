@@ -1,21 +1,7 @@
 import AttendBase
 import AttendGeneration
 import AttendModels
-import Foundation
 import Testing
-
-/// The conformance cases of decoders.
-let decoders = [
-  "gpt2", "openai-gpt", "opt", "gpt_neo", "llama", "llama3-rope", "llama-bf16-sharded", "mistral", "qwen2", "qwen3",
-  "gemma", "gemma2", "gemma3", "phi", "phi3", "smollm3", "granite", "olmo2", "starcoder2", "stablelm", "gptj",
-  "gpt_neox", "bloom", "falcon", "mixtral", "qwen2_moe", "qwen3_moe", "gpt_oss",
-]
-
-/// Options that the cases above do not have: the folders in Tests/Fixtures/options.
-let options: [String] = {
-  let entries = (try? FileManager.default.contentsOfDirectory(atPath: root.path + "/Tests/Fixtures/options")) ?? []
-  return entries.filter { !$0.contains(".") }.sorted()
-}()
 
 @Suite struct DecoderTests {
   @Test(arguments: decoders + options, kernelSets) func logitsAreThoseOfTheReference(

@@ -8,11 +8,6 @@ import Testing
 /// The kernel sets that this machine runs.
 let kernelSets: [String] = ["avx512", "avx2", "portable"].filter { (try? Engine(kernels: $0, threads: 1)) != nil }
 
-/// The conformance cases of encoder-decoders.
-let encoderDecoders = [
-  "marian", "bart", "mbart", "pegasus", "m2m_100", "fsmt", "t5", "t5-v1.1", "t5-gated-silu-untied", "umt5",
-]
-
 /// Outputs of transformers 5.23 in float32.
 @Suite struct EncoderDecoderTests {
   @Test(arguments: encoderDecoders, kernelSets) func encoderStatesAndLogitsAreThoseOfTheReference(

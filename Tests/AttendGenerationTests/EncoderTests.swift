@@ -3,18 +3,6 @@ import AttendGeneration
 import AttendModels
 import Testing
 
-/// The conformance cases of encoders without and with a head.
-let encoders = [
-  "bert", "roberta", "xlm-roberta", "distilbert", "electra", "albert", "modernbert", "mpnet", "t5-encoder",
-  "deberta-v2",
-]
-let headed = [
-  "bert-masked-lm", "bert-sequence-classification", "bert-token-classification", "bert-question-answering",
-  "modernbert-masked-lm", "modernbert-sequence-classification", "mpnet-masked-lm", "mpnet-sequence-classification",
-  "t5-token-classification", "deberta-v2-masked-lm", "deberta-v2-masked-lm-of-today",
-  "deberta-v2-sequence-classification", "deberta-v2-question-answering",
-]
-
 @Suite struct EncoderTests {
   @Test(arguments: encoders, kernelSets) func statesAndPooledVectorsAreThoseOfTheReference(
     name: String, kernels: String

@@ -9,15 +9,8 @@ import Testing
 /// The same checkpoint in other words computes the same, to the bit: configurations and names of tensors as they were
 /// written over the years.
 @Suite struct KeyAliasTests {
-  /// The cases whose `model_type` is one of a decoder.
-  private static let decoders = ["conformance", "options"].flatMap { collection -> [String] in
-    let names =
-      (try? FileManager.default.contentsOfDirectory(atPath: root.path + "/Tests/Fixtures/\(collection)")) ?? []
-    return names.sorted().filter { name in
-      let config = try? Configuration(file: root.path + "/Tests/Fixtures/\(collection)/\(name)/config.json")
-      return (try? config.map { try Registry.blueprint($0).kind }) == .decoder
-    }
-  }
+  /// The cases of decoders.
+  private static let decoders = ConformanceCases.names(.decoder)
 
   @Test func thereAreCases() { #expect(KeyAliasTests.decoders.count >= 40) }
 
