@@ -770,11 +770,14 @@ typedef struct attend_model_info {
     size_t decoder_vocabulary_size;
     size_t decoder_hidden_size;
     size_t label_count;           /**< since 0.2: classes that have a name, see attend_model_label */
+    /** since 0.2: what attend_batch.token_types may be, from 0 to this less 1; 0: the model takes none */
+    size_t token_type_count;
+    size_t embedding_size;        /**< since 0.2: the width of what attend_embed gives; 0: the model makes none */
 } attend_model_info;
 
 #define ATTEND_MODEL_INFO_INIT \
     { sizeof(attend_model_info), (attend_model_kind)0, ATTEND_COMPUTE_DEFAULT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-      0, 0, 0, 0 }
+      0, 0, 0, 0, 0, 0 }
 
 /** Fills `*info` up to its struct_size. Errors: INVALID_ARGUMENT. */
 ATTEND_MUST_CHECK attend_error *attend_model_get_info(const attend_model *model, attend_model_info *info);
@@ -876,7 +879,7 @@ _Static_assert(sizeof(attend_tensor) == 56 && offsetof(attend_tensor, shape) == 
 _Static_assert(sizeof(attend_batch) == 48 && offsetof(attend_batch, logits) == 40, "attend_batch");
 _Static_assert(sizeof(attend_embed_options) == 24 && offsetof(attend_embed_options, prompt_name) == 16,
                "attend_embed_options");
-_Static_assert(sizeof(attend_model_info) == 160 && offsetof(attend_model_info, decoder_start_token) == 88,
+_Static_assert(sizeof(attend_model_info) == 176 && offsetof(attend_model_info, decoder_start_token) == 88,
                "attend_model_info");
 _Static_assert(sizeof(attend_tensor_info) == 40 && offsetof(attend_tensor_info, shape) == 32, "attend_tensor_info");
 #endif

@@ -10,7 +10,7 @@ import CAttend
 ) -> OpaquePointer! {
   attempt { () throws(Failure) in
     let model = try object(model, as: ModelObject.self, "model").model
-    try fill(try require(info, "info"), smallest: 160, with: attend_model_info(model.info), "info")
+    try fill(try require(info, "info"), smallest: 176, with: attend_model_info(model.info), "info")
   }
 }
 
@@ -36,6 +36,8 @@ extension attend_model_info {
     decoder_vocabulary_size = info.decoder.vocabulary
     decoder_hidden_size = info.decoder.width
     label_count = info.labels.count
+    token_type_count = info.first.tokenTypes
+    embedding_size = info.embeddingWidth
     decoder_start_token = token(info.generation.decoderStart)
     begin_token = token(info.generation.begin)
     end_token = token(info.generation.end.first)

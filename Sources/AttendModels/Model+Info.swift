@@ -10,6 +10,8 @@ package struct ModelInfo: Sendable {
     package var vocabulary = 0
     package var width = 0
     package var layers = 0
+    /// Token types ("segments") that the embeddings tell apart.
+    package var tokenTypes = 0
     /// nil: config.json states none.
     package var positions: Int? = 0
 
@@ -17,6 +19,7 @@ package struct ModelInfo: Sendable {
       guard let stack else { return }
       (vocabulary, width, layers) = (stack.vocabulary, stack.width, stack.layers.count)
       positions = stack.statedPositions
+      tokenTypes = stack.embedding.types?.count ?? 0
     }
   }
 
@@ -35,10 +38,15 @@ package struct ModelInfo: Sendable {
   package let weightBytes: Int
   /// The names of the classes that a classifier tells apart, by their numbers.
   package let labels: [Int: String]
+  /// The width of the embeddings of texts; 0 where the model makes none.
+  package let embeddingWidth: Int
   package let generation: GenerationDefaults
 
   /// The tower whose states are the model's last.
   package var last: Tower { decoder.layers > 0 ? decoder : encoder }
+
+  /// The tower that reads texts.
+  package var first: Tower { encoder.layers > 0 ? encoder : decoder }
 }
 
 extension Model {
@@ -46,6 +54,7 @@ extension Model {
     ModelInfo(
       family: blueprint.family, kind: blueprint.kind, compute: compute, kernels: engine.kernelsName,
       threads: engine.threads, encoder: ModelInfo.Tower(encoder), decoder: ModelInfo.Tower(decoder),
-      parameters: parameters, weightBytes: weightBytes, labels: blueprint.labels, generation: generation)
+      parameters: parameters, weightBytes: weightBytes, labels: blueprint.labels,
+      embeddingWidth: (try? embeddingHead())?.outputs ?? 0, generation: generation)
   }
 }

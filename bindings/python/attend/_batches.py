@@ -25,10 +25,15 @@ class Padding(NamedTuple):
     """The ids that rows are filled up with, and those that may also stand at the edge of a text."""
 
     pads: frozenset[int] = frozenset()
-    #: Ids that may begin a text: bos, eos.
+    #: Ids that may begin a text: bos, cls, unk, and those that may end one.
     first: frozenset[int] = frozenset()
-    #: Ids that may end a text: eos.
+    #: Ids that may end a text: eos, sep, unk.
     last: frozenset[int] = frozenset()
+
+    @classmethod
+    def of(cls, pads: set[int | None], first: set[int | None], last: set[int | None]) -> Padding:
+        """Of ids, among which None stands for one that there is not."""
+        return cls(*(frozenset(id for id in ids if id is not None) for ids in (pads, first, last)))
 
     def check(self, tokens: Int32Array, starts: bool) -> None:
         """Raises InvalidArgumentError if rows of ``[sequences, tokens]`` begin or end as if they had been filled up.
@@ -54,7 +59,16 @@ class Padding(NamedTuple):
                     )
 
 
-NO_PADDING = Padding()
+class Rules(NamedTuple):
+    """What the batches of a model are held to."""
+
+    padding: Padding = Padding()
+    #: Whether the model tells token types apart. If not, those that a tokenizer made are left out, as transformers
+    #: does; those that a caller gives go to the library, which refuses them.
+    takes_types: bool = True
+
+
+NO_RULES = Rules()
 
 
 class RaggedBatch:
@@ -62,7 +76,7 @@ class RaggedBatch:
 
     ``tokens`` is one of the forms of ``Sequences``, or flat ids where ``lengths`` is given; ``token_types`` and
     ``attention_mask`` come in the same form, or inside of what a tokenizer made. Rows of one length, which is what
-    padding makes, are searched for ``padding`` unless lengths or a mask say how long each text is.
+    padding makes, are searched for padding unless lengths or a mask say how long each text is.
     """
 
     def __init__(
@@ -71,10 +85,11 @@ class RaggedBatch:
         lengths: Any = None,
         token_types: Any = None,
         attention_mask: Any = None,
-        padding: Padding = NO_PADDING,
+        rules: Rules = NO_RULES,
         starts: bool = False,
     ) -> None:
         types: Int32Array | None = None
+        padding = rules.padding
         if lengths is not None:
             if attention_mask is not None:
                 raise InvalidArgumentError("attention_mask: lengths= says already which tokens count")
@@ -88,13 +103,13 @@ class RaggedBatch:
             made = _made_by_a_tokenizer(tokens)
             if made is not None:
                 tokens, token_types, attention_mask = made.merged(token_types, attention_mask)
-                padding = padding if made.may_be_padded else NO_PADDING
+                padding = padding if made.may_be_padded else Padding()
             self.tokens, self.lengths = _ragged(tokens, "tokens")
             if token_types is not None:
                 types, types_lengths = _ragged(token_types, "token_types")
                 _require(np.array_equal(types_lengths, self.lengths), "token_types")
-                if made is not None and not types.any():
-                    types = None  # what a model without token types takes as well
+                if made is not None and made.types is not None and not rules.takes_types:
+                    types = None
             if attention_mask is not None:
                 kept, mask_lengths = _ragged(attention_mask, "attention_mask", mask=True)
                 _require(np.array_equal(mask_lengths, self.lengths), "attention_mask")

@@ -206,6 +206,8 @@ class ModelInfo(Sized):
         ("decoder_vocabulary_size", c_size_t),
         ("decoder_hidden_size", c_size_t),
         ("label_count", c_size_t),
+        ("token_type_count", c_size_t),
+        ("embedding_size", c_size_t),
     ]
 
 

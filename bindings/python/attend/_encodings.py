@@ -73,8 +73,35 @@ class Encoding:
         """How many tokens there are."""
         return int(self.ids.size)
 
+    def __copy__(self) -> Encoding:
+        return self  # nothing of it changes
+
+    def __deepcopy__(self, _: Any) -> Encoding:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        arrays = (self.ids, self.offsets, self.byte_offsets, self.special, self.token_types, self.sequence_ids)
+        return _unpickled, (*arrays, self.overflow)
+
     def __repr__(self) -> str:
         return f"<attend.Encoding of {len(self)} tokens>"
+
+
+def _unpickled(
+    ids: Int32Array,
+    offsets: Int32Array,
+    byte_offsets: Int32Array,
+    special: npt.NDArray[np.bool_],
+    token_types: Int32Array,
+    sequence_ids: Int32Array,
+    overflow: list[Encoding],
+) -> Encoding:
+    """An encoding in memory of its own."""
+    encoding = Encoding.__new__(Encoding)
+    encoding.ids, encoding.offsets, encoding.byte_offsets = ids, offsets, byte_offsets
+    encoding.special, encoding.token_types, encoding.sequence_ids = special, token_types, sequence_ids
+    encoding._overflow = overflow
+    return encoding
 
 
 def tokenize_options(

@@ -6,6 +6,7 @@ import ctypes
 import enum
 import functools
 import json
+import operator
 import os
 from types import TracebackType
 from typing import Any, Iterable, NamedTuple, SupportsIndex
@@ -14,9 +15,10 @@ import numpy as np
 
 from . import _declarations as c
 from ._arrays import Float32Array, Path, number, path_bytes, text_argument, view
+from ._batches import Padding
 from ._library import Owned, check, library, sized, text
 from ._progress import Progress, Watch
-from .errors import InvalidArgumentError, InvalidStateError, UnsupportedError
+from .errors import AttendError, InvalidArgumentError, InvalidStateError, UnsupportedError
 from .session import Session
 from .tokenizer import Tokenizer
 
@@ -103,6 +105,10 @@ class Model:
     decoder_hidden_size: int
     encoder_layers: int
     decoder_layers: int
+    #: Token types ("segments") that a batch may name, from 0 to this less 1; 0: the model takes none.
+    token_type_count: int
+    #: The width of the vectors that ``embed`` gives; 0: the model makes none.
+    embedding_size: int
     #: The longest source that config.json states, in tokens; None: it states none.
     encoder_positions: int | None
     #: The longest target that config.json states, in tokens; None: it states none.
@@ -140,6 +146,7 @@ class Model:
             "copy_weights": bool(copy_weights),
         }
         self._tensors: tuple[TensorInfo, ...] | None = None
+        self._known_padding: Padding | None = None
         self._native: Owned | None = _load(path_bytes(path), progress, **self._options)
         self._describe(self._native)
 
@@ -162,6 +169,8 @@ class Model:
         self.decoder_vocab_size = info.decoder_vocabulary_size
         self.decoder_hidden_size = info.decoder_hidden_size
         self._label_count = info.label_count
+        self.token_type_count = info.token_type_count
+        self.embedding_size = info.embedding_size
         self.encoder_layers = info.encoder_layers
         self.decoder_layers = info.decoder_layers
         self.encoder_positions = None if info.encoder_positions == _NO_LIMIT else info.encoder_positions
@@ -219,9 +228,10 @@ class Model:
             raise UnsupportedError(f"{self.family}: the model has no decoder_start_token_id")
         return self._decoder_start
 
-    def label(self, index: int) -> str | None:
+    def label(self, index: SupportsIndex) -> str | None:
         """The name of class ``index`` of a classifier, or ``None`` where it has none."""
-        return text(library.attend_model_label, self._open(), index) if 0 <= index < 2**64 else None
+        place = operator.index(index)
+        return text(library.attend_model_label, self._open(), place) if 0 <= place < 2**63 else None
 
     @property
     def id2label(self) -> dict[int, str]:
@@ -239,6 +249,21 @@ class Model:
     def tokenizer(self) -> Tokenizer:
         """The tokenizer in the model's folder. Raises NotFoundError where there is none, or what loading it raised."""
         return Tokenizer._borrowed(self._open(), self.path)
+
+    @property
+    def _padding(self) -> Padding:
+        """The ids of padding, of the model and of its tokenizer, and what else begins and ends texts."""
+        if self._known_padding is None:
+            pads, first, last = {self.pad}, {self.bos, self.unk, *self.eos_ids}, {self.unk, *self.eos_ids}
+            try:
+                with self.tokenizer as tokenizer:
+                    pads.add(tokenizer.pad_id)
+                    last |= {tokenizer.eos_id, tokenizer.sep_id, tokenizer.unk_id}
+                    first |= {tokenizer.bos_id, tokenizer.cls_id, *last}
+            except AttendError:
+                pass  # a model without a usable tokenizer is one all the same
+            self._known_padding = Padding.of(pads, first, last)
+        return self._known_padding
 
     @property
     def tensors(self) -> tuple[TensorInfo, ...]:

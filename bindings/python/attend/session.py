@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _declarations as c
 from ._arrays import Float32Array, Ids, SizeArray, Texts, ids, number, sizes, tensor_view, text_argument
-from ._batches import Padding, RaggedBatch, Sequences, split
+from ._batches import RaggedBatch, Rules, Sequences, split
 from ._library import Owned, check, create, library, size
 from ._progress import Progress, Watch
 from .errors import AttendError, InvalidArgumentError, InvalidStateError
@@ -47,7 +47,8 @@ class Session:
         """The options are those of ``Model.session``."""
         self._family = model.family
         self._lengths: SizeArray | None = None  # of the last call's sequences: how hidden_states is cut
-        self._padding = _padding(model)
+        self._embedding_size = model.embedding_size
+        self._rules = Rules(model._padding, model.token_type_count > 0)
         self._watch = Watch(progress)
         options = c.SessionOptions(
             threads=number(threads, "threads", bits=32),
@@ -97,7 +98,7 @@ class Session:
         leave the session as it was. After OutOfMemoryError, CancelledError and KeyboardInterrupt no sequence is live.
         """
         native = self._open()
-        batch = RaggedBatch(tokens, lengths, token_types, attention_mask, self._padding)
+        batch = RaggedBatch(tokens, lengths, token_types, attention_mask, self._rules)
         self._watch.call(library.attend_encode, native, ctypes.byref(batch.struct))
         self._lengths = batch.lengths
 
@@ -130,7 +131,7 @@ class Session:
         ``decode_step``; a row may begin with a padding id, which is the start token of many families.
         """
         native = self._open()
-        batch = RaggedBatch(tokens, lengths, None, attention_mask, self._padding, starts=True)
+        batch = RaggedBatch(tokens, lengths, None, attention_mask, self._rules, starts=True)
         logits = c.Tensor()
         self._watch.call(library.attend_decode, native, ctypes.byref(batch.struct), ctypes.byref(logits))
         self._lengths = batch.lengths
@@ -186,7 +187,8 @@ class Session:
         decoder what sentence-transformers makes of it: the mean of the hidden states, or the last token's for a causal
         language model. Texts are cut to the longest sequence that the folder names. ``prompt`` is put before each text,
         or the one that the folder calls ``prompt_name``; with neither it is the folder's default, which ``prompt=""``
-        switches off. ``progress`` hears of this call in place of the session's.
+        switches off. ``progress`` hears of this call in place of the session's. No texts give ``[0, width]``, without a
+        call.
 
         Errors: InvalidArgumentError, TypeError (one text that is in no list), NotFoundError (no tokenizer) and others
         that ``Model.tokenizer`` raises, UnsupportedError (an encoder-decoder), BusyError, OutOfMemoryError,
@@ -194,6 +196,8 @@ class Session:
         """
         native = self._open()
         batch = Texts(texts)
+        if batch.lengths.size == 0 and self._embedding_size:
+            return np.empty((0, self._embedding_size), np.float32)
         options = c.EmbedOptions(
             prompt=text_argument(prompt, "prompt"), prompt_name=text_argument(prompt_name, "prompt_name")
         )
@@ -308,11 +312,3 @@ class Session:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a session cannot be copied or pickled: make another with Model.session()")
-
-
-def _padding(model: Model) -> Padding:
-    """What padding of a batch for a model looks like."""
-    if model.pad is None:
-        return Padding()
-    ends = frozenset(model.eos_ids)
-    return Padding(frozenset([model.pad]), ends | frozenset([] if model.bos is None else [model.bos]), ends)

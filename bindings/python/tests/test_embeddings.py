@@ -165,3 +165,13 @@ def test_minilm_gives_the_embeddings_of_sentence_transformers(compute: str, leas
         assert cosines.min() >= least, cosines
         for vector, case in zip(got, cases):
             assert np.array_equal(model.embed([case["text"]])[0], vector)
+
+
+def test_no_texts_give_no_vectors_of_the_usual_width(sentences: Callable[..., Path], model: attend.Model) -> None:
+    with attend.Model(sentences({"pooling_mode": ["cls", "max"]})) as other, other.session() as session:
+        for none in ([], (), iter([])):
+            assert other.embed(none).shape == session.embed(none).shape == (0, 64) and other.embedding_size == 64
+        assert other.embed([]).dtype == np.float32
+    assert model.embedding_size == 0
+    with pytest.raises(attend.AttendError):
+        model.embed([])

@@ -126,7 +126,7 @@ def test_what_a_tokenizer_of_transformers_returns_is_taken(
 ) -> None:
     made = kind({"input_ids": form(PADDED), "attention_mask": form(MASK)})
     assert np.array_equal(states(session, made), expected)
-    made["token_type_ids"] = form(np.zeros((2, 6), int).tolist())  # zeros go with a model that has no token types
+    made["token_type_ids"] = form(np.zeros((2, 6), int).tolist())  # left out, for the model has no token types
     made["special_tokens_mask"] = form(MASK)
     assert np.array_equal(states(session, made), expected)
     one = [kind({"input_ids": form(ids), "attention_mask": form([1] * len(ids))}) for ids in (HELLO, CAT)]

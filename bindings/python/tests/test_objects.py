@@ -81,7 +81,11 @@ def test_what_cannot_be_copied_says_so_and_prints_nothing(
         assert np.array_equal(pickle.loads(pickle.dumps(logits)), logits)
         assert copy.deepcopy(logits).flags.owndata
         encoding = model.tokenizer.tokenize("hello")
-        assert pickle.loads(pickle.dumps(encoding)).ids.tolist() == HELLO
+        assert copy.copy(encoding) is encoding and copy.deepcopy(encoding) is encoding
+        other = pickle.loads(pickle.dumps(encoding))
+        for name in ("ids", "offsets", "byte_offsets", "special", "token_types", "sequence_ids"):
+            assert np.array_equal(getattr(other, name), getattr(encoding, name))
+        assert other.overflow == [] and repr(other) == "<attend.Encoding of 6 tokens>"
     for wrong in (lambda: attend.Model("/nowhere"), lambda: attend.Tokenizer("/nowhere")):
         with pytest.raises(attend.NotFoundError):
             wrong()
