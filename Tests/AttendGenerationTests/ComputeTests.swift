@@ -1,6 +1,7 @@
 import AttendBase
 import AttendGeneration
 import AttendModels
+import Foundation
 import Testing
 
 /// Fewer bits: what stays true of the results.

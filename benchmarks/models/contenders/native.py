@@ -12,6 +12,8 @@ from workloads import Workload
 
 from contenders.base import Floats, Runner, Unavailable, log_probability
 
+#: Is told the allowed logits and the choice of each step.
+Hear = Callable[[Floats, npt.NDArray[np.intp]], None]
 BINDINGS = Path(__file__).resolve().parents[3] / "bindings" / "python"
 
 
@@ -65,20 +67,24 @@ class NativeRunner(Runner):
         logits = self._read()
         return {"logits": logits.copy()} if task == "prompt" else self._continue(logits)
 
-    def _translate(self, hear: Callable[[Floats, npt.NDArray[np.intp]], None] | None = None) -> npt.NDArray[np.int32]:
-        """Greedy, a fixed number of tokens; ``hear`` is told the allowed logits and the choice of each step."""
-        allowed = self.allowed
-        written = np.empty((self.workload.new_tokens, self.workload.batch), np.int32)
-        tokens = np.full(self.workload.batch, self.model.decoder_start, np.int32)
+    def _translate(self, hear: Hear | None = None) -> npt.NDArray[np.int32]:
+        """Greedy, a fixed number of tokens among those that are allowed."""
+        start = np.full(self.workload.batch, self.model.decoder_start, np.int32)
         self.session.encode(self.ids)
+        return self._greedy(self.session.decode_step(start), self.allowed, hear).T
+
+    def _greedy(self, logits: Floats, allowed: slice, hear: Hear | None = None) -> npt.NDArray[np.int32]:
+        """The likeliest of the allowed ids, step by step, ``[new tokens, batch]``, the first of ``logits``."""
+        written = np.empty((self.workload.new_tokens, self.workload.batch), np.int32)
         for step in range(self.workload.new_tokens):
-            logits = self.session.decode_step(tokens)[:, allowed]
-            picked = logits.argmax(axis=1)
+            if step > 0:
+                logits = self.session.decode_step(written[step - 1])
+            candidates = logits[:, allowed]
+            picked = candidates.argmax(axis=1)
             if hear:
-                hear(logits, picked)
+                hear(candidates, picked)
             np.add(picked, allowed.start, out=written[step], casting="unsafe")
-            tokens = written[step]
-        return written.T
+        return written
 
     def _read(self) -> Floats:
         """Reads the prompt; the logits that follow it."""
@@ -87,11 +93,8 @@ class NativeRunner(Runner):
 
     def _continue(self, logits: Floats) -> dict[str, npt.NDArray[Any]]:
         """Greedy steps after the prompt: the ids, and the logits that follow the last."""
-        written = np.empty((self.workload.new_tokens, self.workload.batch), np.int32)
-        for step in range(self.workload.new_tokens):
-            written[step] = logits.argmax(axis=1)
-            logits = self.session.decode_step(written[step])
-        return {"ids": written.T, "logits": logits}
+        written = self._greedy(logits, slice(0, None))
+        return {"ids": written.T, "logits": self.session.decode_step(written[-1])}
 
 
 RUNNER = NativeRunner

@@ -11,7 +11,8 @@ import attend
 import numpy as np
 import pytest
 from conftest import DEFAULT_MODEL, REPOSITORY, Case, available_kernels
-from spell import greedy, spell
+from greedy import greedy
+from spell import spell
 
 TOLERANCE = 1e-4
 NEW_TOKENS = 12  # what the expected greedy ids were made with

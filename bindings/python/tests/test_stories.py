@@ -9,20 +9,12 @@ import attend
 import numpy as np
 import pytest
 from conftest import REPOSITORY, available_kernels
+from greedy import greedy
 
 STORIES = REPOSITORY.parent / "shared" / "models" / "stories260k"
 CASES = json.loads((STORIES / "cases.json").read_text()) if STORIES.exists() else []
 
 pytestmark = pytest.mark.skipif(not CASES, reason="../shared/models/stories260k is not there")
-
-
-def tell(model: attend.Model, session: attend.Session, prompt: list[int], length: int) -> list[int]:
-    """Greedy continuation by ``length`` tokens, or up to and with the end token."""
-    session.encode([prompt])
-    ids = [int(session.logits()[0].argmax())]
-    while len(ids) < length and ids[-1] not in model.eos_ids:
-        ids.append(int(session.decode_step([ids[-1]])[0].argmax()))
-    return ids
 
 
 @pytest.mark.parametrize("kernels", available_kernels())
@@ -31,7 +23,7 @@ def test_ids_and_text_are_those_of_the_reference(kernels: str) -> None:
         for case in CASES:
             prompt = model.tokenizer.encode(case["prompt"]).tolist()
             assert prompt == case["input_ids"]
-            ids = tell(model, session, prompt, len(case["greedy_ids"]))
+            ids = greedy(model, session, [prompt], len(case["greedy_ids"]))[0]
             assert ids == case["greedy_ids"]
             assert model.tokenizer.decode(prompt + ids) == case["text"]
 
