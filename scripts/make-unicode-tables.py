@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes Sources/AttendTokenizers/Unicode/UnicodeTables.swift from the Unicode Character Database.
 
-    pip install unicodedata2==16.0.0 regex
+    pip install unicodedata2==16.0.0 regex==2024.11.6
     python scripts/make-unicode-tables.py > Sources/AttendTokenizers/Unicode/UnicodeTables.swift
 
 A table is one string literal, so that it lies in read-only memory and costs nothing at start: numbers are written in base 64 with
@@ -45,6 +45,19 @@ CATEGORIES = [
     "Cn",
 ]
 HANGUL = range(0xAC00, 0xD7A4)
+# Binary properties by their long and short names, as regular expressions spell them.
+PROPERTIES = """Alphabetic=Alpha ASCII_Hex_Digit=AHex Bidi_Control=Bidi_C Case_Ignorable=CI Cased Changes_When_Casefolded=CWCF
+Changes_When_Casemapped=CWCM Changes_When_Lowercased=CWL Changes_When_Titlecased=CWT Changes_When_Uppercased=CWU Dash
+Default_Ignorable_Code_Point=DI Deprecated=Dep Diacritic=Dia Emoji Emoji_Component=EComp Emoji_Modifier=EMod
+Emoji_Modifier_Base=EBase Emoji_Presentation=EPres Extended_Pictographic=ExtPict Extender=Ext Grapheme_Base=Gr_Base
+Grapheme_Extend=Gr_Ext Grapheme_Link=Gr_Link Hex_Digit=Hex Hyphen IDS_Binary_Operator=IDSB IDS_Trinary_Operator=IDST
+IDS_Unary_Operator=IDSU ID_Compat_Math_Continue ID_Compat_Math_Start ID_Continue=IDC ID_Start=IDS Ideographic=Ideo
+Join_Control=Join_C Logical_Order_Exception=LOE Lowercase=Lower Math Modifier_Combining_Mark=MCM
+Noncharacter_Code_Point=NChar Other_Alphabetic=OAlpha Other_Default_Ignorable_Code_Point=ODI Other_Grapheme_Extend=OGr_Ext
+Other_ID_Continue=OIDC Other_ID_Start=OIDS Other_Lowercase=OLower Other_Math=OMath Other_Uppercase=OUpper
+Pattern_Syntax=Pat_Syn Pattern_White_Space=Pat_WS Prepended_Concatenation_Mark=PCM Quotation_Mark=QMark Radical
+Regional_Indicator=RI Sentence_Terminal=STerm Soft_Dotted=SD Terminal_Punctuation=Term Unified_Ideograph=UIdeo
+Uppercase=Upper Variation_Selector=VS White_Space=WSpace=Space XID_Continue=XIDC XID_Start=XIDS""".split()
 SCRIPTS = """Adlam Ahom Anatolian_Hieroglyphs Arabic Armenian Avestan Balinese Bamum Bassa_Vah Batak Bengali Bhaiksuki Bopomofo Brahmi
 Braille Buginese Buhid Canadian_Aboriginal Carian Caucasian_Albanian Chakma Cham Cherokee Chorasmian Common Coptic Cuneiform Cypriot
 Cypro_Minoan Cyrillic Deseret Devanagari Dives_Akuru Dogra Duployan Egyptian_Hieroglyphs Elbasan Elymaic Ethiopic Garay Georgian
@@ -132,6 +145,58 @@ def break_of():
         for c in members(rf"\p{{Grapheme_Cluster_Break={name}}}"):
             owner[c] = index
     return owner
+
+
+def plain(name):
+    """A name as regular expressions compare it: without regard to case, spaces, hyphens and underscores."""
+    return name.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def named_ranges():
+    """([names], [first, last] ...) of each binary property, and of each block behind "in"."""
+    for entry in PROPERTIES:
+        names = entry.split("=")
+        yield [plain(name) for name in names], spans(members(rf"\p{{{names[0]}}}"))
+    blocks = {}
+    for name, number in regex._regex_core.PROPERTIES["BLOCK"][1].items():
+        blocks.setdefault(number, name.lower())
+    for name in blocks.values():
+        if found := spans(members(rf"\p{{Block={name}}}")):
+            yield ["in" + name], found
+
+
+def spans(scalars):
+    result = []
+    for c in sorted(scalars):
+        if result and c == result[-1][1] + 1:
+            result[-1][1] = c
+        else:
+            result.append([c, c])
+    return result
+
+
+def script_aliases():
+    """Pairs of an alias and a name, of scripts that have a shorter one."""
+    names = {}
+    for name, number in regex._regex_core.PROPERTIES["SCRIPT"][1].items():
+        names.setdefault(number, []).append(name.lower())
+    known = {plain(name) for name in SCRIPTS}
+    for aliases in names.values():
+        full = [name for name in aliases if name in known]
+        for alias in aliases:
+            if full and alias not in known:
+                yield f"{alias} {full[0]}"
+
+
+def words(name, text, comment):
+    print(f"\n  /// {comment}")
+    print(f'  static let {name}: StaticString = """')
+    while len(text) > 114:
+        cut = text.rfind(" ", 0, 114) + 1
+        print("    " + text[:cut] + "\\")
+        text = text[cut:]
+    print("    " + text)
+    print('    """')
 
 
 def decompositions(form, other=None):
@@ -247,14 +312,24 @@ def main():
         (digits(c, 4) + digits(v, 4) for c, v in extended(fold, "fold")),
         "Simple case folding where it differs: scalar (4), folded (4).",
     )
-    print('\n  static let scriptNames: StaticString = """')
-    names = " ".join(SCRIPTS)
-    while len(names) > 130:
-        cut = names.rfind(" ", 0, 130) + 1
-        print("    " + names[:cut] + "\\")
-        names = names[cut:]
-    print("    " + names)
-    print('    """')
+    full = [(c, chr(c).casefold()) for c in SCALARS if len(chr(c).casefold()) > 1]
+    table(
+        "fullCaseFolding",
+        (digits(c, 4) + "".join(digits(ord(x), 4) for x in (text + "\0")[:3]) for c, text in full),
+        "Case foldings of several scalars: scalar (4), folded (4 each, the third 0 where there are two).",
+    )
+    names, ranges = [], []
+    for aliases, found in named_ranges():
+        names.append("/".join(aliases) + f" {len(ranges)} {len(found)}")
+        ranges += found
+    table(
+        "propertyRanges",
+        (digits(first, 4) + digits(last, 4) for first, last in ranges),
+        "Ranges of the binary properties and blocks that propertyNames lists: first scalar (4), last (4).",
+    )
+    words("propertyNames", " ".join(names), "Names, the first of their ranges, how many there are.")
+    words("scriptAliases", " ".join(script_aliases()), "Short names of scripts, each with the name it stands for.")
+    words("scriptNames", " ".join(SCRIPTS), "Scripts, in the order of their numbers.")
     print("}")
 
 

@@ -15,7 +15,7 @@ extension Tokenizer {
       tokens.append(Array(token))
     }
     guard let decoder else { return Array(tokens.joined(separator: [0x20])) }
-    decoder.decode(&tokens)
+    try decoder.decode(&tokens)
     return Array(tokens.joined())
   }
 }

@@ -80,7 +80,7 @@ final class FoundTokens: @unchecked Sendable {
   fileprivate func encode(_ source: AlignedText, with tokenizer: Tokenizer) throws(Failure) {
     var whole = PreTokenizedText(source)
     if !tokenizer.added.inSource.isEmpty {
-      whole.split { text, range, list in tokenizer.added.inSource.split(text, range, &list) }
+      try whole.split { text, range, list in tokenizer.added.inSource.split(text, range, &list) }
     }
     if whole.pieces.count == 1, whole.pieces[0].token < 0 { return try encodePart(source, with: tokenizer) }
     for piece in whole.pieces {
@@ -99,12 +99,12 @@ final class FoundTokens: @unchecked Sendable {
   /// What lies between added tokens of the source.
   private func encodePart(_ part: AlignedText, with tokenizer: Tokenizer) throws(Failure) {
     var part = part
-    tokenizer.normalizer?.normalize(&part)
+    try tokenizer.normalizer?.normalize(&part)
     var text = PreTokenizedText(part)
     if !tokenizer.added.inNormalized.isEmpty {
-      text.split { bytes, range, list in tokenizer.added.inNormalized.split(bytes, range, &list) }
+      try text.split { bytes, range, list in tokenizer.added.inNormalized.split(bytes, range, &list) }
     }
-    tokenizer.preTokenizer?.apply(&text)
+    try tokenizer.preTokenizer?.apply(&text)
     guard !text.text.isTooLong else {
       throw Failure(.invalidArgument, "the text becomes longer than \(TextRewriter.limit) bytes while it is normalized")
     }
@@ -166,11 +166,11 @@ struct ScalarCounter {
 
 extension Tokenizer {
   /// The pieces of a text as the model sees them, added tokens left out: for tests of what comes before the model.
-  package func pieces(_ text: [UInt8]) -> [[UInt8]] {
+  package func pieces(_ text: [UInt8]) throws(Failure) -> [[UInt8]] {
     var part = text.withUnsafeBytes { AlignedText(repairing: $0) }
-    normalizer?.normalize(&part)
+    try normalizer?.normalize(&part)
     var split = PreTokenizedText(part)
-    preTokenizer?.apply(&split)
+    try preTokenizer?.apply(&split)
     return split.pieces.filter { $0.token < 0 }.map { Array(split.text.bytes[Int($0.start)..<Int($0.end)]) }
   }
 }

@@ -102,35 +102,46 @@ struct TokenizerParts {
 
 /// The added tokens of a tokenizer and the two searches for them: in the source, and in the normalized text.
 final class AddedVocabulary: Sendable {
-  private let vocabulary: Vocabulary
+  /// Ids by content.
+  private let contents: Vocabulary
+  /// Spellings by id: what is looked for in the text, and what decoding gives.
+  private let spellings: Vocabulary
   private let special: Set<Int32>
   let inSource: AddedTokenMatcher
   let inNormalized: AddedTokenMatcher
 
   init(_ tokens: [AddedToken], normalizer: (any Normalizer)?) throws(Failure) {
-    vocabulary = Vocabulary(capacity: tokens.count)
-    for token in tokens { try vocabulary.insert(token.content, id: Int(token.id), source: "added tokens") }
-    // A token that is listed again counts as listed last.
+    contents = Vocabulary(capacity: tokens.count)
+    for token in tokens { try contents.insert(token.content, id: Int(token.id), source: "added tokens") }
+    // A token that is listed again counts as listed last, but remains special.
     var last: [Int32: AddedToken] = [:]
     for token in tokens { last[token.id] = token }
     let kept = last.values.sorted { $0.id < $1.id }
-    special = Set(kept.filter(\.isSpecial).map(\.id))
-    let verbatim = kept.filter { !$0.isNormalized }
-    inSource = try AddedTokenMatcher(verbatim, spelled: verbatim.map(\.content))
-    let normalized = kept.filter(\.isNormalized)
-    inNormalized = try AddedTokenMatcher(
-      normalized,
-      spelled: normalized.map { token in
-        var text = token.content.withUnsafeBufferPointer { AlignedText($0, base: 0) }
-        normalizer?.normalize(&text)
-        return text.bytes
-      })
+    var spelled: [[UInt8]] = []
+    for token in kept {
+      var text = token.content.withUnsafeBufferPointer { AlignedText($0, base: 0) }
+      if token.isNormalized { try normalizer?.normalize(&text) }
+      spelled.append(text.bytes)
+    }
+    spellings = Vocabulary(capacity: kept.count)
+    for (token, text) in zip(kept, spelled) { try spellings.insert(text, id: Int(token.id), source: "added tokens") }
+    // Whether decoding skips a token is asked of its spelling: one that normalization changed is kept.
+    let specialTexts = Set(tokens.filter(\.isSpecial).map(\.content))
+    special = Set(zip(kept, spelled).filter { specialTexts.contains($1) }.map(\.0.id))
+    func matcher(_ isNormalized: Bool) throws(Failure) -> AddedTokenMatcher {
+      let chosen = zip(kept, spelled).filter { $0.0.isNormalized == isNormalized }
+      var seen: Set<[UInt8]> = []  // of tokens that are spelled alike, the first counts
+      let texts: [[UInt8]] = chosen.map { seen.insert($0.1).inserted ? $0.1 : [] }
+      return try AddedTokenMatcher(chosen.map(\.0), spelled: texts)
+    }
+    inSource = try matcher(false)
+    inNormalized = try matcher(true)
   }
 
-  var size: Int { vocabulary.size }
-  func token(_ id: Int) -> UnsafeBufferPointer<UInt8>? { vocabulary.token(id) }
+  var size: Int { spellings.size }
+  func token(_ id: Int) -> UnsafeBufferPointer<UInt8>? { spellings.token(id) }
   func id(_ token: UnsafeBufferPointer<UInt8>) -> Int32? {
-    let id = vocabulary.id(token)
+    let id = contents.id(token)
     return id >= 0 ? id : nil
   }
   func isSpecial(_ id: Int) -> Bool { Int32(exactly: id).map { special.contains($0) } ?? false }

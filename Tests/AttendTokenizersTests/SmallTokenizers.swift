@@ -45,7 +45,7 @@ func pieces(_ text: String, normalizer: String = "null", preTokenizer: String = 
     tokenizerJSON(
       #"{"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"}"#, normalizer: normalizer, preTokenizer: preTokenizer
     ))
-  return tokenizer.pieces(Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) }
+  return try tokenizer.pieces(Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) }
 }
 
 /// The letters of bytes in byte-level vocabularies, computed as GPT-2's encoder.py describes them.

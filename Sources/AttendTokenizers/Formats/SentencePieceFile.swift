@@ -115,7 +115,7 @@ struct SentencePieceFile {
     case .unigram: return try unigram()
     case .bytePairs: return try bytePairs()
     case .word: throw Failure(.unsupported, "\(file): the model type word is not supported")
-    case .character: throw Failure(.unsupported, "\(file): the model type char is not supported")
+    case .character: return try characters()
     }
   }
 
@@ -132,6 +132,21 @@ struct SentencePieceFile {
     }
   }
 
+  /// Every character is a piece: byte pairs without merges.
+  private func characters() throws(Failure) -> BytePairEncoding {
+    try BytePairEncoding(
+      try vocabulary(), merges: MergeTable(capacity: 0), byteOptions, whole: texts(of: .userDefined))
+  }
+
+  /// How byte pairs and characters meet what no piece covers.
+  private var byteOptions: BytePairEncoding.Options {
+    var options = BytePairEncoding.Options()
+    options.unknown = unknown
+    options.fusesUnknown = true
+    options.byteFallback = byteFallback
+    return options
+  }
+
   /// Every pair of pieces that together are a piece is a merge; the higher the score of the whole, the sooner.
   private func bytePairs() throws(Failure) -> BytePairEncoding {
     let vocabulary = try vocabulary()
@@ -141,10 +156,6 @@ struct SentencePieceFile {
     let table = MergeTable.ofAllSplits(order.map { Int32($0) }, vocabulary) {
       pieces[Int($0)].type == .normal || pieces[Int($0)].type == .unused
     }
-    var options = BytePairEncoding.Options()
-    options.unknown = unknown
-    options.fusesUnknown = true
-    options.byteFallback = byteFallback
-    return try BytePairEncoding(vocabulary, merges: table, options, whole: texts(of: .userDefined))
+    return try BytePairEncoding(vocabulary, merges: table, byteOptions, whole: texts(of: .userDefined))
   }
 }

@@ -23,7 +23,7 @@ extension TokenizerJSON {
     case "Prepend": return Prepend(try bytes(json, "prepend"))
     case "Precompiled": return Precompiled(try CharacterMap(try base64(json, "precompiled_charsmap"), source: file))
     case "Replace":
-      let content = try replacement(json)
+      let content = try bytes(json, "content")
       switch try pattern(json) {
       case .text(let text): return Replace(pattern: TextPattern(bytes: text), content: UTF8Text.scalars(content))
       case .regex(let regex): return Replace(pattern: regex, content: UTF8Text.scalars(content))
@@ -103,15 +103,6 @@ extension TokenizerJSON {
       throw json.invalid("\(key) should be one character")
     }
     return text
-  }
-
-  /// The `content` of a replacement, which may not refer to groups of a regular expression.
-  func replacement(_ json: JSON) throws(Failure) -> [UInt8] {
-    let content = try bytes(json, "content")
-    if json["pattern"]?["Regex"] != nil, content.contains(UInt8(ascii: "$")) {
-      throw unsupported("replacement with groups", try string(json, "content"))
-    }
-    return content
   }
 
   func base64(_ json: JSON, _ key: String) throws(Failure) -> [UInt8] {

@@ -95,7 +95,7 @@ extension TokenizerJSON {
       return StripDecoder(
         content: try character(json, "content"), start: try count(json, "start"), stop: try count(json, "stop"))
     case "Replace":
-      let content = try replacement(json)
+      let content = try bytes(json, "content")
       switch try pattern(json) {
       case .text(let text): return ReplaceDecoder(pattern: TextPattern(bytes: text), content: content)
       case .regex(let regex): return ReplaceDecoder(pattern: regex, content: content)

@@ -15,7 +15,7 @@ struct TokenizerJSON {
     parts.normalizer = try component("normalizer").map { json throws(Failure) in try normalizer(json) }
     parts.preTokenizer = try component("pre_tokenizer").map { json throws(Failure) in try preTokenizer(json) }
     parts.decoder = try component("decoder").map { json throws(Failure) in try decoder(json) }
-    parts.addedTokens = try addedTokens(parts.model.vocabulary)
+    parts.addedTokens = try addedTokens(parts.model)
     if let json = component("post_processor") { try readPostProcessor(json, into: &parts.postProcessor) }
     // Of truncation and padding only what the caller's options leave open.
     if component("truncation")?["direction"]?.string == "Left" { parts.truncationSide = .left }
@@ -68,17 +68,27 @@ struct TokenizerJSON {
 
   // MARK: Added tokens
 
-  private func addedTokens(_ vocabulary: Vocabulary) throws(Failure) -> [AddedToken] {
+  /// The added tokens. As in Hugging Face's tokenizers their ids follow from their order: a content that the vocabulary
+  /// or an earlier one has keeps its id, and a new one gets the next id beyond both; the file's `id` does not count.
+  private func addedTokens(_ model: any TokenizerModel) throws(Failure) -> [AddedToken] {
     guard let list = component("added_tokens") else { return [] }
     guard list.kind == .array else { throw list.invalid("added_tokens should be a list") }
+    let known = Vocabulary(capacity: list.count), vocabulary = model.vocabulary
+    // A list of pieces counts one that stands there twice as two.
+    var next = Int32(model is Unigram ? vocabulary.size : vocabulary.count)
     var tokens: [AddedToken] = []
     for json in list.elements {
+      _ = try id(json["id"], in: json)
       let special = try bool(json, "special", default: false)
       let content = try bytes(json, "content")
       guard !content.isEmpty else { continue }
+      let listed = known.id(content), own = listed >= 0 ? listed : vocabulary.id(content)
+      let id = own >= 0 ? own : next
+      next = max(next, id + 1)
+      try known.insert(content, id: Int(id), source: file)
       tokens.append(
         AddedToken(
-          content: content, id: try id(json["id"], in: json), singleWord: try bool(json, "single_word", default: false),
+          content: content, id: id, singleWord: try bool(json, "single_word", default: false),
           stripsLeft: try bool(json, "lstrip", default: false), stripsRight: try bool(json, "rstrip", default: false),
           isNormalized: try bool(json, "normalized", default: !special), isSpecial: special))
     }

@@ -125,8 +125,7 @@ final class BytePairEncoding: TokenizerModel {
         try unknown.flush(into: &word)
         try word.add(id, position)
       } else if let symbols = fallbackSymbols(bytes, position, length, place) {
-        try unknown.flush(into: &word)
-        for (offset, symbol) in symbols.enumerated() { try word.add(symbol, position + min(offset, length - 1)) }
+        try unknown.add(symbols, at: position, length, into: &word)
       } else if let symbol = options.unknown {
         if unknown.start >= 0, !options.fusesUnknown { try unknown.flush(into: &word) }
         if unknown.start < 0 { unknown = PendingUnknown(id: symbol, start: position) }
@@ -154,6 +153,14 @@ final class BytePairEncoding: TokenizerModel {
 private struct PendingUnknown {
   var id: Int32 = -1
   var start = -1
+
+  /// Adds the symbols of bytes. Hugging Face's tokenizers keep an unknown symbol waiting behind them, so that the two
+  /// change places, and the stretches of the text with them.
+  mutating func add(_ bytes: [Int32], at position: Int, _ length: Int, into word: inout SymbolList) throws(Failure) {
+    let first = start >= 0 ? start : position
+    for (offset, symbol) in bytes.enumerated() { try word.add(symbol, first + min(offset, length - 1)) }
+    if start >= 0 { start += length }
+  }
 
   mutating func flush(into word: inout SymbolList) throws(Failure) {
     guard start >= 0 else { return }

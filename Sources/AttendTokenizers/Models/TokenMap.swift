@@ -41,6 +41,9 @@ final class TokenMap: @unchecked Sendable {
     blob.deallocate()
   }
 
+  /// How many strings there are.
+  var count: Int { entryCount }
+
   private static func emptySlots(_ count: Int) -> UnsafeMutablePointer<Slot> {
     let slots = UnsafeMutablePointer<Slot>.allocate(capacity: count)
     slots.initialize(repeating: Slot(hash: 0, entry: -1), count: count)

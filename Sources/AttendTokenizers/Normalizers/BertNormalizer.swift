@@ -1,3 +1,5 @@
+import AttendBase
+
 /// The cleaning of BERT (Devlin et al. 2018, its BasicTokenizer).
 struct BertNormalizer: Normalizer {
   /// Control characters vanish, white space becomes a space.
@@ -7,18 +9,18 @@ struct BertNormalizer: Normalizer {
   let stripsAccents: Bool
   let lowercases: Bool
 
-  func normalize(_ text: inout AlignedText) {
-    if cleansText || separatesChinese { clean(&text) }
+  func normalize(_ text: inout AlignedText) throws(Failure) {
+    if cleansText || separatesChinese { try clean(&text) }
     if stripsAccents {
-      UnicodeNormalizer(form: .nfd).normalize(&text)
-      Filter { scalar, properties in !properties.isOldNonspacingMark(scalar) }.normalize(&text)
+      try UnicodeNormalizer(form: .nfd).normalize(&text)
+      try Filter { scalar, properties in !properties.isOldNonspacingMark(scalar) }.normalize(&text)
     }
-    if lowercases { Lowercase().normalize(&text) }
+    if lowercases { try Lowercase().normalize(&text) }
   }
 
-  private func clean(_ text: inout AlignedText) {
+  private func clean(_ text: inout AlignedText) throws(Failure) {
     let table = UnicodeData.properties
-    text.rewrite { writer in
+    try text.rewrite { writer in
       var kept = 0  // ASCII that stays as it is and is not copied yet
       while writer.position + kept < writer.source.count {
         let byte = writer.source[writer.position + kept]
@@ -64,7 +66,7 @@ struct Filter: Normalizer {
 
   init(_ keeps: @escaping @Sendable (UInt32, ScalarProperties) -> Bool) { self.keeps = keeps }
 
-  func normalize(_ text: inout AlignedText) {
+  func normalize(_ text: inout AlignedText) throws(Failure) {
     let table = UnicodeData.properties
     func firstDropped(_ text: UnsafeBufferPointer<UInt8>, _ start: Int) -> Int {
       var place = start
@@ -77,7 +79,7 @@ struct Filter: Normalizer {
     }
     let first = text.bytes.withUnsafeBufferPointer { firstDropped($0, 0) }
     guard first < text.bytes.count else { return }
-    text.rewrite { writer in
+    try text.rewrite { writer in
       writer.keep(first)
       while !writer.isAtEnd {
         writer.drop(writer.next.length)

@@ -84,8 +84,8 @@ struct Precompiled: Normalizer {
     }
   }
 
-  func normalize(_ text: inout AlignedText) {
-    text.rewrite { writer in
+  func normalize(_ text: inout AlignedText) throws(Failure) {
+    try text.rewrite { writer in
       let source = writer.source
       var place = 0  // what lies between the writer's place and here stays as it is
       while place < source.count {

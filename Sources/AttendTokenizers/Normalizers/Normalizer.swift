@@ -1,24 +1,26 @@
+import AttendBase
+
 /// What changes a text before it is split. Immutable.
-protocol Normalizer: Sendable { func normalize(_ text: inout AlignedText) }
+protocol Normalizer: Sendable { func normalize(_ text: inout AlignedText) throws(Failure) }
 
 /// One after another.
 struct NormalizerSequence: Normalizer {
   let parts: [any Normalizer]
 
-  func normalize(_ text: inout AlignedText) { for part in parts { part.normalize(&text) } }
+  func normalize(_ text: inout AlignedText) throws(Failure) { for part in parts { try part.normalize(&text) } }
 }
 
 /// NFC, NFD, NFKC, NFKD.
 struct UnicodeNormalizer: Normalizer {
   let form: NormalizationForm
 
-  func normalize(_ text: inout AlignedText) {
+  func normalize(_ text: inout AlignedText) throws(Failure) {
     let normalizer = ScalarNormalizer(form)
     let table = UnicodeData.properties
     guard let first = text.bytes.withUnsafeBufferPointer({ firstUnsafe($0, from: 0, normalizer, table) }) else {
       return
     }
-    text.rewrite { writer in
+    try text.rewrite { writer in
       var unsafe: Int? = first
       while let place = unsafe {
         // The stretch begins with the scalar before, which the unsafe one may join, and goes on to the next safe one.
@@ -62,9 +64,9 @@ struct UnicodeNormalizer: Normalizer {
 
 /// Lower case, scalar by scalar.
 struct Lowercase: Normalizer {
-  func normalize(_ text: inout AlignedText) {
+  func normalize(_ text: inout AlignedText) throws(Failure) {
     let table = UnicodeData.properties
-    text.rewrite { writer in
+    try text.rewrite { writer in
       while !writer.isAtEnd {
         let (scalar, length) = writer.next
         if scalar < 0x80 {

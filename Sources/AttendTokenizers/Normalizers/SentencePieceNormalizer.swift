@@ -24,9 +24,9 @@ struct SentencePieceNormalizer: Normalizer {
     self.verbatim = verbatim.isEmpty ? nil : try DoubleArray(texts: verbatim)
   }
 
-  func normalize(_ text: inout AlignedText) {
+  func normalize(_ text: inout AlignedText) throws(Failure) {
     let isAtStart = text.base == 0
-    text.rewrite { writer in
+    try text.rewrite { writer in
       var afterSpace = removesExtraSpaces
       var isEmpty = true
       var pending = 0  // spaces that are written when something follows them

@@ -1,6 +1,10 @@
+import AttendBase
+
 /// Leaves out combining marks.
 struct StripAccents: Normalizer {
-  func normalize(_ text: inout AlignedText) { Filter { _, properties in !properties.isMark }.normalize(&text) }
+  func normalize(_ text: inout AlignedText) throws(Failure) {
+    try Filter { _, properties in !properties.isMark }.normalize(&text)
+  }
 }
 
 /// Leaves out white space at the ends.
@@ -8,7 +12,7 @@ struct StripWhitespace: Normalizer {
   let left: Bool
   let right: Bool
 
-  func normalize(_ text: inout AlignedText) {
+  func normalize(_ text: inout AlignedText) throws(Failure) {
     let table = UnicodeData.properties
     let (start, end) = text.bytes.withUnsafeBufferPointer { bytes in
       var start = 0, end = bytes.count
@@ -25,7 +29,7 @@ struct StripWhitespace: Normalizer {
       return (start, end)
     }
     guard start > 0 || end < text.bytes.count else { return }
-    text.rewrite { writer in
+    try text.rewrite { writer in
       writer.drop(start)
       writer.keep(end - start)
     }
@@ -38,9 +42,9 @@ struct Prepend: Normalizer {
 
   init(_ prefix: [UInt8]) { self.prefix = UTF8Text.scalars(prefix) }
 
-  func normalize(_ text: inout AlignedText) {
+  func normalize(_ text: inout AlignedText) throws(Failure) {
     guard !text.bytes.isEmpty, !prefix.isEmpty else { return }
-    text.rewrite { writer in
+    try text.rewrite { writer in
       writer.prepend(prefix)
       writer.keep(writer.source.count - writer.position)
     }
@@ -52,16 +56,10 @@ struct Replace<Pattern: SplitPattern & Sendable>: Normalizer {
   let pattern: Pattern
   let content: [UInt32]
 
-  func normalize(_ text: inout AlignedText) {
-    guard
-      text.bytes.withUnsafeBufferPointer({ bytes in
-        var found = false
-        pattern.forEachMatch(in: bytes, 0..<bytes.count) { _ in found = true }
-        return found
-      })
-    else { return }
-    text.rewrite { writer in
-      pattern.forEachMatch(in: writer.source, 0..<writer.source.count) { match in
+  func normalize(_ text: inout AlignedText) throws(Failure) {
+    guard !text.bytes.isEmpty else { return }
+    try text.rewrite { writer throws(Failure) in
+      try pattern.forEachMatch(in: writer.source, 0..<writer.source.count) { match throws(Failure) in
         writer.keep(match.lowerBound - writer.position)
         writer.drop(match.count)
         writer.insert(content)
@@ -73,8 +71,8 @@ struct Replace<Pattern: SplitPattern & Sendable>: Normalizer {
 
 /// The cleaning of SentencePiece's "nmt" rules: controls vanish, other separators become spaces.
 struct Nmt: Normalizer {
-  func normalize(_ text: inout AlignedText) {
-    text.rewrite { writer in
+  func normalize(_ text: inout AlignedText) throws(Failure) {
+    try text.rewrite { writer in
       while !writer.isAtEnd {
         let (scalar, length) = writer.next
         switch scalar {
@@ -90,8 +88,8 @@ struct Nmt: Normalizer {
 
 /// Spells each byte as its letter.
 struct ByteLevelNormalizer: Normalizer {
-  func normalize(_ text: inout AlignedText) {
-    text.rewrite { writer in while !writer.isAtEnd { writer.spellNextAsBytes() } }
+  func normalize(_ text: inout AlignedText) throws(Failure) {
+    try text.rewrite { writer in while !writer.isAtEnd { writer.spellNextAsBytes() } }
   }
 }
 

@@ -1,3 +1,5 @@
+import AttendBase
+
 /// SentencePiece's view of spaces: each is the letter "▁", which begins a piece.
 struct Metaspace: PreTokenizer {
   /// Which pieces get the letter in front if they do not begin with it.
@@ -8,16 +10,16 @@ struct Metaspace: PreTokenizer {
   /// Whether the text is split in front of each replacement.
   let splits: Bool
 
-  func apply(_ text: inout PreTokenizedText) {
+  func apply(_ text: inout PreTokenizedText) throws(Failure) {
     let space = TextPattern(bytes: [0x20])
     let letter = spelling
-    text.replaceInPieces(space, [replacement])
+    try text.replaceInPieces(space, [replacement])
     switch prefix {
-    case .always: text.prepend([replacement]) { !$0.starts(with: letter) }
-    case .first: text.prepend([replacement], toPiecesAtStartWithout: letter)
+    case .always: try text.prepend([replacement]) { !$0.starts(with: letter) }
+    case .first: try text.prepend([replacement], toPiecesAtStartWithout: letter)
     case .never: break
     }
-    if splits { text.split(at: TextPattern(bytes: letter), .mergedWithNext) }
+    if splits { try text.split(at: TextPattern(bytes: letter), .mergedWithNext) }
   }
 
   private var spelling: [UInt8] {
@@ -29,9 +31,9 @@ struct Metaspace: PreTokenizer {
 
 extension PreTokenizedText {
   /// Puts scalars in the place of each match within a piece of text.
-  mutating func replaceInPieces<Pattern: SplitPattern>(_ pattern: Pattern, _ content: [UInt32]) {
-    rewritePieces { writer, range in
-      pattern.forEachMatch(in: writer.source, range) { match in
+  mutating func replaceInPieces<Pattern: SplitPattern>(_ pattern: Pattern, _ content: [UInt32]) throws(Failure) {
+    try rewritePieces { writer, range throws(Failure) in
+      try pattern.forEachMatch(in: writer.source, range) { match throws(Failure) in
         writer.keep(match.lowerBound - writer.position)
         writer.drop(match.count)
         writer.insert(content)
@@ -41,7 +43,7 @@ extension PreTokenizedText {
   }
 
   /// Puts scalars in front of the pieces whose source begins at its very start, unless they begin with `letter`.
-  mutating func prepend(_ scalars: [UInt32], toPiecesAtStartWithout letter: [UInt8]) {
+  mutating func prepend(_ scalars: [UInt32], toPiecesAtStartWithout letter: [UInt8]) throws(Failure) {
     let end = text.bytes.withUnsafeBufferPointer { bytes in
       text.alignment.withUnsafeBufferPointer { alignment in
         pieces.first { AlignedText.source(Int($0.start), Int($0.end), bytes, alignment, base: text.base).start > 0 }.map
@@ -49,7 +51,7 @@ extension PreTokenizedText {
       }
     }
     guard end > 0 else { return }
-    rewritePieces { writer, range in
+    try rewritePieces { writer, range in
       if range.lowerBound < end, !writer.source[range].starts(with: letter) { writer.prepend(scalars) }
       writer.keep(range.upperBound - writer.position)
     }

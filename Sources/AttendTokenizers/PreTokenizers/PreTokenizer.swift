@@ -1,11 +1,13 @@
+import AttendBase
+
 /// What splits a text into the pieces that the model sees. Immutable.
-protocol PreTokenizer: Sendable { func apply(_ text: inout PreTokenizedText) }
+protocol PreTokenizer: Sendable { func apply(_ text: inout PreTokenizedText) throws(Failure) }
 
 /// One after another.
 struct PreTokenizerSequence: PreTokenizer {
   let parts: [any PreTokenizer]
 
-  func apply(_ text: inout PreTokenizedText) { for part in parts { part.apply(&text) } }
+  func apply(_ text: inout PreTokenizedText) throws(Failure) { for part in parts { try part.apply(&text) } }
 }
 
 /// Splits at the matches of a pattern.
@@ -14,5 +16,5 @@ struct Split<Pattern: SplitPattern & Sendable>: PreTokenizer {
   let behavior: SplitBehavior
   var invert = false
 
-  func apply(_ text: inout PreTokenizedText) { text.split(at: pattern, behavior, invert: invert) }
+  func apply(_ text: inout PreTokenizedText) throws(Failure) { try text.split(at: pattern, behavior, invert: invert) }
 }

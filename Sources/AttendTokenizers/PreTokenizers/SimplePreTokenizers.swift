@@ -1,3 +1,5 @@
+import AttendBase
+
 /// The rules of single scalars that pre-tokenizers split at.
 enum SplitRules {
   static let whitespace = ScalarPattern { _, properties in properties.isWhitespace }
@@ -13,9 +15,9 @@ enum SplitRules {
 
 /// BERT's splitting: white space goes, each punctuation mark stands alone.
 struct BertPreTokenizer: PreTokenizer {
-  func apply(_ text: inout PreTokenizedText) {
+  func apply(_ text: inout PreTokenizedText) throws(Failure) {
     let table = UnicodeData.properties
-    text.split { bytes, range, list in
+    try text.split { bytes, range, list in
       var start = range.lowerBound  // of the word that is being read
       var place = start
       while place < range.upperBound {
@@ -49,8 +51,8 @@ struct UnicodeScripts: PreTokenizer {
     UInt32(UnicodeData.scriptNames.firstIndex(of: $0)!)
   }
 
-  func apply(_ text: inout PreTokenizedText) {
-    text.split { bytes, range, list in
+  func apply(_ text: inout PreTokenizedText) throws(Failure) {
+    try text.split { bytes, range, list in
       var last = UnicodeScripts.unknown
       var start = range.upperBound
       var place = range.lowerBound
@@ -80,8 +82,8 @@ struct UnicodeScripts: PreTokenizer {
 struct FixedLength: PreTokenizer {
   let length: Int
 
-  func apply(_ text: inout PreTokenizedText) {
-    text.split { bytes, range, list in
+  func apply(_ text: inout PreTokenizedText) throws(Failure) {
+    try text.split { bytes, range, list in
       var start = range.lowerBound, count = 0
       var place = start
       while place < range.upperBound {

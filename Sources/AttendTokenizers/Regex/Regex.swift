@@ -4,87 +4,128 @@ import AttendBase
 ///
 /// Matches are those of a backtracking matcher: leftmost, and of those the one that comes first in the order of the
 /// expression.
-final class Regex: SplitPattern, Sendable {
-  private let automaton: RegexAutomaton
-  let pattern: String
-
-  /// Throws `invalidFile` for what is no expression, `unsupported` for what is beyond this engine.
-  init(_ pattern: String, dialect: RegexDialect = .oniguruma) throws(Failure) {
-    self.pattern = pattern
-    let program = try RegexProgram(try RegexParser.parse(pattern, dialect: dialect), name: pattern)
-    self.automaton = try RegexAutomaton(program, name: pattern)
+package final class Regex: SplitPattern, Sendable {
+  /// An automaton that reads the text once; or tables over all places of the text, for what looks further than a
+  /// scalar ahead or behind, is atomic, or has too large an automaton.
+  private enum Engine: Sendable {
+    case automaton(RegexAutomaton)
+    case table(RegexTable)
   }
 
-  func forEachMatch(in text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ body: (Range<Int>) -> Void) {
+  private let engine: Engine
+
+  /// Throws `invalidFile` for what is no expression, `unsupported` for what is beyond this engine, `outOfMemory`.
+  package convenience init(_ pattern: String) throws(Failure) { try self.init(pattern, dialect: .oniguruma) }
+
+  init(_ pattern: String, dialect: RegexDialect) throws(Failure) {
+    var parser = try RegexParser(pattern, dialect: dialect)
+    let node = try parser.parse()
+    var budget = parser.budget
+    let program = try RegexProgram(node, &budget, name: pattern)
+    let classes = try ScalarClasses(program.sets + program.assertions.map(\.set), &budget, name: pattern)
+    if program.isPlain, let automaton = try RegexAutomaton(program, classes) {
+      engine = .automaton(automaton)
+    } else {
+      engine = .table(try RegexTable(program, classes, name: pattern))
+    }
+  }
+
+  func forEachMatch(
+    in text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ body: (Range<Int>) throws(Failure) -> Void
+  ) throws(Failure) {
+    var steps = 0
+    try forEachMatch(in: text, range, counting: &steps, body)
+  }
+
+  /// How many steps the search for all matches takes: scalars that the automaton reads, or instructions that the tables
+  /// are filled by. For tests of time.
+  package func steps(in text: [UInt8]) throws(Failure) -> Int {
+    var steps = 0
+    try text.withUnsafeBufferPointer { text throws(Failure) in
+      try forEachMatch(in: text, 0..<text.count, counting: &steps) { _ throws(Failure) in }
+    }
+    return steps
+  }
+
+  private func forEachMatch(
+    in text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, counting steps: inout Int,
+    _ body: (Range<Int>) throws(Failure) -> Void
+  ) throws(Failure) {
+    switch engine {
+    case .automaton(let automaton): try automaton.forEachMatch(in: text, range, counting: &steps, body)
+    case .table(let table): try table.forEachMatch(in: text, range, counting: &steps, body)
+    }
+  }
+}
+
+extension RegexAutomaton {
+  fileprivate func forEachMatch(
+    in text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, counting steps: inout Int,
+    _ body: (Range<Int>) throws(Failure) -> Void
+  ) throws(Failure) {
     guard let base = text.baseAddress else { return }
-    automaton.transitions.withUnsafeBufferPointer { transitions in
-      automaton.classes.plain.withUnsafeBufferPointer { plain in
-        let reader = Reader(
-          base: base, start: range.lowerBound, end: range.upperBound, automaton: automaton,
-          transitions: transitions.baseAddress!, plain: plain.baseAddress!)
-        var memory = Overshoot()
-        var start = range.lowerBound, lastEnd = -1
-        while start <= range.upperBound {
-          let end = reader.end(from: start, &memory)
-          if end > start || (end == start && end != lastEnd) {
-            body(start..<end)
-            start = end
-            lastEnd = end
-          } else {
-            guard start < range.upperBound else { return }
-            start += UTF8Text.length(first: base[start])
-          }
-        }
+    let reader = Reader(base: base, start: range.lowerBound, end: range.upperBound, automaton: self)
+    var memory = Overshoot()
+    var start = range.lowerBound, lastEnd = -1
+    while start <= range.upperBound {
+      let end = try reader.end(from: start, &memory, &steps)
+      if end > start || (end == start && end != lastEnd) {
+        try body(start..<end)
+        start = end
+        lastEnd = end
+      } else {
+        guard start < range.upperBound else { return }
+        start += UTF8Text.length(first: base[start])
       }
     }
   }
 
-  /// Whether and where a match begins right at `position`.
+  /// Whether and where a match begins right at a place.
   private struct Reader {
     let base: UnsafePointer<UInt8>
     let start: Int
     let end: Int
     let automaton: RegexAutomaton
-    let transitions: UnsafePointer<Int32>
-    let plain: UnsafePointer<UInt8>
+    private let transitions: UnsafePointer<Int32>
+    private let classes: ScalarClasses.Lookup
+    private let stride: Int
+    private let edge: Int
 
-    @inline(__always) func scalarClass(_ scalar: UInt32) -> Int {
-      scalar < ScalarClasses.plainCount ? Int(plain[Int(scalar)]) : Int(automaton.classes.find(scalar))
+    init(base: UnsafePointer<UInt8>, start: Int, end: Int, automaton: RegexAutomaton) {
+      self.base = base
+      self.start = start
+      self.end = end
+      self.automaton = automaton
+      transitions = automaton.transitions
+      classes = automaton.classes.lookup
+      stride = automaton.stride
+      edge = automaton.classes.edge
     }
 
     /// The end of the match from `position` on, or -1.
-    @inline(__always) func end(from position: Int, _ memory: inout Overshoot) -> Int {
-      let previous =
-        position > start ? scalarClass(UTF8Text.decodeBackward(base + position).scalar) : automaton.classes.edge
+    @inline(__always) func end(
+      from position: Int, _ memory: inout Overshoot, _ steps: inout Int
+    ) throws(Failure) -> Int {
+      let previous = position > start ? classes[UTF8Text.decodeBackward(base + position).scalar] : edge
       var state = Int(automaton.starts[previous])
       var place = position, matched = -1
+      defer { steps += place - position + 1 }
       while true {
-        var scalarClass = automaton.classes.edge, length = 0
+        var scalarClass = edge, length = 0
         if place < end {
           let scalar = UTF8Text.decode(base + place)
-          scalarClass = self.scalarClass(scalar.scalar)
+          scalarClass = classes[scalar.scalar]
           length = scalar.length
         }
-        let transition = Int(transitions[state * automaton.stride + scalarClass])
+        let transition = Int(transitions[state * stride + scalarClass])
         if transition & 1 != 0 { matched = place }
         state = transition >> 1
         if state == 0 || length == 0 { return matched }
         place += length
-        if place - max(matched, position) >= Overshoot.patience, memory.isKnown(state, place, length) { return matched }
+        if place - max(matched, position) >= Overshoot.patience, try memory.isKnown(state, place, length) {
+          return matched
+        }
       }
     }
-  }
-}
-
-/// States reached far behind the last match: to reach one again at the same place leads to no match again. Without it
-/// an expression such as `a*b|a` reads a text of one letter to its end from each of its letters.
-struct Overshoot {
-  /// How many bytes a search may go behind its last match without being noted.
-  static let patience = 256
-  private var known: Set<UInt64> = []
-
-  /// Notes one place in about 64. True: it was noted before, and so this search finds nothing more.
-  @inline(__always) mutating func isKnown(_ state: Int, _ place: Int, _ length: Int) -> Bool {
-    place >> 6 != (place - length) >> 6 && !known.insert(UInt64(state) << 40 | UInt64(place)).inserted
   }
 }

@@ -7,44 +7,43 @@ import AttendBase
 /// where the expression looks back. A transition reads the class of the next scalar, the edge of the text included: so
 /// conditions on the next scalar cost nothing, and a match is known one scalar later. Lower branches die when a higher
 /// one matches: what is left at the end is the match that a backtracking matcher would prefer.
-struct RegexAutomaton: Sendable {
+final class RegexAutomaton: Sendable {
   let classes: ScalarClasses
   /// [state][class]: the next state times two, plus 1 where a match ends before this scalar. State 0 is dead.
-  let transitions: [Int32]
+  private let table: AlignedBuffer
   /// The start state by the class of the scalar before, the edge included.
   let starts: [Int32]
   /// Transitions of one state.
   let stride: Int
-  /// Larger automata are refused.
-  private static let limit = 10_000
 
-  init(_ program: RegexProgram, name: String) throws(Failure) {
-    let classes = try ScalarClasses(program.sets + program.assertions.map(\.set), name: name)
-    var builder = Builder(program: program, classes: classes)
+  /// Nil where the automaton would be too large, or take too long to make. The program must be plain.
+  init?(_ program: RegexProgram, _ classes: ScalarClasses) throws(Failure) {
     self.classes = classes
     self.stride = classes.count + 1
+    var builder = Builder(program: program, classes: classes)
+    let limit = RegexBudget.transitions / stride
     let looksBack = program.assertions.contains { $0.direction == .before }
     var starts: [Int32] = []
     for previous in 0...classes.count {
-      starts.append(builder.state([program.start], previous: looksBack ? previous : -1))
+      starts.append(builder.state([program.parts[0].start], previous: looksBack ? previous : -1))
     }
     self.starts = starts
-    var transitions: [Int32] = []
+    var transitions = GrowingList<Int32>(for: "a regular expression")
     var index = 0
     while index < builder.states.count {
-      guard builder.states.count <= RegexAutomaton.limit else {
-        throw Failure(
-          .unsupported,
-          "regular expression \"\(name)\": its automaton has more than \(RegexAutomaton.limit) states, which is not supported"
-        )
-      }
+      guard builder.states.count <= limit else { return nil }
       for next in 0...classes.count {
-        transitions.append(builder.transition(from: index, next: next, looksBack: looksBack))
+        guard let transition = builder.transition(from: index, next: next, looksBack: looksBack) else { return nil }
+        try transitions.append(transition)
       }
       index += 1
     }
-    self.transitions = transitions
+    table = try AlignedBuffer(transitions.count, of: Int32.self, for: "a regular expression")
+    table.pointer(to: Int32.self).update(from: transitions.storage, count: transitions.count)
   }
+
+  /// For loops: the transitions in memory, which live as long as `self`.
+  var transitions: UnsafePointer<Int32> { UnsafePointer(table.pointer(to: Int32.self)) }
 
   private struct State: Hashable {
     let places: [Int]
@@ -54,6 +53,7 @@ struct RegexAutomaton: Sendable {
   private struct Builder {
     let program: RegexProgram
     let classes: ScalarClasses
+    var work = RegexBudget.automatonWork
     var states: [State] = [State(places: [], previous: -1)]
     var numbers: [State: Int32] = [State(places: [], previous: -1): 0]
 
@@ -65,11 +65,14 @@ struct RegexAutomaton: Sendable {
       return Int32(states.count - 1)
     }
 
-    mutating func transition(from index: Int, next: Int, looksBack: Bool) -> Int32 {
+    /// Nil where no work is left.
+    mutating func transition(from index: Int, next: Int, looksBack: Bool) -> Int32? {
       let state = states[index]
       var visited = Set<Int>()
       var targets: [Int] = []
       let matched = follow(state.places, previous: state.previous, next: next, &visited, &targets)
+      work -= visited.count + 1
+      guard work >= 0 else { return nil }
       return self.state(targets, previous: looksBack ? next : -1) * 2 + (matched ? 1 : 0)
     }
 
@@ -79,11 +82,11 @@ struct RegexAutomaton: Sendable {
       _ places: [Int], previous: Int, next: Int, _ visited: inout Set<Int>, _ targets: inout [Int]
     ) -> Bool {
       var stack = Array(places.reversed())
+      var isTarget = Set<Int>()
       while let place = stack.popLast() {
         guard visited.insert(place).inserted else { continue }
-        switch program.instructions[place] {
+        switch program.parts[0].instructions[place] {
         case .match: return true
-        case .jump(let target): stack.append(target)
         case .fork(let preferred, let other):
           stack.append(other)
           stack.append(preferred)
@@ -93,9 +96,11 @@ struct RegexAutomaton: Sendable {
           let holds = seen == classes.edge ? assertion.holdsAtEdge : assertion.set.contains(classes.examples[seen])
           if holds { stack.append(target) }
         case .scalar(let set, let target):
-          if next != classes.edge, program.sets[set].contains(classes.examples[next]), !targets.contains(target) {
+          if next != classes.edge, program.sets[set].contains(classes.examples[next]), isTarget.insert(target).inserted
+          {
             targets.append(target)
           }
+        case .look, .atomic, .clusterBoundary: break  // in no plain program
         }
       }
       return false

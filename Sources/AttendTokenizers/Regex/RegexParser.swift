@@ -1,16 +1,25 @@
 import AttendBase
 
 /// Reads a regular expression. What is beyond the syntax here is `unsupported`, and what is no expression
-/// `invalidFile`; both quote it.
+/// `invalidFile`; both quote it and name the place.
 struct RegexParser {
   private let pattern: [UInt32]
-  private let text: String
+  let text: String
   let dialect: RegexDialect
   var position = 0
-  private var depth = 0
-  /// Classes around this place.
-  var classDepth = 0
   var options = Options()
+  var budget = RegexBudget()
+  /// Groups and classes around this place.
+  var depth = 0
+  /// How deep the node read last is.
+  var height = 0
+  /// The atom read last is a plain scalar, or a condition that may not be repeated.
+  private var isLiteral = false
+  private var isCondition = false
+  /// The place is inside a class.
+  var isInClass = false
+  /// Groups with a number so far: it tells a back-reference from an octal escape.
+  private(set) var groups = 0
 
   struct Options {
     var ignoresCase = false
@@ -20,37 +29,48 @@ struct RegexParser {
     var isExtended = false
   }
 
-  init(_ text: String, dialect: RegexDialect) {
+  init(_ text: String, dialect: RegexDialect) throws(Failure) {
     self.text = text
     self.pattern = text.unicodeScalars.map(\.value)
     self.dialect = dialect
+    guard pattern.count <= RegexBudget.length else {
+      throw RegexBudget.exceeded(text, "expressions of more than \(RegexBudget.length) characters")
+    }
   }
 
-  static func parse(_ text: String, dialect: RegexDialect) throws(Failure) -> RegexNode {
-    var parser = RegexParser(text, dialect: dialect)
-    let node = try parser.alternatives()
-    guard parser.position == parser.pattern.count else { throw parser.invalid("unmatched )") }
+  /// Reads the whole expression.
+  mutating func parse() throws(Failure) -> RegexNode {
+    let node = try alternatives()
+    guard position == pattern.count else { throw invalid("unmatched )") }
     return node
   }
 
   func invalid(_ reason: String) -> Failure {
-    Failure(.invalidFile, "regular expression \"\(text)\": \(reason) at \(position)")
+    Failure(.invalidFile, "regular expression \"\(RegexBudget.excerpt(text))\": \(reason) at \(position)")
   }
   func unsupported(_ what: String) -> Failure {
-    Failure(.unsupported, "regular expression \"\(text)\": \(what) is not supported (at \(position))")
+    Failure(
+      .unsupported, "regular expression \"\(RegexBudget.excerpt(text))\": \(what) is not supported (at \(position))")
+  }
+
+  /// Goes one group, class or repetition deeper.
+  func checkDepth(_ depth: Int) throws(Failure) {
+    guard depth <= RegexBudget.depth else {
+      throw RegexBudget.exceeded(text, "more than \(RegexBudget.depth) groups, classes and repetitions in one another")
+    }
   }
 
   // MARK: Scalars
 
-  var peek: UInt32? { position < pattern.count ? pattern[position] : nil }
+  var peek: UInt32? { peek(0) }
+  func peek(_ offset: Int) -> UInt32? { position + offset < pattern.count ? pattern[position + offset] : nil }
 
   /// Reads `expected` if it comes next.
-  mutating func take(_ expected: String) -> Bool {
-    let wanted = expected.unicodeScalars.map(\.value)
-    guard position + wanted.count <= pattern.count, Array(pattern[position..<position + wanted.count]) == wanted else {
-      return false
-    }
-    position += wanted.count
+  mutating func take(_ expected: StaticString) -> Bool {
+    let count = expected.utf8CodeUnitCount
+    guard position + count <= pattern.count else { return false }
+    for offset in 0..<count where pattern[position + offset] != UInt32(expected.utf8Start[offset]) { return false }
+    position += count
     return true
   }
 
@@ -73,33 +93,63 @@ struct RegexParser {
 
   // MARK: Structure
 
-  private mutating func alternatives() throws(Failure) -> RegexNode {
+  mutating func alternatives() throws(Failure) -> RegexNode {
     depth += 1
     defer { depth -= 1 }
-    guard depth < 200 else { throw unsupported("nesting of more than 200 groups") }
+    try checkDepth(depth)
     let outer = options
     defer { options = outer }
     var branches = [try sequence()]
-    while take("|") { branches.append(try sequence()) }
+    var highest = height
+    while take("|") {
+      branches.append(try sequence())
+      highest = max(highest, height)
+    }
+    height = highest + 1
+    try checkDepth(height)
     return branches.count == 1 ? branches[0] : .alternatives(branches)
   }
 
   private mutating func sequence() throws(Failure) -> RegexNode {
     var items: [RegexNode] = []
+    var run: [UInt32] = []  // scalars without regard to case that stand next to one another
+    var highest = 0
     while let scalar = peek, scalar != 0x7C, scalar != 0x29 {
-      if options.isExtended, skipComment() { continue }
+      if try skipComment() { continue }
+      try budget.spend(1, text)
       guard let atom = try atom() else { continue }
-      items.append(try quantified(atom))
+      let wasLiteral = isLiteral
+      let item = try quantified(atom)
+      highest = max(highest, height)
+      if wasLiteral, case .folded(let scalars) = item {
+        run += scalars
+        continue
+      }
+      if !run.isEmpty { items.append(RegexParser.folded(run)) }
+      run = []
+      items.append(item)
     }
+    if !run.isEmpty { items.append(RegexParser.folded(run)) }
+    height = highest
     return items.count == 1 ? items[0] : items.isEmpty ? .empty : .sequence(items)
   }
 
-  private mutating func skipComment() -> Bool {
-    guard let scalar = peek else { return false }
+  /// A run of scalars without regard to case; what is one scalar in any spelling is a plain set.
+  static func folded(_ run: [UInt32]) -> RegexNode {
+    run.count == 1 ? .set(CaseFolding.variants(of: run[0])) : .folded(run)
+  }
+
+  /// Passes over a comment, and over white space where the expression is extended.
+  private mutating func skipComment() throws(Failure) -> Bool {
+    if take("(?#") {
+      while try next() != 0x29 {}
+      return true
+    }
+    guard options.isExtended, let scalar = peek else { return false }
     if scalar == 0x23 {
-      while let scalar = peek, scalar != 0x0A {
-        _ = scalar;
+      while let scalar = peek {
         position += 1
+        if scalar == 0x0A { break }
       }
       return true
     }
@@ -110,117 +160,99 @@ struct RegexParser {
 
   /// One atom, or nil for what matches nothing by itself: `(?i)`.
   private mutating func atom() throws(Failure) -> RegexNode? {
+    isLiteral = false
+    isCondition = false
+    height = 0
+    let start = position
     let scalar = try next()
     switch scalar {
     case 0x28: return try group()
-    case 0x5B: return .set(try characterClass())
+    case 0x5B: return try characterClass()
     case 0x2E: return .set(options.dotMatchesNewline ? .all : ScalarSet(0x0A).complement)
-    case 0x5E:
-      return .assertion(
-        RegexAssertion(
-          direction: .before, set: dialect.anchorsAtLines ? ScalarSet(0x0A) : ScalarSet(), holdsAtEdge: true))
+    case 0x5E: return condition(startOfLine)
     case 0x24:
-      return .assertion(
-        RegexAssertion(
-          direction: .after, set: dialect.anchorsAtLines ? ScalarSet(0x0A) : ScalarSet(), holdsAtEdge: true))
+      return condition(
+        .assertion(
+          RegexAssertion(
+            direction: .after, set: dialect.anchorsAtLines ? ScalarSet(0x0A) : ScalarSet(), holdsAtEdge: true)))
     case 0x5C: return try escape()
     case 0x2A, 0x2B, 0x3F: throw invalid("nothing to repeat")
-    default: return .set(literal(scalar))
+    case 0x7B:
+      position = start
+      if try interval() != nil { throw invalid("nothing to repeat") }
+      position = start + 1
+      return literal(scalar)
+    default: return literal(scalar)
     }
   }
 
-  func literal(_ scalar: UInt32) -> ScalarSet {
-    options.ignoresCase ? ScalarSet(scalar).ignoringCase : ScalarSet(scalar)
+  /// Marks the atom as one that may not be repeated.
+  mutating func condition(_ node: RegexNode) -> RegexNode {
+    isCondition = true
+    return node
   }
 
-  private mutating func group() throws(Failure) -> RegexNode? {
-    var look: (RegexAssertion.Direction, negative: Bool)?
-    var isAtomic = false
-    if take("?") {
-      if take(":") {
-      } else if take("=") {
-        look = (.after, false)
-      } else if take("!") {
-        look = (.after, true)
-      } else if take("<=") {
-        look = (.before, false)
-      } else if take("<!") {
-        look = (.before, true)
-      } else if take(">") {
-        isAtomic = true
-      } else if take("#") {
-        _ = try name(until: 0x29)
-        return nil
-      } else if take("P<") || take("<") {
-        _ = try name(until: 0x3E)
-      } else {
-        let outer = options
-        if try readOptions() { return nil }
-        let body = try alternatives()
-        options = outer
-        guard take(")") else { throw invalid("missing )") }
-        return body
-      }
-    }
-    let body = try alternatives()
-    guard take(")") else { throw invalid("missing )") }
-    if let look { return try assertion(look.0, body, negative: look.negative) }
-    if isAtomic { return try atomic(body) }
-    return body
+  /// The start of the text, or of a line that is not empty behind the last line feed.
+  private var startOfLine: RegexNode {
+    let start = RegexNode.assertion(RegexAssertion(direction: .before, set: ScalarSet(), holdsAtEdge: true))
+    guard dialect.anchorsAtLines else { return start }
+    return .alternatives([
+      start,
+      .sequence([
+        .assertion(RegexAssertion(direction: .before, set: ScalarSet(0x0A), holdsAtEdge: false)),
+        .assertion(RegexAssertion(direction: .after, set: .all, holdsAtEdge: false)),
+      ]),
+    ])
   }
 
-  /// Reads the letters of `(?i-m:` or `(?i)`; true for the latter, whose options hold to the end of the group around
-  /// it.
-  private mutating func readOptions() throws(Failure) -> Bool {
-    var value = true
-    while true {
-      switch try next() {
-      case 0x2D: value = false
-      case 0x69: options.ignoresCase = value
-      case 0x78: options.isExtended = value
-      case 0x73: options.dotMatchesNewline = value
-      case 0x6D: if dialect.anchorsAtLines { options.dotMatchesNewline = value } else { throw unsupported("(?m)") }
-      case 0x75: break
-      case 0x3A: return false
-      case 0x29: return true
-      default: throw unsupported("this kind of group")
-      }
-    }
+  mutating func literal(_ scalar: UInt32) -> RegexNode {
+    guard options.ignoresCase else { return .set(ScalarSet(scalar)) }
+    isLiteral = true
+    return .folded(CaseFolding.fold([scalar]))
   }
 
   // MARK: Repetition
 
   private mutating func quantified(_ atom: RegexNode) throws(Failure) -> RegexNode {
     var node = atom
+    let mayRepeat = !isCondition
     while true {
-      if options.isExtended { while skipComment() {} }
-      var bounds: (Int, Int?)
-      var isInterval = false
-      if take("*") {
-        bounds = (0, nil)
-      } else if take("+") {
-        bounds = (1, nil)
+      while try skipComment() {}
+      guard var bounds = try quantifier() else { return node }
+      guard mayRepeat else { throw invalid("a condition cannot be repeated") }
+      height += 1
+      try checkDepth(height)
+      try budget.spend(1, text)
+      if case .folded(let scalars) = node { node = RegexParser.folded(scalars) }
+      if let maximum = bounds.maximum, maximum < bounds.minimum {
+        // Ruby's way to spell a possessive interval.
+        bounds = (maximum, bounds.minimum, true)
+        node = try possessive(node, bounds.minimum, bounds.maximum)
+      } else if bounds.isInterval, bounds.minimum == bounds.maximum, dialect.anchorsAtLines, take("?") {
+        // In Ruby's syntax `{n}?` is an optional repetition, not a lazy one.
+        node = .repetition(node, minimum: bounds.minimum, maximum: bounds.maximum, isLazy: false)
+        node = .repetition(node, minimum: 0, maximum: 1, isLazy: false)
       } else if take("?") {
-        bounds = (0, 1)
-      } else if let interval = try interval() {
-        bounds = interval
-        isInterval = true
+        node = .repetition(node, minimum: bounds.minimum, maximum: bounds.maximum, isLazy: true)
+      } else if !bounds.isInterval || dialect.possessiveIntervals, take("+") {
+        node = try possessive(node, bounds.minimum, bounds.maximum)
       } else {
-        return node
-      }
-      if let maximum = bounds.1, maximum < bounds.0 { bounds = (maximum, bounds.0) }
-      if take("?") {
-        node = .repetition(node, minimum: bounds.0, maximum: bounds.1, isLazy: true)
-      } else if !isInterval || dialect.possessiveIntervals, take("+") {
-        node = try possessive(node, bounds.0, bounds.1)
-      } else {
-        node = .repetition(node, minimum: bounds.0, maximum: bounds.1, isLazy: false)
+        node = .repetition(node, minimum: bounds.minimum, maximum: bounds.maximum, isLazy: false)
       }
     }
   }
 
+  private typealias Bounds = (minimum: Int, maximum: Int?, isInterval: Bool)
+
+  private mutating func quantifier() throws(Failure) -> Bounds? {
+    if take("*") { return (0, nil, false) }
+    if take("+") { return (1, nil, false) }
+    if take("?") { return (0, 1, false) }
+    return try interval()
+  }
+
   /// `{2}`, `{2,}`, `{2,5}`, `{,5}`; anything else in braces is literal.
-  private mutating func interval() throws(Failure) -> (Int, Int?)? {
+  private mutating func interval() throws(Failure) -> Bounds? {
     let start = position
     guard take("{") else { return nil }
     let minimum = number()
@@ -230,8 +262,11 @@ struct RegexParser {
       position = start
       return nil
     }
-    guard minimum ?? 0 <= 1000, maximum ?? 0 <= 1000 else { throw unsupported("a repetition of more than 1000 times") }
-    return (minimum ?? 0, maximum)
+    let limit = 100_000
+    guard minimum ?? 0 <= limit, maximum ?? 0 <= limit else {
+      throw invalid("a repetition of more than \(limit) times")
+    }
+    return (minimum ?? 0, maximum, true)
   }
 
   private mutating func number() -> Int? {
@@ -243,75 +278,9 @@ struct RegexParser {
     return value
   }
 
-  /// A repetition that gives nothing back. For one scalar of a set this is a greedy one that may end only at its
-  /// maximum or where the next scalar is not in the set.
-  private func possessive(_ node: RegexNode, _ minimum: Int, _ maximum: Int?) throws(Failure) -> RegexNode {
-    guard let set = RegexParser.singleSet(node) else {
-      throw unsupported("a possessive repetition of more than one character class")
-    }
-    let stop = RegexNode.assertion(RegexAssertion(direction: .after, set: set.complement, holdsAtEdge: true))
-    guard let maximum else {
-      return .sequence([.repetition(.set(set), minimum: minimum, maximum: nil, isLazy: false), stop])
-    }
-    let full = RegexNode.repetition(.set(set), minimum: maximum, maximum: maximum, isLazy: false)
-    guard maximum > minimum else { return full }
-    return .alternatives([
-      full, .sequence([.repetition(.set(set), minimum: minimum, maximum: maximum - 1, isLazy: false), stop]),
-    ])
-  }
+  /// A group may be repeated, whatever is in it.
+  mutating func endGroup() { (isLiteral, isCondition) = (false, false) }
 
-  /// `(?>...)`: only where the body is already atomic.
-  private func atomic(_ node: RegexNode) throws(Failure) -> RegexNode {
-    switch node {
-    case .empty, .set, .assertion: return node
-    case .repetition(let body, let minimum, let maximum, isLazy: false): return try possessive(body, minimum, maximum)
-    case .sequence(let items) where items.allSatisfy({ RegexParser.singleSet($0) != nil }): return node
-    default: throw unsupported("an atomic group other than of a repeated character class")
-    }
-  }
-
-  /// The set where an expression always matches exactly one scalar of it.
-  static func singleSet(_ node: RegexNode) -> ScalarSet? {
-    switch node {
-    case .set(let set): return set
-    case .alternatives(let branches):
-      var union = ScalarSet()
-      for branch in branches {
-        guard let set = singleSet(branch) else { return nil }
-        union = union.union(set)
-      }
-      return union
-    default: return nil
-    }
-  }
-
-  /// A look-around. Those of one scalar, or of an edge of the text, are what tokenizers use.
-  private func assertion(
-    _ direction: RegexAssertion.Direction, _ body: RegexNode, negative: Bool
-  ) throws(Failure) -> RegexNode {
-    var set = ScalarSet()
-    var atEdge = false
-    for branch in RegexParser.branches(body) {
-      if let single = RegexParser.singleSet(branch) {
-        set = set.union(single)
-      } else if case .repetition(let item, let minimum, _, _) = branch, minimum >= 1,
-        let single = RegexParser.singleSet(item), minimum == 1
-      {
-        set = set.union(single)
-      } else if case .assertion(let inner) = branch, inner.direction == direction {
-        set = set.union(inner.set)
-        atEdge = atEdge || inner.holdsAtEdge
-      } else {
-        throw unsupported("a look-around of more than one character")
-      }
-    }
-    return .assertion(
-      RegexAssertion(
-        direction: direction, set: negative ? set.complement : set, holdsAtEdge: negative ? !atEdge : atEdge))
-  }
-
-  private static func branches(_ node: RegexNode) -> [RegexNode] {
-    if case .alternatives(let branches) = node { return branches.flatMap(self.branches) }
-    return [node]
-  }
+  /// Counts a group that has a number.
+  mutating func countGroup() { groups += 1 }
 }

@@ -1,7 +1,8 @@
 import AttendBase
 
 /// A regular expression as a nondeterministic automaton whose branches are ordered by preference (Thompson 1968; Cox
-/// 2010, "Regular Expression Matching in the Wild").
+/// 2010, "Regular Expression Matching in the Wild"). No way through it comes back to the same instruction without
+/// consuming a scalar.
 struct RegexProgram {
   enum Instruction {
     /// Consumes one scalar of the set with this index.
@@ -9,69 +10,215 @@ struct RegexProgram {
     /// The first branch is preferred.
     case fork(Int, Int)
     case assertion(Int, next: Int)
-    case jump(Int)
+    /// A look-around, by its index among the parts.
+    case look(Int, isNegative: Bool, next: Int)
+    /// An atomic group, by its index among the parts; where it consumes nothing, the way goes on elsewhere.
+    case atomic(Int, ifEmpty: Int, next: Int)
+    case clusterBoundary(isNegative: Bool, next: Int)
     case match
   }
 
-  private(set) var instructions: [Instruction] = []
+  /// A part of the expression that is matched by itself: the body of a look-around or of an atomic group, or the whole.
+  struct Part {
+    enum Kind { case behind, ahead, whole }
+    let kind: Kind
+    var instructions: [Instruction] = []
+    var start = 0
+  }
+
+  /// Parts stand behind those that they hold; the last is the whole expression.
+  private(set) var parts: [Part] = []
   private(set) var sets: [ScalarSet] = []
   private(set) var assertions: [RegexAssertion] = []
-  private(set) var start = 0
-  /// Larger programs are refused.
-  private static let limit = 20_000
+  /// Some instruction asks for the boundaries of grapheme clusters.
+  private(set) var needsClusters = false
+  private var setIndices: [ScalarSet: Int] = [:]
+  private var budget: RegexBudget
+  private let name: String
+  private var count = 0
 
-  init(_ node: RegexNode, name: String) throws(Failure) {
-    let match = try add(.match, name)
-    start = try emit(node, next: match, name)
+  init(_ node: RegexNode, _ budget: inout RegexBudget, name: String) throws(Failure) {
+    self.budget = budget
+    self.name = name
+    _ = try part(.whole, node)
+    budget = self.budget
   }
 
-  private mutating func add(_ instruction: Instruction, _ name: String) throws(Failure) -> Int {
-    guard instructions.count < RegexProgram.limit else {
-      throw Failure(
-        .unsupported, "regular expression \"\(name)\": more than \(RegexProgram.limit) states are not supported")
+  /// Only single scalars are looked at beyond what is matched, and nothing is atomic.
+  var isPlain: Bool { parts.count == 1 && !needsClusters }
+
+  /// Compiles a part, and returns its index.
+  private mutating func part(_ kind: Part.Kind, _ node: RegexNode) throws(Failure) -> Int {
+    var part = Part(kind: kind)
+    let match = try add(.match, &part)
+    part.start = try emit(node, next: match, &part)
+    parts.append(part)
+    return parts.count - 1
+  }
+
+  private mutating func add(_ instruction: Instruction, _ part: inout Part) throws(Failure) -> Int {
+    guard count < RegexBudget.instructions else {
+      throw RegexBudget.exceeded(name, "more than \(RegexBudget.instructions) instructions")
     }
-    instructions.append(instruction)
-    return instructions.count - 1
+    count += 1
+    part.instructions.append(instruction)
+    return part.instructions.count - 1
   }
+
+  // MARK: Instructions
 
   /// Writes the instructions of a node that go on to `next`, and returns their first.
-  private mutating func emit(_ node: RegexNode, next: Int, _ name: String) throws(Failure) -> Int {
+  private mutating func emit(_ node: RegexNode, next: Int, _ part: inout Part) throws(Failure) -> Int {
+    try budget.spend(1, name)
     switch node {
-    case .empty: return next
-    case .set(let set): return try add(.scalar(set: index(of: set), next: next), name)
-    case .assertion(let assertion): return try add(.assertion(index(of: assertion), next: next), name)
     case .sequence(let items):
       var next = next
-      for item in items.reversed() { next = try emit(item, next: next, name) }
+      for item in items.reversed() { next = try emit(item, next: next, &part) }
       return next
     case .alternatives(let branches):
-      var first = try emit(branches[branches.count - 1], next: next, name)
+      var first = try emit(branches[branches.count - 1], next: next, &part)
       for branch in branches.dropLast().reversed() {
-        first = try add(.fork(try emit(branch, next: next, name), first), name)
+        first = try add(.fork(try emit(branch, next: next, &part), first), &part)
       }
       return first
     case .repetition(let body, let minimum, let maximum, let isLazy):
-      var next = next
-      if let maximum {
-        let end = next
-        for _ in minimum..<maximum { next = try fork(try emit(body, next: next, name), end, isLazy, name) }
-      } else {
-        let loop = try add(.jump(next), name)  // the place is known before the body is
-        let first = try emit(body, next: loop, name)
-        instructions[loop] = isLazy ? .fork(next, first) : .fork(first, next)
-        next = loop
-      }
-      for _ in 0..<minimum { next = try emit(body, next: next, name) }
-      return next
+      return try emit(repetition: body, minimum, maximum, isLazy, next: next, &part)
+    default: return try emit(single: node, next: next, &part)
     }
   }
 
-  private mutating func fork(_ body: Int, _ end: Int, _ isLazy: Bool, _ name: String) throws(Failure) -> Int {
-    try add(isLazy ? .fork(end, body) : .fork(body, end), name)
+  /// A node without repetition or choice.
+  private mutating func emit(single node: RegexNode, next: Int, _ part: inout Part) throws(Failure) -> Int {
+    switch node {
+    case .set(let set): return try add(.scalar(set: index(of: set), next: next), &part)
+    case .folded(let scalars): return try emit(folded: scalars, next: next, &part)
+    case .assertion(let assertion): return try add(.assertion(index(of: assertion), next: next), &part)
+    case .look(let direction, let body, let isNegative):
+      let index = try self.part(direction == .after ? .ahead : .behind, body)
+      return try add(.look(index, isNegative: isNegative, next: next), &part)
+    case .atomic(let body): return try add(.atomic(try self.part(.whole, body), ifEmpty: next, next: next), &part)
+    case .clusterBoundary(let isNegative):
+      needsClusters = true
+      return try add(.clusterBoundary(isNegative: isNegative, next: next), &part)
+    default: return next
+    }
   }
 
+  /// A text without regard to case: at each place one scalar, or one that folds to several.
+  private mutating func emit(folded text: [UInt32], next: Int, _ part: inout Part) throws(Failure) -> Int {
+    var entries = [Int](repeating: next, count: text.count + 1)
+    for place in text.indices.reversed() {
+      try budget.spend(CaseFolding.longest, name)
+      let set = index(of: CaseFolding.variants(of: text[place]))
+      entries[place] = try add(.scalar(set: set, next: entries[place + 1]), &part)
+      for length in 2...CaseFolding.longest where place + length <= text.count {
+        let variants = CaseFolding.variants(of: text[place..<place + length])
+        guard !variants.isEmpty else { continue }
+        let other = try add(.scalar(set: index(of: variants), next: entries[place + length]), &part)
+        entries[place] = try add(.fork(entries[place], other), &part)
+      }
+    }
+    return entries[0]
+  }
+
+  private mutating func emit(
+    repetition body: RegexNode, _ minimum: Int, _ maximum: Int?, _ isLazy: Bool, next: Int, _ part: inout Part
+  ) throws(Failure) -> Int {
+    var next = next
+    if let maximum {
+      let end = next
+      for _ in minimum..<maximum {
+        let first = try emit(body, next: next, &part)
+        if first == next { break }  // of nothing
+        next = try fork(first, end, isLazy, &part)
+      }
+    } else {
+      let loop = try add(.fork(next, next), &part)  // the place is known before the body is
+      let first = try emit(body, ifEmpty: next, next: loop, &part)
+      part.instructions[loop] = isLazy ? .fork(next, first) : .fork(first, next)
+      next = loop
+    }
+    for _ in 0..<minimum {
+      let first = try emit(body, next: next, &part)
+      if first == next { break }
+      next = first
+    }
+    return next
+  }
+
+  private mutating func fork(_ body: Int, _ end: Int, _ isLazy: Bool, _ part: inout Part) throws(Failure) -> Int {
+    try add(isLazy ? .fork(end, body) : .fork(body, end), &part)
+  }
+
+  /// Writes a node that goes on to `next` where it consumed a scalar, and to `empty` where it consumed none: a
+  /// repetition ends with a round that consumes nothing.
+  private mutating func emit(
+    _ node: RegexNode, ifEmpty empty: Int, next: Int, _ part: inout Part
+  ) throws(Failure) -> Int {
+    try budget.spend(1, name)
+    guard RegexProgram.mayBeEmpty(node) else { return try emit(node, next: next, &part) }
+    switch node {
+    case .sequence(let items):
+      var empty = empty, next = next
+      for item in items.reversed() {
+        let first = try emit(item, ifEmpty: empty, next: next, &part)
+        next = try emit(item, next: next, &part)
+        empty = first
+      }
+      return empty
+    case .alternatives(let branches):
+      var first = try emit(branches[branches.count - 1], ifEmpty: empty, next: next, &part)
+      for branch in branches.dropLast().reversed() {
+        first = try add(.fork(try emit(branch, ifEmpty: empty, next: next, &part), first), &part)
+      }
+      return first
+    case .repetition(let body, let minimum, let maximum, let isLazy):
+      return try emit(repetition: body, minimum, maximum, isLazy, ifEmpty: empty, next: next, &part)
+    case .atomic(let body):
+      return try add(.atomic(try self.part(.whole, body), ifEmpty: empty, next: next), &part)
+    default: return try emit(single: node, next: empty, &part)
+    }
+  }
+
+  private mutating func emit(
+    repetition body: RegexNode, _ minimum: Int, _ maximum: Int?, _ isLazy: Bool, ifEmpty: Int, next: Int,
+    _ part: inout Part
+  ) throws(Failure) -> Int {
+    var empty = ifEmpty, next = next
+    if maximum.map({ $0 > minimum }) ?? true {
+      // A first round by itself; those behind one that consumed something are as ever.
+      let again = try emit(
+        repetition: body, 0, maximum.map { $0 - minimum - 1 }, isLazy, next: next, &part)
+      let first = try emit(body, ifEmpty: empty, next: again, &part)
+      if minimum > 0 { next = try emit(repetition: body, 0, maximum.map { $0 - minimum }, isLazy, next: next, &part) }
+      empty = try fork(first, empty, isLazy, &part)
+    }
+    for _ in 0..<minimum {
+      let first = try emit(body, ifEmpty: empty, next: next, &part)
+      if first == empty { break }  // of nothing
+      next = try emit(body, next: next, &part)
+      empty = first
+    }
+    return empty
+  }
+
+  /// Whether a node may match without consuming a scalar.
+  private static func mayBeEmpty(_ node: RegexNode) -> Bool {
+    switch node {
+    case .set, .folded: false
+    case .empty, .assertion, .look, .clusterBoundary: true
+    case .sequence(let items): items.allSatisfy { mayBeEmpty($0) }
+    case .alternatives(let branches): branches.contains { mayBeEmpty($0) }
+    case .repetition(let body, let minimum, maximum: _, isLazy: _): minimum == 0 || mayBeEmpty(body)
+    case .atomic(let body): mayBeEmpty(body)
+    }
+  }
+
+  // MARK: Sets and assertions
+
   private mutating func index(of set: ScalarSet) -> Int {
-    if let index = sets.firstIndex(of: set) { return index }
+    if let index = setIndices[set] { return index }
+    setIndices[set] = sets.count
     sets.append(set)
     return sets.count - 1
   }
@@ -80,73 +227,5 @@ struct RegexProgram {
     if let index = assertions.firstIndex(of: assertion) { return index }
     assertions.append(assertion)
     return assertions.count - 1
-  }
-}
-
-/// The scalars, put into classes that no set of an expression tells apart.
-struct ScalarClasses: Sendable {
-  /// Classes are numbered from 0; the edge of the text is the one after the last.
-  let count: Int
-  var edge: Int { count }
-  /// By scalar, for planes 0 to 3.
-  let plain: [UInt8]
-  /// First scalars of runs of one class beyond, and the classes.
-  private let firsts: [UInt32]
-  private let classes: [UInt8]
-  /// A scalar of each class.
-  let examples: [UInt32]
-  static let plainCount = 0x40000
-
-  init(_ sets: [ScalarSet], name: String) throws(Failure) {
-    var cuts: [UInt32] = [0]
-    for set in sets {
-      for range in set.ranges {
-        cuts.append(range.lowerBound)
-        cuts.append(range.upperBound + 1)
-      }
-    }
-    cuts = Array(Set(cuts).filter { $0 <= ScalarSet.last }).sorted()
-    var numbers: [[Bool]: UInt8] = [:]
-    var examples: [UInt32] = [], firsts: [UInt32] = [], classes: [UInt8] = []
-    var plain = [UInt8](repeating: 0, count: ScalarClasses.plainCount)
-    var places = [Int](repeating: 0, count: sets.count)  // the range of each set that is reached
-    for (index, cut) in cuts.enumerated() {
-      var signature = [Bool](repeating: false, count: sets.count)
-      for (number, set) in sets.enumerated() {
-        while places[number] < set.ranges.count, set.ranges[places[number]].upperBound < cut { places[number] += 1 }
-        signature[number] = places[number] < set.ranges.count && set.ranges[places[number]].contains(cut)
-      }
-      if numbers[signature] == nil {
-        guard numbers.count < 250 else {
-          throw Failure(
-            .unsupported, "regular expression \"\(name)\": more than 250 classes of characters are not supported")
-        }
-        numbers[signature] = UInt8(numbers.count)
-        examples.append(cut)
-      }
-      let number = numbers[signature]!
-      firsts.append(cut)
-      classes.append(number)
-      let end = index + 1 < cuts.count ? Int(cuts[index + 1]) : ScalarClasses.plainCount
-      if Int(cut) < ScalarClasses.plainCount, number > 0 {
-        for scalar in Int(cut)..<min(end, ScalarClasses.plainCount) { plain[scalar] = number }
-      }
-    }
-    self.count = numbers.count
-    self.plain = plain
-    self.firsts = firsts
-    self.classes = classes
-    self.examples = examples
-  }
-
-  /// The class of a scalar of any plane.
-  func find(_ scalar: UInt32) -> UInt8 {
-    if scalar < ScalarClasses.plainCount { return plain[Int(scalar)] }
-    var low = 0, high = firsts.count
-    while low < high {
-      let middle = (low + high) / 2
-      if firsts[middle] <= scalar { low = middle + 1 } else { high = middle }
-    }
-    return classes[low - 1]
   }
 }

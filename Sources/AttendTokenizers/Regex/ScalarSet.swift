@@ -1,5 +1,5 @@
 /// A set of scalars: sorted ranges that neither touch nor overlap. Surrogates may be in it and are never met.
-struct ScalarSet: Equatable, Sendable {
+struct ScalarSet: Hashable, Sendable {
   private(set) var ranges: [ClosedRange<UInt32>] = []
 
   static let last: UInt32 = 0x10FFFF
@@ -41,6 +41,7 @@ struct ScalarSet: Equatable, Sendable {
   }
 
   static let whitespace = ScalarSet(UnicodeData.whitespace)
+  static let hexadecimalDigits = ScalarSet([0x30...0x39, 0x41...0x46, 0x61...0x66])
   static let decimalNumbers = ScalarSet(categories: { $0 == .decimalNumber })
 
   /// \w of Unicode Technical Standard 18: alphabetic, mark, decimal number, connector punctuation.
@@ -78,21 +79,6 @@ struct ScalarSet: Equatable, Sendable {
   }
 
   func intersection(_ other: ScalarSet) -> ScalarSet { complement.union(other.complement).complement }
-
-  /// The set with every scalar that differs from one of its own only by case (simple case folding).
-  var ignoringCase: ScalarSet {
-    let table = UnicodeData.caseFolding
-    var folded: Set<UInt32> = []
-    for index in 0..<table.count {
-      let scalar = table.scalar(index), fold = table.number(index, 4, 4)
-      if contains(scalar) || contains(fold) { folded.insert(fold) }
-    }
-    var added = folded.map { $0...$0 }
-    for index in 0..<table.count where folded.contains(table.number(index, 4, 4)) {
-      added.append(table.scalar(index)...table.scalar(index))
-    }
-    return ScalarSet(ranges + added)
-  }
 }
 
 extension ScalarSet {

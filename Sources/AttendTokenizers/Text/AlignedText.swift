@@ -1,3 +1,5 @@
+import AttendBase
+
 /// A stretch of the source text, in bytes.
 struct SourceRange: Equatable {
   var start: UInt32
@@ -68,11 +70,11 @@ struct AlignedText {
   }
 
   /// Replaces the text by what `body` writes while it reads the text from start to end. What it does not read vanishes.
-  mutating func rewrite(_ body: (inout TextRewriter) -> Void) {
-    let (bytes, alignment, isTooLong) = self.bytes.withUnsafeBufferPointer { bytes in
-      self.alignment.withUnsafeBufferPointer { alignment in
+  mutating func rewrite(_ body: (inout TextRewriter) throws(Failure) -> Void) throws(Failure) {
+    let (bytes, alignment, isTooLong) = try self.bytes.withUnsafeBufferPointer { bytes throws(Failure) in
+      try self.alignment.withUnsafeBufferPointer { alignment throws(Failure) in
         var rewriter = TextRewriter(bytes, alignment, base: base)
-        body(&rewriter)
+        try body(&rewriter)
         return rewriter.result
       }
     }

@@ -1,11 +1,16 @@
+import AttendBase
+
 import Glibc
 
-/// A fixed text.
+/// A fixed text. The empty one is found between any two characters, and at both ends.
 struct TextPattern: SplitPattern, Sendable {
   let bytes: [UInt8]
 
-  func forEachMatch(in text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ body: (Range<Int>) -> Void) {
-    guard !bytes.isEmpty, let base = text.baseAddress else { return }
+  func forEachMatch(
+    in text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ body: (Range<Int>) throws(Failure) -> Void
+  ) throws(Failure) {
+    guard !bytes.isEmpty else { return try forEachBoundary(in: text, range, body) }
+    guard let base = text.baseAddress else { return }
     var position = range.lowerBound
     while position + bytes.count <= range.upperBound,
       let found = memchr(base + position, Int32(bytes[0]), range.upperBound - bytes.count + 1 - position)
@@ -13,8 +18,19 @@ struct TextPattern: SplitPattern, Sendable {
       let start = UnsafeRawPointer(found) - UnsafeRawPointer(base)
       let isMatch = bytes.count == 1 || memcmp(found, bytes, bytes.count) == 0
       position = isMatch ? start + bytes.count : start + 1
-      if isMatch { body(start..<position) }
+      if isMatch { try body(start..<position) }
     }
+  }
+
+  private func forEachBoundary(
+    in text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ body: (Range<Int>) throws(Failure) -> Void
+  ) throws(Failure) {
+    var position = range.lowerBound
+    while position < range.upperBound {
+      try body(position..<position)
+      position += UTF8Text.length(first: text[position])
+    }
+    try body(position..<position)
   }
 }
 
@@ -30,18 +46,20 @@ struct ScalarPattern: SplitPattern, Sendable {
     self.rule = rule
   }
 
-  func forEachMatch(in text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ body: (Range<Int>) -> Void) {
+  func forEachMatch(
+    in text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ body: (Range<Int>) throws(Failure) -> Void
+  ) throws(Failure) {
     let table = UnicodeData.properties
-    ascii.withUnsafeBufferPointer { ascii in
+    try ascii.withUnsafeBufferPointer { ascii throws(Failure) in
       var position = range.lowerBound
       while position < range.upperBound {
         let byte = text[position]
         if byte < 0x80 {
-          if ascii[Int(byte)] { body(position..<position + 1) }
+          if ascii[Int(byte)] { try body(position..<position + 1) }
           position += 1
         } else {
           let (scalar, length) = UTF8Text.decode(text.baseAddress! + position)
-          if rule(scalar, table[scalar]) { body(position..<position + length) }
+          if rule(scalar, table[scalar]) { try body(position..<position + length) }
           position += length
         }
       }

@@ -1,3 +1,5 @@
+import AttendBase
+
 /// A text and the pieces that it has been split into so far. Pieces hold at least one byte.
 struct PreTokenizedText {
   struct Piece {
@@ -16,26 +18,34 @@ struct PreTokenizedText {
   }
 
   /// Calls `body` with each piece of text and replaces the piece by those that it adds.
-  mutating func split(_ body: (UnsafeBufferPointer<UInt8>, Range<Int>, inout PieceList) -> Void) {
+  mutating func split(
+    _ body: (UnsafeBufferPointer<UInt8>, Range<Int>, inout PieceList) throws(Failure) -> Void
+  ) throws(Failure) {
     var list = PieceList(capacity: max(pieces.count, text.bytes.count / 4))
-    text.bytes.withUnsafeBufferPointer { bytes in
+    try text.bytes.withUnsafeBufferPointer { bytes throws(Failure) in
       for piece in pieces {
-        if piece.token >= 0 { list.pieces.append(piece) } else { body(bytes, Int(piece.start)..<Int(piece.end), &list) }
+        if piece.token >= 0 {
+          list.pieces.append(piece)
+        } else {
+          try body(bytes, Int(piece.start)..<Int(piece.end), &list)
+        }
       }
     }
     pieces = list.pieces
   }
 
   /// Rewrites each piece of text in turn; `body` must read to the end of the piece. Pieces that become empty vanish.
-  mutating func rewritePieces(_ body: (inout TextRewriter, Range<Int>) -> Void) {
+  mutating func rewritePieces(
+    _ body: (inout TextRewriter, Range<Int>) throws(Failure) -> Void
+  ) throws(Failure) {
     var rewritten: [Piece] = []
     rewritten.reserveCapacity(pieces.count)
-    text.rewrite { writer in
+    try text.rewrite { writer throws(Failure) in
       for piece in pieces {
         let range = Int(piece.start)..<Int(piece.end)
         writer.drop(range.lowerBound - writer.position)  // what an earlier split removed
         let start = writer.written
-        if piece.token >= 0 { writer.keep(range.count) } else { body(&writer, range) }
+        if piece.token >= 0 { writer.keep(range.count) } else { try body(&writer, range) }
         let end = writer.written
         if end > start {
           rewritten.append(
@@ -78,15 +88,19 @@ enum SplitBehavior: String, CaseIterable, Sendable {
 protocol SplitPattern {
   /// Calls `body` with each match within `range`, in order. Matches do not overlap, and no empty one stands right
   /// behind another match.
-  func forEachMatch(in text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ body: (Range<Int>) -> Void)
+  func forEachMatch(
+    in text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ body: (Range<Int>) throws(Failure) -> Void
+  ) throws(Failure)
 }
 
 extension PreTokenizedText {
   /// Splits each piece at the matches of a pattern, or at what lies between them.
-  mutating func split<Pattern: SplitPattern>(at pattern: Pattern, _ behavior: SplitBehavior, invert: Bool = false) {
-    split { text, range, list in
+  mutating func split<Pattern: SplitPattern>(
+    at pattern: Pattern, _ behavior: SplitBehavior, invert: Bool = false
+  ) throws(Failure) {
+    try split { text, range, list throws(Failure) in
       var splitter = Splitter(behavior: behavior, start: range.lowerBound)
-      pattern.forEachMatch(in: text, range) { match in
+      try pattern.forEachMatch(in: text, range) { match throws(Failure) in
         if match.lowerBound > splitter.end { splitter.add(match.lowerBound, isMatch: invert, to: &list) }
         splitter.add(match.upperBound, isMatch: !invert, to: &list)
       }

@@ -19,8 +19,9 @@ struct GraphemeBreaker {
     }
   }
 
-  /// The end of the cluster that starts at `start`.
-  static func end(_ text: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
+  /// The end of the cluster that starts at `start`. `joinsConjuncts`: by rule GB9c, new in Unicode 15.1, conjuncts of
+  /// Indic scripts are one.
+  static func end(_ text: UnsafeBufferPointer<UInt8>, from start: Int, joinsConjuncts: Bool = true) -> Int {
     let (scalar, length) = UTF8Text.decode(text.baseAddress! + start)
     var place = start + length
     // A letter of ASCII before another: the rule for nearly all text.
@@ -28,7 +29,7 @@ struct GraphemeBreaker {
     var before = Properties(scalar)
     var indicators = before.kind == .regionalIndicator ? 1 : 0
     var afterPictograph = before.isPictograph
-    var linked = before.conjunct == 1  // a consonant, then extenders only
+    var linked = joinsConjuncts && before.conjunct == 1  // a consonant, then extenders only
     var hasLinker = false
     while place < text.count {
       let (scalar, length) = UTF8Text.decode(text.baseAddress! + place)
@@ -45,7 +46,7 @@ struct GraphemeBreaker {
         afterPictograph = false
       }
       if next.conjunct == 1 {
-        linked = true
+        linked = joinsConjuncts
         hasLinker = false
       } else if next.conjunct == 0 {
         linked = false
