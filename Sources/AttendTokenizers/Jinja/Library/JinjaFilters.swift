@@ -4,7 +4,7 @@ import AttendBase
 enum JinjaFilters {
   typealias Filter = @Sendable (JinjaValue, JinjaCall, JinjaContext) throws(Failure) -> JinjaValue
 
-  static let all: [String: Filter] = [texts, numbers, sequences, selections].reduce(into: [:]) {
+  static let all: [String: Filter] = [texts, documents, numbers, sequences, selections].reduce(into: [:]) {
     $0.merge($1) { $1 }
   }
 
