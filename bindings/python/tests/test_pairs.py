@@ -45,7 +45,7 @@ def test_a_pair_is_joined_by_the_template(tokenizer: attend.Tokenizer) -> None:
 def test_a_second_text_must_be_named(tokenizer: attend.Tokenizer) -> None:
     for function in (tokenizer.encode, tokenizer.tokenize, tokenizer.encode_batch):
         with pytest.raises(TypeError, match="positional"):
-            function("w3", "w4")  # type: ignore[call-arg,arg-type]
+            function("w3", "w4")  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="pair"):
         tokenizer.encode("w3", pair=3)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="text"):
