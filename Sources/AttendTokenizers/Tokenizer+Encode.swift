@@ -1,8 +1,8 @@
 import AttendBase
 
 extension Tokenizer {
-  /// Tokenizes UTF-8, one text or two. Bytes that are not UTF-8 count as U+FFFD, as many as `String(decoding:as:)` makes
-  /// of them.
+  /// Tokenizes UTF-8, one text or two. Bytes that are not UTF-8 count as U+FFFD, as many as `String(decoding:as:)`
+  /// makes of them.
   ///
   /// Throws `invalidArgument` for a text of more than `maximalLength` bytes, or one that becomes too long on its way,
   /// and for options that leave no way to truncate; `invalidFile` where the text needs an unknown token that the file
