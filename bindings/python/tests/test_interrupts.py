@@ -43,6 +43,7 @@ session.encode([[13, 10, 17]])
 print(session.count)
 """
 BEFORE_SIGNAL = 0.4  # seconds
+LONGEST_WAIT = 2  # seconds; a twentieth of it, but on a machine that does much else
 
 
 def interrupted(
@@ -82,12 +83,12 @@ def interrupted(
 def test_ctrl_c_ends_a_long_call_at_once(call: str, before: str, live: int) -> None:
     seconds, left = interrupted(call, before=before)
     assert left == live
-    assert seconds < 1  # a tenth of it, but on a machine that does much else
+    assert seconds < LONGEST_WAIT
 
 
 def test_ctrl_c_ends_embedding_at_once(bare: Path) -> None:
     seconds, left = interrupted("session.embed(texts)", folder=bare, before="texts = ['w7 w9'] * 1_000_000")
-    assert left == 0 and seconds < 1
+    assert left == 0 and seconds < LONGEST_WAIT
 
 
 def test_whatever_the_handler_of_a_signal_raises_comes_out() -> None:
@@ -95,13 +96,13 @@ def test_whatever_the_handler_of_a_signal_raises_comes_out() -> None:
 def stop(number, frame): raise TimeoutError('enough')
 signal.signal(signal.SIGTERM, stop)"""
     seconds, _ = interrupted("session.encode(long)", before=before, error="TimeoutError", number=signal.SIGTERM)
-    assert seconds < 1
+    assert seconds < LONGEST_WAIT
 
 
 def test_ctrl_c_ends_loading() -> None:
     """Whenever it comes: between two loads, or in the middle of one."""
     seconds, _ = interrupted(f"while True: attend.Model({str(DEFAULT_MODEL)!r})")
-    assert seconds < 1
+    assert seconds < LONGEST_WAIT
 
 
 def test_progress_of_a_long_call_is_heard(model: attend.Model) -> None:

@@ -66,12 +66,12 @@ def test_the_build_folder_of_a_checkout_is_found_from_a_package_inside_it(
     assert places[str(tmp_path / "build" / "venv" / "lib" / "libattend.so.0")] == "beside the installed package"
 
 
-@pytest.mark.parametrize("number", [99, 10000, 20100])
+@pytest.mark.parametrize("number", [199, 10000, 20200])
 def test_an_older_library_and_another_major_version_are_refused(number: int) -> None:
     with pytest.raises(attend.LibraryNotFoundError, match="needs 0.2.0"):
         _library.check_version(number)
 
 
-@pytest.mark.parametrize("number", [100, 101, 200, 9999])
+@pytest.mark.parametrize("number", [200, 201, 300, 9999])
 def test_a_later_library_of_the_same_major_version_is_accepted(number: int) -> None:
     _library.check_version(number)

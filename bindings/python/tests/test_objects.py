@@ -7,6 +7,7 @@ import importlib.util
 import multiprocessing
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -145,23 +146,20 @@ def test_progress_refuses_what_cannot_be_called(model: attend.Model) -> None:
 
 
 @pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="mypy is not installed")
-def test_mypy_accepts_the_package_and_what_its_docstrings_promise() -> None:
+def test_mypy_accepts_the_package_and_what_its_docstrings_and_readmes_promise(tmp_path: Path) -> None:
     package = REPOSITORY / "bindings" / "python"
-    snippet = Path(__file__).with_name("typed_use.py")
-    shown = [sys.executable, "-m", "mypy", "--strict", "--ignore-missing-imports", "--no-incremental"]
-    result = subprocess.run(
-        [*shown, "-p", "attend"],
-        cwd=package,
-        env={**os.environ, "MYPYPATH": str(package)},
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stdout
-    result = subprocess.run(
-        [*shown, str(snippet)],
-        cwd=package,
-        env={**os.environ, "MYPYPATH": str(package)},
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stdout
+    programs = [str(Path(__file__).with_name("typed_use.py"))]
+    for readme in (REPOSITORY / "README.md", package / "README.md"):
+        for program in re.findall(r"^```python\n(.*?)^```$", readme.read_text(), flags=re.M | re.S):
+            programs.append(str(tmp_path / f"readme{len(programs)}.py"))
+            Path(programs[-1]).write_text(program)
+    assert len(programs) >= 3
+    for what in [["-p", "attend"], *([program] for program in programs)]:
+        result = subprocess.run(
+            [sys.executable, "-m", "mypy", "--strict", "--ignore-missing-imports", f"--cache-dir={tmp_path}", *what],
+            cwd=package,
+            env={**os.environ, "MYPYPATH": str(package)},
+            capture_output=True,
+            text=True,
+        )
+        assert result.returncode == 0, result.stdout
