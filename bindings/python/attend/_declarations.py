@@ -60,6 +60,9 @@ TRUNCATION = {"longest_first": 0, "only_first": 1, "only_second": 2, "none": 3}
 #: ``attend_side`` by name, without the default.
 SIDE = {"right": 1, "left": 2}
 
+#: ``attend_logits_kind`` by name.
+LOGITS = {"default": 0, "none": 1, "last": 2, "all": 3}
+
 #: ``attend_attention_kind`` by name.
 ATTENTION = {"encoder": 1, "decoder": 2, "cross": 3}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Iterable, NoReturn, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, Iterable, Literal, NoReturn, SupportsIndex, overload
 
 import numpy as np
 
@@ -97,9 +97,22 @@ class Session:
         TypeError (ids that are no integers, booleans among them), BusyError, InvalidStateError (after a fork): these
         leave the session as it was. After OutOfMemoryError, CancelledError and KeyboardInterrupt no sequence is live.
         """
-        native = self._open()
-        batch = RaggedBatch(tokens, lengths, token_types, attention_mask, self._rules)
-        self._watch.call(library.attend_encode, native, ctypes.byref(batch.struct))
+        self._read(library.attend_encode, RaggedBatch(tokens, lengths, token_types, attention_mask, self._rules))
+
+    @overload
+    def add(self, tokens: Sequences, *, token_types: Any = None, attention_mask: Any = None) -> None: ...
+    @overload
+    def add(self, tokens: Ids, *, lengths: Ids, token_types: Ids | None = None) -> None: ...
+    def add(self, tokens: Any, *, lengths: Any = None, token_types: Any = None, attention_mask: Any = None) -> None:
+        """Reads a batch as ``encode`` does and keeps the live sequences: those of the batch come after them.
+
+        What is asked of the last ``encode`` (logits, pooled vectors, hidden states, attention maps) is then about the
+        added sequences alone. Errors as of ``encode``; each of them leaves the live sequences as they were.
+        """
+        self._read(library.attend_session_add, RaggedBatch(tokens, lengths, token_types, attention_mask, self._rules))
+
+    def _read(self, function: Any, batch: RaggedBatch) -> None:
+        self._watch.call(function, self._open(), ctypes.byref(batch.struct))
         self._lengths = batch.lengths
 
     def decode_step(self, tokens: Ids) -> Float32Array:
@@ -120,22 +133,58 @@ class Session:
         return tensor_view(logits, native, writeable=True)
 
     @overload
-    def decode(self, tokens: Sequences, *, attention_mask: Any = None) -> list[Float32Array]: ...
+    def decode(
+        self, tokens: Sequences, *, attention_mask: Any = None, logits: Literal["all"] = "all"
+    ) -> list[Float32Array]: ...
     @overload
-    def decode(self, tokens: Ids, *, lengths: Ids) -> list[Float32Array]: ...
-    def decode(self, tokens: Any, *, lengths: Any = None, attention_mask: Any = None) -> list[Float32Array]:
+    def decode(self, tokens: Ids, *, lengths: Ids, logits: Literal["all"] = "all") -> list[Float32Array]: ...
+    @overload
+    def decode(
+        self, tokens: Any, *, lengths: Any = None, attention_mask: Any = None, logits: Literal["last"]
+    ) -> Float32Array: ...
+    @overload
+    def decode(
+        self, tokens: Any, *, lengths: Any = None, attention_mask: Any = None, logits: Literal["none"]
+    ) -> None: ...
+    def decode(
+        self, tokens: Any, *, lengths: Any = None, attention_mask: Any = None, logits: str = "all"
+    ) -> list[Float32Array] | Float32Array | None:
         """Gives live sequence i the tokens ``tokens[i]`` at once: for scoring, forced prefixes, speculation.
 
-        The same numbers, to the bit, as one step after another. Returns one array for each sequence, ``[its tokens,
-        vocabulary]``, views of one memory. ``tokens``, ``lengths``, ``attention_mask`` and errors as in ``encode`` and
-        ``decode_step``; a row may begin with a padding id, which is the start token of many families.
+        The same numbers, to the bit, as one step after another. ``logits``:
+
+        - ``"all"``: those of every token, one array for each sequence, ``[its tokens, vocabulary]``, views of one
+          memory;
+        - ``"last"``: those of the last token of each sequence, ``[sequences, vocabulary]``, a view; NaN for one that
+          waits;
+        - ``"none"``: the tokens are read and None is returned.
+
+        A sequence without tokens waits, unless all do. ``tokens``, ``lengths``, ``attention_mask`` and errors as in
+        ``encode`` and ``decode_step``; a row may begin with a padding id, which is the start token of many families.
         """
         native = self._open()
+        if logits not in c.LOGITS:
+            raise InvalidArgumentError(f"logits: {logits!r} is not one of {', '.join(c.LOGITS)}")
         batch = RaggedBatch(tokens, lengths, None, attention_mask, self._rules, starts=True)
-        logits = c.Tensor()
-        self._watch.call(library.attend_decode, native, ctypes.byref(batch.struct), ctypes.byref(logits))
+        batch.struct.logits = c.LOGITS[logits]
+        found = c.Tensor()
+        self._watch.call(library.attend_decode, native, ctypes.byref(batch.struct), ctypes.byref(found))
         self._lengths = batch.lengths
-        return split(tensor_view(logits, native, writeable=True), batch.lengths)
+        if logits == "none":
+            return None
+        array = tensor_view(found, native, writeable=True)
+        return array if logits == "last" else split(array, batch.lengths)
+
+    def truncate(self, index: SupportsIndex, length: SupportsIndex) -> None:
+        """Forgets what live sequence ``index`` has read beyond its first ``length`` tokens.
+
+        What follows has the same bits as if it had never read them. Errors, each of which leaves the session as it was:
+        InvalidArgumentError (no such sequence, one that has read fewer tokens), InvalidStateError (nothing was encoded,
+        no sequence is live), BusyError.
+        """
+        native = self._open()
+        check(library.attend_session_truncate(native, number(index, "index"), number(length, "length")))
+        self._lengths = None
 
     def select(self, parents: Ids) -> None:
         """Makes live sequence ``parents[i]`` of before the new live sequence i.
@@ -220,7 +269,7 @@ class Session:
         norm.
 
         One array for each sequence, ``[its tokens of that call, hidden size]``, views that are valid until the next
-        call. Raises InvalidStateError before the first such call and after ``select``.
+        call. Raises InvalidStateError before the first such call and after ``select`` and ``truncate``.
         """
         native = self._open()
         states = c.Tensor()

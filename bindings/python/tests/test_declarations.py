@@ -151,6 +151,7 @@ def test_enums_have_the_numbers_of_the_header() -> None:
     assert {name.upper(): value for name, value in c.ATTENTION.items()} == numbers(
         "attend_attention_kind", "ATTEND_ATTENTION_"
     )
+    assert {name.upper(): value for name, value in c.LOGITS.items()} == numbers("attend_logits_kind", "ATTEND_LOGITS_")
     assert {name.upper(): value for name, value in c.TRUNCATION.items()} == numbers(
         "attend_truncation", "ATTEND_TRUNCATION_"
     )

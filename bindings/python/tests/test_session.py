@@ -98,6 +98,63 @@ def test_decoding_at_once_is_decoding_step_by_step(session: attend.Session) -> N
     assert np.array_equal(np.stack(apart), together[0])
 
 
+def test_logits_of_all_of_the_last_or_of_no_token(session: attend.Session) -> None:
+    tokens = [[1, 65, 55], [1, 73]]
+    session.encode([HELLO, CAT])
+    every = [rows.copy() for rows in session.decode(tokens)]
+    session.encode([HELLO, CAT])
+    last = session.decode(tokens, logits="last")
+    assert last.shape == (2, 101) and all(np.array_equal(last[i], every[i][-1]) for i in range(2))
+    session.encode([HELLO, CAT])
+    assert session.decode(tokens, logits="none") is None and session.lengths == [3, 2]
+    with pytest.raises(attend.InvalidArgumentError, match="logits: 'first' is not one of"):
+        session.decode(tokens, logits="first")  # type: ignore[call-overload]
+    assert session.lengths == [3, 2]
+
+
+def test_a_sequence_without_tokens_waits(session: attend.Session) -> None:
+    session.encode([HELLO, CAT])
+    session.decode([[1], [1]])
+    rows = session.decode([[], [73]])
+    assert [row.shape for row in rows] == [(0, 101), (1, 101)] and session.lengths == [1, 2]
+    last = session.decode([[65], []], logits="last").copy()
+    assert np.isnan(last[1]).all() and not np.isnan(last[0]).any() and session.lengths == [2, 2]
+    session.encode([HELLO])
+    session.decode_step([1])
+    assert np.array_equal(session.decode_step([65])[0], last[0])
+    with pytest.raises(attend.InvalidArgumentError):
+        session.decode([[]])
+
+
+def test_added_sequences_come_after_the_live_ones(session: attend.Session) -> None:
+    session.encode([HELLO])
+    session.decode_step([1])
+    session.add([CAT])
+    assert session.lengths == [1, 0] and [len(rows) for rows in session.hidden_states()] == [4]
+    session.decode([[], [1]])
+    together = session.decode_step([65, 73]).copy()
+    for row, (source, token) in enumerate([(HELLO, 65), (CAT, 73)]):
+        session.encode([source])
+        session.decode_step([1])
+        assert np.array_equal(session.decode_step([token])[0], together[row])
+    with pytest.raises(attend.InvalidArgumentError):
+        session.add([[101]])
+    assert session.count == 1
+
+
+def test_what_was_truncated_was_never_read(session: attend.Session) -> None:
+    session.encode([HELLO, CAT])
+    expected = [rows[-1].copy() for rows in session.decode([[1, 65, 55], [1, 73]])]
+    session.truncate(0, 1)
+    session.truncate(np.int64(1), np.int64(1))
+    assert session.lengths == [1, 1]
+    found = session.decode([[65, 55], [73]], logits="last")
+    assert np.array_equal(found, np.stack(expected))
+    for index, length in ((2, 0), (0, 4), (-1, 0), (0, -1)):
+        with pytest.raises(attend.InvalidArgumentError):
+            session.truncate(index, length)
+
+
 def test_selected_sequences_go_on_as_if_alone(session: attend.Session) -> None:
     session.encode([HELLO, CAT])
     session.decode_step([1, 1])

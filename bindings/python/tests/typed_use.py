@@ -57,9 +57,15 @@ def batches(model: attend.Model, tensor: Tensor, made: Mapping[str, Any]) -> Non
         session.decode_step(logits.argmax(axis=1))
         session.decode_step(logits.argmax(axis=1).tolist())
         rows: list[npt.NDArray[np.float32]] = session.decode([[1, 2], [3]])
+        last: npt.NDArray[np.float32] = session.decode([[1, 2], []], logits="last")
+        session.decode([1, 2, 3], lengths=[2, 1], logits="none")
+        session.decode([[1]], logits="first")  # type: ignore[call-overload]
+        session.add([[1, 2], np.array([3])])
+        session.truncate(0, np.int64(1))
+        session.cancel()
         session.select([0, 0])
         session.select(np.array([0]))
         session.encode([[1]], mask=[[1]])  # type: ignore[call-overload]
-        print(rows, session.logits(), session.pooled(), session.hidden_states(), session.count, session.lengths)
+        print(rows, last, session.logits(), session.pooled(), session.hidden_states(), session.count, session.lengths)
         session.record_attentions()
         print(session.attentions("encoder", 0)[0].shape)
