@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The whole library in one function: reads "hello", writes its phonemes. Run it where models/g2p-en is. */
+/* clang-format off: README.md shows these lines */
 #include <attend.h>
 #include <stdio.h>
-#define TRY(call)                                                 \
-    do {                                                          \
-        attend_error *error = (call);                             \
-        if (error) {                                              \
-            fprintf(stderr, "%s\n", attend_error_message(error)); \
-            attend_error_free(error);                             \
-            return 1;                                             \
-        }                                                         \
-    } while (0)
+#define TRY(call) do { attend_error *error = (call); if (error) { \
+    fprintf(stderr, "%s\n", attend_error_message(error)); attend_error_free(error); return 1; } } while (0)
 
 int main(void) {
-    attend_model *model;
-    attend_session *session;
-    attend_encoding *word;
-    const attend_tokenizer *tokenizer;
+    attend_model *model; attend_session *session; attend_encoding *word; const attend_tokenizer *tokenizer;
     TRY(attend_model_create("models/g2p-en", NULL, &model));
     TRY(attend_session_create(model, NULL, &session));
     TRY(attend_model_tokenizer(model, &tokenizer));
@@ -35,8 +26,7 @@ int main(void) {
         TRY(attend_decode_step(session, &token, 1, &logits));
         const float *score = logits.data;
         token = 0;
-        for (int32_t id = 1; id < (int32_t)logits.shape[1]; id++)
-            if (score[id] > score[token]) token = id;
+        for (int32_t id = 1; id < (int32_t)logits.shape[1]; id++) if (score[id] > score[token]) token = id;
         if (token != info.end_token) printf(" %s", attend_tokenizer_token(tokenizer, token, NULL));
     }
     printf("\n");
