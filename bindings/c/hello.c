@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The whole library in one function: reads "hello", writes its phonemes. Run it where models/g2p-en is. */
-/* clang-format off: README.md shows these lines */
+ * The whole library in one function: reads "hello", writes its phonemes. Run it where models/g2p-en is. README.md
+ * shows it as it is. */
+/* clang-format off */
 #include <attend.h>
 #include <stdio.h>
 #define TRY(call) do { attend_error *error = (call); if (error) { \

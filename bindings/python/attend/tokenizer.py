@@ -237,15 +237,9 @@ class Tokenizer:
         variables: Mapping[str, Any] | None = None,
     ) -> Int32Array:
         """The ids of what ``chat`` writes, ``[tokens]``: with the special tokens of the template and no other."""
-        written = self.chat(
-            messages,
-            add_generation_prompt=add_generation_prompt,
-            template=template,
-            tools=tools,
-            documents=documents,
-            variables=variables,
-        )
-        return self.encode(written, special_tokens=False)
+        native, chat = self._open(), Chat(messages, add_generation_prompt, template, tools, documents, variables)
+        function = library.attend_tokenizer_encode_chat
+        return Encoding(create(function, native, *chat.arguments, free=library.attend_encoding_free)).ids
 
     def vocabulary(self) -> dict[str, int]:
         """The id of each token, as the files spell it; bytes that are not UTF-8 are spelled ``\\xff``."""
