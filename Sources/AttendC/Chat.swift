@@ -24,7 +24,9 @@ import Glibc
     let target = try require(encoding, "encoding")
     // The template has written the special tokens that the text begins and ends with.
     let text = CString(try tokenizer.written(messages, length, options))
-    target.pointee = own(try EncodingObject(try tokenizer.tokenizer.encode(text.bytes, addSpecialTokens: false)))
+    var options = TokenizeOptions()
+    options.addSpecialTokens = false
+    target.pointee = own(try tokenizer.tokenizer.encode(text.bytes, options))
   }
 }
 
