@@ -1,6 +1,6 @@
 import AttendBase
 
-/// What stands behind a bar: `value|name(arguments)`.
+/// The filters behind a bar: `value|name(arguments)`.
 enum JinjaFilters {
   typealias Filter = @Sendable (JinjaValue, JinjaCall, JinjaContext) throws(Failure) -> JinjaValue
 

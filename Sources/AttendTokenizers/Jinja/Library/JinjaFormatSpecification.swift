@@ -1,7 +1,7 @@
 import AttendBase
 
-/// What stands behind the colon of a replacement field: `[[fill]align][sign][z][#][0][width][grouping][.precision][type]`,
-/// Python's format mini-language.
+/// The layout behind the colon of a replacement field, in Python's format mini-language:
+/// `[[fill]align][sign][z][#][0][width][grouping][.precision][type]`.
 struct JinjaFormatSpecification {
   var fill: UInt32 = 0x20
   var align: UInt32?
@@ -62,8 +62,6 @@ struct JinjaFormatSpecification {
   func format(_ value: JinjaValue, _ context: JinjaContext) throws(Failure) -> [UInt32] {
     switch value {
     case .text(let text): return try self.text(text, context)
-    case .bool(let isTrue) where type == nil:
-      return try self.text(JinjaText(isTrue ? "True" : "False"), context, isNumber: true)
     case .bool, .int, .big:
       let floats: [UInt32] = [0x65, 0x45, 0x66, 0x46, 0x67, 0x47, 0x25]
       guard let type, floats.contains(type) else { return try integer(value.integer!, context) }
@@ -78,9 +76,9 @@ struct JinjaFormatSpecification {
     return context.refused("Unknown format code '\(code)' for object of type '\(value)'")
   }
 
-  private func text(_ text: JinjaText, _ context: JinjaContext, isNumber: Bool = false) throws(Failure) -> [UInt32] {
+  private func text(_ text: JinjaText, _ context: JinjaContext) throws(Failure) -> [UInt32] {
     guard type == nil || type == 0x73 else { throw unknown("str", context) }
-    guard grouping == nil, isNumber || (sign == 0x2D && !isAlternate && align != 0x3D) else {
+    guard grouping == nil, sign == 0x2D, !isAlternate, align != 0x3D else {
       throw context.refused("a sign, '#', '=' or grouping is not allowed in string format specifier")
     }
     let shown = precision.map { Array(text.scalars.prefix($0)) } ?? text.scalars

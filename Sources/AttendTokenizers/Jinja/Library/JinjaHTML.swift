@@ -42,7 +42,7 @@ extension JinjaContext {
     return result
   }
 
-  /// What a reference behind an ampersand stands for, and its length.
+  /// The characters that a reference behind an ampersand stands for, and its length.
   private static func reference(_ text: ArraySlice<UInt32>) -> (scalars: [UInt32], length: Int)? {
     guard text.first == 0x23 else {
       let name = text.prefix { JinjaScalar.isAlphanumeric($0) && $0 < 0x80 }

@@ -50,6 +50,7 @@ struct JinjaJSONWriter {
 
   private mutating func write(_ value: JinjaValue) throws(Failure) {
     let start = scalars.count
+    try context.budget.spend(JinjaBudget.evaluation)
     switch value {
     case .none: scalars += "null"
     case .bool(let value): scalars += value ? "true" : "false"

@@ -1,6 +1,6 @@
 import AttendBase
 
-/// What stands behind `is`.
+/// The tests behind `is`.
 enum JinjaTests {
   typealias Test = @Sendable (JinjaValue, JinjaCall, JinjaContext) throws(Failure) -> Bool
 

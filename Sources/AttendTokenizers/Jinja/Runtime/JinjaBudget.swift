@@ -1,7 +1,7 @@
 import AttendBase
 import Glibc
 
-/// What one rendering may use: steps, bytes, depth. Whoever does work counts it here, so that no template and no
+/// The budget of one rendering: steps, bytes, depth. Whoever does work counts it here, so that no template and no
 /// conversation can hang, grow or crash the process.
 final class JinjaBudget {
   /// A step is about the work of copying a code point; evaluating an expression counts `evaluation` of them.
@@ -16,14 +16,14 @@ final class JinjaBudget {
   static let evaluation = 16
   /// Steps and bytes of a rendering, and what each byte of the conversation adds: templates in practice take some
   /// thousand steps, and a few for each letter.
-  static let steps = 1 << 27
+  static let steps = 1 << 26
   static let bytes = 1 << 30
   static let perInputByte = 256
   /// Expressions and statements within each other while a template runs, those of macros that call each other included;
   /// `LargeStack` holds more.
   static let depth = 1500
-  /// Expressions, blocks and values within each other. Whatever walks over them, to free them too, fits the stack of the
-  /// smallest thread.
+  /// Expressions, blocks and values within each other. Whatever walks over them, to free them too, fits the stack of
+  /// the smallest thread.
   static let nesting = 180
 
   init(input: Int, file: String) {

@@ -6,7 +6,7 @@ final class JinjaInterpreter {
   enum Flow { case next, breakLoop, continueLoop }
 
   let context: JinjaContext
-  /// What was given to the template, and what it set at its top.
+  /// The variables given to the template, and those that it sets at its top.
   private var variables: [String: JinjaValue]
 
   init(_ context: JinjaContext, variables: [String: JinjaValue]) {
@@ -120,6 +120,7 @@ final class JinjaInterpreter {
     _ expression: JinjaExpression, _ activation: JinjaActivation, _ output: inout [UInt32]
   ) throws(Failure) {
     let value = try evaluateWhole(expression, activation)
+    context.line = expression.line
     try append(context.autoescape ? try context.escaped(value) : try context.string(value), &output)
   }
 
@@ -132,7 +133,7 @@ final class JinjaInterpreter {
     }
   }
 
-  /// What a block writes must be text.
+  /// The text that a block writes; it must be text.
   private func written(_ value: JinjaValue) throws(Failure) -> JinjaText {
     if let text = value.text { return text }
     throw context.refused("sequence item 0: expected str instance, \(value.typeName) found")

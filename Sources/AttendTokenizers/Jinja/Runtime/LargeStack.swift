@@ -8,13 +8,13 @@ enum LargeStack {
   /// Memory that is reserved, of which only what is used is taken.
   private static let bytes = 32 << 20
 
-  /// The work, and what became of it.
+  /// Work for a thread.
   private final class Task {
     let work: () -> Void
     init(_ work: @escaping () -> Void) { self.work = work }
   }
 
-  /// What `body` returns or throws, from a thread that this one waits for.
+  /// The result of `body`, from a thread that this one waits for.
   static func call<Result>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
     var result: Swift.Result<Result, Failure>?
     var status: Int32 = 0

@@ -101,7 +101,7 @@ struct JinjaLexer {
     if !text.isEmpty { add(.data, "", .text(JinjaText(text))) }
   }
 
-  /// What the sign of the tag behind it, or else `lstrip_blocks`, leaves of a text.
+  /// The part of a text that the sign of the tag behind it, or else `lstrip_blocks`, leaves.
   private func kept(_ text: ArraySlice<UInt32>, sign: UInt32?, isVariable: Bool) -> ArraySlice<UInt32> {
     if sign == 0x2D { return JinjaTexts.stripped(text, nil, left: false) }
     guard sign == nil, !isVariable else { return text }

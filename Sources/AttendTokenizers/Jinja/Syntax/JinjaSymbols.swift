@@ -109,7 +109,7 @@ final class JinjaSymbols {
     JinjaReference(hops: function.depth - variable.function.depth, slot: variable.slot)
   }
 
-  /// What is to be done at the beginning of the scope.
+  /// The variables to be set at the beginning of the scope.
   var entry: [JinjaLoad] {
     loads.sorted { $0.key < $1.key }.compactMap { slot, load in
       switch load {

@@ -53,7 +53,7 @@ final class JinjaExpression {
   }
 }
 
-/// What compares two values.
+/// A relation that a comparison asks for.
 enum JinjaRelation {
   case equal, unequal, contained, notContained
   case ordered(JinjaComparison)
@@ -69,7 +69,7 @@ struct JinjaArguments {
   var all: [JinjaExpression] { positional + named.map(\.value) + [list, mapping].compactMap { $0 } }
 }
 
-/// What is assigned to.
+/// The target of an assignment.
 indirect enum JinjaTarget {
   case name(JinjaName)
   /// An attribute of a namespace.
@@ -132,7 +132,7 @@ final class JinjaScope {
   init(_ body: [JinjaStatement]) { self.body = body }
 }
 
-/// What a variable is at the beginning of a scope.
+/// The first value of a variable in a scope.
 struct JinjaLoad {
   enum Source {
     case nothing

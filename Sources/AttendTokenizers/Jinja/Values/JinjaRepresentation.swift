@@ -13,10 +13,11 @@ extension JinjaContext {
     }
   }
 
-  /// Whatever Python's `repr` writes, at the end of `scalars`.
+  /// The words of Python's `repr` writes, at the end of `scalars`.
   func spell(_ value: JinjaValue, _ scalars: inout [UInt32]) throws(Failure) {
     try budget.enter()
     defer { budget.leave() }
+    try budget.spend(JinjaBudget.evaluation)
     let start = scalars.count
     switch value {
     case .undefined: scalars += "Undefined"

@@ -71,7 +71,7 @@ enum JinjaScalar {
     }
   }
 
-  /// What `splitlines` splits at, besides a carriage return with its line feed.
+  /// The ends of lines of `splitlines`, besides a carriage return with its line feed.
   static func isLineEnd(_ scalar: UInt32) -> Bool {
     switch scalar {
     case 0xA...0xD, 0x1C...0x1E, 0x85, 0x2028, 0x2029: true
