@@ -306,8 +306,8 @@ typedef struct attend_tokenizer_info {
     { sizeof(attend_tokenizer_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, ATTEND_SIDE_DEFAULT }
 
 /**
- * Fills `*info` up to its struct_size; since 0.2. Errors: INVALID_ARGUMENT; INVALID_FILE and IO where the files that say
- * it cannot be read.
+ * Fills `*info` up to its struct_size; since 0.2. Errors: INVALID_ARGUMENT; INVALID_FILE and IO where the files that
+ * say it cannot be read.
  */
 ATTEND_MUST_CHECK attend_error *attend_tokenizer_get_info(const attend_tokenizer *tokenizer,
                                                           attend_tokenizer_info *info);
@@ -318,8 +318,8 @@ size_t attend_tokenizer_size(const attend_tokenizer *tokenizer);
 /**
  * Tokenizes `length` bytes of UTF-8 at `text`. Bytes that are not UTF-8 count as U+FFFD. `options` may be NULL.
  * `*encoding` is owned by the caller. Where the text has more tokens than options->max_length it is cut into windows:
- * the first is `*encoding`, the others are its overflow. Errors: INVALID_ARGUMENT (also where max_length, truncation and
- * stride leave no way to cut); INVALID_FILE when the text needs an unknown token that the file does not name;
+ * the first is `*encoding`, the others are its overflow. Errors: INVALID_ARGUMENT (also where max_length, truncation
+ * and stride leave no way to cut); INVALID_FILE when the text needs an unknown token that the file does not name;
  * OUT_OF_MEMORY.
  */
 ATTEND_MUST_CHECK attend_error *attend_tokenizer_encode(
@@ -352,8 +352,8 @@ ATTEND_MUST_CHECK attend_error *attend_tokenizer_encode_batch(
 const int32_t *attend_encoding_ids(const attend_encoding *encoding, size_t *count);
 
 /**
- * Where a token stands in its source text, of two in its own: from start up to, not including, end, counted in bytes and
- * in Unicode scalars. Both 0 for tokens that a template added.
+ * Where a token stands in its source text, of two in its own: from start up to, not including, end, counted in bytes
+ * and in Unicode scalars. Both 0 for tokens that a template added.
  */
 typedef struct attend_token_offsets {
     int32_t byte_start;
@@ -776,8 +776,8 @@ typedef struct attend_model_info {
 } attend_model_info;
 
 #define ATTEND_MODEL_INFO_INIT \
-    { sizeof(attend_model_info), (attend_model_kind)0, ATTEND_COMPUTE_DEFAULT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-      0, 0, 0, 0, 0, 0 }
+    { sizeof(attend_model_info), (attend_model_kind)0, ATTEND_COMPUTE_DEFAULT, \
+      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** Fills `*info` up to its struct_size. Errors: INVALID_ARGUMENT. */
 ATTEND_MUST_CHECK attend_error *attend_model_get_info(const attend_model *model, attend_model_info *info);

@@ -4,7 +4,8 @@
     pip install unicodedata2==16.0.0 regex==2024.11.6
     python scripts/make-unicode-tables.py > Sources/AttendTokenizers/Unicode/UnicodeTables.swift
 
-A table is one string literal, so that it lies in read-only memory and costs nothing at start: numbers are written in base 64 with
+A table is one string literal, so that it lies in read-only memory and costs nothing at start: numbers are written in
+base 64 with
 the digits "0" (0) to "o" (63), the most significant first. The records of each table are described above it.
 """
 
@@ -46,31 +47,34 @@ CATEGORIES = [
 ]
 HANGUL = range(0xAC00, 0xD7A4)
 # Binary properties by their long and short names, as regular expressions spell them.
-PROPERTIES = """Alphabetic=Alpha ASCII_Hex_Digit=AHex Bidi_Control=Bidi_C Case_Ignorable=CI Cased Changes_When_Casefolded=CWCF
-Changes_When_Casemapped=CWCM Changes_When_Lowercased=CWL Changes_When_Titlecased=CWT Changes_When_Uppercased=CWU Dash
-Default_Ignorable_Code_Point=DI Deprecated=Dep Diacritic=Dia Emoji Emoji_Component=EComp Emoji_Modifier=EMod
-Emoji_Modifier_Base=EBase Emoji_Presentation=EPres Extended_Pictographic=ExtPict Extender=Ext Grapheme_Base=Gr_Base
-Grapheme_Extend=Gr_Ext Grapheme_Link=Gr_Link Hex_Digit=Hex Hyphen IDS_Binary_Operator=IDSB IDS_Trinary_Operator=IDST
-IDS_Unary_Operator=IDSU ID_Compat_Math_Continue ID_Compat_Math_Start ID_Continue=IDC ID_Start=IDS Ideographic=Ideo
-Join_Control=Join_C Logical_Order_Exception=LOE Lowercase=Lower Math Modifier_Combining_Mark=MCM
-Noncharacter_Code_Point=NChar Other_Alphabetic=OAlpha Other_Default_Ignorable_Code_Point=ODI Other_Grapheme_Extend=OGr_Ext
-Other_ID_Continue=OIDC Other_ID_Start=OIDS Other_Lowercase=OLower Other_Math=OMath Other_Uppercase=OUpper
-Pattern_Syntax=Pat_Syn Pattern_White_Space=Pat_WS Prepended_Concatenation_Mark=PCM Quotation_Mark=QMark Radical
-Regional_Indicator=RI Sentence_Terminal=STerm Soft_Dotted=SD Terminal_Punctuation=Term Unified_Ideograph=UIdeo
-Uppercase=Upper Variation_Selector=VS White_Space=WSpace=Space XID_Continue=XIDC XID_Start=XIDS""".split()
-SCRIPTS = """Adlam Ahom Anatolian_Hieroglyphs Arabic Armenian Avestan Balinese Bamum Bassa_Vah Batak Bengali Bhaiksuki Bopomofo Brahmi
-Braille Buginese Buhid Canadian_Aboriginal Carian Caucasian_Albanian Chakma Cham Cherokee Chorasmian Common Coptic Cuneiform Cypriot
-Cypro_Minoan Cyrillic Deseret Devanagari Dives_Akuru Dogra Duployan Egyptian_Hieroglyphs Elbasan Elymaic Ethiopic Garay Georgian
-Glagolitic Gothic Grantha Greek Gujarati Gunjala_Gondi Gurmukhi Gurung_Khema Han Hangul Hanifi_Rohingya Hanunoo Hatran Hebrew Hiragana
-Imperial_Aramaic Inherited Inscriptional_Pahlavi Inscriptional_Parthian Javanese Kaithi Kannada Katakana Kawi Kayah_Li Kharoshthi
-Khitan_Small_Script Khmer Khojki Khudawadi Kirat_Rai Lao Latin Lepcha Limbu Linear_A Linear_B Lisu Lycian Lydian Mahajani Makasar
-Malayalam Mandaic Manichaean Marchen Masaram_Gondi Medefaidrin Meetei_Mayek Mende_Kikakui Meroitic_Cursive Meroitic_Hieroglyphs Miao
-Modi Mongolian Mro Multani Myanmar Nabataean Nag_Mundari Nandinagari New_Tai_Lue Newa Nko Nushu Nyiakeng_Puachue_Hmong Ogham Ol_Chiki
-Ol_Onal Old_Hungarian Old_Italic Old_North_Arabian Old_Permic Old_Persian Old_Sogdian Old_South_Arabian Old_Turkic Old_Uyghur Oriya
-Osage Osmanya Pahawh_Hmong Palmyrene Pau_Cin_Hau Phags_Pa Phoenician Psalter_Pahlavi Rejang Runic Samaritan Saurashtra Sharada Shavian
-Siddham SignWriting Sinhala Sogdian Sora_Sompeng Soyombo Sundanese Sunuwar Syloti_Nagri Syriac Tagalog Tagbanwa Tai_Le Tai_Tham
-Tai_Viet Takri Tamil Tangsa Tangut Telugu Thaana Thai Tibetan Tifinagh Tirhuta Todhri Toto Tulu_Tigalari Ugaritic Unknown Vai Vithkuqi
-Wancho Warang_Citi Yezidi Yi Zanabazar_Square""".split()
+PROPERTIES = """Alphabetic=Alpha ASCII_Hex_Digit=AHex Bidi_Control=Bidi_C Case_Ignorable=CI Cased
+Changes_When_Casefolded=CWCF Changes_When_Casemapped=CWCM Changes_When_Lowercased=CWL Changes_When_Titlecased=CWT
+Changes_When_Uppercased=CWU Dash Default_Ignorable_Code_Point=DI Deprecated=Dep Diacritic=Dia Emoji
+Emoji_Component=EComp Emoji_Modifier=EMod Emoji_Modifier_Base=EBase Emoji_Presentation=EPres
+Extended_Pictographic=ExtPict Extender=Ext Grapheme_Base=Gr_Base Grapheme_Extend=Gr_Ext Grapheme_Link=Gr_Link
+Hex_Digit=Hex Hyphen IDS_Binary_Operator=IDSB IDS_Trinary_Operator=IDST IDS_Unary_Operator=IDSU
+ID_Compat_Math_Continue ID_Compat_Math_Start ID_Continue=IDC ID_Start=IDS Ideographic=Ideo Join_Control=Join_C
+Logical_Order_Exception=LOE Lowercase=Lower Math Modifier_Combining_Mark=MCM Noncharacter_Code_Point=NChar
+Other_Alphabetic=OAlpha Other_Default_Ignorable_Code_Point=ODI Other_Grapheme_Extend=OGr_Ext Other_ID_Continue=OIDC
+Other_ID_Start=OIDS Other_Lowercase=OLower Other_Math=OMath Other_Uppercase=OUpper Pattern_Syntax=Pat_Syn
+Pattern_White_Space=Pat_WS Prepended_Concatenation_Mark=PCM Quotation_Mark=QMark Radical Regional_Indicator=RI
+Sentence_Terminal=STerm Soft_Dotted=SD Terminal_Punctuation=Term Unified_Ideograph=UIdeo Uppercase=Upper
+Variation_Selector=VS White_Space=WSpace=Space XID_Continue=XIDC XID_Start=XIDS""".split()
+SCRIPTS = """Adlam Ahom Anatolian_Hieroglyphs Arabic Armenian Avestan Balinese Bamum Bassa_Vah Batak Bengali Bhaiksuki
+Bopomofo Brahmi Braille Buginese Buhid Canadian_Aboriginal Carian Caucasian_Albanian Chakma Cham Cherokee Chorasmian
+Common Coptic Cuneiform Cypriot Cypro_Minoan Cyrillic Deseret Devanagari Dives_Akuru Dogra Duployan
+Egyptian_Hieroglyphs Elbasan Elymaic Ethiopic Garay Georgian Glagolitic Gothic Grantha Greek Gujarati Gunjala_Gondi
+Gurmukhi Gurung_Khema Han Hangul Hanifi_Rohingya Hanunoo Hatran Hebrew Hiragana Imperial_Aramaic Inherited
+Inscriptional_Pahlavi Inscriptional_Parthian Javanese Kaithi Kannada Katakana Kawi Kayah_Li Kharoshthi
+Khitan_Small_Script Khmer Khojki Khudawadi Kirat_Rai Lao Latin Lepcha Limbu Linear_A Linear_B Lisu Lycian Lydian
+Mahajani Makasar Malayalam Mandaic Manichaean Marchen Masaram_Gondi Medefaidrin Meetei_Mayek Mende_Kikakui
+Meroitic_Cursive Meroitic_Hieroglyphs Miao Modi Mongolian Mro Multani Myanmar Nabataean Nag_Mundari Nandinagari
+New_Tai_Lue Newa Nko Nushu Nyiakeng_Puachue_Hmong Ogham Ol_Chiki Ol_Onal Old_Hungarian Old_Italic Old_North_Arabian
+Old_Permic Old_Persian Old_Sogdian Old_South_Arabian Old_Turkic Old_Uyghur Oriya Osage Osmanya Pahawh_Hmong Palmyrene
+Pau_Cin_Hau Phags_Pa Phoenician Psalter_Pahlavi Rejang Runic Samaritan Saurashtra Sharada Shavian Siddham SignWriting
+Sinhala Sogdian Sora_Sompeng Soyombo Sundanese Sunuwar Syloti_Nagri Syriac Tagalog Tagbanwa Tai_Le Tai_Tham Tai_Viet
+Takri Tamil Tangsa Tangut Telugu Thaana Thai Tibetan Tifinagh Tirhuta Todhri Toto Tulu_Tigalari Ugaritic Unknown Vai
+Vithkuqi Wancho Warang_Citi Yezidi Yi Zanabazar_Square""".split()
 BREAKS = [
     "Other",
     "CR",
@@ -89,16 +93,18 @@ BREAKS = [
 ]
 
 # Punctuation, nonspacing marks and format characters that Unicode 9 to 16 added (DerivedAge.txt).
-SINCE_UNICODE_8 = """61D 7FD 890-891 897-89F 8CA-8E2 9FD-9FE A76 AFA-AFF B55 C04 C3C C77 C84 D00 D3B-D3C D81 EBA ECE 180F 1885-1886
-1ABF-1ACE 1B4E-1B4F 1B7D-1B7F 1DF6-1DFB 2E43-2E4F 2E52-2E5D A82C A8C5 A8FF A9BD 10D24-10D27 10D69-10D6E 10EAB-10EAD 10EFC-10EFF
-10F46-10F50 10F55-10F59 10F82-10F89 11070 11073-11074 110C2 110CD 111C9 111CF 1123E 11241 1133B 113BB-113C0 113CE 113D0 113D2
-113D4-113D5 113D7-113D8 113E1-113E2 11438-1143F 11442-11444 11446 1144B-1144F 1145A-1145B 1145D-1145E 11660-1166C 116B9 1182F-11837
-11839-1183B 1193B-1193C 1193E 11943-11946 119D4-119D7 119DA-119DB 119E0 119E2 11A01-11A0A 11A33-11A38 11A3B-11A47 11A51-11A56
-11A59-11A5B 11A8A-11A96 11A98-11A9C 11A9E-11AA2 11B00-11B09 11BE1 11C30-11C36 11C38-11C3D 11C3F 11C41-11C45 11C70-11C71 11C92-11CA7
-11CAA-11CB0 11CB2-11CB3 11CB5-11CB6 11D31-11D36 11D3A 11D3C-11D3D 11D3F-11D45 11D47 11D90-11D91 11D95 11D97 11EF3-11EF4 11EF7-11EF8
-11F00-11F01 11F36-11F3A 11F40 11F42-11F4F 11F5A 11FFF 12FF1-12FF2 13430-13440 13447-13455 1611E-16129 1612D-1612F 16D6D-16D6F
-16E97-16E9A 16F4F 16FE2 16FE4 1CF00-1CF2D 1CF30-1CF46 1E000-1E006 1E008-1E018 1E01B-1E021 1E023-1E024 1E026-1E02A 1E08F 1E130-1E136
-1E2AE 1E2EC-1E2EF 1E4EC-1E4EF 1E5EE-1E5EF 1E5FF 1E944-1E94A 1E95E-1E95F""".split()
+SINCE_UNICODE_8 = """61D 7FD 890-891 897-89F 8CA-8E2 9FD-9FE A76 AFA-AFF B55 C04 C3C C77 C84 D00 D3B-D3C D81 EBA ECE
+180F 1885-1886 1ABF-1ACE 1B4E-1B4F 1B7D-1B7F 1DF6-1DFB 2E43-2E4F 2E52-2E5D A82C A8C5 A8FF A9BD 10D24-10D27 10D69-10D6E
+10EAB-10EAD 10EFC-10EFF 10F46-10F50 10F55-10F59 10F82-10F89 11070 11073-11074 110C2 110CD 111C9 111CF 1123E 11241
+1133B 113BB-113C0 113CE 113D0 113D2 113D4-113D5 113D7-113D8 113E1-113E2 11438-1143F 11442-11444 11446 1144B-1144F
+1145A-1145B 1145D-1145E 11660-1166C 116B9 1182F-11837 11839-1183B 1193B-1193C 1193E 11943-11946 119D4-119D7
+119DA-119DB 119E0 119E2 11A01-11A0A 11A33-11A38 11A3B-11A47 11A51-11A56 11A59-11A5B 11A8A-11A96 11A98-11A9C
+11A9E-11AA2 11B00-11B09 11BE1 11C30-11C36 11C38-11C3D 11C3F 11C41-11C45 11C70-11C71 11C92-11CA7 11CAA-11CB0
+11CB2-11CB3 11CB5-11CB6 11D31-11D36 11D3A 11D3C-11D3D 11D3F-11D45 11D47 11D90-11D91 11D95 11D97 11EF3-11EF4
+11EF7-11EF8 11F00-11F01 11F36-11F3A 11F40 11F42-11F4F 11F5A 11FFF 12FF1-12FF2 13430-13440 13447-13455 1611E-16129
+1612D-1612F 16D6D-16D6F 16E97-16E9A 16F4F 16FE2 16FE4 1CF00-1CF2D 1CF30-1CF46 1E000-1E006 1E008-1E018 1E01B-1E021
+1E023-1E024 1E026-1E02A 1E08F 1E130-1E136 1E2AE 1E2EC-1E2EF 1E4EC-1E4EF 1E5EE-1E5EF 1E5FF 1E944-1E94A
+1E95E-1E95F""".split()
 
 
 def digits(value, count):
@@ -215,8 +221,8 @@ def quick_check(c):
 
 def main():
     print(
-        "// Facts of the Unicode Character Database, version %s. Written by scripts/make-unicode-tables.py: do not edit."
-        % ucd.unidata_version
+        "// Facts of the Unicode Character Database, version %s. "
+        "Written by scripts/make-unicode-tables.py: do not edit." % ucd.unidata_version
     )
     print("\nenum UnicodeTables {", end="")
     categories = runs(lambda c: CATEGORIES.index(ucd.category(chr(c))))
@@ -244,7 +250,8 @@ def main():
             digits(c, 4) + digits(v, 2)
             for c, v in runs(lambda c: breaks.get(c, 0) | (16 if c in pictures else 0) | conjunct.get(c, 0) << 5)
         ),
-        "Runs of one grapheme cluster break (UAX 29): first scalar (4), break | 16 if Extended_Pictographic | Indic conjunct break << 5 (2).",
+        "Runs of one grapheme cluster break (UAX 29): first scalar (4), break | 16 "
+        "if Extended_Pictographic | Indic conjunct break << 5 (2).",
     )
     table(
         "combiningClasses",
@@ -334,7 +341,8 @@ def main():
 
 
 def extended(pairs, kind):
-    """Python's own case mappings may be older than the database: add the pairs of Unicode 15 and 16 (UnicodeData.txt)."""
+    """Python's own case mappings may be older than the database: add
+    the pairs of Unicode 15 and 16 (UnicodeData.txt)."""
     known = dict(pairs)
     newer = {0x1C89: 0x1C8A, 0xA7CB: 0x0264, 0xA7CC: 0xA7CD, 0xA7DA: 0xA7DB, 0xA7DC: 0x019B}
     newer.update({0x10D50 + i: 0x10D70 + i for i in range(22)})

@@ -1,7 +1,7 @@
 import Glibc
 
-/// An array whose length is known when it is made and whose memory may fail: for as many elements as a file, a text or a
-/// count asks for, where elements hold references and `GrowingList` cannot keep them. It never grows.
+/// An array whose length is known when it is made and whose memory may fail: for as many elements as a file, a text or
+/// a count asks for, where elements hold references and `GrowingList` cannot keep them. It never grows.
 package final class FixedArray<Element>: RandomAccessCollection {
   private let base: UnsafeMutablePointer<Element>
   package let count: Int

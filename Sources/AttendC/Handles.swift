@@ -88,7 +88,8 @@ func copy<Struct: BitwiseCopyable>(
   if size > known, bytes[known...].contains(where: { $0 != 0 }) {
     throw Failure(
       .invalidArgument,
-      "\(name).struct_size is \(size): a field is set that came after version \(version) of this library, which knows \(known) bytes"
+      "\(name).struct_size is \(size): a field is set that came after version \(version) of this library, which knows "
+        + "\(known) bytes"
     )
   }
   var result = initial
@@ -117,7 +118,8 @@ private func structSize<Struct>(_ pointer: UnsafePointer<Struct>, smallest: Int,
   guard size >= smallest, size <= largestStruct else {
     throw Failure(
       .invalidArgument,
-      "\(name).struct_size is \(UInt(bitPattern: size)), which no version of the library has used: set it to sizeof(\(Struct.self))"
+      "\(name).struct_size is \(UInt(bitPattern: size)), which no version of the library has used: set it to "
+        + "sizeof(\(Struct.self))"
     )
   }
   return size

@@ -6,9 +6,9 @@ import AttendBase
 /// Parsing checks the whole text and notes where each value begins and ends; numbers and strings are made when they are
 /// asked for. A handle keeps its document alive. Immutable: any number of threads may read at once.
 ///
-/// Beyond the RFC: `NaN`, `Infinity` and `-Infinity` are numbers, as Python writes them. A lone half of a surrogate pair,
-/// which only an escape can spell, becomes U+FFFD. A byte order mark at the start is refused, as the RFC allows and as
-/// the readers of Python and Rust do: a file that they cannot read is not taken for a sound one here.
+/// Beyond the RFC: `NaN`, `Infinity` and `-Infinity` are numbers, as Python writes them. A lone half of a surrogate
+/// pair, which only an escape can spell, becomes U+FFFD. A byte order mark at the start is refused, as the RFC allows
+/// and as the readers of Python and Rust do: a file that they cannot read is not taken for a sound one here.
 package struct JSON: Sendable {
   let document: JSONDocument
   let node: Int

@@ -63,8 +63,8 @@ package struct Engine: Sendable {
   }
 }
 
-/// Work that is worth waking another thread for, which takes some microseconds; counted in the numbers that a part reads or
-/// makes, or as a case says.
+/// Work that is worth waking another thread for, which takes some microseconds; counted in the numbers that a part
+/// reads or makes, or as a case says.
 enum Grain: Int {
   /// Inputs times panels times rows: 32 multiply-adds each.
   case product = 0x800

@@ -23,8 +23,8 @@ package struct AttentionMask: Sendable {
 package struct AttentionBias: @unchecked Sendable {
   /// `[heads]`: a score gains `slopes[head] * (key - query)` (Press et al. 2021, arXiv:2108.12409).
   package var slopes: UnsafePointer<Float>?
-  /// `[heads][2 * radius + 1]`: a score gains `distances[head][clamp(key - query, -radius, radius) + radius]`; the relative
-  /// positions of T5 with their buckets spelled out (Raffel et al. 2019, arXiv:1910.10683, section 2.1).
+  /// `[heads][2 * radius + 1]`: a score gains `distances[head][clamp(key - query, -radius, radius) + radius]`; the
+  /// relative positions of T5 with their buckets spelled out (Raffel et al. 2019, arXiv:1910.10683, section 2.1).
   package var distances: UnsafePointer<Float>?
   /// 0 or more, below 2^30.
   package var radius: Int

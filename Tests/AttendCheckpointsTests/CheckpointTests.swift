@@ -23,7 +23,8 @@ import Testing
   }
 
   private static let goodIndex =
-    #"{"metadata": {"total_size": 20}, "weight_map": {"a": "s1.safetensors", "b": "s2.safetensors", "c": "s1.safetensors"}}"#
+    #"{"metadata": {"total_size": 20}, "weight_map": {"a": "s1.safetensors", "b": "s2.safetensors", "c": "#
+    + #""s1.safetensors"}}"#
 
   @Test("shards read as one file does") func shards() throws {
     try writeShards(index: CheckpointTests.goodIndex)
@@ -81,7 +82,8 @@ import Testing
       (#"{"weight_map": {"a": "."}}"#, "is not in"), (#"{"weight_map": {"a": "s1.safetensors\u0000x"}}"#, "is not in"),
       (#"{"weight_map": {"a": "./s1.safetensors"}}"#, "is not in"),
       (
-        #"{"weight_map": {"a": "s1.safetensors", "b": "s2.safetensors", "c": "s1.safetensors", "d": "s2.safetensors"}}"#,
+        #"{"weight_map": {"a": "s1.safetensors", "b": "s2.safetensors", "#
+          + #""c": "s1.safetensors", "d": "s2.safetensors"}}"#,
         "s2.safetensors: tensor d, which"
       ), (#"{"weight_map": {"a": "s1.safetensors", "b": "s2.safetensors"}}"#, "s1.safetensors: tensor c is not listed"),
       (
@@ -119,7 +121,8 @@ import Testing
     let count = 75
     let size = 4 << 20
     let members = (0..<count).map {
-      "\"layer.\($0).weight\":{\"dtype\":\"F32\",\"shape\":[1024,1024],\"data_offsets\":[\($0 * size),\(($0 + 1) * size)]}"
+      "\"layer.\($0).weight\":{\"dtype\":\"F32\",\"shape\":[1024,1024],"
+        + "\"data_offsets\":[\($0 * size),\(($0 + 1) * size)]}"
     }
     let head = safetensors(header: "{" + members.joined(separator: ",") + "}", data: [])
     try folder.write("model.safetensors", head)

@@ -62,7 +62,8 @@ import Testing
 
   @Test("other values of the wrong type are refused") func wrongTypes() throws {
     let config = try configuration(
-      #"{"zero": 0, "text": "x", "no": false, "inf": Infinity, "list": [1, "x"], "deep": [[1]], "long": "\#(String(repeating: "y", count: 200))"}"#
+      #"{"zero": 0, "text": "x", "no": false, "inf": Infinity, "list": [1, "x"], "deep": [[1]], "long": "#
+        + #""\#(String(repeating: "y", count: 200))"}"#
     )
     #expect(throws: Failure.self) { try config.size("zero") }
     #expect(try config.integer("zero") == 0)
@@ -157,10 +158,12 @@ import Testing
   }
 
   @Test(
-    "generation_config.json, where present, is the only source; tokens of the vocabulary may still come from config.json"
+    "generation_config.json, where present, is the only source; tokens of the vocabulary may still come from "
+      + "config.json"
   ) func sources() throws {
     let config = """
-      {"decoder_start_token_id": 5, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 3, "unk_token_id": 4, "forced_bos_token_id": 6, "forced_eos_token_id": 7,
+      {"decoder_start_token_id": 5, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 3, "unk_token_id": 4,
+      "forced_bos_token_id": 6, "forced_eos_token_id": 7,
        "max_length": 512, "num_beams": 6, "bad_words_ids": [[8]], "early_stopping": true}
       """
     let model = try open(
@@ -186,9 +189,12 @@ import Testing
     let defaults = try open(
       "{}",
       generation: """
-        {"max_length": 20, "max_new_tokens": 21, "min_length": 1, "min_new_tokens": 2, "num_beams": 4, "length_penalty": -0.5, "early_stopping": false, "no_repeat_ngram_size": 3,
-         "repetition_penalty": 1.25, "do_sample": true, "temperature": 0.75, "top_k": 50, "top_p": 0.5, "suppress_tokens": [1, 2], "begin_suppress_tokens": [3],
-         "bad_words_ids": [[4, 5], [6]], "pad_token_id": -1, "bos_token_id": null, "forced_eos_token_id": [9], "unk_token_id": 0, "guidance_scale": 3}
+        {"max_length": 20, "max_new_tokens": 21, "min_length": 1, "min_new_tokens": 2, "num_beams": 4,
+        "length_penalty": -0.5, "early_stopping": false, "no_repeat_ngram_size": 3,
+         "repetition_penalty": 1.25, "do_sample": true, "temperature": 0.75, "top_k": 50, "top_p": 0.5,
+         "suppress_tokens": [1, 2], "begin_suppress_tokens": [3],
+         "bad_words_ids": [[4, 5], [6]], "pad_token_id": -1, "bos_token_id": null, "forced_eos_token_id": [9],
+         "unk_token_id": 0, "guidance_scale": 3}
         """)
     let generation = defaults.defaults
     #expect(

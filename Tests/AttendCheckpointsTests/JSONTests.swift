@@ -211,7 +211,8 @@ import Testing
       let time = try processorTime { json = try JSON.file(path) }
       let value = try #require(json)
       print(
-        "\(path.split(separator: "/").suffix(2).joined(separator: "/")): \(value.source.count) bytes in \(time * 1000) ms"
+        "\(path.split(separator: "/").suffix(2).joined(separator: "/")): "
+          + "\(value.source.count) bytes in \(time * 1000) ms"
       )
       let vocabulary = value["model"]?["vocab"] ?? value
       if vocabulary.kind == .array {  // pieces with their scores

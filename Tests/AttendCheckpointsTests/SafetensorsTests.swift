@@ -159,7 +159,8 @@ import Testing
         #"{"a": {"dtype": "F64", "shape": [2305843009213693953], "data_offsets": [0, 4]}}"#, "more than memory can hold"
       ),
       (
-        #"{"a": {"dtype": "I8", "shape": [4], "data_offsets": [0, 4]}, "a": {"dtype": "I8", "shape": [0], "data_offsets": [4, 4]}}"#,
+        #"{"a": {"dtype": "I8", "shape": [4], "data_offsets": [0, 4]}, "a": {"dtype": "I8", "shape": [0], "#
+          + #""data_offsets": [4, 4]}}"#,
         "tensor a twice"
       ), (#"{"__metadata__": 1}"#, "__metadata__"), (#"{"__metadata__": {"note": 1}}"#, "note in __metadata__"),
       ("{}", "the tensors end at byte 0 of the data, which has 4 bytes"),
@@ -172,19 +173,23 @@ import Testing
         "bytes 0..<1 of the data, before tensor b, belong to no tensor"
       ),
       (
-        #"{"a": {"dtype": "I8", "shape": [1], "data_offsets": [3, 4]}, "b": {"dtype": "I8", "shape": [2], "data_offsets": [0, 2]}}"#,
+        #"{"a": {"dtype": "I8", "shape": [1], "data_offsets": [3, 4]}, "b": {"dtype": "I8", "shape": [2], "#
+          + #""data_offsets": [0, 2]}}"#,
         "bytes 2..<3 of the data, before tensor a"
       ),
       (
-        #"{"a": {"dtype": "I8", "shape": [3], "data_offsets": [0, 3]}, "b": {"dtype": "I8", "shape": [2], "data_offsets": [2, 4]}}"#,
+        #"{"a": {"dtype": "I8", "shape": [3], "data_offsets": [0, 3]}, "b": {"dtype": "I8", "shape": [2], "#
+          + #""data_offsets": [2, 4]}}"#,
         "tensor b at bytes 2..<4 of the data overlaps tensor a at 0..<3"
       ),
       (
-        #"{"a": {"dtype": "I8", "shape": [4], "data_offsets": [0, 4]}, "b": {"dtype": "I8", "shape": [4], "data_offsets": [0, 4]}}"#,
+        #"{"a": {"dtype": "I8", "shape": [4], "data_offsets": [0, 4]}, "b": {"dtype": "I8", "shape": [4], "#
+          + #""data_offsets": [0, 4]}}"#,
         "overlaps tensor"
       ),
       (
-        #"{"a": {"dtype": "I8", "shape": [4], "data_offsets": [0, 4]}, "b": {"dtype": "I8", "shape": [0], "data_offsets": [2, 2]}}"#,
+        #"{"a": {"dtype": "I8", "shape": [4], "data_offsets": [0, 4]}, "b": {"dtype": "I8", "shape": [0], "#
+          + #""data_offsets": [2, 2]}}"#,
         "overlaps tensor a"
       ),
     ]) func badHeader(_ header: String, _ reason: String) throws

@@ -3,7 +3,8 @@ import AttendModels
 import Foundation
 import Testing
 
-/// The conformance cases of families that the registry knows: the folders of Tests/Fixtures, none of them listed anywhere.
+/// The conformance cases of families that the registry knows: the folders of Tests/Fixtures, none of them listed
+/// anywhere.
 struct ConformanceCases {
   /// The cases in Tests/Fixtures/conformance, and those of heads and options that are not there.
   static let all = ["conformance", "heads", "options"].flatMap { entries($0) }

@@ -111,7 +111,8 @@ import Testing
     try folder.addPooling(#"{"pooling_mode_mean_tokens": true}"#)
     try folder.add(
       "sentence_transformers.models.Dense", "2_Dense",
-      #"{"in_features": 32, "out_features": 20, "bias": true, "activation_function": "torch.nn.modules.activation.Tanh"}"#,
+      #"{"in_features": 32, "out_features": 20, "bias": true, "activation_function": "#
+        + #""torch.nn.modules.activation.Tanh"}"#,
       [WrittenTensor("linear.weight", [20, 32], weights), WrittenTensor("linear.bias", [20], bias)])
     try folder.add(
       "sentence_transformers.models.LayerNorm", "3_LayerNorm", #"{"dimension": 20}"#,
@@ -119,7 +120,8 @@ import Testing
     try folder.add("sentence_transformers.models.Dropout", "4_Dropout", #"{"dropout": 0.1}"#)
     try folder.add(
       "sentence_transformers.base.modules.dense.Dense", "5_Dense",
-      #"{"in_features": 20, "out_features": 7, "bias": false, "activation_function": "torch.nn.modules.linear.Identity"}"#,
+      #"{"in_features": 20, "out_features": 7, "bias": false, "activation_function": "#
+        + #""torch.nn.modules.linear.Identity"}"#,
       [WrittenTensor("linear.weight", [7, 20], second)])
     try folder.add("sentence_transformers.models.Normalize", "6_Normalize")
     let (got, states) = try run(folder, kernels)

@@ -30,11 +30,13 @@ import Testing
     ), ("{{ [1, 'x', 2.0, none, true] }} {{ {'a': \"it's\"} }}", "[1, 'x', 2.0, None, True] {'a': \"it's\"}"),
     ("{{ 'abc'[::-1] }}{{ 'abc'[1:] }}{{ [1, 2, 3][:-1] }}{{ 'héllo'|length }}", "cbabc[1, 2]5"),
     (
-      "{{ 'a,b,,c'.split(',') }} {{ ' a b '.strip() }}|{{ 'xxay'.lstrip('x') }} {{ 'ab'.startswith('a') }} {{ 'A-b'.replace('-', '+').lower() }}",
+      "{{ 'a,b,,c'.split(',') }} {{ ' a b '.strip() }}|{{ 'xxay'.lstrip('x') }} {{ 'ab'.startswith('a') }} {{ "
+        + "'A-b'.replace('-', '+').lower() }}",
       "['a', 'b', '', 'c'] a b|ay True a+b"
     ),
     (
-      "{{ [3, 1, 2]|sort|join('-') }} {{ messages|map(attribute='role')|join(', ') }} {{ messages|selectattr('role', 'equalto', 'user')|list|length }}",
+      "{{ [3, 1, 2]|sort|join('-') }} {{ messages|map(attribute='role')|join(', ') }} {{ messages|selectattr('role', "
+        + "'equalto', 'user')|list|length }}",
       "1-2-3 user, assistant 1"
     ),
     (
@@ -42,11 +44,13 @@ import Testing
       "{\"b\": 1, \"a\": {\"c\": []}} {\n  \"b\": [\n    1\n  ]\n}"
     ),
     (
-      "{{ x is defined }} {{ x|default('d') }} {{ ''|default('e', true) }} {{ none is none }} {{ 'a' in 'abc' }} {{ 'x' not in messages[0] }} {{ 5 is odd }}",
+      "{{ x is defined }} {{ x|default('d') }} {{ ''|default('e', true) }} {{ none is none }} {{ 'a' in 'abc' }} {{ "
+        + "'x' not in messages[0] }} {{ 5 is odd }}",
       "False d e True True True True"
     ),
     (
-      "{% set ns = namespace(n=1) %}{% for i in range(4) %}{% if i == 2 %}{% continue %}{% endif %}{% set ns.n = ns.n + i %}{{ loop.index }}{{ ',' if not loop.last }}{% endfor %} {{ ns.n }}",
+      "{% set ns = namespace(n=1) %}{% for i in range(4) %}{% if i == 2 %}{% continue %}{% endif %}{% set ns.n = ns.n "
+        + "+ i %}{{ loop.index }}{{ ',' if not loop.last }}{% endfor %} {{ ns.n }}",
       "1,2,4 5"
     ),
     (
@@ -54,7 +58,8 @@ import Testing
       "<a>Q<b>NONE"
     ),
     (
-      "{% for k, v in {'b': 1, 'a': 2}.items() %}{{ k }}{{ v }}{% else %}none{% endfor %}{% for x in [] %}{% else %}none{% endfor %}",
+      "{% for k, v in {'b': 1, 'a': 2}.items() %}{{ k }}{{ v }}{% else %}none{% endfor %}{% for x in [] %}{% else "
+        + "%}none{% endfor %}",
       "b1a2none"
     ), ("  {% if true %}\n  a\n  {% endif %}\nb {#- c -#}  d\n{{- ' e' -}}  \n f", "  a\nbd ef"),
     (
@@ -82,14 +87,16 @@ import Testing
           {%- if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}
               {{- raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}
           {%- endif %}
-          {{- '<|' + message['role'] + '|>\\n' + (system_message if loop.first else '') + message['content'] | trim + eos_token + '\\n' }}
+          {{- '<|' + message['role'] + '|>\\n' + (system_message if loop.first else '') + message['content'] | trim +
+          eos_token + '\\n' }}
       {%- endfor %}
       {%- if add_generation_prompt %}
           {{- '<|assistant|>\\n' }}
       {%- endif %}
       """
     let messages =
-      #"[{"role": "system", "content": "Be kind. "}, {"role": "user", "content": "Hi"}, {"role": "assistant", "content": " Hello"}, {"role": "user", "content": "Bye"}]"#
+      #"[{"role": "system", "content": "Be kind. "}, {"role": "user", "content": "Hi"}, {"role": "assistant", "#
+      + #""content": " Hello"}, {"role": "user", "content": "Bye"}]"#
     #expect(
       try render(template, messages)
         == "<s><|user|>\nBe kind.\nHi</s>\n<|assistant|>\nHello</s>\n<|user|>\nBye</s>\n<|assistant|>\n")
@@ -132,7 +139,8 @@ import Testing
     #expect(throws: Failure.self) { try text() }
     try folder.write(
       "tokenizer_config.json",
-      #"{"bos_token": {"content": "<b>"}, "chat_template": [{"name": "default", "template": "{{ bos_token }}d"}, {"name": "tool_use", "template": "t{{ tools|length }}"}, {"name": "bad", "template": "{% if %}"}]}"#
+      #"{"bos_token": {"content": "<b>"}, "chat_template": [{"name": "default", "template": "{{ bos_token }}d"}, "#
+        + #"{"name": "tool_use", "template": "t{{ tools|length }}"}, {"name": "bad", "template": "{% if %}"}]}"#
     )
     #expect(try text() == "<b>d")
     #expect(try text(tools: true) == "t2")
@@ -149,7 +157,8 @@ import Testing
 
   @Test func damagedTemplatesNeverTrap() throws {
     let template = Array(
-      "{%- for m in messages -%}{{ m['content'][1:] | trim ~ loop.index * 2 }}{% if m.role == \"user\" and not x is defined %}{{ {'a': [1, 2]}|tojson }}{% endif %}{% endfor %}"
+      "{%- for m in messages -%}{{ m['content'][1:] | trim ~ loop.index * 2 }}{% if m.role == \"user\" and not x is "
+        + "defined %}{{ {'a': [1, 2]}|tojson }}{% endif %}{% endfor %}"
         .unicodeScalars)
     var random = SplitMix(seed: 6)
     for _ in 0..<3_000 {

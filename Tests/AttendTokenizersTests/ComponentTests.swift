@@ -33,7 +33,8 @@ import Testing
     #expect(
       try normalized(
         "H\u{E9}\u{7}\tW中",
-        #"{"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true}"#
+        #"{"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "#
+          + #""lowercase": true}"#
       ) == "he w 中 ")
   }
 
@@ -100,7 +101,8 @@ import Testing
     #expect(
       try split(
         "a 1b",
-        #"{"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, {"type": "Digits", "individual_digits": false}]}"#
+        #"{"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, {"type": "Digits", "individual_digits": "#
+          + #"false}]}"#
       ) == ["a", "1", "b"])
   }
 }

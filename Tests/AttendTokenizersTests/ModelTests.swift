@@ -8,7 +8,8 @@ import Testing
   @Test func wordPieceTakesTheLongestTokenThatFits() throws {
     let vocabulary = ["[UNK]", "un", "##aff", "##able", "##a", "##b", "unaffa"]
     let model =
-      ###"{"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 10, "vocab": \###(object(vocabulary))}"###
+      ###"{"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "###
+      + ###""max_input_chars_per_word": 10, "vocab": \###(object(vocabulary))}"###
     let tokenizer = try tokenizer(tokenizerJSON(model, preTokenizer: #"{"type": "WhitespaceSplit"}"#))
     #expect(try tokenizer.ids("unaffable") == [0])  // unaffa, ##b, then "le" fits nothing
     #expect(try tokenizer.ids("unaffa una unb x") == [6, 1, 4, 1, 5, 0])
@@ -55,7 +56,8 @@ import Testing
 
   @Test func unigramFindsTheBestSum() throws {
     let model =
-      #"{"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0], ["a", -1], ["b", -1], ["ab", -1.5], ["abc", -9], ["c", -1]], "byte_fallback": false}"#
+      #"{"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0], ["a", -1], ["b", -1], ["ab", -1.5], ["abc", -9], "#
+      + #"["c", -1]], "byte_fallback": false}"#
     let tokenizer = try tokenizer(tokenizerJSON(model))
     #expect(try tokenizer.ids("abc") == [3, 5])
     #expect(try tokenizer.ids("axyb") == [1, 0, 2])  // unknown characters in a row are one
@@ -90,7 +92,8 @@ import Testing
 
   @Test func templatesPutTheirTokensAround() throws {
     let template = #"""
-      {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 1}}, {"SpecialToken": {"id": "<s>", "type_id": 2}}],
+      {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A",
+      "type_id": 1}}, {"SpecialToken": {"id": "<s>", "type_id": 2}}],
        "pair": [], "special_tokens": {"<s>": {"id": "<s>", "ids": [7, 8], "tokens": ["<s>", "</s>"]}}}
       """#
     let tokenizer = try tokenizer(

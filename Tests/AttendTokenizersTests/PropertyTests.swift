@@ -8,7 +8,9 @@ import Testing
 
 @Suite struct PropertyTests {
   static func text(_ random: inout SplitMix) -> [UInt8] {
-    let pool = Array("abc the in  \t\n.,!? aaaaaaaa 0123 'll 've ÀÉé中文字カナ한국😀👩‍👧🇫🇷\u{301}\u{0}\u{FFFD}ﬁ<s>".unicodeScalars)
+    let pool = Array(
+      "abc the in  \t\n.,!? aaaaaaaa 0123 'll 've ÀÉé中文字カナ한국😀👩‍👧🇫🇷\u{301}\u{0}\u{FFFD}ﬁ<s>"
+        .unicodeScalars)
     var text = String.UnicodeScalarView()
     for _ in 0..<random.below(24) { text.append(pool[random.below(pool.count)]) }
     return Array(String(text).utf8)
@@ -80,18 +82,23 @@ import Testing
   /// A folder with each kind of tokenizer file, all small.
   private func files() throws -> [(name: String, bytes: [UInt8])] {
     let unigram =
-      #"{"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0], ["▁", -1], ["a", -2], ["▁ab", -3.5]], "byte_fallback": false}"#
+      #"{"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0], ["▁", -1], ["a", -2], ["▁ab", -3.5]], "#
+      + #""byte_fallback": false}"#
     let json = tokenizerJSON(
       unigram,
       normalizer:
-        #"{"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Replace", "pattern": {"Regex": "\\s+|b{2,3}"}, "content": " "}]}"#,
+        #"{"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Replace", "pattern": {"Regex": "#
+        + #""\\s+|b{2,3}"}, "content": " "}]}"#,
       preTokenizer: #"{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": true}"#,
       postProcessor:
-        #"{"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1], "trim_offsets": true, "add_prefix_space": true}"#,
+        #"{"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1], "trim_offsets": true, "#
+        + #""add_prefix_space": true}"#,
       decoder:
-        #"{"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}"#,
+        #"{"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Strip", "content": " ", "start": 1, "#
+        + #""stop": 0}]}"#,
       added:
-        #"[{"id": 9, "content": "<x>", "single_word": true, "lstrip": true, "rstrip": true, "normalized": true, "special": true}]"#
+        #"[{"id": 9, "content": "<x>", "single_word": true, "lstrip": true, "rstrip": true, "normalized": true, "#
+        + #""special": true}]"#
     )
     return [
       ("tokenizer.json", Array(json.utf8)), ("tokenizer.model", SentencePieceWriter.small()),

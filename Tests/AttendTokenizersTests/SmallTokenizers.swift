@@ -27,7 +27,8 @@ func tokenizerJSON(
   decoder: String = "null", added: String = "[]"
 ) -> String {
   """
-  {"version": "1.0", "truncation": null, "padding": null, "added_tokens": \(added), "normalizer": \(normalizer), "pre_tokenizer": \(preTokenizer),
+  {"version": "1.0", "truncation": null, "padding": null, "added_tokens": \(added), "normalizer": \(normalizer),
+  "pre_tokenizer": \(preTokenizer),
    "post_processor": \(postProcessor), "decoder": \(decoder), "model": \(model)}
   """
 }
@@ -63,7 +64,8 @@ func byteLevelTokenizer(addPrefixSpace: Bool = false, added: String = "[]") thro
   let merges = [("Ġ", "t"), ("h", "e"), ("Ġt", "he"), ("i", "n"), ("Ġ", "Ġ"), ("a", "a"), ("aa", "aa"), ("Ã", "©")]
   let tokens = byteLetters + merges.map { $0.0 + $0.1 }
   let model = """
-    {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null, "end_of_word_suffix": null, "fuse_unk": false, "vocab": \(object(tokens)),
+    {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null, "end_of_word_suffix": null,
+    "fuse_unk": false, "vocab": \(object(tokens)),
      "merges": [\(merges.map { quoted($0.0 + " " + $0.1) }.joined(separator: ", "))]}
     """
   let level = #"{"type": "ByteLevel", "add_prefix_space": \#(addPrefixSpace), "trim_offsets": true}"#

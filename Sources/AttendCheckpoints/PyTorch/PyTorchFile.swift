@@ -156,7 +156,8 @@ private struct TorchView {
     let available = storage.count / type.size
     guard reach.last < available else {
       throw invalid(
-        "of shape \(tensor.shape) and strides \(tensor.strides) from element \(tensor.offset) on exceeds its storage of "
+        "of shape \(tensor.shape) and strides \(tensor.strides) from element \(tensor.offset) on exceeds its storage "
+          + "of "
           + "\(available) elements")
     }
     (self.tensor, self.type, self.storage, self.file, count) = (tensor, type, storage, file, reach.count)

@@ -35,7 +35,8 @@ struct UnreadKeys {
       ?? "an unnamed method"
     return Failure(
       .unsupported,
-      "\(config.path): \(key) says that the weights are quantised by \(method), which is not implemented for model_type \"\(blueprint.family)\"; load weights in "
+      "\(config.path): \(key) says that the weights are quantised by \(method), which is not implemented for "
+        + "model_type \"\(blueprint.family)\"; load weights in "
         + "float32, float16 or bfloat16, and choose int8 or int4 as the type to compute in")
   }
 

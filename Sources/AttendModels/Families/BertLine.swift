@@ -68,7 +68,8 @@ extension LayerBlueprint {
         options: AttentionOptions(
           heads: choices.heads, headDim: width / choices.heads, scale: choices.scale, causal: false),
         query: linear(names.query, width, width), key: linear(names.key, width, width),
-        value: linear(names.value, width, width), output: linear(names.output, width, width), bias: choices.bias(index)),
+        value: linear(names.value, width, width), output: linear(names.output, width, width),
+        bias: choices.bias(index)),
       attentionNorms: norms(names.attentionNorm),
       feedForward: FeedForwardBlueprint(
         up: linear(names.up, choices.feedForwardWidth, width),

@@ -12,8 +12,8 @@ enum MPNet: Family {
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let width = try config.size("hidden_size")
     let epsilon = Float(try config.number("layer_norm_eps", default: 1e-12))
-    // Whatever pad_token_id says, positions are counted from 2, and id 1 takes none; the rows of the table below 2 stand
-    // for none.
+    // Whatever pad_token_id says, positions are counted from 2, and id 1 takes none; the rows of the table below 2
+    // stand for none.
     let (rows, offset) = (try config.size("max_position_embeddings"), 2)
     guard rows > offset else {
       throw config.invalid("max_position_embeddings", "is \(rows), of which \(offset) stand for no position")

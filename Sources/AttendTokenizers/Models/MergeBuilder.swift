@@ -28,7 +28,8 @@ struct MergeBuilder {
       let missing = first < 0 ? Array(left) : second < 0 ? Array(right) : joined
       throw Failure(
         .invalidFile,
-        "\(source): merge \(rank) needs the token \"\(String(decoding: missing, as: UTF8.self))\", which the vocabulary lacks"
+        "\(source): merge \(rank) needs the token \"\(String(decoding: missing, as: UTF8.self))\", which the "
+          + "vocabulary lacks"
       )
     }
     table.insert(first, second, rank: rank, result: result)

@@ -2,8 +2,8 @@ import AttendBase
 
 /// The step behind the model: special tokens around one text or two, offsets without white space.
 struct PostProcessor: Sendable {
-  /// Each takes white space off the offsets of tokens that begin or end with it, but for one space in front of the first
-  /// token of a window, which the tokenizer added itself if the value is true.
+  /// Each takes white space off the offsets of tokens that begin or end with it, but for one space in front of the
+  /// first token of a window, which the tokenizer added itself if the value is true.
   var trims: [Bool] = []
   /// nil: the texts alone, one behind the other.
   var template: Template?
