@@ -28,7 +28,7 @@ package struct PositionTable: Sendable {
   package let positions: Int
   /// The id that takes no position: tokens after it are counted as if it were not there, and it has the vector before
   /// that of position 0, or none where the table begins with position 0. As in fairseq, where padding may stand
-  /// anywhere.
+  /// anywhere; what earlier calls read counts with its padding.
   package let padding: Int32?
 
   package init(table: AlignedBuffer, width: Int, first: Int, positions: Int, padding: Int32? = nil) {

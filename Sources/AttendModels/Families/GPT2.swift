@@ -3,10 +3,7 @@ import AttendCheckpoints
 import AttendKernelInterface
 import AttendLayers
 
-/// GPT-2 (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"), pre-norm, and GPT (Radford et
-/// al. 2018), post-norm: learned positions, weights stored `[inputs, outputs]`, queries, keys and values as one. GPT
-/// BigCode (Allal et al. 2023, arXiv:2301.03988; Li et al. 2023, arXiv:2305.06161): GPT-2 with weights the usual way
-/// round and one head of keys and values for all.
+/// GPT-2 and its kin: learned positions, queries, keys and values as one.
 enum GPT2: Family {
   static let modelTypes = ["gpt2", "openai-gpt", "gpt_bigcode"]
   static let capabilities = Capabilities.decoder([.sequenceClassification, .tokenClassification, .questionAnswering])
@@ -15,28 +12,36 @@ enum GPT2: Family {
     "n_positions": "max_position_embeddings",
   ]
 
+  private static let variants: [String: GPT2Variant] = [
+    // Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"
+    "gpt2": GPT2Variant(),
+    // Radford et al. 2018: norms after the sums. What it calls "gelu" others call "gelu_new".
+    "openai-gpt": GPT2Variant(
+      isPreNorm: false, activationKey: "afn", activation: "gelu", readsGeluAsTanh: true, tokens: "tokens_embed",
+      positions: "positions_embed"),
+    // Allal et al. 2023, arXiv:2301.03988; Li et al. 2023, arXiv:2305.06161: weights the usual way round and one head
+    // of keys and values for all.
+    "gpt_bigcode": GPT2Variant(activation: "gelu_pytorch_tanh", isTransposed: false, mayShareKeys: true),
+  ]
+
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
-    let isFirst = modelType == "openai-gpt"
+    guard let variant = variants[modelType] else { throw Failure(.internalError, "\(modelType) is not of this line") }
     try config.require("add_cross_attention", false)
-    let width = try config.size("n_embd")
+    let (width, vocabulary) = (try config.size("n_embd"), try config.size("vocab_size"))
     let epsilon = Float(try config.number("layer_norm_epsilon", default: 1e-5))
     let heads = try config.divisor("n_head", of: width, "n_embd")
-    let sharesKeys = modelType == "gpt_bigcode" ? try config.boolean("multi_query", default: true) : false
+    let sharesKeys = variant.mayShareKeys ? try config.boolean("multi_query", default: true) : false
     let scale = try config.boolean("scale_attn_weights", default: true) ? 1 / Float(width / heads).squareRoot() : 1
     let dividesByLayer = try config.boolean("scale_attn_by_inverse_layer_idx", default: false)
     let feedForwardWidth = try config.optionalSize("n_inner") ?? 4 * width
-    // GPT calls "gelu" what others call "gelu_new".
-    let named = try config.activation(isFirst ? "afn" : "activation_function", default: isFirst ? "gelu" : "gelu_new")
-    let activation = isFirst && named == .gelu ? .geluTanh : named
+    let activation = try variant.readActivation(config)
     let layers = (0..<(try config.layers("n_layer"))).map { index in
       let options = AttentionOptions(
         heads: heads, keyValueHeads: sharesKeys ? 1 : heads, headDim: width / heads,
         scale: dividesByLayer ? scale / Float(index + 1) : scale, causal: true)
-      return layer(
-        "h.\(index)", options, width: width, feedForwardWidth: feedForwardWidth, activation, epsilon, modelType)
+      return variant.layer(
+        "h.\(index)", options, width: width, feedForwardWidth: feedForwardWidth, activation, epsilon)
     }
-    let tokens = isFirst ? "tokens_embed" : "wte"
-    let vocabulary = try config.size("vocab_size")
     return Blueprint(
       family: modelType, prefixes: ["transformer.", ""],
       towers: [
@@ -44,32 +49,51 @@ enum GPT2: Family {
           StackBlueprint(
             width: width, vocabulary: vocabulary, causal: true,
             embedding: EmbeddingBlueprint(
-              tokens: ["\(tokens).weight"],
+              tokens: ["\(variant.tokens).weight"],
               positions: .learned(
-                name: isFirst ? "positions_embed.weight" : "wpe.weight", count: try config.size("n_positions"),
-                offset: 0)),
-            layers: layers, finalNorm: isFirst ? nil : NormBlueprint(name: "ln_f", epsilon: epsilon)))
+                name: "\(variant.positions).weight", count: try config.size("n_positions"), offset: 0)),
+            layers: layers, finalNorm: variant.isPreNorm ? NormBlueprint(name: "ln_f", epsilon: epsilon) : nil))
       ],
       head: try .nextToken(config, vocabulary: vocabulary, width: width).ofDecoder(
         try headTask(config), config, width: width),
       ignored: layers.indices.flatMap { ["h.\($0).attn.bias", "h.\($0).attn.masked_bias"] })
   }
+}
 
-  private static func layer(
+/// What the models of this line differ in.
+private struct GPT2Variant {
+  /// Norms before the sub-layers and at the end, or after their sums.
+  var isPreNorm = true
+  var activationKey = "activation_function"
+  var activation = "gelu_new"
+  /// "gelu" means its approximation through tanh.
+  var readsGeluAsTanh = false
+  /// Weights are stored `[inputs, outputs]`.
+  var isTransposed = true
+  /// Keys and values may have one head for all queries, and are stored head by head.
+  var mayShareKeys = false
+  /// The tables of tokens and positions.
+  var tokens = "wte"
+  var positions = "wpe"
+
+  func readActivation(_ config: Configuration) throws(Failure) -> Activation {
+    let named = try config.activation(activationKey, default: activation)
+    return readsGeluAsTanh && named == .gelu ? .geluTanh : named
+  }
+
+  func layer(
     _ name: String, _ options: AttentionOptions, width: Int, feedForwardWidth: Int, _ activation: Activation,
-    _ epsilon: Float,
-    _ modelType: String
+    _ epsilon: Float
   ) -> LayerBlueprint {
     func linear(_ part: String, _ outputs: Int, _ inputs: Int) -> LinearBlueprint {
-      LinearBlueprint(
-        name: "\(name).\(part)", outputs: outputs, inputs: inputs, isTransposed: modelType != "gpt_bigcode")
+      LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs, isTransposed: isTransposed)
     }
     func norms(_ part: String) -> ResidualNorms {
       let norm = NormBlueprint(name: "\(name).\(part)", epsilon: epsilon)
-      return modelType == "openai-gpt" ? ResidualNorms(post: norm) : ResidualNorms(pre: norm)
+      return isPreNorm ? ResidualNorms(pre: norm) : ResidualNorms(post: norm)
     }
     let whole = linear("attn.c_attn", options.queryWidth + 2 * options.keyValueWidth, width)
-    let input = modelType == "gpt_bigcode" ? whole.headByHead(options) : whole.inThirds()
+    let input = mayShareKeys ? whole.headByHead(options) : whole.inThirds()
     return LayerBlueprint(
       attention: AttentionBlueprint(
         options: options, query: input.query, key: input.key, value: input.value,
