@@ -82,11 +82,11 @@ package final class Checkpoint: Sendable {
     throw OtherFormats.refusal(folder)
   }
 
-  /// Gives back the memory of copied files but for the tensors in `kept`, once the others are packed: they are not read
+  /// Gives back the memory of copied files but for the tensors that are to be kept, once the others are packed: they are not read
   /// again. Mapped files stay as they are.
-  package func forget(but kept: Set<String>) {
+  package func forget(but keeps: (String) -> Bool) {
     for file in files {
-      let ranges = tensors.filter { kept.contains($0.name) }.compactMap { $0.place(in: file) }
+      let ranges = tensors.filter { keeps($0.name) }.compactMap { $0.place(in: file) }
       var first = 0
       for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
         if range.lowerBound > first { file.forget(first..<range.lowerBound) }
@@ -102,17 +102,22 @@ package final class Checkpoint: Sendable {
   /// Calls `body` with each of them.
   package func forEachName(_ body: (String) throws(Failure) -> Void) throws(Failure) { try table.forEachName(body) }
 
+  /// The place of a tensor in `tensors`; nil where there is none of a known type.
+  package func index(of name: String) -> Int? { table.index(of: name) }
+
   /// The tensor with a name, nil where there is none of a known type.
   package subscript(name: String) -> StoredTensor? { table[name] }
 
   /// The tensor with a name, which must have one of two shapes. Throws `invalidFile` where it is missing or has
   /// another, `unsupported` where it is of a type that this library does not know.
-  package func tensor(_ name: String, shape: [Int], or other: [Int]? = nil) throws(Failure) -> StoredTensor {
+  package func tensor(
+    _ name: String, shape: TensorShape, or other: TensorShape? = nil
+  ) throws(Failure) -> StoredTensor {
     guard let tensor = table[name] else {
       throw table.unknown.first { $0.name == name }?.refusal
         ?? Failure(.invalidFile, "\(folder): tensor \(name) of shape \(shape) is missing from the checkpoint")
     }
-    guard tensor.shape == shape || tensor.shape == other else {
+    guard shape == tensor.shape || other.map({ $0 == tensor.shape }) ?? false else {
       throw Failure(
         .invalidFile,
         "\(tensor.file): tensor \(name) has the shape \(tensor.shape); the configuration asks for \(shape)")

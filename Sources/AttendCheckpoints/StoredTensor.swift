@@ -102,10 +102,12 @@ struct TensorTable: Sendable {
     for tensor in unknown { try body(tensor.name) }
   }
 
-  subscript(name: String) -> StoredTensor? {
+  func index(of name: String) -> Int? {
     let index = tensors.partition { $0.name < name }
-    return index < tensors.count && tensors[index].name == name ? tensors[index] : nil
+    return index < tensors.count && tensors[index].name == name ? index : nil
   }
+
+  subscript(name: String) -> StoredTensor? { index(of: name).map { tensors[$0] } }
 }
 
 /// A tensor whose type has no `ElementType`, such as F8_E4M3: an obstacle only to who asks for it.

@@ -11,7 +11,7 @@ package enum StackInput {
 package final class Stack: Sendable {
   package let width: Int
   package let embedding: Embedding
-  package let layers: [TransformerLayer]
+  package let layers: FixedArray<TransformerLayer>
   package let finalNorm: Norm?
   /// Of the keys and values of its own tokens.
   package let keyValueLayout: KeyValueLayout
@@ -26,7 +26,8 @@ package final class Stack: Sendable {
   package let statedPositions: Int?
 
   package init(
-    width: Int, embedding: Embedding, layers: [TransformerLayer], finalNorm: Norm?, keyValueLayout: KeyValueLayout,
+    width: Int, embedding: Embedding, layers: FixedArray<TransformerLayer>, finalNorm: Norm?,
+    keyValueLayout: KeyValueLayout,
     crossKeyValueLayout: KeyValueLayout?, rotaries: RotaryTables, convolution: DebertaConvolution? = nil,
     statedPositions: Int? = nil
   ) {

@@ -62,7 +62,7 @@ package final class Model: Sendable {
     compute = options.compute
     let described = try Registry.blueprint(configurations.model)
     checkpoint = try Checkpoint(folder, copies: options.copiesWeights)
-    let tensors = TensorLog(checkpoint, progress: options.progress)
+    let tensors = try TensorLog(checkpoint, progress: options.progress)
     let packer = Packer(tensors, engine: engine, compute: compute)
     let builder = try Builder(described, packer)
     blueprint = builder.blueprint

@@ -39,19 +39,19 @@ import Testing
       #expect(
         checkpoint["a"]?.floats == [1, 2] && checkpoint["b"]?.floats == [4, 5] && checkpoint["c"]?.floats == [3])
       #expect(checkpoint["d"] == nil)
-      #expect(try checkpoint.tensor("b", shape: [1, 2]).floats == [4, 5])
-      #expect(try checkpoint.tensor("a", shape: [1, 2], or: [2]).floats == [1, 2])
+      #expect(try checkpoint.tensor("b", shape: TensorShape(1, 2)).floats == [4, 5])
+      #expect(try checkpoint.tensor("a", shape: TensorShape(1, 2), or: TensorShape(2)).floats == [1, 2])
     }
   }
 
   @Test("missing and misshaped tensors are named with their shapes") func shapes() throws {
     try writeSafetensors(folder.path(of: "model.safetensors"), [("a", [2], [1, 2])])
     let checkpoint = try Checkpoint(HuggingFaceFolder(folder.path))
-    let missing = try #require(throws: Failure.self) { try checkpoint.tensor("model.b", shape: [3, 4]) }
+    let missing = try #require(throws: Failure.self) { try checkpoint.tensor("model.b", shape: TensorShape(3, 4)) }
     #expect(
       missing.code == .invalidFile && missing.message.contains("tensor model.b of shape [3, 4] is missing")
         && missing.message.contains(folder.path))
-    let misshaped = try #require(throws: Failure.self) { try checkpoint.tensor("a", shape: [3]) }
+    let misshaped = try #require(throws: Failure.self) { try checkpoint.tensor("a", shape: TensorShape(3)) }
     #expect(
       misshaped.code == .invalidFile && misshaped.message.contains("tensor a has the shape [2]")
         && misshaped.message.contains("asks for [3]"))
@@ -63,7 +63,7 @@ import Testing
       "model.safetensors", try safetensors([WrittenTensor("a", type: "F8_E5M2", shape: [2], bytes: [1, 2])]))
     let checkpoint = try Checkpoint(HuggingFaceFolder(folder.path))
     #expect(checkpoint.tensors.isEmpty && checkpoint["a"] == nil && checkpoint.names == ["a"])
-    let failure = try #require(throws: Failure.self) { try checkpoint.tensor("a", shape: [2]) }
+    let failure = try #require(throws: Failure.self) { try checkpoint.tensor("a", shape: TensorShape(2)) }
     #expect(
       failure.code == .unsupported && failure.message.contains("model.safetensors: tensor a")
         && failure.message.contains("F8_E5M2"))

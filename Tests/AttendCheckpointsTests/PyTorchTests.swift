@@ -38,7 +38,7 @@ import Testing
       #expect(tensor.type == expected.type && tensor.shape == expected.shape, "\(tensor.name)")
       #expect(tensor.bytes.elementsEqual(expected.bytes), "\(tensor.name)")
     }
-    let failure = try #require(throws: Failure.self) { try checkpoint.tensor("complex64", shape: [1]) }
+    let failure = try #require(throws: Failure.self) { try checkpoint.tensor("complex64", shape: TensorShape(1)) }
     #expect(failure.code == .unsupported && failure.message.contains("complex64"))
   }
 

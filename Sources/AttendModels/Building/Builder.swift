@@ -42,8 +42,9 @@ struct Builder {
   /// The encoder or decoder that `stack` describes.
   func stack(_ stack: StackBlueprint) throws(Failure) -> Stack {
     var rotaries = RotaryTables()
-    var layers: [TransformerLayer] = []
-    for layer in stack.layers { layers.append(try self.layer(layer, stack, &rotaries)) }
+    let layers = try FixedArray(stack.layers.count, for: "the layers") { (index) throws(Failure) in
+      try layer(stack.layers[index], stack, &rotaries)
+    }
     let cross = stack.layers.map(\.crossAttention?.options)
     return Stack(
       width: stack.width, embedding: try embedding(stack), layers: layers,

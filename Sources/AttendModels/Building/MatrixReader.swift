@@ -32,7 +32,7 @@ final class MatrixReader {
 
   /// A tensor that is one matrix.
   func matrix(_ name: String, rows: Int, columns: Int) throws(Failure) -> StoredMatrix {
-    MatrixReader.matrix(try tensors.weights(name, [rows, columns]), rows: rows, columns: columns)
+    MatrixReader.matrix(try tensors.weights(name, TensorShape(rows, columns)), rows: rows, columns: columns)
   }
 
   /// The view of a tensor of this shape as a matrix, whose memory goes as its rows are packed.
@@ -49,8 +49,8 @@ final class MatrixReader {
       return try microscaled(linear, slice, prefix: prefix)
     }
     let rows = linear.storedRows
-    let shape = linear.isTransposed ? [linear.inputs, rows] : [rows, linear.inputs]
-    let tensor = try tensors.weights(prefix + linear.weightName, (linear.slice.map { [$0.count] } ?? []) + shape)
+    let shape = linear.isTransposed ? TensorShape(linear.inputs, rows) : TensorShape(rows, linear.inputs)
+    let tensor = try tensors.weights(prefix + linear.weightName, shape.sliced(linear.slice?.count))
     let row = linear.inputs * tensor.type.size  // bytes
     let start = (linear.slice?.index ?? 0) * rows * row
     return StoredMatrix(
@@ -87,8 +87,9 @@ final class MatrixReader {
           + "of \(Microscaled.group)")
     }
     let blocks = try tensors.bytes(
-      prefix + linear.blocksName, [slice.count, rows, groups, Microscaled.blockBytes], numbersPerByte: 2)
-    let scales = try tensors.bytes(prefix + linear.scalesName, [slice.count, rows, groups], numbersPerByte: 0)
+      prefix + linear.blocksName, TensorShape(slice.count, rows, groups, Microscaled.blockBytes), numbersPerByte: 2)
+    let scales = try tensors.bytes(
+      prefix + linear.scalesName, TensorShape(slice.count, rows, groups), numbersPerByte: 0)
     let first = slice.index * rows * groups
     return Microscaled(
       blocks: blocks + first * Microscaled.blockBytes, scales: scales + first, rows: rows, groups: groups)
@@ -99,9 +100,14 @@ final class MatrixReader {
   /// Says that products are packed. Panels have released most of their weights already; a tensor of several matrices
   /// goes with the last.
   func release(_ parts: [LinearBlueprint], prefix: String) {
-    expanded = [:]
-    for part in parts where part.slice.map({ $0.index == $0.count - 1 }) ?? true {
-      tensors.release([part.weightName, part.blocksName, part.scalesName].map { prefix + $0 })
+    if !expanded.isEmpty { expanded = [:] }
+    for part in parts {
+      guard let slice = part.slice else {
+        tensors.release(prefix + part.weightName)
+        continue
+      }
+      guard slice.index == slice.count - 1 else { continue }
+      for name in [part.weightName, part.blocksName, part.scalesName] { tensors.release(prefix + name) }
     }
   }
 }

@@ -89,7 +89,7 @@ final class Packer {
   /// The product of `taps` neighbours, `[taps * width]`, with `name.weight`, stored `[width, width, taps]`, and
   /// `name.bias`.
   func convolution(_ name: String, width: Int, taps: Int) throws(Failure) -> Linear {
-    let tensor = try tensors.weights("\(name).weight", [width, width, taps])
+    let tensor = try tensors.weights("\(name).weight", TensorShape(width, width, taps))
     let numbers = width * width * taps
     let stored = try AlignedBuffer(numbers, of: Float.self, for: "tensor \(name).weight")
     let ordered = try AlignedBuffer(numbers, of: Float.self, for: "tensor \(name).weight")
@@ -113,13 +113,13 @@ final class Packer {
     let packed = try count(
       PackedMatrix([try matrices.matrix(name, rows: rows, columns: columns)], compute: compute, engine: engine))
     packedTables[name] = packed
-    tensors.release([name])
+    tensors.release(name)
     return packed
   }
 
   /// A token table that is read where it is stored.
   func storedTable(_ name: String, rows: Int, columns: Int) throws(Failure) -> TokenTable {
-    let (table, owner) = try tensors.keep(name, [rows, columns])
+    let (table, owner) = try tensors.keep(name, TensorShape(rows, columns))
     return .stored(MatrixReader.matrix(table, rows: rows, columns: columns), owner: owner)
   }
 
@@ -169,7 +169,7 @@ extension Packer {
   /// A table of `rows` vectors of `width` numbers as float32. More rows than needed may be stored.
   func table(_ name: String, rows: Int, width: Int) throws(Failure) -> AlignedBuffer {
     let stored = max(tensors.rows(name) ?? 0, rows)
-    let tensor = try tensors.weights(name, [stored, width])
+    let tensor = try tensors.weights(name, TensorShape(stored, width))
     let table = try AlignedBuffer(stored * width, of: Float.self, for: "tensor \(name)")
     convert(tensor, stored * width, to: table.pointer())
     return table
@@ -177,13 +177,16 @@ extension Packer {
 
   /// The biases of products one after another, zeros where one has none; nil where none has one.
   private func bias(_ parts: [LinearBlueprint], prefix: String) throws(Failure) -> AlignedBuffer? {
-    let names = parts.map { biasName($0, prefix: prefix) }
-    guard names.contains(where: { $0 != nil }) else { return nil }
+    guard parts.contains(where: { biasName($0, prefix: prefix) != nil }) else { return nil }
     let bias = try AlignedBuffer(
       parts.reduce(0) { $0 + $1.outputs }, of: Float.self, for: "the bias of \(prefix)\(parts[0].name)")
     var next: UnsafeMutablePointer<Float> = bias.pointer()
-    for (part, name) in zip(parts, names) {
-      if let name { try readBias(name, part, to: next) } else { next.update(repeating: 0, count: part.outputs) }
+    for part in parts {
+      if let name = biasName(part, prefix: prefix) {
+        try readBias(name, part, to: next)
+      } else {
+        next.update(repeating: 0, count: part.outputs)
+      }
       next += part.outputs
     }
     return bias
@@ -202,9 +205,10 @@ extension Packer {
     _ name: String, _ linear: LinearBlueprint, to target: UnsafeMutablePointer<Float>
   ) throws(Failure) {
     let rows = linear.storedRows
-    let part = linear.part ?? LinearBlueprint.Part(rows: rows, starts: [0], blockRows: rows)
-    let tensor = try tensors.weights(name, (linear.slice.map { [$0.count] } ?? []) + [rows], or: [1, rows])
+    let tensor = try tensors.weights(
+      name, TensorShape(rows).sliced(linear.slice?.count), or: TensorShape(1, rows))
     let first = (linear.slice?.index ?? 0) * rows
+    guard let part = linear.part else { return convert(tensor, from: first, rows, to: target) }
     for (index, start) in part.starts.enumerated() {
       convert(tensor, from: first + start, step: part.step, part.blockRows, to: target + index * part.blockRows)
     }
@@ -212,7 +216,7 @@ extension Packer {
 
   /// A vector of `count` numbers, stored as `[count]` or `[1, count]`, to memory of the caller's.
   private func read(_ name: String, _ count: Int, to target: UnsafeMutablePointer<Float>) throws(Failure) {
-    convert(try tensors.weights(name, [count], or: [1, count]), count, to: target)
+    convert(try tensors.weights(name, TensorShape(count), or: TensorShape(1, count)), count, to: target)
   }
 
   /// `count` numbers of a tensor, every `step`-th from number `start` on, as float32. What converts token tables does

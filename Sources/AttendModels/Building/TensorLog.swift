@@ -9,16 +9,24 @@ final class TensorLog {
   private let progress: (Double) -> Bool
   private let totalBytes: Int
   private var readBytes = 0
-  private var read: Set<String> = []
-  private var kept: Set<String> = []
+  private let marks: AlignedBuffer  // [tensors] Mark
   private var narrowed: [String: StoredTensor] = [:]
+
+  /// What became of a tensor.
+  private struct Mark: OptionSet {
+    let rawValue: UInt8
+    static let read = Mark(rawValue: 1)
+    static let kept = Mark(rawValue: 2)
+  }
 
   /// Elements of the weights that were read, each counted once.
   private(set) var parameters = 0
 
   /// `progress` hears the share of the bytes that were read, below 1; false stops the reading.
-  init(_ checkpoint: Checkpoint, progress: @escaping (Double) -> Bool = { _ in true }) {
+  init(_ checkpoint: Checkpoint, progress: @escaping (Double) -> Bool = { _ in true }) throws(Failure) {
     self.checkpoint = checkpoint
+    marks = try AlignedBuffer(checkpoint.tensors.count, of: Mark.self, for: "the list of tensors that were read")
+    marks.pointer(to: Mark.self).update(repeating: [], count: checkpoint.tensors.count)
     self.progress = progress
     self.totalBytes = max(checkpoint.tensors.reduce(0) { $0 + $1.bytes.count }, 1)
   }
@@ -57,7 +65,9 @@ final class TensorLog {
   // MARK: Reading
 
   /// Weights of one of two shapes, in a type that the kernels read: float64 becomes float32.
-  func weights(_ name: String, _ shape: [Int], or other: [Int]? = nil) throws(Failure) -> StoredTensor {
+  func weights(
+    _ name: String, _ shape: TensorShape, or other: TensorShape? = nil
+  ) throws(Failure) -> StoredTensor {
     let tensor = try checkpoint.tensor(name, shape: shape, or: other)
     guard [.float32, .float16, .bfloat16, .float64].contains(tensor.type) else {
       throw Failure(
@@ -74,7 +84,9 @@ final class TensorLog {
   }
 
   /// A tensor of bytes, each of which stands for so many weights.
-  func bytes(_ name: String, _ shape: [Int], numbersPerByte: Int) throws(Failure) -> UnsafePointer<UInt8> {
+  func bytes(
+    _ name: String, _ shape: TensorShape, numbersPerByte: Int
+  ) throws(Failure) -> UnsafePointer<UInt8> {
     let tensor = try checkpoint.tensor(name, shape: shape)
     guard tensor.type == .uint8, let base = tensor.bytes.baseAddress else {
       throw Failure(
@@ -86,7 +98,7 @@ final class TensorLog {
 
   /// Counts a tensor the first time that it is read.
   private func note(_ tensor: StoredTensor, parameters count: Int) throws(Failure) {
-    guard read.insert(tensor.name).inserted else { return }
+    guard mark(tensor.name, .read) else { return }
     parameters += count
     readBytes += tensor.bytes.count
     guard progress(min(Double(readBytes) / Double(totalBytes), 0.999)) else {
@@ -94,33 +106,44 @@ final class TensorLog {
     }
   }
 
+  /// Marks a tensor that there is; false where it had the mark.
+  private func mark(_ name: String, _ mark: Mark) -> Bool {
+    guard let index = checkpoint.index(of: name) else { return false }
+    return marks.pointer(to: Mark.self)[index].insert(mark).inserted
+  }
+
+  private func has(_ name: String, _ mark: Mark) -> Bool {
+    checkpoint.index(of: name).map { marks.pointer(to: Mark.self)[$0].contains(mark) } ?? false
+  }
+
   // MARK: Letting go
 
   /// Weights that are read where they are stored as long as the model lives, and what keeps them there.
-  func keep(_ name: String, _ shape: [Int]) throws(Failure) -> (tensor: StoredTensor, owner: any AnyObject & Sendable) {
+  func keep(
+    _ name: String, _ shape: TensorShape
+  ) throws(Failure) -> (tensor: StoredTensor, owner: any AnyObject & Sendable) {
     let tensor = try weights(name, shape)
-    kept.insert(name)
+    _ = mark(name, .kept)
     return (tensor, tensor.owner ?? checkpoint)
   }
 
-  /// Says that tensors are packed: what is packed need not stand in memory twice, and the peak of loading stays near
+  /// Says that a tensor is packed: what is packed need not stand in memory twice, and the peak of loading stays near
   /// the packed weights.
-  func release(_ names: [String]) {
-    for name in names {
-      checkpoint[name]?.dontNeed()
-      narrowed[name] = nil
-    }
+  func release(_ name: String) {
+    checkpoint[name]?.dontNeed()
+    if !narrowed.isEmpty { narrowed[name] = nil }
   }
 
   /// Throws if the checkpoint holds a tensor that was neither read nor is in `ignored`. To be called last: of a copied
   /// checkpoint only what is kept stays in memory.
   func finish(family: String, ignored: Set<String>) throws(Failure) {
-    for name in checkpoint.names where !read.contains(name) && !ignored.contains(name) {
+    try checkpoint.forEachName { (name) throws(Failure) in
+      guard !has(name, .read), !ignored.contains(name) else { return }
       let shape = checkpoint[name].map { "\($0.shape) " } ?? ""
       throw Failure(
         .invalidFile,
         "\(checkpoint[name]?.file ?? folder): tensor \(name) \(shape)is not part of this \(family) model")
     }
-    checkpoint.forget(but: kept)
+    checkpoint.forget { has($0, .kept) }
   }
 }

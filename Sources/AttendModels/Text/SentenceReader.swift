@@ -136,7 +136,7 @@ struct SentenceReader {
   private mutating func read<Result>(
     _ module: SentenceFolder.Module, _ body: (Packer) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    let tensors = TensorLog(try Checkpoint(module.folder, copies: copies))
+    let tensors = try TensorLog(try Checkpoint(module.folder, copies: copies))
     let packer = Packer(tensors, engine: engine, compute: compute)
     let result = try body(packer)
     try tensors.finish(family: module.kind, ignored: [])
