@@ -82,8 +82,8 @@ package final class Checkpoint: Sendable {
     throw OtherFormats.refusal(folder)
   }
 
-  /// Gives back the memory of copied files but for the tensors that are to be kept, once the others are packed: they are not read
-  /// again. Mapped files stay as they are.
+  /// Gives back the memory of copied files but for the tensors that are to be kept, once the others are packed: they
+  /// are not read again. Mapped files stay as they are.
   package func forget(but keeps: (String) -> Bool) {
     for file in files {
       let ranges = tensors.filter { keeps($0.name) }.compactMap { $0.place(in: file) }

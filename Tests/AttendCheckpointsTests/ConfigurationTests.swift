@@ -158,8 +158,7 @@ import Testing
   }
 
   @Test(
-    "generation_config.json, where present, is the only source; tokens of the vocabulary may still come from "
-      + "config.json"
+    "generation_config.json, where present, is the only source; config.json may still tell tokens of the vocabulary"
   ) func sources() throws {
     let config = """
       {"decoder_start_token_id": 5, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 3, "unk_token_id": 4,

@@ -157,9 +157,8 @@ import Testing
 
   @Test func damagedTemplatesNeverTrap() throws {
     let template = Array(
-      "{%- for m in messages -%}{{ m['content'][1:] | trim ~ loop.index * 2 }}{% if m.role == \"user\" and not x is "
-        + "defined %}{{ {'a': [1, 2]}|tojson }}{% endif %}{% endfor %}"
-        .unicodeScalars)
+      ("{%- for m in messages -%}{{ m['content'][1:] | trim ~ loop.index * 2 }}{% if m.role == \"user\" and not x is "
+        + "defined %}{{ {'a': [1, 2]}|tojson }}{% endif %}{% endfor %}").unicodeScalars)
     var random = SplitMix(seed: 6)
     for _ in 0..<3_000 {
       var changed = template
