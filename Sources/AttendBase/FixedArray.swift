@@ -3,7 +3,7 @@ import Glibc
 /// An array whose length is known when it is made and whose memory may fail: for as many elements as a file, a text or
 /// a count asks for, where elements hold references and `GrowingList` cannot keep them. It never grows.
 package final class FixedArray<Element>: RandomAccessCollection {
-  private let base: UnsafeMutablePointer<Element>
+  @usableFromInline let base: UnsafeMutablePointer<Element>
   package let count: Int
 
   /// Makes element 0, then element 1, and so on; `purpose` is named where the system gives no memory. A failure of
@@ -31,10 +31,10 @@ package final class FixedArray<Element>: RandomAccessCollection {
     free(base)
   }
 
-  package var startIndex: Int { 0 }
-  package var endIndex: Int { count }
+  @inlinable package var startIndex: Int { 0 }
+  @inlinable package var endIndex: Int { count }
 
-  package subscript(index: Int) -> Element {
+  @inlinable package subscript(index: Int) -> Element {
     precondition(index >= 0 && index < count)
     return base[index]
   }
