@@ -20,6 +20,35 @@ import Testing
     }
   }
 
+  /// The ids are what the sentencepiece library 0.2 gives for the same files.
+  @Test(
+    arguments: [
+      (1, false, [[], [8, 3, 5], [8], [3, 0, 8, 3, 0]]), (1, true, [[], [7, 3, 5, 3], [7, 3], [0, 8, 3, 0, 3]]),
+      (2, false, [[], [8, 3, 5], [8], [3, 0, 8, 3, 0]]), (2, true, [[], [10, 9], [10], [0, 8, 3, 0, 3]]),
+      (3, false, [[], [8, 0], [8], [0, 8, 0]]), (3, true, [[], [7, 0, 3], [7, 3], [0, 8, 0, 3]]),
+      (4, false, [[], [3, 4, 5, 3, 5], [3, 4, 5], [3, 0, 3, 4, 5, 3, 0]]),
+      (4, true, [[], [4, 5, 3, 5, 3], [4, 5, 3], [0, 3, 4, 5, 3, 0, 3]]),
+    ] as [(UInt8, Bool, [[Int32]])])
+  func sentencePieceModelsPutTheirSpaceInFrontOrBehind(
+    _ model: UInt8, _ spaceIsSuffix: Bool, _ expected: [[Int32]]
+  ) throws {
+    let folder = try TemporaryFolder()
+    try folder.write("tokenizer.model", SentencePieceWriter.small(model: model, spaceIsSuffix: spaceIsSuffix))
+    let tokenizer = try Tokenizer(path: folder.path)
+    #expect(try tokenizer.ids("") == [])
+    for (text, ids) in zip(["  ", " ab  b ", "ab ▁", "xyé ab x"], expected) { #expect(try tokenizer.ids(text) == ids) }
+    #expect(try tokenizer.text([10, 8, 9, 4]) == "ab  abb a")
+    #expect(try tokenizer.text([3, 3, 4, 3]) == "a ")
+  }
+
+  @Test(arguments: ["tokenizer.model", "source.spm"]) func anEmptySentencePieceFileIsNamed(_ name: String) throws {
+    let folder = try TemporaryFolder()
+    try folder.write(name, [UInt8]())
+    try folder.write("vocab.json", "{}")
+    let failure = #expect(throws: Failure.self) { try Tokenizer(path: folder.path) }
+    #expect(failure?.code == .invalidFile && failure?.message.contains(name) == true)
+  }
+
   @Test func classesOfTheConfigurationPutTheirTokensAround() throws {
     let folder = try TemporaryFolder()
     try folder.write("spiece.model", SentencePieceWriter.small())

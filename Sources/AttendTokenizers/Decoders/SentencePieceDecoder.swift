@@ -1,22 +1,47 @@
 import AttendBase
 
-/// SentencePiece's decoding: bytes and pieces are joined, "▁" becomes a space, and the one in front of the text
-/// vanishes.
+/// SentencePiece's decoding (its sentencepiece_processor.cc): bytes and pieces are joined, "▁" becomes a space, and the
+/// one in front of the text vanishes.
 struct SentencePieceDecoder: Decoder {
   /// A space in front of the text is the one that encoding put there.
   let dropsPrefix: Bool
-  /// Encoding leaves no space at the start, so all of them vanish.
+  /// Encoding leaves no space at the start: each piece loses one until there is some text.
   let dropsAllSpaces: Bool
 
+  private static let letter: [UInt8] = [0xE2, 0x96, 0x81]
+
   func decode(_ tokens: inout [[UInt8]]) throws(Failure) {
-    try ByteFallbackDecoder().decode(&tokens)
-    var text = try Array(tokens.joined()).replacing(TextPattern(bytes: [0xE2, 0x96, 0x81]), by: [0x20])
-    if dropsAllSpaces {
-      text.removeFirst(text.prefix { $0 == 0x20 }.count)
-    } else if dropsPrefix, text.first == 0x20 {
-      text.removeFirst()
+    var text: [UInt8] = []
+    var run: [UInt8] = []  // of bytes that may be one character
+    var isAtStart = dropsPrefix || dropsAllSpaces
+    for token in tokens {
+      if let byte = ByteFallbackDecoder.byte(token) {
+        run.append(byte)
+        continue
+      }
+      SentencePieceDecoder.flush(&run, into: &text)
+      var piece = token
+      if isAtStart, text.isEmpty, piece.starts(with: SentencePieceDecoder.letter) {
+        piece.removeFirst(SentencePieceDecoder.letter.count)
+        isAtStart = dropsAllSpaces
+      }
+      text += try piece.replacing(TextPattern(bytes: SentencePieceDecoder.letter), by: [0x20])
     }
+    SentencePieceDecoder.flush(&run, into: &text)
     tokens = [text]
+  }
+
+  /// Appends the characters of a run of bytes, and U+FFFD for each byte that belongs to none.
+  private static func flush(_ run: inout [UInt8], into text: inout [UInt8]) {
+    run.withUnsafeBytes { bytes in
+      var place = 0
+      while place < bytes.count {
+        let length = UTF8Text.sequence(bytes, at: place)
+        text += length > 0 ? Array(bytes[place..<place + length]) : UTF8Text.replacement
+        place += max(length, 1)
+      }
+    }
+    run = []
   }
 }
 

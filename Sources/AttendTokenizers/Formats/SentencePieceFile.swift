@@ -24,6 +24,7 @@ struct SentencePieceFile {
 
   init(_ bytes: UnsafeRawBufferPointer, file: String) throws(Failure) {
     self.file = file
+    guard !bytes.isEmpty else { throw Failure(.invalidFile, "\(file) is empty, and no SentencePiece model") }
     var reader = ProtobufReader(bytes, file: file)
     while let (field, value) = try reader.next() {
       guard case .bytes(let message) = value else { continue }
@@ -105,16 +106,15 @@ struct SentencePieceFile {
   func normalizer() throws(Failure) -> SentencePieceNormalizer {
     let map = characterMap.isEmpty ? nil : try CharacterMap(characterMap, source: file)
     return try SentencePieceNormalizer(
-      map: map, addsPrefix: addsPrefix, removesExtraSpaces: removesExtraSpaces, escapesSpaces: escapesSpaces,
-      verbatim: texts(of: .userDefined))
+      map: map, dummy: !addsPrefix ? .none : spaceIsSuffix ? .suffix : .prefix, removesExtraSpaces: removesExtraSpaces,
+      escapesSpaces: escapesSpaces, verbatim: texts(of: .userDefined))
   }
 
   func tokenizerModel() throws(Failure) -> any TokenizerModel {
-    guard !spaceIsSuffix else { throw Failure(.unsupported, "\(file): treat_whitespace_as_suffix is not supported") }
     switch model {
     case .unigram: return try unigram()
     case .bytePairs: return try bytePairs()
-    case .word: throw Failure(.unsupported, "\(file): the model type word is not supported")
+    case .word: return SentencePieceWords(try vocabulary(), unknown: unknown, byteFallback: byteFallback, source: file)
     case .character: return try characters()
     }
   }

@@ -11,6 +11,9 @@ extension TokenizerFolder {
     var parts = TokenizerParts(model: try file.tokenizerModel(), source: file.file)
     var normalizer = try file.normalizer()
     normalizer.prefixesOnlyStart = settings.optionalBool("legacy") == false
+    guard !(normalizer.prefixesOnlyStart && file.spaceIsSuffix) else {
+      throw Failure(.unsupported, "\(file.file): treat_whitespace_as_suffix with legacy false is not supported")
+    }
     parts.normalizer = normalizer
     parts.decoder = SentencePieceDecoder(dropsPrefix: file.addsPrefix, dropsAllSpaces: file.removesExtraSpaces)
     let vocabulary = parts.model.vocabulary

@@ -47,7 +47,9 @@ struct TokenizerFolder {
   static func modelFile(_ path: String, _ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
     let mapped = try MappedFile(path)
     // tiktoken's lines are printable; a SentencePiece file starts with the tag of its first piece, a line feed.
-    if mapped.bytes.prefix(16).allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return try tiktokenParts(path, settings) }
+    if !mapped.bytes.isEmpty, mapped.bytes.prefix(16).allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) {
+      return try tiktokenParts(path, settings)
+    }
     return try sentencePieceParts(try SentencePieceFile(mapped.bytes, file: path), settings)
   }
 }

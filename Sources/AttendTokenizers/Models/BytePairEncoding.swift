@@ -27,7 +27,7 @@ final class BytePairEncoding: TokenizerModel {
   /// The first symbols of ASCII characters, or of all bytes, by place in the piece: [place][byte], -1 where there is
   /// none.
   private let firstSymbols: [Int32]
-  private let fallback: [Int32]
+  private let fallback: ByteTokens
   /// With `ignoresMerges` at byte level: whole tokens by their bytes.
   private let wholeTokens: TokenMap?
   /// Pieces of up to this many symbols are merged by looking at all pairs each time, longer ones through a heap.
@@ -44,11 +44,7 @@ final class BytePairEncoding: TokenizerModel {
     self.vocabulary = vocabulary
     self.merges = merges
     self.options = options
-    let hexadecimal = Array("0123456789ABCDEF".utf8)
-    let fallback = (0..<256).map {
-      vocabulary.id(Array("<0x".utf8) + [hexadecimal[$0 >> 4], hexadecimal[$0 & 15]] + Array(">".utf8))
-    }
-    self.fallback = options.byteFallback ? fallback : []
+    fallback = options.byteFallback ? ByteTokens(of: vocabulary) : ByteTokens()
     var symbols: [Int32] = []
     for place in 0..<4 {
       for byte in 0..<256 {
@@ -142,10 +138,8 @@ final class BytePairEncoding: TokenizerModel {
     _ bytes: UnsafeBufferPointer<UInt8>, _ position: Int, _ length: Int, _ place: Int
   ) -> [Int32]? {
     guard !fallback.isEmpty else { return nil }
-    let symbols = BytePairEncoding.spelling(Array(bytes[position..<position + length]), place, options).map {
-      fallback[Int($0)]
-    }
-    return symbols.contains(-1) ? nil : symbols
+    let spelling = BytePairEncoding.spelling(Array(bytes[position..<position + length]), place, options)
+    return fallback.cover(spelling) ? spelling.map { fallback[$0] } : nil
   }
 }
 

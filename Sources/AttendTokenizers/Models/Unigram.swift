@@ -17,7 +17,7 @@ final class Unigram: TokenizerModel {
   private let scores: [Double]
   private let options: Options
   private let unknownScore: Double
-  private let fallback: [Int32]
+  private let fallback: ByteTokens
   private let source: String
   /// How much less than the worst token an unknown character scores (SentencePiece, unigram_model.cc).
   private static let unknownPenalty = 10.0
@@ -38,11 +38,7 @@ final class Unigram: TokenizerModel {
       keys.append(.init(bytes: token, value: Int32(id)))
     }
     trie = try DoubleArray(keys)
-    let hexadecimal = Array("0123456789ABCDEF".utf8)
-    let fallback = (0..<256).map {
-      vocabulary.id(Array("<0x".utf8) + [hexadecimal[$0 >> 4], hexadecimal[$0 & 15]] + Array(">".utf8))
-    }
-    self.fallback = options.byteFallback ? fallback : []
+    fallback = options.byteFallback ? ByteTokens(of: vocabulary) : ByteTokens()
   }
 
   /// The best way found to a place in the text.
@@ -137,8 +133,8 @@ final class Unigram: TokenizerModel {
       try tokens.append(
         ModelToken(id: id, start: Int32(truncatingIfNeeded: base + start), end: Int32(truncatingIfNeeded: base + end)))
     }
-    if !fallback.isEmpty, piece[start..<end].allSatisfy({ fallback[Int($0)] >= 0 }) {
-      for byte in piece[start..<end].reversed() { try append(fallback[Int(byte)]) }
+    if fallback.cover(piece[start..<end]) {
+      for byte in piece[start..<end].reversed() { try append(fallback[byte]) }
     } else {
       try append(unknown)
     }

@@ -1,10 +1,13 @@
 import AttendBase
 
 /// SentencePiece's own normalization (Kudo and Richardson 2018, arXiv:1808.06226; its normalizer.cc): the compiled map,
-/// runs of spaces become one, spaces become the letter "▁", which also stands in front of the text.
+/// runs of spaces become one, spaces become the letter "▁", which also stands in front of the text, or behind it.
 struct SentencePieceNormalizer: Normalizer {
+  /// Where a text gets a space that it does not have, so that its first word, or its last, is spelled as all others.
+  enum Dummy { case none, prefix, suffix }
+
   private let map: CharacterMap?
-  private let addsPrefix: Bool
+  private let dummy: Dummy
   private let removesExtraSpaces: Bool
   private let space: UInt32
   /// Texts that pass as they are.
@@ -15,10 +18,10 @@ struct SentencePieceNormalizer: Normalizer {
   private static let letter: UInt32 = 0x2581
 
   init(
-    map: CharacterMap?, addsPrefix: Bool, removesExtraSpaces: Bool, escapesSpaces: Bool, verbatim: [[UInt8]]
+    map: CharacterMap?, dummy: Dummy, removesExtraSpaces: Bool, escapesSpaces: Bool, verbatim: [[UInt8]]
   ) throws(Failure) {
     self.map = map
-    self.addsPrefix = addsPrefix
+    self.dummy = dummy
     self.removesExtraSpaces = removesExtraSpaces
     self.space = escapesSpaces ? SentencePieceNormalizer.letter : 0x20
     self.verbatim = verbatim.isEmpty ? nil : try DoubleArray(texts: verbatim)
@@ -28,18 +31,18 @@ struct SentencePieceNormalizer: Normalizer {
     let isAtStart = text.base == 0
     try text.rewrite { writer in
       var afterSpace = removesExtraSpaces
-      var isEmpty = true
+      var hasBegun = false  // something else than a space to leave out has been read
       var pending = 0  // spaces that are written when something follows them
       while !writer.isAtEnd {
         let (range, replacement) = nextChunk(writer)
         var scalars =
           replacement.map { UTF8Text.scalars(UTF8Text.repaired(Array($0))) }
           ?? UTF8Text.scalars(Array(writer.source[range]))
-        if afterSpace { scalars.removeFirst(scalars.prefix { $0 == 0x20 }.count) }
-        if isEmpty, !scalars.isEmpty {
-          isEmpty = false
-          if addsPrefix, isAtStart || !prefixesOnlyStart { writer.insert(space, sharing: range.lowerBound) }
+        if !hasBegun, !(removesExtraSpaces && scalars == [0x20]) {
+          hasBegun = true
+          if dummy == .prefix, isAtStart || !prefixesOnlyStart { writer.insert(space, sharing: range.lowerBound) }
         }
+        if afterSpace { scalars.removeFirst(scalars.prefix { $0 == 0x20 }.count) }
         if removesExtraSpaces {
           // Spaces at the end of the text must not be written, and one is written no later than what follows it.
           let body = scalars.lastIndex { $0 != 0x20 }.map { $0 + 1 } ?? 0
@@ -53,6 +56,9 @@ struct SentencePieceNormalizer: Normalizer {
         }
         writer.drop(range.upperBound - writer.position)
       }
+      // The letter at the end counts as a space, also where the text itself has it.
+      if removesExtraSpaces { writer.takeBack(trailing: space) }
+      if dummy == .suffix, hasBegun { writer.insert(space) }
     }
   }
 

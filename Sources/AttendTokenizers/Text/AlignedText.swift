@@ -187,6 +187,17 @@ struct TextRewriter {
     for _ in 0..<(-change) where position < old.count { drop(UTF8Text.length(first: old[position])) }
   }
 
+  /// Takes all of one scalar back from the end of what is written.
+  mutating func takeBack(trailing scalar: UInt32) {
+    var spelling: [UInt8] = []
+    UTF8Text.append(scalar, to: &spelling)
+    while bytes.suffix(spelling.count).elementsEqual(spelling) {
+      leavePlaces()
+      bytes.removeLast(spelling.count)
+      alignment.removeLast(spelling.count)
+    }
+  }
+
   /// Writes the scalars of a text that stand for none.
   mutating func insert(_ text: [UInt32]) { for scalar in text { insert(scalar) } }
 
