@@ -15,12 +15,12 @@ package final class AlignedBuffer: @unchecked Sendable {
   private static let largePage = 2 << 20
 
   /// Throws `outOfMemory`, naming `purpose`, where the system does not give `bytes` bytes.
-  package init(bytes: Int, for purpose: String) throws(Failure) {
+  package init(bytes: Int, for purpose: @autoclosure () -> String) throws(Failure) {
     var pointer: UnsafeMutableRawPointer?
     let isLarge = bytes >= AlignedBuffer.largePage
     let alignment = isLarge ? AlignedBuffer.largePage : AlignedBuffer.alignment
     guard bytes >= 0, posix_memalign(&pointer, alignment, max(bytes, 1)) == 0, let pointer else {
-      throw .outOfMemory(bytes, for: purpose)
+      throw .outOfMemory(bytes, for: purpose())
     }
     if isLarge { madvise(pointer, bytes & ~(AlignedBuffer.largePage - 1), MADV_HUGEPAGE) }
     self.base = pointer
@@ -35,9 +35,9 @@ package final class AlignedBuffer: @unchecked Sendable {
 
 extension AlignedBuffer {
   /// Room for `count` elements of `type`; a product that does not fit an `Int` is an `outOfMemory` too.
-  package convenience init<T>(_ count: Int, of type: T.Type, for purpose: String) throws(Failure) {
+  package convenience init<T>(_ count: Int, of type: T.Type, for purpose: @autoclosure () -> String) throws(Failure) {
     let (bytes, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<T>.stride)
-    guard !overflow else { throw .outOfMemory(Int.max, for: purpose) }
-    try self.init(bytes: bytes, for: purpose)
+    guard !overflow else { throw .outOfMemory(Int.max, for: purpose()) }
+    try self.init(bytes: bytes, for: purpose())
   }
 }

@@ -9,11 +9,11 @@ package final class FixedArray<Element>: RandomAccessCollection {
   /// Makes element 0, then element 1, and so on; `purpose` is named where the system gives no memory. A failure of
   /// `element` leaves nothing behind.
   package init(
-    _ count: Int, for purpose: String, _ element: (Int) throws(Failure) -> Element
+    _ count: Int, for purpose: @autoclosure () -> String, _ element: (Int) throws(Failure) -> Element
   ) throws(Failure) {
     let (bytes, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
     guard !overflow, let memory = malloc(Swift.max(bytes, 1)) else {
-      throw .outOfMemory(overflow ? Int.max : bytes, for: purpose)
+      throw .outOfMemory(overflow ? Int.max : bytes, for: purpose())
     }
     let base = memory.assumingMemoryBound(to: Element.self)
     for index in 0..<count {
@@ -38,6 +38,22 @@ package final class FixedArray<Element>: RandomAccessCollection {
     precondition(index >= 0 && index < count)
     return base[index]
   }
+
+  /// Gives one element after another, without the memory that a collection's own iterator takes for large ones.
+  package struct Iterator: IteratorProtocol {
+    @usableFromInline let array: FixedArray
+    @usableFromInline var place = 0
+
+    @usableFromInline init(_ array: FixedArray) { self.array = array }
+
+    @inlinable package mutating func next() -> Element? {
+      guard place < array.count else { return nil }
+      defer { place += 1 }
+      return array[place]
+    }
+  }
+
+  @inlinable package func makeIterator() -> Iterator { Iterator(self) }
 
   /// Puts the elements in order, in place: the library's own sort asks for memory, and cannot say that there was none.
   /// Heapsort (Williams 1964); equal elements come in any order. Nobody else may read meanwhile.

@@ -6,7 +6,8 @@ import AttendTokenizers
 
 /// A loaded checkpoint. Immutable: any number of sessions and threads use it at once.
 package final class Model: Sendable {
-  package let blueprint: Blueprint
+  /// One blueprint, in memory that may fail: what the language runtime allocates for this object stays below 1 KB.
+  private let described: FixedArray<Blueprint>
   package let engine: Engine
   package let compute: ComputeType
   /// As the blueprint has them.
@@ -60,12 +61,13 @@ package final class Model: Sendable {
     generation = configurations.defaults
     engine = try Engine(kernels: options.kernels, threads: options.threads)
     compute = options.compute
-    let described = try Registry.blueprint(configurations.model)
+    let asked = try Registry.blueprint(configurations.model)
     checkpoint = try Checkpoint(folder, copies: options.copiesWeights)
     let tensors = try TensorLog(checkpoint, progress: options.progress)
     let packer = Packer(tensors, engine: engine, compute: compute)
-    let builder = try Builder(described, packer)
-    blueprint = builder.blueprint
+    let builder = try Builder(asked, packer)
+    let blueprint = builder.blueprint
+    described = try FixedArray(1, for: "the description of the model") { _ in blueprint }
     towers = try blueprint.towers.map { (tower) throws(Failure) in (tower.role, try builder.stack(tower.stack)) }
     var modules = SentenceReader(engine: engine, compute: compute, copies: options.copiesWeights)
     if let headed = blueprint.last {
@@ -92,6 +94,9 @@ package final class Model: Sendable {
     let (name, count, bytes, kernels) = (blueprint.family, parameters, weightBytes, engine.kernelsName)
     Log.write(.info, "\(folder.path): \(name), \(count) parameters in \(bytes) bytes, kernels \(kernels)")
   }
+
+  /// As the checkpoint has it.
+  package var blueprint: Blueprint { described[0] }
 
   package var encoder: Stack? { tower(.encoder) }
   package var decoder: Stack? { tower(.decoder) }

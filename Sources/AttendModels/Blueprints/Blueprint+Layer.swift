@@ -13,6 +13,9 @@ package struct LayerBlueprint: Sendable {
   /// Attention and feed-forward network read the same x, each through its norm before; without one, the latter reads
   /// what the former reads.
   package var isParallel = false
+
+  /// Of the memory for the layers of a stack, where there is none.
+  static let purpose = "the description of the layers"
 }
 
 /// What surrounds a sub-layer: `x = after(x + scale * within(sublayer(before(x))))`.

@@ -67,7 +67,7 @@ package struct StackBlueprint: Sendable {
   package var vocabulary: Int
   package var causal: Bool
   package var embedding: EmbeddingBlueprint
-  package var layers: [LayerBlueprint]
+  package var layers: FixedArray<LayerBlueprint>
   package var finalNorm: NormBlueprint?
   /// Beside the first layer.
   package var convolution: ConvolutionBlueprint?

@@ -34,9 +34,10 @@ struct Builder {
 
   /// Refuses tensors that nobody read. To be called last.
   func finish() throws(Failure) {
-    let copies = output.ownWeights.map { [$0] } ?? []
-    try packer.tensors.finish(
-      family: blueprint.family, ignored: Set(blueprint.ignored + blueprint.ignored.map { prefix + $0 } + copies))
+    try packer.tensors.finish(family: blueprint.family) { name in
+      if name == output.ownWeights || blueprint.ignored.contains(name) { return true }
+      return name.hasPrefix(prefix) && blueprint.ignored.contains(String(name.dropFirst(prefix.count)))
+    }
   }
 
   /// The encoder or decoder that `stack` describes.

@@ -134,11 +134,11 @@ final class TensorLog {
     if !narrowed.isEmpty { narrowed[name] = nil }
   }
 
-  /// Throws if the checkpoint holds a tensor that was neither read nor is in `ignored`. To be called last: of a copied
+  /// Throws if the checkpoint holds a tensor that was neither read nor is to be ignored. To be called last: of a copied
   /// checkpoint only what is kept stays in memory.
-  func finish(family: String, ignored: Set<String>) throws(Failure) {
+  func finish(family: String, ignores: (String) -> Bool) throws(Failure) {
     try checkpoint.forEachName { (name) throws(Failure) in
-      guard !has(name, .read), !ignored.contains(name) else { return }
+      guard !has(name, .read), !ignores(name) else { return }
       let shape = checkpoint[name].map { "\($0.shape) " } ?? ""
       throw Failure(
         .invalidFile,

@@ -37,7 +37,7 @@ enum Albert: Family {
         output: "\(layer).attention.dense", attentionNorm: "\(layer).attention.LayerNorm", up: "\(layer).ffn",
         down: "\(layer).ffn_output", feedForwardNorm: "\(layer).full_layer_layer_norm"),
       number: { $0 * groups / layers }, pooler: "pooler", vocabulary: try config.size("vocab_size"))
-    return .bertLine(
+    return try .bertLine(
       modelType: modelType, choices, head: try head(config, choices, tableWidth),
       ignored: [
         "embeddings.position_ids", "predictions.decoder.weight", "predictions.decoder.bias",

@@ -64,7 +64,7 @@ enum Bert: Family {
         down: "\(layer).output.dense", feedForwardNorm: "\(layer).output.LayerNorm"),
       pooler: "pooler.dense",
       vocabulary: try config.size("vocab_size"))
-    return .bertLine(
+    return try .bertLine(
       modelType: modelType, choices,
       head: try variant.head(try headTask(config), config, choices, tableWidth),
       ignored: [

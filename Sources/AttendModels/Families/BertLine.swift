@@ -32,15 +32,16 @@ struct BertChoices {
 
 extension Blueprint {
   /// An encoder of that line.
-  static func bertLine(modelType: String, _ choices: BertChoices, head: HeadBlueprint?, ignored: [String]) -> Blueprint
-  {
+  static func bertLine(
+    modelType: String, _ choices: BertChoices, head: HeadBlueprint?, ignored: [String]
+  ) throws(Failure) -> Blueprint {
     Blueprint(
       family: modelType, prefixes: [choices.prefix, ""],
       towers: [
         .encoder(
           StackBlueprint(
             width: choices.width, vocabulary: choices.vocabulary, causal: false, embedding: choices.embedding,
-            layers: (0..<choices.layers).map { .bertLine(choices, $0) }))
+            layers: try FixedArray(choices.layers, for: LayerBlueprint.purpose) { .bertLine(choices, $0) }))
       ], head: head,
       pooler: choices.pooler.map { (name) in
         HeadBlueprint(

@@ -16,7 +16,8 @@ enum Bloom: Family {
     let options = AttentionOptions(heads: heads, headDim: try config.headDim(width: width, heads: heads), causal: true)
     let epsilon = Float(try config.number("layer_norm_epsilon", default: 1e-5))
     let slopes = Alibi.slopes(heads: heads)
-    let layers = (0..<(try config.layers("n_layer", "num_hidden_layers"))).map { index in
+    let layers = try FixedArray(try config.layers("n_layer", "num_hidden_layers"), for: LayerBlueprint.purpose) {
+      index in
       let name = "h.\(index)"
       func linear(_ part: String, _ outputs: Int, _ inputs: Int) -> LinearBlueprint {
         LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs)

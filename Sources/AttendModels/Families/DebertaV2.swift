@@ -41,7 +41,7 @@ enum DebertaV2: Family {
       bias: try relativePositions(config, width: width, epsilon),
       scale: 1 / Float(headDim * (1 + (try positionTerms(config)).count)).squareRoot(),
       vocabulary: try config.size("vocab_size"))
-    var blueprint = Blueprint.bertLine(
+    var blueprint = try Blueprint.bertLine(
       modelType: modelType, choices, head: try head(config, choices, tableWidth),
       ignored: [
         "embeddings.position_ids", positions, "encoder.rel_embeddings.weight", "encoder.LayerNorm.weight",

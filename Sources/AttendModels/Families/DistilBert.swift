@@ -27,7 +27,7 @@ enum DistilBert: Family {
         output: "\(layer).attention.out_lin", attentionNorm: "\(layer).sa_layer_norm", up: "\(layer).ffn.lin1",
         down: "\(layer).ffn.lin2", feedForwardNorm: "\(layer).output_layer_norm"),
       vocabulary: try config.size("vocab_size"))
-    return .bertLine(
+    return try .bertLine(
       modelType: modelType, choices, head: try head(config, choices),
       ignored: ["embeddings.position_ids", "vocab_projector.weight"])
   }

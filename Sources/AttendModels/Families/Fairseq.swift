@@ -95,9 +95,9 @@ extension Blueprint {
 
     func stack(_ side: String, vocabulary: Int, causal: Bool) throws(Failure) -> StackBlueprint {
       let own = "\(side).embed_tokens.weight"
-      var layers: [LayerBlueprint] = []
-      for index in 0..<(try config.layers("\(side)_layers")) {
-        layers.append(try .fairseq(config, side, "\(side).layers.\(index)", width: width, causal: causal, choices))
+      let layers = try FixedArray(try config.layers("\(side)_layers"), for: LayerBlueprint.purpose) {
+        (index) throws(Failure) -> LayerBlueprint in
+        try .fairseq(config, side, "\(side).layers.\(index)", width: width, causal: causal, choices)
       }
       return StackBlueprint(
         width: width, vocabulary: vocabulary, causal: causal,

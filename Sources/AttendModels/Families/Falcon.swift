@@ -17,7 +17,9 @@ enum Falcon: Family {
     try config.require("apply_residual_connection_post_layernorm", false)
     let (width, vocabulary) = (try config.size("hidden_size", "n_embed"), try config.size("vocab_size"))
     let shape = try FalconLayer(config, width: width)
-    let layers = (0..<(try config.layers("num_hidden_layers", "n_layer"))).map { shape.layer("h.\($0)") }
+    let layers = try FixedArray(try config.layers("num_hidden_layers", "n_layer"), for: LayerBlueprint.purpose) {
+      shape.layer("h.\($0)")
+    }
     return Blueprint(
       family: modelType, prefixes: ["transformer.", ""],
       towers: [

@@ -35,7 +35,7 @@ enum GPT2: Family {
     let dividesByLayer = try config.boolean("scale_attn_by_inverse_layer_idx", default: false)
     let feedForwardWidth = try config.optionalSize("n_inner") ?? 4 * width
     let activation = try variant.readActivation(config)
-    let layers = (0..<(try config.layers("n_layer"))).map { index in
+    let layers = try FixedArray(try config.layers("n_layer"), for: LayerBlueprint.purpose) { index in
       let options = AttentionOptions(
         heads: heads, keyValueHeads: sharesKeys ? 1 : heads, headDim: width / heads,
         scale: dividesByLayer ? scale / Float(index + 1) : scale, causal: true)

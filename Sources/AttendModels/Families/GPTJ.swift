@@ -22,7 +22,7 @@ enum GPTJ: Family {
     if modelType == "codegen", !heads.isMultiple(of: 4) {
       throw config.invalid("n_head", "is \(heads); the heads of a codegen model are stored in four blocks")
     }
-    let layers = (0..<(try config.layers("n_layer"))).map { index in
+    let layers = try FixedArray(try config.layers("n_layer"), for: LayerBlueprint.purpose) { index in
       let name = "h.\(index)"
       func linear(_ part: String, _ outputs: Int, _ inputs: Int, bias: LinearBlueprint.Bias) -> LinearBlueprint {
         LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs, bias: bias)

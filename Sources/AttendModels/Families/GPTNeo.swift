@@ -17,7 +17,8 @@ enum GPTNeo: Family {
     let activation = try config.activation("activation_function", default: "gelu_new")
     let window = try config.size("window_size", default: 256)
     let kinds = try attentionKinds(config)
-    let layers = kinds.enumerated().map { (index, kind) in
+    let layers = try FixedArray(kinds.count, for: LayerBlueprint.purpose) { index in
+      let kind = kinds[index]
       let name = "h.\(index)"
       func linear(_ part: String, _ outputs: Int, _ inputs: Int, bias: LinearBlueprint.Bias = .own) -> LinearBlueprint {
         LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs, bias: bias)

@@ -20,7 +20,7 @@ enum GPTNeoX: Family {
     let activation = try config.activation("hidden_act", default: "gelu")
     let hasBias = try config.boolean("attention_bias", default: true)
     let isParallel = try config.boolean("use_parallel_residual", default: true)
-    let layers = (0..<(try config.layers("num_hidden_layers"))).map { index in
+    let layers = try FixedArray(try config.layers("num_hidden_layers"), for: LayerBlueprint.purpose) { index in
       let name = "layers.\(index)"
       func linear(_ part: String, _ outputs: Int, _ inputs: Int, bias: LinearBlueprint.Bias = .own) -> LinearBlueprint {
         LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs, bias: bias)

@@ -92,8 +92,8 @@ extension Blueprint {
   ) throws(Failure) -> Blueprint {
     let line = try LlamaLine(config, choices)
     let (width, vocabulary) = (line.width, try config.size("vocab_size"))
-    var layers: [LayerBlueprint] = []
-    for index in 0..<(try config.layers("num_hidden_layers")) { layers.append(try line.layer(index)) }
+    let count = try config.layers("num_hidden_layers")
+    let layers = try FixedArray(count, for: LayerBlueprint.purpose) { (index) throws(Failure) in try line.layer(index) }
     let head = LinearBlueprint(
       name: "lm_head", outputs: vocabulary, inputs: width, bias: choices.logitBias ? .own : .none)
     let tied = try config.boolean("tie_word_embeddings", default: choices.isTied)

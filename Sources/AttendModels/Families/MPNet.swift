@@ -44,7 +44,7 @@ enum MPNet: Family {
         feedForwardNorm: "\(layer).output.LayerNorm"),
       bias: { _ in .relative(name: "encoder.relative_attention_bias.weight", buckets) }, pooler: "pooler.dense",
       vocabulary: try config.size("vocab_size"))
-    return .bertLine(
+    return try .bertLine(
       modelType: modelType, choices, head: try head(config, choices),
       ignored: ["embeddings.position_ids", "lm_head.decoder.weight", "lm_head.decoder.bias"])
   }

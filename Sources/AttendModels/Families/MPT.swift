@@ -20,7 +20,7 @@ enum MPT: Family {
     let epsilon = Float(try config.number("layer_norm_epsilon", default: 1e-5))
     let slopes = Alibi.slopes(heads: heads)
     func norm(_ name: String) -> NormBlueprint { NormBlueprint(name: name, epsilon: epsilon, hasBias: false) }
-    let layers = (0..<(try config.layers("n_layers"))).map { index in
+    let layers = try FixedArray(try config.layers("n_layers"), for: LayerBlueprint.purpose) { index in
       let name = "blocks.\(index)"
       func linear(_ part: String, _ outputs: Int, _ inputs: Int) -> LinearBlueprint {
         LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs, bias: .none)

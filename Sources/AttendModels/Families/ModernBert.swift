@@ -83,20 +83,18 @@ private struct ModernBertLine {
 
   func norm(_ name: String) -> NormBlueprint { NormBlueprint(name: name, epsilon: epsilon, hasBias: bias.norms) }
 
-  func layers() throws(Failure) -> [LayerBlueprint] {
+  func layers() throws(Failure) -> FixedArray<LayerBlueprint> {
     let count = try config.layers("num_hidden_layers")
     let interval = try config.size("global_attn_every_n_layers", default: 3)
     let types = try config.layerTypes(count) { $0.isMultiple(of: interval) ? "full_attention" : "sliding_attention" }
     let (global, local) = (
       RotaryDefaults(theta: 160_000, thetaKey: "global_rope_theta"), RotaryDefaults(thetaKey: "local_rope_theta")
     )
-    var layers: [LayerBlueprint] = []
-    for (index, type) in types.prefix(count).enumerated() {
-      let slides = type == "sliding_attention"
-      let rotary = try config.rotary(headDim: width / heads, layerType: type, slides ? local : global)
-      layers.append(layer(index, rotary, window: slides ? window : 0))
+    return try FixedArray(count, for: LayerBlueprint.purpose) { (index) throws(Failure) in
+      let slides = types[index] == "sliding_attention"
+      let rotary = try config.rotary(headDim: width / heads, layerType: types[index], slides ? local : global)
+      return layer(index, rotary, window: slides ? window : 0)
     }
-    return layers
   }
 
   private func layer(_ index: Int, _ rotary: Rotary, window: Int) -> LayerBlueprint {

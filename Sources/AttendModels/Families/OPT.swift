@@ -19,7 +19,7 @@ enum OPT: Family {
     let options = AttentionOptions(
       heads: try config.divisor("num_attention_heads", of: width, "hidden_size"),
       headDim: width / (try config.size("num_attention_heads")), causal: true)
-    let layers = (0..<(try config.layers("num_hidden_layers"))).map { index in
+    let layers = try FixedArray(try config.layers("num_hidden_layers"), for: LayerBlueprint.purpose) { index in
       let name = "decoder.layers.\(index)"
       func linear(_ part: String, _ outputs: Int, _ inputs: Int) -> LinearBlueprint {
         LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs, bias: hasBias ? .own : .none)

@@ -98,7 +98,8 @@ private struct T5Line {
       width: width, vocabulary: vocabulary, causal: causal,
       embedding: EmbeddingBlueprint(tokens: [
         "shared.weight", "\(side).embed_tokens.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight",
-      ]), layers: (0..<layers).map { layer(side, $0, causal: causal) }, finalNorm: norm("\(side).final_layer_norm"))
+      ]), layers: try FixedArray(layers, for: LayerBlueprint.purpose) { layer(side, $0, causal: causal) },
+      finalNorm: norm("\(side).final_layer_norm"))
   }
 
   private func norm(_ name: String) -> NormBlueprint {

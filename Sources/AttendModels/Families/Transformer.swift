@@ -72,10 +72,8 @@ private struct TransformerPlan {
 
   func stack(_ side: String) throws(Failure) -> StackBlueprint {
     let causal = side == "decoder"
-    var layers: [LayerBlueprint] = []
-    for index in 0..<(try config.layers("num_\(side)_layers", default: 6)) {
-      layers.append(layer("\(side).layers.\(index)", causal: causal))
-    }
+    let count = try config.layers("num_\(side)_layers", default: 6)
+    let layers = try FixedArray(count, for: LayerBlueprint.purpose) { layer("\(side).layers.\($0)", causal: causal) }
     return StackBlueprint(
       width: width, vocabulary: try vocabulary(side), causal: causal,
       embedding: EmbeddingBlueprint(

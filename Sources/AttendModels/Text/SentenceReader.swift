@@ -139,7 +139,7 @@ struct SentenceReader {
     let tensors = try TensorLog(try Checkpoint(module.folder, copies: copies))
     let packer = Packer(tensors, engine: engine, compute: compute)
     let result = try body(packer)
-    try tensors.finish(family: module.kind, ignored: [])
+    try tensors.finish(family: module.kind) { _ in false }
     parameters += tensors.parameters
     weightBytes += packer.weightBytes
     return result
