@@ -93,6 +93,7 @@ final class Packer {
     let numbers = width * width * taps
     let stored = try AlignedBuffer(numbers, of: Float.self, for: "tensor \(name).weight")
     let ordered = try AlignedBuffer(numbers, of: Float.self, for: "tensor \(name).weight")
+    defer { withExtendedLifetime((stored, ordered)) {} }
     passing { convert(tensor, numbers, to: stored.pointer()) }
     let (from, to) = (stored.pointer(to: Float.self), ordered.pointer(to: Float.self))
     for row in 0..<width * width {

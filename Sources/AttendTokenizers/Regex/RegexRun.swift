@@ -76,6 +76,7 @@ final class RegexRun {
     let ends = try RegexRun.buffer(2 * size, of: Int32.self)
     // Atomic groups go on from a place further on: what their ways match from there is kept.
     let kept = try RegexRun.buffer(part.atomicGroups.count * (count + 1) + 1, of: Int32.self)
+    defer { withExtendedLifetime(ends) {} }
     var now = ends.pointer(to: Int32.self), after = now + size
     let numbers = classNumbers.pointer(to: UInt16.self)
     for place in stride(from: count, through: 0, by: -1) {
@@ -113,6 +114,7 @@ final class RegexRun {
     let size = part.instructions.count
     let result = try RegexRun.buffer(count + 1, of: Int32.self)
     let alive = try RegexRun.buffer(2 * size, of: Bool.self)
+    defer { withExtendedLifetime(alive) {} }
     var now = alive.pointer(to: Bool.self), after = now + size
     now.update(repeating: false, count: size)
     let numbers = classNumbers.pointer(to: UInt16.self)
