@@ -54,6 +54,7 @@ package final class Checkpoint: Sendable {
       for source in sources { if let tensor = source.table[name] { return tensor } }
       return nil
     }
+    if sources.count == 1, OldNames.areAbsent(from: sources[0].table) { return sources[0].table }
     let every = sources.reduce(0) { $0 + $1.table.count }
     let renamed = try TensorTable(every, named: folder) { (index) throws(Failure) in
       let member = sources.member(index)
@@ -63,11 +64,16 @@ package final class Checkpoint: Sendable {
     let plain = try FixedArray(renamed.tensors.count, for: "the tensors of \(folder)") { (index) throws(Failure) in
       try WeightNormalization.multiplied(renamed.tensors[index]) { renamed[$0] }
     }
-    let kept = plain.lazy.compactMap { $0 }.count
+    var kept = 0
+    for tensor in plain where tensor != nil { kept += 1 }
     guard kept < plain.count else { return renamed }
-    var left = plain.lazy.compactMap { $0 }.makeIterator()
+    var place = 0
     return try TensorTable(kept + renamed.unknown.count, named: folder) { (index) throws(Failure) in
-      left.next().map { .known($0) } ?? .unknown(renamed.unknown[index - kept])
+      while place < plain.count {
+        defer { place += 1 }
+        if let tensor = plain[place] { return .known(tensor) }
+      }
+      return .unknown(renamed.unknown[index - kept])
     }
   }
 

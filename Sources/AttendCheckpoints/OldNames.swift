@@ -17,6 +17,14 @@ enum OldNames {
     return nil
   }
 
+  /// Whether all names are of today and no weight is normalised, as in nearly every checkpoint.
+  static func areAbsent(from table: TensorTable) -> Bool {
+    for tensor in table.tensors where current(tensor.name) != nil || WeightNormalization.concerns(tensor.name) {
+      return false
+    }
+    return true
+  }
+
   /// A tensor under the name of today. An old name whose successor `exists` too stays as it is.
   static func translate(_ tensor: StoredTensor, _ exists: (String) -> Bool) -> StoredTensor {
     guard let name = current(tensor.name), !exists(name) else { return tensor }
@@ -29,6 +37,9 @@ enum OldNames {
 enum WeightNormalization {
   static let magnitude = ".parametrizations.weight.original0"
   static let direction = ".parametrizations.weight.original1"
+
+  /// Whether a tensor of this name is one of such a pair.
+  static func concerns(_ name: String) -> Bool { name.hasSuffix(magnitude) || name.hasSuffix(direction) }
 
   /// What stands for a tensor: of such a pair the weights for its magnitude, in float32, and nothing for its direction;
   /// any other tensor itself.

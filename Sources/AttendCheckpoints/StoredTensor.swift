@@ -77,7 +77,8 @@ struct TensorTable: Sendable {
       }
       throw Failure(.internalError, "\(path): the tensors changed while they were counted")
     }
-    let known = members.lazy.filter { if case .known = $0 { true } else { false } }.count
+    var known = 0
+    for index in 0..<count { if case .known = members[index] { known += 1 } }
     tensors = try FixedArray(known, for: "the tensors of \(path)") { (_) throws(Failure) in
       try next { if case .known(let tensor) = $0 { tensor } else { nil } }
     }
