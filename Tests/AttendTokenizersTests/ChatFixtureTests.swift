@@ -1,5 +1,5 @@
-// Templates of every construct of Jinja, against what transformers renders (Tests/Fixtures/chat/make.py); and how the
-// work of a rendering grows.
+// Templates of every construct of Jinja and templates in the manner of today's models, against what transformers renders
+// (Tests/Fixtures/chat/make.py); and how the work of a rendering grows.
 import AttendBase
 import AttendCheckpoints
 import AttendTestSupport
@@ -29,6 +29,25 @@ import Testing
     }
   }
 
+  @Test func templatesInTheMannerOfModelsRenderAsTransformersDoes() throws {
+    let conversations = try Self.file("conversations.json").elements.map { $0 }
+    let families = try Self.file("families.json").members.map { ($0.key.string ?? "", $0.value) }
+    #expect(families.count >= 100)
+    for (name, cases) in families {
+      let file = try LoadedFile(Folder.repository + "/Tests/Fixtures/chat/families/" + name + ".jinja")
+      let text = withExtendedLifetime(file) { String(decoding: file.bytes, as: UTF8.self) }
+      let template = try ChatTemplate(text, file: name, specialTokens: Self.tokens)
+      for (index, expected) in cases.members.map({ (Int($0.key.string ?? "") ?? -1, $0.value) }) {
+        try #require(conversations.indices.contains(index))
+        let given = conversations[index]
+        let rendered = try? template.render(
+          messages: try #require(given["messages"]),
+          addGenerationPrompt: given["add_generation_prompt"]?.bool ?? false, variables: given["variables"])
+        #expect(rendered == expected.string, "\(name), conversation \(index)")
+      }
+    }
+  }
+
   /// Steps for a message of `count` letters.
   private func steps(_ template: String, _ count: Int, letter: String) throws -> Int {
     let folder = try TemporaryFolder()
@@ -47,6 +66,7 @@ import Testing
       "{{ c.rfind('aab') }}", "{% for x in c %}{{ x }}{{ c[loop.index0] }}{% endfor %}", "{{ c|striptags }}",
       "{{ c|wordcount }}{{ c|title }}{{ c|indent }}", "{{ '%s' % c }}{{ '{}'.format(c) }}", "{{ c.splitlines() }}",
       "{{ c|truncate(10) }}{{ c|wordwrap(20) }}{{ c|urlencode }}", "{{ c|list|join('-') }}",
+      "{{ c|urlize }}{{ c.swapcase() }}",
     ], ["a", "<", " ", "é"])
   func workIsLinearInTheMessage(_ template: String, _ letter: String) throws {
     let small = try steps(template, 2_000, letter: letter), large = try steps(template, 8_000, letter: letter)

@@ -47,7 +47,11 @@ extension JinjaFilters {
       _ = try call.bind("pprint", 0...0, context)
       return try context.text(try JinjaPrettyPrinter.format(value, context))
     },
-    "urlize": { (_, _, context) throws(Failure) in throw context.unsupported("the filter urlize") },
+    "urlize": { (value, call, context) throws(Failure) in
+      let links = try JinjaLinks(call, context)
+      let text = try links.applied(to: try context.escaped(value).scalars, context)
+      return try context.text(text, isSafe: context.autoescape)
+    },
   ]
 
   /// Text by the bytes that a URL may hold; in a query a slash is not one of them, and a space is a plus.

@@ -12,11 +12,7 @@ enum JinjaTextMethods {
     "upper": mapped("upper") { JinjaTexts.upper($0) }, "lower": mapped("lower") { JinjaTexts.lower($0[...]) },
     "title": mapped("title", JinjaTexts.titled), "casefold": mapped("casefold", JinjaTexts.folded),
     "capitalize": mapped("capitalize") { JinjaTexts.capitalized($0[...]) },
-    "swapcase": mapped("swapcase") {
-      $0.flatMap {
-        JinjaScalar.isUpper($0) ? JinjaScalar.lower($0) : JinjaScalar.isLower($0) ? JinjaScalar.upper($0) : [$0]
-      }
-    },
+    "swapcase": mapped("swapcase", JinjaTexts.swapped),
     "isupper": asked("isupper") { isCased($0, not: JinjaScalar.isLower) && $0.contains(where: JinjaScalar.isUpper) },
     "islower": asked("islower") { isCased($0, not: JinjaScalar.isUpper) && $0.contains(where: JinjaScalar.isLower) },
     "istitle": asked("istitle", isTitled), "isspace": all("isspace", JinjaScalar.isSpace),

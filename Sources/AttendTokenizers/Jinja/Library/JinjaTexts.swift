@@ -107,14 +107,28 @@ enum JinjaTexts {
     var result: [UInt32] = []
     var isInWord = false
     for (index, scalar) in text.enumerated() {
-      if !isInWord {
-        result += JinjaScalar.title(scalar)
-      } else {
-        result += scalar == 0x3A3 ? [isFinal(text[...], index) ? 0x3C2 : 0x3C3] : JinjaScalar.lower(scalar)
-      }
+      result += isInWord ? lower(text, at: index) : JinjaScalar.title(scalar)
       isInWord = JinjaScalar.isCased(scalar)
     }
     return result
+  }
+
+  /// `str.swapcase`.
+  static func swapped(_ text: [UInt32]) -> [UInt32] {
+    var result: [UInt32] = []
+    for (index, scalar) in text.enumerated() {
+      if JinjaScalar.isUpper(scalar) {
+        result += lower(text, at: index)
+      } else {
+        result += JinjaScalar.isLower(scalar) ? JinjaScalar.upper(scalar) : [scalar]
+      }
+    }
+    return result
+  }
+
+  /// The small letters of the one at `index`: a sigma at the end of a word has one of its own.
+  private static func lower(_ text: [UInt32], at index: Int) -> [UInt32] {
+    text[index] == 0x3A3 ? [isFinal(text[...], index) ? 0x3C2 : 0x3C3] : JinjaScalar.lower(text[index])
   }
 
   /// Spaces or what else to the left and right of a text.
