@@ -96,7 +96,10 @@ struct RegexProgram {
     case .look(let direction, let body, let isNegative):
       let index = try self.part(direction == .after ? .ahead : .behind, body)
       return try add(.look(index, isNegative: isNegative, next: next), &part)
-    case .atomic(let body): return try add(.atomic(try self.part(.whole, body), ifEmpty: next, next: next), &part)
+    case .atomic(let body):
+      // Where it always consumes something, no way within a place leads on: a loop around it would be a cycle.
+      let empty = RegexProgram.mayBeEmpty(body) ? next : 0
+      return try add(.atomic(try self.part(.whole, body), ifEmpty: empty, next: next), &part)
     case .clusterBoundary(let isNegative):
       needsClusters = true
       return try add(.clusterBoundary(isNegative: isNegative, next: next), &part)

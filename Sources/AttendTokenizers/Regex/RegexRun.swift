@@ -76,8 +76,10 @@ final class RegexRun {
     let ends = try RegexRun.buffer(2 * size, of: Int32.self)
     // Atomic groups go on from a place further on: what their ways match from there is kept.
     let kept = try RegexRun.buffer(part.atomicGroups.count * (count + 1) + 1, of: Int32.self)
-    defer { withExtendedLifetime(ends) {} }
+    defer { withExtendedLifetime((ends, kept)) {} }
+    let ways = kept.pointer(to: Int32.self)
     var now = ends.pointer(to: Int32.self), after = now + size
+    now.update(repeating: -1, count: 2 * size)
     let numbers = classNumbers.pointer(to: UInt16.self)
     for place in stride(from: count, through: 0, by: -1) {
       let before = Int(numbers[place]), next = Int(numbers[place + 1])
@@ -89,17 +91,19 @@ final class RegexRun {
           case .scalar(let set, let target):
             now[index] = place < count && table.holds(set, next) ? after[target] : -1
           case .fork(let preferred, let other): now[index] = now[preferred] >= 0 ? now[preferred] : now[other]
-          case .atomic(let part, let empty, let target):
-            let ways = kept.pointer(to: Int32.self) + group * (count + 1)
-            ways[place] = now[target]
-            group += 1
+          case .atomic(let part, let empty, _):
             let end = Int(results[part].pointer(to: Int32.self)[place])
-            now[index] = end < 0 ? -1 : end == place ? now[empty] : ways[end]
+            now[index] = end < 0 ? -1 : end == place ? now[empty] : ways[group * (count + 1) + end]
+            group += 1
           default:
             let (holds, target) = condition(instructions[index], place, before, next)
             now[index] = holds ? now[target] : -1
           }
         }
+      }
+      // A group in a loop goes on to an instruction that stands behind it.
+      for (group, index) in part.atomicGroups.enumerated() {
+        if case .atomic(_, _, let target) = part.instructions[index] { ways[group * (count + 1) + place] = now[target] }
       }
       result.pointer(to: Int32.self)[place] = now[part.start]
       swap(&now, &after)

@@ -95,7 +95,8 @@ extension RegexProgram.Instruction {
   fileprivate var waysWithin: [Int] {
     switch self {
     case .scalar, .match: []
-    case .fork(let a, let b), .atomic(_, let a, let b): [a, b]
+    case .fork(let a, let b): [a, b]
+    case .atomic(_, let empty, _): [empty]  // where it goes on from a place further on is known already
     case .assertion(_, let next), .look(_, _, let next), .clusterBoundary(_, let next): [next]
     }
   }
