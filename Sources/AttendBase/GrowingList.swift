@@ -56,6 +56,14 @@ package struct GrowingList<Element: BitwiseCopyable>: ~Copyable {
     length += 1
   }
 
+  /// Appends a copy of elements that are not the list's own.
+  package mutating func append(contentsOf others: UnsafeBufferPointer<Element>) throws(Failure) {
+    guard let first = others.baseAddress, !others.isEmpty else { return }
+    try reserve(others.count)
+    storage.advanced(by: length).update(from: first, count: others.count)
+    length += others.count
+  }
+
   /// Puts an element before the one at `index`, or at the end.
   package mutating func insert(_ element: Element, at index: Int) throws(Failure) {
     precondition(index >= 0 && index <= count)

@@ -15,7 +15,8 @@ extension Tokenizer {
       tokens.append(Array(token))
     }
     guard let decoder else { return Array(tokens.joined(separator: [0x20])) }
-    try decoder.decode(&tokens)
+    var budget = DecodingBudget(for: tokens.reduce(0) { $0 + $1.count })
+    try decoder.decode(&tokens, &budget)
     return Array(tokens.joined())
   }
 }

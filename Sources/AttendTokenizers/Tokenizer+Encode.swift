@@ -52,9 +52,9 @@ extension Tokenizer {
     }
     let found = FoundTokens()
     if UTF8Text.validPrefix(text) == text.count {
-      try found.encode(AlignedText(text.assumingMemoryBound(to: UInt8.self), base: 0), with: self)
+      try found.encode(try AlignedText(text.assumingMemoryBound(to: UInt8.self), base: 0), with: self)
     } else {
-      try found.encode(AlignedText(repairing: text), with: self)
+      try found.encode(try AlignedText(repairing: text), with: self)
     }
     return found
   }
@@ -78,7 +78,7 @@ final class FoundTokens: @unchecked Sendable {
   subscript(index: Int) -> FoundToken { list[index] }
 
   fileprivate func encode(_ source: AlignedText, with tokenizer: Tokenizer) throws(Failure) {
-    var whole = PreTokenizedText(source)
+    var whole = try PreTokenizedText(source)
     if !tokenizer.added.inSource.isEmpty {
       try whole.split { text, range, list in tokenizer.added.inSource.split(text, range, &list) }
     }
@@ -90,7 +90,7 @@ final class FoundTokens: @unchecked Sendable {
         try tokens.append(ModelToken(id: piece.token, start: piece.start, end: piece.end, isAdded: true))
         try appendTokens(of: source)
       } else {
-        try encodePart(source.slice(range), with: tokenizer)
+        try encodePart(try source.slice(range), with: tokenizer)
       }
     }
     tokens = TokenList(for: "the tokens of a text")
@@ -100,14 +100,11 @@ final class FoundTokens: @unchecked Sendable {
   private func encodePart(_ part: AlignedText, with tokenizer: Tokenizer) throws(Failure) {
     var part = part
     try tokenizer.normalizer?.normalize(&part)
-    var text = PreTokenizedText(part)
+    var text = try PreTokenizedText(part)
     if !tokenizer.added.inNormalized.isEmpty {
       try text.split { bytes, range, list in tokenizer.added.inNormalized.split(bytes, range, &list) }
     }
     try tokenizer.preTokenizer?.apply(&text)
-    guard !text.text.isTooLong else {
-      throw Failure(.invalidArgument, "the text becomes longer than \(TextRewriter.limit) bytes while it is normalized")
-    }
     tokens.removeAll()
     try tokenizer.model.tokenize(text, into: &tokens)
     try appendTokens(of: text.text)
@@ -167,10 +164,13 @@ struct ScalarCounter {
 extension Tokenizer {
   /// The pieces of a text as the model sees them, added tokens left out: for tests of what comes before the model.
   package func pieces(_ text: [UInt8]) throws(Failure) -> [[UInt8]] {
-    var part = text.withUnsafeBytes { AlignedText(repairing: $0) }
+    var part = try text.withUnsafeBufferPointer { bytes throws(Failure) in
+      try AlignedText(repairing: UnsafeRawBufferPointer(bytes))
+    }
     try normalizer?.normalize(&part)
-    var split = PreTokenizedText(part)
+    var split = try PreTokenizedText(part)
     try preTokenizer?.apply(&split)
-    return split.pieces.filter { $0.token < 0 }.map { Array(split.text.bytes[Int($0.start)..<Int($0.end)]) }
+    let bytes = split.text.bytes
+    return split.pieces.filter { $0.token < 0 }.map { Array(bytes[Int($0.start)..<Int($0.end)]) }
   }
 }

@@ -119,9 +119,11 @@ final class AddedVocabulary: Sendable {
     let kept = last.values.sorted { $0.id < $1.id }
     var spelled: [[UInt8]] = []
     for token in kept {
-      var text = token.content.withUnsafeBufferPointer { AlignedText($0, base: 0) }
+      var text = try token.content.withUnsafeBufferPointer { bytes throws(Failure) in
+        try AlignedText(bytes, base: 0)
+      }
       if token.isNormalized { try normalizer?.normalize(&text) }
-      spelled.append(text.bytes)
+      spelled.append(Array(text.bytes))
     }
     spellings = Vocabulary(capacity: kept.count)
     for (token, text) in zip(kept, spelled) { try spellings.insert(text, id: Int(token.id), source: "added tokens") }

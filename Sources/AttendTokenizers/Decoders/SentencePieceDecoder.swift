@@ -10,7 +10,7 @@ struct SentencePieceDecoder: Decoder {
 
   private static let letter: [UInt8] = [0xE2, 0x96, 0x81]
 
-  func decode(_ tokens: inout [[UInt8]]) throws(Failure) {
+  func decode(_ tokens: inout [[UInt8]], _ budget: inout DecodingBudget) throws(Failure) {
     var text: [UInt8] = []
     var run: [UInt8] = []  // of bytes that may be one character
     var isAtStart = dropsPrefix || dropsAllSpaces
@@ -25,7 +25,8 @@ struct SentencePieceDecoder: Decoder {
         piece.removeFirst(SentencePieceDecoder.letter.count)
         isAtStart = dropsAllSpaces
       }
-      text += try piece.replacing(TextPattern(bytes: SentencePieceDecoder.letter), by: [0x20])
+      text += try piece.replacing(
+        TextPattern(bytes: SentencePieceDecoder.letter), by: [0x20], "SentencePiece's decoder", &budget)
     }
     SentencePieceDecoder.flush(&run, into: &text)
     tokens = [text]
@@ -50,12 +51,12 @@ struct SentencePieceDecoder: Decoder {
 struct MarianDecoder: Decoder {
   let special: Set<[UInt8]>
 
-  func decode(_ tokens: inout [[UInt8]]) throws(Failure) {
+  func decode(_ tokens: inout [[UInt8]], _ budget: inout DecodingBudget) throws(Failure) {
     var text: [UInt8] = []
     var run: [[UInt8]] = []
     let decoder = SentencePieceDecoder(dropsPrefix: true, dropsAllSpaces: true)
     func flush() throws(Failure) {
-      try decoder.decode(&run)
+      try decoder.decode(&run, &budget)
       text += run.joined()
       run = []
     }
@@ -76,5 +77,7 @@ struct MarianDecoder: Decoder {
 
 /// Tokens are bytes: they are joined, and what is not UTF-8 becomes U+FFFD.
 struct BytesDecoder: Decoder {
-  func decode(_ tokens: inout [[UInt8]]) throws(Failure) { tokens = [UTF8Text.repaired(Array(tokens.joined()))] }
+  func decode(_ tokens: inout [[UInt8]], _ budget: inout DecodingBudget) throws(Failure) {
+    tokens = [UTF8Text.repaired(Array(tokens.joined()))]
+  }
 }

@@ -108,7 +108,7 @@ final class RenumberedModel: TokenizerModel {
   func tokenize(_ text: PreTokenizedText, into tokens: inout TokenList) throws(Failure) {
     // Added tokens have the other vocabulary's ids already: the model sees the text between them.
     try forEachPiece(text, &tokens) { bytes, range, tokens throws(Failure) in
-      let piece = PreTokenizedText(AlignedText(UnsafeBufferPointer(rebasing: bytes[range]), base: 0))
+      let piece = try PreTokenizedText(try AlignedText(UnsafeBufferPointer(rebasing: bytes[range]), base: 0))
       var found = TokenList(for: "the tokens of a text")
       try model.tokenize(piece, into: &found)
       for token in found.elements {

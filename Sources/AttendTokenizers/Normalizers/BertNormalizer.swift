@@ -20,7 +20,7 @@ struct BertNormalizer: Normalizer {
 
   private func clean(_ text: inout AlignedText) throws(Failure) {
     let table = UnicodeData.properties
-    try text.rewrite { writer in
+    try text.rewrite(by: "the normalizer BertNormalizer") { writer in
       var kept = 0  // ASCII that stays as it is and is not copied yet
       while writer.position + kept < writer.source.count {
         let byte = writer.source[writer.position + kept]
@@ -79,7 +79,7 @@ struct Filter: Normalizer {
     }
     let first = text.bytes.withUnsafeBufferPointer { firstDropped($0, 0) }
     guard first < text.bytes.count else { return }
-    try text.rewrite { writer in
+    try text.rewrite(by: "the normalizer StripAccents") { writer in
       writer.keep(first)
       while !writer.isAtEnd {
         writer.drop(writer.next.length)

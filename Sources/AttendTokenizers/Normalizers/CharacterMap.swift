@@ -85,7 +85,7 @@ struct Precompiled: Normalizer {
   }
 
   func normalize(_ text: inout AlignedText) throws(Failure) {
-    try text.rewrite { writer in
+    try text.rewrite(by: "the normalizer Precompiled") { writer in
       let source = writer.source
       var place = 0  // what lies between the writer's place and here stays as it is
       while place < source.count {

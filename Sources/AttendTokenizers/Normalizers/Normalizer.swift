@@ -20,7 +20,7 @@ struct UnicodeNormalizer: Normalizer {
     guard let first = text.bytes.withUnsafeBufferPointer({ firstUnsafe($0, from: 0, normalizer, table) }) else {
       return
     }
-    try text.rewrite { writer in
+    try text.rewrite(by: "Unicode normalization") { writer in
       var unsafe: Int? = first
       while let place = unsafe {
         // The stretch begins with the scalar before, which the unsafe one may join, and goes on to the next safe one.
@@ -66,7 +66,7 @@ struct UnicodeNormalizer: Normalizer {
 struct Lowercase: Normalizer {
   func normalize(_ text: inout AlignedText) throws(Failure) {
     let table = UnicodeData.properties
-    try text.rewrite { writer in
+    try text.rewrite(by: "the normalizer Lowercase") { writer in
       while !writer.isAtEnd {
         let (scalar, length) = writer.next
         if scalar < 0x80 {

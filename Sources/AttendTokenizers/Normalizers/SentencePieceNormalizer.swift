@@ -29,7 +29,7 @@ struct SentencePieceNormalizer: Normalizer {
 
   func normalize(_ text: inout AlignedText) throws(Failure) {
     let isAtStart = text.base == 0
-    try text.rewrite { writer in
+    try text.rewrite(by: "SentencePiece's normalizer") { writer in
       var afterSpace = removesExtraSpaces
       var hasBegun = false  // something else than a space to leave out has been read
       var pending = 0  // spaces that are written when something follows them
@@ -63,7 +63,7 @@ struct SentencePieceNormalizer: Normalizer {
   }
 
   /// The next stretch of the text that is normalized as one, and what it becomes; nil: it stays.
-  private func nextChunk(_ writer: TextRewriter) -> (Range<Int>, ArraySlice<UInt8>?) {
+  private func nextChunk(_ writer: borrowing TextRewriter) -> (Range<Int>, ArraySlice<UInt8>?) {
     let start = writer.position, end = writer.source.count
     if let (_, length) = verbatim?.longestPrefix(writer.source, start..<end) { return (start..<start + length, nil) }
     if let (length, text) = map?.longest(writer.source, start..<end) { return (start..<start + length, text) }

@@ -29,7 +29,7 @@ struct StripWhitespace: Normalizer {
       return (start, end)
     }
     guard start > 0 || end < text.bytes.count else { return }
-    try text.rewrite { writer in
+    try text.rewrite(by: "the normalizer Strip") { writer in
       writer.drop(start)
       writer.keep(end - start)
     }
@@ -44,7 +44,7 @@ struct Prepend: Normalizer {
 
   func normalize(_ text: inout AlignedText) throws(Failure) {
     guard !text.bytes.isEmpty, !prefix.isEmpty else { return }
-    try text.rewrite { writer in
+    try text.rewrite(by: "the normalizer Prepend") { writer in
       writer.prepend(prefix)
       writer.keep(writer.source.count - writer.position)
     }
@@ -58,7 +58,7 @@ struct Replace<Pattern: SplitPattern & Sendable>: Normalizer {
 
   func normalize(_ text: inout AlignedText) throws(Failure) {
     guard !text.bytes.isEmpty else { return }
-    try text.rewrite { writer throws(Failure) in
+    try text.rewrite(by: "the normalizer Replace") { writer throws(Failure) in
       try pattern.forEachMatch(in: writer.source, 0..<writer.source.count) { match throws(Failure) in
         writer.keep(match.lowerBound - writer.position)
         writer.drop(match.count)
@@ -72,7 +72,7 @@ struct Replace<Pattern: SplitPattern & Sendable>: Normalizer {
 /// The cleaning of SentencePiece's "nmt" rules: controls vanish, other separators become spaces.
 struct Nmt: Normalizer {
   func normalize(_ text: inout AlignedText) throws(Failure) {
-    try text.rewrite { writer in
+    try text.rewrite(by: "the normalizer Nmt") { writer in
       while !writer.isAtEnd {
         let (scalar, length) = writer.next
         switch scalar {
@@ -89,7 +89,7 @@ struct Nmt: Normalizer {
 /// Spells each byte as its letter.
 struct ByteLevelNormalizer: Normalizer {
   func normalize(_ text: inout AlignedText) throws(Failure) {
-    try text.rewrite { writer in while !writer.isAtEnd { writer.spellNextAsBytes() } }
+    try text.rewrite(by: "the normalizer ByteLevel") { writer in while !writer.isAtEnd { writer.spellNextAsBytes() } }
   }
 }
 

@@ -13,22 +13,26 @@ struct ByteLevel: PreTokenizer {
   static let pattern = #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
 
   func apply(_ text: inout PreTokenizedText) throws(Failure) {
-    if prefixSpace { try text.prepend([0x20]) { $0[0] != 0x20 } }
+    if prefixSpace { try text.prepend([0x20], by: "the pre-tokenizer ByteLevel") { $0[0] != 0x20 } }
     if let regex { try text.split(at: regex, .isolated) }
     if !keepsBytes {
-      try text.rewritePieces { writer, range in while writer.position < range.upperBound { writer.spellNextAsBytes() } }
+      try text.rewritePieces(by: "the pre-tokenizer ByteLevel") { writer, range in
+        while writer.position < range.upperBound { writer.spellNextAsBytes() }
+      }
     }
   }
 }
 
 extension PreTokenizedText {
   /// Puts scalars in front of the pieces of text that `wants` them.
-  mutating func prepend(_ scalars: [UInt32], where wants: (UnsafeBufferPointer<UInt8>) -> Bool) throws(Failure) {
+  mutating func prepend(
+    _ scalars: [UInt32], by component: StaticString, where wants: (UnsafeBufferPointer<UInt8>) -> Bool
+  ) throws(Failure) {
     let isWanted = text.bytes.withUnsafeBufferPointer { bytes in
       pieces.contains { $0.token < 0 && wants(UnsafeBufferPointer(rebasing: bytes[Int($0.start)..<Int($0.end)])) }
     }
     guard isWanted else { return }
-    try rewritePieces { writer, range in
+    try rewritePieces(by: component) { writer, range in
       if wants(UnsafeBufferPointer(rebasing: writer.source[range])) { writer.prepend(scalars) }
       writer.keep(range.upperBound - writer.position)
     }

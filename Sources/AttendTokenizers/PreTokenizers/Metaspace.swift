@@ -5,6 +5,8 @@ struct Metaspace: PreTokenizer {
   /// Which pieces get the letter in front if they do not begin with it.
   enum Prefix { case always, first, never }
 
+  fileprivate static let name: StaticString = "the pre-tokenizer Metaspace"
+
   let replacement: UInt32
   let prefix: Prefix
   /// Whether the text is split in front of each replacement.
@@ -15,7 +17,7 @@ struct Metaspace: PreTokenizer {
     let letter = spelling
     try text.replaceInPieces(space, [replacement])
     switch prefix {
-    case .always: try text.prepend([replacement]) { !$0.starts(with: letter) }
+    case .always: try text.prepend([replacement], by: Metaspace.name) { !$0.starts(with: letter) }
     case .first: try text.prepend([replacement], toPiecesAtStartWithout: letter)
     case .never: break
     }
@@ -32,7 +34,7 @@ struct Metaspace: PreTokenizer {
 extension PreTokenizedText {
   /// Puts scalars in the place of each match within a piece of text.
   mutating func replaceInPieces<Pattern: SplitPattern>(_ pattern: Pattern, _ content: [UInt32]) throws(Failure) {
-    try rewritePieces { writer, range throws(Failure) in
+    try rewritePieces(by: Metaspace.name) { writer, range throws(Failure) in
       try pattern.forEachMatch(in: writer.source, range) { match throws(Failure) in
         writer.keep(match.lowerBound - writer.position)
         writer.drop(match.count)
@@ -51,7 +53,7 @@ extension PreTokenizedText {
       }
     }
     guard end > 0 else { return }
-    try rewritePieces { writer, range in
+    try rewritePieces(by: Metaspace.name) { writer, range in
       if range.lowerBound < end, !writer.source[range].starts(with: letter) { writer.prepend(scalars) }
       writer.keep(range.upperBound - writer.position)
     }

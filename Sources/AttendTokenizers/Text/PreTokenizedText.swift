@@ -10,63 +10,70 @@ struct PreTokenizedText {
   }
 
   var text: AlignedText
-  var pieces: [Piece]
+  var pieces: TextStorage<Piece>
 
-  init(_ text: AlignedText) {
+  init(_ text: AlignedText) throws(Failure) {
     self.text = text
-    self.pieces = text.bytes.isEmpty ? [] : [Piece(start: 0, end: Int32(truncatingIfNeeded: text.bytes.count))]
+    var list = try PieceList(capacity: 1)
+    list.add(0, text.bytes.count)
+    pieces = try list.finish()
   }
 
   /// Calls `body` with each piece of text and replaces the piece by those that it adds.
   mutating func split(
     _ body: (UnsafeBufferPointer<UInt8>, Range<Int>, inout PieceList) throws(Failure) -> Void
   ) throws(Failure) {
-    var list = PieceList(capacity: max(pieces.count, text.bytes.count / 4))
+    var list = try PieceList(capacity: max(pieces.count, text.bytes.count / 4))
     try text.bytes.withUnsafeBufferPointer { bytes throws(Failure) in
       for piece in pieces {
         if piece.token >= 0 {
-          list.pieces.append(piece)
+          list.add(Int(piece.start), Int(piece.end), token: piece.token)
         } else {
           try body(bytes, Int(piece.start)..<Int(piece.end), &list)
         }
       }
     }
-    pieces = list.pieces
+    pieces = try list.finish()
   }
 
   /// Rewrites each piece of text in turn; `body` must read to the end of the piece. Pieces that become empty vanish.
   mutating func rewritePieces(
-    _ body: (inout TextRewriter, Range<Int>) throws(Failure) -> Void
+    by component: StaticString, _ body: (inout TextRewriter, Range<Int>) throws(Failure) -> Void
   ) throws(Failure) {
-    var rewritten: [Piece] = []
-    rewritten.reserveCapacity(pieces.count)
-    try text.rewrite { writer throws(Failure) in
+    var list = try PieceList(capacity: pieces.count)
+    try text.rewrite(by: component) { writer throws(Failure) in
       for piece in pieces {
         let range = Int(piece.start)..<Int(piece.end)
         writer.drop(range.lowerBound - writer.position)  // what an earlier split removed
         let start = writer.written
         if piece.token >= 0 { writer.keep(range.count) } else { try body(&writer, range) }
-        let end = writer.written
-        if end > start {
-          rewritten.append(
-            Piece(start: Int32(truncatingIfNeeded: start), end: Int32(truncatingIfNeeded: end), token: piece.token))
-        }
+        list.add(start, writer.written, token: piece.token)
       }
     }
-    pieces = rewritten
+    pieces = try list.finish()
   }
 }
 
 /// Pieces in the making.
-struct PieceList {
-  fileprivate(set) var pieces: [PreTokenizedText.Piece] = []
+struct PieceList: ~Copyable {
+  private var pieces = GrowingList<PreTokenizedText.Piece>(for: "the pieces of a text")
+  /// Why pieces are missing: `finish` throws it, so that what splits need not ask each time.
+  private var failure: Failure?
 
-  fileprivate init(capacity: Int) { pieces.reserveCapacity(capacity) }
+  fileprivate init(capacity: Int) throws(Failure) { try pieces.reserve(capacity) }
+
+  fileprivate consuming func finish() throws(Failure) -> TextStorage<PreTokenizedText.Piece> {
+    if let failure { throw failure }
+    return TextStorage(pieces)
+  }
 
   /// Adds a piece unless it is empty.
   @inline(__always) mutating func add(_ start: Int, _ end: Int, token: Int32 = -1) {
     guard end > start else { return }
-    pieces.append(.init(start: Int32(truncatingIfNeeded: start), end: Int32(truncatingIfNeeded: end), token: token))
+    do throws(Failure) {
+      try pieces.append(
+        .init(start: Int32(truncatingIfNeeded: start), end: Int32(truncatingIfNeeded: end), token: token))
+    } catch { failure = error }
   }
 }
 

@@ -32,24 +32,28 @@ enum UTF8Text {
     scalar < 0x80 ? 1 : scalar < 0x800 ? 2 : scalar < 0x10000 ? 3 : 4
   }
 
-  /// Appends the encoding of a scalar, which must not be a surrogate.
-  @inline(__always) static func append(_ scalar: UInt32, to bytes: inout [UInt8]) {
-    if scalar < 0x80 {
-      bytes.append(UInt8(truncatingIfNeeded: scalar))
-      return
-    }
+  /// Calls `body` with each byte of the encoding of a scalar, which must not be a surrogate.
+  @inline(__always) static func forEachByte<Refusal: Error>(
+    of scalar: UInt32, _ body: (UInt8) throws(Refusal) -> Void
+  ) throws(Refusal) {
+    if scalar < 0x80 { return try body(UInt8(truncatingIfNeeded: scalar)) }
     if scalar < 0x800 {
-      bytes.append(UInt8(truncatingIfNeeded: 0xC0 | scalar >> 6))
+      try body(UInt8(truncatingIfNeeded: 0xC0 | scalar >> 6))
     } else {
       if scalar < 0x10000 {
-        bytes.append(UInt8(truncatingIfNeeded: 0xE0 | scalar >> 12))
+        try body(UInt8(truncatingIfNeeded: 0xE0 | scalar >> 12))
       } else {
-        bytes.append(UInt8(truncatingIfNeeded: 0xF0 | scalar >> 18))
-        bytes.append(UInt8(truncatingIfNeeded: 0x80 | scalar >> 12 & 0x3F))
+        try body(UInt8(truncatingIfNeeded: 0xF0 | scalar >> 18))
+        try body(UInt8(truncatingIfNeeded: 0x80 | scalar >> 12 & 0x3F))
       }
-      bytes.append(UInt8(truncatingIfNeeded: 0x80 | scalar >> 6 & 0x3F))
+      try body(UInt8(truncatingIfNeeded: 0x80 | scalar >> 6 & 0x3F))
     }
-    bytes.append(UInt8(truncatingIfNeeded: 0x80 | scalar & 0x3F))
+    try body(UInt8(truncatingIfNeeded: 0x80 | scalar & 0x3F))
+  }
+
+  /// Appends the encoding of a scalar, which must not be a surrogate.
+  @inline(__always) static func append(_ scalar: UInt32, to bytes: inout [UInt8]) {
+    forEachByte(of: scalar) { bytes.append($0) }
   }
 
   /// The length of the longest well-formed sequence at `position`, or minus the length of the ill-formed one that
