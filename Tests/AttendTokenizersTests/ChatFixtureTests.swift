@@ -1,5 +1,5 @@
-// Templates of every construct of Jinja and templates in the manner of today's models, against what transformers renders
-// (Tests/Fixtures/chat/make.py); and how the work of a rendering grows.
+// Templates of every construct of Jinja and templates in the manner of today's models, against what transformers
+// renders (Tests/Fixtures/chat/make.py); and how the work of a rendering grows.
 import AttendBase
 import AttendCheckpoints
 import AttendTestSupport
