@@ -20,10 +20,13 @@ HELLO = [13, 10, 17, 17, 20, 0]
 LONG = np.tile(np.array(HELLO[:5] * 12, np.int32), (5_000, 1))  # seconds of work for one thread
 
 # A program that says when it begins its long call, what ended it, and that all is as it should be after that.
+# What starts the tests may have Ctrl-C ignored, as a shell does for jobs in the background, and children inherit that.
 PROGRAM = """
-import sys, time
+import signal, sys, time
 import numpy as np
 import attend
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def ready():
     print("ready", flush=True)
