@@ -53,6 +53,9 @@ let package = Package(
       dependencies: ["AttendModels", "AttendLayers", "AttendDispatch", "AttendKernelInterface", "AttendBase"],
       swiftSettings: swift),
     .target(
+      name: "AttendDecoding", dependencies: ["AttendDispatch", "AttendKernelInterface", "AttendBase"],
+      swiftSettings: swift),
+    .target(
       name: "AttendModels",
       dependencies: [
         "AttendLayers", "AttendTokenizers", "AttendCheckpoints", "AttendDispatch", "AttendKernelInterface",
@@ -90,6 +93,7 @@ let package = Package(
     tests(
       of: "AttendGeneration",
       with: ["AttendModels", "AttendLayers", "AttendCheckpoints", "AttendDispatch", "AttendKernelInterface"]),
+    tests(of: "AttendDecoding", with: ["AttendCheckpoints", "AttendDispatch", "AttendKernelInterface"]),
     tests(of: "AttendModels", with: ["AttendLayers", "AttendCheckpoints", "AttendKernelInterface"]),
     tests(of: "AttendLayers", with: ["AttendDispatch", "AttendKernelInterface"]),
     tests(of: "AttendTokenizers", with: ["AttendCheckpoints"]), tests(of: "AttendCheckpoints", with: []),

@@ -111,6 +111,12 @@ package final class KernelTable: Sendable {
         Void
     /// y = x - log of the sum of exp(x); `y` may be `x`.
     package let logSoftmax: Row
+    /// The sums of exp(d) and of d exp(d) for d = (x - shift) * scale, at most 88, which are a row's share of softmax
+    /// and of its entropy. NaN and minus infinity count nothing.
+    package let exponentials:
+      @Sendable (_ x: UnsafePointer<Float>, _ count: Int, _ shift: Float, _ scale: Float) -> (
+        sum: Float, weighted: Float
+      )
     /// The `k` largest of `count` numbers, descending, the smaller index first among equals; NaN counts as minus
     /// infinity. `k` at most `count`.
     package let topK:
@@ -126,6 +132,8 @@ package final class KernelTable: Sendable {
       scale: @escaping @Sendable (UnsafeMutablePointer<Float>, Int, Float, Float) -> Void, softmax: @escaping Row,
       activate: @escaping @Sendable (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int, Activation) -> Void,
       logSoftmax: @escaping Row,
+      exponentials:
+        @escaping @Sendable (UnsafePointer<Float>, Int, Float, Float) -> (sum: Float, weighted: Float),
       topK:
         @escaping @Sendable (UnsafePointer<Float>, Int, Int, UnsafeMutablePointer<Float>, UnsafeMutablePointer<Int32>)
         -> Void
@@ -138,6 +146,7 @@ package final class KernelTable: Sendable {
       self.softmax = softmax
       self.activate = activate
       self.logSoftmax = logSoftmax
+      self.exponentials = exponentials
       self.topK = topK
     }
   }

@@ -1,26 +1,6 @@
 // Rows of logits: softmax, its logarithm and the largest of many.
+import AttendBase
 import AttendKernelInterface
-
-/// The natural logarithm of a positive, normal number, off by less than 1e-12 of itself or of 1: exponent and, for the fraction m,
-/// 2 artanh((m - 1) / (m + 1)) as a series.
-private func logarithm(_ x: Double) -> Double {
-  let raw = x.bitPattern
-  var exponent = Int(truncatingIfNeeded: raw >> 52) &- 1023
-  var m = Double(bitPattern: (raw & 0x000f_ffff_ffff_ffff) | 0x3ff0_0000_0000_0000)
-  if m > 0x1.6a09e667f3bcdp0 {
-    m *= 0.5
-    exponent &+= 1
-  }
-  let f = (m - 1) / (m + 1)
-  let t = f * f
-  var series = 1.0 / 19
-  var n = 17.0
-  while n >= 1 {
-    series = series * t + 1 / n
-    n -= 2
-  }
-  return Double(exponent) * 0x1.62e42fefa39efp-1 + 2 * f * series
-}
 
 /// The largest of a row, where none is NaN.
 @_transparent private func largest(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
@@ -53,7 +33,7 @@ private func logarithm(_ x: Double) -> Double {
 /// `KernelTable.logSoftmax`.
 func logSoftmax(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) {
   let most = largest(x, count)
-  let shift = Float(logarithm(Double(sumOfExponentials(x, count, most))))
+  let shift = Float(Exponential.log(Double(sumOfExponentials(x, count, most))))
   var i = 0
   while i < count {
     store((load(x + i, count &- i) - splat(most)) - splat(shift), y + i, count &- i)
@@ -73,6 +53,29 @@ func softmax(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ coun
     store(total == 0 ? splat(0) : p, y + i, count &- i)
     i &+= 16
   }
+}
+
+/// `KernelTable.exponentials`, in blocks as in `sumOfExponentials`.
+func exponentials(_ x: UnsafePointer<Float>, _ count: Int, _ shift: Float, _ scale: Float) -> (sum: Float, weighted: Float) {
+  var total = splat(0), weighted = splat(0)
+  var i = 0
+  while i < count {
+    let end = i &+ 256 < count ? i &+ 256 : count
+    var block = splat(0), weightedBlock = splat(0)
+    while i < end {
+      let v = (load(x + i, end &- i, fill: -Float.infinity) - splat(shift)) * splat(scale)
+      // The exponential of -88 is 0 already, whose product with minus infinity would be NaN.
+      let bounded = larger(v, splat(-88))
+      let e = exp(bounded)
+      block += e
+      weightedBlock = multiplyAdd(bounded, e, weightedBlock)
+      i &+= 16
+    }
+    total += block
+    weighted += weightedBlock
+    i = end
+  }
+  return (sum(total), sum(weighted))
 }
 
 /// Whether entry `a` of the heap is chosen after entry `b`: smaller, or equal and later.
