@@ -108,6 +108,9 @@ package struct LogitsOptions: Sendable {
 
   // MARK: The rest
 
+  /// guidance_scale: how far the logits are moved away from those of another prompt, by `LogitsProcessors.guide`. 1: not
+  /// at all.
+  package var guidanceScale: Float = 1
   /// logits_processor: the user's own.
   package var function: LogitsFunction?
   /// renormalize_logits: log-softmax, last.

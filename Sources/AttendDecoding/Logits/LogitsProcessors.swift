@@ -16,28 +16,160 @@ package struct Diversity {
 
 /// The processors of a request: options, checked and laid out for use. Any thread may use them, each with a scratch of
 /// its own; they keep nothing between two calls, so that rows may come in any order.
+///
+/// A row costs as much as there are ids in its history and in the lists. All logits are written only where most are
+/// forbidden (forced tokens, shortlist, a set of allowed ids) or renormalised.
 package final class LogitsProcessors: Sendable {
   /// How many logits a row has.
   package let vocabulary: Int
-  /// Whether `process` changes nothing but by what is handed to it.
+  /// Whether `process` changes only what its last two arguments ask for.
   package let isEmpty: Bool
+
+  private let options: LogitsOptions
+  private let rows: KernelTable.Rows
+  private let sequenceBias: BiasTable?
+  private let logitBias: BiasTable?
+  private let badWords: BiasTable?
+  private let penalties: RepetitionPenalties
+  private let sourcePenalties: RepetitionPenalties
+  /// The set of the shortlist, without what is suppressed.
+  private let shortlist: AlignedBuffer?
 
   /// Throws `invalidArgument`, with the option and the numbers, for what is out of range or contradicts another option;
   /// `outOfMemory`.
   package init(_ options: LogitsOptions, vocabulary: Int, rows: KernelTable.Rows) throws(Failure) {
+    try options.check(vocabulary: vocabulary)
+    self.options = options
     self.vocabulary = vocabulary
-    isEmpty = true
+    self.rows = rows
+    sequenceBias = try options.sequenceBias.map { (list) throws(Failure) in try BiasTable(sequences: list) }
+    logitBias = try options.logitBias.map { (list) throws(Failure) in try BiasTable(tokens: list) }
+    badWords = try options.badWords.map { (list) throws(Failure) in
+      try BiasTable(forbidding: list, except: options.endTokens)
+    }
+    penalties = RepetitionPenalties(
+      repetition: options.repetitionPenalty, frequency: options.frequencyPenalty, presence: options.presencePenalty,
+      window: options.penaltyWindow)
+    sourcePenalties = RepetitionPenalties(repetition: 1 / options.encoderRepetitionPenalty)
+    shortlist = try options.shortlist(vocabulary: vocabulary)
+    isEmpty = options.changesNothing && penalties.changesNothing && sourcePenalties.changesNothing
   }
 
   /// Changes a row of logits, or of log-probabilities, `[vocabulary]`.
   ///
-  /// `diversity` is what other groups of beams took. `allowed` is a set of ids, bit `id % 32` of word `id / 32`: the
-  /// others are set to minus infinity after all else, but for renormalisation. Throws what a function of the user's own
-  /// throws.
+  /// `diversity` is what other groups of beams took. `allowed` is a set of ids, bit `id % 32` of word `id / 32`, as a
+  /// grammar makes it: the others are forbidden. The order: biases; diversity; penalties of the source's ids, then of
+  /// those written; n-grams, bad words; minimal lengths; the function that says what is allowed; forced tokens; decay;
+  /// suppressed tokens and the shortlist; the user's own function; `allowed`; renormalisation. Forbidden is minus
+  /// infinity, whatever the logit was; what is forced is allowed again. Throws what a function of the user's throws.
   package func process(
     _ scores: UnsafeMutableBufferPointer<Float>, _ history: History, _ scratch: LogitsScratch,
     diversity: Diversity? = nil, allowed: UnsafePointer<UInt32>? = nil
   ) throws(Failure) {
     precondition(scores.count == vocabulary && scratch.vocabulary == vocabulary)
+    sequenceBias?.apply(scores, history.tokens)
+    logitBias?.apply(scores, history.tokens)
+    if let diversity { for token in diversity.taken { scores[Int(token)] -= diversity.penalty } }
+    if !isEmpty {
+      discourageRepetition(scores, history, scratch)
+      try restrict(scores, history, scratch)
+      force(scores, history)
+      suppress(scores, history)
+      try options.function?(scores, history)
+    }
+    if let allowed { scores.forbid(outside: allowed) }
+    if options.renormalizes { renormalize(scores) }
+  }
+
+  private func discourageRepetition(
+    _ scores: UnsafeMutableBufferPointer<Float>, _ history: History, _ scratch: LogitsScratch
+  ) {
+    if !sourcePenalties.changesNothing { sourcePenalties.apply(scores, history.source, scratch) }
+    if !penalties.changesNothing { penalties.apply(scores, history.tokens, scratch) }
+    if options.noRepeatSize > 0 {
+      forbidRepeated(options.noRepeatSize, of: history.tokens, after: history.tokens, scores)
+    }
+    if options.encoderNoRepeatSize > 0 {
+      forbidRepeated(options.encoderNoRepeatSize, of: history.source, after: history.tokens, scores)
+    }
+    badWords?.apply(scores, history.tokens)
+  }
+
+  private func restrict(
+    _ scores: UnsafeMutableBufferPointer<Float>, _ history: History, _ scratch: LogitsScratch
+  ) throws(Failure) {
+    if history.tokens.count < options.minimalLength || history.generatedCount < options.minimalNewTokens {
+      if let ends = options.endTokens { scores.forbid(ends) }
+    }
+    if let function = options.allowedByFunction {
+      scratch.set.update(repeating: 0)
+      try function(history, scratch.set)
+      scores.forbid(outside: scratch.set.baseAddress!)
+    }
+  }
+
+  private func force(_ scores: UnsafeMutableBufferPointer<Float>, _ history: History) {
+    if let first = options.forcedFirst, history.tokens.count == 1 { scores.force(first) }
+    if let last = options.forcedLast, options.isLast(after: history) { scores.force(last) }
+    guard let decay = options.exponentialDecay, let ends = options.endTokens else { return }
+    let excess = history.generatedCount - decay.start
+    guard excess > 0 else { return }
+    let growth = Exponential.power(decay.factor, excess) - 1
+    for token in ends where scores[Int(token)].isFinite {
+      let score = Double(scores[Int(token)])
+      let most = Double(Float.greatestFiniteMagnitude)
+      scores[Int(token)] = Float(min(score + abs(score) * min(growth, most), most))
+    }
+  }
+
+  private func suppress(_ scores: UnsafeMutableBufferPointer<Float>, _ history: History) {
+    if let suppressed = options.suppressed { scores.forbid(suppressed) }
+    if let first = options.suppressedFirst, history.generatedCount == options.firstFree(after: history) {
+      scores.forbid(first)
+    }
+    if let shortlist { scores.forbid(outside: shortlist.pointer()) }
+  }
+
+  /// Log-softmax; a row of nothing but minus infinity stays.
+  private func renormalize(_ scores: UnsafeMutableBufferPointer<Float>) {
+    let row = scores.baseAddress!
+    var (most, place): (Float, Int32) = (0, 0)
+    rows.topK(row, vocabulary, 1, &most, &place)
+    if most > -.infinity { rows.logSoftmax(row, row, vocabulary) }
+  }
+}
+
+extension LogitsOptions {
+  /// Whether all but the three penalties of repetition are at their defaults.
+  fileprivate var changesNothing: Bool {
+    sequenceBias == nil && logitBias == nil && badWords == nil && noRepeatSize == 0 && encoderNoRepeatSize == 0
+      && minimalLength == 0 && minimalNewTokens == 0 && forcedFirst == nil && forcedLast == nil
+      && exponentialDecay == nil && allowedByFunction == nil && suppressed == nil && suppressedFirst == nil
+      && allowed == nil && function == nil && !renormalizes
+  }
+
+  /// Whether the next id is the last that fits.
+  fileprivate func isLast(after history: History) -> Bool {
+    if let most = maximalNewTokens { return history.generatedCount == most - 1 }
+    return maximalLength.map { history.tokens.count == $0 - 1 } ?? false
+  }
+
+  /// How many ids are generated before the first that is not forced.
+  fileprivate func firstFree(after history: History) -> Int { forcedFirst != nil && history.promptCount == 1 ? 1 : 0 }
+
+  fileprivate func shortlist(vocabulary: Int) throws(Failure) -> AlignedBuffer? {
+    guard let allowed else { return nil }
+    let words = (vocabulary + 31) / 32
+    let set = try AlignedBuffer(words, of: UInt32.self, for: "the shortlist of \(allowed.count) tokens")
+    let bits = UnsafeMutableBufferPointer<UInt32>(start: set.pointer(), count: words)
+    bits.initialize(repeating: 0)
+    for token in allowed { bits[Int(token) / 32] |= 1 << UInt32(token % 32) }
+    if let suppressed {
+      for token in suppressed { bits[Int(token) / 32] &= ~(1 << UInt32(token % 32)) }
+    }
+    guard bits.contains(where: { $0 != 0 }) else {
+      throw invalid("allowed_tokens", "has \(allowed.count) ids, none of which suppress_tokens leaves")
+    }
+    return set
   }
 }
