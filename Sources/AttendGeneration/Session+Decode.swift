@@ -4,10 +4,13 @@ import AttendLayers
 import AttendModels
 
 /// The tokens of a decode whose logits are computed.
-package enum LogitsWanted: Sendable {
+package enum LogitsWanted {
   case none
   /// The last of each sequence: `[sequences, vocabulary]`, NaN for one that reads nothing.
   case last
+  /// As many of the last ones of each sequence as stand in the list, 0 for none of it: `[sum of the list, vocabulary]`,
+  /// sequence after sequence.
+  case tails(UnsafeBufferPointer<Int>)
   /// Each: `[tokens, vocabulary]`.
   case all
 }
@@ -25,6 +28,7 @@ extension Session {
       throw Failure(.invalidArgument, "\(batch.count) sequences of tokens for \(count) live sequences")
     }
     try batch.check(decoder)
+    try check(wanted, batch)
     try checkPositions(batch, decoder)
     forgetOutputs()
     cancellation.begin(work: batch.tokenCount * decoder.layers.count)
@@ -47,27 +51,67 @@ extension Session {
   ) throws(Failure) -> Output? {
     switch wanted {
     case .none: return nil
-    case .all:
-      let y = try outputs.reserve(outputs.logits, rows: x.rows, columns: head.outputs)
-      try head.apply(x, into: y, pass)
-      return y
+    case .all: return try apply(head, to: x)
+    case .tails(let tails): return try apply(head, to: try rows(tails, of: x, lengths))
     case .last:
-      let y = try outputs.reserve(outputs.logits, rows: lengths.count, columns: head.outputs)
-      let last = try pass.workspace.matrix(lengths.count, x.columns)
-      var end = 0
-      for sequence in 0..<lengths.count {
-        end += lengths[sequence]
-        if lengths[sequence] > 0 {
-          last[sequence].update(from: x[end - 1], count: x.columns)
-        } else {
-          last[sequence].update(repeating: 0, count: x.columns)
-        }
-      }
-      try head.apply(last, into: y, pass)
+      let y = try apply(head, to: try lastRows(of: x, lengths))
       for sequence in 0..<lengths.count where lengths[sequence] == 0 {
         y[sequence].update(repeating: .nan, count: y.columns)
       }
       return y
+    }
+  }
+
+  /// The logits of all rows of x.
+  private func apply(_ head: Head, to x: Matrix) throws(Failure) -> Output {
+    let y = try outputs.reserve(outputs.logits, rows: x.rows, columns: head.outputs)
+    if x.rows > 0 { try head.apply(x, into: y, pass) }
+    return y
+  }
+
+  /// The last row of each sequence, zeros where it has none, in scratch memory.
+  private func lastRows(of x: Matrix, _ lengths: SequenceLengths) throws(Failure) -> Matrix {
+    let last = try pass.workspace.matrix(lengths.count, x.columns)
+    var end = 0
+    for sequence in 0..<lengths.count {
+      end += lengths[sequence]
+      if lengths[sequence] > 0 {
+        last[sequence].update(from: x[end - 1], count: x.columns)
+      } else {
+        last[sequence].update(repeating: 0, count: x.columns)
+      }
+    }
+    return last
+  }
+
+  /// The last `tails[i]` rows of each sequence, which has as many: x itself where these are all.
+  private func rows(
+    _ tails: UnsafeBufferPointer<Int>, of x: Matrix, _ lengths: SequenceLengths
+  ) throws(Failure) -> Matrix {
+    let count = tails.reduce(0, +)
+    guard count < x.rows else { return x }
+    let rows = try pass.workspace.matrix(count, x.columns)
+    var (row, end) = (0, 0)
+    for (sequence, tail) in tails.enumerated() {
+      end += lengths[sequence]
+      for place in end - tail..<end {
+        rows[row].update(from: x[place], count: x.columns)
+        row += 1
+      }
+    }
+    return rows
+  }
+
+  /// Throws where logits of tokens are wanted that the batch does not have.
+  private func check(_ wanted: LogitsWanted, _ batch: Batch) throws(Failure) {
+    guard case .tails(let tails) = wanted else { return }
+    guard tails.count == batch.count else {
+      throw Failure(.invalidArgument, "tails has \(tails.count) entries for \(batch.count) sequences")
+    }
+    for (sequence, tail) in tails.enumerated() where tail < 0 || tail > batch.lengths[sequence] {
+      throw Failure(
+        .invalidArgument,
+        "tails[\(sequence)] is \(UInt(bitPattern: tail)); the sequence has \(batch.lengths[sequence]) tokens")
     }
   }
 

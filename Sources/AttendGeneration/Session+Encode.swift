@@ -23,6 +23,29 @@ extension Session {
     try read(batch, stack, positionsAhead: Session.positionsAhead)
   }
 
+  /// Adds `count` sequences of a decoder of which nothing is read yet, behind the live ones: `decode` reads their prompts,
+  /// in as many calls as the caller likes, to the bits of one. A failure changes nothing.
+  package func add(empty count: Int) throws(Failure) {
+    guard model.blueprint.kind == .decoder else {
+      throw Failure(
+        .unsupported, "this checkpoint is of a \(model.blueprint.family) model: only a decoder begins with nothing read"
+      )
+    }
+    guard count > 0, count <= Session.mostSequences else {
+      throw Failure(
+        .invalidArgument,
+        "count is \(UInt(bitPattern: count)); from 1 to \(Session.mostSequences) sequences can be added")
+    }
+    let first = sequences.count
+    try sequences.add(count)
+    do throws(Failure) { try reserve(ahead: Session.positionsAhead) } catch {
+      sequences.remove(from: first)
+      throw error
+    }
+    sequences.begin()
+    forgetOutputs()
+  }
+
   /// The stack that reads batches.
   func readingStack() throws(Failure) -> Stack {
     guard let stack = model.encoder ?? model.decoder else { throw Failure(.internalError, "a model without layers") }

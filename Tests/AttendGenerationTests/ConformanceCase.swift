@@ -96,9 +96,16 @@ extension ConformanceCase {
   }
 }
 
+/// The failure that `body` ends with; nil where it succeeds.
+func refusal(_ body: () throws(Failure) -> Void) -> Failure? {
+  do throws(Failure) { try body() } catch { return error }
+  return nil
+}
+
 /// Sequences as a batch, for as long as `body` runs.
 private func withBatch<Result>(
-  _ sequences: [[Int32]], types: [[Int32]]? = nil, _ body: (Batch) throws(Failure) -> Result
+  _ sequences: [[Int32]], types: [[Int32]]? = nil, allowsEmpty: Bool = false,
+  _ body: (Batch) throws(Failure) -> Result
 ) throws(Failure) -> Result {
   let tokens = sequences.flatMap { $0 }
   let types = types?.flatMap { $0 } ?? []
@@ -109,7 +116,7 @@ private func withBatch<Result>(
         try body(
           try Batch(
             tokens: tokens.baseAddress!, lengths: lengths.baseAddress!, types: types.isEmpty ? nil : types.baseAddress,
-            count: lengths.count))
+            count: lengths.count, allowsEmpty: allowsEmpty))
       }
     }
   }
@@ -131,6 +138,16 @@ extension Session {
   /// The logits of several tokens for each sequence, one after another.
   func decode(_ sequences: [[Int32]]) throws(Failure) -> [Float] {
     try withBatch(sequences) { (batch) throws(Failure) in numbers(try decode(batch, logits: .all)!) }
+  }
+
+  /// The logits of the last `tails[i]` tokens of each sequence, row by row.
+  func decode(_ sequences: [[Int32]], tails: [Int]) throws(Failure) -> [[Float]] {
+    try tails.withUnsafeBufferPointer { (tails) throws(Failure) in
+      try withBatch(sequences, allowsEmpty: true) { (batch) throws(Failure) in
+        let logits = try decode(batch, logits: .tails(tails))!
+        return (0..<logits.rows).map { Array(UnsafeBufferPointer(start: logits[$0], count: logits.columns)) }
+      }
+    }
   }
 
   /// The logits of one token for each sequence.

@@ -13,11 +13,6 @@ import Testing
     session = try Session(model: try model(reference.path), threads: 0)
   }
 
-  private func refusal(_ body: () throws(Failure) -> Void) -> Failure? {
-    do throws(Failure) { try body() } catch { return error }
-    return nil
-  }
-
   @Test func aStepBeforeEncodingIsRefused() {
     #expect(refusal { () throws(Failure) in _ = try session.step([1]) }?.code == .invalidState)
     #expect(refusal { () throws(Failure) in try session.select([0]) }?.code == .invalidState)
