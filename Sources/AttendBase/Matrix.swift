@@ -1,5 +1,5 @@
 /// A view of float32 rows in memory that somebody else owns. `[rows, columns]`, `stride` elements from row to row.
-package struct Matrix: @unchecked Sendable {
+package struct Matrix: BitwiseCopyable, @unchecked Sendable {
   package let base: UnsafeMutablePointer<Float>
   package let rows: Int
   package let columns: Int

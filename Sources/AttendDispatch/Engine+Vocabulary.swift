@@ -26,6 +26,15 @@ extension Engine {
     }
   }
 
+  /// x = x - log of the sum of exp(x), one row, in place. On the caller's thread.
+  package func logSoftmax(row x: UnsafeMutablePointer<Float>, count: Int) { kernels.rows.logSoftmax(x, x, count) }
+
+  /// The largest of `count` numbers, and the logarithm of the sum of exp(x - largest): `logSoftmax` in two numbers, with
+  /// the same bits. On the caller's thread.
+  package func logSumOfExponentials(_ x: UnsafePointer<Float>, count: Int, largest: inout Float) -> Float {
+    kernels.rows.logSumOfExponentials(x, count, &largest)
+  }
+
   /// The `k` largest of `count` numbers and where they stand, descending, the smaller index first among equals; NaN
   /// counts as minus infinity. `min(k, count)` entries of `values` and `indices` are written. On the caller's thread.
   package func topK(

@@ -117,6 +117,9 @@ package final class KernelTable: Sendable {
       @Sendable (_ x: UnsafePointer<Float>, _ count: Int, _ shift: Float, _ scale: Float) -> (
         sum: Float, weighted: Float
       )
+    /// The largest x, and the log of the sum of exp(x - largest), which is returned: `logSoftmax` in two numbers.
+    package let logSumOfExponentials:
+      @Sendable (_ x: UnsafePointer<Float>, _ count: Int, _ largest: UnsafeMutablePointer<Float>) -> Float
     /// The `k` largest of `count` numbers, descending, the smaller index first among equals; NaN counts as minus
     /// infinity. `k` at most `count`.
     package let topK:
@@ -132,6 +135,8 @@ package final class KernelTable: Sendable {
       scale: @escaping @Sendable (UnsafeMutablePointer<Float>, Int, Float, Float) -> Void, softmax: @escaping Row,
       activate: @escaping @Sendable (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int, Activation) -> Void,
       logSoftmax: @escaping Row,
+      logSumOfExponentials:
+        @escaping @Sendable (UnsafePointer<Float>, Int, UnsafeMutablePointer<Float>) -> Float,
       exponentials:
         @escaping @Sendable (UnsafePointer<Float>, Int, Float, Float) -> (sum: Float, weighted: Float),
       topK:
@@ -147,6 +152,7 @@ package final class KernelTable: Sendable {
       self.activate = activate
       self.logSoftmax = logSoftmax
       self.exponentials = exponentials
+      self.logSumOfExponentials = logSumOfExponentials
       self.topK = topK
     }
   }

@@ -30,10 +30,16 @@ import AttendKernelInterface
   return sum(total)
 }
 
+/// `KernelTable.logSumOfExponentials`.
+func logSumOfExponentials(_ x: UnsafePointer<Float>, _ count: Int, _ most: UnsafeMutablePointer<Float>) -> Float {
+  most.pointee = largest(x, count)
+  return Float(Exponential.log(Double(sumOfExponentials(x, count, most.pointee))))
+}
+
 /// `KernelTable.logSoftmax`.
 func logSoftmax(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) {
-  let most = largest(x, count)
-  let shift = Float(Exponential.log(Double(sumOfExponentials(x, count, most))))
+  var most: Float = 0
+  let shift = logSumOfExponentials(x, count, &most)
   var i = 0
   while i < count {
     store((load(x + i, count &- i) - splat(most)) - splat(shift), y + i, count &- i)

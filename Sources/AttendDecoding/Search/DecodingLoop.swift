@@ -1,0 +1,155 @@
+import AttendBase
+import AttendDispatch
+
+/// The requests that are decoded side by side: each step gives every row of every search its next tokens in one pass of
+/// the model. Requests join and leave between steps, and what becomes of one does not depend on the others.
+///
+/// One thread at a time. The rows of the model are the loop's alone, from its making on.
+package final class DecodingLoop {
+  private let model: any StepModel
+  private(set) package var jobs: [DecodingJob] = []
+  private var plan = StepPlan()
+  private var parents = GrowingList<Int>(for: "the rows of the batch")
+  private let work: RowWork
+  /// Tokens of prompts that a step reads at most, so that a long one does not keep the others waiting; at least 1.
+  package var promptTokensPerStep = 512
+
+  package init(_ model: any StepModel) throws(Failure) {
+    self.model = model
+    work = try RowWork(model.engine, vocabulary: model.vocabulary)
+  }
+
+  /// Rows that are in use.
+  package var rowCount: Int { model.count }
+
+  // MARK: Joining and leaving
+
+  /// Adds requests behind those that are there. A failure adds none.
+  package func add(_ new: [DecodingJob]) throws(Failure) {
+    guard !new.isEmpty else { return }
+    var rows = StepPlan()
+    for job in new {
+      let context = job.context
+      let first = model.readsSources ? context.source : context.prompt
+      try rows.add(first, tail: 0)
+      if let other = context.otherPrompt { try rows.add(other.tokens, tail: 0) }
+    }
+    if model.readsSources {
+      try model.add(sources: rows.ragged)
+    } else {
+      var known = GrowingList<Int>(for: "the rows of the batch")
+      try known.reserve(rows.rowCount)
+      known.resize(to: rows.rowCount, filling: 0)
+      try model.add(prompts: rows.ragged, known: known.storage)
+      var row = 0
+      for job in new {
+        job.promptRead = known[row]
+        row += job.rowCount
+        if job.context.otherPrompt != nil { job.otherPromptRead = known[row - 1] }
+      }
+    }
+    jobs += new
+  }
+
+  /// Takes requests out of the batch that `isUnwanted`; returns them, as far as they have come.
+  package func remove(where isUnwanted: (DecodingJob) -> Bool) throws(Failure) -> [DecodingJob] {
+    try select { $0.removeAll(where: isUnwanted) }
+  }
+
+  // MARK: Steps
+
+  /// Computes one step. Returns the requests that are finished, or that failed by themselves. A failure of the model
+  /// leaves the batch as it was, so that the step can be tried again.
+  package func step() throws(Failure) -> [DecodingJob] {
+    guard !jobs.isEmpty else { return [] }
+    try makePlan()
+    let logits = try model.step(plan.ragged, tails: UnsafeBufferPointer(plan.tails.elements))
+    if let logits, let states = model.stepStates { try work.examine(jobs, plan, logits, states) }
+    for job in jobs {
+      job.rowsBefore = job.search.rowCount
+      finishReading(job)
+      guard job.hasLogits, job.failure == nil else { continue }
+      do throws(Failure) { try job.search.choose() } catch { job.failure = error }
+    }
+    return try select { $0.removeAll { $0.failure != nil || $0.search.isFinished } }
+  }
+
+  private func makePlan() throws(Failure) {
+    plan.removeAll()
+    var budget = max(promptTokensPerStep, 1)
+    for job in jobs {
+      job.firstRow = plan.rowCount
+      if job.isReading {
+        try planPrompt(job, &budget)
+      } else {
+        for _ in 0..<(job.context.isGuided ? 2 : 1) {
+          for row in 0..<job.search.rowCount { try plan.add(job.search.next(row: row), tail: job.search.tails(row: row)) }
+        }
+        job.hasLogits = true
+      }
+    }
+  }
+
+  /// The next part of a prompt. Two prompts of one request are read in one step, for their logits are wanted together.
+  private func planPrompt(_ job: DecodingJob, _ budget: inout Int) throws(Failure) {
+    let prompt = UnsafeBufferPointer(rebasing: job.search.next(row: 0).dropFirst(job.promptRead))
+    let count = job.context.isGuided ? prompt.count : min(prompt.count, budget)
+    budget = max(budget - count, 0)
+    job.hasLogits = count == prompt.count
+    try plan.add(
+      UnsafeBufferPointer(rebasing: prompt.prefix(count)), tail: job.hasLogits ? job.search.tails(row: 0) : 0)
+    guard let other = job.context.otherPrompt else { return }
+    // The other prompt of an encoder-decoder is a source, which has been read.
+    let second = model.readsSources ? prompt : UnsafeBufferPointer(rebasing: other.tokens.dropFirst(job.otherPromptRead))
+    try plan.add(second, tail: 1)
+  }
+
+  /// Counts what was read of a prompt.
+  private func finishReading(_ job: DecodingJob) {
+    guard job.isReading else { return }
+    job.promptRead += plan.lengths[job.firstRow]
+    guard job.hasLogits else { return }
+    job.isReading = false
+    if !model.readsSources { model.remember(row: job.firstRow, prompt: job.context.prompt) }
+  }
+
+  /// Makes the rows of the model those that the searches have chosen, without the requests that `drop` takes out, which
+  /// are returned.
+  private func select(_ drop: (inout [DecodingJob]) -> Void) throws(Failure) -> [DecodingJob] {
+    let before = jobs
+    drop(&jobs)
+    parents.removeAll()
+    for job in jobs {
+      for copy in 0..<(job.context.isGuided ? 2 : 1) {
+        for row in 0..<job.search.rowCount {
+          let parent = job.hasLogits ? job.search.parent(of: row) : row
+          try parents.append(job.firstRow + copy * job.rowsBefore + parent)
+        }
+      }
+    }
+    try selectRows()
+    try dropTokens()
+    guard jobs.count < before.count else { return [] }
+    return before.filter { job in !jobs.contains { $0 === job } }
+  }
+
+  /// Takes from the rows what they read in vain.
+  private func dropTokens() throws(Failure) {
+    var row = 0
+    for job in jobs {
+      for _ in 0..<(job.context.isGuided ? 2 : 1) {
+        for own in 0..<job.search.rowCount {
+          let dropped = job.hasLogits ? job.search.droppedTokens(of: own) : 0
+          if dropped > 0 { try model.truncate(row, to: model.length(row) - dropped) }
+          row += 1
+        }
+      }
+    }
+  }
+
+  private func selectRows() throws(Failure) {
+    var isSame = parents.count == model.count
+    for row in 0..<parents.count where isSame && parents[row] != row { isSame = false }
+    if !isSame { try model.select(UnsafeBufferPointer(parents.elements)) }
+  }
+}

@@ -1,0 +1,169 @@
+import AttendBase
+import AttendDispatch
+
+/// Greedy search, and sampling: each sequence goes its own way, one token after another. The samples of one prompt share
+/// what was read of it.
+///
+/// Drafts (speculation) change no result: the token of each place is chosen as it would be without, from the same
+/// logits with the same random number, and a draft is only what lets several places be computed in one step.
+package final class SamplingSearch: Search {
+  private let context: SearchContext
+  private let sequences: [SampledSequence]
+  private var rows = GrowingList<Int>(for: "the rows of a request")  // [rows] the sequence that each continues
+  private var parents = GrowingList<Int>(for: "the rows of a request")  // [rows]
+  private var dropped = GrowingList<Int>(for: "the rows of a request")  // [rows] tokens read in vain
+  private var hasBegun = false
+
+  package init(_ context: SearchContext) throws(Failure) {
+    self.context = context
+    let count = context.options.sequences
+    var sequences: [SampledSequence] = []
+    for index in 0..<count {
+      sequences.append(
+        try SampledSequence(
+          index, prompt: context.prompt, expected: context.expectedLength,
+          alternatives: min(context.options.alternatives, context.vocabulary),
+          sampling: SamplingState(
+            context.options.sampling, sequence: context.options.firstStream &+ UInt64(index))))
+    }
+    self.sequences = sequences
+    try rows.reserve(count)
+    try parents.reserve(count)
+    try dropped.reserve(count)
+    rows.resize(to: 1, filling: 0)
+    parents.resize(to: 1, filling: 0)
+    dropped.resize(to: 1, filling: 0)
+  }
+
+  package var rowCount: Int { rows.count }
+  package var isFinished: Bool { rows.isEmpty }
+  package func next(row: Int) -> UnsafeBufferPointer<Int32> { sequences[rows[row]].next }
+  package func tails(row: Int) -> Int { sequences[rows[row]].drafts + 1 }
+  package func parent(of row: Int) -> Int { parents[row] }
+  package func droppedTokens(of row: Int) -> Int { dropped[row] }
+
+  // MARK: Examining
+
+  package func examine(row: Int, logits: Matrix, states: Matrix, _ scratch: RowScratch) throws(Failure) {
+    guard hasBegun else { return try begin(logits[0], scratch) }
+    let sequence = sequences[rows[row]]
+    dropped[row] = sequence.next.count
+    for place in 0..<logits.rows {
+      guard try pick(for: sequence, logits[place], scratch), sequence.reason == nil else { break }
+    }
+    sequence.dropDrafts()
+  }
+
+  /// Chooses the first token of every sequence from the logits of the one row that there is.
+  private func begin(_ logits: UnsafeMutablePointer<Float>, _ scratch: RowScratch) throws(Failure) {
+    for sequence in sequences {
+      var scores = logits
+      if sequence.index + 1 < sequences.count {
+        scores = scratch.copy.pointer()
+        scores.update(from: logits, count: context.vocabulary)
+      }
+      _ = try pick(for: sequence, scores, scratch)
+    }
+  }
+
+  /// Chooses the next token of a sequence from its logits. Returns whether it is the draft that stood there.
+  private func pick(
+    for sequence: SampledSequence, _ scores: UnsafeMutablePointer<Float>, _ scratch: RowScratch
+  ) throws(Failure) -> Bool {
+    let history = sequence.history
+    try context.process(scores, history: history, sequence: sequence.index, scratch)
+    let normalizer = context.options.logProbabilities ? context.normalizer(scores) : nil
+    if context.options.alternatives > 0, let normalizer { note(sequence, scores, normalizer) }
+    guard
+      let token = try context.choose(scores, history: history, sequence: sequence.index, &sequence.sampling, scratch)
+    else { throw context.nothingFollows(sequence.generated) }
+    let isLast = sequence.generated + 1 >= context.options.maximalNewTokens
+    sequence.reason = context.ending(history, with: token, isLast: isLast)
+    return sequence.accept(token, logProbability: normalizer?.logProbability(scores[Int(token)]) ?? .nan)
+  }
+
+  /// Notes the most probable tokens of a place.
+  private func note(_ sequence: SampledSequence, _ scores: UnsafePointer<Float>, _ normalizer: Normalizer) {
+    sequence.noteAlternatives { values, tokens, count in
+      context.engine.topK(scores, count: context.vocabulary, k: count, values: values, indices: tokens)
+      for place in 0..<count { values[place] = normalizer.logProbability(values[place]) }
+    }
+  }
+
+  // MARK: Choosing
+
+  package func choose() throws(Failure) {
+    let wasBegun = hasBegun
+    hasBegun = true
+    if wasBegun { advance() } else { spread() }
+    try tell()
+    var kept = 0
+    for row in 0..<rows.count where sequences[rows[row]].reason == nil {
+      (rows[kept], parents[kept], dropped[kept]) = (rows[row], parents[row], dropped[row])
+      kept += 1
+    }
+    rows.removeAll(from: kept)
+    parents.removeAll(from: kept)
+    dropped.removeAll(from: kept)
+    for row in 0..<kept { try prepare(sequences[rows[row]]) }
+  }
+
+  /// After the prompt: every sequence gets a row, which continues the only one.
+  private func spread() {
+    rows.removeAll()
+    parents.removeAll()
+    dropped.removeAll()
+    for sequence in sequences {
+      rows.resize(to: rows.count + 1, filling: sequence.index)
+      parents.resize(to: parents.count + 1, filling: 0)
+      dropped.resize(to: dropped.count + 1, filling: 0)
+      sequence.advance(context.prompt.count)
+    }
+  }
+
+  /// After a later step: each row has read what was confirmed of the tokens that it was dropped.
+  private func advance() {
+    for row in 0..<rows.count {
+      let sequence = sequences[rows[row]]
+      parents[row] = row
+      // The last token of each sequence was chosen by this step, and is not read yet.
+      let kept = sequence.certain - 1 - sequence.read
+      dropped[row] -= kept
+      if let drafter = context.drafter { sequence.tellConfirmed(drafter) }
+      sequence.advance(kept)
+    }
+  }
+
+  /// Tells the observer of the new tokens, who may end sequences.
+  private func tell() throws(Failure) {
+    for sequence in sequences {
+      while let news = sequence.nextToTell() {
+        let verdict = try context.tell(
+          sequence: sequence.index, token: news.token, logProbability: news.logProbability,
+          alternatives: sequence.alternatives(at: news.place), reason: news.reason)
+        if case .goOn = verdict { continue }
+        sequence.end(after: news.place, .cancelled)
+      }
+    }
+    guard context.isEnded else { return }
+    for sequence in sequences where sequence.reason == nil { sequence.reason = .cancelled }
+  }
+
+  /// Makes room for the next step, and drafts what it may confirm.
+  private func prepare(_ sequence: SampledSequence) throws(Failure) {
+    let left = context.options.maximalNewTokens - sequence.generated
+    try sequence.reserve(min(left, SampledSequence.mostDrafts + 1))
+    if let drafter = context.drafter { try sequence.draft(drafter, most: left - 1) }
+  }
+
+  package func finish(_ reason: FinishReason) throws(Failure) {
+    for sequence in sequences where sequence.reason == nil { sequence.reason = reason }
+    rows.removeAll()
+  }
+
+  package func hypotheses() throws(Failure) -> [Hypothesis] {
+    var result: [Hypothesis] = []
+    for sequence in sequences { result.append(try sequence.hypothesis()) }
+    return result
+  }
+}

@@ -1,0 +1,31 @@
+import AttendBase
+
+/// The search for the answer to one request: which tokens its rows of the batch read, and what is chosen of the logits
+/// that come back. A search begins with one row, and may have more or fewer after each choice.
+///
+/// A step of it goes: `next` for each row; the model reads; `examine` for each row, on several threads at once;
+/// `choose`; then the rows are selected by `parent` and cut by `droppedTokens`.
+package protocol Search: AnyObject {
+  /// Rows that the search has in the batch.
+  var rowCount: Int { get }
+  /// The tokens that a row reads in the next step, at least one, until `choose`; before the first step all of the
+  /// prompt, or the start token and the forced prefix.
+  func next(row: Int) -> UnsafeBufferPointer<Int32>
+  /// Of how many of the last tokens of `next` the logits are wanted, at least one.
+  func tails(row: Int) -> Int
+  /// Looks at the logits of one row, `[tails, vocabulary]`, and may write over them; `states` are those of all tokens
+  /// that it read, `[tokens, width]`. Touches nothing that belongs to other rows.
+  func examine(row: Int, logits: Matrix, states: Matrix, _ scratch: RowScratch) throws(Failure)
+  /// Decides, all rows having been examined.
+  func choose() throws(Failure)
+  /// The row of before that a row of now continues.
+  func parent(of row: Int) -> Int
+  /// How many of the last tokens that its parent read a row of now does not keep: drafts that were not confirmed.
+  func droppedTokens(of row: Int) -> Int
+  /// Whether nothing more is to be read.
+  var isFinished: Bool { get }
+  /// Ends the search where it stands: what it has becomes its hypotheses.
+  func finish(_ reason: FinishReason) throws(Failure)
+  /// What was found, the best first, when the search is finished.
+  func hypotheses() throws(Failure) -> [Hypothesis]
+}

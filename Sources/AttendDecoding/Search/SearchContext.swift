@@ -1,0 +1,201 @@
+import AttendBase
+import AttendDispatch
+import AttendKernelInterface
+
+/// The memory in which one thread works on rows of logits.
+package final class RowScratch {
+  let logits: LogitsScratch
+  /// `[vocabulary]`, for logits that are looked at more than once.
+  let copy: AlignedBuffer
+
+  package init(vocabulary: Int) throws(Failure) {
+    logits = try LogitsScratch(vocabulary: vocabulary)
+    copy = try AlignedBuffer(vocabulary, of: Float.self, for: "a copy of the logits")
+  }
+}
+
+/// Log-softmax of a row that is left as it is: the largest number, and the logarithm of the sum of exp(x - largest).
+package struct Normalizer: BitwiseCopyable {
+  let largest: Float
+  let logarithm: Float
+
+  func logProbability(_ score: Float) -> Float { (score - largest) - logarithm }
+}
+
+/// Hears each token as it is chosen; of what does not come in order (beams) nothing.
+package protocol TokenObserver: AnyObject {
+  /// A token of sequence `sequence` of the request. Returns what is to become of the sequence.
+  func generated(
+    sequence: Int, token: Int32, logProbability: Float, alternatives: UnsafeBufferPointer<TokenAlternative>,
+    reason: FinishReason?
+  ) throws(Failure) -> Verdict
+}
+
+/// What an observer wants.
+package enum Verdict: Sendable {
+  case goOn
+  /// No more of this sequence.
+  case endSequence
+  /// No more of this request.
+  case endAll
+}
+
+/// One request as its search sees it: options, checked; prompt and source; and the work on a row of logits that all
+/// searches share.
+package final class SearchContext {
+  package let engine: Engine
+  package let vocabulary: Int
+  package let options: SearchOptions
+  /// The prompt of a decoder, or the decoder's start and forced prefix.
+  private let promptList: TokenList
+  /// The source of an encoder-decoder; nil: the prompt is the source.
+  private let sourceList: TokenList?
+  /// The prompt, or the source of an encoder-decoder, that guidance leads away from; nil: no guidance.
+  let otherPrompt: TokenList?
+  private let endTokens: FixedArray<Int32>?
+  private let processors: LogitsProcessors
+  private let sampler: Sampler?
+  let stopStrings: StopStrings?
+  let drafter: (any Drafter)?
+  package weak var observer: (any TokenObserver)?
+  /// Set when an observer wants no more of the request.
+  private(set) var isEnded = false
+
+  package init(
+    _ options: SearchOptions, prompt: TokenList, source: TokenList?, otherPrompt: TokenList? = nil, model: any StepModel,
+    stopStrings: StopStrings? = nil, drafter: (any Drafter)? = nil
+  ) throws(Failure) {
+    try options.check(vocabulary: model.vocabulary, isEncoderDecoder: model.readsSources)
+    (self.options, engine, vocabulary) = (options, model.engine, model.vocabulary)
+    (endTokens, self.otherPrompt) = (options.logits.endTokens, otherPrompt)
+    (promptList, sourceList, self.stopStrings, self.drafter) = (prompt, source, stopStrings, drafter)
+    let rows = model.engine.kernels.rows
+    var logits = options.logits
+    logits.maximalNewTokens = options.maximalNewTokens
+    processors = try LogitsProcessors(logits, vocabulary: model.vocabulary, rows: rows)
+    sampler = options.samples ? try Sampler(options.sampling, vocabulary: model.vocabulary, rows: rows) : nil
+  }
+
+  // MARK: Texts
+
+  package var prompt: UnsafeBufferPointer<Int32> { promptList.tokens }
+  package var source: UnsafeBufferPointer<Int32> { (sourceList ?? promptList).tokens }
+  package var sourceToRead: UnsafeBufferPointer<Int32>? { sourceList?.tokens }
+
+  /// Tokens for which there is room from the start.
+  var expectedLength: Int { prompt.count + min(options.maximalNewTokens, SearchContext.roomAtStart) }
+
+  private static let roomAtStart = 256
+
+  /// The candidates of a step that a beam search looks at: enough for `beams` that go on, if each of the others ends.
+  func candidatesPerStep(beams: Int) -> Int { max(2, 1 + (endTokens?.count ?? 0)) * beams }
+
+  // MARK: Rows of logits
+
+  /// Whether every hypothesis is read behind two prompts (classifier-free guidance; Sanchez et al. 2023, arXiv
+  /// 2306.17806).
+  var isGuided: Bool { otherPrompt != nil }
+
+  /// Leads logits away from those behind the other prompt, which are written over.
+  func guide(_ logits: Matrix, awayFrom other: Matrix) {
+    for row in 0..<logits.rows {
+      LogitsProcessors.guide(
+        conditional: logits[row], unconditional: other[row], scale: options.logits.guidanceScale, into: logits[row],
+        count: vocabulary, rows: engine.kernels.rows)
+    }
+  }
+
+  private func history(_ tokens: UnsafeBufferPointer<Int32>, _ sequence: Int) -> History {
+    History(tokens: tokens, promptCount: prompt.count, source: source, sequence: sequence)
+  }
+
+  private func buffer(_ scores: UnsafeMutablePointer<Float>) -> UnsafeMutableBufferPointer<Float> {
+    UnsafeMutableBufferPointer(start: scores, count: vocabulary)
+  }
+
+  /// Applies the processors to logits.
+  func process(
+    _ scores: UnsafeMutablePointer<Float>, history tokens: UnsafeBufferPointer<Int32>, sequence: Int,
+    _ scratch: RowScratch, diversity: Diversity? = nil
+  ) throws(Failure) {
+    try processors.process(buffer(scores), history(tokens, sequence), scratch.logits, diversity: diversity)
+  }
+
+  /// Log-softmax of a row as it stands.
+  func normalizer(_ scores: UnsafePointer<Float>) -> Normalizer {
+    var largest: Float = 0
+    let logarithm = engine.logSumOfExponentials(scores, count: vocabulary, largest: &largest)
+    return Normalizer(largest: largest, logarithm: logarithm)
+  }
+
+  /// Log-softmax, then the processors, as beams want them. Returns what makes log-probabilities of the result: nil
+  /// where it is normalised, or nobody asks.
+  func logSoftmaxAndProcess(
+    _ scores: UnsafeMutablePointer<Float>, history: UnsafeBufferPointer<Int32>, sequence: Int, _ scratch: RowScratch,
+    diversity: Diversity? = nil
+  ) throws(Failure) -> Normalizer? {
+    engine.logSoftmax(row: scores, count: vocabulary)
+    guard !processors.isEmpty || diversity != nil else { return nil }
+    try process(scores, history: history, sequence: sequence, scratch, diversity: diversity)
+    return options.logProbabilities ? normalizer(scores) : nil
+  }
+
+  /// The most probable token; nil where none can follow.
+  func best(_ scores: UnsafePointer<Float>) -> Int32? {
+    var value: Float = 0
+    var token: Int32 = 0
+    engine.topK(scores, count: vocabulary, k: 1, values: &value, indices: &token)
+    return value > -.infinity ? token : nil
+  }
+
+  /// The next token of a sequence, at random or the most probable; nil where none can follow. Changes the logits.
+  func choose(
+    _ scores: UnsafeMutablePointer<Float>, history tokens: UnsafeBufferPointer<Int32>, sequence: Int,
+    _ state: inout SamplingState, _ scratch: RowScratch
+  ) throws(Failure) -> Int32? {
+    guard let sampler else { return best(scores) }
+    return try sampler.choose(buffer(scores), history(tokens, sequence), scratch.logits, &state)?.token
+  }
+
+  // MARK: Ends
+
+  func isEnd(_ token: Int32) -> Bool {
+    guard let endTokens else { return false }
+    for end in endTokens where end == token { return true }
+    return false
+  }
+
+  /// Why a hypothesis ends with `token` behind `history`; nil if it goes on.
+  func ending(_ history: UnsafeBufferPointer<Int32>, with token: Int32, isLast: Bool) -> FinishReason? {
+    if isEnd(token) { return .end }
+    if let stopStrings, stopStrings.isCompleted(by: token, behind: history) { return .stop }
+    return isLast ? .length : nil
+  }
+
+  /// The score of a hypothesis of `length` generated tokens: sum / length^penalty.
+  func score(_ sum: Double, length: Int) -> Double {
+    let penalty = options.lengthPenalty
+    return penalty == 1 ? sum / Double(length) : sum / Exponential.exp(penalty * Exponential.log(Double(length)))
+  }
+
+  /// Every token is forbidden.
+  func nothingFollows(_ generated: Int) -> Failure {
+    Failure(
+      .invalidState,
+      "no token can follow after \(generated) generated ones: the options forbid each of the \(vocabulary) there are")
+  }
+
+  // MARK: Observers
+
+  /// Tells of a token; a sequence that is not wanted any more ends.
+  func tell(
+    sequence: Int, token: Int32, logProbability: Float, alternatives: UnsafeBufferPointer<TokenAlternative>,
+    reason: FinishReason?
+  ) throws(Failure) -> Verdict {
+    guard let observer, !isEnded else { return .goOn }
+    let verdict = try observer.generated(
+      sequence: sequence, token: token, logProbability: logProbability, alternatives: alternatives, reason: reason)
+    if case .endAll = verdict { isEnded = true }
+    return verdict
+  }
+}

@@ -1,0 +1,99 @@
+import AttendBase
+
+/// How the answer to a request is searched for. The names in comments are those of transformers' GenerationConfig,
+/// https://huggingface.co/docs/transformers/main_classes/text_generation, unless another is named.
+package struct SearchOptions: Sendable {
+  // MARK: Beams
+
+  /// num_beams: hypotheses that are continued side by side; 1: greedy search or sampling.
+  package var beams = 1
+  /// num_beam_groups: groups of beams that keep away from each other (Vijayakumar et al. 2016, arXiv 1610.02424).
+  package var groups = 1
+  /// diversity_penalty: by how much a token is lowered for each beam of an earlier group that just took it
+  package var diversityPenalty: Float = 0
+  /// num_return_sequences: hypotheses that are returned of beams, samples that are drawn
+  package var sequences = 1
+  /// length_penalty: the exponent of the length that the sum of a finished beam is divided by
+  package var lengthPenalty = 1.0
+  /// early_stopping
+  package var earlyStopping = EarlyStopping.likely
+  /// force_words_ids: of each requirement the phrases of which one must appear
+  package var requiredPhrases: [[[Int32]]] = []
+  /// Whose rules a beam search follows.
+  package var rules = BeamRules.transformers
+  /// What only `BeamRules.ctranslate2` knows.
+  package var ctranslate2 = CTranslate2Options()
+
+  // MARK: Contrastive search
+
+  /// penalty_alpha: the weight of being unlike what was written, for contrastive search (Su et al. 2022, arXiv
+  /// 2202.06417); 0: none
+  package var penaltyAlpha: Float = 0
+  /// top_k of contrastive search: how many tokens are tried at each place
+  package var contrastiveTopK = 0
+
+  // MARK: Sampling
+
+  /// do_sample
+  package var samples = false
+  package var sampling = SamplingOptions()
+  /// The number of the first sequence among those that share the seed of `sampling`.
+  package var firstStream: UInt64 = 0
+
+  // MARK: Lengths and ends
+
+  /// Tokens to be generated at most: what max_new_tokens, max_length and the positions of the model leave.
+  package var maximalNewTokens = 20
+
+  // MARK: Processors
+
+  /// The changes to be made to logits, ends and lengths included.
+  package var logits = LogitsOptions()
+
+  // MARK: Results
+
+  /// Whether log-probabilities of the generated tokens are computed.
+  package var logProbabilities = false
+  /// How many alternatives are kept at each place.
+  package var alternatives = 0
+  /// Whether attention over the source is kept (CTranslate2's return_attention).
+  package var attention = false
+
+  package init() {}
+
+  /// Throws `invalidArgument` for options that contradict each other, or that a model of this kind cannot meet.
+  func check(vocabulary: Int, isEncoderDecoder: Bool) throws(Failure) {
+  }
+
+  /// When a beam search ends, once it has as many finished sequences as beams.
+  package enum EarlyStopping: Sendable {
+    /// true: at once
+    case first
+    /// false: when a better one is not to be expected
+    case likely
+    /// "never": when a better one is impossible
+    case never
+  }
+
+  /// Two definitions of beam search, which differ in when they stop, what they normalise by, and where the processors
+  /// act.
+  package enum BeamRules: Sendable { case transformers, ctranslate2 }
+}
+
+/// Options of CTranslate2's beam search, by its names.
+package struct CTranslate2Options: Sendable {
+  /// patience: the search stops with round(beam_size * patience) results (Kasai et al. 2022, arXiv 2204.05424).
+  package var patience = 1.0
+  /// coverage_penalty (Wu et al. 2016, arXiv 1609.08144, equation 14)
+  package var coveragePenalty = 0.0
+  /// prefix_bias_beta: how strongly a beam is drawn to the prefix, in [0, 1); 0: the prefix is forced.
+  package var prefixBias = 0.0
+  /// The tokens of the target prefix, behind the start token.
+  package var prefixCount = 0
+  /// return_alternatives: hypotheses are the most probable next tokens after the prefix, each continued by itself.
+  package var alternatives = false
+  /// min_alternative_expansion_prob
+  package var minimalAlternativeProbability = 0.0
+
+  package init() {}
+}

@@ -1,0 +1,52 @@
+import AttendBase
+import AttendDispatch
+
+/// Tokens of several rows, end to end. Borrowed for one call.
+package struct RaggedTokens {
+  /// `[sum of lengths]`
+  package let tokens: UnsafePointer<Int32>
+  /// `[count]`; a row may have none.
+  package let lengths: UnsafePointer<Int>
+  /// How many rows.
+  package let count: Int
+
+  package init(tokens: UnsafePointer<Int32>, lengths: UnsafePointer<Int>, count: Int) {
+    (self.tokens, self.lengths, self.count) = (tokens, lengths, count)
+  }
+}
+
+/// A model with live sequences, here called rows, that read tokens and tell what may follow. `Session` is one; the
+/// tests of the searches have another, whose logits can be worked out by hand.
+///
+/// What throws leaves the rows as they were. One thread at a time.
+package protocol StepModel: AnyObject {
+  /// Kernels and threads for work on rows of logits.
+  var engine: Engine { get }
+  /// The width of the logits.
+  var vocabulary: Int { get }
+  /// Whether a row is begun with a source (encoder-decoders), rather than empty (decoders).
+  var readsSources: Bool { get }
+  /// Positions that the decoder has; nil: no limit.
+  var positions: Int? { get }
+  /// Rows that are live.
+  var count: Int { get }
+
+  /// Adds rows behind those that are live; of decoders with the beginnings of `prompts` that are at hand already.
+  /// Returns through `known` how many tokens of each prompt need not be read any more, always fewer than all.
+  func add(prompts: RaggedTokens, known: UnsafeMutablePointer<Int>) throws(Failure)
+  /// A row has read all of its prompt, whose beginnings later prompts may share.
+  func remember(row: Int, prompt: UnsafeBufferPointer<Int32>)
+  /// Adds a row for each source behind those that are live.
+  func add(sources: RaggedTokens) throws(Failure)
+  /// Gives row i the tokens of row i of `tokens`. Returns the logits of the last `tails[i]` of them, row after row,
+  /// `[sum of tails, vocabulary]`; the caller may write over them. Valid until the next call.
+  func step(_ tokens: RaggedTokens, tails: UnsafeBufferPointer<Int>) throws(Failure) -> Matrix?
+  /// The hidden states of the tokens of the last step, `[tokens, width]`.
+  var stepStates: Matrix? { get }
+  /// Row `parents[i]` of before becomes row i.
+  func select(_ parents: UnsafeBufferPointer<Int>) throws(Failure)
+  /// How many tokens a row has read.
+  func length(_ row: Int) -> Int
+  /// Forgets what a row has read beyond `length` tokens.
+  func truncate(_ row: Int, to length: Int) throws(Failure)
+}
