@@ -50,7 +50,9 @@ let package = Package(
     // The rooms.
     .target(
       name: "AttendGeneration",
-      dependencies: ["AttendDecoding", "AttendModels", "AttendLayers", "AttendDispatch", "AttendKernelInterface", "AttendBase"],
+      dependencies: [
+        "AttendDecoding", "AttendModels", "AttendLayers", "AttendDispatch", "AttendKernelInterface", "AttendBase",
+      ],
       swiftSettings: swift),
     .target(
       name: "AttendDecoding", dependencies: ["AttendDispatch", "AttendKernelInterface", "AttendBase"],
@@ -92,7 +94,10 @@ let package = Package(
       swiftSettings: swift),
     tests(
       of: "AttendGeneration",
-      with: ["AttendDecoding", "AttendModels", "AttendLayers", "AttendCheckpoints", "AttendDispatch", "AttendKernelInterface"]),
+      with: [
+        "AttendDecoding", "AttendModels", "AttendLayers", "AttendCheckpoints", "AttendDispatch",
+        "AttendKernelInterface",
+      ]),
     tests(of: "AttendDecoding", with: ["AttendCheckpoints", "AttendDispatch", "AttendKernelInterface"]),
     tests(of: "AttendModels", with: ["AttendLayers", "AttendCheckpoints", "AttendKernelInterface"]),
     tests(of: "AttendLayers", with: ["AttendDispatch", "AttendKernelInterface"]),

@@ -38,14 +38,17 @@ import Testing
     for (found, expected) in zip(found, expected) {
       #expect(Array(found.tokens.elements) == expected.ids, "\(name)")
       if let score = expected.score {
-        #expect(abs((found.score ?? .nan) - score) <= 1e-4 * max(1, abs(score)), "\(name): \(found.score ?? .nan) \(score)")
+        #expect(
+          abs((found.score ?? .nan) - score) <= 1e-4 * max(1, abs(score)), "\(name): \(found.score ?? .nan) \(score)")
       }
       let reason: FinishReason = ["eos": .end, "length": .length, "stop": .stop][expected.finish]!
       #expect(found.reason == reason, "\(name)")
       guard let wanted = expected.logProbabilities, found.logProbabilities.count == wanted.count else { continue }
+      // Those of g2p-en were made from weights before they were rounded to float16, as the file has them.
+      let tolerance = name.hasPrefix("g2p-en") ? 5e-4 : 1e-4
       for (place, wanted) in wanted.enumerated() {
-        #expect(
-          abs(Double(found.logProbabilities[place]) - wanted) <= 1e-4 * max(1, abs(wanted)), "\(name) token \(place)")
+        let difference = abs(Double(found.logProbabilities[place]) - wanted)
+        #expect(difference <= tolerance * max(1, abs(wanted)), "\(name) token \(place)")
       }
     }
   }

@@ -88,7 +88,8 @@ struct SearchFile {
         return [(phrase as! [Int]).map(Int32.init)]
       }
     }
-    options.maximalNewTokens = test.integer("max_new_tokens") ?? test.integer("max_length").map { $0 - promptCount } ?? 20
+    options.maximalNewTokens =
+      test.integer("max_new_tokens") ?? test.integer("max_length").map { $0 - promptCount } ?? 20
     options.logProbabilities = true
     options.logits = try logits(test)
     return options

@@ -83,7 +83,9 @@ package final class DecodingLoop {
         try planPrompt(job, &budget)
       } else {
         for _ in 0..<(job.context.isGuided ? 2 : 1) {
-          for row in 0..<job.search.rowCount { try plan.add(job.search.next(row: row), tail: job.search.tails(row: row)) }
+          for row in 0..<job.search.rowCount {
+            try plan.add(job.search.next(row: row), tail: job.search.tails(row: row))
+          }
         }
         job.hasLogits = true
       }
@@ -100,7 +102,8 @@ package final class DecodingLoop {
       UnsafeBufferPointer(rebasing: prompt.prefix(count)), tail: job.hasLogits ? job.search.tails(row: 0) : 0)
     guard let other = job.context.otherPrompt else { return }
     // The other prompt of an encoder-decoder is a source, which has been read.
-    let second = model.readsSources ? prompt : UnsafeBufferPointer(rebasing: other.tokens.dropFirst(job.otherPromptRead))
+    let second =
+      model.readsSources ? prompt : UnsafeBufferPointer(rebasing: other.tokens.dropFirst(job.otherPromptRead))
     try plan.add(second, tail: 1)
   }
 

@@ -52,10 +52,14 @@ final class SampledSequence {
   var generated: Int { certain - promptCount }
 
   /// The tokens that are certain.
-  var history: UnsafeBufferPointer<Int32> { UnsafeBufferPointer(rebasing: UnsafeBufferPointer(tokens.elements).prefix(certain)) }
+  var history: UnsafeBufferPointer<Int32> {
+    UnsafeBufferPointer(rebasing: UnsafeBufferPointer(tokens.elements).prefix(certain))
+  }
 
   /// The tokens that the row reads next.
-  var next: UnsafeBufferPointer<Int32> { UnsafeBufferPointer(rebasing: UnsafeBufferPointer(tokens.elements).dropFirst(read)) }
+  var next: UnsafeBufferPointer<Int32> {
+    UnsafeBufferPointer(rebasing: UnsafeBufferPointer(tokens.elements).dropFirst(read))
+  }
 
   /// How many drafts stand behind the certain tokens.
   var drafts: Int { tokens.count - certain }
@@ -64,7 +68,8 @@ final class SampledSequence {
   func draft(_ drafter: any Drafter, most: Int) throws(Failure) {
     confirmed = 0
     drafted = 0
-    let room = UnsafeMutableBufferPointer<Int32>(start: draftRoom.pointer(), count: min(most, SampledSequence.mostDrafts))
+    let room = UnsafeMutableBufferPointer<Int32>(
+      start: draftRoom.pointer(), count: min(most, SampledSequence.mostDrafts))
     guard most > 0 else { return }
     drafted = try drafter.draft(sequence: index, history: history, into: room)
     for place in 0..<drafted { tokens.resize(to: certain + place + 1, filling: room[place]) }
@@ -103,7 +108,8 @@ final class SampledSequence {
   func noteAlternatives(
     _ find: (_ values: UnsafeMutablePointer<Float>, _ tokens: UnsafeMutablePointer<Int32>, _ count: Int) -> Void
   ) {
-    let values: UnsafeMutablePointer<Float> = topValues.pointer(), tokens: UnsafeMutablePointer<Int32> = topTokens.pointer()
+    let values: UnsafeMutablePointer<Float> = topValues.pointer(),
+      tokens: UnsafeMutablePointer<Int32> = topTokens.pointer()
     find(values, tokens, alternativesPerToken)
     let first = alternatives.count
     alternatives.resize(to: first + alternativesPerToken, filling: TokenAlternative(token: 0, logProbability: 0))

@@ -62,7 +62,8 @@ package final class SearchContext {
   private(set) var isEnded = false
 
   package init(
-    _ options: SearchOptions, prompt: TokenList, source: TokenList?, otherPrompt: TokenList? = nil, model: any StepModel,
+    _ options: SearchOptions, prompt: TokenList, source: TokenList?, otherPrompt: TokenList? = nil,
+    model: any StepModel,
     stopStrings: StopStrings? = nil, drafter: (any Drafter)? = nil
   ) throws(Failure) {
     try options.check(vocabulary: model.vocabulary, isEncoderDecoder: model.readsSources)
