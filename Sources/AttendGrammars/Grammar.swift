@@ -49,6 +49,29 @@ package struct Grammar: ~Copyable {
     case lexeme
     /// The rule `first`.
     case reference
+    /// The strings that an automaton accepts: number `first` of `automata`. Regular.
+    case automaton
+  }
+
+  /// An edge of an automaton: a character of `characters`, an expression of that kind, leads from a state to another.
+  package struct Edge: BitwiseCopyable {
+    package let source: Int32
+    package let characters: Expression
+    package let target: Int32
+
+    package init(from source: Int, _ characters: Expression, to target: Int) {
+      (self.source, self.characters, self.target) = (Int32(source), characters, Int32(target))
+    }
+  }
+
+  /// An automaton: it starts in state 0 of `[0, states)`, its edges are `[firstEdge, edgeLimit)` of `edges`, and it may
+  /// end in the states `[firstEnd, endLimit)` of `ends`. There may be several edges for one character.
+  package struct Automaton: BitwiseCopyable {
+    package let states: Int32
+    package let firstEdge: Int32
+    package let edgeLimit: Int32
+    package let firstEnd: Int32
+    package let endLimit: Int32
   }
 
   package struct Node: BitwiseCopyable {
@@ -75,6 +98,9 @@ package struct Grammar: ~Copyable {
   var parts = GrowingList<Int32>(for: "a grammar")
   var bytes = GrowingList<UInt8>(for: "a grammar")
   var intervals = GrowingList<Interval>(for: "a grammar")
+  var automata = GrowingList<Automaton>(for: "a grammar")
+  var edges = GrowingList<Edge>(for: "a grammar")
+  var ends = GrowingList<Int32>(for: "a grammar")
   var rules = GrowingList<RuleEntry>(for: "a grammar")
   var names = GrowingList<UInt8>(for: "a grammar")
 
@@ -189,6 +215,30 @@ extension Grammar {
   /// slower where too much is put into one.
   package mutating func lexeme(_ expression: Expression) throws(Failure) -> Expression {
     try add(.lexeme, expression.index)
+  }
+
+  /// The strings of characters that lead from state 0 to one of `ends`. For regular languages that are made as automata
+  /// (products, complements, assertions of patterns), where no expression of a reasonable size says the same.
+  package mutating func automaton(
+    states: Int, edges all: some Sequence<Edge>, ends final: some Sequence<Int>
+  ) throws(Failure) -> Expression {
+    guard states >= 1, states <= limits.expressions else { throw tooLarge("states", limits.expressions) }
+    let (firstEdge, firstEnd) = (edges.count, ends.count)
+    for edge in all {
+      guard edges.count < limits.expressions else { throw tooLarge("edges", limits.expressions) }
+      precondition(edge.source >= 0 && edge.source < states && edge.target >= 0 && edge.target < states)
+      try edges.append(edge)
+    }
+    for end in final {
+      guard ends.count < limits.expressions else { throw tooLarge("states", limits.expressions) }
+      try ends.append(Int32(end))
+    }
+    guard automata.count < limits.expressions else { throw tooLarge("automata", limits.expressions) }
+    try automata.append(
+      Automaton(
+        states: Int32(states), firstEdge: Int32(firstEdge), edgeLimit: Int32(edges.count), firstEnd: Int32(firstEnd),
+        endLimit: Int32(ends.count)))
+    return try add(.automaton, Int32(automata.count - 1))
   }
 
   /// A new rule, yet without a body: it may be referred to before it is defined. The name is for errors.
