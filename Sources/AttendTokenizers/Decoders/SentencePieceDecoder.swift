@@ -8,7 +8,7 @@ struct SentencePieceDecoder: Decoder {
   /// Encoding leaves no space at the start: each piece loses one until there is some text.
   let dropsAllSpaces: Bool
 
-  private static let letter: [UInt8] = [0xE2, 0x96, 0x81]
+  static let letter: [UInt8] = [0xE2, 0x96, 0x81]
 
   func decode(_ tokens: inout [[UInt8]], _ budget: inout DecodingBudget) throws(Failure) {
     var text: [UInt8] = []
