@@ -44,19 +44,20 @@ let package = Package(
     .target(
       name: "AttendC",
       dependencies: [
-        "CAttend", "AttendGeneration", "AttendModels", "AttendLayers", "AttendTokenizers", "AttendCheckpoints",
+        "CAttend", "AttendGeneration", "AttendDecoding", "AttendGrammars", "AttendModels", "AttendLayers", "AttendTokenizers", "AttendCheckpoints",
         "AttendDispatch", "AttendBase",
       ], swiftSettings: swift),
     // The rooms.
     .target(
       name: "AttendGeneration",
       dependencies: [
-        "AttendDecoding", "AttendModels", "AttendLayers", "AttendDispatch", "AttendKernelInterface", "AttendBase",
-      ],
-      swiftSettings: swift),
+        "AttendDecoding", "AttendGrammars", "AttendModels", "AttendLayers", "AttendTokenizers", "AttendCheckpoints",
+        "AttendDispatch", "AttendKernelInterface", "AttendBase",
+      ], swiftSettings: swift),
     .target(
-      name: "AttendDecoding", dependencies: ["AttendDispatch", "AttendKernelInterface", "AttendBase"],
-      swiftSettings: swift),
+      name: "AttendDecoding",
+      dependencies: ["AttendGrammars", "AttendDispatch", "AttendKernelInterface", "AttendBase"], swiftSettings: swift),
+    .target(name: "AttendGrammars", dependencies: ["AttendCheckpoints", "AttendBase"], swiftSettings: swift),
     .target(
       name: "AttendModels",
       dependencies: [
@@ -98,7 +99,8 @@ let package = Package(
         "AttendDecoding", "AttendModels", "AttendLayers", "AttendCheckpoints", "AttendDispatch",
         "AttendKernelInterface",
       ]),
-    tests(of: "AttendDecoding", with: ["AttendCheckpoints", "AttendDispatch", "AttendKernelInterface"]),
+    tests(of: "AttendGrammars", with: ["AttendTokenizers", "AttendCheckpoints"]),
+    tests(of: "AttendDecoding", with: ["AttendGrammars", "AttendCheckpoints", "AttendDispatch", "AttendKernelInterface"]),
     tests(of: "AttendModels", with: ["AttendLayers", "AttendCheckpoints", "AttendKernelInterface"]),
     tests(of: "AttendLayers", with: ["AttendDispatch", "AttendKernelInterface"]),
     tests(of: "AttendTokenizers", with: ["AttendCheckpoints"]), tests(of: "AttendCheckpoints", with: []),

@@ -17,6 +17,7 @@
  *   Models                          a checkpoint folder becomes a model
  *   Tokenizers                      text to ids and back, streams, conversations
  *   Sessions, Encode and decode     ids to hidden states and logits, step by step
+ *   Generation                      from a prompt or a source to an answer
  *   Embeddings                      texts to vectors
  *   Introspection                   what a model is, attention maps, memory
  * "since" names the version that a declaration came with; without it, 0.1.
@@ -38,7 +39,7 @@
  *              ATTEND_ERROR_OUT_OF_MEMORY. Handles and names are small pieces (below 1 KB) from the language runtime; a
  *              system that cannot give even those ends the process.
  *   Bits       The result for a sequence depends on its own tokens alone: not on the rest of the batch, the number of
- * *              threads, nor the way a text is cut into calls, nor whether AVX2 or AVX-512 ran (attend_compute_type).
+ *              threads, nor the way a text is cut into calls, nor whether AVX2 or AVX-512 ran (attend_compute_type).
  *              The "portable" kernels compute with OpenBLAS and are outside this promise. Where config.json scales
  *              rotary positions by "dynamic" or "longrope", texts longer than those of the training depend, by that
  *              definition, on the length that a call reaches, and so on the way they are cut into calls.
@@ -682,6 +683,152 @@ ATTEND_MUST_CHECK attend_error *attend_session_pooled(attend_session *session, a
  * INVALID_ARGUMENT, BUSY.
  */
 ATTEND_MUST_CHECK attend_error *attend_session_hidden_states(const attend_session *session, attend_tensor *states);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Generation
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/** What was generated of one or several requests. Immutable; any thread may read it. Since 0.3. */
+typedef struct attend_generation attend_generation;
+
+/** Why a sequence has ended; since 0.3. New reasons may appear between them. */
+typedef enum attend_finish_reason {
+    ATTEND_FINISH_END = 10,       /**< an end token was chosen; it is the last of the ids */
+    ATTEND_FINISH_LENGTH = 20,    /**< max_new_tokens, max_length or the last position of the model */
+    ATTEND_FINISH_STOP = 30,      /**< a stop string is complete; the token that completed it is the last of the ids */
+    ATTEND_FINISH_GRAMMAR = 40,   /**< the text is all that the grammar allows */
+    ATTEND_FINISH_TIME = 50,      /**< max_time is used up */
+    ATTEND_FINISH_CANCELLED = 60  /**< a callback or attend_session_cancel wanted no more */
+} attend_finish_reason;
+
+/** A token that might have stood at a place; since 0.3. */
+typedef struct attend_token_alternative {
+    int32_t token;
+    float log_probability;
+} attend_token_alternative;
+
+/** A token as it is chosen. Valid during the call that hands it over. Since 0.3. */
+typedef struct attend_token_event {
+    size_t struct_size;                        /**< sizeof(attend_token_event) of the library */
+    size_t request;                            /**< the place of the request in its batch */
+    size_t sequence;                           /**< the sample of the request, below num_return_sequences */
+    int32_t token;
+    float log_probability;                     /**< NaN unless output_scores or top_logprobs asks for it */
+    const char *text;                          /**< the text that is certain by now: whole characters, often none */
+    size_t text_length;                        /**< bytes of `text`; without a tokenizer 0 */
+    const attend_token_alternative *alternatives; /**< the most probable tokens of this place */
+    size_t alternative_count;                  /**< top_logprobs */
+    uint32_t finish_reason;                    /**< of the last token an attend_finish_reason, otherwise 0 */
+} attend_token_event;
+
+/** What a token callback wants; since 0.3. */
+typedef enum attend_verdict {
+    ATTEND_VERDICT_GO_ON = 0,
+    ATTEND_VERDICT_END_SEQUENCE = 1, /**< no more of this sequence */
+    ATTEND_VERDICT_END_REQUEST = 2,  /**< no more of this request */
+    ATTEND_VERDICT_END_ALL = 3       /**< no more of the call, as attend_session_cancel does */
+} attend_verdict;
+
+/**
+ * Hears the tokens of greedy search and sampling in their order, on the thread of the call; since 0.3. It must not use
+ * the session.
+ */
+typedef attend_verdict (*attend_token_callback)(const attend_token_event *event, void *context);
+
+/**
+ * Changes the logits of one sequence before a token is chosen, in the place of the user's own processors; since 0.3.
+ * `scores` are `[vocabulary]`: logits, in beam search log-probabilities. `ids` are the prompt, or start and prefix, and
+ * what was generated. Any thread of the session may call it, several at once. False fails the request.
+ */
+typedef bool (*attend_logits_callback)(
+    float *scores, size_t vocabulary, const int32_t *ids, size_t count, void *context);
+
+/** How to generate; since 0.3. Start from ATTEND_GENERATION_OPTIONS_INIT: all is then as the checkpoint says. */
+typedef struct attend_generation_options {
+    size_t struct_size;                  /**< sizeof(attend_generation_options) */
+    /** Options by name: a JSON object, as `{"num_beams": 4, "length_penalty": 0.6}`. The names and meanings are those of
+        transformers' GenerationConfig, and more, all in docs/generation.md; what is not there is as the checkpoint's
+        generation_config.json says, or else as the table there. NULL: none. An option that there is none of is
+        INVALID_ARGUMENT. */
+    const char *config;
+    uint32_t max_new_tokens;             /**< 0: as `config` says; this and the others below win over `config` */
+    uint32_t num_beams;                  /**< 0: as `config` says */
+    uint32_t num_return_sequences;       /**< 0: as `config` says */
+    const char *const *stop_strings;     /**< strings that end a sequence, UTF-8, ended by NUL; or NULL */
+    size_t stop_string_count;
+    attend_token_callback on_token;      /**< or NULL */
+    void *on_token_context;              /**< given to `on_token` as it is */
+    attend_logits_callback on_logits;    /**< or NULL */
+    void *on_logits_context;             /**< given to `on_logits` as it is */
+} attend_generation_options;
+
+#define ATTEND_GENERATION_OPTIONS_INIT \
+    { sizeof(attend_generation_options), NULL, 0, 0, 0, NULL, 0, NULL, NULL, NULL, NULL }
+
+/**
+ * Generates for every sequence of a batch of ids: prompts of a decoder, sources of an encoder-decoder. All live
+ * sequences of the session are dropped, before and after. Requests run side by side as far as there is room and leave
+ * when they are finished; what is generated for one depends on it alone. Since 0.3.
+ *
+ * `*generation` is owned by the caller, also where the call fails after some requests have finished: it then holds what
+ * there is, otherwise NULL. `options` may be NULL. Errors: INVALID_ARGUMENT (an option, by name; ids as in
+ * attend_encode), UNSUPPORTED (the model generates nothing; names what of a grammar is not implemented), CANCELLED,
+ * OUT_OF_MEMORY, INVALID_STATE (no token may follow), BUSY.
+ */
+ATTEND_MUST_CHECK attend_error *attend_generate(
+    attend_session *session, const attend_batch *batch, const attend_generation_options *options,
+    attend_generation **generation);
+
+/**
+ * The same for texts, which the model's tokenizer turns into ids with the special tokens of its template: `count`
+ * texts with their lengths in bytes. Errors: as of attend_generate, and of attend_tokenizer_encode. Since 0.3.
+ */
+ATTEND_MUST_CHECK attend_error *attend_generate_texts(
+    attend_session *session, const char *const *texts, const size_t *lengths, size_t count,
+    const attend_generation_options *options, attend_generation **generation);
+
+/**
+ * The same for a conversation, `messages` being JSON as in attend_tokenizer_chat, whose template asks for the answer
+ * (generation_prompt is set). `chat` may be NULL. Errors: as of attend_generate, and of attend_tokenizer_encode_chat.
+ * Since 0.3.
+ */
+ATTEND_MUST_CHECK attend_error *attend_generate_chat(
+    attend_session *session, const char *messages, size_t length, const attend_chat_options *chat,
+    const attend_generation_options *options, attend_generation **generation);
+
+/** A sequence that was generated. Set struct_size (ATTEND_HYPOTHESIS_INIT) before asking. Since 0.3. */
+typedef struct attend_hypothesis {
+    size_t struct_size;             /**< sizeof(attend_hypothesis) */
+    const int32_t *ids;             /**< `[count]`: the prompt, or start token and prefix, then what was generated */
+    size_t count;
+    size_t prompt_count;            /**< how many of `ids` were not generated */
+    const char *text;               /**< what was generated as text, special tokens left out, ended by NUL; NULL without
+                                         a tokenizer */
+    size_t text_length;
+    double score;                   /**< sum of log-probabilities / length^length_penalty; NaN where nothing is ranked */
+    const float *log_probabilities; /**< `[count - prompt_count]`, in nats, after the processors and before sampling's
+                                         own steps; NaN where they were not asked for */
+    const attend_token_alternative *alternatives; /**< `[count - prompt_count, alternative_count]`; or NULL */
+    size_t alternative_count;
+    const float *attention;         /**< `[count - prompt_count, source]` with return_attention; or NULL */
+    size_t attention_count;         /**< all numbers of `attention` */
+    attend_finish_reason finish_reason;
+} attend_hypothesis;
+
+#define ATTEND_HYPOTHESIS_INIT { sizeof(attend_hypothesis) }
+
+/** How many requests there were. `generation` must not be NULL. */
+size_t attend_generation_count(const attend_generation *generation);
+
+/** How many sequences were generated for a request, the best first; 0 for one that there is none of. */
+size_t attend_generation_hypothesis_count(const attend_generation *generation, size_t request);
+
+/** One of them, borrowed from `generation`. Errors: INVALID_ARGUMENT. */
+ATTEND_MUST_CHECK attend_error *attend_generation_get_hypothesis(
+    const attend_generation *generation, size_t request, size_t index, attend_hypothesis *hypothesis);
+
+/** Frees what was generated; NULL is allowed. */
+void attend_generation_free(attend_generation *generation);
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Embeddings

@@ -89,7 +89,7 @@ extension Configuration {
   }
 
   /// The elements of an array, nil for anything else and where `convert` gives nil for one of them.
-  static func list<Value>(_ json: JSON, _ convert: (JSON) -> Value?) -> [Value]? {
+  package static func list<Value>(_ json: JSON, _ convert: (JSON) -> Value?) -> [Value]? {
     guard json.kind == .array else { return nil }
     var values: [Value] = []
     for element in json.elements {

@@ -61,7 +61,7 @@ package final class Configuration {
 
   /// The first of `keys` as `convert` makes it, nil where there is none; an error that asks for `expected` where
   /// `convert` gives nil.
-  func optional<Value>(_ keys: [String], _ expected: String, _ convert: (JSON) -> Value?) throws(Failure) -> Value? {
+  package func optional<Value>(_ keys: [String], _ expected: String, _ convert: (JSON) -> Value?) throws(Failure) -> Value? {
     guard let (key, json) = find(keys) else { return nil }
     guard let value = convert(json) else { throw invalid(key, "is \(json.excerpt), expected \(expected)") }
     return value

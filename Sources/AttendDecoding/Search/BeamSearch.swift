@@ -1,4 +1,5 @@
 import AttendBase
+import AttendGrammars
 
 /// Beam search as transformers 5 defines it: the sums of the B best running hypotheses, and the B best finished ones by
 /// sum / length^penalty, where the length counts generated tokens.
@@ -25,7 +26,7 @@ package final class BeamSearch: Search {
     finished = try FinishedBeams(capacity: width, promptCount: context.prompt.count, expected: expected)
     try normalizers.reserve(width)
     normalizers.resize(to: width, filling: nil)
-    try beams.begin(context.prompt)
+    try beams.begin(context.prompt, context.grammar?.matcher())
   }
 
   package var rowCount: Int { beams.count }
@@ -43,7 +44,7 @@ package final class BeamSearch: Search {
 
   package func examine(row: Int, logits: Matrix, states: Matrix, _ scratch: RowScratch) throws(Failure) {
     let scores = logits[0]
-    normalizers[row] = try context.logSoftmaxAndProcess(scores, history: beams.history(row), sequence: row, scratch)
+    normalizers[row] = try context.logSoftmaxAndProcess(scores, history: beams.history(row), sequence: row, beams.matcher(row), scratch)
     candidates.examine(row, scores, vocabulary: context.vocabulary, context.engine)
   }
 
@@ -64,7 +65,7 @@ package final class BeamSearch: Search {
       } else {
         allDone = false
         if beams.count < beams.width {
-          beams.append(
+          try beams.append(
             candidate.row, of: before, token: candidate.token, logProbability: logProbability(candidate),
             sum: candidate.sum)
         }

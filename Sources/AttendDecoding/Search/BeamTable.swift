@@ -1,4 +1,5 @@
 import AttendBase
+import AttendGrammars
 
 /// The running beams of a search: equally long lists of tokens with their sums. Two tables take turns, so that choosing
 /// beams copies each once and allocates nothing.
@@ -14,6 +15,7 @@ final class BeamTable {
   private var logProbabilities = GrowingList<Float>(for: "the log-probabilities of the beams")  // [width, capacity]
   private var sums = GrowingList<Double>(for: "the scores of the beams")  // [width]
   private var parents = GrowingList<Int>(for: "the parents of the beams")  // [width]
+  private var matchers: [Matcher?] = []  // [width], empty without a grammar
 
   /// Room for `width` beams; of `expected` tokens from the start.
   init(width: Int, promptCount: Int, expected: Int) throws(Failure) {
@@ -52,8 +54,12 @@ final class BeamTable {
   /// The beam of the table before that a beam continues.
   func parent(_ beam: Int) -> Int { parents[beam] }
 
-  /// Begins with one beam, whose tokens are `prompt`.
-  func begin(_ prompt: UnsafeBufferPointer<Int32>) throws(Failure) {
+  /// Where a beam stands in the grammar; nil: there is none.
+  func matcher(_ beam: Int) -> Matcher? { matchers.isEmpty ? nil : matchers[beam] }
+
+  /// Begins with one beam, whose tokens are `prompt`, at the start of a grammar where there is one.
+  func begin(_ prompt: UnsafeBufferPointer<Int32>, _ matcher: Matcher?) throws(Failure) {
+    if let matcher { matchers = Array(repeating: matcher, count: width) }
     try reserve(prompt.count)
     if let start = prompt.baseAddress { tokens.storage.update(from: start, count: prompt.count) }
     (count, length) = (1, prompt.count)
@@ -62,14 +68,21 @@ final class BeamTable {
 
   /// Empties the table for beams of one token more than those of `before`.
   func begin(after before: BeamTable) throws(Failure) {
+    if matchers.count != before.matchers.count { matchers = before.matchers }
     count = 0
     length = before.length + 1
     try reserve(length)
   }
 
   /// Adds the beam that continues `beam` of `before` by `token`. There are fewer than `width`.
-  func append(_ beam: Int, of before: BeamTable, token: Int32, logProbability: Float, sum: Double) {
+  func append(
+    _ beam: Int, of before: BeamTable, token: Int32, logProbability: Float, sum: Double
+  ) throws(Failure) {
     precondition(count < width && before.length + 1 == length)
+    if var matcher = before.matcher(beam) {
+      _ = try matcher.accept(token)
+      matchers[count] = matcher
+    }
     let place = count * capacity, source = beam * before.capacity
     (tokens.storage + place).update(from: before.tokens.storage + source, count: before.length)
     (logProbabilities.storage + place).update(from: before.logProbabilities.storage + source, count: before.length)

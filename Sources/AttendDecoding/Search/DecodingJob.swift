@@ -19,12 +19,18 @@ package final class DecodingJob {
   var isReading = true
   /// Whether logits of this step belong to it.
   var hasLogits = false
+  /// Rows that it has in the batch between two steps.
+  var rows = 1
   /// Rows of the search when the step was planned.
   var rowsBefore = 1
 
   package init(number: Int, context: SearchContext, search: any Search) {
     (self.number, self.context, self.search) = (number, context, search)
+    rows = rowCount
   }
+
+  /// Whether nothing more is to be done for it.
+  var isOver: Bool { failure != nil || search.isFinished }
 
   /// Rows in the batch: guidance reads each hypothesis behind both prompts.
   var rowCount: Int { search.rowCount * (context.isGuided ? 2 : 1) }

@@ -44,7 +44,7 @@ package final class DecodingLoop {
       var row = 0
       for job in new {
         job.promptRead = known[row]
-        row += job.rowCount
+        row += job.rows
         if job.context.otherPrompt != nil { job.otherPromptRead = known[row - 1] }
       }
     }
@@ -53,7 +53,16 @@ package final class DecodingLoop {
 
   /// Takes requests out of the batch that `isUnwanted`; returns them, as far as they have come.
   package func remove(where isUnwanted: (DecodingJob) -> Bool) throws(Failure) -> [DecodingJob] {
-    try select { $0.removeAll(where: isUnwanted) }
+    parents.removeAll()
+    var row = 0
+    for job in jobs {
+      if !isUnwanted(job) { for own in 0..<job.rows { try parents.append(row + own) } }
+      row += job.rows
+    }
+    try selectRows()
+    let removed = jobs.filter(isUnwanted)
+    jobs.removeAll(where: isUnwanted)
+    return removed
   }
 
   // MARK: Steps
@@ -71,7 +80,7 @@ package final class DecodingLoop {
       guard job.hasLogits, job.failure == nil else { continue }
       do throws(Failure) { try job.search.choose() } catch { job.failure = error }
     }
-    return try select { $0.removeAll { $0.failure != nil || $0.search.isFinished } }
+    return try select()
   }
 
   private func makePlan() throws(Failure) {
@@ -116,24 +125,25 @@ package final class DecodingLoop {
     if !model.readsSources { model.remember(row: job.firstRow, prompt: job.context.prompt) }
   }
 
-  /// Makes the rows of the model those that the searches have chosen, without the requests that `drop` takes out, which
-  /// are returned.
-  private func select(_ drop: (inout [DecodingJob]) -> Void) throws(Failure) -> [DecodingJob] {
-    let before = jobs
-    drop(&jobs)
+  /// Makes the rows of the model those that the searches have chosen, without the requests that are finished or have
+  /// failed, which are returned.
+  private func select() throws(Failure) -> [DecodingJob] {
     parents.removeAll()
-    for job in jobs {
+    for job in jobs where !job.isOver {
       for copy in 0..<(job.context.isGuided ? 2 : 1) {
         for row in 0..<job.search.rowCount {
           let parent = job.hasLogits ? job.search.parent(of: row) : row
           try parents.append(job.firstRow + copy * job.rowsBefore + parent)
         }
       }
+      job.rows = job.rowCount
     }
     try selectRows()
+    var over: [DecodingJob] = []
+    for job in jobs where job.isOver { over.append(job) }
+    if !over.isEmpty { jobs.removeAll { $0.isOver } }
     try dropTokens()
-    guard jobs.count < before.count else { return [] }
-    return before.filter { job in !jobs.contains { $0 === job } }
+    return over
   }
 
   /// Takes from the rows what they read in vain.

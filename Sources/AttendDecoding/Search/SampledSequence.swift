@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendGrammars
 
 /// One sequence of a greedy search or of sampling: what was chosen, and what the row that continues it has read.
 ///
@@ -18,6 +19,8 @@ final class SampledSequence {
   /// How many generated tokens have been told to the observer.
   private var told = 0
   var sampling: SamplingState
+  /// Where the sequence stands in the grammar; nil: there is none.
+  var matcher: Matcher?
   var reason: FinishReason?
   private let promptCount: Int
   private let alternativesPerToken: Int

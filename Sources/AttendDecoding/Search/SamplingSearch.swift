@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendGrammars
 
 /// Greedy search, and sampling: each sequence goes its own way, one token after another. The samples of one prompt share
 /// what was read of it.
@@ -26,6 +27,7 @@ package final class SamplingSearch: Search {
           sampling: SamplingState(
             context.options.sampling, sequence: context.options.firstStream &+ UInt64(index))))
     }
+    if let grammar = context.grammar { for sequence in sequences { sequence.matcher = grammar.matcher() } }
     self.sequences = sequences
     try rows.reserve(count)
     try parents.reserve(count)
@@ -71,14 +73,14 @@ package final class SamplingSearch: Search {
     for sequence: SampledSequence, _ scores: UnsafeMutablePointer<Float>, _ scratch: RowScratch
   ) throws(Failure) -> Bool {
     let history = sequence.history
-    try context.process(scores, history: history, sequence: sequence.index, scratch)
+    try context.process(scores, history: history, sequence: sequence.index, sequence.matcher, scratch)
     let normalizer = context.options.logProbabilities ? context.normalizer(scores) : nil
     if context.options.alternatives > 0, let normalizer { note(sequence, scores, normalizer) }
     guard
       let token = try context.choose(scores, history: history, sequence: sequence.index, &sequence.sampling, scratch)
     else { throw context.nothingFollows(sequence.generated) }
     let isLast = sequence.generated + 1 >= context.options.maximalNewTokens
-    sequence.reason = context.ending(history, with: token, isLast: isLast)
+    sequence.reason = try context.ending(history, with: token, isLast: isLast, &sequence.matcher)
     return sequence.accept(token, logProbability: normalizer?.logProbability(scores[Int(token)]) ?? .nan)
   }
 

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendGrammars
 import AttendKernelInterface
 
 /// The memory in which one thread works on rows of logits.
@@ -7,9 +8,16 @@ package final class RowScratch {
   let logits: LogitsScratch
   /// `[vocabulary]`, for logits that are looked at more than once.
   let copy: AlignedBuffer
+  /// The tokens that a grammar allows: bit `id % 32` of word `id / 32`.
+  let allowed: UnsafeMutablePointer<UInt32>
+  private let allowedWords: AlignedBuffer
 
   package init(vocabulary: Int) throws(Failure) {
     logits = try LogitsScratch(vocabulary: vocabulary)
+    let words = (vocabulary + 31) / 32
+    allowedWords = try AlignedBuffer(words, of: UInt32.self, for: "the tokens that a grammar allows")
+    allowed = allowedWords.pointer()
+    allowed.initialize(repeating: 0, count: words)
     copy = try AlignedBuffer(vocabulary, of: Float.self, for: "a copy of the logits")
   }
 }
@@ -56,6 +64,8 @@ package final class SearchContext {
   private let processors: LogitsProcessors
   private let sampler: Sampler?
   let stopStrings: StopStrings?
+  /// What the generated text must match; nil: anything.
+  package let grammar: CompiledGrammar?
   let drafter: (any Drafter)?
   package weak var observer: (any TokenObserver)?
   /// Set when an observer wants no more of the request.
@@ -64,12 +74,13 @@ package final class SearchContext {
   package init(
     _ options: SearchOptions, prompt: TokenList, source: TokenList?, otherPrompt: TokenList? = nil,
     model: any StepModel,
-    stopStrings: StopStrings? = nil, drafter: (any Drafter)? = nil
+    stopStrings: StopStrings? = nil, grammar: CompiledGrammar? = nil, drafter: (any Drafter)? = nil
   ) throws(Failure) {
     try options.check(vocabulary: model.vocabulary, isEncoderDecoder: model.readsSources)
     (self.options, engine, vocabulary) = (options, model.engine, model.vocabulary)
     (endTokens, self.otherPrompt) = (options.logits.endTokens, otherPrompt)
     (promptList, sourceList, self.stopStrings, self.drafter) = (prompt, source, stopStrings, drafter)
+    self.grammar = grammar
     let rows = model.engine.kernels.rows
     var logits = options.logits
     logits.maximalNewTokens = options.maximalNewTokens
@@ -114,12 +125,28 @@ package final class SearchContext {
     UnsafeMutableBufferPointer(start: scores, count: vocabulary)
   }
 
-  /// Applies the processors to logits.
+  /// Applies the processors to logits, and forbids what `matcher` does not allow.
   func process(
     _ scores: UnsafeMutablePointer<Float>, history tokens: UnsafeBufferPointer<Int32>, sequence: Int,
-    _ scratch: RowScratch, diversity: Diversity? = nil
+    _ matcher: Matcher?, _ scratch: RowScratch, diversity: Diversity? = nil
   ) throws(Failure) {
-    try processors.process(buffer(scores), history(tokens, sequence), scratch.logits, diversity: diversity)
+    try processors.process(
+      buffer(scores), history(tokens, sequence), scratch.logits, diversity: diversity,
+      allowed: try allowed(by: matcher, scratch))
+  }
+
+  /// The tokens that a grammar allows next, an end token among them where the text may end; nil without a grammar.
+  private func allowed(by matcher: Matcher?, _ scratch: RowScratch) throws(Failure) -> UnsafePointer<UInt32>? {
+    guard let matcher else { return nil }
+    try matcher.allowed(into: scratch.allowed)
+    if let endTokens {
+      let mayStop = try matcher.mayStop()
+      for end in endTokens {
+        let bit = UInt32(1) << UInt32(end & 31)
+        if mayStop { scratch.allowed[Int(end >> 5)] |= bit } else { scratch.allowed[Int(end >> 5)] &= ~bit }
+      }
+    }
+    return UnsafePointer(scratch.allowed)
   }
 
   /// Log-softmax of a row as it stands.
@@ -132,12 +159,12 @@ package final class SearchContext {
   /// Log-softmax, then the processors, as beams want them. Returns what makes log-probabilities of the result: nil
   /// where it is normalised, or nobody asks.
   func logSoftmaxAndProcess(
-    _ scores: UnsafeMutablePointer<Float>, history: UnsafeBufferPointer<Int32>, sequence: Int, _ scratch: RowScratch,
-    diversity: Diversity? = nil
+    _ scores: UnsafeMutablePointer<Float>, history: UnsafeBufferPointer<Int32>, sequence: Int, _ matcher: Matcher?,
+    _ scratch: RowScratch, diversity: Diversity? = nil
   ) throws(Failure) -> Normalizer? {
     engine.logSoftmax(row: scores, count: vocabulary)
-    guard !processors.isEmpty || diversity != nil else { return nil }
-    try process(scores, history: history, sequence: sequence, scratch, diversity: diversity)
+    guard !processors.isEmpty || diversity != nil || matcher != nil else { return nil }
+    try process(scores, history: history, sequence: sequence, matcher, scratch, diversity: diversity)
     return options.logProbabilities ? normalizer(scores) : nil
   }
 
@@ -171,6 +198,16 @@ package final class SearchContext {
     if isEnd(token) { return .end }
     if let stopStrings, stopStrings.isCompleted(by: token, behind: history) { return .stop }
     return isLast ? .length : nil
+  }
+
+  /// The same for a sequence that stands at `matcher` in the grammar, which takes the token.
+  func ending(
+    _ history: UnsafeBufferPointer<Int32>, with token: Int32, isLast: Bool, _ matcher: inout Matcher?
+  ) throws(Failure) -> FinishReason? {
+    let reason = ending(history, with: token, isLast: isLast)
+    guard reason != .end, matcher != nil else { return reason }
+    _ = try matcher?.accept(token)
+    return try matcher?.isFinished() == true ? .grammar : reason
   }
 
   /// The score of a hypothesis of `length` generated tokens: sum / length^penalty.

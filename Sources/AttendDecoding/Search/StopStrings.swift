@@ -54,11 +54,11 @@ package final class TextBytes: @unchecked Sendable {
   private let memory: AlignedBuffer
   package let count: Int
 
-  /// A copy. Throws `outOfMemory`.
-  package init(_ text: UnsafeBufferPointer<UInt8>) throws(Failure) {
-    memory = try AlignedBuffer(text.count, of: UInt8.self, for: "a text of the options")
-    count = text.count
-    if let start = text.baseAddress { memory.pointer(to: UInt8.self).update(from: start, count: text.count) }
+  /// The UTF-8 of a text. Throws `outOfMemory`.
+  package init(_ text: String) throws(Failure) {
+    count = text.utf8.count
+    memory = try AlignedBuffer(count, of: UInt8.self, for: "a text of the options")
+    for (place, byte) in text.utf8.enumerated() { memory.pointer(to: UInt8.self)[place] = byte }
   }
 
   /// The bytes, as long as this object lives.

@@ -12,6 +12,13 @@ package final class TokenList: @unchecked Sendable {
     if let start = tokens.baseAddress { memory.pointer(to: Int32.self).update(from: start, count: tokens.count) }
   }
 
+  /// Throws `outOfMemory`.
+  package init(_ tokens: [Int32]) throws(Failure) {
+    memory = try AlignedBuffer(tokens.count, of: Int32.self, for: "the tokens of a request")
+    count = tokens.count
+    for (place, token) in tokens.enumerated() { memory.pointer(to: Int32.self)[place] = token }
+  }
+
   /// The tokens, as long as this object lives.
   package var tokens: UnsafeBufferPointer<Int32> { UnsafeBufferPointer(start: memory.pointer(), count: count) }
 }

@@ -1,0 +1,196 @@
+import AttendBase
+import AttendCheckpoints
+import AttendDecoding
+import AttendGeneration
+import AttendTokenizers
+import CAttend
+import Glibc
+
+@_cdecl("attend_generate") @implementation public func attend_generate(
+  _ session: OpaquePointer!, _ batch: UnsafePointer<attend_batch>!,
+  _ options: UnsafePointer<attend_generation_options>!, _ generation: UnsafeMutablePointer<OpaquePointer?>!
+) -> OpaquePointer! {
+  generating(session, options, generation) { (call) throws(Failure) in
+    let batch = try read(batch).batch
+    guard batch.types == nil else {
+      throw Failure(.invalidArgument, "batch.token_types is set: what is generated from has no token types")
+    }
+    var starts = GrowingList<Int>(for: "the requests of a batch")
+    try starts.reserve(batch.count)
+    var token = 0
+    for index in 0..<batch.count {
+      try starts.append(token)
+      token += batch.lengths[index]
+    }
+    try call.session.checkPrompts(batch)
+    try call.run(batch.count) {
+      UnsafeBufferPointer(start: batch.tokens + starts[$0], count: batch.lengths[$0])
+    }
+  }
+}
+
+@_cdecl("attend_generate_texts") @implementation public func attend_generate_texts(
+  _ session: OpaquePointer!, _ texts: UnsafePointer<UnsafePointer<CChar>?>!, _ lengths: UnsafePointer<Int>!,
+  _ count: Int, _ options: UnsafePointer<attend_generation_options>!,
+  _ generation: UnsafeMutablePointer<OpaquePointer?>!
+) -> OpaquePointer! {
+  generating(session, options, generation) { (call) throws(Failure) in
+    guard count > 0, count <= Session.mostSequences else {
+      throw Failure(
+        .invalidArgument, "count is \(UInt(bitPattern: count)); from 1 to \(Session.mostSequences) texts are taken")
+    }
+    let column = TextBatch.Column(try require(texts, "texts"), try require(lengths, "lengths"))
+    let encodings = try call.tokenizer().encode(
+      TextBatch(column, count: count), threads: call.session.engine.threads, TokenizeOptions())
+    try call.run(count) { encodings.encodings[$0].ids }
+  }
+}
+
+@_cdecl("attend_generate_chat") @implementation public func attend_generate_chat(
+  _ session: OpaquePointer!, _ messages: UnsafePointer<CChar>!, _ length: Int,
+  _ chat: UnsafePointer<attend_chat_options>!, _ options: UnsafePointer<attend_generation_options>!,
+  _ generation: UnsafeMutablePointer<OpaquePointer?>!
+) -> OpaquePointer! {
+  generating(session, options, generation) { (call) throws(Failure) in
+    let encoding = try call.object.tokenizer.get().encodedChat(messages, length, chat, asksForAnswer: true)
+    try call.run(1) { _ in encoding.ids }
+  }
+}
+
+/// Runs a call that generates. What is finished is handed over, also where it fails.
+private func generating(
+  _ session: OpaquePointer?, _ options: UnsafePointer<attend_generation_options>?,
+  _ target: UnsafeMutablePointer<OpaquePointer?>?, _ body: (GenerateCall) throws(Failure) -> Void
+) -> OpaquePointer? {
+  attempt { () throws(Failure) in
+    let target = try require(target, "generation")
+    target.pointee = nil
+    let object = try object(session, as: SessionObject.self, "session")
+    try object.model.checkProcess()
+    try object.use { (session) throws(Failure) in
+      let call = try GenerateCall(session, object.model, options)
+      defer { if let result = call.result { target.pointee = own(result) } }
+      try body(call)
+    }
+  }
+}
+
+/// A call that generates, as the arguments of C describe it.
+private final class GenerateCall {
+  let session: Session
+  let object: ModelObject
+  private let options: GenerationOptions
+  private let known: attend_generation_options
+  private(set) var result: GenerationObject?
+
+  init(
+    _ session: Session, _ object: ModelObject, _ pointer: UnsafePointer<attend_generation_options>?
+  ) throws(Failure) {
+    (self.session, self.object) = (session, object)
+    known = try copy(pointer, smallest: 88, initial: attend_generation_options(), "options")
+    let text = known.config.map { CString(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
+    var options = try GenerationOptions(try text.map(GenerateCall.configuration), object.model)
+    options.override(
+      maximalNewTokens: Int(known.max_new_tokens), beams: Int(known.num_beams),
+      sequences: Int(known.num_return_sequences))
+    if known.stop_string_count > 0 {
+      let strings = try require(known.stop_strings, "options.stop_strings")
+      options.stopStrings = []
+      for index in 0..<known.stop_string_count {
+        options.stopStrings.append(try string(strings[index], "options.stop_strings[\(index)]"))
+      }
+    }
+    if let callback = known.on_logits {
+      let context = Address(known.on_logits_context)
+      options.search.logits.function = { (scores, history) throws(Failure) in
+        guard callback(scores.baseAddress, scores.count, history.tokens.baseAddress, history.tokens.count, context.value)
+        else { throw Failure(.cancelled, "the request was given up by the logits callback") }
+      }
+    }
+    self.options = options
+  }
+
+  /// Options as an object. What is wrong with the text is wrong with the argument.
+  private static func configuration(_ text: CString) throws(Failure) -> Configuration {
+    do throws(Failure) {
+      return try Configuration(try JSON.parse(text.bytes, file: "options.config", owner: text))
+    } catch { throw Failure(error.code == .invalidFile ? .invalidArgument : error.code, error.message) }
+  }
+
+  func tokenizer() throws(Failure) -> Tokenizer { try object.model.tokenizer.get() }
+
+  func run(_ count: Int, _ prompt: (Int) -> UnsafeBufferPointer<Int32>) throws(Failure) {
+    let tokenizer = try? tokenizer()
+    let generator = try Generator(session, options, object.textResources)
+    var observers: [any TokenObserver] = []
+    if let callback = known.on_token {
+      for request in 0..<count {
+        observers.append(
+          TokenListener(
+            request, sequences: options.search.sequences, tokenizer, callback, known.on_token_context,
+            session.cancellation))
+      }
+    }
+    let (generation, failure) = try generator.generate(count, observers: observers, prompt: prompt)
+    result = try GenerationObject(generation, tokenizer)
+    if let failure { throw failure }
+  }
+}
+
+/// An address of the caller's, which he answers for.
+private struct Address: @unchecked Sendable {
+  let value: UnsafeMutableRawPointer?
+
+  init(_ value: UnsafeMutableRawPointer?) { self.value = value }
+}
+
+/// Tells a callback of C of the tokens of one request, with their text.
+private final class TokenListener: TokenObserver {
+  private let request: Int
+  private var streams: [DetokenizerStream] = []
+  private let callback: attend_token_callback
+  private let context: UnsafeMutableRawPointer?
+  private let cancellation: Cancellation
+
+  init(
+    _ request: Int, sequences: Int, _ tokenizer: Tokenizer?, _ callback: @escaping attend_token_callback,
+    _ context: UnsafeMutableRawPointer?, _ cancellation: Cancellation
+  ) {
+    (self.request, self.callback, self.context, self.cancellation) = (request, callback, context, cancellation)
+    if let tokenizer {
+      for _ in 0..<sequences { streams.append(DetokenizerStream(tokenizer, skipSpecialTokens: true)) }
+    }
+  }
+
+  func generated(
+    sequence: Int, token: Int32, logProbability: Float, alternatives: UnsafeBufferPointer<TokenAlternative>,
+    reason: FinishReason?
+  ) throws(Failure) -> Verdict {
+    var text: [UInt8] = []
+    if !streams.isEmpty {
+      text = try streams[sequence].add(token)
+      if reason != nil { text += try streams[sequence].finish() }
+    }
+    var event = attend_token_event()
+    event.struct_size = MemoryLayout<attend_token_event>.size
+    (event.request, event.sequence, event.token) = (request, sequence, token)
+    event.log_probability = logProbability
+    event.alternatives = UnsafeRawPointer(alternatives.baseAddress)?.assumingMemoryBound(
+      to: attend_token_alternative.self)
+    event.alternative_count = alternatives.count
+    event.finish_reason = reason?.rawValue ?? 0
+    let verdict = text.withUnsafeBytes {
+      event.text = $0.baseAddress?.assumingMemoryBound(to: CChar.self)
+      event.text_length = $0.count
+      return callback(&event, context)
+    }
+    switch verdict {
+    case ATTEND_VERDICT_GO_ON: return .goOn
+    case ATTEND_VERDICT_END_SEQUENCE: return .endSequence
+    case ATTEND_VERDICT_END_REQUEST: return .endAll
+    default:
+      cancellation.request()
+      return .endAll
+    }
+  }
+}

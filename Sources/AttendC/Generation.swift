@@ -1,0 +1,92 @@
+import AttendBase
+import AttendDecoding
+import AttendGeneration
+import AttendTokenizers
+import CAttend
+
+/// What an `attend_generation` points to: what was generated, and its texts.
+final class GenerationObject: Sendable {
+  let generation: Generation
+  private let texts: FixedArray<FixedArray<CString?>>
+
+  /// `tokenizer` nil: there are no texts.
+  init(_ generation: Generation, _ tokenizer: Tokenizer?) throws(Failure) {
+    self.generation = generation
+    texts = try FixedArray(generation.count, for: "the generated texts") { (request) throws(Failure) in
+      let hypotheses = generation[request].hypotheses
+      return try FixedArray(hypotheses.count, for: "the generated texts") { (index) throws(Failure) in
+        try tokenizer.map { (tokenizer) throws(Failure) in
+          let ids = UnsafeBufferPointer(rebasing: hypotheses[index].ids.dropFirst(hypotheses[index].promptCount))
+          return CString(try tokenizer.decode(ids, skipSpecialTokens: true))
+        }
+      }
+    }
+  }
+
+  func text(_ request: Int, _ index: Int) -> CString? { texts[request][index] }
+
+  func hypothesis(_ request: Int, _ index: Int) throws(Failure) -> Hypothesis {
+    guard request >= 0, request < generation.count else {
+      throw Failure(
+        .invalidArgument, "request is \(UInt(bitPattern: request)); there were \(generation.count)")
+    }
+    let hypotheses = generation[request].hypotheses
+    guard index >= 0, index < hypotheses.count else {
+      throw Failure(
+        .invalidArgument, "index is \(UInt(bitPattern: index)); request \(request) has \(hypotheses.count) hypotheses")
+    }
+    return hypotheses[index]
+  }
+}
+
+@_cdecl("attend_generation_count") @implementation public func attend_generation_count(
+  _ generation: OpaquePointer!
+) -> Int { borrow(generation, as: GenerationObject.self).generation.count }
+
+@_cdecl("attend_generation_hypothesis_count") @implementation public func attend_generation_hypothesis_count(
+  _ generation: OpaquePointer!, _ request: Int
+) -> Int {
+  let generation = borrow(generation, as: GenerationObject.self).generation
+  return request >= 0 && request < generation.count ? generation[request].hypotheses.count : 0
+}
+
+@_cdecl("attend_generation_get_hypothesis") @implementation public func attend_generation_get_hypothesis(
+  _ generation: OpaquePointer!, _ request: Int, _ index: Int, _ hypothesis: UnsafeMutablePointer<attend_hypothesis>!
+) -> OpaquePointer! {
+  attempt { () throws(Failure) in
+    let object = try object(generation, as: GenerationObject.self, "generation")
+    let target = try require(hypothesis, "hypothesis")
+    let found = try object.hypothesis(request, index)
+    var result = attend_hypothesis(found)
+    let text = object.text(request, index)
+    result.text = text?.characters
+    result.text_length = text?.length ?? 0
+    try fill(target, smallest: MemoryLayout<attend_hypothesis>.size, with: result, "hypothesis")
+  }
+}
+
+extension attend_hypothesis {
+  /// Without its text.
+  fileprivate init(_ found: Hypothesis) {
+    self.init()
+    ids = found.ids.baseAddress
+    count = found.ids.count
+    prompt_count = found.promptCount
+    score = found.score ?? .nan
+    log_probabilities = UnsafePointer(found.logProbabilities.elements.baseAddress)
+    if found.alternatives.count > 0 {
+      alternatives = UnsafeRawPointer(found.alternatives.elements.baseAddress!).assumingMemoryBound(
+        to: attend_token_alternative.self)
+      alternative_count = found.alternativesPerToken
+    }
+    if found.attention.count > 0 {
+      attention = UnsafePointer(found.attention.elements.baseAddress)
+      attention_count = found.attention.count
+    }
+    finish_reason = attend_finish_reason(rawValue: found.reason.rawValue)
+  }
+}
+
+@_cdecl("attend_generation_free") @implementation public func attend_generation_free(_ generation: OpaquePointer!) {
+  release(generation, as: GenerationObject.self)
+}

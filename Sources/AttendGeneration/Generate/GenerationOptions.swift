@@ -1,0 +1,111 @@
+import AttendBase
+import AttendCheckpoints
+import AttendDecoding
+import AttendModels
+
+/// How to generate, of one call: what the call says, else what the checkpoint says, else the defaults of the field.
+package struct GenerationOptions: Sendable {
+  package var search = SearchOptions()
+  /// The first token of a decoder that reads a source, decoder_start_token_id; nil: the model says none.
+  package let start: Int32?
+  /// decoder_input_ids of the call: start and forced prefix of every request; nil: the start alone.
+  package let decoderPrompt: [Int32]?
+  /// negative_prompt_ids
+  package let negativePrompt: [Int32]?
+  /// stop_strings
+  package let stopStrings: [String]
+  /// max_time, in seconds; nil: no limit.
+  package let maximalTime: Double?
+  /// What the generated text must match.
+  package let constraint: Constraint?
+  /// Tokens of the whole sequence, max_length, where no number of new ones is given.
+  private let maximalLength: Int?
+  private let maximalNewTokens: Int?
+
+  /// Tokens that are generated at most where neither call nor checkpoint says.
+  package static let defaultNewTokens = 256
+
+  /// A language for the generated text.
+  package enum Constraint: Sendable, Equatable {
+    case jsonSchema(String)
+    case regex(String)
+    case gbnf(String)
+    case lark(String)
+  }
+
+  /// The options of `call`, an object whose keys are options by name, for a model.
+  ///
+  /// Throws `invalidArgument` for an option that there is none of, that has no such value, or that contradicts another.
+  package init(_ call: Configuration?, _ model: Model) throws(Failure) {
+    do throws(Failure) {
+      let reader = OptionReader(call: call, checkpoint: try GenerationOptions.configuration(of: model))
+      let defaults = model.generation
+      start = try reader.token("decoder_start_token_id") ?? (defaults.decoderStart ?? defaults.begin).map(Int32.init)
+      decoderPrompt = try reader.tokens("decoder_input_ids").map { Array($0) }
+      negativePrompt = try reader.tokens("negative_prompt_ids").map { Array($0) }
+      stopStrings = try reader.strings("stop_strings") ?? []
+      maximalTime = try reader.number("max_time")
+      constraint = try Constraint(reader)
+      (maximalNewTokens, maximalLength) = try GenerationOptions.lengths(reader)
+      try search.readSearch(reader)
+      try search.readSampling(reader)
+      search.logits = try LogitsOptions(reader, ends: defaults.end)
+      if let unknown = call?.unread.first { throw Failure(.invalidArgument, "\(unknown) is no option of generation") }
+    } catch {
+      throw Failure(error.code == .invalidFile ? .invalidArgument : error.code, error.message)
+    }
+  }
+
+  /// What the checkpoint says: generation_config.json, or config.json where there is none.
+  private static func configuration(of model: Model) throws(Failure) -> Configuration {
+    let file = model.generationText ?? model.configText
+    return try Configuration(try JSON.parse(file.bytes, file: file.path, owner: file))
+  }
+
+  /// The larger say has the call; of one place, the number of new tokens.
+  private static func lengths(_ reader: OptionReader) throws(Failure) -> (new: Int?, all: Int?) {
+    let (new, all) = (try reader.integer("max_new_tokens"), try reader.integer("max_length"))
+    if reader.isAsked("max_length"), !reader.isAsked("max_new_tokens") { return (nil, all) }
+    return (new, all)
+  }
+
+  /// The options for a prompt, or start and prefix, of `promptCount` tokens, where the model has `positions`.
+  package func search(promptCount: Int, positions: Int?) throws(Failure) -> SearchOptions {
+    var search = search
+    search.maximalNewTokens =
+      maximalNewTokens ?? maximalLength.map { $0 - promptCount } ?? GenerationOptions.defaultNewTokens
+    if maximalNewTokens == nil, let maximalLength, maximalLength <= promptCount {
+      throw Failure(
+        .invalidArgument, "max_length is \(maximalLength), and the prompt alone has \(promptCount) tokens")
+    }
+    if let positions {
+      guard promptCount <= positions else {
+        throw Failure(.invalidArgument, "the prompt has \(promptCount) tokens; the model has \(positions) positions")
+      }
+      // The last token that is generated is never read.
+      search.maximalNewTokens = min(search.maximalNewTokens, positions - promptCount + 1)
+    }
+    guard search.maximalNewTokens >= 1 else {
+      throw Failure(.invalidArgument, "max_new_tokens is \(search.maximalNewTokens); at least 1 is generated")
+    }
+    return search
+  }
+}
+
+extension GenerationOptions.Constraint {
+  /// The one language that the options name; nil: none.
+  init?(_ reader: OptionReader) throws(Failure) {
+    var found: [(name: String, value: GenerationOptions.Constraint)] = []
+    if let schema = reader.json("json_schema") {
+      found.append(("json_schema", .jsonSchema(schema.string ?? String(decoding: schema.source, as: UTF8.self))))
+    }
+    if let regex = try reader.string("regex") { found.append(("regex", .regex(regex))) }
+    if let grammar = try reader.string("grammar") { found.append(("grammar", .gbnf(grammar))) }
+    if let lark = try reader.string("lark") { found.append(("lark", .lark(lark))) }
+    guard found.count <= 1 else {
+      throw Failure(.invalidArgument, "\(found[0].name) and \(found[1].name) are both set; a text has one language")
+    }
+    guard let first = found.first else { return nil }
+    self = first.value
+  }
+}

@@ -1,0 +1,81 @@
+import AttendBase
+import AttendCheckpoints
+import AttendDecoding
+import AttendGrammars
+import AttendLayers
+import AttendModels
+import AttendTokenizers
+import Synchronization
+
+/// What generating needs of a model's tokenizer beside encoding and decoding: made when it is first asked for, and
+/// shared by all sessions of the model.
+package final class TextResources: Sendable {
+  private let tokenizer: Result<Tokenizer, Failure>
+  private let ends: [Int32]
+  private let vocabulary: Int
+  private let made = Mutex<Made>(Made())
+
+  private struct Made {
+    var table: Result<AttendGrammars.TokenTable, Failure>?
+    /// The grammars that were compiled last, the newest at the end.
+    var grammars: [(constraint: GenerationOptions.Constraint, grammar: CompiledGrammar)] = []
+  }
+
+  /// Grammars that are kept.
+  private static let mostGrammars = 8
+
+  init(_ model: Model) {
+    tokenizer = model.tokenizer
+    ends = model.generation.end.map { Int32($0) }
+    vocabulary = model.head?.outputs ?? 0
+  }
+
+  /// The bytes of all tokens. Throws what reading the tokenizer threw, and what a grammar cannot use.
+  package func tokenTable() throws(Failure) -> AttendGrammars.TokenTable {
+    let table = made.withLock { made -> Result<AttendGrammars.TokenTable, Failure> in
+      if let table = made.table { return table }
+      let table = Result { () throws(Failure) in try makeTable() }
+      made.table = table
+      return table
+    }
+    return try table.get()
+  }
+
+  private func makeTable() throws(Failure) -> AttendGrammars.TokenTable {
+    let tokenizer = try tokenizer.get()
+    let count = min(tokenizer.size, vocabulary)
+    return try AttendGrammars.TokenTable(count: count, stops: ends.filter { Int($0) < count }) { (id, bytes) throws(Failure) in
+      try tokenizer.appendBytes(of: id, to: &bytes)
+    }
+  }
+
+  /// Strings that end a sequence.
+  func stopStrings(_ strings: [String]) throws(Failure) -> StopStrings {
+    let table = try tokenTable()
+    let bytes = try FixedArray(strings.count, for: "the stop strings") { (place) throws(Failure) in
+      try TextBytes(strings[place])
+    }
+    return try StopStrings(bytes) { table.bytes(of: $0) }
+  }
+
+  /// A grammar over the tokens, compiled at its first use.
+  func grammar(_ constraint: GenerationOptions.Constraint) throws(Failure) -> CompiledGrammar {
+    if let known = made.withLock({ $0.grammars.first { $0.constraint == constraint }?.grammar }) { return known }
+    let grammar = try CompiledGrammar(try constraint.grammar(), try tokenTable())
+    made.withLock { made in
+      made.grammars.append((constraint, grammar))
+      if made.grammars.count > TextResources.mostGrammars { made.grammars.removeFirst() }
+    }
+    return grammar
+  }
+}
+
+extension GenerationOptions.Constraint {
+  fileprivate func grammar() throws(Failure) -> Grammar {
+    switch self {
+    case .regex(let pattern): return try RegularExpression.grammar(pattern)
+    case .gbnf(let text): return try GBNF.grammar(text)
+    case .lark, .jsonSchema: throw Failure(.unsupported, "to come")
+    }
+  }
+}
