@@ -631,8 +631,9 @@ ATTEND_MUST_CHECK attend_error *attend_decode_step(
  * Gives each live sequence several tokens at once, batch->lengths[i] of them to live sequence i, 0 where it is to wait:
  * the same results, to the bit, as one step after another. `*logits` becomes a borrowed float32 view,
  * [sum of lengths, vocabulary]; with ATTEND_LOGITS_LAST in `batch` it is [count, vocabulary], NaN for a sequence that
- * waits, and with ATTEND_LOGITS_NONE it is left alone. `logits` may be NULL: none are computed. For scoring, forced
- * prefixes, prompts that are continued, speculation. Errors as of attend_decode_step.
+ * waits, and with ATTEND_LOGITS_NONE it is left alone. `logits` may be NULL: none are computed. A decoder whose
+ * checkpoint has no head for the next token decodes without logits all the same: attend_session_hidden_states are what
+ * it gives. For scoring, forced prefixes, prompts that are continued, speculation. Errors as of attend_decode_step.
  */
 ATTEND_MUST_CHECK attend_error *attend_decode(
     attend_session *session, const attend_batch *batch, attend_tensor *logits);
@@ -662,6 +663,9 @@ ATTEND_MUST_CHECK attend_error *attend_session_truncate(attend_session *session,
  *   token classification          [tokens, labels]
  *   question answering            [tokens, 2]: start and end
  *   sequence classification       [sequences, labels]
+ * An encoder-decoder with one of the last three heads (bart-large-mnli) reads each text once more with its decoder,
+ * shifted by one token, and forgets it again; the classes of a sequence are told at the last of its end tokens, and one
+ * without any is INVALID_ARGUMENT. Where attention maps are recorded, this leaves those of the decoder and across.
  * Errors: UNSUPPORTED (the checkpoint has no such head), INVALID_STATE (the last call that computed was no
  * attend_encode or attend_session_add), INVALID_ARGUMENT, BUSY, OUT_OF_MEMORY, CANCELLED.
  */

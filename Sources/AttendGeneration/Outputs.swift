@@ -1,5 +1,6 @@
 import AttendBase
 import AttendLayers
+import AttendModels
 
 /// The last call that computed, as far as its results can still be asked for.
 enum LastCall {
@@ -20,11 +21,15 @@ final class Outputs {
   private(set) var lastCall = LastCall.none
   /// Of the sequences of the last call, if that was an encode
   private var lengths = GrowingList<Int>(for: "the lengths of the sequences")
-  /// The rows that a head reads which reads the last token beside padding
+  /// The rows that a head reads which reads a last token of each sequence; -1 where there is none
   private var lastRows = GrowingList<Int>(for: "the last tokens of the sequences")
+  /// The texts of that encode as the decoder reads them, where a head wants that
+  private var shifted = GrowingList<Int32>(for: "the text that the decoder reads again")
 
   /// Bytes held at this moment.
-  var bytes: Int { states.bytes + logits.bytes + pooled.bytes + embeddings.bytes + lengths.bytes + lastRows.bytes }
+  var bytes: Int {
+    states.bytes + logits.bytes + pooled.bytes + embeddings.bytes + lengths.bytes + lastRows.bytes + shifted.bytes
+  }
 
   /// The hidden states of the last encode or decode; nil where there was none.
   var hiddenStates: Matrix? {
@@ -58,12 +63,15 @@ final class Outputs {
     lastCall = .none
     lengths.removeAll()
     lastRows.removeAll()
+    shifted.removeAll()
   }
 
-  /// Makes room for the lengths of an encode of `sequences`. Nothing is kept at this moment.
-  func reserve(sequences: Int) throws(Failure) {
+  /// Makes room for the lengths of an encode of `sequences`, and where the decoder reads them again for their tokens.
+  /// Nothing is kept at this moment.
+  func reserve(sequences: Int, rereading tokens: Int) throws(Failure) {
     try lengths.reserve(sequences)
     try lastRows.reserve(sequences)
+    try shifted.reserve(tokens)
   }
 
   /// Keeps the hidden states of an encode, for whose sequences there is room.
@@ -73,21 +81,51 @@ final class Outputs {
     lastCall = .encoded(states: states)
   }
 
-  /// Keeps which row of the hidden states is that of the last token of each sequence that is not `padding`; of padding
-  /// alone it is the first, as in the reference. To be called after `keepEncoded`.
-  func keepLastTokens(of batch: Batch, beside padding: Int32?) {
-    lastRows.resize(to: batch.count, filling: 0)
+  /// Keeps which row of the hidden states a head reads that reads a last token: of padding alone it is the first, as in
+  /// the reference. To be called after `keepEncoded`.
+  func keepLastTokens(of batch: Batch, for head: Head?) {
+    var (padding, end): (Int32?, Int32?)
+    switch head?.reads {
+    case .lastToken(let id): padding = id
+    case .lastEnd(let id): end = id
+    default: return
+    }
+    lastRows.resize(to: batch.count, filling: -1)
     var first = 0
     for sequence in 0..<batch.count {
+      let tokens = batch.tokens + first
       var last = batch.lengths[sequence] - 1
-      while let padding, last > 0, batch.tokens[first + last] == padding { last -= 1 }
-      lastRows[sequence] = first + last
+      while let padding, last > 0, tokens[last] == padding { last -= 1 }
+      while let end, last >= 0, tokens[last] != end { last -= 1 }
+      if last >= 0 { lastRows[sequence] = first + last }
       first += batch.lengths[sequence]
     }
   }
 
-  /// The rows that `keepLastTokens` kept, until the next call.
-  var lastTokens: UnsafeMutableBufferPointer<Int> { lastRows.elements }
+  /// The rows that `keepLastTokens` kept, until the next call. Throws `invalidArgument` for a sequence without one.
+  func lastTokens() throws(Failure) -> UnsafeMutableBufferPointer<Int> {
+    for (sequence, row) in lastRows.elements.enumerated() where row < 0 {
+      throw Failure(
+        .invalidArgument,
+        "sequence \(sequence) has no end token, which the head reads: the tokenizer's special tokens must stay")
+    }
+    return lastRows.elements
+  }
+
+  /// Keeps the texts of an encode, for whose tokens there is room, as the decoder reads them.
+  func keepShifted(_ batch: Batch, _ shift: TextShift) {
+    shifted.resize(to: batch.tokenCount, filling: 0)
+    var first = 0
+    for sequence in 0..<batch.count {
+      shift.apply(batch.tokens + first, count: batch.lengths[sequence], into: shifted.storage + first)
+      first += batch.lengths[sequence]
+    }
+  }
+
+  /// What `keepShifted` kept, until the next call.
+  func shiftedBatch() throws(Failure) -> Batch {
+    try Batch(tokens: shifted.storage, lengths: lengths.storage, count: lengths.count)
+  }
 
   /// Keeps the hidden states of a decode.
   func keepDecoded(_ states: Matrix) { lastCall = .decoded(states: states) }

@@ -16,13 +16,13 @@ package enum LogitsWanted {
 }
 
 extension Session {
-  /// Gives live sequence i the tokens of sequence i of the batch. Returns the logits unless they are not wanted. A
-  /// failure leaves the live sequences as they were.
+  /// Gives live sequence i the tokens of sequence i of the batch. Returns the logits unless they are not wanted; only
+  /// they need a head that tells the next token. A failure leaves the live sequences as they were.
   @discardableResult package func decode(_ batch: Batch, logits wanted: LogitsWanted) throws(Failure) -> Output? {
-    guard let decoder = model.decoder, let head = model.head, head.tellsNextToken else {
-      let reason = "it has no decoder, or none with a head that tells the next token"
-      throw Failure(.unsupported, "this checkpoint is of a \(model.blueprint.family) model: \(reason)")
+    guard let decoder = model.decoder else {
+      throw Failure(.unsupported, "this checkpoint is of a \(model.blueprint.family) model, which has no decoder")
     }
+    let head = wanted == .none ? nil : try nextTokenHead()
     try requireLive()
     guard batch.count == count else {
       throw Failure(.invalidArgument, "\(batch.count) sequences of tokens for \(count) live sequences")
@@ -39,11 +39,19 @@ extension Session {
     try decoder.forward(
       batch.input, selfKeyValues: try cache.writing(batch.lengths),
       crossKeyValues: try sequences.crossCache?.reading(batch.lengths), into: x, pass)
-    let y = try logits(wanted, of: x, batch.lengths, head)
+    let y = try head.map { (head) throws(Failure) in try logits(wanted, of: x, batch.lengths, head) } ?? nil
     try pass.checkCancellation()
     cache.advance(batch.lengths)
     outputs.keepDecoded(x)
     return y
+  }
+
+  private func nextTokenHead() throws(Failure) -> Head {
+    guard let head = model.head, head.tellsNextToken else {
+      let reason = "it has no head that tells the next token: decode without logits gives hidden states"
+      throw Failure(.unsupported, "this checkpoint is of a \(model.blueprint.family) model: \(reason)")
+    }
+    return head
   }
 
   private func logits(

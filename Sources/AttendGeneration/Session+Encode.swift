@@ -74,7 +74,8 @@ extension Session {
     let first = sequences.count
     try sequences.add(batch.count)
     do throws(Failure) {
-      try outputs.reserve(sequences: batch.count)
+      let shift = model.blueprint.shift
+      try outputs.reserve(sequences: batch.count, rereading: shift == nil ? 0 : batch.tokenCount)
       try pass.workspace.reset()
       let x = try outputs.reserve(outputs.states, rows: batch.tokenCount, columns: stack.width)
       switch model.blueprint.kind {
@@ -88,7 +89,8 @@ extension Session {
         try readPrompt(batch, stack, from: first, into: x)
       }
       outputs.keepEncoded(x, batch.lengths)
-      if case .lastToken(let padding) = model.head?.reads { outputs.keepLastTokens(of: batch, beside: padding) }
+      outputs.keepLastTokens(of: batch, for: model.head)
+      if let shift { outputs.keepShifted(batch, shift) }
       sequences.begin()
     } catch {
       sequences.remove(from: first)
@@ -137,17 +139,17 @@ extension Session {
   // MARK: Heads
 
   /// The logits of the head for the last encode, computed now: of a decoder `[sequences, vocabulary]`, those of what
-  /// follows each prompt; of an encoder `[tokens, outputs]` or, if the head reads one token of each sequence,
+  /// follows each prompt; of any other `[tokens, outputs]` or, if the head reads one token of each sequence,
   /// `[sequences, outputs]`.
   package func encodedLogits() throws(Failure) -> Output {
     guard let head = model.head else {
       throw Failure(
         .unsupported, "this checkpoint is of a \(model.blueprint.family) model without a head: it gives no logits")
     }
-    guard model.blueprint.kind != .encoderDecoder else {
+    guard !head.tellsNextToken || model.blueprint.kind != .encoderDecoder else {
       throw Failure(.unsupported, "what may follow a source is told by the decoder: give it a first token")
     }
-    return try apply(head, to: outputs.logits)
+    return try apply(head, to: outputs.logits, rereads: model.blueprint.shift != nil)
   }
 
   /// The vectors of the pooler for the last encode, computed now, `[sequences, width]`, or in a folder of
@@ -166,13 +168,14 @@ extension Session {
     return try apply(pooler, to: outputs.pooled)
   }
 
-  private func apply(_ head: Head, to buffer: OutputBuffer) throws(Failure) -> Output {
-    let (states, lengths) = try beginHead()
+  private func apply(_ head: Head, to buffer: OutputBuffer, rereads: Bool = false) throws(Failure) -> Output {
+    let (encoded, lengths) = try beginHead()
+    let states = rereads ? try rereadStates() : encoded
     let x =
       switch head.reads {
       case .everyToken: states
       case .nextToken: try pooled(states, lengths, .lastToken)
-      case .lastToken: try lastTokens(states)
+      case .lastToken, .lastEnd: try lastTokens(states)
       case .firstToken: try pooled(states, lengths, .firstToken)
       case .meanOfTokens: try pooled(states, lengths, .mean)
       }
@@ -190,9 +193,9 @@ extension Session {
     return encoded
   }
 
-  /// The last token of each sequence beside padding, `[sequences, width]`, in scratch memory.
+  /// The last token of each sequence that the head reads, `[sequences, width]`, in scratch memory.
   private func lastTokens(_ states: Matrix) throws(Failure) -> Matrix {
-    let rows = outputs.lastTokens
+    let rows = try outputs.lastTokens()
     let vectors = try pass.workspace.matrix(rows.count, states.columns)
     for (index, row) in rows.enumerated() { vectors[index].update(from: states[row], count: states.columns) }
     return vectors

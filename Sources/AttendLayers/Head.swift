@@ -14,6 +14,8 @@ package struct Head: Sendable {
     case firstToken
     /// The last token of each sequence that is not this id, or the first where all are.
     case lastToken(padding: Int32?)
+    /// The last token of each sequence that is this id, its end token.
+    case lastEnd(Int32)
     /// The mean of each sequence's tokens.
     case meanOfTokens
   }

@@ -180,10 +180,10 @@ package final class KeyValueCache {
     }
   }
 
-  /// The kernels' view of a pass that looks at all that is written, with `queries[i]` queries of sequence i. Valid
-  /// until the next call.
-  package func reading(_ queries: SequenceLengths) throws(Failure) -> KeyValues {
-    try view(queries, from: 0) { (sequence, count, row, pages) in
+  /// The kernels' view of a pass that looks at all that is written, with `queries[i]` queries of sequence `first + i`.
+  /// Valid until the next call.
+  package func reading(_ queries: SequenceLengths, from first: Int = 0) throws(Failure) -> KeyValues {
+    try view(queries, from: first) { (sequence, count, row, pages) in
       AttentionSequence(row: row, count: count, position: 0, keys: lengths[sequence], pages: pages)
     }
   }

@@ -48,7 +48,8 @@ extension Family {
 /// All families. A new one is a file beside this one and a line here.
 package enum Registry {
   package static let families: [any (Family & Sendable).Type] = [
-    Albert.self, Bert.self, Bloom.self, DebertaV2.self, DistilBert.self, Fairseq.self, Falcon.self, Gemma.self,
+    Albert.self, Bart.self, Bert.self, Bloom.self, DebertaV2.self, DistilBert.self, Fairseq.self, Falcon.self,
+    Gemma.self,
     GPT2.self, GPTJ.self, GPTNeo.self, GPTNeoX.self, GptOss.self, Granite.self, Llama.self, Mistral.self,
     Mixtral.self, ModernBert.self, MPNet.self, MPT.self, Olmo2.self, OPT.self, Phi.self, Phi3.self, Qwen.self,
     QwenMixtures.self, SmolLM3.self, StableLM.self, StarCoder2.self, T5.self, Transformer.self,

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendGeneration
+import AttendLayers
 import AttendModels
 import Foundation
 import Testing
@@ -32,6 +33,43 @@ private let cases: [String] = {
     try session.encode([[5, 6]])
     let failure = #expect(throws: Failure.self) { try session.step([7]) }
     #expect(failure?.code == .unsupported)
+  }
+
+  /// The decoder reads the text again for the head alone: whoever steps it later finds it as it was.
+  @Test func classifyingLeavesTheDecoderAlone() throws {
+    let reference = try ConformanceCase("bart-sequence-classes")
+    let session = try Session(model: try model(reference.path), threads: 0)
+    let fresh = try Session(model: session.model, threads: 0)
+    try session.encode([[9, 2]])
+    try session.add(reference.sources)
+    session.recordAttentions(true)
+    let classes = numbers(try session.encodedLogits())
+    #expect(distance(classes, reference.floats("logits").values) < 1e-4)
+    #expect(try session.attention(.cross, layer: 1, sequence: 1).queries == 6)
+    #expect(numbers(try session.encodedLogits()) == classes)
+    #expect((0..<3).map { session.length($0) } == [0, 0, 0])
+    try fresh.encode([[9, 2]] + reference.sources)
+    for session in [session, fresh] { try session.decodeStates([[4, 5], [6], [7, 8, 9]]) }
+    #expect(numbers(session.hiddenStates!) == numbers(fresh.hiddenStates!))
+  }
+
+  @Test func aTextWithoutItsEndHasNoClass() throws {
+    let session = try Session(model: try model(try ConformanceCase("t5-sequence-classes").path), threads: 0)
+    try session.encode([[5, 2], [5, 6]])
+    let failure = #expect(throws: Failure.self) { try session.encodedLogits() }
+    #expect(failure?.code == .invalidArgument)
+    #expect(failure?.message.contains("sequence 1 has no end token") == true)
+  }
+
+  /// States need no head: those of a decoder are those that the head would have read.
+  @Test func aDecoderWithoutLogitsGivesStates() throws {
+    let classifier = try ConformanceCase("llama-sequence-classes")
+    let session = try Session(model: try model(classifier.path), threads: 0)
+    try session.encode([[5, 6, 7]])
+    let whole = numbers(session.hiddenStates!)
+    try session.encode([[5]])
+    try session.decodeStates([[6, 7]])
+    #expect(numbers(session.hiddenStates!) == Array(whole[session.model.width...]))
   }
 
   @Test func classesHaveNames() throws {

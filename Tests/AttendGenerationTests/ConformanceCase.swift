@@ -135,6 +135,10 @@ extension Session {
     try withBatch(sequences, types: types) { (batch) throws(Failure) in try encode(batch) }
   }
 
+  func add(_ sequences: [[Int32]]) throws(Failure) {
+    try withBatch(sequences) { (batch) throws(Failure) in try add(batch) }
+  }
+
   /// The logits of several tokens for each sequence, one after another.
   func decode(_ sequences: [[Int32]]) throws(Failure) -> [Float] {
     try withBatch(sequences) { (batch) throws(Failure) in numbers(try decode(batch, logits: .all)!) }
@@ -148,6 +152,11 @@ extension Session {
         return (0..<logits.rows).map { Array(UnsafeBufferPointer(start: logits[$0], count: logits.columns)) }
       }
     }
+  }
+
+  /// Several tokens for each sequence, without logits.
+  func decodeStates(_ sequences: [[Int32]]) throws(Failure) {
+    try withBatch(sequences) { (batch) throws(Failure) in _ = try decode(batch, logits: .none) }
   }
 
   /// The logits of one token for each sequence.

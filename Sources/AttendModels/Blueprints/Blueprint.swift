@@ -23,6 +23,9 @@ package struct Blueprint: Sendable {
   package var head: HeadBlueprint?
   /// The head that makes one vector of a sequence. Its names stand without the prefix; checkpoints may leave it out.
   package var pooler: HeadBlueprint?
+  /// The decoder's input where the head reads what the decoder makes of the text that the encoder read; nil: the caller
+  /// gives it.
+  package var shift: TextShift?
   /// The names of the classes that the head tells apart, by their numbers.
   package var labels: [Int: String] = [:]
   /// Tensors that a checkpoint may hold and that nothing reads: copies of tied weights, tables that are computed,
@@ -43,6 +46,14 @@ package struct Blueprint: Sendable {
   }
 
   private func tower(_ role: TowerBlueprint.Role) -> StackBlueprint? { towers.first { $0.role == role }?.stack }
+}
+
+/// The text that the encoder read as the decoder reads it: each token one place on, behind a first one.
+package enum TextShift: Sendable {
+  /// Behind this token.
+  case behind(Int32)
+  /// Behind the text's own last token beside padding, its language in mBART (Liu et al. 2020, arXiv:2001.08210).
+  case behindLast(padding: Int32)
 }
 
 /// A stack of layers and its part in the model.
@@ -140,6 +151,26 @@ extension HeadBlueprint {
     let head = LinearBlueprint(name: "lm_head", outputs: vocabulary, inputs: width, bias: .none)
     let isTied = try config.boolean("tie_word_embeddings", default: true)
     return HeadBlueprint(reads: .nextToken, output: isTied ? .ownOrTied(head) : .linear(head))
+  }
+
+  /// The head of an encoder-decoder that was saved with `task`, where its decoder reads a text once more, shifted
+  /// (Lewis et al. 2019, arXiv:1910.13461, section 3): classes of sequences are told by the last end token. nil for
+  /// other tasks.
+  static func ofRereading(
+    _ task: HeadTask?, _ config: Configuration, width: Int, vocabulary: Int, end: Int
+  ) throws(Failure) -> HeadBlueprint? {
+    switch task {
+    case .sequenceClassification:
+      let name = "classification_head"
+      let dense = LinearBlueprint(name: "\(name).dense", outputs: width, inputs: width)
+      return HeadBlueprint(
+        reads: .lastEnd(try config.token("eos_token_id", default: end, vocabulary: vocabulary)),
+        transforms: [(dense, .tanh, nil)],
+        output: .linear(LinearBlueprint(name: "\(name).out_proj", outputs: try config.labels(), inputs: width)))
+    case .questionAnswering:
+      return HeadBlueprint(output: .linear(LinearBlueprint(name: "qa_outputs", outputs: 2, inputs: width)))
+    default: return nil
+    }
   }
 
   /// The head of a decoder that was saved with `task`: itself for the next token. Bare layers have logits all the same

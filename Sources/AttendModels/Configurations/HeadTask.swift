@@ -68,6 +68,15 @@ extension Configuration {
     return try size("num_labels", default: 2)
   }
 
+  /// The key's value, an id of a vocabulary of this size.
+  func token(_ key: String, default standard: Int? = nil, vocabulary: Int) throws(Failure) -> Int32 {
+    let token = try integer(key, default: standard)
+    guard (0..<vocabulary).contains(token) else {
+      throw invalid(key, "is \(token), and the vocabulary has \(vocabulary) ids")
+    }
+    return Int32(token)
+  }
+
   /// The names of classes by their numbers: `id2label`; without it, those that transformers gives to the outputs of a
   /// classifier.
   var labelNames: [Int: String] {

@@ -2,10 +2,22 @@ import AttendBase
 import AttendCheckpoints
 import AttendLayers
 
-/// The encoder-decoders that came out of fairseq and Marian, which share the keys of their configurations and the names
-/// of their tensors.
+/// BART and mBART, whose decoder may also read the source once more, for a head.
+enum Bart: Family {
+  static let modelTypes = ["bart", "mbart"]
+  static let capabilities = Capabilities(
+    kinds: [.encoderDecoder], heads: [.conditionalGeneration, .sequenceClassification, .questionAnswering])
+  static let keyAliases = Fairseq.keyAliases
+
+  static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
+    try Fairseq.blueprint(config, modelType: modelType, task: try headTask(config))
+  }
+}
+
+/// The other encoder-decoders that came out of fairseq and Marian: all share the keys of their configurations and the
+/// names of their tensors.
 enum Fairseq: Family {
-  static let modelTypes = ["bart", "mbart", "marian", "pegasus", "m2m_100", "fsmt"]
+  static let modelTypes = ["marian", "pegasus", "m2m_100", "fsmt"]
   static let capabilities = Capabilities.encoderDecoder
   static let headNames = ["MarianMTModel": HeadTask.conditionalGeneration]
   static let keyAliases = [
@@ -13,17 +25,25 @@ enum Fairseq: Family {
   ]
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
+    try blueprint(config, modelType: modelType, task: try headTask(config))
+  }
+
+  /// The blueprint of any model of this line.
+  fileprivate static func blueprint(
+    _ config: Configuration, modelType: String, task: HeadTask?
+  ) throws(Failure) -> Blueprint {
     guard let choices = choices[modelType] else { throw Failure(.internalError, "\(modelType) is not of this line") }
-    return try .fairseq(config, modelType: modelType, choices, task: try headTask(config))
+    return try .fairseq(config, modelType: modelType, choices, task: task)
   }
 
   private static let choices: [String: FairseqChoices] = [
     // Lewis et al. 2019, arXiv:1910.13461: learned positions, the first two rows of whose table are unused, and a norm
     // after the embedding.
-    "bart": FairseqChoices(positions: .learned, embeddingNorm: true, logitsBias: true),
+    "bart": FairseqChoices(positions: .learned, embeddingNorm: true, logitsBias: true, rereads: .behindStart),
     // Liu et al. 2020, arXiv:2001.08210, and mBART-50: norms before the sub-layers and one more at the end.
     "mbart": FairseqChoices(
-      isPreNorm: true, positions: .learned, embeddingNorm: true, finalNorm: true, logitsBias: true),
+      isPreNorm: true, positions: .learned, embeddingNorm: true, finalNorm: true, logitsBias: true,
+      rereads: .behindLast),
     // Junczys-Dowmunt et al. 2018, arXiv:1804.00344, the translation models of OPUS-MT: the Transformer of 2017 with
     // its sinusoids.
     "marian": FairseqChoices(positions: .sinusoidal, logitsBias: true),
@@ -50,6 +70,14 @@ private struct FairseqChoices {
     case sinusoidalFromPadding(isStored: Bool)
   }
 
+  /// What the decoder reads a text behind that the encoder has read, for heads that want this.
+  enum Rereading {
+    /// `decoder_start_token_id`
+    case behindStart
+    /// The text's last token.
+    case behindLast
+  }
+
   /// Norms before the sub-layers, or after their sums.
   var isPreNorm = false
   var activation = "gelu"
@@ -67,6 +95,17 @@ private struct FairseqChoices {
   var isTied = true
   /// The product that makes logits, where it is not the token table.
   var output = "lm_head"
+  /// nil: there are no such heads.
+  var rereads: Rereading?
+
+  /// What the decoder makes of the encoder's text.
+  func shift(_ config: Configuration, vocabulary: Int) throws(Failure) -> TextShift? {
+    switch rereads {
+    case nil: nil
+    case .behindStart: .behind(try config.token("decoder_start_token_id", default: 2, vocabulary: vocabulary))
+    case .behindLast: .behindLast(padding: try config.token("pad_token_id", default: 1, vocabulary: vocabulary))
+    }
+  }
 
   /// The positions of the table `name`.
   func positions(_ config: Configuration, _ name: String) throws(Failure) -> PositionBlueprint {
@@ -114,14 +153,16 @@ extension Blueprint {
     let bias = choices.logitsBias ? "final_logits_bias" : nil
     let output = LinearBlueprint(
       name: choices.output, outputs: targets, inputs: width, bias: bias.map { .optional($0) } ?? .none)
+    let reading = try HeadBlueprint.ofRereading(task, config, width: width, vocabulary: vocabulary, end: 2)
+    let writing = HeadBlueprint(reads: .nextToken, output: tied ? .ownOrTied(output) : .linear(output))
     return Blueprint(
       family: modelType, prefixes: ["model.", ""],
       towers: [
         .encoder(try stack("encoder", vocabulary: vocabulary, causal: false)),
         .decoder(try stack("decoder", vocabulary: targets, causal: true)),
       ],
-      head: task == nil && !tied
-        ? nil : HeadBlueprint(reads: .nextToken, output: tied ? .ownOrTied(output) : .linear(output)),
+      head: reading ?? (task == nil && !tied ? nil : writing),
+      shift: reading == nil ? nil : try choices.shift(config, vocabulary: targets),
       ignored: [
         "lm_head.weight", "shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight",
         "encoder.version", "decoder.version", "encoder.embed_positions.weight", "decoder.embed_positions.weight",

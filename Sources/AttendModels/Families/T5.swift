@@ -9,7 +9,8 @@ import AttendLayers
 enum T5: Family {
   static let modelTypes = ["t5", "mt5", "umt5"]
   static let capabilities = Capabilities(
-    kinds: [.encoderDecoder, .encoder], heads: [.conditionalGeneration, .tokenClassification])
+    kinds: [.encoderDecoder, .encoder],
+    heads: [.conditionalGeneration, .sequenceClassification, .tokenClassification, .questionAnswering])
   static let keyAliases = [
     "d_model": "hidden_size", "num_heads": "num_attention_heads", "num_layers": "num_hidden_layers", "d_kv": "head_dim",
   ]
@@ -21,12 +22,14 @@ enum T5: Family {
     let classifies = task == .tokenClassification
     let isEncoder = try config.optionalStrings("architectures")?.first?.hasSuffix("EncoderModel") ?? false
     let decodes = try config.boolean("is_encoder_decoder", default: true)
-    let readsOnly = classifies || isEncoder || !decodes
-    var head: HeadBlueprint?
+    let rereading = try HeadBlueprint.ofRereading(
+      task, config, width: line.width, vocabulary: line.vocabulary, end: 1)
+    let readsOnly = classifies || isEncoder || !decodes && rereading == nil
+    var head = rereading
     if classifies {
       head = HeadBlueprint(
         output: .linear(LinearBlueprint(name: "classifier", outputs: try config.labels(), inputs: line.width)))
-    } else if !readsOnly {
+    } else if !readsOnly, rereading == nil {
       let output = LinearBlueprint(name: "lm_head", outputs: line.vocabulary, inputs: line.width, bias: .none)
       head = HeadBlueprint(
         reads: .nextToken, output: .ownOrTied(output),
@@ -41,10 +44,12 @@ enum T5: Family {
     }
     return Blueprint(
       family: modelType, prefixes: ["", "transformer."], towers: towers, head: head,
+      shift: rereading == nil
+        ? nil : .behind(try config.token("decoder_start_token_id", default: 0, vocabulary: line.vocabulary)),
       ignored: [
         "shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight",
         "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight",
-      ] + (readsOnly ? ["lm_head.weight"] : []))
+      ] + (readsOnly || rereading != nil ? ["lm_head.weight"] : []))
   }
 
   /// Whether the decoder's states are multiplied by 1 / √width before the token table makes logits of them, as the

@@ -19,6 +19,33 @@ LLAMA = dict(SIZES, intermediate_size=20, num_key_value_heads=1, pad_token_id=0)
 ENCODER = dict(SIZES, num_hidden_layers=1, intermediate_size=20, pad_token_id=1)
 GPT = dict(TOKENS, n_embd=16, n_head=2, n_layer=1, n_positions=64, pad_token_id=0)
 GEMMA = dict(LLAMA, head_dim=8, query_pre_attn_scalar=8, sliding_window=5, num_hidden_layers=3)
+BART = dict(
+    TOKENS,
+    d_model=16,
+    encoder_layers=1,
+    decoder_layers=2,
+    encoder_attention_heads=2,
+    decoder_attention_heads=2,
+    encoder_ffn_dim=20,
+    decoder_ffn_dim=20,
+    max_position_embeddings=64,
+    pad_token_id=3,
+    decoder_start_token_id=4,
+)
+T5 = dict(
+    vocab_size=41,
+    d_model=16,
+    d_kv=6,
+    d_ff=20,
+    num_layers=1,
+    num_decoder_layers=2,
+    num_heads=2,
+    num_labels=3,
+    pad_token_id=0,
+    eos_token_id=2,
+    decoder_start_token_id=0,
+)
+ENDED = [[5, 6, 2, 7, 8, 2], [9, 2, 10, 11, 2, 12]]
 PADDED = [[5, 6, 1, 7, 8], [1, 9, 1, 1, 10], [11, 12, 13, 14, 1]]
 CLOSED = [[5, 6, 0, 7, 8], [9, 10, 11, 0, 0], [0, 0, 0, 0, 0]]
 
@@ -30,6 +57,11 @@ CASES = {
     "qwen2-answers": (hf.Qwen2ForQuestionAnswering, hf.Qwen2Config, dict(LLAMA, num_labels=2), CLOSED, {}, []),
     "gpt2-sequence-classes": (hf.GPT2ForSequenceClassification, hf.GPT2Config, GPT, CLOSED, {}, []),
     "gpt2-token-classes": (hf.GPT2ForTokenClassification, hf.GPT2Config, GPT, CLOSED, {}, []),
+    "bart-sequence-classes": (hf.BartForSequenceClassification, hf.BartConfig, BART, ENDED, {}, []),
+    "bart-answers": (hf.BartForQuestionAnswering, hf.BartConfig, dict(BART, num_labels=2), ENDED, {}, []),
+    "mbart-sequence-classes": (hf.MBartForSequenceClassification, hf.MBartConfig, BART, ENDED, {}, []),
+    "t5-sequence-classes": (hf.T5ForSequenceClassification, hf.T5Config, T5, ENDED, {}, []),
+    "t5-answers": (hf.T5ForQuestionAnswering, hf.T5Config, dict(T5, num_labels=2), ENDED, {}, []),
     "roberta-padding-inside": (hf.RobertaModel, hf.RobertaConfig, ENCODER, PADDED, {}, []),
     "mpnet-padding-inside": (hf.MPNetModel, hf.MPNetConfig, ENCODER, PADDED, {}, []),
     "gemma3-both-directions": (
