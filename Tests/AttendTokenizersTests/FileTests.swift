@@ -88,8 +88,40 @@ import Testing
     try folder.write("tokenizer_config.json", #"{"tokenizer_class": "RobertaTokenizer"}"#)
     let roberta = try Tokenizer(path: folder.path)
     let encoding = try roberta.encoding("x the <mask>", special: true)
-    #expect(encoding.ids == [256, 120, 260, 261, 257])
-    #expect(encoding.offsets.map { [$0.byteStart, $0.byteEnd] } == [[0, 0], [0, 1], [2, 5], [6, 12], [0, 0]])
+    #expect(encoding.ids == [256, 120, 260, 32, 261, 257])
+    #expect(
+      encoding.offsets.map { [$0.byteStart, $0.byteEnd] } == [[0, 0], [0, 1], [2, 5], [6, 6], [6, 12], [0, 0]])
+  }
+
+  /// As transformers 5.24 does: a special token takes the space before it along where a file says so, and not by the
+  /// class of the tokenizer.
+  @Test(arguments: [
+    ("tokenizer_config.json", #"{"tokenizer_class": "RobertaTokenizer", "mask_token": "<mask>"}"#, false),
+    (
+      "tokenizer_config.json",
+      #"{"tokenizer_class": "RobertaTokenizer", "mask_token": {"content": "<mask>", "lstrip": true}}"#, true
+    ), ("special_tokens_map.json", #"{"mask_token": {"content": "<mask>", "lstrip": true}}"#, true),
+    ("special_tokens_map.json", #"{"mask_token": {"content": "<mask>", "lstrip": false}}"#, false),
+  ]) func aMaskTakesTheSpaceBeforeItWhereAFileSaysSo(file: String, text: String, strips: Bool) throws {
+    let folder = try TemporaryFolder()
+    try folder.write("vocab.json", object(byteLetters + ["<s>", "</s>", "<mask>", "<unk>", "<pad>"]))
+    try folder.write("merges.txt", "")
+    try folder.write("tokenizer_config.json", #"{"tokenizer_class": "RobertaTokenizer"}"#)
+    try folder.write(file, text)
+    let ids = try Tokenizer(path: folder.path).ids("x <mask>y", special: true)
+    #expect(ids == [256, 120] + (strips ? [] : [32]) + [258, 121, 257])
+  }
+
+  /// As transformers 5.24 does: what a tokenizer.json puts around a text counts, whatever stands beside it.
+  @Test(arguments: ["LlamaTokenizer", "GPT2Tokenizer", "PreTrainedTokenizerFast"])
+  func addBosTokenMeansNothingBesideTokenizerJSON(tokenizerClass: String) throws {
+    let folder = try TemporaryFolder()
+    try folder.write(
+      "tokenizer.json", tokenizerJSON(#"{"type": "WordLevel", "vocab": {"a": 3, "<s>": 1}, "unk_token": "a"}"#))
+    try folder.write(
+      "tokenizer_config.json",
+      #"{"tokenizer_class": "\#(tokenizerClass)", "bos_token": "<s>", "add_bos_token": true, "add_eos_token": true}"#)
+    #expect(try Tokenizer(path: folder.path).ids("a", special: true) == [3])
   }
 
   @Test func tiktokenFilesMergeByTheRanksOfTheirTokens() throws {

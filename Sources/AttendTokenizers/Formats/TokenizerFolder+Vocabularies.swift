@@ -88,13 +88,9 @@ extension TokenizerFolder {
     }
     let usual =
       isRoberta
-      ? ["<s>", "</s>", "<unk>", "<pad>"] : isClip ? ["<|startoftext|>", "<|endoftext|>"] : ["<|endoftext|>"]
-    var tokens = try settings.added(special: usual.map { Array($0.utf8) } + settings.namedSpecials, vocabulary)
-    let mask = Array("<mask>".utf8)
-    if isRoberta, vocabulary.id(mask) >= 0 {
-      tokens.append(AddedToken(content: mask, id: vocabulary.id(mask), stripsLeft: true, isSpecial: true))
-    }
-    parts.addedTokens = tokens
+      ? ["<s>", "</s>", "<unk>", "<pad>", "<mask>"] : isClip ? ["<|startoftext|>", "<|endoftext|>"] : ["<|endoftext|>"]
+    parts.addedTokens = try settings.added(
+      special: usual.map { Array($0.utf8) } + settings.namedSpecials, vocabulary)
     return parts
   }
 

@@ -136,6 +136,14 @@ struct TokenizerSettings {
     return value.map { Array($0.utf8) }
   }
 
+  /// The token of this text as the files spell it out with its flags, where they do.
+  private func flags(of content: [UInt8]) -> JSON? {
+    for key in TokenizerSettings.specialKeys where token(key) == content {
+      for json in stating { if let found = json?[key] { return found.kind == .object ? found : nil } }
+    }
+    return nil
+  }
+
   /// Makes the texts of `special` added tokens, and those that added_tokens.json and tokenizer_config.json list, where
   /// the vocabulary or the list gives them an id.
   func added(special: [[UInt8]], _ vocabulary: Vocabulary) throws(Failure) -> [AddedToken] {
@@ -154,7 +162,7 @@ struct TokenizerSettings {
     for content in special where !content.isEmpty {
       let listed = tokens.first { $0.content == content }.map(\.id) ?? -1
       let id = vocabulary.id(content) >= 0 ? vocabulary.id(content) : listed
-      if id >= 0 { tokens.append(AddedToken(content: content, id: id, isSpecial: true)) }
+      if id >= 0 { tokens.append(AddedToken(content, id: id, flags: flags(of: content), isSpecial: true)) }
     }
     for member in configuration?["added_tokens_decoder"]?.members.map({ $0 }) ?? [] {
       let (key, json) = (member.key, member.value)
@@ -162,20 +170,26 @@ struct TokenizerSettings {
         let content = json["content"]?.withUTF8({ Array($0) }), !content.isEmpty
       else { throw json.invalid("an added token should have an id from 0 to \(Vocabulary.limit - 1) and its content") }
       let isSpecial = json["special"]?.bool ?? false
-      tokens.append(
-        AddedToken(
-          content: content, id: Int32(id), singleWord: json["single_word"]?.bool ?? false,
-          stripsLeft: json["lstrip"]?.bool ?? false, stripsRight: json["rstrip"]?.bool ?? false,
-          isNormalized: json["normalized"]?.bool ?? !isSpecial, isSpecial: isSpecial))
+      tokens.append(AddedToken(content, id: Int32(id), flags: json, isSpecial: isSpecial))
     }
     return tokens
   }
 
+  private static let specialKeys = [
+    "unk_token", "bos_token", "eos_token", "pad_token", "cls_token", "sep_token", "mask_token",
+  ]
+
   /// All special tokens that the files name.
-  var namedSpecials: [[UInt8]] {
-    ["unk_token", "bos_token", "eos_token", "pad_token", "cls_token", "sep_token", "mask_token"].compactMap {
-      token($0)
-    }
+  var namedSpecials: [[UInt8]] { TokenizerSettings.specialKeys.compactMap { token($0) } }
+}
+
+extension AddedToken {
+  /// A token with the flags of an object of transformers; nil: none of them.
+  fileprivate init(_ content: [UInt8], id: Int32, flags: JSON?, isSpecial: Bool) {
+    self.init(
+      content: content, id: id, singleWord: flags?["single_word"]?.bool ?? false,
+      stripsLeft: flags?["lstrip"]?.bool ?? false, stripsRight: flags?["rstrip"]?.bool ?? false,
+      isNormalized: flags?["normalized"]?.bool ?? !isSpecial, isSpecial: isSpecial)
   }
 }
 
