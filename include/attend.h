@@ -838,7 +838,7 @@ void attend_generation_free(attend_generation *generation);
  * Embeddings
  * ------------------------------------------------------------------------------------------------------------------ */
 
-/** What is put before the texts. Start from ATTEND_EMBED_OPTIONS_INIT. At most one of the two may be set. */
+/** How to embed. Start from ATTEND_EMBED_OPTIONS_INIT. At most one of the two prompts may be set. */
 typedef struct attend_embed_options {
     size_t struct_size;       /**< sizeof(attend_embed_options) */
     /** a text, ended by NUL; "": nothing, whatever the folder says; NULL: as prompt_name says */
@@ -846,9 +846,12 @@ typedef struct attend_embed_options {
     /** a name in the `prompts` of config_sentence_transformers.json, ended by NUL; NULL: its default_prompt_name, where
         it has one */
     const char *prompt_name;
+    /** how many numbers of each vector are kept, the first ones; 0: as many as the folder says (truncate_dim), where it
+        does not all of them; more than there are: all of them; since 0.2 */
+    size_t truncate_dim;
 } attend_embed_options;
 
-#define ATTEND_EMBED_OPTIONS_INIT { sizeof(attend_embed_options), NULL, NULL }
+#define ATTEND_EMBED_OPTIONS_INIT { sizeof(attend_embed_options), NULL, NULL, 0 }
 
 /**
  * A vector for each of `count` texts, text i being `lengths[i]` bytes of UTF-8 at `texts[i]`. `*embeddings` becomes a
@@ -1028,7 +1031,7 @@ _Static_assert(sizeof(attend_session_options) == 32 && offsetof(attend_session_o
                "attend_session_options");
 _Static_assert(sizeof(attend_tensor) == 56 && offsetof(attend_tensor, shape) == 24, "attend_tensor");
 _Static_assert(sizeof(attend_batch) == 48 && offsetof(attend_batch, logits) == 40, "attend_batch");
-_Static_assert(sizeof(attend_embed_options) == 24 && offsetof(attend_embed_options, prompt_name) == 16,
+_Static_assert(sizeof(attend_embed_options) == 32 && offsetof(attend_embed_options, truncate_dim) == 24,
                "attend_embed_options");
 _Static_assert(sizeof(attend_model_info) == 176 && offsetof(attend_model_info, decoder_start_token) == 88,
                "attend_model_info");

@@ -9,13 +9,18 @@ import CAttend
 ) -> OpaquePointer! {
   using(session) { (session) throws(Failure) in
     let target = try require(embeddings, "embeddings")
+    let options = try copy(options, smallest: 24, initial: attend_embed_options(), "options")
     let prompt = try prompt(try session.model.textRules.get(), options)
+    guard options.truncate_dim >= 0 else {
+      throw Failure(.invalidArgument, "options.truncate_dim is \(UInt(bitPattern: options.truncate_dim))")
+    }
+    let longest = options.truncate_dim == 0 ? nil : options.truncate_dim
     guard count > 0, count <= Session.mostSequences else {
       throw Failure(
         .invalidArgument, "count is \(UInt(bitPattern: count)); from 1 to \(Session.mostSequences) texts are taken")
     }
     let (texts, lengths) = (try require(texts, "texts"), try require(lengths, "lengths"))
-    let embeddings = try session.embed(count, prompt: prompt) { (index) throws(Failure) in
+    let embeddings = try session.embed(count, prompt: prompt, longest: longest) { (index) throws(Failure) in
       guard lengths[index] >= 0 else {
         throw Failure(.invalidArgument, "lengths[\(index)] is \(UInt(bitPattern: lengths[index]))")
       }
@@ -26,8 +31,7 @@ import CAttend
 }
 
 /// The prompt that the caller asks for.
-private func prompt(_ rules: TextRules, _ pointer: UnsafePointer<attend_embed_options>?) throws(Failure) -> String {
-  let options = try copy(pointer, smallest: 24, initial: attend_embed_options(), "options")
+private func prompt(_ rules: TextRules, _ options: attend_embed_options) throws(Failure) -> String {
   guard let prompt = options.prompt else {
     return try rules.prompt(named: options.prompt_name.map { String(cString: $0) })
   }

@@ -8,13 +8,14 @@ extension Session {
   private static let partSequences = 64
   private static let partTokens = 4096
 
-  /// The embeddings of `count` texts behind a prompt, `[texts, outputs]`; `text` gives the text of a number. No
-  /// sequence is live afterwards, nor after `outOfMemory` and `cancelled`. What is wrong with the texts throws
-  /// `invalidArgument` and changes nothing.
+  /// The embeddings of `count` texts behind a prompt, `[texts, outputs]`; `text` gives the text of a number. Of each the
+  /// first `longest` numbers, nil: as many as the folder says. No sequence is live afterwards, nor after `outOfMemory`
+  /// and `cancelled`. What is wrong with the texts throws `invalidArgument` and changes nothing.
   package func embed(
-    _ count: Int, prompt: String, _ text: (_ index: Int) throws(Failure) -> UnsafeRawBufferPointer
+    _ count: Int, prompt: String, longest: Int? = nil, _ text: (_ index: Int) throws(Failure) -> UnsafeRawBufferPointer
   ) throws(Failure) -> Output {
     let head = try model.embeddingHead()
+    let width = longest.map { min($0, head.width) } ?? head.outputs
     let stack = try readingStack()
     do throws(Failure) {
       cancellation.begin(work: 0)
@@ -23,22 +24,23 @@ extension Session {
         try pass.checkCancellation()
         return try text(index)
       }
-      return try embed(texts, head, stack)
+      return try embed(texts, head, width: width, stack)
     } catch {
       if error.code == .cancelled { drop() }
       throw error
     }
   }
 
-  private func embed(_ texts: borrowing TokenizedTexts, _ head: SentenceHead, _ stack: Stack) throws(Failure) -> Output
-  {
+  private func embed(
+    _ texts: borrowing TokenizedTexts, _ head: SentenceHead, width: Int, _ stack: Stack
+  ) throws(Failure) -> Output {
     guard let ids = texts.ids.elements.baseAddress, let lengths = texts.lengths.elements.baseAddress else {
       throw Failure(.invalidArgument, "there are no texts: count is 0")
     }
     let types = stack.embedding.types == nil ? nil : texts.types.elements.baseAddress
     let whole = try Batch(tokens: ids, lengths: lengths, types: types, count: texts.lengths.count)
     try check(whole, stack)
-    let y = try outputs.reserve(outputs.embeddings, rows: whole.count, columns: head.outputs)
+    let y = try outputs.reserve(outputs.embeddings, rows: whole.count, columns: width)
     defer { drop() }
     cancellation.begin(work: whole.tokenCount * stack.layers.count)
     var (first, token) = (0, 0)

@@ -76,12 +76,12 @@ import Testing
 
   /// The embedding of a sequence behind a dense module whose weights are 0 and whose biases are `inputs`.
   private func embedding(
-    _ folder: SentenceFolderMaker, _ activation: String, _ more: [WrittenTensor] = []
+    _ folder: SentenceFolderMaker, _ activation: String, _ more: [WrittenTensor] = [], keys: String = ""
   ) throws -> [Float] {
     try folder.addPooling("{}")
     try folder.add(
       "sentence_transformers.models.Dense", "2_Dense",
-      "{\"in_features\": 32, \"out_features\": 8, \"bias\": true, \"activation_function\": \"\(activation)\"}",
+      "{\"in_features\": 32, \"out_features\": 8, \"activation_function\": \"\(activation)\"\(keys)}",
       [
         WrittenTensor("linear.weight", [8, 32], Array(repeating: 0, count: 256)),
         WrittenTensor("linear.bias", [8], SentenceActivationTests.inputs),
@@ -101,6 +101,36 @@ import Testing
     let slope = WrittenTensor("activation_function.weight", [1], [0.5])
     let found = try embedding(try SentenceFolderMaker("bert"), "torch.nn.modules.activation.PReLU", [slope])
     #expect(found == [-15, -1.5, -0.5, -0.2, 0, 0.4, 1, 8])
+  }
+
+  /// `out = activation(linear(x)); out + (in == out ? x : residual(x))`, as sentence-transformers 5.7 has it.
+  @Test func aWayAroundThroughAProduct() throws {
+    let plain = try SentenceFolderMaker("bert")
+    try plain.addPooling("{}")
+    let session = try Session(model: try model(plain.path), threads: 0)
+    try session.encode([[1, 7, 2]])
+    let x = numbers(try session.pooledStates())
+    let every4th = (0..<256).map { Float($0 % 32 == $0 / 32 * 4 ? 1 : 0) }
+    let found = try embedding(
+      try SentenceFolderMaker("bert"), "torch.nn.modules.activation.ReLU",
+      [WrittenTensor("residual.weight", [8, 32], every4th)], keys: ", \"use_residual\": true")
+    #expect(found == (0..<8).map { max(SentenceActivationTests.inputs[$0], 0) + x[$0 * 4] })
+  }
+
+  @Test func aWayAroundOfTheSameWidth() throws {
+    let (plain, folder) = (try SentenceFolderMaker("bert"), try SentenceFolderMaker("bert"))
+    try plain.addPooling("{}")
+    try folder.addPooling("{}")
+    try folder.add(
+      "sentence_transformers.models.Dense", "2_Dense",
+      "{\"in_features\": 32, \"out_features\": 32, \"bias\": false, \"use_residual\": true}",
+      [WrittenTensor("linear.weight", [32, 32], Array(repeating: 0, count: 1024))])
+    let embeddings = try [plain, folder].map {
+      let session = try Session(model: try model($0.path), threads: 0)
+      try session.encode([[1, 7, 2]])
+      return numbers(try session.pooledStates())
+    }
+    #expect(embeddings[0] == embeddings[1])
   }
 
   @Test(arguments: [(3, 3), (8, 8), (100, 8)]) func truncation(dimension: Int, width: Int) throws {

@@ -74,7 +74,7 @@ import Testing
       (
         #"{"in_features": 32, "out_features": 4, "activation_function": "torch.nn.modules.activation.GLU"}"#,
         .unsupported, "GLU"
-      ), (#"{"in_features": 32, "out_features": 4, "use_residual": true}"#, .unsupported, "use_residual"),
+      ), (#"{"in_features": 32, "out_features": 4, "use_residual": true}"#, .invalidFile, "linear.bias"),
       (
         #"{"in_features": 32, "out_features": 4, "module_input_name": "token_embeddings"}"#, .unsupported,
         "module_input_name"

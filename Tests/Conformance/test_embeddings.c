@@ -79,6 +79,37 @@ static void means_of(bool with_modules) {
     remove_folder(&folder);
 }
 
+/** The first numbers of each vector. A program of version 0.1 has no truncate_dim. */
+static void truncated(void) {
+    folder folder = folder_make_words();
+    attend_model *model;
+    attend_tensor got;
+    float vectors[3][width];
+    add_modules(&folder, "{\"pooling_mode\": \"mean\"}");
+    if (CHECK_SUCCESS(attend_model_create(folder.path, NULL, &model))) {
+        attend_session *session = new_session(model);
+        attend_embed_options options = ATTEND_EMBED_OPTIONS_INIT;
+        CHECK_SUCCESS(attend_embed(session, texts, lengths, 3, &options, &got));
+        memcpy(vectors, got.data, sizeof vectors);
+        options.truncate_dim = 5;
+        CHECK_SUCCESS(attend_embed(session, texts, lengths, 3, &options, &got));
+        CHECK(got.shape[0] == 3 && got.shape[1] == 5);
+        for (int i = 0; i < 3; i++) CHECK(memcmp((const float *)got.data + 5 * i, vectors[i], 5 * sizeof(float)) == 0);
+        options.truncate_dim = width + 1;
+        CHECK_SUCCESS(attend_embed(session, texts, lengths, 3, &options, &got));
+        CHECK(got.shape[1] == width && memcmp(got.data, vectors, sizeof vectors) == 0);
+        options.truncate_dim = 5, options.struct_size = 24;
+        CHECK_SUCCESS(attend_embed(session, texts, lengths, 3, &options, &got));
+        CHECK(got.shape[1] == width);
+        options.truncate_dim = SIZE_MAX, options.struct_size = sizeof options;
+        CHECK_ERROR(attend_embed(session, texts, lengths, 3, &options, &got), ATTEND_ERROR_INVALID_ARGUMENT,
+                    "truncate_dim");
+        attend_session_free(session);
+        attend_model_free(model);
+    }
+    remove_folder(&folder);
+}
+
 static void wrong_arguments(void) {
     folder folder = folder_make_words();
     attend_model *model;
@@ -140,6 +171,7 @@ int main(void) {
     checks_begin();
     means_of(true);
     means_of(false);
+    truncated();
     wrong_arguments();
     refused_folders();
     return checks_end();

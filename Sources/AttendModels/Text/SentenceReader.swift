@@ -101,21 +101,30 @@ struct SentenceReader {
   ) throws(Failure) -> SentenceHead.Step {
     let config = try module.configuration()
     try SentenceReader.requireEmbedding(config)
-    try config.require("use_residual", false)
     guard try config.size("in_features") == inputs else {
       throw config.invalid(
         "in_features", "is \(try config.size("in_features")), and what comes before gives \(inputs) numbers")
     }
     let outputs = try config.size("out_features")
     let activation = try SentenceReader.activation(config)
+    let (width, hasShortcut) = (inputs, try config.boolean("use_residual", default: false))
     let blueprint = LinearBlueprint(
-      name: "linear", outputs: outputs, inputs: inputs, bias: try config.boolean("bias", default: true) ? .own : .none)
+      name: "linear", outputs: outputs, inputs: width, bias: try config.boolean("bias", default: true) ? .own : .none)
     let step = try read(module) { (packer) throws(Failure) in
       SentenceHead.Step.dense(
-        try packer.linear([blueprint], prefix: ""), try SentenceReader.learned(activation, packer))
+        try packer.linear([blueprint], prefix: ""), try SentenceReader.learned(activation, packer),
+        hasShortcut ? try SentenceReader.shortcut(from: width, to: outputs, packer) : .none)
     }
     inputs = outputs
     return step
+  }
+
+  private static func shortcut(
+    from inputs: Int, to outputs: Int, _ packer: Packer
+  ) throws(Failure) -> SentenceHead.Shortcut {
+    if inputs == outputs { return .input }
+    let blueprint = LinearBlueprint(name: "residual", outputs: outputs, inputs: inputs, bias: .none)
+    return .product(try packer.linear([blueprint], prefix: ""))
   }
 
   private mutating func norm(_ module: SentenceFolder.Module, width: Int) throws(Failure) -> SentenceHead.Step {

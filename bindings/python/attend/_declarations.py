@@ -178,7 +178,12 @@ class Batch(Sized):
 class EmbedOptions(Sized):
     """``attend_embed_options``"""
 
-    _fields_ = [("struct_size", c_size_t), ("prompt", c_char_p), ("prompt_name", c_char_p)]
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("prompt", c_char_p),
+        ("prompt_name", c_char_p),
+        ("truncate_dim", c_size_t),
+    ]
 
 
 class ModelInfo(Sized):

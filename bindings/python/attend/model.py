@@ -216,10 +216,14 @@ class Model:
         *,
         prompt: str | None = None,
         prompt_name: str | None = None,
+        truncate_dim: SupportsIndex | None = None,
         progress: Progress | None = None,
     ) -> Float32Array:
         """A vector for each text, ``[texts, width]``, an array of the caller's; else as ``Session.embed``."""
-        return self.session().embed(texts, prompt=prompt, prompt_name=prompt_name, progress=progress).copy()
+        session = self.session()
+        return session.embed(
+            texts, prompt=prompt, prompt_name=prompt_name, truncate_dim=truncate_dim, progress=progress
+        ).copy()
 
     @property
     def decoder_start(self) -> int:

@@ -228,6 +228,7 @@ class Session:
         *,
         prompt: str | None = None,
         prompt_name: str | None = None,
+        truncate_dim: SupportsIndex | None = None,
         progress: Progress | None = None,
     ) -> Float32Array:
         """A vector for each text, ``[texts, width]``, a view valid until the next call. No sequence is live afterwards.
@@ -236,7 +237,8 @@ class Session:
         decoder what sentence-transformers makes of it: the mean of the hidden states, or the last token's for a causal
         language model. Texts are cut to the longest sequence that the folder names. ``prompt`` is put before each text,
         or the one that the folder calls ``prompt_name``; with neither it is the folder's default, which ``prompt=""``
-        switches off. ``progress`` hears of this call in place of the session's. No texts give ``[0, width]``, without a
+        switches off. ``truncate_dim`` keeps the first numbers of each vector, in place of as many as the folder says.
+        ``progress`` hears of this call in place of the session's. No texts give ``[0, width]``, without a
         call.
 
         Errors: InvalidArgumentError, TypeError (one text that is in no list), NotFoundError (no tokenizer) and others
@@ -245,10 +247,15 @@ class Session:
         """
         native = self._open()
         batch = Texts(texts)
+        kept = 0 if truncate_dim is None else number(truncate_dim, "truncate_dim")
+        if truncate_dim is not None and kept == 0:
+            raise InvalidArgumentError("truncate_dim is 0: an embedding has at least one number")
         if batch.lengths.size == 0 and self._embedding_size:
-            return np.empty((0, self._embedding_size), np.float32)
+            return np.empty((0, min(kept or self._embedding_size, self._embedding_size)), np.float32)
         options = c.EmbedOptions(
-            prompt=text_argument(prompt, "prompt"), prompt_name=text_argument(prompt_name, "prompt_name")
+            prompt=text_argument(prompt, "prompt"),
+            prompt_name=text_argument(prompt_name, "prompt_name"),
+            truncate_dim=kept,
         )
         embeddings = c.Tensor()
         self._watch.call(

@@ -67,6 +67,19 @@ def test_texts_become_the_mean_of_their_states_of_length_one(sentences: Callable
         assert np.array_equal(model.embed(TEXTS * 70), np.tile(model.embed(TEXTS), (70, 1)))
 
 
+def test_the_first_numbers_may_be_enough(sentences: Callable[..., Path]) -> None:
+    folder = sentences({"pooling_mode": "mean"}, prompts={"truncate_dim": 6})
+    with attend.Model(folder) as model:
+        whole = model.embed(TEXTS, truncate_dim=1000)
+        assert whole.shape == (3, 32) and model.embedding_size == 6
+        assert np.array_equal(model.embed(TEXTS), whole[:, :6])
+        assert np.array_equal(model.embed(TEXTS, truncate_dim=np.int64(9)), whole[:, :9])
+        assert model.embed([], truncate_dim=4).shape == (0, 4)
+        for wrong in (0, -1):
+            with pytest.raises(attend.InvalidArgumentError, match="truncate_dim"):
+                model.embed(TEXTS, truncate_dim=wrong)
+
+
 def test_several_poolings_stand_side_by_side(sentences: Callable[..., Path]) -> None:
     with attend.Model(sentences({"pooling_mode": ["cls", "max", "lasttoken"]})) as model:
         expected = [np.concatenate([own[0], own.max(axis=0), own[-1]]) for own in states(model, SEQUENCES)]
