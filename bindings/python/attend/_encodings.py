@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from . import _declarations as c
 from ._arrays import Int32Array, text_argument, view
-from ._library import Owned, library, sized
+from ._library import Owned, create, library, sized
+from ._progress import interruptible
 from .errors import InvalidArgumentError, OutOfMemoryError
 
 #: Which text loses tokens where there are too many.
@@ -136,7 +137,7 @@ def _count(value: SupportsIndex, name: str, least: int, most: int) -> int:
 
 
 class Chat:
-    """A conversation as the library takes it; ``arguments`` point into memory that this holds."""
+    """A conversation as the library takes it."""
 
     def __init__(
         self,
@@ -160,7 +161,15 @@ class Chat:
             variables=json.dumps(names).encode() if names else None,
             template_name=text_argument(template, "template"),
         )
-        self.arguments = (data, len(data), ctypes.byref(self.options))
+        self._data = data
+
+    def call(self, function: Any, tokenizer: Owned, *, free: Any) -> Owned:
+        """What a function of the library makes of the conversation."""
+
+        def write() -> Owned:
+            return create(function, tokenizer, self._data, len(self._data), ctypes.byref(self.options), free=free)
+
+        return interruptible(len(self._data), write)
 
 
 def _messages(messages: Any) -> list[Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import queue
 import threading
-from typing import Callable, Generator
+from typing import Callable, Generator, TypeVar
 
 from . import _declarations as c
 from ._library import check, library
@@ -12,6 +13,9 @@ from ._library import check, library
 #: Hears the fraction of a call that is done. Returning False stops the call with CancelledError.
 Progress = Callable[[float], object]
 
+_Result = TypeVar("_Result")
+#: Bytes of text below which nobody waits long: a thread costs a thousandth of what they take.
+_LONG = 1 << 18
 _OneArgument = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_double)
 
 
@@ -63,6 +67,29 @@ class Watch:
         if error is not None:
             library.attend_error_free(error)
         raise problem
+
+
+def interruptible(size: int, body: Callable[[], _Result]) -> _Result:
+    """What ``body`` gives, which reads ``size`` bytes of text in a call that tells no progress.
+
+    A long one runs on a thread of its own, so that the main thread, the only one that hears signals, hears them
+    meanwhile. Where one ends the waiting, what has begun goes on behind it, and its result is dropped when it comes.
+    """
+    if size < _LONG or threading.current_thread() is not threading.main_thread():
+        return body()
+    outcomes: queue.SimpleQueue[tuple[_Result | None, BaseException | None]] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            outcomes.put((body(), None))
+        except BaseException as problem:
+            outcomes.put((None, problem))
+
+    threading.Thread(target=work, name="attend", daemon=True).start()
+    result, problem = outcomes.get()
+    if problem is not None:
+        raise problem
+    return result  # type: ignore[return-value]
 
 
 def _listen(

@@ -12,6 +12,7 @@ from . import _declarations as c
 from ._arrays import Ids, Int32Array, Path, Texts, ids, path_bytes, utf8
 from ._encodings import Chat, Encoding, Side, Truncation, optional, tokenize_options
 from ._library import Owned, check, create, library, sized, text
+from ._progress import interruptible
 from .errors import InvalidArgumentError, InvalidStateError
 
 
@@ -75,7 +76,7 @@ class Tokenizer:
 
     >>> with attend.Tokenizer("models/g2p-en") as tokenizer:
     ...     tokenizer.decode(tokenizer.encode("hello"))
-    'hello'
+    'h e l l o'
     """
 
     def __init__(self, path: Path) -> None:
@@ -145,7 +146,8 @@ class Tokenizer:
             texts += [second, len(second)]
         function = library.attend_tokenizer_encode if pair is None else library.attend_tokenizer_encode_pair
         arguments = (native, *texts, ctypes.byref(options))
-        return Encoding(create(function, *arguments, free=library.attend_encoding_free))
+        length = sum(texts[1::2])
+        return Encoding(interruptible(length, lambda: create(function, *arguments, free=library.attend_encoding_free)))
 
     def encode_batch(
         self,
@@ -170,9 +172,10 @@ class Tokenizer:
         count = len(first.texts)
         if second is not None and len(second.texts) != count:
             raise InvalidArgumentError(f"pairs: there are {len(second.texts)} for {count} texts")
-        handles = (c.Handle * count)()
-        check(
-            library.attend_tokenizer_encode_batch(
+
+        def encode() -> list[Owned]:
+            handles = (c.Handle * count)()
+            error = library.attend_tokenizer_encode_batch(
                 native,
                 first.texts,
                 first.lengths.ctypes.data,
@@ -182,23 +185,23 @@ class Tokenizer:
                 ctypes.byref(options),
                 handles,
             )
-        )
-        owned = [Owned(address, library.attend_encoding_free) for address in handles if address is not None]
-        return [Encoding(native) for native in owned]
+            check(error)
+            return [Owned(address, library.attend_encoding_free) for address in handles if address is not None]
+
+        bytes_ = int(first.lengths.sum()) + (0 if second is None else int(second.lengths.sum()))
+        return [Encoding(native) for native in interruptible(bytes_, encode)]
 
     def decode(self, ids_: Ids, *, skip_special_tokens: bool = True) -> str:
         """The text of a sequence of ids. Raises InvalidArgumentError for an id that the tokenizer does not know."""
         native = self._open()
         array = ids(ids_, "ids")
         options = c.DetokenizeOptions(keep_special_tokens=not skip_special_tokens)
-        result = create(
-            library.attend_tokenizer_decode,
-            native,
-            array.ctypes.data,
-            array.size,
-            ctypes.byref(options),
-            free=library.attend_text_free,
-        )
+
+        def decode() -> Owned:
+            arguments = (native, array.ctypes.data, array.size, ctypes.byref(options))
+            return create(library.attend_tokenizer_decode, *arguments, free=library.attend_text_free)
+
+        result = interruptible(array.nbytes, decode)
         return text(library.attend_text_bytes, result) or ""
 
     def stream(self, *, skip_special_tokens: bool = True) -> TextStream:
@@ -223,7 +226,7 @@ class Tokenizer:
         InvalidArgumentError where it refuses the conversation, UnsupportedError for Jinja that is not implemented.
         """
         native, chat = self._open(), Chat(messages, add_generation_prompt, template, tools, documents, variables)
-        result = create(library.attend_tokenizer_chat, native, *chat.arguments, free=library.attend_text_free)
+        result = chat.call(library.attend_tokenizer_chat, native, free=library.attend_text_free)
         return text(library.attend_text_bytes, result) or ""
 
     def encode_chat(
@@ -238,8 +241,7 @@ class Tokenizer:
     ) -> Int32Array:
         """The ids of what ``chat`` writes, ``[tokens]``: with the special tokens of the template and no other."""
         native, chat = self._open(), Chat(messages, add_generation_prompt, template, tools, documents, variables)
-        function = library.attend_tokenizer_encode_chat
-        return Encoding(create(function, native, *chat.arguments, free=library.attend_encoding_free)).ids
+        return Encoding(chat.call(library.attend_tokenizer_encode_chat, native, free=library.attend_encoding_free)).ids
 
     def vocabulary(self) -> dict[str, int]:
         """The id of each token, as the files spell it; bytes that are not UTF-8 are spelled ``\\xff``."""

@@ -94,6 +94,30 @@ def test_ctrl_c_ends_embedding_at_once(bare: Path) -> None:
     assert left == 0 and seconds < LONGEST_WAIT
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "tokenizer.encode(text)",
+        "tokenizer.encode_batch([text] * 4)",
+        "tokenizer.encode('hello', pair=text)",
+    ],
+)
+def test_ctrl_c_ends_the_reading_of_a_long_text_at_once(call: str) -> None:
+    seconds, live = interrupted(call, before="tokenizer, text = model.tokenizer, 'hello world ' * 20_000_000")
+    assert seconds < LONGEST_WAIT and live == 0
+
+
+def test_long_texts_are_read_as_short_ones_are(model: attend.Model) -> None:
+    tokenizer = model.tokenizer
+    text = "hello" * 100_000
+    ids = tokenizer.encode(text)
+    assert len(ids) == len(tokenizer.encode("hello")) * 100_000 - 99_999
+    assert np.array_equal(tokenizer.encode_batch([text])[0].ids, ids)
+    assert tokenizer.decode(ids) == " ".join(text)
+    with pytest.raises(attend.InvalidArgumentError, match="max_length|tokens"):
+        tokenizer.encode(text, max_length=3, truncation="none")
+
+
 def test_whatever_the_handler_of_a_signal_raises_comes_out() -> None:
     before = """import signal
 def stop(number, frame): raise TimeoutError('enough')
