@@ -7,6 +7,22 @@ private struct RowJob<Arguments> {
   let kernels: KernelTable
   let rows: Int
   let parts: Int
+  /// Rows between two looks at the cancellation.
+  let rowsBetweenLooks: Int
+  let cancellation: Cancellation?
+
+  /// Numbers between two looks: about a millisecond of one thread.
+  static var numbersBetweenLooks: Int { 1 << 20 }
+
+  /// Gives `body` the rows of part `part`, piece after piece for as long as nobody cancels.
+  func forEachPiece(of part: Int, _ body: (Range<Int>) -> Void) {
+    let share = (0..<rows).share(part, of: parts)
+    guard let cancellation, share.count > rowsBetweenLooks else { return body(share) }
+    for piece in share.pieces(of: rowsBetweenLooks) {
+      if cancellation.look() { return }
+      body(piece)
+    }
+  }
 }
 
 private struct AddArguments {
@@ -39,7 +55,12 @@ private struct ActivateArguments {
 }
 
 extension Engine {
-  private func rowParts(_ rows: Int, _ columns: Int) -> Int { parts(rows, work: rows * columns, grain: .rows) }
+  /// A job of `rows` rows, each as much work as `numbers` numbers.
+  private func job<Arguments>(_ arguments: Arguments, rows: Int, numbers: Int) -> RowJob<Arguments> {
+    RowJob(
+      arguments: arguments, kernels: kernels, rows: rows, parts: parts(rows, work: rows * numbers, grain: .rows),
+      rowsBetweenLooks: max(RowJob<Arguments>.numbersBetweenLooks / max(numbers, 1), 1), cancellation: cancellation)
+  }
 
   /// y = (x - mean) / sqrt(variance + epsilon) * gain + bias, row by row (Ba et al. 2016, arXiv:1607.06450). `y` may be
   /// `x`.
@@ -54,11 +75,11 @@ extension Engine {
     let arguments = NormArguments(
       x: x.base, xStride: x.stride, y: y.base, yStride: y.stride, groups: groups, columns: x.columns / groups,
       gain: gain, gainOffset: 0, bias: bias, gainPerGroup: gainPerGroup, epsilon: epsilon)
-    var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, x.columns))
+    var job = job(arguments, rows: x.rows, numbers: x.columns)
     run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<NormArguments>.self)
-      withUnsafePointer(to: &job.pointee.arguments) {
-        job.pointee.kernels.rows.layerNorm($0, (0..<job.pointee.rows).share(part, of: job.pointee.parts))
+      withUnsafePointer(to: &job.pointee.arguments) { arguments in
+        job.pointee.forEachPiece(of: part) { job.pointee.kernels.rows.layerNorm(arguments, $0) }
       }
     }
   }
@@ -72,11 +93,11 @@ extension Engine {
     let arguments = NormArguments(
       x: x.base, xStride: x.stride, y: y.base, yStride: y.stride, groups: groups, columns: x.columns / groups,
       gain: gain, gainOffset: offset, bias: nil, gainPerGroup: gainPerGroup, epsilon: epsilon)
-    var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, x.columns))
+    var job = job(arguments, rows: x.rows, numbers: x.columns)
     run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<NormArguments>.self)
-      withUnsafePointer(to: &job.pointee.arguments) {
-        job.pointee.kernels.rows.rmsNorm($0, (0..<job.pointee.rows).share(part, of: job.pointee.parts))
+      withUnsafePointer(to: &job.pointee.arguments) { arguments in
+        job.pointee.forEachPiece(of: part) { job.pointee.kernels.rows.rmsNorm(arguments, $0) }
       }
     }
   }
@@ -90,11 +111,11 @@ extension Engine {
       x: x.base, xStride: x.stride, heads: x.columns / headDim, headDim: headDim, cosines: cosines.base,
       cosinesStride: cosines.stride, sines: sines.base, sinesStride: sines.stride, pairs: cosines.columns,
       interleaved: interleaved)
-    var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, x.columns))
+    var job = job(arguments, rows: x.rows, numbers: x.columns)
     run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<RotateArguments>.self)
-      withUnsafePointer(to: &job.pointee.arguments) {
-        job.pointee.kernels.rows.rotate($0, (0..<job.pointee.rows).share(part, of: job.pointee.parts))
+      withUnsafePointer(to: &job.pointee.arguments) { arguments in
+        job.pointee.forEachPiece(of: part) { job.pointee.kernels.rows.rotate(arguments, $0) }
       }
     }
   }
@@ -102,12 +123,14 @@ extension Engine {
   /// y += scale * x.
   package func add(_ x: Matrix, to y: Matrix, scale: Float = 1) {
     let arguments = AddArguments(x: x, y: y, scale: scale)
-    var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, x.columns))
+    var job = job(arguments, rows: x.rows, numbers: x.columns)
     run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<AddArguments>.self)
       let a = job.pointee.arguments
-      for row in (0..<job.pointee.rows).share(part, of: job.pointee.parts) {
-        job.pointee.kernels.rows.add(a.x[row], a.y[row], a.x.columns, a.scale)
+      job.pointee.forEachPiece(of: part) { rows in
+        for row in rows {
+          job.pointee.kernels.rows.add(a.x[row], a.y[row], a.x.columns, a.scale)
+        }
       }
     }
   }
@@ -116,14 +139,14 @@ extension Engine {
   /// (Gemma 2, arXiv:2408.00118).
   package func scale(_ x: Matrix, by factor: Float, cap: Float = 0) {
     let arguments = ScaleArguments(x: x, factor: factor, cap: cap)
-    var job = RowJob(
-      arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, cap > 0 ? 4 * x.columns : x.columns)
-    )
+    var job = job(arguments, rows: x.rows, numbers: cap > 0 ? 4 * x.columns : x.columns)
     run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<ScaleArguments>.self)
       let a = job.pointee.arguments
-      for row in (0..<job.pointee.rows).share(part, of: job.pointee.parts) {
-        job.pointee.kernels.rows.scale(a.x[row], a.x.columns, a.factor, a.cap)
+      job.pointee.forEachPiece(of: part) { rows in
+        for row in rows {
+          job.pointee.kernels.rows.scale(a.x[row], a.x.columns, a.factor, a.cap)
+        }
       }
     }
   }
@@ -131,12 +154,14 @@ extension Engine {
   /// y = activation(x). `y` may be `x`.
   package func activate(_ x: Matrix, _ activation: Activation, into y: Matrix) {
     let arguments = ActivateArguments(x: x, y: y, activation: activation)
-    var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, 4 * x.columns))
+    var job = job(arguments, rows: x.rows, numbers: 4 * x.columns)
     run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<ActivateArguments>.self)
       let x = job.pointee.arguments.x, y = job.pointee.arguments.y
-      for row in (0..<job.pointee.rows).share(part, of: job.pointee.parts) {
-        job.pointee.kernels.rows.activate(x[row], y[row], x.columns, job.pointee.arguments.activation)
+      job.pointee.forEachPiece(of: part) { rows in
+        for row in rows {
+          job.pointee.kernels.rows.activate(x[row], y[row], x.columns, job.pointee.arguments.activation)
+        }
       }
     }
   }
@@ -153,17 +178,19 @@ extension Engine {
   ) { gather(GatherArguments(ids: ids, source: .stored(matrix), scale: scale, to: y), count) }
 
   private func gather(_ arguments: GatherArguments, _ count: Int) {
-    var job = RowJob(arguments: arguments, kernels: kernels, rows: count, parts: rowParts(count, arguments.to.columns))
+    var job = job(arguments, rows: count, numbers: arguments.to.columns)
     run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<GatherArguments>.self)
       let a = job.pointee.arguments, kernels = job.pointee.kernels
-      for row in (0..<job.pointee.rows).share(part, of: job.pointee.parts) {
-        let id = Int(a.ids[row])
-        switch a.source {
-        case .packed(let matrix): matrix.read(id, scale: a.scale, into: a.to[row], kernels)
-        case .stored(let matrix):
-          let from = matrix.base + id * matrix.outputStep * matrix.type.size
-          kernels.conversions.convert(from, matrix.type, matrix.inputStep, a.scale, matrix.columns, a.to[row])
+      job.pointee.forEachPiece(of: part) { rows in
+        for row in rows {
+          let id = Int(a.ids[row])
+          switch a.source {
+          case .packed(let matrix): matrix.read(id, scale: a.scale, into: a.to[row], kernels)
+          case .stored(let matrix):
+            let from = matrix.base + id * matrix.outputStep * matrix.type.size
+            kernels.conversions.convert(from, matrix.type, matrix.inputStep, a.scale, matrix.columns, a.to[row])
+          }
         }
       }
     }

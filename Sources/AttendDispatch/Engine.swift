@@ -128,6 +128,7 @@ extension Range where Bound == Int {
   func share(_ part: Int, of parts: Int) -> Range<Int> {
     lowerBound + count * part / parts..<lowerBound + count * (part + 1) / parts
   }
+
   /// Pieces of `count` one after another, the last perhaps shorter.
   func pieces(of count: Int) -> LazyMapSequence<StrideTo<Int>, Range<Int>> {
     let end = upperBound

@@ -135,16 +135,26 @@ package struct RotaryTables: Sendable {
         let length = sequence.position + sequence.count
         let isLong = scaling.changesBeyond.map { length > $0 } ?? false
         let frequencies = isLong ? entry.rotary.frequencies(length: length) : entry.frequencies
-        RotaryTables.fill(angles, entry.place, sequence, frequencies, scaling.magnitude)
+        var first = 0
+        while first < sequence.count {
+          let some = first..<min(first + RotaryTables.tokensBetweenLooks, sequence.count)
+          try pass.checkCancellation()
+          RotaryTables.fill(angles, entry.place, sequence, some, frequencies, scaling.magnitude)
+          first = some.upperBound
+        }
       }
     }
     return angles
   }
 
+  /// Tokens between two looks at the cancellation: about a millisecond.
+  private static let tokensBetweenLooks = 1024
+
   private static func fill(
-    _ angles: Matrix, _ place: Place, _ sequence: AttentionSequence, _ frequencies: [Float], _ magnitude: Float
+    _ angles: Matrix, _ place: Place, _ sequence: AttentionSequence, _ tokens: Range<Int>, _ frequencies: [Float],
+    _ magnitude: Float
   ) {
-    for token in 0..<sequence.count {
+    for token in tokens {
       let row = angles[sequence.row + token] + place.column
       let position = Float(sequence.position + token)
       for (pair, frequency) in frequencies.enumerated() {

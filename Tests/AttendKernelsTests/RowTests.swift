@@ -132,3 +132,22 @@ import Testing
     }
   }
 }
+
+@Suite struct CancelledRowTests {
+  /// Millions of numbers are left between their rows.
+  @Test(arguments: [1, 3]) func manyRowsAreLeftInBetween(threads: Int) throws {
+    let cancellation = Cancellation()
+    let engine = try Engine(kernels: nil, threads: threads).with(threads: threads, cancellation: cancellation)
+    let x = Table(8192, 512, fill: 1), y = Table(8192, 512, fill: 2)
+    func holds(_ value: Float) -> Bool {
+      (0..<8192).allSatisfy { y.matrix[$0][0] == value && y.matrix[$0][511] == value }
+    }
+    cancellation.begin(work: 0)
+    cancellation.request()
+    engine.add(x.matrix, to: y.matrix)
+    #expect(holds(2))
+    #expect(throws: Failure.self) { try cancellation.check() }
+    engine.add(x.matrix, to: y.matrix)
+    #expect(holds(3))
+  }
+}
