@@ -8,10 +8,8 @@ import Glibc
   _ tokenizer: OpaquePointer!, _ messages: UnsafePointer<CChar>!, _ length: Int,
   _ options: UnsafePointer<attend_chat_options>!, _ text: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
-  attempt { () throws(Failure) in
-    let tokenizer = try object(tokenizer, as: TokenizerObject.self, "tokenizer")
-    let target = try require(text, "text")
-    target.pointee = own(CString(try tokenizer.written(messages, length, options)))
+  give(text, "text", by: tokenizer) { (tokenizer) throws(Failure) -> CString in
+    CString(try tokenizer.written(messages, length, options))
   }
 }
 
@@ -19,23 +17,21 @@ import Glibc
   _ tokenizer: OpaquePointer!, _ messages: UnsafePointer<CChar>!, _ length: Int,
   _ options: UnsafePointer<attend_chat_options>!, _ encoding: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
-  attempt { () throws(Failure) in
-    let tokenizer = try object(tokenizer, as: TokenizerObject.self, "tokenizer")
-    let target = try require(encoding, "encoding")
+  give(encoding, "encoding", by: tokenizer) { (tokenizer) throws(Failure) -> Encoding in
     // The template has written the special tokens that the text begins and ends with.
     let text = CString(try tokenizer.written(messages, length, options))
     var options = TokenizeOptions()
     options.addSpecialTokens = false
-    target.pointee = own(try tokenizer.tokenizer.encode(text.bytes, options))
+    return try tokenizer.encode(text.bytes, options)
   }
 }
 
-extension TokenizerObject {
+extension Tokenizer {
   /// A conversation as text, as the arguments of C describe it.
   fileprivate func written(
     _ messages: UnsafePointer<CChar>?, _ length: Int, _ options: UnsafePointer<attend_chat_options>?
   ) throws(Failure) -> String {
-    let known = try copy(options, smallest: 32, initial: attend_chat_options(), "options")
+    let known = try copy(options, "options")
     let variables = try known.variables.map { (text) throws(Failure) in
       try parse(UnsafeRawBufferPointer(start: text, count: strlen(text)), "options.variables")
     }

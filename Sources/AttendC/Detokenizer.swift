@@ -4,18 +4,18 @@ import CAttend
 
 /// What an `attend_detokenizer` points to.
 final class DetokenizerObject {
-  private let tokenizer: TokenizerObject
+  private let tokenizer: Tokenizer
   private var stream: DetokenizerStream
   private let callback: @convention(c) (UnsafePointer<CChar>?, Int, UnsafeMutableRawPointer?) -> Bool
   private let context: UnsafeMutableRawPointer?
 
   init(
-    _ tokenizer: TokenizerObject, skipSpecialTokens: Bool,
+    _ tokenizer: Tokenizer, skipSpecialTokens: Bool,
     _ callback: @escaping @convention(c) (UnsafePointer<CChar>?, Int, UnsafeMutableRawPointer?) -> Bool,
     _ context: UnsafeMutableRawPointer?
   ) {
     self.tokenizer = tokenizer
-    stream = DetokenizerStream(tokenizer.tokenizer, skipSpecialTokens: skipSpecialTokens)
+    stream = DetokenizerStream(tokenizer, skipSpecialTokens: skipSpecialTokens)
     self.callback = callback
     self.context = context
   }
@@ -39,10 +39,10 @@ final class DetokenizerObject {
   _ context: UnsafeMutableRawPointer!, _ detokenizer: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
   attempt { () throws(Failure) in
-    let tokenizer = try object(tokenizer, as: TokenizerObject.self, "tokenizer")
+    let tokenizer = try object(tokenizer, as: Tokenizer.self, "tokenizer")
     let callback = try require(callback, "callback")
     let target = try require(detokenizer, "detokenizer")
-    let known = try copy(options, smallest: 16, initial: attend_detokenize_options(), "options")
+    let known = try copy(options, "options")
     target.pointee = own(DetokenizerObject(tokenizer, skipSpecialTokens: !known.keep_special_tokens, callback, context))
   }
 }

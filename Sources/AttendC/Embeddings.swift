@@ -9,7 +9,7 @@ import CAttend
 ) -> OpaquePointer! {
   using(session) { (session) throws(Failure) in
     let target = try require(embeddings, "embeddings")
-    let options = try copy(options, smallest: 24, initial: attend_embed_options(), "options")
+    let options = try copy(options, "options")
     let prompt = try prompt(try session.model.textRules.get(), options)
     guard options.truncate_dim >= 0 else {
       throw Failure(.invalidArgument, "options.truncate_dim is \(UInt(bitPattern: options.truncate_dim))")

@@ -89,7 +89,7 @@ private func decode(
 private func read(
   _ pointer: UnsafePointer<attend_batch>?, allowsEmpty: Bool = false
 ) throws(Failure) -> (batch: Batch, wanted: LogitsWanted) {
-  let batch = try copy(try require(pointer, "batch"), smallest: 48, initial: attend_batch(), "batch")
+  let batch = try copy(try require(pointer, "batch"), "batch")
   let wanted: LogitsWanted
   switch batch.logits {
   case ATTEND_LOGITS_DEFAULT, ATTEND_LOGITS_ALL: wanted = .all

@@ -8,11 +8,9 @@ import CAttend
   _ tokenizer: OpaquePointer!, _ text: UnsafePointer<CChar>!, _ length: Int,
   _ options: UnsafePointer<attend_tokenize_options>!, _ encoding: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
-  attempt { () throws(Failure) in
-    let tokenizer = try object(tokenizer, as: TokenizerObject.self, "tokenizer").tokenizer
-    let target = try require(encoding, "encoding")
+  give(encoding, "encoding", by: tokenizer) { (tokenizer) throws(Failure) -> Encoding in
     let options = try tokenizeOptions(options).options
-    target.pointee = own(try tokenizer.encode(try buffer(text, length, "text"), options))
+    return try tokenizer.encode(try buffer(text, length, "text"), options)
   }
 }
 
@@ -21,12 +19,10 @@ import CAttend
   _ pairLength: Int, _ options: UnsafePointer<attend_tokenize_options>!,
   _ encoding: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
-  attempt { () throws(Failure) in
-    let tokenizer = try object(tokenizer, as: TokenizerObject.self, "tokenizer").tokenizer
-    let target = try require(encoding, "encoding")
+  give(encoding, "encoding", by: tokenizer) { (tokenizer) throws(Failure) -> Encoding in
     let options = try tokenizeOptions(options).options
     let (first, second) = (try buffer(text, length, "text"), try buffer(pair, pairLength, "pair"))
-    target.pointee = own(try tokenizer.encode(first, pair: second, options))
+    return try tokenizer.encode(first, pair: second, options)
   }
 }
 
@@ -36,7 +32,7 @@ import CAttend
   _ options: UnsafePointer<attend_tokenize_options>!, _ encodings: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
   attempt { () throws(Failure) in
-    let tokenizer = try object(tokenizer, as: TokenizerObject.self, "tokenizer").tokenizer
+    let tokenizer = try object(tokenizer, as: Tokenizer.self, "tokenizer")
     guard count >= 0 else { throw Failure(.invalidArgument, "count is \(UInt(bitPattern: count))") }
     let known = try tokenizeOptions(options)
     guard count > 0 else { return }
@@ -55,8 +51,7 @@ import CAttend
 private func tokenizeOptions(
   _ pointer: UnsafePointer<attend_tokenize_options>?
 ) throws(Failure) -> (options: TokenizeOptions, threads: Int) {
-  let known = try copy(
-    pointer, smallest: MemoryLayout<attend_tokenize_options>.size, initial: attend_tokenize_options(), "options")
+  let known = try copy(pointer, "options")
   guard let truncation = TokenizeOptions.Truncation(rawValue: known.truncation.rawValue) else {
     throw Failure(
       .invalidArgument, "options.truncation is \(known.truncation.rawValue), which is no attend_truncation")

@@ -10,7 +10,7 @@ import CAttend
 ) -> OpaquePointer! {
   attempt { () throws(Failure) in
     let model = try object(model, as: ModelObject.self, "model").model
-    try fill(try require(info, "info"), smallest: 176, with: attend_model_info(model.info), "info")
+    try fill(try require(info, "info"), with: attend_model_info(model.info), "info")
   }
 }
 
@@ -99,7 +99,7 @@ private func text(_ file: LoadedFile?, _ length: UnsafeMutablePointer<Int>?) -> 
     guard index >= 0, index < tensors.count else {
       throw Failure(.invalidArgument, "index is \(UInt(bitPattern: index)); the model has \(tensors.count) tensors")
     }
-    try fill(info, smallest: 40, with: tensors.info(index), "info")
+    try fill(info, with: tensors.info(index), "info")
   }
 }
 

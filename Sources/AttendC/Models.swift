@@ -15,8 +15,6 @@ final class ModelObject: Sendable {
   let tensors: TensorTexts
   let endTokens: AlignedBuffer  // [endTokenCount] Int32
   let endTokenCount: Int
-  /// The tokenizer, or why there is none.
-  let tokenizer: Result<TokenizerObject, Failure>
 
   init(_ model: Model) throws(Failure) {
     self.model = model
@@ -29,7 +27,6 @@ final class ModelObject: Sendable {
     endTokenCount = model.generation.end.count
     endTokens = try AlignedBuffer(endTokenCount, of: Int32.self, for: "the end tokens")
     for (index, token) in model.generation.end.enumerated() { endTokens.pointer(to: Int32.self)[index] = Int32(token) }
-    tokenizer = model.tokenizer.map { TokenizerObject($0, path: model.checkpoint.folder) }
   }
 
   /// Throws in the child of a fork: the threads of the parent are not there.
@@ -105,7 +102,7 @@ struct TensorTexts: Sendable {
 /// The options of attend_model_create as the models room knows them.
 private func loadOptions(_ pointer: UnsafePointer<attend_model_options>?) throws(Failure) -> Model.Options {
   var result = Model.Options()
-  let options = try copy(pointer, smallest: 48, initial: attend_model_options(), "options")
+  let options = try copy(pointer, "options")
   if options.compute != ATTEND_COMPUTE_DEFAULT {
     guard let compute = ComputeType(rawValue: options.compute.rawValue) else {
       throw Failure(.invalidArgument, "options.compute is \(options.compute.rawValue), which is no attend_compute_type")

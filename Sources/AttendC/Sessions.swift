@@ -76,7 +76,7 @@ func using(_ session: OpaquePointer?, _ body: (Session) throws(Failure) -> Void)
 
 /// The options of attend_session_create as the generation room knows them.
 private func sessionOptions(_ pointer: UnsafePointer<attend_session_options>?) throws(Failure) -> Session.Options {
-  let options = try copy(pointer, smallest: 32, initial: attend_session_options(), "options")
+  let options = try copy(pointer, "options")
   var result = Session.Options()
   result.threads = Int(options.threads)
   result.allowsBeyondPositions = options.beyond_positions

@@ -1,17 +1,19 @@
 import AttendBase
+import AttendModels
 import AttendTokenizers
 import CAttend
 
-/// What an `attend_tokenizer` points to.
-final class TokenizerObject: Sendable {
-  let tokenizer: Tokenizer
-  /// The chat templates beside it; what is wrong with them is told to those who ask for one.
-  let chatTemplates: Result<ChatTemplates, Failure>
+// An `attend_tokenizer` is a `Tokenizer`.
 
-  /// `path`: the folder or file that the tokenizer was read from.
-  init(_ tokenizer: Tokenizer, path: String) {
-    self.tokenizer = tokenizer
-    chatTemplates = Result { () throws(Failure) in try ChatTemplates(path: path) }
+/// A call on a tokenizer that gives an object through its last argument, which is called `name`.
+func give<Object: AnyObject>(
+  _ target: UnsafeMutablePointer<OpaquePointer?>?, _ name: String, by tokenizer: OpaquePointer?,
+  _ make: (Tokenizer) throws(Failure) -> Object
+) -> OpaquePointer? {
+  attempt { () throws(Failure) in
+    let tokenizer = try object(tokenizer, as: Tokenizer.self, "tokenizer")
+    let target = try require(target, name)
+    target.pointee = own(try make(tokenizer))
   }
 }
 
@@ -21,19 +23,19 @@ final class TokenizerObject: Sendable {
   attempt { () throws(Failure) in
     let path = try string(path, "path")
     let target = try require(tokenizer, "tokenizer")
-    target.pointee = own(TokenizerObject(try Tokenizer(path: path), path: path))
+    target.pointee = own(try Tokenizer(path: path))
   }
 }
 
 @_cdecl("attend_tokenizer_free") @implementation public func attend_tokenizer_free(_ tokenizer: OpaquePointer!) {
-  release(tokenizer, as: TokenizerObject.self)
+  release(tokenizer, as: Tokenizer.self)
 }
 
 @_cdecl("attend_model_tokenizer") @implementation public func attend_model_tokenizer(
   _ model: OpaquePointer!, _ tokenizer: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
   attempt { () throws(Failure) in
-    let model = try object(model, as: ModelObject.self, "model")
+    let model = try object(model, as: ModelObject.self, "model").model
     let target = try require(tokenizer, "tokenizer")
     // Borrowed from the model, which holds on to it: no reference is given away.
     target.pointee = OpaquePointer(Unmanaged.passUnretained(try model.tokenizer.get()).toOpaque())
@@ -44,7 +46,7 @@ final class TokenizerObject: Sendable {
   _ tokenizer: OpaquePointer!, _ info: UnsafeMutablePointer<attend_tokenizer_info>!
 ) -> OpaquePointer! {
   attempt { () throws(Failure) in
-    let tokenizer = try object(tokenizer, as: TokenizerObject.self, "tokenizer").tokenizer
+    let tokenizer = try object(tokenizer, as: Tokenizer.self, "tokenizer")
     let target = try require(info, "info")
     let known = try tokenizer.info.get()
     var result = attend_tokenizer_info()
@@ -59,26 +61,24 @@ final class TokenizerObject: Sendable {
     result.class_token = known.classification ?? -1
     result.mask_token = known.mask ?? -1
     result.truncation_side = attend_side(rawValue: known.truncationSide.rawValue)
-    try fill(target, smallest: MemoryLayout<attend_tokenizer_info>.size, with: result, "info")
+    try fill(target, with: result, "info")
   }
 }
 
 @_cdecl("attend_tokenizer_size") @implementation public func attend_tokenizer_size(_ tokenizer: OpaquePointer!) -> Int {
-  borrow(tokenizer, as: TokenizerObject.self).tokenizer.size
+  borrow(tokenizer, as: Tokenizer.self).size
 }
 
 @_cdecl("attend_tokenizer_decode") @implementation public func attend_tokenizer_decode(
   _ tokenizer: OpaquePointer!, _ ids: UnsafePointer<Int32>!, _ count: Int,
   _ options: UnsafePointer<attend_detokenize_options>!, _ text: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
-  attempt { () throws(Failure) in
-    let tokenizer = try object(tokenizer, as: TokenizerObject.self, "tokenizer").tokenizer
-    let target = try require(text, "text")
+  give(text, "text", by: tokenizer) { (tokenizer) throws(Failure) -> CString in
     guard count >= 0 else { throw Failure(.invalidArgument, "count is \(UInt(bitPattern: count))") }
-    let known = try copy(options, smallest: 16, initial: attend_detokenize_options(), "options")
+    let known = try copy(options, "options")
     let ids = UnsafeBufferPointer(start: count == 0 ? nil : try require(ids, "ids"), count: count)
     let bytes = try tokenizer.decode(ids, skipSpecialTokens: !known.keep_special_tokens)
-    target.pointee = own(bytes.withUnsafeBytes { CString($0) })
+    return bytes.withUnsafeBytes { CString($0) }
   }
 }
 
@@ -97,7 +97,7 @@ final class TokenizerObject: Sendable {
 @_cdecl("attend_tokenizer_token") @implementation public func attend_tokenizer_token(
   _ tokenizer: OpaquePointer!, _ id: Int32, _ length: UnsafeMutablePointer<Int>!
 ) -> UnsafePointer<CChar>! {
-  guard let bytes = borrow(tokenizer, as: TokenizerObject.self).tokenizer.token(id) else { return nil }
+  guard let bytes = borrow(tokenizer, as: Tokenizer.self).token(id) else { return nil }
   store(bytes.count, length)
   return bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
 }
@@ -106,6 +106,6 @@ final class TokenizerObject: Sendable {
   _ tokenizer: OpaquePointer!, _ token: UnsafePointer<CChar>!, _ length: Int
 ) -> Int32 {
   guard let token, length >= 0 else { return -1 }
-  return borrow(tokenizer, as: TokenizerObject.self).tokenizer.id(
+  return borrow(tokenizer, as: Tokenizer.self).id(
     of: UnsafeRawBufferPointer(start: token, count: length)) ?? -1
 }

@@ -12,6 +12,8 @@ package final class Tokenizer: Sendable {
   let added: AddedVocabulary
   /// What the files beside the tokenizer state, or why they cannot be read.
   package let info: Result<TokenizerInfo, Failure>
+  /// The chat templates beside the tokenizer, or why they cannot be read.
+  package let chatTemplates: Result<ChatTemplates, Failure>
   /// As in `Truncation`.
   let firstKeepsOddToken: Bool
   /// The file that the tokenizer comes from, for messages.
@@ -27,6 +29,7 @@ package final class Tokenizer: Sendable {
     postProcessor = parts.postProcessor
     firstKeepsOddToken = parts.firstKeepsOddToken
     decoder = parts.decoder
+    chatTemplates = parts.chatTemplates
     source = parts.source
     let added = try AddedVocabulary(parts.addedTokens, normalizer: parts.normalizer)
     self.added = added
@@ -90,6 +93,7 @@ struct TokenizerParts {
   var padToken: [UInt8]?
   /// The files beside the tokenizer.
   var settings: Result<TokenizerSettings, Failure> = .success(TokenizerSettings())
+  var chatTemplates: Result<ChatTemplates, Failure>
   var decoder: (any Decoder)?
   var addedTokens: [AddedToken] = []
   var source: String
@@ -97,6 +101,7 @@ struct TokenizerParts {
   init(model: any TokenizerModel, source: String) {
     self.model = model
     self.source = source
+    chatTemplates = .failure(Failure(.notFound, "\(source) holds no chat template"))
   }
 }
 

@@ -132,7 +132,7 @@ import Testing
     let folder = try TemporaryFolder()
     let messages = try json(#"[{"role": "user", "content": "x"}]"#)
     func text(_ name: String? = nil, tools: Bool = false) throws -> String {
-      let template = try ChatTemplates(path: folder.path).template(name, hasTools: tools)
+      let template = try ChatTemplates(HuggingFaceFolder(unchecked: folder.path)).template(name, hasTools: tools)
       let variables = try json(tools ? #"{"tools": [{}, {}]}"# : "{}")
       return try template.render(messages: messages, addGenerationPrompt: false, variables: variables)
     }
@@ -150,7 +150,9 @@ import Testing
     try folder.write("chat_template.jinja", "{{ messages[0].content }}{{ bos_token }}")
     #expect(try text() == "x<b>")
     // A tokenizer may be given as a file: the template stands beside it.
-    let beside = try ChatTemplates(path: folder.path(of: "tokenizer_config.json"))
+    try folder.write(
+      "tokenizer.json", tokenizerJSON(#"{"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}"#))
+    let beside = try Tokenizer(path: folder.path(of: "tokenizer.json")).chatTemplates.get()
     let written = try beside.template(nil, hasTools: false).render(messages: messages, addGenerationPrompt: false)
     #expect(written == "x<b>")
   }

@@ -7,7 +7,7 @@ import AttendCheckpoints
 /// spiece.model, tokenizer.model, sentencepiece.model; vocab.txt (BERT); vocab.json with merges.txt (GPT-2 and its
 /// kin); a file *.tiktoken.
 struct TokenizerFolder {
-  private let files: HuggingFaceFolder
+  let files: HuggingFaceFolder
 
   init(_ files: HuggingFaceFolder) { self.files = files }
   init(path: String) { self.init(HuggingFaceFolder(unchecked: path)) }
@@ -71,17 +71,19 @@ extension TokenizerParts {
       self = try TokenizerJSON(root: try JSON.file(path)).parts()
     }
     let folder = path.contains("/") ? String(path[..<path.lastIndex(of: "/")!]) : "."
-    settings = TokenizerParts.settings(TokenizerFolder(path: folder))
+    readBeside(TokenizerFolder(path: folder))
   }
 
   /// Finds the tokenizer of a folder.
   init(_ folder: TokenizerFolder) throws(Failure) {
     self = try folder.parts()
-    settings = TokenizerParts.settings(folder)
+    readBeside(folder)
   }
 
-  private static func settings(_ folder: TokenizerFolder) -> Result<TokenizerSettings, Failure> {
-    Result { () throws(Failure) in try TokenizerSettings(folder) }
+  /// Reads what stands beside the vocabulary. What is wrong with it is told to those who ask for it.
+  private mutating func readBeside(_ folder: TokenizerFolder) {
+    settings = Result { () throws(Failure) in try TokenizerSettings(folder) }
+    chatTemplates = Result { () throws(Failure) in try ChatTemplates(folder.files) }
   }
 }
 

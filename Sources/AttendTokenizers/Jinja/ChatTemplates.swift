@@ -1,6 +1,5 @@
 import AttendBase
 import AttendCheckpoints
-import Glibc
 
 /// The chat templates of a checkpoint folder, read once with its tokenizer.
 ///
@@ -10,12 +9,9 @@ package struct ChatTemplates: Sendable {
   private let path: String
   private let templates: [String: Result<ChatTemplate, Failure>]
 
-  /// Reads the folder at `path`, or the one that a file stands in. What is wrong with one template is thrown when that
-  /// one is asked for. Throws `inputOutput`, `invalidFile`.
-  package init(path: String) throws(Failure) {
-    var status = stat()
-    let isFolder = stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-    let folder = TokenizerFolder(path: isFolder ? path : ChatTemplates.folder(of: path))
+  /// Reads the folder. What is wrong with one template is thrown when that one is asked for. Throws `inputOutput`,
+  /// `invalidFile`.
+  package init(_ folder: HuggingFaceFolder) throws(Failure) {
     self.path = folder.path
     let tokens = try ChatTemplates.specialTokens(folder)
     var templates: [String: Result<ChatTemplate, Failure>] = [:]
@@ -26,13 +22,18 @@ package struct ChatTemplates: Sendable {
     }
     let configuration = try folder.json("tokenizer_config.json")
     if let template = configuration?["chat_template"] {
-      let file = folder.file("tokenizer_config.json")
+      let file = folder.path(of: "tokenizer_config.json")
       if let text = template.string { add(text, "default", file) }
       for entry in template.kind == .array ? template.elements.map({ $0 }) : [] {
         if let name = entry["name"]?.string, let text = entry["template"]?.string { add(text, name, file) }
       }
     }
-    for (name, file) in ChatTemplates.files(folder) { add(try ChatTemplates.text(of: file), name, file) }
+    for (name, file) in ChatTemplates.files(folder) {
+      if let text = try folder.text(file) {
+        add(String(decoding: text.bytes, as: UTF8.self), name, folder.path(of: file))
+        withExtendedLifetime(text) {}
+      }
+    }
     self.templates = templates
   }
 
@@ -50,13 +51,8 @@ package struct ChatTemplates: Sendable {
     return try template.get()
   }
 
-  private static func folder(of file: String) -> String {
-    guard let slash = file.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
-    return slash == file.startIndex ? "/" : String(file[..<slash])
-  }
-
   /// The texts that templates know as `bos_token` and so on.
-  private static func specialTokens(_ folder: TokenizerFolder) throws(Failure) -> [String: String] {
+  private static func specialTokens(_ folder: HuggingFaceFolder) throws(Failure) -> [String: String] {
     var tokens: [String: String] = [:]
     for file in ["special_tokens_map.json", "tokenizer_config.json"] {
       let json = try folder.json(file)
@@ -68,23 +64,11 @@ package struct ChatTemplates: Sendable {
   }
 
   /// The files of templates, by name.
-  private static func files(_ folder: TokenizerFolder) -> [(name: String, file: String)] {
-    var files: [(name: String, file: String)] = []
-    if folder.has("chat_template.jinja") { files.append(("default", folder.file("chat_template.jinja"))) }
-    guard let entries = opendir(folder.file("additional_chat_templates")) else { return files }
-    defer { closedir(entries) }
-    while let entry = readdir(entries) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+  private static func files(_ folder: HuggingFaceFolder) -> [(name: String, file: String)] {
+    let others = "additional_chat_templates"
+    return [("default", "chat_template.jinja")]
+      + folder.folder(others).names().filter { $0.hasSuffix(".jinja") }.map {
+        (String($0.dropLast(6)), "\(others)/\($0)")
       }
-      guard name.hasSuffix(".jinja") else { continue }
-      files.append((String(name.dropLast(6)), folder.file("additional_chat_templates/" + name)))
-    }
-    return files
-  }
-
-  private static func text(of file: String) throws(Failure) -> String {
-    let file = try LoadedFile(file)
-    return withExtendedLifetime(file) { String(decoding: file.bytes, as: UTF8.self) }
   }
 }
