@@ -7,8 +7,7 @@ import Testing
 /// Files of torch.save's, read as checkpoints.
 @Suite("PyTorch files") struct PyTorchTests {
   let folder: TemporaryFolder
-  private static let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .appendingPathComponent("Fixtures/pytorch").path
+  private static let fixtures = Repository.root.appendingPathComponent("Tests/Fixtures/pytorch").path
   static let formats = ["features.bin", "features-legacy.bin"]
 
   init() throws { folder = try TemporaryFolder() }

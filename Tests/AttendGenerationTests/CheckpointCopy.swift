@@ -32,20 +32,35 @@ final class CheckpointCopy {
     return try Registry.blueprint(try Configuration(file: folder.path(of: "config.json")))
   }
 
-  /// Hidden states, and what the head makes of them or the decoder of the targets.
-  func results() throws -> [Float] {
+  subscript(name: String) -> WrittenTensor? { tensors.first { $0.name == name } }
+
+  func load() throws -> Model {
     let folder = try TemporaryFolder()
     try folder.write("config.json", [UInt8](try JSONSerialization.data(withJSONObject: config)))
     try folder.write("model.safetensors", try safetensors(tensors))
-    return try results(of: try model(folder.path))
+    return try withExtendedLifetime(folder) { try model(folder.path) }
   }
+
+  /// Why it does not load; nil where it does.
+  func refusal() -> Failure? {
+    do { _ = try load() } catch { return error as? Failure }
+    return nil
+  }
+
+  /// Hidden states, and what the head makes of them or the decoder of the targets; of a decoder the logits of all
+  /// tokens but the first.
+  func results() throws -> [Float] { try results(of: try load()) }
 
   /// The same of another model with the case's inputs.
   func results(of model: Model) throws -> [Float] {
     let session = try Session(model: model, threads: 0)
+    if model.blueprint.kind == .decoder {
+      try session.encode(reference.sources.map { Array($0[..<1]) })
+      return try session.decode(reference.sources.map { Array($0[1...]) })
+    }
     try session.encode(reference.sources)
     let states = numbers(session.hiddenStates!)
-    if session.model.blueprint.kind == .encoderDecoder { return states + (try session.decode(reference.targets)) }
-    return states + (session.model.head == nil ? [] : numbers(try session.encodedLogits()))
+    if model.blueprint.kind == .encoderDecoder { return states + (try session.decode(reference.targets)) }
+    return states + (model.head == nil ? [] : numbers(try session.encodedLogits()))
   }
 }

@@ -2,11 +2,11 @@ import AttendBase
 import AttendCheckpoints
 import AttendGeneration
 import AttendModels
+import AttendTestSupport
 import Foundation
 
 /// The repository's root.
-let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-  .deletingLastPathComponent()
+let root = Repository.root
 
 /// A tiny checkpoint with inputs and expected outputs, from Tests/Fixtures/conformance or, of heads and options that
 /// are not there, from the folders beside it.

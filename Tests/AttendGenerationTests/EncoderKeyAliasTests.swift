@@ -20,19 +20,6 @@ import Testing
     #expect(try copy.results() == expected)
   }
 
-  /// Not FSMT, whose head is one of the names with the prefix.
-  @Test(arguments: encoderDecoders.filter { $0 != "fsmt" }) func encoderDecodersWithoutTheirPrefix(name: String) throws
-  {
-    let copy = try CheckpointCopy(name)
-    let expected = try copy.results()
-    let prefix = try #require(try copy.blueprint().prefixes.first)
-    #expect(copy.tensors.contains { $0.name.hasPrefix(prefix) })
-    for index in copy.tensors.indices where copy.tensors[index].name.hasPrefix(prefix) {
-      copy.tensors[index].name.removeFirst(prefix.count)
-    }
-    #expect(try copy.results() == expected)
-  }
-
   @Test(arguments: encoderDecoders) func aHeadThatIsTheTokenTableOrACopyOfIt(name: String) throws {
     let copy = try CheckpointCopy(name)
     copy.config["tie_word_embeddings"] = false

@@ -8,53 +8,14 @@ import Testing
 
 /// How checkpoints store experts, and what is refused of them.
 @Suite struct MixtureTests {
-  /// A copy of a conformance case whose tensors and configuration a test has changed.
-  private struct Copy {
-    let reference: ConformanceCase
-    var tensors: [WrittenTensor]
-    var config: [String: Any]
-    private let folder: TemporaryFolder
-
-    init(of name: String) throws {
-      reference = try ConformanceCase(name)
-      tensors = try SafetensorsFile(reference.path + "/model.safetensors").tensors.map {
-        WrittenTensor($0.name, $0.shape, Array($0.bytes.bindMemory(to: Float.self)))
-      }
-      let data = try Data(contentsOf: URL(fileURLWithPath: reference.path + "/config.json"))
-      config = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
-      folder = try TemporaryFolder()
-    }
-
-    subscript(name: String) -> WrittenTensor? { tensors.first { $0.name == name } }
-
-    func load() throws -> Model {
-      try folder.write("config.json", Array(try JSONSerialization.data(withJSONObject: config)))
-      try folder.write("model.safetensors", try safetensors(tensors))
-      return try model(folder.path)
-    }
-
-    func refusal() -> Failure? {
-      do { _ = try load() } catch { return error as? Failure }
-      return nil
-    }
-
-    func logits() throws -> [Float] { try MixtureTests.logits(try load(), reference) }
-  }
-
-  private static func logits(_ model: Model, _ reference: ConformanceCase) throws -> [Float] {
-    let session = try Session(model: model, threads: 0)
-    try session.encode(reference.sources.map { Array($0[..<1]) })
-    return try session.decode(reference.sources.map { Array($0[1...]) })
-  }
-
   /// Experts stored one by one, and as one tensor for all with gates and inner products one below the other, are the
   /// same model.
   @Test(arguments: [
     ("mixtral", "block_sparse_moe", ["w1", "w3", "w2"]), ("qwen3_moe", "mlp", ["gate_proj", "up_proj", "down_proj"]),
     ("qwen2_moe", "mlp", ["gate_proj", "up_proj", "down_proj"]),
   ]) func expertsAreReadFromOneTensorToo(name: String, block: String, parts: [String]) throws {
-    var copy = try Copy(of: name)
-    let expected = try MixtureTests.logits(try model(copy.reference.path), copy.reference)
+    let copy = try CheckpointCopy(name)
+    let expected = try copy.results(of: try model(copy.reference.path))
     for layer in 0..<3 {
       let old = "model.layers.\(layer).\(block)", new = "model.layers.\(layer).mlp"
       let experts = (0..<9).prefix { copy["\(old).experts.\($0).\(parts[0]).weight"] != nil }
@@ -77,13 +38,13 @@ import Testing
         copy.tensors[index].name = "\(new).gate.weight"
       }
     }
-    #expect(try copy.logits() == expected)
+    #expect(try copy.results() == expected)
   }
 
   /// Experts in 4 bits, and the same numbers as float32, are the same model.
   @Test func expertsInFourBitsAreThoseNumbers() throws {
     var numbers = SplitMix(seed: 11)
-    var packed = try Copy(of: "gpt_oss"), plain = try Copy(of: "gpt_oss")
+    let packed = try CheckpointCopy("gpt_oss"), plain = try CheckpointCopy("gpt_oss")
     packed.config["quantization_config"] = ["quant_method": "mxfp4", "modules_to_not_convert": ["lm_head"]]
     for layer in 0..<2 {
       for (part, outputs, inputs) in [("gate_up_proj", 128, 32), ("down_proj", 32, 64)] {
@@ -110,10 +71,9 @@ import Testing
         plain.tensors.append(WrittenTensor(name, [4, inputs, outputs], values))
       }
     }
-    #expect(try packed.logits() == plain.logits())
+    #expect(try packed.results() == plain.results())
     #expect(try packed.load().parameters == plain.load().parameters)
-    let reference = try ConformanceCase("gpt_oss")
-    #expect(try packed.logits() != MixtureTests.logits(try model(reference.path), reference))
+    #expect(try packed.results() != packed.results(of: try model(packed.reference.path)))
     packed.tensors.removeAll { $0.name.hasSuffix("layers.1.mlp.experts.down_proj_scales") }
     #expect(
       packed.refusal()?.message.contains("layers.1.mlp.experts.down_proj_scales of shape [4, 32, 2] is missing") == true
@@ -124,13 +84,13 @@ import Testing
     ("swiglu_limit", 6.0, "swiglu_limit 6.0 is not implemented; 7.0 is"),
     ("swiglu_alpha", 1.0, "swiglu_alpha 1.0 is not implemented; 1.702 is"),
   ]) func otherGatesAreRefusedByName(key: String, value: Double, message: String) throws {
-    var copy = try Copy(of: "gpt_oss")
+    let copy = try CheckpointCopy("gpt_oss")
     copy.config[key] = value
     #expect(copy.refusal()?.code == .unsupported && copy.refusal()!.message.contains(message))
   }
 
   @Test func otherQuantizationsAreRefusedByName() throws {
-    var copy = try Copy(of: "gpt_oss")
+    let copy = try CheckpointCopy("gpt_oss")
     copy.config["quantization_config"] = ["quant_method": "awq"]
     #expect(
       copy.refusal()?.code == .unsupported
@@ -139,7 +99,7 @@ import Testing
 
   @Test func aMissingExpertAndOneOfAnotherSizeAreNamed() throws {
     let name = "model.layers.1.block_sparse_moe.experts.2.w3.weight"
-    var copy = try Copy(of: "mixtral")
+    let copy = try CheckpointCopy("mixtral")
     let index = try #require(copy.tensors.firstIndex { $0.name == name })
     let tensor = copy.tensors.remove(at: index)
     #expect(
@@ -156,7 +116,7 @@ import Testing
     ("num_local_experts", 0, "num_local_experts is 0"),
     ("num_local_experts", 3, "block_sparse_moe.gate.weight has the shape [4, 32]; the configuration asks for [3, 32]"),
   ]) func numbersOfExpertsThatDoNotFitAreNamed(key: String, value: Int, message: String) throws {
-    var copy = try Copy(of: "mixtral")
+    let copy = try CheckpointCopy("mixtral")
     copy.config[key] = value
     let refusal = copy.refusal()
     #expect(refusal?.code == .invalidFile)

@@ -6,8 +6,7 @@ import Foundation
 import Testing
 
 /// The repository's root.
-private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-  .deletingLastPathComponent()
+private let root = Repository.root
 
 /// Trained models that tests run from text to text, by the family that they belong to.
 private let trained = ["marian": "g2p-en", "bart": "bart-g2p-us", "llama": "stories260k", "bert": "all-MiniLM-L6-v2"]

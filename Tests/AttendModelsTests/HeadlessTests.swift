@@ -8,8 +8,7 @@ import Testing
 /// Decoders saved without the product that makes logits, and encoders without their head, as those behind embeddings
 /// are.
 @Suite struct HeadlessTests {
-  private static let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .appendingPathComponent("Fixtures")
+  private static let fixtures = Repository.root.appendingPathComponent("Tests/Fixtures")
 
   /// A case as `architecture`, its names without "model." or `prefix`, with only the tensors that `keeps` keeps.
   private func folder(

@@ -37,8 +37,7 @@ import Testing
     Change("deberta-v2-sequence-classification", "pooler_hidden_size", "17"),
     Change("deberta-v2-masked-lm", "legacy", "false"),
   ]) func isNamed(change: Change) throws {
-    let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .appendingPathComponent("Fixtures")
+    let fixtures = Repository.root.appendingPathComponent("Tests/Fixtures")
     let files = ["conformance", "heads"].map { fixtures.appendingPathComponent("\($0)/\(change.name)/config.json") }
     let data = try Data(contentsOf: try #require(files.first { FileManager.default.fileExists(atPath: $0.path) }))
     var config = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])

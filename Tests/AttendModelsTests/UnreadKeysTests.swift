@@ -7,8 +7,7 @@ import Testing
 
 /// Keys of configurations that change what is computed are read or refused; none is overlooked.
 @Suite struct UnreadKeysTests {
-  private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent()
+  private static let root = Repository.root
 
   /// The fixtures whose family is registered.
   private static let fixtures: [String] = {

@@ -2,11 +2,11 @@
 import AttendBase
 import AttendCheckpoints
 import AttendTokenizers
+import AttendTestSupport
 import Foundation
 
 enum Folder {
-  static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().path
+  static let repository = Repository.root.path
 }
 
 extension JSON { var numbers: [Int32] { elements.compactMap { $0.int.map(Int32.init) } } }

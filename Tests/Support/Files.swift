@@ -30,13 +30,17 @@ func writeFile(_ path: String, _ bytes: [UInt8]) throws {
   guard fclose(file) == 0, written == bytes.count else { throw CocoaError(.fileWriteOutOfSpace) }
 }
 
+/// The checkout that the tests belong to.
+package enum Repository {
+  package static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+}
+
 /// The folder of models, goldens and tokenizers that stands beside a checkout, and that not every machine has.
 package enum Shared {
   /// nil where the folder is not there; tests that need it are then skipped.
   package static let path: String? = {
-    let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
-    let path = repository.deletingLastPathComponent().appendingPathComponent("shared").path
+    let path = Repository.root.deletingLastPathComponent().appendingPathComponent("shared").path
     return FileManager.default.fileExists(atPath: path + "/conformance") ? path : nil
   }()
 
