@@ -178,7 +178,7 @@ extension Packer {
 
   /// The biases of products one after another, zeros where one has none; nil where none has one.
   private func bias(_ parts: [LinearBlueprint], prefix: String) throws(Failure) -> AlignedBuffer? {
-    guard parts.contains(where: hasBias) else { return nil }
+    guard parts.contains(where: { biasName($0, prefix: prefix) != nil }) else { return nil }
     let bias = try AlignedBuffer(
       parts.reduce(0) { $0 + $1.outputs }, of: Float.self, for: "the bias of \(prefix)\(parts[0].name)")
     var next: UnsafeMutablePointer<Float> = bias.pointer()
@@ -191,14 +191,6 @@ extension Packer {
       next += part.outputs
     }
     return bias
-  }
-
-  private func hasBias(_ linear: LinearBlueprint) -> Bool {
-    switch linear.bias {
-    case .none: false
-    case .own: true
-    case .optional(let name): tensors.has(name)
-    }
   }
 
   private func biasName(_ linear: LinearBlueprint, prefix: String) -> String? {
