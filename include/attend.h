@@ -34,7 +34,8 @@
  *   Strings    UTF-8. Text that goes in has a byte length and may hold NUL; names that come out end with NUL.
  *   Options    A struct of options begins with its own size, has an initializer macro, and zero means the default.
  *              Later versions append fields and never change one, nor put one into padding.
- *   Forks      A model does not survive fork(): the child gets ATTEND_ERROR_INVALID_STATE and makes its own model.
+ *   Forks      A model does not survive fork(): the child gets ATTEND_ERROR_INVALID_STATE and makes its own model. It
+ *              may fork while other threads compute, but not while one loads a tokenizer or model for the first time.
  *   Memory     Whatever depends on a file, a text or a count comes from allocations that may fail, and their failure is
  *              ATTEND_ERROR_OUT_OF_MEMORY. Handles and names are small pieces (below 1 KB) from the language runtime; a
  *              system that cannot give even those ends the process.

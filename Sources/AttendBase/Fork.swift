@@ -4,6 +4,10 @@ import Synchronization
 /// Forks of this process. A child has its parent's memory but only the thread that forked: a lock that another thread
 /// held, or a condition that one waited for, stays so for good. Objects that a process has one of are therefore made
 /// anew in a child, and never touched again as they were copied.
+///
+/// Tables of constants are filled when they are first asked for, in a moment, under locks of the language runtime: a
+/// fork in that very moment by another thread would leave them locked. Filling all of them beforehand would cost every
+/// process time for tables that it never reads; the header forbids such forks instead.
 package enum Fork {
   /// How many times this process was made by a fork since it was first asked. An object that was made under a smaller
   /// number was made by a parent.

@@ -2,7 +2,7 @@ import AttendBase
 import CAttend
 
 /// A struct of the header that begins with its own size, so that later versions can append to it.
-protocol SizedStruct: BitwiseCopyable {
+protocol SizedStruct {
   /// All fields 0: the defaults.
   init()
   /// Its size in the first version that was shipped: no caller's is smaller.
@@ -25,7 +25,9 @@ extension attend_tensor_info: SizedStruct { static var firstSize: Int { 40 } }
 ///
 /// A larger struct than this library knows is read as far as it is known, and refused if anything beyond is set:
 /// ignoring a wish would be a wrong answer.
-func copy<Struct: SizedStruct>(_ pointer: UnsafePointer<Struct>?, _ name: String) throws(Failure) -> Struct {
+func copy<Struct: SizedStruct & BitwiseCopyable>(
+  _ pointer: UnsafePointer<Struct>?, _ name: String
+) throws(Failure) -> Struct {
   var result = Struct()
   guard let pointer else { return result }
   let size = try structSize(pointer, name)
@@ -43,7 +45,7 @@ func copy<Struct: SizedStruct>(_ pointer: UnsafePointer<Struct>?, _ name: String
 }
 
 /// The opposite: fills a struct of the caller's as far as his version of it goes, leaving his struct_size.
-func fill<Struct: SizedStruct>(
+func fill<Struct: SizedStruct & BitwiseCopyable>(
   _ pointer: UnsafeMutablePointer<Struct>, with value: Struct, _ name: String
 ) throws(Failure) {
   let size = min(try structSize(UnsafePointer(pointer), name), MemoryLayout<Struct>.size)
@@ -57,7 +59,9 @@ func fill<Struct: SizedStruct>(
 /// No struct of this header will be larger, so that a size beyond it is memory that was never set.
 private let largestStruct = 4096
 
-private func structSize<Struct: SizedStruct>(_ pointer: UnsafePointer<Struct>, _ name: String) throws(Failure) -> Int {
+private func structSize<Struct: SizedStruct & BitwiseCopyable>(
+  _ pointer: UnsafePointer<Struct>, _ name: String
+) throws(Failure) -> Int {
   let size = UnsafeRawPointer(pointer).load(as: Int.self)
   guard size >= Struct.firstSize, size <= largestStruct else {
     throw Failure(
