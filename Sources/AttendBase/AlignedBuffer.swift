@@ -1,7 +1,7 @@
 import Glibc
 
 /// Memory for numbers: aligned to cache lines, from an allocation that may fail and says so. Zeroed only on request.
-package final class AlignedBuffer: @unchecked Sendable {
+@usableFromInline package final class AlignedBuffer: @unchecked Sendable {
   /// The first byte, a multiple of `alignment`.
   package let base: UnsafeMutableRawPointer
   /// How many bytes were asked for.

@@ -1,7 +1,8 @@
 /// Why a request could not be met. The one error type of the library: it becomes an `attend_error` at the door.
 ///
-/// The message is a sentence for a person and names the file, tensor or argument and the numbers.
-package struct Failure: Error, Sendable {
+/// The message is a sentence for a person and names the file, tensor or argument and the numbers. Public like
+/// `GrowingList`, which throws it.
+public struct Failure: Error, Sendable {
   /// The classes of failure; the raw values are those of `attend_error_code` in the header.
   package enum Code: UInt32, Sendable {
     case invalidArgument = 10
@@ -25,7 +26,7 @@ package struct Failure: Error, Sendable {
   }
 
   /// An allocation of `bytes` bytes for `purpose` failed.
-  package static func outOfMemory(_ bytes: Int, for purpose: String) -> Failure {
+  @usableFromInline package static func outOfMemory(_ bytes: Int, for purpose: String) -> Failure {
     Failure(.outOfMemory, "out of memory: \(bytes) bytes for \(purpose)")
   }
 }

@@ -1,10 +1,11 @@
 import Glibc
 
 /// An array whose length is known when it is made and whose memory may fail: for as many elements as a file, a text or
-/// a count asks for, where elements hold references and `GrowingList` cannot keep them. It never grows.
-package final class FixedArray<Element>: RandomAccessCollection {
+/// a count asks for, where elements hold references and `GrowingList` cannot keep them. It never grows. Public as
+/// `GrowingList` is.
+public final class FixedArray<Element>: RandomAccessCollection {
   @usableFromInline let base: UnsafeMutablePointer<Element>
-  package let count: Int
+  public let count: Int
 
   /// Makes element 0, then element 1, and so on; `purpose` is named where the system gives no memory. A failure of
   /// `element` leaves nothing behind.
@@ -31,29 +32,38 @@ package final class FixedArray<Element>: RandomAccessCollection {
     free(base)
   }
 
-  @inlinable package var startIndex: Int { 0 }
-  @inlinable package var endIndex: Int { count }
+  @inlinable public var startIndex: Int { 0 }
+  @inlinable public var endIndex: Int { count }
 
-  @inlinable package subscript(index: Int) -> Element {
-    precondition(index >= 0 && index < count)
-    return base[index]
+  /// An element where it lies: a look at one part of a large element copies nothing else.
+  @inlinable public subscript(index: Int) -> Element {
+    unsafeAddress {
+      precondition(index >= 0 && index < count)
+      return UnsafePointer(base + index)
+    }
+  }
+
+  /// Calls `body` with the elements in memory.
+  package func withUnsafeBufferPointer<Result>(_ body: (UnsafeBufferPointer<Element>) -> Result) -> Result {
+    defer { withExtendedLifetime(self) {} }
+    return body(UnsafeBufferPointer(start: base, count: count))
   }
 
   /// Gives one element after another, without the memory that a collection's own iterator takes for large ones.
-  package struct Iterator: IteratorProtocol {
+  public struct Iterator: IteratorProtocol {
     @usableFromInline let array: FixedArray
     @usableFromInline var place = 0
 
     @usableFromInline init(_ array: FixedArray) { self.array = array }
 
-    @inlinable package mutating func next() -> Element? {
+    @inlinable public mutating func next() -> Element? {
       guard place < array.count else { return nil }
       defer { place += 1 }
       return array[place]
     }
   }
 
-  @inlinable package func makeIterator() -> Iterator { Iterator(self) }
+  @inlinable public func makeIterator() -> Iterator { Iterator(self) }
 
   /// Puts the elements in order, in place: the library's own sort asks for memory, and cannot say that there was none.
   /// Heapsort (Williams 1964); equal elements come in any order. Nobody else may read meanwhile.
@@ -86,10 +96,17 @@ package final class FixedArray<Element>: RandomAccessCollection {
 
   /// The first index, in an array that is in order, whose element does not come before what is sought.
   package func partition(where precedes: (Element) -> Bool) -> Int {
+    UnsafeMutableBufferPointer(start: base, count: count).partition(where: precedes)
+  }
+}
+
+extension UnsafeMutableBufferPointer {
+  /// The first index, in memory that is in order, whose element does not come before what is sought.
+  @inlinable public func partition(where precedes: (Element) -> Bool) -> Int {
     var (low, high) = (0, count)
     while low < high {
       let middle = low + (high - low) / 2
-      if precedes(base[middle]) { low = middle + 1 } else { high = middle }
+      if precedes(self[middle]) { low = middle + 1 } else { high = middle }
     }
     return low
   }

@@ -1,33 +1,34 @@
 /// A list that grows by allocations that may fail and say so: for what is as long as a text, a file or a count asks.
 /// Elements hold no references. Growth doubles.
 ///
-/// Its loops are compiled into their callers in every room: an append costs what one to an array does.
-package struct GrowingList<Element: BitwiseCopyable>: ~Copyable {
+/// Its loops are compiled into their callers in every room: an append costs what one to an array does. That is why it
+/// is public, for the compiler carries no other bodies from room to room; outside the package nobody sees the rooms.
+public struct GrowingList<Element: BitwiseCopyable>: ~Copyable {
   @usableFromInline package var memory: AlignedBuffer?
   /// The first element, where there is room for any.
   @usableFromInline package var start: UnsafeMutablePointer<Element>?
   @usableFromInline package var capacity = 0
   @usableFromInline package var length = 0
-  private let purpose: String
+  @usableFromInline let purpose: String
 
   /// `purpose` is named where the system gives no memory.
-  package init(for purpose: String) { self.purpose = purpose }
+  @inlinable public init(for purpose: String) { self.purpose = purpose }
 
-  @inlinable package var count: Int { length }
-  @inlinable package var isEmpty: Bool { length == 0 }
+  @inlinable public var count: Int { length }
+  @inlinable public var isEmpty: Bool { length == 0 }
 
   /// Bytes held at this moment.
   package var bytes: Int { memory?.bytes ?? 0 }
 
   /// The elements, until the list changes or is gone.
-  @inlinable package var elements: UnsafeMutableBufferPointer<Element> {
+  @inlinable public var elements: UnsafeMutableBufferPointer<Element> {
     UnsafeMutableBufferPointer(start: start, count: length)
   }
 
   /// The memory from the first element on, with the room behind the last. There is some: `reserve` has been called.
-  @inlinable package var storage: UnsafeMutablePointer<Element> { start! }
+  @inlinable public var storage: UnsafeMutablePointer<Element> { start! }
 
-  @inlinable package subscript(index: Int) -> Element {
+  @inlinable public subscript(index: Int) -> Element {
     get {
       precondition(index >= 0 && index < length)
       return start.unsafelyUnwrapped[index]
@@ -39,10 +40,13 @@ package struct GrowingList<Element: BitwiseCopyable>: ~Copyable {
   }
 
   /// Makes room for `extra` more elements. Throws `outOfMemory`, and leaves the list as it was.
-  package mutating func reserve(_ extra: Int) throws(Failure) {
+  @inlinable public mutating func reserve(_ extra: Int) throws(Failure) {
     let (wanted, overflow) = length.addingReportingOverflow(extra)
     guard !overflow else { throw .outOfMemory(Int.max, for: purpose) }
-    guard wanted > capacity else { return }
+    if wanted > capacity { try grow(to: wanted) }
+  }
+
+  @usableFromInline package mutating func grow(to wanted: Int) throws(Failure) {
     let grown = max(wanted, capacity <= Int.max / 2 ? capacity * 2 : wanted, 16)
     let larger = try AlignedBuffer(grown, of: Element.self, for: purpose)
     let first = larger.pointer(to: Element.self)
@@ -50,14 +54,14 @@ package struct GrowingList<Element: BitwiseCopyable>: ~Copyable {
     (memory, start, capacity) = (larger, first, grown)
   }
 
-  @inlinable @inline(__always) package mutating func append(_ element: Element) throws(Failure) {
+  @inlinable @inline(__always) public mutating func append(_ element: Element) throws(Failure) {
     if length == capacity { try reserve(1) }
     start.unsafelyUnwrapped[length] = element
     length += 1
   }
 
   /// Appends a copy of elements that are not the list's own.
-  package mutating func append(contentsOf others: UnsafeBufferPointer<Element>) throws(Failure) {
+  @inlinable public mutating func append(contentsOf others: UnsafeBufferPointer<Element>) throws(Failure) {
     guard let first = others.baseAddress, !others.isEmpty else { return }
     try reserve(others.count)
     storage.advanced(by: length).update(from: first, count: others.count)
@@ -65,7 +69,7 @@ package struct GrowingList<Element: BitwiseCopyable>: ~Copyable {
   }
 
   /// Puts an element before the one at `index`, or at the end.
-  package mutating func insert(_ element: Element, at index: Int) throws(Failure) {
+  @inlinable public mutating func insert(_ element: Element, at index: Int) throws(Failure) {
     precondition(index >= 0 && index <= count)
     try append(element)
     let all = elements
@@ -75,7 +79,7 @@ package struct GrowingList<Element: BitwiseCopyable>: ~Copyable {
 
   /// Makes the list `count` elements long; those that it did not have are `value`. There is room for them: `reserve`
   /// has been called.
-  package mutating func resize(to count: Int, filling value: Element) {
+  @inlinable public mutating func resize(to count: Int, filling value: Element) {
     precondition(count >= 0 && count <= capacity)
     let before = length
     length = count
@@ -83,14 +87,50 @@ package struct GrowingList<Element: BitwiseCopyable>: ~Copyable {
   }
 
   /// Takes the last element away.
-  @inlinable package mutating func removeLast() -> Element {
+  @inlinable public mutating func removeLast() -> Element {
     precondition(length > 0)
     length -= 1
     return start.unsafelyUnwrapped[length]
   }
 
+  /// Puts the elements in order by merging (von Neumann 1945): equal elements keep theirs. Asks for as much memory
+  /// again, and leaves the list as it was where there is none.
+  @inlinable public mutating func sort(by precedes: (Element, Element) -> Bool) throws(Failure) {
+    guard count > 1 else { return }
+    var scratch = GrowingList(for: purpose)
+    try scratch.reserve(count)
+    var (from, to) = (storage, scratch.storage)
+    var width = 1
+    while width < count {
+      var start = 0
+      while start < count {
+        let middle = min(start + width, count), end = min(middle + width, count)
+        var (left, right) = (start, middle)
+        for place in start..<end {
+          let takesRight = left == middle || right < end && precedes(from[right], from[left])
+          to[place] = from[takesRight ? right : left]
+          if takesRight { right += 1 } else { left += 1 }
+        }
+        start = end
+      }
+      swap(&from, &to)
+      width *= 2
+    }
+    if from != storage { storage.update(from: from, count: count) }
+  }
+
+  /// Gives back the memory that is not used, where there is enough to make a shorter copy.
+  package mutating func trim() {
+    guard length < capacity, let start,
+      let smaller = try? AlignedBuffer(length, of: Element.self, for: purpose)
+    else { return }
+    let first = smaller.pointer(to: Element.self)
+    first.update(from: start, count: length)
+    (memory, self.start, capacity) = (smaller, first, length)
+  }
+
   /// Forgets the elements from `count` on, all if it is not given, and keeps the memory.
-  @inlinable package mutating func removeAll(from count: Int = 0) {
+  @inlinable public mutating func removeAll(from count: Int = 0) {
     precondition(count >= 0 && count <= length)
     length = count
   }

@@ -6,15 +6,29 @@ package final class Workspace {
   /// A height of the stack to return to.
   package struct Mark { fileprivate let chunk: Int, used: Int }
 
-  private var chunks: [AlignedBuffer] = []
+  private var chunks = GrowingList<Unmanaged<AlignedBuffer>>(for: "scratch memory")  // retained
   private var chunk = 0  // the chunk that is being filled
   private var used = 0  // bytes taken from it
   private static let smallestChunk = 1 << 20
 
   package init() {}
 
+  deinit { removeChunks() }
+
   /// Bytes held at this moment.
-  package var bytes: Int { chunks.reduce(0) { $0 + $1.bytes } }
+  package var bytes: Int { chunks.elements.reduce(0) { $0 + Workspace.buffer($1).bytes } }
+
+  private static func buffer(_ chunk: Unmanaged<AlignedBuffer>) -> AlignedBuffer { chunk.takeUnretainedValue() }
+
+  private func addChunk(_ bytes: Int) throws(Failure) {
+    try chunks.reserve(1)
+    try chunks.append(.passRetained(try AlignedBuffer(bytes: bytes, for: "scratch memory")))
+  }
+
+  private func removeChunks() {
+    for chunk in chunks.elements { chunk.release() }
+    chunks.removeAll()
+  }
 
   /// Room for `count` elements, aligned to cache lines and not initialised.
   package func take<T>(_ count: Int, of type: T.Type = T.self) throws(Failure) -> UnsafeMutablePointer<T> {
@@ -23,16 +37,16 @@ package final class Workspace {
       throw .outOfMemory(Int.max, for: "scratch memory")
     }
     let size = (wanted + AlignedBuffer.alignment - 1) & ~(AlignedBuffer.alignment - 1)
-    while chunk < chunks.count, chunks[chunk].bytes - used < size {
+    while chunk < chunks.count, Workspace.buffer(chunks[chunk]).bytes - used < size {
       chunk += 1
       used = 0
     }
     if chunk == chunks.count {
-      let last = chunks.last?.bytes ?? 0
-      chunks.append(try AlignedBuffer(bytes: max(size, last, Workspace.smallestChunk), for: "scratch memory"))
+      let last = chunks.elements.last.map { Workspace.buffer($0).bytes } ?? 0
+      try addChunk(max(size, last, Workspace.smallestChunk))
     }
     defer { used += size }
-    return (chunks[chunk].base + used).assumingMemoryBound(to: type)
+    return (Workspace.buffer(chunks[chunk]).base + used).assumingMemoryBound(to: type)
   }
 
   /// A float32 matrix of `rows` by `columns`, not initialised. Rows that would lie whole kilobytes apart lie a cache
@@ -59,7 +73,7 @@ package final class Workspace {
     used = 0
     guard chunks.count > 1 else { return }
     let total = bytes
-    chunks = []
-    chunks.append(try AlignedBuffer(bytes: total, for: "scratch memory"))
+    removeChunks()
+    try addChunk(total)
   }
 }

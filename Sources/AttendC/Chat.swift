@@ -9,7 +9,7 @@ import Glibc
   _ options: UnsafePointer<attend_chat_options>!, _ text: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
   give(text, "text", by: tokenizer) { (tokenizer) throws(Failure) -> CString in
-    CString(try tokenizer.written(messages, length, options))
+    try CString(try tokenizer.written(messages, length, options))
   }
 }
 
@@ -19,7 +19,7 @@ import Glibc
 ) -> OpaquePointer! {
   give(encoding, "encoding", by: tokenizer) { (tokenizer) throws(Failure) -> Encoding in
     // The template has written the special tokens that the text begins and ends with.
-    let text = CString(try tokenizer.written(messages, length, options))
+    let text = try CString(try tokenizer.written(messages, length, options))
     var options = TokenizeOptions()
     options.addSpecialTokens = false
     return try tokenizer.encode(text.bytes, options)
@@ -48,7 +48,7 @@ extension Tokenizer {
   /// JSON that an argument holds, copied, so that it lives as long as what is made of it. What is wrong with it is
   /// wrong with the argument.
   private func parse(_ bytes: UnsafeRawBufferPointer, _ name: String) throws(Failure) -> JSON {
-    let copy = CString(bytes)
+    let copy = try CString(bytes)
     do throws(Failure) { return try JSON.parse(copy.bytes, file: name, owner: copy) } catch {
       throw Failure(error.code == .invalidFile ? .invalidArgument : error.code, error.message)
     }

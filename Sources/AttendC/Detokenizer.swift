@@ -25,12 +25,12 @@ final class DetokenizerObject {
   func finish() throws(Failure) { try give(try stream.finish()) }
 
   /// Hands text to the host; what it holds back is nothing to be told of.
-  private func give(_ text: [UInt8]) throws(Failure) {
+  private func give(_ text: UnsafeBufferPointer<UInt8>) throws(Failure) {
     guard !text.isEmpty else { return }
-    let goesOn = text.withUnsafeBytes {
-      callback($0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count, context)
+    let characters = UnsafeRawPointer(text.baseAddress)?.assumingMemoryBound(to: CChar.self)
+    guard callback(characters, text.count, context) else {
+      throw Failure(.cancelled, "detokenizing was stopped by the text callback")
     }
-    guard goesOn else { throw Failure(.cancelled, "detokenizing was stopped by the text callback") }
   }
 }
 

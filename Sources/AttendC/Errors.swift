@@ -5,11 +5,19 @@ import Glibc
 /// What an `attend_error` points to.
 final class ErrorObject: Sendable {
   let code: Failure.Code
-  let message: CString
+  private let text: CString?
 
+  /// Where there is no memory for the message either, that is the error.
   init(_ failure: Failure) {
-    code = failure.code
-    message = CString(failure.message)
+    text = try? CString(failure.message)
+    code = text == nil ? .outOfMemory : failure.code
+  }
+
+  /// Ended by NUL, as long as this object lives.
+  var message: UnsafePointer<CChar> {
+    if let text { return text.characters }
+    let words: StaticString = "out of memory"
+    return UnsafeRawPointer(words.utf8Start).assumingMemoryBound(to: CChar.self)
   }
 }
 
@@ -27,7 +35,7 @@ func attempt(_ body: () throws(Failure) -> Void) -> OpaquePointer? {
 
 @_cdecl("attend_error_message") @implementation public func attend_error_message(
   _ error: OpaquePointer!
-) -> UnsafePointer<CChar>! { borrow(error, as: ErrorObject.self).message.characters }
+) -> UnsafePointer<CChar>! { borrow(error, as: ErrorObject.self).message }
 
 @_cdecl("attend_error_free") @implementation public func attend_error_free(_ error: OpaquePointer!) {
   release(error, as: ErrorObject.self)

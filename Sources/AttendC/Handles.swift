@@ -36,27 +36,35 @@ final class CString: @unchecked Sendable {
   /// Without the NUL.
   let length: Int
 
-  init(_ bytes: UnsafeRawBufferPointer) {
-    characters = CString.copy(bytes)
-    length = bytes.count
+  private init(length: Int) throws(Failure) {
+    guard let memory = malloc(length + 1) else { throw .outOfMemory(length + 1, for: "a text") }
+    memory.storeBytes(of: 0, toByteOffset: length, as: UInt8.self)
+    characters = UnsafePointer(memory.assumingMemoryBound(to: CChar.self))
+    self.length = length
   }
 
-  init(_ text: String) {
-    var text = text
-    (characters, length) = text.withUTF8 { (CString.copy(UnsafeRawBufferPointer($0)), $0.count) }
+  /// Throws `outOfMemory`.
+  convenience init(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
+    try self.init(length: bytes.count)
+    if let base = bytes.baseAddress { memcpy(UnsafeMutablePointer(mutating: characters), base, bytes.count) }
   }
+
+  /// Throws `outOfMemory`.
+  convenience init(_ text: String) throws(Failure) {
+    try self.init(length: text.utf8.count)
+    var text = text
+    text.withUTF8 {
+      if let base = $0.baseAddress { memcpy(UnsafeMutablePointer(mutating: characters), base, $0.count) }
+    }
+  }
+
+  /// A text of this library's own, which is short.
+  convenience init(constant text: String) { try! self.init(text) }
 
   /// The text without its NUL, as long as this object lives.
   var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: characters, count: length) }
 
-  private static func copy(_ bytes: UnsafeRawBufferPointer) -> UnsafePointer<CChar> {
-    let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count + 1)
-    if let base = bytes.baseAddress { memcpy(copy, base, bytes.count) }
-    copy[bytes.count] = 0
-    return UnsafePointer(copy)
-  }
-
-  deinit { characters.deallocate() }
+  deinit { free(UnsafeMutablePointer(mutating: characters)) }
 }
 
 /// Text that C gave, ended by NUL; bytes that are not UTF-8 become U+FFFD.

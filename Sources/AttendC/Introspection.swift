@@ -55,9 +55,9 @@ extension attend_model_info {
 @_cdecl("attend_model_label") @implementation public func attend_model_label(
   _ model: OpaquePointer!, _ index: Int, _ length: UnsafeMutablePointer<Int>!
 ) -> UnsafePointer<CChar>! {
-  let label = borrow(model, as: ModelObject.self).labels[index]
-  store(label?.length ?? 0, length)
-  return label?.characters
+  let label = borrow(model, as: ModelObject.self).model.blueprint.labels[index]
+  store(label?.count ?? 0, length)
+  return UnsafeRawPointer(label?.baseAddress)?.assumingMemoryBound(to: CChar.self)
 }
 
 @_cdecl("attend_model_kernels") @implementation public func attend_model_kernels(

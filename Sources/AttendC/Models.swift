@@ -10,8 +10,6 @@ final class ModelObject: Sendable {
   let forks: Int  // of the process, when it was made
   let family: CString
   let kernels: CString
-  /// The names of classes, by their numbers.
-  let labels: [Int: CString]
   let tensors: TensorTexts
   let endTokens: AlignedBuffer  // [endTokenCount] Int32
   let endTokenCount: Int
@@ -20,9 +18,8 @@ final class ModelObject: Sendable {
     self.model = model
     forks = Fork.generation
     let info = model.info
-    family = CString(info.family)
-    kernels = CString(info.kernels)
-    labels = info.labels.mapValues { CString($0) }
+    family = try CString(info.family)
+    kernels = try CString(info.kernels)
     tensors = try TensorTexts(model.checkpoint.tensors)
     endTokenCount = model.generation.end.count
     endTokens = try AlignedBuffer(endTokenCount, of: Int32.self, for: "the end tokens")

@@ -5,8 +5,8 @@ import CAttend
 /// The version in words; the numbers stand in the header.
 let version = "\(ATTEND_VERSION_MAJOR).\(ATTEND_VERSION_MINOR).\(ATTEND_VERSION_PATCH)"
 
-private let versionCharacters = CString(version)
-private let kernelsCharacters = CString(Engine.defaultKernelsName())
+private let versionCharacters = CString(constant: version)
+private let kernelsCharacters = CString(constant: Engine.defaultKernelsName())
 
 @_cdecl("attend_version_number") @implementation public func attend_version_number() -> Int32 {
   ATTEND_VERSION_MAJOR * 10000 + ATTEND_VERSION_MINOR * 100 + ATTEND_VERSION_PATCH

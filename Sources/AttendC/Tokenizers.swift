@@ -78,7 +78,7 @@ func give<Object: AnyObject>(
     let known = try copy(options, "options")
     let ids = UnsafeBufferPointer(start: count == 0 ? nil : try require(ids, "ids"), count: count)
     let bytes = try tokenizer.decode(ids, skipSpecialTokens: !known.keep_special_tokens)
-    return bytes.withUnsafeBytes { CString($0) }
+    return try bytes.withUnsafeBufferPointer { bytes throws(Failure) in try CString(UnsafeRawBufferPointer(bytes)) }
   }
 }
 

@@ -30,8 +30,9 @@ enum WeightFormat: String, CaseIterable {
 package final class Checkpoint: Sendable {
   package let folder: String
   /// The files of weights; of those that are mapped nothing of the data has been read yet.
-  package let files: [MappedFile]
+  package let files: FixedArray<MappedFile>
   private let table: TensorTable
+  private static let purpose = "the files of a checkpoint"
 
   /// The tensors in the order of their names; those of types that this library does not know are left out.
   package var tensors: FixedArray<StoredTensor> { table.tensors }
@@ -44,12 +45,14 @@ package final class Checkpoint: Sendable {
   package init(_ folder: HuggingFaceFolder, copies: Bool = false) throws(Failure) {
     let sources = try Checkpoint.sources(in: folder, copies: copies)
     self.folder = folder.path
-    self.files = sources.map(\.file)
+    self.files = try FixedArray(sources.count, for: Checkpoint.purpose) { sources[$0].file }
     self.table = try Checkpoint.table(of: sources, in: folder.path)
   }
 
   /// The tensors of all files, under the names of today.
-  private static func table(of sources: [any TensorSource], in folder: String) throws(Failure) -> TensorTable {
+  private static func table(
+    of sources: FixedArray<any TensorSource>, in folder: String
+  ) throws(Failure) -> TensorTable {
     func stored(_ name: String) -> StoredTensor? {
       for source in sources { if let tensor = source.table[name] { return tensor } }
       return nil
@@ -78,9 +81,15 @@ package final class Checkpoint: Sendable {
   }
 
   /// The files of the first format that the folder has.
-  private static func sources(in folder: HuggingFaceFolder, copies: Bool) throws(Failure) -> [any TensorSource] {
+  private static func sources(
+    in folder: HuggingFaceFolder, copies: Bool
+  ) throws(Failure) -> FixedArray<any TensorSource> {
     for format in WeightFormat.allCases {
-      if folder.holds(format.rawValue) { return [try format.open(folder.path(of: format.rawValue), copies: copies)] }
+      if folder.holds(format.rawValue) {
+        return try FixedArray(1, for: Checkpoint.purpose) { (_) throws(Failure) in
+          try format.open(folder.path(of: format.rawValue), copies: copies)
+        }
+      }
       if let index = try folder.json(format.index) {
         return try ShardIndex(index).open(in: folder, format, copies: copies)
       }
@@ -90,22 +99,30 @@ package final class Checkpoint: Sendable {
 
   /// Gives back the memory of copied files but for the tensors that are to be kept, once the others are packed: they
   /// are not read again. Mapped files stay as they are.
-  package func forget(but keeps: (String) -> Bool) {
-    for file in files {
-      let ranges = tensors.filter { keeps($0.name) }.compactMap { $0.place(in: file) }
+  package func forget(but keeps: (String) -> Bool) throws(Failure) {
+    for file in files where file.isCopy {
+      var kept = GrowingList<Stretch>(for: Checkpoint.purpose)
+      for tensor in tensors where keeps(tensor.name) {
+        guard let range = tensor.place(in: file) else { continue }
+        try kept.append(Stretch(first: range.lowerBound, limit: range.upperBound))
+      }
+      try kept.sort { $0.first < $1.first }
       var first = 0
-      for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
-        if range.lowerBound > first { file.forget(first..<range.lowerBound) }
-        first = max(first, range.upperBound)
+      for stretch in kept.elements {
+        if stretch.first > first { file.forget(first..<stretch.first) }
+        first = max(first, stretch.limit)
       }
       if first < file.bytes.count { file.forget(first..<file.bytes.count) }
     }
   }
 
-  /// The names of all tensors, those of unknown types last.
-  package var names: [String] { table.tensors.map(\.name) + table.unknown.map(\.name) }
+  /// Bytes `[first, limit)` of a file.
+  private struct Stretch {
+    let first: Int
+    let limit: Int
+  }
 
-  /// Calls `body` with each of them.
+  /// Calls `body` with the names of all tensors, those of unknown types last.
   package func forEachName(_ body: (String) throws(Failure) -> Void) throws(Failure) { try table.forEachName(body) }
 
   /// The place of a tensor in `tensors`; nil where there is none of a known type.
@@ -132,7 +149,7 @@ package final class Checkpoint: Sendable {
   }
 }
 
-extension Array where Element == any TensorSource {
+extension FixedArray<any TensorSource> {
   /// Tensor `index` of all, file after file.
   fileprivate func member(_ index: Int) -> TensorTable.Member {
     var index = index

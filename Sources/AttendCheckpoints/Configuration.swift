@@ -12,7 +12,7 @@ package final class Configuration {
   private let prefix: String  // of the keys in messages: "text_config."
   /// Second names of keys, looked for where the first is missing.
   package var keyAliases: [String: String] = [:]
-  private var understood: Set<String> = []
+  private var understood = GrowingList<Bool>(for: "the keys of a configuration")  // of each member
   private var children: [String: Configuration] = [:]
 
   /// The object `json`; throws `invalidFile` where it is none.
@@ -27,6 +27,8 @@ package final class Configuration {
     }
     self.json = json
     self.prefix = prefix
+    try understood.reserve(json.count)
+    understood.resize(to: json.count, filling: false)
   }
 
   /// The path of the file, as it appears in messages.
@@ -36,13 +38,26 @@ package final class Configuration {
   package func holds(_ key: String) -> Bool { json[key].map { !$0.isNull } ?? false }
 
   /// Notes keys as known and without a meaning for what is computed, such as the rates of dropout.
-  package func understand(_ keys: String...) { understood.formUnion(keys) }
+  package func understand(_ keys: String...) { for key in keys { _ = read(key) } }
+
+  /// Calls `body` with the members whose keys nobody has asked for, in their order.
+  package func forEachUnread(_ body: (_ key: JSON, _ value: JSON) throws(Failure) -> Void) throws(Failure) {
+    for (index, member) in json.members.enumerated() where !understood[index] { try body(member.key, member.value) }
+  }
+
+  /// Whether a key is there, and nobody has asked for it.
+  package func isUnread(_ key: String) -> Bool {
+    var key = key
+    return key.withUTF8 { wanted in
+      json.members.enumerated().contains { index, member in !understood[index] && member.key.equals(wanted) }
+    }
+  }
 
   /// The keys that nobody has asked for, in their order; those of nested objects that were opened as "outer.inner".
   package var unread: [String] {
-    json.members.flatMap { key, _ -> [String] in
-      let key = key.string ?? ""
-      return children[key]?.unread ?? (understood.contains(key) ? [] : [prefix + key])
+    json.members.enumerated().flatMap { index, member -> [String] in
+      let key = member.key.string ?? ""
+      return children[key]?.unread ?? (understood[index] ? [] : [prefix + key])
     }
   }
 
@@ -53,17 +68,32 @@ package final class Configuration {
 
   /// The first of `keys`, then of their second names, that is present and not null.
   func find(_ keys: [String]) -> (key: String, value: JSON)? {
-    let keys = keyAliases.isEmpty ? keys : keys + keys.compactMap { keyAliases[$0] }
-    understood.formUnion(keys)
-    for key in keys { if let value = json[key], !value.isNull { return (key, value) } }
-    return nil
+    var found: (key: String, value: JSON)?
+    func look(_ key: String) { if let value = read(key), !value.isNull, found == nil { found = (key, value) } }
+    for key in keys { look(key) }
+    for key in keys { if let alias = keyAliases[key] { look(alias) } }
+    return found
+  }
+
+  /// The value of a key, the last one where it is repeated; nil without it. The key counts as understood.
+  func read(_ key: String) -> JSON? {
+    var key = key, found: JSON?
+    key.withUTF8 { wanted in
+      for (index, member) in json.members.enumerated() where member.key.equals(wanted) {
+        understood[index] = true
+        found = member.value
+      }
+    }
+    return found
   }
 
   /// The first of `keys` as `convert` makes it, nil where there is none; an error that asks for `expected` where
   /// `convert` gives nil.
-  package func optional<Value>(_ keys: [String], _ expected: String, _ convert: (JSON) -> Value?) throws(Failure) -> Value? {
+  package func optional<Value>(
+    _ keys: [String], _ expected: @autoclosure () -> String, _ convert: (JSON) -> Value?
+  ) throws(Failure) -> Value? {
     guard let (key, json) = find(keys) else { return nil }
-    guard let value = convert(json) else { throw invalid(key, "is \(json.excerpt), expected \(expected)") }
+    guard let value = convert(json) else { throw invalid(key, "is \(json.excerpt), expected \(expected())") }
     return value
   }
 

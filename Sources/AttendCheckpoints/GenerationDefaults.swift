@@ -122,7 +122,7 @@ private struct GenerationSource {
 
   /// The configuration that has the say about `key`. All others know the key too.
   private func place(of key: String, isFact: Bool = false) -> Configuration {
-    for place in facts { place.understand(key) }
+    for place in facts { _ = place.read(key) }
     return (isFact ? facts : places).first { $0.holds(key) } ?? places[0]
   }
 

@@ -38,22 +38,43 @@ package final class HuggingFaceFolder {
 
   /// Whether something of that name is in the folder, be it readable or not.
   package func holds(_ name: String) -> Bool {
-    var status = stat()
-    return stat(path(of: name), &status) == 0 || errno != ENOENT && errno != ENOTDIR
+    withPath(of: name) { path in
+      var status = stat()
+      return stat(path, &status) == 0 || errno != ENOENT && errno != ENOTDIR
+    }
   }
 
-  /// The names of what is in the folder, in order; none where it cannot be listed.
-  package func names() -> [String] {
-    guard let listing = opendir(path) else { return [] }
-    defer { closedir(listing) }
-    var names: [String] = []
-    while let entry = readdir(listing) {
-      names.append(
-        withUnsafePointer(to: &entry.pointee.d_name) {
-          $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
-        })
+  /// Calls `body` with the path of a file in the folder, spelled on the stack where it is not unusually long.
+  private func withPath<Result>(of name: String, _ body: (UnsafePointer<CChar>) -> Result) -> Result {
+    let longest = 1024
+    guard path.utf8.count + name.utf8.count + 2 <= longest else { return body(path(of: name)) }
+    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: longest) { spelled in
+      var place = 0
+      func append(_ byte: UInt8) {
+        spelled[place] = CChar(bitPattern: byte)
+        place += 1
+      }
+      for byte in path.utf8 { append(byte) }
+      if !path.hasSuffix("/") { append(UInt8(ascii: "/")) }
+      for byte in name.utf8 { append(byte) }
+      append(0)
+      return body(spelled.baseAddress!)
     }
-    return names.sorted()
+  }
+
+  /// The first name, in order, of something in the folder that is wanted; nil where there is none, and where the folder
+  /// cannot be listed.
+  package func firstName(where isWanted: (String) -> Bool) -> String? {
+    guard let listing = opendir(path) else { return nil }
+    defer { closedir(listing) }
+    var first: String?
+    while let entry = readdir(listing) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
+      }
+      if isWanted(name), first.map({ name < $0 }) ?? true { first = name }
+    }
+    return first
   }
 
   /// A folder in this one, which need not exist; itself for an empty name.

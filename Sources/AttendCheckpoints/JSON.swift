@@ -30,7 +30,7 @@ package struct JSON: Sendable {
     guard bytes.count < Int(UInt32.max) else {
       throw Failure(.invalidFile, "\(file) has \(bytes.count) bytes, too many for a JSON document")
     }
-    var parser = try JSONParser(bytes, file: file)
+    var parser = JSONParser(bytes, file: file)
     try parser.parse()
     return JSON(document: JSONDocument(parser, owner: owner), node: 0)
   }
@@ -100,7 +100,8 @@ extension JSON {
     if record.link == JSONRecord.verbatim {
       return UnsafeRawBufferPointer(rebasing: source.dropFirst().dropLast()).assumingMemoryBound(to: UInt8.self)
     }
-    return UnsafeBufferPointer(start: document.unescaped.base + Int(record.link), count: Int(record.count))
+    return UnsafeBufferPointer(
+      rebasing: document.unescaped.elements[Int(record.link)..<Int(record.link) + Int(record.count)])
   }
 
   /// Calls `body` with the bytes of a string, as `utf8` has them; nil for anything else.
@@ -120,9 +121,14 @@ extension JSON {
   }
 
   /// Whether this is the string `text`. Makes no `String`.
-  package func equals(_ text: StaticString) -> Bool {
-    equals(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  package func equals(_ text: String) -> Bool { withUTF8 { $0.elementsEqual(text.utf8) } ?? false }
+
+  /// Whether the bytes of this string come before those of another.
+  func precedes(_ other: JSON) -> Bool {
+    withUTF8 { one in other.withUTF8 { one.lexicographicallyPrecedes($0) } ?? false } ?? false
   }
+
+  func precedes(_ other: String) -> Bool { withUTF8 { $0.lexicographicallyPrecedes(other.utf8) } ?? false }
 }
 
 // MARK: - Containers

@@ -23,9 +23,9 @@ struct JSONRecord: BitwiseCopyable {
 final class JSONDocument: @unchecked Sendable {
   let bytes: UnsafeRawBufferPointer
   let file: String
-  let records: GrowingBuffer<JSONRecord>
+  let records: GrowingList<JSONRecord>
   /// The bytes of the strings with escapes, end to end.
-  let unescaped: GrowingBuffer<UInt8>
+  let unescaped: GrowingList<UInt8>
   private let owner: (any AnyObject & Sendable)?
 
   init(_ parser: consuming JSONParser, owner: (any AnyObject & Sendable)?) {

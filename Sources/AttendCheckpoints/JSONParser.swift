@@ -6,22 +6,26 @@ import AttendBase
 struct JSONParser: ~Copyable {
   let bytes: UnsafeRawBufferPointer
   let file: String
-  var records: GrowingBuffer<JSONRecord>
-  var unescaped: GrowingBuffer<UInt8>
+  var records = GrowingList<JSONRecord>(for: "the index of a JSON document")
+  var unescaped = GrowingList<UInt8>(for: "the strings of a JSON document")
   var position = 0
   private var container = 0  // the record of the innermost open container
   private var depth = 0  // how many containers are open
 
-  init(_ bytes: UnsafeRawBufferPointer, file: String) throws(Failure) {
-    let records = try GrowingBuffer<JSONRecord>(capacity: bytes.count / 12, for: "the index of \(file)")
-    let unescaped = try GrowingBuffer<UInt8>(capacity: 64, for: "the strings of \(file)")
+  init(_ bytes: UnsafeRawBufferPointer, file: String) {
     self.bytes = bytes
     self.file = file
-    self.records = records
-    self.unescaped = unescaped
   }
 
+  /// Throws `invalidFile`, with the file and the place, and `outOfMemory`.
   mutating func parse() throws(Failure) {
+    do throws(Failure) { try document() } catch  where error.code == .outOfMemory {
+      throw Failure(.outOfMemory, "\(file): \(error.message)")
+    }
+  }
+
+  private mutating func document() throws(Failure) {
+    try records.reserve(bytes.count / 12)
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { throw failure("a byte order mark may not begin a JSON document") }
     skipSpace()
     guard position < bytes.count else { throw failure("the document is empty") }
@@ -167,7 +171,7 @@ struct JSONParser: ~Copyable {
       switch next {
       case UInt8(ascii: "\\"):
         resolved = resolved ?? unescaped.count
-        try unescaped.append(text(from: run))
+        try unescaped.append(contentsOf: text(from: run))
         try escape()
         run = position
       case 0..<0x20: throw failure("a control character in a string must be escaped")
@@ -175,7 +179,7 @@ struct JSONParser: ~Copyable {
       default: position += try characterLength()
       }
     }
-    if resolved != nil { try unescaped.append(text(from: run)) }
+    if resolved != nil { try unescaped.append(contentsOf: text(from: run)) }
     try record(from: start, to: position + 1)
     if let resolved {
       records[records.count - 1].link = UInt32(resolved)

@@ -12,7 +12,7 @@ package final class MappedFile: @unchecked Sendable {
   /// The content, alive as long as this object; for an empty file a buffer without an address.
   package let bytes: UnsafeRawBufferPointer
   /// Whether the bytes are a copy.
-  private let isCopy: Bool
+  let isCopy: Bool
 
   /// Throws `notFound` where nothing is at `path`; `inputOutput`, with the system's reason, where it cannot be opened,
   /// mapped or read, and for a folder; `outOfMemory` for a copy.
@@ -77,10 +77,8 @@ package final class MappedFile: @unchecked Sendable {
     if !isCopy { release(range) }
   }
 
-  /// Gives back the memory of a range of a copy, which is not read again; nothing happens to a mapping.
-  func forget(_ range: Range<Int>) {
-    if isCopy { release(range) }
-  }
+  /// Gives back the memory of a range of a copy, which is not read again.
+  func forget(_ range: Range<Int>) { if isCopy { release(range) } }
 
   private func release(_ range: Range<Int>?) {
     let range = (range ?? 0..<bytes.count).clamped(to: 0..<bytes.count)

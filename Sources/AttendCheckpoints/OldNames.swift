@@ -62,8 +62,7 @@ enum WeightNormalization {
   ) throws(Failure) -> StoredTensor {
     guard direction.count > 0 else { return direction.renamed(name) }
     let kept = magnitude.shape.firstIndex { $0 != 1 }
-    var shape = direction.shape.map { _ in 1 }
-    if let kept, kept < shape.count { shape[kept] = direction.shape[kept] }
+    let shape = TensorShape(direction.shape.indices.lazy.map { $0 == kept ? direction.shape[$0] : 1 })
     guard magnitude.shape == shape || magnitude.shape.isEmpty else {
       throw Failure(
         .invalidFile,

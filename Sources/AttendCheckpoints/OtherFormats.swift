@@ -25,10 +25,10 @@ enum OtherFormats {
   /// A file in the folder, or in its folder `onnx`, that holds a model in another format, and that format; nil where
   /// there is none.
   static func find(in folder: HuggingFaceFolder) -> (file: String, format: String)? {
-    let files = folder.names() + folder.folder("onnx").names().map { "onnx/\($0)" }
     for (ending, format) in endings {
-      let file = files.first { file in file.hasSuffix(ending) && !leftovers.contains { file.hasPrefix($0) } }
-      if let file { return (file, format) }
+      func isModel(_ name: String) -> Bool { name.hasSuffix(ending) && !leftovers.contains { name.hasPrefix($0) } }
+      if let name = folder.firstName(where: isModel) { return (name, format) }
+      if let name = folder.folder("onnx").firstName(where: isModel) { return ("onnx/\(name)", format) }
     }
     return nil
   }

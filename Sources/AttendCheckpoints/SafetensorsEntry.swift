@@ -7,7 +7,7 @@ struct SafetensorsEntry {
   let typeName: String
   /// nil for a type that this library does not know; then nothing ties the shape to the range.
   let type: ElementType?
-  let shape: [Int]
+  let shape: TensorShape
   /// The range in the data that follows the header.
   let begin: Int
   let end: Int
@@ -49,7 +49,7 @@ struct SafetensorsEntry {
   }
 
   /// The size of a tensor, nil where it does not fit an `Int`.
-  private static func bytes(_ shape: [Int], _ type: ElementType) -> Int? {
+  private static func bytes(_ shape: TensorShape, _ type: ElementType) -> Int? {
     if shape.contains(0) { return 0 }
     var size = type.size
     for dimension in shape {
@@ -86,10 +86,9 @@ extension ElementType {
 extension JSON {
   /// An array of integers without sign, point or exponent; nil for anything else, for longer ones, and where a number
   /// does not fit an `Int`.
-  fileprivate func naturals(atMost limit: Int) -> [Int]? {
+  fileprivate func naturals(atMost limit: Int) -> TensorShape? {
     guard kind == .array, count <= limit else { return nil }
-    var numbers: [Int] = []
-    numbers.reserveCapacity(count)
+    var numbers: TensorShape = []
     for element in elements {
       guard let number = element.natural else { return nil }
       numbers.append(number)

@@ -6,8 +6,6 @@ import AttendBase
 /// itself lies inside the file. Immutable: any number of threads may read at once.
 package final class SafetensorsFile: TensorSource {
   package let file: MappedFile
-  /// The texts of the `__metadata__` entry.
-  package let metadata: [String: String]
   let table: TensorTable
 
   /// The tensors in the order of their names; those of types that this library does not know are left out.
@@ -24,11 +22,10 @@ package final class SafetensorsFile: TensorSource {
     let json = try JSON.parse(header, file: "the header of \(path)")
     guard json.kind == .object else { throw Failure(.invalidFile, "\(path): the header is not a JSON object") }
 
-    var metadata: [String: String] = [:]
     var described = 0
     for (key, value) in json.members {
       if SafetensorsFile.isMetadata(key) {
-        metadata = try SafetensorsFile.metadata(value, path)
+        try SafetensorsFile.checkMetadata(value, path)
       } else {
         described += 1
       }
@@ -44,7 +41,6 @@ package final class SafetensorsFile: TensorSource {
     try SafetensorsFile.checkTiling(entries, data.count, path)
 
     self.file = file
-    self.metadata = metadata
     self.table = try TensorTable(entries.count, named: path) { (index) throws(Failure) in
       let entry = entries[index]
       guard let type = entry.type else {
@@ -79,18 +75,14 @@ package final class SafetensorsFile: TensorSource {
     return UnsafeRawBufferPointer(rebasing: bytes[8..<8 + Int(length)])
   }
 
-  private static func metadata(_ json: JSON, _ path: String) throws(Failure) -> [String: String] {
+  /// Throws `invalidFile` unless the `__metadata__` entry holds texts alone.
+  private static func checkMetadata(_ json: JSON, _ path: String) throws(Failure) {
     guard json.kind == .object else {
       throw Failure(.invalidFile, "\(path): __metadata__ in the header is not an object")
     }
-    var metadata: [String: String] = [:]
-    for (key, value) in json.members {
-      guard let key = key.string, let value = value.string else {
-        throw Failure(.invalidFile, "\(path): \(key.string ?? "") in __metadata__ is not a string")
-      }
-      metadata[key] = value
+    for (key, value) in json.members where value.kind != .string {
+      throw Failure(.invalidFile, "\(path): \(key.string ?? "") in __metadata__ is not a string")
     }
-    return metadata
   }
 
   private static func checkNames(_ entries: FixedArray<SafetensorsEntry>, _ path: String) throws(Failure) {

@@ -8,8 +8,8 @@ import AttendBase
 package struct StoredTensor: @unchecked Sendable {
   package let name: String
   package let type: ElementType
-  /// Elements in each dimension, the slowest first; empty for a single number. Any of them may be 0.
-  package let shape: [Int]
+  /// Any of its sizes may be 0.
+  package let shape: TensorShape
   /// `count` elements of `type`, alive as long as this value or the checkpoint it came from.
   package let bytes: UnsafeRawBufferPointer
   /// The path of the file.
@@ -19,7 +19,7 @@ package struct StoredTensor: @unchecked Sendable {
 
   /// A tensor at `bytes`, which must be `shape` elements of `type`; `owner`, where given, is kept alive for them.
   package init(
-    name: String, type: ElementType, shape: [Int], bytes: UnsafeRawBufferPointer, file: String,
+    name: String, type: ElementType, shape: TensorShape, bytes: UnsafeRawBufferPointer, file: String,
     owner: (any AnyObject & Sendable)? = nil
   ) {
     self.name = name

@@ -1,42 +1,47 @@
-// The shape that a reader asks for, without an array.
+// The shapes of tensors, as files state them and as readers ask for them.
 
-/// Up to four dimensions, the slowest first: what a family expects of a tensor, compared with what the file says. An
-/// array would take memory for each of a checkpoint's thousands of tensors.
-package struct TensorShape: Sendable, CustomStringConvertible {
-  private let sizes: (Int, Int, Int, Int)
-  private let rank: Int
+/// The sizes of a tensor's dimensions, the slowest first; empty for a single number. The first four stand in the value
+/// itself: an array would take memory for each of a checkpoint's thousands of tensors.
+package struct TensorShape: RandomAccessCollection, Equatable, ExpressibleByArrayLiteral, Sendable,
+  CustomStringConvertible
+{
+  private var sizes = InlineArray<4, Int>(repeating: 0)
+  private var others: [Int] = []  // behind those four
+  package private(set) var count = 0
 
-  package init(_ first: Int) { (sizes, rank) = ((first, 0, 0, 0), 1) }
-  package init(_ first: Int, _ second: Int) { (sizes, rank) = ((first, second, 0, 0), 2) }
-  package init(_ first: Int, _ second: Int, _ third: Int) { (sizes, rank) = ((first, second, third, 0), 3) }
-  package init(_ first: Int, _ second: Int, _ third: Int, _ fourth: Int) {
-    (sizes, rank) = ((first, second, third, fourth), 4)
+  package init(_ sizes: some Sequence<Int>) { for size in sizes { append(size) } }
+
+  package init(arrayLiteral sizes: Int...) { self.init(sizes) }
+
+  package init(_ first: Int, _ second: Int? = nil, _ third: Int? = nil, _ fourth: Int? = nil) {
+    append(first)
+    if let second { append(second) }
+    if let third { append(third) }
+    if let fourth { append(fourth) }
+  }
+
+  mutating func append(_ size: Int) {
+    if count < sizes.count { sizes[count] = size } else { others.append(size) }
+    count += 1
   }
 
   /// The same with one more dimension in front, where `slices` says how many there are.
   package func sliced(_ slices: Int?) -> TensorShape {
     guard let slices else { return self }
-    switch rank {
-    case 1: return TensorShape(slices, sizes.0)
-    case 2: return TensorShape(slices, sizes.0, sizes.1)
-    default: return TensorShape(slices, sizes.0, sizes.1, sizes.2)
-    }
+    var result = TensorShape(slices)
+    for size in self { result.append(size) }
+    return result
   }
 
-  /// Whether this is the shape of a stored tensor.
-  package static func == (shape: TensorShape, stored: [Int]) -> Bool {
-    guard stored.count == shape.rank else { return false }
-    return stored.indices.allSatisfy { stored[$0] == shape[$0] }
+  package var startIndex: Int { 0 }
+  package var endIndex: Int { count }
+
+  package subscript(dimension: Int) -> Int {
+    precondition(dimension >= 0 && dimension < count)
+    return dimension < sizes.count ? sizes[dimension] : others[dimension - sizes.count]
   }
 
-  private subscript(dimension: Int) -> Int {
-    switch dimension {
-    case 0: sizes.0
-    case 1: sizes.1
-    case 2: sizes.2
-    default: sizes.3
-    }
-  }
+  package static func == (one: TensorShape, other: TensorShape) -> Bool { one.elementsEqual(other) }
 
-  package var description: String { "\((0..<rank).map { self[$0] })" }
+  package var description: String { "\(Array(self))" }
 }

@@ -87,9 +87,20 @@ package final class PackedMatrix: Sendable {
   /// Packs matrices one below the other along their outputs, as one: queries, keys and values of a layer are one
   /// product. All have equally many columns, and there is at least one. The sources are not needed afterwards. Weights
   /// in fewer bits are rounded to nearest.
-  package convenience init(_ sources: [StoredMatrix], compute: ComputeType, engine: Engine) throws(Failure) {
+  package convenience init(
+    _ sources: FixedArray<StoredMatrix>, compute: ComputeType, engine: Engine
+  ) throws(Failure) {
     try self.init(sources, gated: false, compute, engine)
   }
+
+  /// The same for few of them.
+  package convenience init(_ sources: [StoredMatrix], compute: ComputeType, engine: Engine) throws(Failure) {
+    try self.init(
+      try FixedArray(sources.count, for: PackedMatrix.purpose) { sources[$0] }, gated: false, compute, engine)
+  }
+
+  /// The purpose of memory that is named where the system gives none.
+  package static let purpose = "the parts of a matrix"
 
   /// Packs the two matrices of a gated layer, of equal shape: products become `activation(x Gᵀ) * (x Uᵀ)` (Shazeer
   /// 2020, arXiv:2002.05202).
@@ -97,10 +108,13 @@ package final class PackedMatrix: Sendable {
     guard gate.rows == up.rows else {
       throw Failure(.internalError, "a gate of \(gate.rows) outputs does not fit one of \(up.rows)")
     }
-    try self.init([gate, up], gated: true, compute, engine)
+    let sources = try FixedArray(2, for: PackedMatrix.purpose) { $0 == 0 ? gate : up }
+    try self.init(sources, gated: true, compute, engine)
   }
 
-  private init(_ sources: [StoredMatrix], gated: Bool, _ compute: ComputeType, _ engine: Engine) throws(Failure) {
+  private init(
+    _ sources: FixedArray<StoredMatrix>, gated: Bool, _ compute: ComputeType, _ engine: Engine
+  ) throws(Failure) {
     for source in sources {
       guard StoredMatrix.types.contains(source.type) else {
         throw Failure(
@@ -113,7 +127,7 @@ package final class PackedMatrix: Sendable {
     }
     self.compute = compute
     self.gated = gated
-    inputs = sources.first?.columns ?? 0
+    inputs = sources.isEmpty ? 0 : sources[0].columns
     outputs = gated ? sources[0].rows : sources.reduce(0) { $0 + $1.rows }
     panels = (outputs + panelWidth - 1) / panelWidth * (gated ? 2 : 1)
     steps = (inputs + compute.inputsPerStep - 1) / compute.inputsPerStep
@@ -144,7 +158,7 @@ package final class PackedMatrix: Sendable {
     let parts: Int
   }
 
-  private func pack(_ sources: [StoredMatrix], _ engine: Engine) throws(Failure) {
+  private func pack(_ sources: FixedArray<StoredMatrix>, _ engine: Engine) throws(Failure) {
     let parts = engine.parts(panels, work: panels * panelWidth * inputs, grain: .packing)
     let scratch =
       compute == .float32 ? nil : try AlignedBuffer(parts * inputs * panelWidth, of: Float.self, for: "packing weights")

@@ -7,7 +7,7 @@ import AttendKernelInterface
 ///
 /// In a page: layer after layer, first the keys of its heads, then their values, each as `KeyValuePage` says.
 /// Keys stand transposed so that one vector holds one component of neighbouring keys, as in a panel of weights.
-package struct KeyValueLayout: Sendable, Equatable {
+package struct KeyValueLayout: Sendable {
   /// The place of one layer in a page.
   package struct Layer: Sendable, Equatable {
     /// Of keys and values.
@@ -25,23 +25,25 @@ package struct KeyValueLayout: Sendable, Equatable {
     case ownLayer
   }
 
-  package let layers: [Layer]
+  package let layers: FixedArray<Layer>
   /// In bfloat16 rather than float32.
   package let isBFloat16: Bool
   /// Bytes of a page.
   package let pageBytes: Int
 
-  /// For layers with these heads of keys and values.
-  package init(_ layers: [(heads: Int, headDim: Int)], use: Use = .laterCalls, isBFloat16: Bool = false) {
-    var places: [Layer] = []
+  /// For `count` layers with heads of keys and values as `heads` says.
+  package init(
+    _ count: Int, use: Use = .laterCalls, isBFloat16: Bool = false, _ heads: (Int) -> (count: Int, headDim: Int)
+  ) throws(Failure) {
     var (offset, units) = (0, 0)
-    for (heads, headDim) in layers {
+    layers = try FixedArray(count, for: "the layout of the key/value cache") { index in
+      let (heads, headDim) = heads(index)
+      let place = Layer(heads: heads, headDim: headDim, offset: offset)
       let end = offset + 2 * heads * KeyValueLayout.headStride(headDim, isBFloat16)
-      places.append(Layer(heads: heads, headDim: headDim, offset: offset))
       units = max(units, end)
       if use == .laterCalls { offset = end }
+      return place
     }
-    self.layers = places
     self.isBFloat16 = isBFloat16
     pageBytes = units * MemoryLayout<UInt32>.size
   }

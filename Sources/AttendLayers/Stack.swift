@@ -65,9 +65,9 @@ package final class Stack: Sendable {
         angles: try rotaries.angles(selfKeyValues.sequences, tokens: x.rows, pass))
       try pass.checkCancellation()
       let convolved = try convolution?.apply(x, selfKeyValues.sequences, pass)
-      for (index, layer) in layers.enumerated() {
-        try context.forEachSlice(of: x, rows: Stack.rowsAtOnce(layer), pass) { (x, context) throws(Failure) in
-          try layer.apply(x, index: index, context, pass)
+      for index in layers.indices {
+        try context.forEachSlice(of: x, rows: Stack.rowsAtOnce(layers[index]), pass) { (x, context) throws(Failure) in
+          try layers[index].apply(x, index: index, context, pass)
           try pass.finishedLayer(rows: x.rows)
         }
         if index == 0, let convolved { convolution?.add(convolved, to: x, pass) }
@@ -91,8 +91,8 @@ package final class Stack: Sendable {
   /// Projects the encoder's output, `[source tokens, width]`, to the keys and values of every layer's cross-attention,
   /// once for all steps.
   package func projectSource(_ states: Matrix, into source: KeyValues, _ pass: Pass) throws(Failure) {
-    for (index, layer) in layers.enumerated() {
-      try layer.crossAttention?.project(states, layer: index, source, pass)
+    for index in layers.indices {
+      try layers[index].crossAttention?.project(states, layer: index, source, pass)
       try pass.checkCancellation()
     }
   }

@@ -37,7 +37,7 @@ package struct ModelInfo: Sendable {
   /// Bytes that the weights take as the kernels read them.
   package let weightBytes: Int
   /// The names of the classes that a classifier tells apart, by their numbers.
-  package let labels: [Int: String]
+  package let labels: LabelNames
   /// The width of the embeddings of texts; 0 where the model makes none.
   package let embeddingWidth: Int
   package let generation: GenerationDefaults

@@ -69,7 +69,7 @@ package enum Registry {
     config.keyAliases = family.keyAliases
     var blueprint = try family.blueprint(config, modelType: modelType)
     try UnreadKeys(config, blueprint).check()
-    blueprint.labels = config.labelNames
+    blueprint.labels = try LabelNames(config)
     for index in blueprint.towers.indices { blueprint.towers[index].stack.statedPositions = config.statedPositions }
     return blueprint
   }

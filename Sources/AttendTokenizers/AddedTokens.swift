@@ -1,8 +1,7 @@
 import AttendBase
 
-/// Tokens that are found in the text itself, before the model sees it.
-struct AddedToken: Sendable {
-  let content: [UInt8]
+/// A token that is found in the text itself, before the model sees it.
+struct AddedToken {
   let id: Int32
   /// Only where neither neighbour is part of a word.
   var singleWord = false
@@ -15,22 +14,46 @@ struct AddedToken: Sendable {
   var isSpecial = false
 }
 
+/// Added tokens and the texts that spell them, as many as files list. Made by one thread, then read by any.
+final class AddedTokenList: @unchecked Sendable {
+  private var tokens = GrowingList<AddedToken>(for: "the added tokens")
+  private var texts = TextList(for: "the added tokens")
+
+  var count: Int { tokens.count }
+  subscript(index: Int) -> AddedToken { tokens[index] }
+
+  /// The text of a token, until the list changes.
+  func text(_ index: Int) -> UnsafeBufferPointer<UInt8> { texts[index] }
+
+  func append(_ text: UnsafeBufferPointer<UInt8>, _ token: AddedToken) throws(Failure) {
+    try texts.append(text)
+    try tokens.append(token)
+  }
+
+  func append(_ text: [UInt8], _ token: AddedToken) throws(Failure) {
+    try text.withUnsafeBufferPointer { text throws(Failure) in try append(text, token) }
+  }
+
+  /// A search for these texts; empty ones are never found.
+  func trie() throws(Failure) -> DoubleArray { try DoubleArray(texts: texts) }
+}
+
 /// Finds added tokens: at each place the longest, from left to right.
 final class AddedTokenMatcher: Sendable {
   private let trie: DoubleArray
-  private let tokens: [AddedToken]
+  private let tokens: AddedTokenList
   private let startsToken: [Bool]
 
-  /// `spelled` is the text to look for, one for each token.
-  init(_ tokens: [AddedToken], spelled: [[UInt8]]) throws(Failure) {
+  /// The texts to look for; of tokens that are spelled alike, the one with the largest index counts.
+  init(_ tokens: AddedTokenList) throws(Failure) {
     var starts = [Bool](repeating: false, count: 256)
-    for text in spelled where !text.isEmpty { starts[Int(text[0])] = true }
+    for index in 0..<tokens.count { if let first = tokens.text(index).first { starts[Int(first)] = true } }
     self.startsToken = starts
-    self.trie = try DoubleArray(texts: spelled)
+    self.trie = try tokens.trie()
     self.tokens = tokens
   }
 
-  var isEmpty: Bool { tokens.isEmpty }
+  var isEmpty: Bool { tokens.count == 0 }
 
   /// Cuts the text of one piece at the tokens in it.
   func split(_ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ list: inout PieceList) {

@@ -114,15 +114,11 @@ private struct EncodingWindows: ~Copyable {
   deinit { for entry in entries.elements { entry.window.release() } }
 
   mutating func window(_ index: Int, _ make: () throws(Failure) -> Encoding) throws(Failure) -> Encoding {
-    var (low, high) = (0, entries.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if entries[middle].index < index { low = middle + 1 } else { high = middle }
-    }
-    if low < entries.count, entries[low].index == index { return entries[low].window.takeUnretainedValue() }
+    let place = entries.elements.partition { $0.index < index }
+    if place < entries.count, entries[place].index == index { return entries[place].window.takeUnretainedValue() }
     try entries.reserve(1)
     let window = try make()
-    try entries.insert(Entry(index: index, window: .passRetained(window)), at: low)
+    try entries.insert(Entry(index: index, window: .passRetained(window)), at: place)
     return window
   }
 }

@@ -95,7 +95,7 @@ struct TokenizerParts {
   var settings: Result<TokenizerSettings, Failure> = .success(TokenizerSettings())
   var chatTemplates: Result<ChatTemplates, Failure>
   var decoder: (any Decoder)?
-  var addedTokens: [AddedToken] = []
+  var addedTokens = AddedTokenList()
   var source: String
 
   init(model: any TokenizerModel, source: String) {
@@ -111,38 +111,43 @@ final class AddedVocabulary: Sendable {
   private let contents: Vocabulary
   /// Spellings by id: what is looked for in the text, and what decoding gives.
   private let spellings: Vocabulary
-  private let special: Set<Int32>
+  /// By id: whether decoding leaves the token out.
+  private let special: TextStorage<Bool>
   let inSource: AddedTokenMatcher
   let inNormalized: AddedTokenMatcher
 
-  init(_ tokens: [AddedToken], normalizer: (any Normalizer)?) throws(Failure) {
-    contents = Vocabulary(capacity: tokens.count)
-    for token in tokens { try contents.insert(token.content, id: Int(token.id), source: "added tokens") }
-    // A token that is listed again counts as listed last, but remains special.
-    var last: [Int32: AddedToken] = [:]
-    for token in tokens { last[token.id] = token }
-    let kept = last.values.sorted { $0.id < $1.id }
-    var spelled: [[UInt8]] = []
-    for token in kept {
-      var text = try token.content.withUnsafeBufferPointer { bytes throws(Failure) in
-        try AlignedText(bytes, base: 0)
-      }
+  init(_ tokens: AddedTokenList, normalizer: (any Normalizer)?) throws(Failure) {
+    contents = try Vocabulary(capacity: tokens.count)
+    let spellings = try Vocabulary(capacity: tokens.count)
+    let specialTexts = try TokenMap(capacity: tokens.count)
+    var last = GrowingList<Int>(for: "the added tokens")  // by id, the index of the token that is listed last
+    for index in 0..<tokens.count {
+      let (token, text) = (tokens[index], tokens.text(index))
+      try contents.insert(text, id: Int(token.id), source: "added tokens")
+      if token.isSpecial { try specialTexts.insert(text, 0) }
+      while last.count <= Int(token.id) { try last.append(-1) }
+      last[Int(token.id)] = index
+    }
+    // A token that is listed again counts as listed last, but remains special: whether decoding skips it is asked of
+    // its spelling, so that one which normalization changed is kept.
+    var special = GrowingList<Bool>(for: "the added tokens")
+    let plain = try UniqueTokens(), normalized = try UniqueTokens()
+    for id in last.elements.indices {
+      try special.append(false)
+      guard last[id] >= 0 else { continue }
+      let token = tokens[last[id]]
+      var text = try AlignedText(tokens.text(last[id]), base: 0)
       if token.isNormalized { try normalizer?.normalize(&text) }
-      spelled.append(Array(text.bytes))
+      special[id] = try text.bytes.withUnsafeBufferPointer { spelling throws(Failure) in
+        try spellings.insert(spelling, id: id, source: "added tokens")
+        try (token.isNormalized ? normalized : plain).append(spelling, token)
+        return specialTexts.find(spelling) >= 0
+      }
     }
-    spellings = Vocabulary(capacity: kept.count)
-    for (token, text) in zip(kept, spelled) { try spellings.insert(text, id: Int(token.id), source: "added tokens") }
-    // Whether decoding skips a token is asked of its spelling: one that normalization changed is kept.
-    let specialTexts = Set(tokens.filter(\.isSpecial).map(\.content))
-    special = Set(zip(kept, spelled).filter { specialTexts.contains($1) }.map(\.0.id))
-    func matcher(_ isNormalized: Bool) throws(Failure) -> AddedTokenMatcher {
-      let chosen = zip(kept, spelled).filter { $0.0.isNormalized == isNormalized }
-      var seen: Set<[UInt8]> = []  // of tokens that are spelled alike, the first counts
-      let texts: [[UInt8]] = chosen.map { seen.insert($0.1).inserted ? $0.1 : [] }
-      return try AddedTokenMatcher(chosen.map(\.0), spelled: texts)
-    }
-    inSource = try matcher(false)
-    inNormalized = try matcher(true)
+    self.spellings = spellings
+    self.special = TextStorage(special)
+    inSource = try AddedTokenMatcher(plain.list)
+    inNormalized = try AddedTokenMatcher(normalized.list)
   }
 
   var size: Int { spellings.size }
@@ -151,5 +156,19 @@ final class AddedVocabulary: Sendable {
     let id = contents.id(token)
     return id >= 0 ? id : nil
   }
-  func isSpecial(_ id: Int) -> Bool { Int32(exactly: id).map { special.contains($0) } ?? false }
+  func isSpecial(_ id: Int) -> Bool { special.indices.contains(id) && special[id] }
+}
+
+/// Tokens to look for, each under a spelling of its own: of those that are spelled alike, the first counts.
+private struct UniqueTokens {
+  let list = AddedTokenList()
+  private let seen: TokenMap
+
+  init() throws(Failure) { seen = try TokenMap(capacity: 0) }
+
+  func append(_ spelling: UnsafeBufferPointer<UInt8>, _ token: AddedToken) throws(Failure) {
+    guard seen.find(spelling) < 0 else { return }
+    try seen.insert(spelling, 0)
+    try list.append(spelling, token)
+  }
 }

@@ -42,7 +42,6 @@ import Testing
       let file = try opened(
         try safetensors(
           tensors.shuffled(using: &random), metadata: ["note": "a\nb", "format": "pt"], alignment: alignment))
-      #expect(file.metadata == ["note": "a\nb", "format": "pt"])
       #expect(file.tensors.map(\.name) == tensors.map(\.name).sorted())
       for ((name, type), tensor) in zip(types, tensors) {
         let stored = try #require(file[tensor.name])
@@ -250,7 +249,6 @@ import Testing
     for path in paths {
       let file = try SafetensorsFile(path)
       #expect(!file.tensors.isEmpty)
-      if path.hasSuffix("expected.safetensors") { #expect(file.metadata["note"] != nil || !file.tensors.isEmpty) }
     }
   }
 }

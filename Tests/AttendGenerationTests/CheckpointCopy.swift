@@ -22,7 +22,8 @@ final class CheckpointCopy {
     let data = try Data(contentsOf: URL(fileURLWithPath: reference.path + "/config.json"))
     config = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
     tensors = try Checkpoint(HuggingFaceFolder(reference.path)).tensors.map {
-      WrittenTensor($0.name, type: CheckpointCopy.types[$0.type] ?? "", shape: $0.shape, bytes: Array($0.bytes))
+      WrittenTensor(
+        $0.name, type: CheckpointCopy.types[$0.type] ?? "", shape: Array($0.shape), bytes: Array($0.bytes))
     }
   }
 

@@ -26,12 +26,12 @@ struct ConformanceCase {
 
   func floats(_ name: String) -> (shape: [Int], values: [Float]) {
     let tensor = expected[name]!
-    return (tensor.shape, Array(tensor.bytes.bindMemory(to: Float.self)))
+    return (Array(tensor.shape), Array(tensor.bytes.bindMemory(to: Float.self)))
   }
 
   func ids(_ name: String) -> (shape: [Int], values: [Int32]) {
     let tensor = expected[name]!
-    return (tensor.shape, Array(tensor.bytes.bindMemory(to: Int32.self)))
+    return (Array(tensor.shape), Array(tensor.bytes.bindMemory(to: Int32.self)))
   }
 
   func has(_ name: String) -> Bool { expected[name] != nil }

@@ -153,3 +153,10 @@ private struct ReferenceCache {
     #expect(reference.cache.pool.pageBytes == 10 * KeyValueCacheTests.layout.pageBytes)
   }
 }
+
+extension KeyValueLayout {
+  /// For layers with these numbers of heads and their sizes.
+  fileprivate init(_ layers: [(Int, Int)], isBFloat16: Bool = false) {
+    try! self.init(layers.count, isBFloat16: isBFloat16) { layers[$0] }
+  }
+}

@@ -23,7 +23,7 @@ import Testing
     let file = try SafetensorsFile(fixture.path + "/model.safetensors")
     let tensors = file.tensors.filter { keeps($0.name) }.map {
       WrittenTensor(
-        $0.name.replacingOccurrences(of: prefix, with: ""), type: "F32", shape: $0.shape, bytes: Array($0.bytes))
+        $0.name.replacingOccurrences(of: prefix, with: ""), type: "F32", shape: Array($0.shape), bytes: Array($0.bytes))
     }
     try folder.write("model.safetensors", try safetensors(tensors))
     return folder

@@ -43,9 +43,27 @@ import Testing
 
   @Test func classesAreNamed() throws {
     let names = "\"architectures\": [\"LlamaForSequenceClassification\"], \"id2label\": {\"0\": \"no\", \"1\": \"yes\"}"
-    #expect(try blueprint("{\(StatedSizesTests.llama), \(names)}").labels == [0: "no", 1: "yes"])
+    #expect(try blueprint("{\(StatedSizesTests.llama), \(names)}").labels.texts == ["no", "yes"])
     let count = "\"architectures\": [\"LlamaForSequenceClassification\"], \"num_labels\": 3"
     #expect(
-      try blueprint("{\(StatedSizesTests.llama), \(count)}").labels == [0: "LABEL_0", 1: "LABEL_1", 2: "LABEL_2"])
+      try blueprint("{\(StatedSizesTests.llama), \(count)}").labels.texts == ["LABEL_0", "LABEL_1", "LABEL_2"])
   }
+
+  @Test func tensorsOfEachLayerAreIgnored() throws {
+    let blueprint = try blueprint("{\(StatedSizesTests.llama)}")
+    let layers = try #require(blueprint.last).layers.count
+    func name(_ layer: String) -> String { "layers.\(layer).self_attn.rotary_emb.inv_freq" }
+    for ignored in ["rotary_emb.inv_freq", name("0"), name("\(layers - 1)")] {
+      #expect(blueprint.ignores(ignored[...].utf8), "\(ignored)")
+    }
+    for other in ["", "inv_freq", name(""), name("#"), name("x"), name("-1"), name("\(layers)"), name("0") + "s"] {
+      #expect(!blueprint.ignores(other[...].utf8), "\(other)")
+    }
+    #expect(!blueprint.ignores(name("99999999999999999999")[...].utf8))
+  }
+}
+
+extension LabelNames {
+  /// The names of the classes from number 0 on.
+  fileprivate var texts: [String] { (0..<count).map { self[$0].map { String(decoding: $0, as: UTF8.self) } ?? "" } }
 }

@@ -28,7 +28,7 @@ extension Tokenizer {
   func id(_ token: String) -> Int32? { Array(token.utf8).withUnsafeBytes { id(of: $0) } }
 
   func bytes(_ ids: [Int32], keepSpecial: Bool = false) throws -> [UInt8] {
-    try ids.withUnsafeBufferPointer { try decode($0, skipSpecialTokens: !keepSpecial) }
+    try ids.withUnsafeBufferPointer { Array(try decode($0, skipSpecialTokens: !keepSpecial)) }
   }
 
   func text(_ ids: [Int32], keepSpecial: Bool = false) throws -> String {

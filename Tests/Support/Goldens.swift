@@ -16,5 +16,5 @@ package struct Goldens {
     file[name]!.bytes.withMemoryRebound(to: T.self) { Array($0) }
   }
 
-  package func shape(_ name: String) -> [Int] { file[name]!.shape }
+  package func shape(_ name: String) -> [Int] { Array(file[name]!.shape) }
 }

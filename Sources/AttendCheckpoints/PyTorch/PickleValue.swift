@@ -40,6 +40,14 @@ struct PickleText: BitwiseCopyable {
   let count: Int
 }
 
+extension UnsafeRawBufferPointer {
+  func text(_ text: PickleText) -> Slice<UnsafeRawBufferPointer> { self[text.first..<text.first + text.count] }
+
+  func precedes(_ one: PickleText, _ other: PickleText) -> Bool {
+    text(one).lexicographicallyPrecedes(text(other))
+  }
+}
+
 /// A tuple, list, set or dictionary: a chain of items.
 struct PickleContainer: BitwiseCopyable {
   enum Kind: BitwiseCopyable { case tuple, list, set, dictionary }

@@ -14,41 +14,34 @@ final class PyTorchFile: TensorSource {
   init(_ path: String, copies: Bool = false) throws(Failure) {
     let file = try MappedFile(path, copies: copies)
     try file.refusePointer()
-    let contents: TorchContents =
+    let tensors =
       if ZipArchive.begins(file.bytes) {
-        try TorchArchive.contents(of: file)
+        try TorchArchive.tensors(of: file)
       } else {
-        try TorchStream.contents(of: file)
+        try TorchStream.tensors(of: file)
       }
     var copied = 0
     self.file = file
-    self.table = try TensorTable(contents.tensors.count, named: path) { (index) throws(Failure) in
-      let tensor = contents.tensors[index]
+    self.table = try TensorTable(tensors.count, named: path) { (index) throws(Failure) in
+      let tensor = tensors[index]
       guard let type = tensor.type.element else {
         return .unknown(UnknownTensor(name: tensor.name, type: tensor.type.rawValue, file: path))
       }
-      return .known(try TorchView(tensor, type, contents.storages[tensor.storage], file).stored(counting: &copied))
+      return .known(try TorchView(tensor, type, file).stored(counting: &copied))
     }
   }
-}
-
-/// What a file holds.
-struct TorchContents {
-  let tensors: [TorchTensor]
-  /// The bytes of each storage, by its key.
-  let storages: [String: UnsafeRawBufferPointer]
 }
 
 // MARK: - Archives
 
 /// The format since PyTorch 1.6: in a folder of any name data.pkl, byteorder, and data/ with the storages.
 private enum TorchArchive {
-  static func contents(of file: MappedFile) throws(Failure) -> TorchContents {
+  static func tensors(of file: MappedFile) throws(Failure) -> FixedArray<TorchTensor> {
     let archive = try ZipArchive(file)
-    let folders = archive.names.lazy.filter { $0.hasSuffix("/data.pkl") }.map { $0.dropLast("data.pkl".utf8.count) }
-    guard let folder = folders.min(by: { ($0.utf8.count, $0) < ($1.utf8.count, $1) }),
-      let pickle = try archive.content("\(folder)data.pkl")
+    guard let name = archive.shortestName(before: "/data.pkl"),
+      let pickle = try archive.content("\(name)/data.pkl")
     else { throw Failure(.invalidFile, "\(file.path) is a zip archive without data.pkl: torch.save did not write it") }
+    let folder = "\(name)/"
     if try archive.content("\(folder)constants.pkl") != nil {
       throw Failure(.unsupported, "\(file.path) is a program of TorchScript; save model.state_dict() with torch.save")
     }
@@ -57,13 +50,11 @@ private enum TorchArchive {
       throw Failure(
         .unsupported, "\(file.path): the numbers are in the byte order \(found.debugDescription), not little")
     }
-    var unpickler = try Unpickler(pickle, file: file.path)
-    let tensors = try unpickler.stateDict(try unpickler.value())
-    var storages: [String: UnsafeRawBufferPointer] = [:]
-    for tensor in tensors where storages[tensor.storage] == nil {
-      storages[tensor.storage] = try archive.content("\(folder)data/\(tensor.storage)")
+    var unpickler = Unpickler(pickle, file: file.path)
+    let value = try unpickler.value()
+    return try unpickler.stateDict(value) { key throws(Failure) in
+      try archive.content("\(folder)data/\(String(decoding: pickle.text(key), as: UTF8.self))")
     }
-    return TorchContents(tensors: tensors, storages: storages)
   }
 }
 
@@ -75,12 +66,23 @@ private enum TorchStream {
   /// 0x1950a86a20f9469cfc6c, little-endian.
   private static let magic: [UInt8] = [0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19]
 
-  static func contents(of file: MappedFile) throws(Failure) -> TorchContents {
+  /// The elements behind a key in the file.
+  private struct Storage {
+    let key: PickleText
+    var first = 0  // their first byte
+    var count = 0  // their bytes
+    var size: Int  // of one of them
+  }
+
+  static func tensors(of file: MappedFile) throws(Failure) -> FixedArray<TorchTensor> {
     let (path, bytes) = (file.path, file.bytes)
     let start = try header(of: file)
-    var unpickler = try Unpickler(bytes, from: start, file: path)
-    let tensors = try unpickler.stateDict(try unpickler.value())
-    return TorchContents(tensors: tensors, storages: try storages(behind: unpickler, bytes, path))
+    var unpickler = Unpickler(bytes, from: start, file: path)
+    let value = try unpickler.value()
+    let storages = try storages(behind: unpickler, bytes, path)
+    return try unpickler.stateDict(value) { key in
+      find(key, storages, bytes).map { UnsafeRawBufferPointer(rebasing: bytes[$0.first..<$0.first + $0.count]) }
+    }
   }
 
   /// Where the pickle of the state dict begins, behind three that say what the file is.
@@ -89,48 +91,62 @@ private enum TorchStream {
     let foreign = Failure(
       .invalidFile, "\(path) is no file of torch.save's: it is no archive and lacks the magic number")
     guard bytes.first == 0x80 else { throw foreign }
-    var magic = try Unpickler(bytes, from: 0, file: path)
+    var magic = Unpickler(bytes, from: 0, file: path)
     guard case .large(let number) = try magic.value(),
       bytes[number.first..<number.first + number.count].elementsEqual(TorchStream.magic)
     else { throw foreign }
-    var version = try Unpickler(bytes, from: magic.position, file: path)
+    var version = Unpickler(bytes, from: magic.position, file: path)
     guard case .integer(1001) = try version.value() else {
       throw Failure(.unsupported, "\(path): the format of torch.save is of another version than 1001")
     }
-    var machine = try Unpickler(bytes, from: version.position, file: path)
-    guard machine.flag("little_endian", of: try machine.value()) == true else {
+    var machine = Unpickler(bytes, from: version.position, file: path)
+    guard try machine.flag("little_endian", of: try machine.value()) == true else {
       throw Failure(.unsupported, "\(path): the numbers were not written by a little-endian machine")
     }
     return machine.position
   }
 
+  /// The storage with a key, of several the last one, in a list that is in the order of keys.
+  private static func find(
+    _ key: PickleText, _ storages: borrowing GrowingList<Storage>, _ bytes: UnsafeRawBufferPointer
+  ) -> Storage? {
+    let elements = storages.elements
+    let limit = elements.partition { !bytes.precedes(key, $0.key) }
+    guard limit > 0, !bytes.precedes(elements[limit - 1].key, key) else { return nil }
+    return elements[limit - 1]
+  }
+
   private static func storages(
     behind pickle: borrowing Unpickler, _ bytes: UnsafeRawBufferPointer, _ path: String
-  ) throws(Failure) -> [String: UnsafeRawBufferPointer] {
-    var sizes: [String: Int] = [:]  // of an element
-    for index in 0..<pickle.storages.count {
-      sizes[pickle.string(pickle.storages[index].key)] = pickle.storages[index].type.size
+  ) throws(Failure) -> GrowingList<Storage> {
+    var described = GrowingList<Storage>(for: "the storages of a pickle")
+    for storage in pickle.storages.elements {
+      try described.append(Storage(key: storage.key, size: storage.type.size))
     }
-    var keys = try Unpickler(bytes, from: pickle.position, file: path)
+    try described.sort { bytes.precedes($0.key, $1.key) }
+    var keys = Unpickler(bytes, from: pickle.position, file: path)
     let list = try keys.texts(try keys.value())
     var place = keys.position
-    var storages: [String: UnsafeRawBufferPointer] = [:]
-    for key in list {
-      guard let size = sizes[key] else {
-        throw Failure(.invalidFile, "\(path): the storage \(key) belongs to no tensor")
+    var storages = GrowingList<Storage>(for: "the storages of a pickle")
+    for key in list.elements {
+      func name() -> String { String(decoding: bytes.text(key), as: UTF8.self) }
+      guard let size = find(key, described, bytes)?.size else {
+        throw Failure(.invalidFile, "\(path): the storage \(name()) belongs to no tensor")
       }
-      guard bytes.count - place >= 8 else { throw Failure(.invalidFile, "\(path) is truncated before storage \(key)") }
+      guard bytes.count - place >= 8 else {
+        throw Failure(.invalidFile, "\(path) is truncated before storage \(name())")
+      }
       let count = Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: Int64.self))
       place += 8
       guard count >= 0, count <= (bytes.count - place) / size else {
         throw Failure(
           .invalidFile,
-          "\(path): storage \(key) of \(count) elements of \(size) bytes exceeds the file's \(bytes.count) bytes"
-        )
+          "\(path): storage \(name()) of \(count) elements of \(size) bytes exceeds the file's \(bytes.count) bytes")
       }
-      storages[key] = UnsafeRawBufferPointer(rebasing: bytes[place..<place + Int(count) * size])
+      try storages.append(Storage(key: key, first: place, count: Int(count) * size, size: size))
       place += Int(count) * size
     }
+    try storages.sort { bytes.precedes($0.key, $1.key) }
     return storages
   }
 }
@@ -147,11 +163,9 @@ private struct TorchView {
   private let count: Int
 
   /// Throws `invalidFile` unless all elements lie in the storage.
-  init(
-    _ tensor: TorchTensor, _ type: ElementType, _ storage: UnsafeRawBufferPointer?, _ file: MappedFile
-  ) throws(Failure) {
+  init(_ tensor: TorchTensor, _ type: ElementType, _ file: MappedFile) throws(Failure) {
     func invalid(_ reason: String) -> Failure { Failure(.invalidFile, "\(file.path): tensor \(tensor.name) \(reason)") }
-    guard let storage else { throw invalid("lies in storage \(tensor.storage), which is missing") }
+    guard let storage = tensor.bytes else { throw invalid("lies in storage \(tensor.storage), which is missing") }
     guard let reach = TorchView.reach(tensor) else { throw invalid("has the shape \(tensor.shape), beyond all memory") }
     let available = storage.count / type.size
     guard reach.last < available else {
@@ -194,7 +208,7 @@ private struct TorchView {
       let first = count == 0 ? 0 : tensor.offset * type.size
       let bytes = UnsafeRawBufferPointer(rebasing: storage[first..<first + count * type.size])
       return StoredTensor(
-        name: tensor.name, type: type, shape: tensor.shape, bytes: bytes, file: file.path, owner: file)
+        name: tensor.name, type: type, shape: TensorShape(tensor.shape), bytes: bytes, file: file.path, owner: file)
     }
     // An expanded tensor has more elements than its storage; and many views may share one.
     guard count <= storage.count / type.size, count * type.size <= 2 * file.bytes.count - copied else {
@@ -207,7 +221,7 @@ private struct TorchView {
     let copy = try AlignedBuffer(bytes: count * type.size, for: "tensor \(tensor.name)")
     gather(into: copy.base)
     return StoredTensor(
-      name: tensor.name, type: type, shape: tensor.shape,
+      name: tensor.name, type: type, shape: TensorShape(tensor.shape),
       bytes: UnsafeRawBufferPointer(start: copy.base, count: copy.bytes), file: file.path, owner: copy)
   }
 

@@ -63,34 +63,38 @@ extension Unpickler {
       throw invalid("has something else than a short tuple as \(what)")
     }
     var result: [PickleValue] = []
-    forEach(containers[index]) { result.append($0.value) }
+    try forEach(containers[index]) { result.append($0.value) }
     return result
   }
 
   /// The truth value that a dictionary has under a key.
-  func flag(_ key: String, of value: PickleValue) -> Bool? {
+  func flag(_ key: String, of value: PickleValue) throws(Failure) -> Bool? {
     guard case .container(let index) = value, containers[index].kind == .dictionary else { return nil }
     var result: Bool?
-    forEach(containers[index]) { item in
+    try forEach(containers[index]) { item in
       if case .text(let text) = item.key, string(text) == key, case .bool(let flag) = item.value { result = flag }
     }
     return result
   }
 
   /// The texts of a list.
-  func texts(_ value: PickleValue) throws(Failure) -> [String] {
+  func texts(_ value: PickleValue) throws(Failure) -> GrowingList<PickleText> {
     guard case .container(let index) = value, containers[index].kind == .list else {
       throw invalid("has no list of the storages' keys")
     }
-    var texts: [String] = []
-    forEach(containers[index]) { if case .text(let text) = $0.value { texts.append(string(text)) } }
+    var texts = GrowingList<PickleText>(for: "the storages of a pickle")
+    try forEach(containers[index]) { item throws(Failure) in
+      if case .text(let text) = item.value { try texts.append(text) }
+    }
     return texts
   }
 
-  func forEach(_ container: PickleContainer, _ body: (PickleContainer.Item) -> Void) {
+  func forEach(
+    _ container: PickleContainer, _ body: (PickleContainer.Item) throws(Failure) -> Void
+  ) throws(Failure) {
     var next = container.first
     for _ in 0..<container.count {
-      body(items[next])
+      try body(items[next])
       next = items[next].next
     }
   }
@@ -102,8 +106,9 @@ extension Unpickler {
 struct TorchTensor {
   let name: String
   let type: TorchType
-  /// The storage, by its key, and the type that it was written with.
+  /// The storage, by its key, and its bytes, where the file holds them.
   let storage: String
+  let bytes: UnsafeRawBufferPointer?
   let offset: Int
   let shape: [Int]
   let strides: [Int]
@@ -113,43 +118,78 @@ extension Unpickler {
   /// The keys under which trainers put a state dict among other things.
   private static let wrappers = ["state_dict", "model_state_dict", "model", "module"]
 
-  /// The tensors of a state dict, or of the one that `value` holds under a usual key. Of a name that comes twice the
-  /// last counts. Throws `invalidFile` where there is none.
-  func stateDict(_ value: PickleValue) throws(Failure) -> [TorchTensor] {
+  private struct Found {
+    let name: PickleText
+    let tensor: Int
+  }
+
+  /// The tensors of a state dict, or of the one that `value` holds under a usual key, with the bytes that `storage`
+  /// gives for the key of a storage. Of a name that comes twice the last counts. Throws `invalidFile` where there is
+  /// none.
+  func stateDict(
+    _ value: PickleValue, _ storage: (PickleText) throws(Failure) -> UnsafeRawBufferPointer?
+  ) throws(Failure) -> FixedArray<TorchTensor> {
     var value = value
     for _ in 0..<3 {  // no deeper than anybody wraps
       guard case .container(let index) = value, containers[index].kind == .dictionary else { break }
-      var found: [String: PickleTensor] = [:]
-      var nested: [String: PickleValue] = [:]
-      forEach(containers[index]) { item in
-        guard case .text(let key) = item.key else { return }
-        if case .tensor(let tensor) = item.value { found[string(key)] = tensors[tensor] }
-        if case .container = item.value { nested[string(key)] = item.value }
-      }
-      if !found.isEmpty { return try described(found) }
-      guard let inner = Unpickler.wrappers.lazy.compactMap({ nested[$0] }).first else { break }
+      let found = try tensors(of: containers[index])
+      if !found.isEmpty { return try described(found, storage) }
+      guard let inner = try wrapped(in: containers[index]) else { break }
       value = inner
     }
     throw Failure(.invalidFile, "\(file): the pickle holds no dictionary of tensors")
   }
 
-  private func described(_ found: [String: PickleTensor]) throws(Failure) -> [TorchTensor] {
+  /// The tensors of a dictionary in the order of their names.
+  private func tensors(of dictionary: PickleContainer) throws(Failure) -> GrowingList<Found> {
+    var found = GrowingList<Found>(for: "the tensors of a pickle")
+    try forEach(dictionary) { item throws(Failure) in
+      guard case .text(let name) = item.key, case .tensor(let tensor) = item.value else { return }
+      try found.append(Found(name: name, tensor: tensor))
+    }
+    let bytes = bytes
+    try found.sort { bytes.precedes($0.name, $1.name) }
+    var kept = 0
+    for index in 0..<found.count {
+      if kept > 0, !bytes.precedes(found[kept - 1].name, found[index].name) { kept -= 1 }
+      found[kept] = found[index]
+      kept += 1
+    }
+    found.removeAll(from: kept)
+    return found
+  }
+
+  /// What a dictionary has under the first of the usual keys that it has.
+  private func wrapped(in dictionary: PickleContainer) throws(Failure) -> PickleValue? {
+    for wrapper in Unpickler.wrappers {
+      var found: PickleValue?
+      try forEach(dictionary) { item in
+        guard case .text(let name) = item.key, case .container = item.value else { return }
+        if bytes.text(name).elementsEqual(wrapper.utf8) { found = item.value }
+      }
+      if let found { return found }
+    }
+    return nil
+  }
+
+  private func described(
+    _ found: borrowing GrowingList<Found>, _ storage: (PickleText) throws(Failure) -> UnsafeRawBufferPointer?
+  ) throws(Failure) -> FixedArray<TorchTensor> {
     // What was saved from torch.nn.DataParallel has this before all names.
     let wrapper = "module."
-    let strips = found.keys.allSatisfy { $0.hasPrefix(wrapper) }
-    var result: [TorchTensor] = []
-    for (name, tensor) in found {
-      let storage = storages[tensor.storage]
-      let (offset, overflow) = tensor.offset.addingReportingOverflow(storage.offset)
+    let elements = found.elements
+    let strips = elements.allSatisfy { bytes.text($0.name).starts(with: wrapper.utf8) }
+    return try FixedArray(elements.count, for: "the tensors of \(file)") { (index) throws(Failure) in
+      let tensor = tensors[elements[index].tensor], own = storages[tensor.storage]
+      let name = String(decoding: bytes.text(elements[index].name), as: UTF8.self)
+      let (offset, overflow) = tensor.offset.addingReportingOverflow(own.offset)
       let (shape, strides) = (try naturals(tensor.shape), try naturals(tensor.strides))
-      guard let shape, let strides, shape.count == strides.count, !overflow, tensor.offset >= 0, storage.offset >= 0
+      guard let shape, let strides, shape.count == strides.count, !overflow, tensor.offset >= 0, own.offset >= 0
       else { throw Failure(.invalidFile, "\(file): tensor \(name) has no sound size, stride and offset") }
-      result.append(
-        TorchTensor(
-          name: strips ? String(name.dropFirst(wrapper.utf8.count)) : name, type: tensor.type,
-          storage: string(storage.key), offset: offset, shape: shape, strides: strides))
+      return TorchTensor(
+        name: strips ? String(name.dropFirst(wrapper.utf8.count)) : name, type: tensor.type,
+        storage: string(own.key), bytes: try storage(own.key), offset: offset, shape: shape, strides: strides)
     }
-    return result
   }
 
   /// The integers of a short tuple; nil where one is negative or none.

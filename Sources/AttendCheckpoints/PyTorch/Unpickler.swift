@@ -11,38 +11,31 @@ struct Unpickler: ~Copyable {
   /// Where the next byte is read; behind the pickle when it has been read.
   private(set) var position: Int
   private let first: Int
-  private var stack: GrowingBuffer<PickleValue>
-  private var marks: GrowingBuffer<Int>
-  private var memo: GrowingBuffer<PickleValue>
-  var containers: GrowingBuffer<PickleContainer>
-  var items: GrowingBuffer<PickleContainer.Item>
-  var storages: GrowingBuffer<PickleStorage>
-  var tensors: GrowingBuffer<PickleTensor>
+  private var stack: GrowingList<PickleValue>
+  private var marks: GrowingList<Int>
+  private var memo: GrowingList<PickleValue>
+  var containers: GrowingList<PickleContainer>
+  var items: GrowingList<PickleContainer.Item>
+  var storages: GrowingList<PickleStorage>
+  var tensors: GrowingList<PickleTensor>
 
   /// No state dict is described by more; tensors lie elsewhere.
   static let maximalBytes = 64 << 20
 
   /// Reads from byte `first` of `bytes`, which belong to `file`.
-  init(_ bytes: UnsafeRawBufferPointer, from first: Int = 0, file: String) throws(Failure) {
+  init(_ bytes: UnsafeRawBufferPointer, from first: Int = 0, file: String) {
     let purpose = "the pickle of \(file)"
-    let stack = try GrowingBuffer<PickleValue>(capacity: 64, for: purpose)
-    let marks = try GrowingBuffer<Int>(capacity: 8, for: purpose)
-    let memo = try GrowingBuffer<PickleValue>(capacity: 64, for: purpose)
-    let containers = try GrowingBuffer<PickleContainer>(capacity: 64, for: purpose)
-    let items = try GrowingBuffer<PickleContainer.Item>(capacity: 64, for: purpose)
-    let storages = try GrowingBuffer<PickleStorage>(capacity: 64, for: purpose)
-    let tensors = try GrowingBuffer<PickleTensor>(capacity: 64, for: purpose)
     self.bytes = bytes
     self.file = file
     self.first = first
     self.position = first
-    self.stack = stack
-    self.marks = marks
-    self.memo = memo
-    self.containers = containers
-    self.items = items
-    self.storages = storages
-    self.tensors = tensors
+    stack = GrowingList(for: purpose)
+    marks = GrowingList(for: purpose)
+    memo = GrowingList(for: purpose)
+    containers = GrowingList(for: purpose)
+    items = GrowingList(for: purpose)
+    storages = GrowingList(for: purpose)
+    tensors = GrowingList(for: purpose)
   }
 
   /// The value of the pickle. Throws `invalidFile` for what is no pickle, `unsupported` for what no state dict holds.
@@ -124,7 +117,7 @@ struct Unpickler: ~Copyable {
       }
     case 0x95: _ = try take(8)  // the length of a frame, which readers of streams want to know
     case UInt8(ascii: "0"): _ = try pop()
-    case UInt8(ascii: "1"): stack.truncate(to: try mark())
+    case UInt8(ascii: "1"): stack.removeAll(from: try mark())
     case UInt8(ascii: "2"):
       let top = try pop()
       try push(top)
@@ -185,7 +178,7 @@ struct Unpickler: ~Copyable {
       throw invalid("takes a value that is not there")
     }
     let value = stack[stack.count - 1]
-    stack.truncate(to: stack.count - 1)
+    stack.removeAll(from: stack.count - 1)
     return value
   }
 
@@ -193,7 +186,7 @@ struct Unpickler: ~Copyable {
   private mutating func mark() throws(Failure) -> Int {
     guard marks.count > 0 else { throw invalid("takes a mark that is not there") }
     let place = marks[marks.count - 1]
-    marks.truncate(to: marks.count - 1)
+    marks.removeAll(from: marks.count - 1)
     return place
   }
 
@@ -246,7 +239,7 @@ struct Unpickler: ~Copyable {
       container.count += 1
     }
     containers[index] = container
-    stack.truncate(to: place)
+    stack.removeAll(from: place)
   }
 
   // MARK: Bytes

@@ -4,9 +4,10 @@ import AttendBase
 
 /// The entries of an archive in memory, by name. Only the directory has been read; all places that it names are checked
 /// when an entry is asked for.
-struct ZipArchive {
+struct ZipArchive: ~Copyable {
   /// An entry as the directory describes it.
   private struct Entry {
+    let name: PickleText
     let method: Int  // of compression, 0: none
     let flags: Int
     let size: Int
@@ -15,15 +16,12 @@ struct ZipArchive {
 
   let path: String
   private let bytes: UnsafeRawBufferPointer
-  private var entries: [String: Entry] = [:]
-
-  /// The names of all entries, in no order.
-  var names: some Collection<String> { entries.keys }
+  private var entries = GrowingList<Entry>(for: "the directory of an archive")  // in the order of their names
 
   /// Whether a file begins like an archive.
   static func begins(_ bytes: UnsafeRawBufferPointer) -> Bool { bytes.starts(with: [0x50, 0x4B, 3, 4]) }
 
-  /// Reads the directory. Throws `invalidFile`.
+  /// Reads the directory. Throws `invalidFile`, `outOfMemory`.
   init(_ file: MappedFile) throws(Failure) {
     (path, bytes) = (file.path, file.bytes)
     var (count, place) = try directory()
@@ -36,16 +34,35 @@ struct ZipArchive {
       guard fits(length, at: place) else { throw invalid("its directory is truncated") }
       let extra = place + 46 + nameLength..<place + 46 + nameLength + extraLength
       let name = String(decoding: bytes[place + 46..<extra.lowerBound], as: UTF8.self)
-      entries[name] = try entry(place, extra, name)
+      try entries.append(try entry(place, extra, name))
       place += length
       count -= 1
     }
+    let text = bytes
+    try entries.sort { text.precedes($0.name, $1.name) }
+  }
+
+  /// The name of an entry without this ending, of several the shortest; nil where there is none.
+  func shortestName(before ending: String) -> String? {
+    var found: PickleText?
+    for entry in entries.elements {
+      let isFit = bytes.text(entry.name).suffix(ending.utf8.count).elementsEqual(ending.utf8)
+      if isFit, entry.name.count < found?.count ?? Int.max { found = entry.name }
+    }
+    return found.map { String(decoding: bytes.text($0).dropLast(ending.utf8.count), as: UTF8.self) }
+  }
+
+  /// The entry of a name; of several the one that the directory lists last.
+  private func find(_ name: String) -> Entry? {
+    let limit = entries.elements.partition { !name.utf8.lexicographicallyPrecedes(bytes.text($0.name)) }
+    guard limit > 0, bytes.text(entries[limit - 1].name).elementsEqual(name.utf8) else { return nil }
+    return entries[limit - 1]
   }
 
   /// The content of an entry; nil where there is none of this name. Throws `unsupported` for one that is compressed or
   /// encrypted, `invalidFile`.
   func content(_ name: String) throws(Failure) -> UnsafeRawBufferPointer? {
-    guard let entry = entries[name] else { return nil }
+    guard let entry = find(name) else { return nil }
     guard entry.method == 0, entry.flags & 1 == 0 else {
       let how = entry.flags & 1 == 0 ? "compressed (method \(entry.method))" : "encrypted"
       throw Failure(.unsupported, "\(path): the entry \(name) of the archive is \(how); torch.save stores it plainly")
@@ -106,7 +123,8 @@ struct ZipArchive {
     }
     let method = field16(place + 10)
     guard method != 0 || size == compressed else { throw invalid("the entry \(name) has two sizes") }
-    return Entry(method: method, flags: field16(place + 8), size: size, place: start)
+    let text = PickleText(first: place + 46, count: field16(place + 28))
+    return Entry(name: text, method: method, flags: field16(place + 8), size: size, place: start)
   }
 
   // MARK: Bytes

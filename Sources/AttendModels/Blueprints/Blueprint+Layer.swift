@@ -136,11 +136,18 @@ package struct LinearBlueprint: Sendable {
   /// Blocks of rows of a stored matrix with `rows` rows in all.
   package struct Part: Sendable {
     package var rows: Int
-    /// Each block's first row; a block has `blockRows` rows.
-    package var starts: [Int]
+    /// The first row of the first block.
+    package var first: Int
+    /// Rows of a block.
     package var blockRows: Int
+    /// How many blocks there are, and how many rows further the next one begins.
+    package var blocks = 1
+    package var stride = 0
     /// How many rows further the next row of a block stands.
     package var step = 1
+
+    /// The first row of a block.
+    package func start(_ block: Int) -> Int { first + block * stride }
   }
 
   /// Matrix `index` of a tensor of `count` matrices of equal shape, one after another.
@@ -150,9 +157,13 @@ package struct LinearBlueprint: Sendable {
   }
 
   /// The tensor that holds its weights.
-  var weightName: String { slice == nil ? "\(name)\(separator)weight" : name }
+  func weightName(_ prefix: String = "") -> String {
+    slice == nil ? .joined(prefix, name, separator, "weight") : .joined(prefix, name)
+  }
   /// The tensor that holds its bias, if that is its own.
-  var biasName: String { slice == nil ? "\(name)\(separator)bias" : "\(name)_bias" }
+  func biasName(_ prefix: String = "") -> String {
+    slice == nil ? .joined(prefix, name, separator, "bias") : .joined(prefix, name, "_bias")
+  }
   /// The tensors that may hold the weights of a slice in 4 bits.
   var blocksName: String { "\(name)_blocks" }
   var scalesName: String { "\(name)_scales" }
@@ -162,7 +173,7 @@ package struct LinearBlueprint: Sendable {
   /// Part `index` of `count` equal parts of a matrix that stores them one below the other.
   package func part(_ index: Int, of count: Int) -> LinearBlueprint {
     var result = self
-    result.part = Part(rows: outputs, starts: [outputs / count * index], blockRows: outputs / count)
+    result.part = Part(rows: outputs, first: outputs / count * index, blockRows: outputs / count)
     result.outputs = outputs / count
     return result
   }
@@ -170,7 +181,7 @@ package struct LinearBlueprint: Sendable {
   /// Rows `first ..< first + count` of the stored matrix.
   package func rows(_ first: Int, _ count: Int) -> LinearBlueprint {
     var result = self
-    result.part = Part(rows: outputs, starts: [first], blockRows: count)
+    result.part = Part(rows: outputs, first: first, blockRows: count)
     result.outputs = count
     return result
   }
@@ -178,7 +189,7 @@ package struct LinearBlueprint: Sendable {
   /// The stored rows `first`, `first + 2`, `first + 4` and so on, of a matrix that stores two whose rows take turns.
   package func everyOther(from first: Int) -> LinearBlueprint {
     var result = self
-    result.part = Part(rows: outputs, starts: [first], blockRows: outputs / 2, step: 2)
+    result.part = Part(rows: outputs, first: first, blockRows: outputs / 2, step: 2)
     result.outputs = outputs / 2
     return result
   }
@@ -187,7 +198,7 @@ package struct LinearBlueprint: Sendable {
   package func rows(_ first: Int, _ count: Int, ofEvery groupRows: Int) -> LinearBlueprint {
     var result = self
     let groups = outputs / groupRows
-    result.part = Part(rows: outputs, starts: (0..<groups).map { $0 * groupRows + first }, blockRows: count)
+    result.part = Part(rows: outputs, first: first, blockRows: count, blocks: groups, stride: groupRows)
     result.outputs = groups * count
     return result
   }
@@ -208,5 +219,18 @@ package struct LinearBlueprint: Sendable {
     return (
       rows(0, queries, ofEvery: group), rows(queries, one, ofEvery: group), rows(queries + one, one, ofEvery: group)
     )
+  }
+}
+
+extension String {
+  /// Parts of a name one behind another, in memory that is asked for once.
+  static func joined(_ first: String, _ second: String, _ third: String = "", _ fourth: String = "") -> String {
+    var result = ""
+    result.reserveCapacity(first.utf8.count + second.utf8.count + third.utf8.count + fourth.utf8.count)
+    result.append(first)
+    result.append(second)
+    result.append(third)
+    result.append(fourth)
+    return result
   }
 }

@@ -27,9 +27,9 @@ package struct Blueprint: Sendable {
   /// gives it.
   package var shift: TextShift?
   /// The names of the classes that the head tells apart, by their numbers.
-  package var labels: [Int: String] = [:]
+  package var labels = LabelNames()
   /// Tensors that a checkpoint may hold and that nothing reads: copies of tied weights, tables that are computed,
-  /// counters.
+  /// counters. `#` stands for the number of a layer.
   package var ignored: [String]
 
   package var encoder: StackBlueprint? { tower(.encoder) }
@@ -43,6 +43,26 @@ package struct Blueprint: Sendable {
     case (nil, _): .decoder
     default: .encoderDecoder
     }
+  }
+
+  /// Whether nothing reads a tensor of this name, which stands without its prefix.
+  package func ignores(_ name: Substring.UTF8View) -> Bool {
+    let layers = last?.layers.count ?? 0
+    return ignored.contains { Blueprint.matches(name, $0.utf8[...], layers: layers) }
+  }
+
+  private static func matches(_ name: Substring.UTF8View, _ pattern: Substring.UTF8View, layers: Int) -> Bool {
+    var name = name
+    for byte in pattern {
+      guard byte == UInt8(ascii: "#") else {
+        guard name.popFirst() == byte else { return false }
+        continue
+      }
+      let digits = name.prefix { $0 &- UInt8(ascii: "0") < 10 }
+      guard let number = Int(Substring(digits)), number < layers else { return false }
+      name = name.dropFirst(digits.count)
+    }
+    return name.isEmpty
   }
 
   private func tower(_ role: TowerBlueprint.Role) -> StackBlueprint? { towers.first { $0.role == role }?.stack }

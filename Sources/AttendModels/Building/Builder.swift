@@ -16,7 +16,8 @@ struct Builder {
     guard let last = blueprint.last else { throw Failure(.internalError, "a model without layers") }
     self.packer = packer
     // The prefix in use is the one under which the first product of a stack is found.
-    let probe = (blueprint.encoder ?? last).layers.first.map { $0.attention.query.weightName } ?? ""
+    let layers = (blueprint.encoder ?? last).layers
+    let probe = layers.isEmpty ? "" : layers[0].attention.query.weightName()
     prefix = packer.tensors.first(of: blueprint.prefixes) { $0 + probe }
     var found = blueprint
     if let head = blueprint.head, blueprint.kind == .encoder, Builder.isMissing(head, packer) { found.head = nil }
@@ -35,8 +36,8 @@ struct Builder {
   /// Refuses tensors that nobody read. To be called last.
   func finish() throws(Failure) {
     try packer.tensors.finish(family: blueprint.family) { name in
-      if name == output.ownWeights || blueprint.ignored.contains(name) { return true }
-      return name.hasPrefix(prefix) && blueprint.ignored.contains(String(name.dropFirst(prefix.count)))
+      if name == output.ownWeights || blueprint.ignores(name.utf8[...]) { return true }
+      return name.hasPrefix(prefix) && blueprint.ignores(name.utf8.dropFirst(prefix.utf8.count))
     }
   }
 
@@ -46,21 +47,26 @@ struct Builder {
     let layers = try FixedArray(stack.layers.count, for: "the layers") { (index) throws(Failure) in
       try layer(stack.layers[index], stack, &rotaries)
     }
-    let cross = stack.layers.map(\.crossAttention?.options)
+    let hasCross = stack.layers.indices.contains { stack.layers[$0].crossAttention != nil }
     return Stack(
       width: stack.width, embedding: try embedding(stack), layers: layers,
       finalNorm: try norm(stack.finalNorm, stack.width),
-      keyValueLayout: layout(stack.layers.map(\.attention.options), use: stack.causal ? .laterCalls : .ownLayer),
-      crossKeyValueLayout: cross.contains { $0 != nil } ? layout(cross, use: .laterCalls) : nil, rotaries: rotaries,
+      keyValueLayout: try layout(stack, use: stack.causal ? .laterCalls : .ownLayer) { $0.attention.options },
+      crossKeyValueLayout: hasCross ? try layout(stack, use: .laterCalls) { $0.crossAttention?.options } : nil,
+      rotaries: rotaries,
       convolution: try stack.convolution.map { (convolution) throws(Failure) in
         try self.convolution(convolution, stack.width)
       }, statedPositions: stack.statedPositions)
   }
 
   /// The places of layers with such attention in the pages of a cache; a layer without keeps nothing.
-  private func layout(_ layers: [AttentionOptions?], use: KeyValueLayout.Use) -> KeyValueLayout {
-    KeyValueLayout(
-      layers.map { ($0?.keyValueHeads ?? 0, $0?.headDim ?? 0) }, use: use, isBFloat16: packer.compute != .float32)
+  private func layout(
+    _ stack: StackBlueprint, use: KeyValueLayout.Use, _ attention: (borrowing LayerBlueprint) -> AttentionOptions?
+  ) throws(Failure) -> KeyValueLayout {
+    try KeyValueLayout(stack.layers.count, use: use, isBFloat16: packer.compute != .float32) { index in
+      let options = attention(stack.layers[index])
+      return (options?.keyValueHeads ?? 0, options?.headDim ?? 0)
+    }
   }
 
   /// The pooler, where the checkpoint holds it.
@@ -156,8 +162,8 @@ struct Builder {
     guard let norm else { return nil }
     let prefix = prefix ?? self.prefix
     return Norm(
-      kind: norm.kind, gain: try packer.vector("\(prefix)\(norm.name).weight", width),
-      bias: norm.hasBias ? try packer.vector("\(prefix)\(norm.name).bias", width) : nil, epsilon: norm.epsilon)
+      kind: norm.kind, gain: try packer.vector(.joined(prefix, norm.name, ".weight"), width),
+      bias: norm.hasBias ? try packer.vector(.joined(prefix, norm.name, ".bias"), width) : nil, epsilon: norm.epsilon)
   }
 
   /// Products that become one, their outputs one after another.

@@ -8,26 +8,34 @@ final class MatrixReader {
   let tensors: TensorLog
   let engine: Engine
   private var expanded: [String: AlignedBuffer] = [:]  // slices that were stored in 4 bits, until they are packed
+  private var lent = GrowingList<Int>(for: "the tensors that are being packed")  // the log's numbers of tensors
 
   init(_ tensors: TensorLog, engine: Engine) {
     self.tensors = tensors
     self.engine = engine
   }
 
-  /// The blocks of rows of a stored matrix that a product is made of. To be packed before they are released.
-  func blocks(_ linear: LinearBlueprint, prefix: String) throws(Failure) -> [StoredMatrix] {
-    let whole = try whole(linear, prefix: prefix)
-    guard let part = linear.part else { return [whole] }
-    return part.starts.map { whole.outputs(from: $0, count: part.blockRows, step: part.step) }
+  /// The blocks of rows of stored matrices that products are made of, one after another. To be packed before they are
+  /// released.
+  func blocks(_ parts: [LinearBlueprint], prefix: String) throws(Failure) -> FixedArray<StoredMatrix> {
+    let count = parts.reduce(0) { $0 + $1.blocks }
+    var (part, block, whole) = (0, 0, nil as StoredMatrix?)
+    return try FixedArray(count, for: PackedMatrix.purpose) { (_) throws(Failure) in
+      if block == parts[part].blocks { (part, block, whole) = (part + 1, 0, nil) }
+      let matrix: StoredMatrix
+      if let whole { matrix = whole } else { matrix = try self.whole(parts[part], prefix: prefix) }
+      whole = matrix
+      defer { block += 1 }
+      return parts[part].block(block, of: matrix)
+    }
   }
 
   /// The one block of rows of a stored matrix that a product is made of.
   func block(_ linear: LinearBlueprint, prefix: String) throws(Failure) -> StoredMatrix {
-    let blocks = try blocks(linear, prefix: prefix)
-    guard blocks.count == 1 else {
-      throw Failure(.internalError, "\(linear.name): a gate is one block of rows, not \(blocks.count)")
+    guard linear.blocks == 1 else {
+      throw Failure(.internalError, "\(linear.name): a gate is one block of rows, not \(linear.blocks)")
     }
-    return blocks[0]
+    return linear.block(0, of: try whole(linear, prefix: prefix))
   }
 
   /// A tensor that is one matrix.
@@ -50,7 +58,8 @@ final class MatrixReader {
     }
     let rows = linear.storedRows
     let shape = linear.isTransposed ? TensorShape(linear.inputs, rows) : TensorShape(rows, linear.inputs)
-    let tensor = try tensors.weights(prefix + linear.weightName, shape.sliced(linear.slice?.count))
+    let tensor = try tensors.weights(linear.weightName(prefix), shape.sliced(linear.slice?.count))
+    try lend(tensor.name, linear)
     let row = linear.inputs * tensor.type.size  // bytes
     let start = (linear.slice?.index ?? 0) * rows * row
     return StoredMatrix(
@@ -90,6 +99,8 @@ final class MatrixReader {
       prefix + linear.blocksName, TensorShape(slice.count, rows, groups, Microscaled.blockBytes), numbersPerByte: 2)
     let scales = try tensors.bytes(
       prefix + linear.scalesName, TensorShape(slice.count, rows, groups), numbersPerByte: 0)
+    try lend(prefix + linear.blocksName, linear)
+    try lend(prefix + linear.scalesName, linear)
     let first = slice.index * rows * groups
     return Microscaled(
       blocks: blocks + first * Microscaled.blockBytes, scales: scales + first, rows: rows, groups: groups)
@@ -97,17 +108,26 @@ final class MatrixReader {
 
   // MARK: Letting go
 
-  /// Says that products are packed. Panels have released most of their weights already; a tensor of several matrices
-  /// goes with the last.
-  func release(_ parts: [LinearBlueprint], prefix: String) {
+  /// Notes a tensor that a product reads; one of several matrices goes with the last.
+  private func lend(_ name: String, _ linear: LinearBlueprint) throws(Failure) {
+    if let slice = linear.slice, slice.index < slice.count - 1 { return }
+    if let index = tensors.index(of: name), lent.elements.last != index { try lent.append(index) }
+  }
+
+  /// Says that the products read since the last time are packed. Panels have released most of their weights already.
+  func release() {
     if !expanded.isEmpty { expanded = [:] }
-    for part in parts {
-      guard let slice = part.slice else {
-        tensors.release(prefix + part.weightName)
-        continue
-      }
-      guard slice.index == slice.count - 1 else { continue }
-      for name in [part.weightName, part.blocksName, part.scalesName] { tensors.release(prefix + name) }
-    }
+    for index in lent.elements { tensors.release(index) }
+    lent.removeAll()
+  }
+}
+
+extension LinearBlueprint {
+  /// How many blocks of rows of the stored matrix it is.
+  fileprivate var blocks: Int { part?.blocks ?? 1 }
+
+  fileprivate func block(_ index: Int, of whole: StoredMatrix) -> StoredMatrix {
+    guard let part else { return whole }
+    return whole.outputs(from: part.start(index), count: part.blockRows, step: part.step)
   }
 }

@@ -16,7 +16,7 @@ struct OutputProjection {
       table = OutputProjection.table(of: stack, prefix: prefix, ownWeights: nil, packer)
       return
     }
-    let own = linear.weightName
+    let own = linear.weightName()
     let table = OutputProjection.table(of: stack, prefix: prefix, ownWeights: own, packer)
     (ownWeights, self.table) = (own, table)
     if packer.tensors.has(own), table != own, !packer.tensors.areEqual(own, table) {
@@ -25,7 +25,7 @@ struct OutputProjection {
     }
     switch linear.bias {
     case .none: output = .tied(bias: nil)
-    case .own: output = .tied(bias: linear.biasName)
+    case .own: output = .tied(bias: linear.biasName())
     case .optional(let name): output = .tied(bias: name)
     }
   }

@@ -37,29 +37,33 @@ final class Packer {
   func linear(
     _ parts: [LinearBlueprint], prefix: String, compute: ComputeType? = nil, refinesLast: Bool = false
   ) throws(Failure) -> Linear {
-    let blocks = try parts.map { (part) throws(Failure) in try matrices.blocks(part, prefix: prefix) }
-    let weights = try count(PackedMatrix(Array(blocks.joined()), compute: compute ?? self.compute, engine: engine))
+    let blocks = try matrices.blocks(parts, prefix: prefix)
+    let weights = try count(PackedMatrix(blocks, compute: compute ?? self.compute, engine: engine))
     let refines = refinesLast && weights.compute == .int8 && weights.inputs < Packer.refinedInputs
-    let refinement = refines ? try count(errors(of: weights, blocks[blocks.count - 1])) : nil
-    matrices.release(parts, prefix: prefix)
+    let refinement = refines ? try count(errors(of: weights, blocks, last: parts[parts.count - 1].outputs)) : nil
+    matrices.release()
     return Linear(weights: weights, bias: try bias(parts, prefix: prefix), refinement: refinement)
   }
 
-  /// What rounding took from the last outputs of packed weights, which came from `sources`.
-  private func errors(of weights: PackedMatrix, _ sources: [StoredMatrix]) throws(Failure) -> PackedMatrix {
-    let rows = sources.reduce(0) { $0 + $1.rows }, columns = weights.inputs
+  /// What rounding took from the last `rows` outputs of packed weights, which came from the last of `sources`.
+  private func errors(
+    of weights: PackedMatrix, _ sources: FixedArray<StoredMatrix>, last rows: Int
+  ) throws(Failure) -> PackedMatrix {
+    let columns = weights.inputs
     let tables = try AlignedBuffer(2 * rows * columns, of: Float.self, for: "the rounding errors of weights")
     let errors = Matrix(tables.pointer(), rows: rows, columns: columns)
     let seen = Matrix(tables.pointer() + rows * columns, rows: rows, columns: columns)
-    engine.gather((0..<rows).map { Int32(weights.outputs - rows + $0) }, count: rows, from: weights, into: seen)
-    var first = 0
+    let indices = try AlignedBuffer(max(rows, weights.outputs), of: Int32.self, for: "the rounding errors of weights")
+    let index = indices.pointer(to: Int32.self)
+    for output in 0..<weights.outputs { index[output] = Int32(output) }
+    engine.gather(index + (weights.outputs - rows), count: rows, from: weights, into: seen)
+    var first = rows - sources.reduce(0) { $0 + $1.rows }
     for source in sources {
-      engine.gather(
-        (0..<source.rows).map { Int32($0) }, count: source.rows, from: source, into: errors.rows(first, source.rows))
+      if first >= 0 { engine.gather(index, count: source.rows, from: source, into: errors.rows(first, source.rows)) }
       first += source.rows
     }
     engine.add(seen, to: errors, scale: -1)
-    defer { withExtendedLifetime(tables) {} }
+    defer { withExtendedLifetime((tables, indices)) {} }
     return try PackedMatrix(
       [StoredMatrix(base: errors.base, type: .float32, rows: rows, columns: columns)], compute: weights.compute,
       engine: engine)
@@ -71,7 +75,7 @@ final class Packer {
       PackedMatrix(
         gate: try matrices.block(gate, prefix: prefix), up: try matrices.block(up, prefix: prefix), compute: compute,
         engine: engine))
-    matrices.release([gate, up], prefix: prefix)
+    matrices.release()
     return Linear(weights: weights, bias: try bias([gate, up], prefix: prefix))
   }
 
@@ -114,7 +118,7 @@ final class Packer {
     let packed = try count(
       PackedMatrix([try matrices.matrix(name, rows: rows, columns: columns)], compute: compute, engine: engine))
     packedTables[name] = packed
-    tensors.release(name)
+    if let index = tensors.index(of: name) { tensors.release(index) }
     return packed
   }
 
@@ -196,7 +200,7 @@ extension Packer {
   private func biasName(_ linear: LinearBlueprint, prefix: String) -> String? {
     switch linear.bias {
     case .none: nil
-    case .own: prefix + linear.biasName
+    case .own: linear.biasName(prefix)
     case .optional(let name): tensors.has(name) ? name : nil
     }
   }
@@ -210,8 +214,9 @@ extension Packer {
       name, TensorShape(rows).sliced(linear.slice?.count), or: TensorShape(1, rows))
     let first = (linear.slice?.index ?? 0) * rows
     guard let part = linear.part else { return convert(tensor, from: first, rows, to: target) }
-    for (index, start) in part.starts.enumerated() {
-      convert(tensor, from: first + start, step: part.step, part.blockRows, to: target + index * part.blockRows)
+    for block in 0..<part.blocks {
+      let start = first + part.start(block)
+      convert(tensor, from: start, step: part.step, part.blockRows, to: target + block * part.blockRows)
     }
   }
 

@@ -40,8 +40,11 @@ final class TensorLog {
 
   /// Whether the checkpoint holds the weights of a product.
   func has(_ linear: LinearBlueprint, prefix: String) -> Bool {
-    has(prefix + linear.weightName) || has(prefix + linear.blocksName)
+    has(linear.weightName(prefix)) || has(prefix + linear.blocksName)
   }
+
+  /// The number of a tensor, nil where there is none.
+  func index(of name: String) -> Int? { checkpoint.index(of: name) }
 
   /// How many rows a tensor has, nil where there is none.
   func rows(_ name: String) -> Int? { checkpoint[name]?.shape.first }
@@ -129,9 +132,10 @@ final class TensorLog {
 
   /// Says that a tensor is packed: what is packed need not stand in memory twice, and the peak of loading stays near
   /// the packed weights.
-  func release(_ name: String) {
-    checkpoint[name]?.dontNeed()
-    if !narrowed.isEmpty { narrowed[name] = nil }
+  func release(_ index: Int) {
+    let tensor = checkpoint.tensors[index]
+    tensor.dontNeed()
+    if !narrowed.isEmpty { narrowed[tensor.name] = nil }
   }
 
   /// Throws if the checkpoint holds a tensor that was neither read nor is to be ignored. To be called last: of a copied
@@ -144,6 +148,6 @@ final class TensorLog {
         .invalidFile,
         "\(checkpoint[name]?.file ?? folder): tensor \(name) \(shape)is not part of this \(family) model")
     }
-    checkpoint.forget { has($0, .kept) }
+    try checkpoint.forget { has($0, .kept) }
   }
 }

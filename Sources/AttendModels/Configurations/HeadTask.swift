@@ -77,21 +77,6 @@ extension Configuration {
     return Int32(token)
   }
 
-  /// The names of classes by their numbers: `id2label`; without it, those that transformers gives to the outputs of a
-  /// classifier.
-  var labelNames: [Int: String] {
-    var names: [Int: String] = [:]
-    if let stated = json["id2label"], stated.kind == .object {
-      for (key, value) in stated.members {
-        guard let index = key.string.flatMap({ Int($0) }), (0..<1 << 20).contains(index) else { continue }
-        names[index] = value.string ?? value.excerpt
-      }
-    } else if saves(.sequenceClassification) || saves(.tokenClassification), let count = try? labels() {
-      for index in 0..<min(count, 1 << 20) { names[index] = "LABEL_\(index)" }
-    }
-    return names
-  }
-
   /// The id of padding: null and what is no id stand for none, and a key that is missing for the default of the family.
   func padding(default standard: Int?) -> Int? {
     understand("pad_token_id")

@@ -9,20 +9,18 @@ import AttendLayers
 struct UnreadKeys {
   let config: Configuration
   let blueprint: Blueprint
-  private let unread: Set<String>
 
   init(_ config: Configuration, _ blueprint: Blueprint) {
     self.config = config
     self.blueprint = blueprint
-    unread = Set(config.unread)
   }
 
   /// Throws `unsupported` for the first key that would change what is computed.
   func check() throws(Failure) {
-    for (key, value) in config.json.members {
-      guard let key = key.string, unread.contains(key), !value.isNull else { continue }
+    try config.forEachUnread { (key, value) throws(Failure) in
+      guard !value.isNull, let key = key.string else { return }
       if key == "quantization_config" || key == "compression_config" { throw quantized(key, value) }
-      guard let neutral = UnreadKeys.table[key], !isNeutral(value, key, neutral) else { continue }
+      guard let neutral = UnreadKeys.table[key], !isNeutral(value, key, neutral) else { return }
       throw Failure(
         .unsupported,
         "\(config.path): \(key) = \(value.excerpt) is not implemented for model_type \"\(blueprint.family)\"")
@@ -81,7 +79,7 @@ struct UnreadKeys {
   }
 
   private func isNeutral(_ value: JSON, _ key: String, _ neutral: Neutral) -> Bool {
-    let attention = blueprint.last?.layers.first?.attention
+    let attention = blueprint.last.flatMap { $0.layers.isEmpty ? nil : $0.layers[0].attention }
     switch neutral {
     case .off: return isOff(value)
     case .on: return value.bool == true
@@ -122,11 +120,11 @@ struct UnreadKeys {
   }
 
   /// Whether the configuration holds one of these keys and the family read it.
-  private func isRead(_ keys: [String]) -> Bool { keys.contains { config.holds($0) && !unread.contains($0) } }
+  private func isRead(_ keys: [String]) -> Bool { keys.contains { config.holds($0) && !config.isUnread($0) } }
 
   /// The last norm of the layers.
   private var norm: NormBlueprint? {
-    let norms = blueprint.last?.layers.first?.feedForwardNorms
+    let norms = blueprint.last.flatMap { $0.layers.isEmpty ? nil : $0.layers[0].feedForwardNorms }
     return norms?.pre ?? norms?.onOutput ?? norms?.post
   }
 

@@ -31,7 +31,7 @@ enum Falcon: Family {
       ],
       head: try .nextToken(config, vocabulary: vocabulary, width: width).ofDecoder(
         try headTask(config), config, width: width),
-      ignored: layers.indices.map { "h.\($0).self_attention.rotary_emb.inv_freq" })
+      ignored: ["h.#.self_attention.rotary_emb.inv_freq"])
   }
 }
 

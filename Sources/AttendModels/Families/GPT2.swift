@@ -56,7 +56,7 @@ enum GPT2: Family {
       ],
       head: try .nextToken(config, vocabulary: vocabulary, width: width).ofDecoder(
         try headTask(config), config, width: width),
-      ignored: layers.indices.flatMap { ["h.\($0).attn.bias", "h.\($0).attn.masked_bias"] })
+      ignored: ["h.#.attn.bias", "h.#.attn.masked_bias"])
   }
 }
 

@@ -54,9 +54,9 @@ enum GPTJ: Family {
       ],
       head: try HeadBlueprint(reads: .nextToken, output: isTied ? .ownOrTied(output) : .linear(output)).ofDecoder(
         try headTask(config), config, width: width),
-      ignored: layers.indices.flatMap { index in
-        ["bias", "masked_bias", "causal_mask", "embed_positions"].map { "h.\(index).attn.\($0)" }
-      })
+      ignored: [
+        "h.#.attn.bias", "h.#.attn.masked_bias", "h.#.attn.causal_mask", "h.#.attn.embed_positions",
+      ])
   }
 
   /// Components of a head that are rotated.

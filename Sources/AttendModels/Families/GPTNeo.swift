@@ -51,7 +51,7 @@ enum GPTNeo: Family {
       ],
       head: try .nextToken(config, vocabulary: vocabulary, width: width).ofDecoder(
         try headTask(config), config, width: width),
-      ignored: layers.indices.flatMap { ["h.\($0).attn.attention.bias", "h.\($0).attn.attention.masked_bias"] })
+      ignored: ["h.#.attn.attention.bias", "h.#.attn.attention.masked_bias"])
   }
 
   /// "global" or "local" for each layer: spelled out, or as groups that are repeated.

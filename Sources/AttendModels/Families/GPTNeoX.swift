@@ -52,8 +52,8 @@ enum GPTNeoX: Family {
       ],
       head: try HeadBlueprint(reads: .nextToken, output: isTied ? .ownOrTied(output) : .linear(output)).ofDecoder(
         try headTask(config), config, width: width),
-      ignored: layers.indices.flatMap { index in
-        ["bias", "masked_bias", "rotary_emb.inv_freq"].map { "layers.\(index).attention.\($0)" }
-      })
+      ignored: [
+        "layers.#.attention.bias", "layers.#.attention.masked_bias", "layers.#.attention.rotary_emb.inv_freq",
+      ])
   }
 }

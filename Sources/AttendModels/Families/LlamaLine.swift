@@ -108,7 +108,7 @@ extension Blueprint {
       family: modelType, prefixes: ["model.", "", "transformer."],
       towers: [choices.isCausal ? .decoder(stack) : .encoder(stack)],
       head: try nextToken.ofDecoder(task, config, width: width, padding: choices.padding, tokenClassifier: "score"),
-      ignored: layers.indices.map { "layers.\($0).self_attn.rotary_emb.inv_freq" } + ["rotary_emb.inv_freq"])
+      ignored: ["layers.#.self_attn.rotary_emb.inv_freq", "rotary_emb.inv_freq"])
     // Of an encoder, every token's logits are asked for.
     if !choices.isCausal, task == nil || task == .nextToken { blueprint.head?.reads = .everyToken }
     return blueprint

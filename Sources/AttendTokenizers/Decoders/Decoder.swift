@@ -4,7 +4,7 @@ import AttendBase
 /// Immutable.
 protocol Decoder: Sendable {
   /// Strings are UTF-8, and remain so. What they grow by is taken from the budget, which throws `invalidArgument`.
-  func decode(_ tokens: inout [[UInt8]], _ budget: inout DecodingBudget) throws(Failure)
+  func decode(_ tokens: inout TextList, _ budget: inout DecodingBudget) throws(Failure)
 }
 
 /// What is left of the bytes that the decoders of a text may put in.
@@ -26,7 +26,7 @@ struct DecodingBudget {
 struct DecoderSequence: Decoder {
   let parts: [any Decoder]
 
-  func decode(_ tokens: inout [[UInt8]], _ budget: inout DecodingBudget) throws(Failure) {
+  func decode(_ tokens: inout TextList, _ budget: inout DecodingBudget) throws(Failure) {
     for part in parts { try part.decode(&tokens, &budget) }
   }
 }

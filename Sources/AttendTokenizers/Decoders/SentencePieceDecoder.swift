@@ -10,39 +10,66 @@ struct SentencePieceDecoder: Decoder {
 
   static let letter: [UInt8] = [0xE2, 0x96, 0x81]
 
-  func decode(_ tokens: inout [[UInt8]], _ budget: inout DecodingBudget) throws(Failure) {
-    var text: [UInt8] = []
-    var run: [UInt8] = []  // of bytes that may be one character
-    var isAtStart = dropsPrefix || dropsAllSpaces
-    for token in tokens {
-      if let byte = ByteFallbackDecoder.byte(token) {
-        run.append(byte)
-        continue
-      }
-      SentencePieceDecoder.flush(&run, into: &text)
-      var piece = token
-      if isAtStart, text.isEmpty, piece.starts(with: SentencePieceDecoder.letter) {
-        piece.removeFirst(SentencePieceDecoder.letter.count)
-        isAtStart = dropsAllSpaces
-      }
-      text += try piece.replacing(
-        TextPattern(bytes: SentencePieceDecoder.letter), by: [0x20], "SentencePiece's decoder", &budget)
-    }
-    SentencePieceDecoder.flush(&run, into: &text)
-    tokens = [text]
+  func decode(_ tokens: inout TextList, _ budget: inout DecodingBudget) throws(Failure) {
+    var run = SentencePieceRun(self)
+    try tokens.rewrite { _, token, result throws(Failure) in try run.add(token, to: &result, &budget) }
+    try run.finish(&tokens)
+    try tokens.fuse()
+  }
+}
+
+/// Pieces on their way to become one text.
+private struct SentencePieceRun: ~Copyable {
+  private let decoder: SentencePieceDecoder
+  private var bytes = GrowingList<UInt8>(for: "the bytes of tokens")  // of tokens that may be one character
+  private var piece = TextReplacer()
+  private var isAtStart: Bool
+  private var isEmpty = true
+
+
+  init(_ decoder: SentencePieceDecoder) {
+    self.decoder = decoder
+    isAtStart = decoder.dropsPrefix || decoder.dropsAllSpaces
   }
 
-  /// Appends the characters of a run of bytes, and U+FFFD for each byte that belongs to none.
-  private static func flush(_ run: inout [UInt8], into text: inout [UInt8]) {
-    run.withUnsafeBytes { bytes in
-      var place = 0
-      while place < bytes.count {
-        let length = UTF8Text.sequence(bytes, at: place)
-        text += length > 0 ? Array(bytes[place..<place + length]) : UTF8Text.replacement
-        place += max(length, 1)
-      }
+  mutating func add(
+    _ token: UnsafeBufferPointer<UInt8>, to text: inout TextList, _ budget: inout DecodingBudget
+  ) throws(Failure) {
+    if let byte = ByteFallbackDecoder.byte(token) { return try bytes.append(byte) }
+    try finish(&text)
+    var rest = token
+    if isAtStart, isEmpty, token.starts(with: SentencePieceDecoder.letter) {
+      rest = UnsafeBufferPointer(rebasing: token[SentencePieceDecoder.letter.count...])
+      isAtStart = decoder.dropsAllSpaces
     }
-    run = []
+    try piece.set(rest)
+    try piece.replace(
+      TextPattern(bytes: SentencePieceDecoder.letter), by: [0x20], "SentencePiece's decoder", &budget)
+    try text.write(piece.result)
+    if !piece.result.isEmpty { isEmpty = false }
+  }
+
+  /// Writes the characters of a run of bytes, and U+FFFD for each byte that belongs to none.
+  mutating func finish(_ text: inout TextList) throws(Failure) {
+    let run = UnsafeRawBufferPointer(bytes.elements)
+    var place = 0
+    while place < run.count {
+      let length = UTF8Text.sequence(run, at: place)
+      if length > 0 {
+        try text.write(UnsafeBufferPointer(rebasing: bytes.elements[place..<place + length]))
+      } else {
+        try text.write(UTF8Text.replacement)
+      }
+      place += max(length, 1)
+      isEmpty = false
+    }
+    bytes.removeAll()
+  }
+
+  /// Begins another text.
+  mutating func restart() {
+    isAtStart = decoder.dropsPrefix || decoder.dropsAllSpaces
+    isEmpty = true
   }
 }
 
@@ -51,33 +78,28 @@ struct SentencePieceDecoder: Decoder {
 struct MarianDecoder: Decoder {
   let special: Set<[UInt8]>
 
-  func decode(_ tokens: inout [[UInt8]], _ budget: inout DecodingBudget) throws(Failure) {
-    var text: [UInt8] = []
-    var run: [[UInt8]] = []
-    let decoder = SentencePieceDecoder(dropsPrefix: true, dropsAllSpaces: true)
-    func flush() throws(Failure) {
-      try decoder.decode(&run, &budget)
-      text += run.joined()
-      run = []
-    }
-    for token in tokens {
-      if special.contains(token) {
-        try flush()
-        text += token + [0x20]
-      } else {
-        run.append(token)
+  func decode(_ tokens: inout TextList, _ budget: inout DecodingBudget) throws(Failure) {
+    var run = SentencePieceRun(SentencePieceDecoder(dropsPrefix: true, dropsAllSpaces: true))
+    try tokens.rewrite { _, token, result throws(Failure) in
+      guard special.contains(where: { $0.elementsEqual(token) }) else {
+        return try run.add(token, to: &result, &budget)
       }
+      try run.finish(&result)
+      run.restart()
+      try result.write(token)
+      try result.write(0x20)
     }
-    try flush()
-    let start = text.prefix { $0 == 0x20 }.count
-    let end = text.count - text.reversed().prefix { $0 == 0x20 }.count
-    tokens = [start < end ? Array(text[start..<end]) : []]
+    try run.finish(&tokens)
+    try tokens.fuse()
+    try tokens.rewrite { _, text, result throws(Failure) in
+      var rest = text[...].drop { $0 == 0x20 }
+      while rest.last == 0x20 { rest.removeLast() }
+      try result.append(UnsafeBufferPointer(rebasing: rest))
+    }
   }
 }
 
 /// Tokens are bytes: they are joined, and what is not UTF-8 becomes U+FFFD.
 struct BytesDecoder: Decoder {
-  func decode(_ tokens: inout [[UInt8]], _ budget: inout DecodingBudget) throws(Failure) {
-    tokens = [UTF8Text.repaired(Array(tokens.joined()))]
-  }
+  func decode(_ tokens: inout TextList, _ budget: inout DecodingBudget) throws(Failure) { try tokens.repair() }
 }

@@ -17,7 +17,9 @@ extension TokenizerFolder {
     parts.normalizer = normalizer
     parts.decoder = SentencePieceDecoder(dropsPrefix: file.addsPrefix, dropsAllSpaces: file.removesExtraSpaces)
     let vocabulary = parts.model.vocabulary
-    var special = file.texts(of: .control) + file.texts(of: .unknown)
+    var special = try file.texts(of: .control)
+    let unknown = try file.texts(of: .unknown)
+    for index in 0..<unknown.count { try special.append(unknown[index]) }
     switch settings.tokenizerClass {
     case "T5Tokenizer":
       let end = settings.token("eos_token", default: "</s>")!
@@ -28,10 +30,10 @@ extension TokenizerFolder {
       for index in 0..<count {
         let text = Array("<extra_id_\(index)>".utf8)
         if vocabulary.id(text) < 0 {
-          parts.addedTokens.append(
-            AddedToken(content: text, id: Int32(file.pieces.count + count - 1 - index), isSpecial: true))
+          try parts.addedTokens.append(
+            text, AddedToken(id: Int32(file.count + count - 1 - index), isSpecial: true))
         } else {
-          special.append(text)
+          try special.append(text)
         }
       }
     case "", "LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer":
@@ -51,7 +53,8 @@ extension TokenizerFolder {
         .unsupported,
         "\(file.file): the tokenizer class \(settings.tokenizerClass) without a tokenizer.json is not supported")
     }
-    parts.addedTokens += try settings.added(special: special + settings.namedSpecials, vocabulary)
+    for text in settings.namedSpecials { try special.append(text) }
+    try settings.add(to: parts.addedTokens, special: special, vocabulary)
     return parts
   }
 
@@ -68,7 +71,7 @@ extension TokenizerFolder {
     let vocabulary = try TokenizerJSON.vocabulary(json)
     let unknown = settings.token("unk_token", default: "<unk>")!, end = settings.token("eos_token", default: "</s>")!
     var parts = TokenizerParts(
-      model: RenumberedModel(
+      model: try RenumberedModel(
         try source.tokenizerModel(), vocabulary, unknown: try vocabulary.required(unknown, in: json.file)), source: path
     )
     parts.normalizer = try source.normalizer()
@@ -81,10 +84,10 @@ extension TokenizerFolder {
     parts.addedTokens = try settings.added(special: special, vocabulary)
     // Target languages, such as >>fra<<, may stand in the text.
     for id in 0..<vocabulary.size {
-      guard let token = vocabulary.token(id), token.count > 4, token.starts(with: Array(">>".utf8)),
-        token.suffix(2).elementsEqual(Array("<<".utf8))
+      guard let token = vocabulary.token(id), token.count > 4, token.starts(with: ">>".utf8),
+        token.suffix(2).elementsEqual("<<".utf8)
       else { continue }
-      parts.addedTokens.append(AddedToken(content: Array(token), id: Int32(id)))
+      try parts.addedTokens.append(token, AddedToken(id: Int32(id)))
     }
     return parts
   }
@@ -95,14 +98,16 @@ final class RenumberedModel: TokenizerModel {
   let vocabulary: Vocabulary
   private let model: any TokenizerModel
   /// By the model's own ids; -1: by the text itself.
-  private let ids: [Int32]
+  private let ids: TextStorage<Int32>
   private let unknown: Int32
 
-  init(_ model: any TokenizerModel, _ vocabulary: Vocabulary, unknown: Int32) {
+  init(_ model: any TokenizerModel, _ vocabulary: Vocabulary, unknown: Int32) throws(Failure) {
     self.model = model
     self.vocabulary = vocabulary
     self.unknown = unknown
-    ids = (0..<model.vocabulary.size).map { id in model.vocabulary.token(id).map { vocabulary.id($0) } ?? -1 }
+    var ids = GrowingList<Int32>(for: "the vocabulary of a tokenizer")
+    for id in 0..<model.vocabulary.size { try ids.append(model.vocabulary.token(id).map { vocabulary.id($0) } ?? -1) }
+    self.ids = TextStorage(ids)
   }
 
   func tokenize(_ text: PreTokenizedText, into tokens: inout TokenList) throws(Failure) {

@@ -20,29 +20,34 @@ extension TokenizerFolder {
   /// Lines of a token in base 64 and its rank, which is its id.
   static func tiktokenParts(_ path: String, _ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
     let mapped = try MappedFile(path)
-    let lines = lines(mapped.bytes)
-    let vocabulary = Vocabulary(capacity: lines.count)
-    for (number, line) in lines.enumerated() where !line.isEmpty {
-      guard let space = line.firstIndex(of: 0x20), let token = Base64.decode(line[..<space]), !token.isEmpty,
+    let lines = try lines(mapped.bytes)
+    let vocabulary = try Vocabulary(capacity: lines.count)
+    var token = GrowingList<UInt8>(for: "a token")
+    for (number, line) in lines.elements.enumerated() where !line.isEmpty {
+      token.removeAll()
+      guard let space = line.firstIndex(of: 0x20), try Base64.decode(line[..<space], into: &token), !token.isEmpty,
         let rank = Int(String(decoding: line[(space + 1)...], as: UTF8.self))
       else { throw Failure(.invalidFile, "\(path): line \(number + 1) should be a token in base 64 and its rank") }
-      try vocabulary.insert(token, id: rank, source: path)
+      try vocabulary.insert(UnsafeBufferPointer(token.elements), id: rank, source: path)
     }
-    let order = (0..<vocabulary.size).filter { vocabulary.token($0) != nil }.map { Int32($0) }
+    var order = GrowingList<Int32>(for: "the merges of a tokenizer")
+    for id in 0..<vocabulary.size where vocabulary.token(id) != nil { try order.append(Int32(id)) }
     var options = BytePairEncoding.Options()
     options.isByteLevel = true
     options.spellsBytes = true
     options.ignoresMerges = true
-    let model = try BytePairEncoding(vocabulary, merges: .ofAllSplits(order, vocabulary) { _ in true }, options)
+    let merges = try MergeTable.ofAllSplits(order, vocabulary) { _ in true }
+    let model = try BytePairEncoding(vocabulary, merges: merges, options)
     var parts = TokenizerParts(model: model, source: path)
     parts.preTokenizer = ByteLevel(
       prefixSpace: false, regex: try Regex(pattern(path, vocabulary.size), dialect: .rust), keepsBytes: true)
     parts.decoder = BytesDecoder()
     parts.addedTokens = try settings.added(special: [], vocabulary)
+    let tokens = parts.addedTokens
     if settings.bool("add_bos_token", default: false), let begin = settings.token("bos_token"),
-      let token = parts.addedTokens.last(where: { $0.content == begin })
+      let index = (0..<tokens.count).last(where: { tokens.text($0).elementsEqual(begin) })
     {
-      parts.postProcessor.template = .each(begin: token.id, secondType: 1)
+      parts.postProcessor.template = .each(begin: tokens[index].id, secondType: 1)
     }
     return parts
   }

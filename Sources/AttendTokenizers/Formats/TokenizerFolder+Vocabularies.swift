@@ -3,14 +3,14 @@ import AttendCheckpoints
 
 extension TokenizerFolder {
   /// The lines of a text file, without the line feed, and without a carriage return before it.
-  static func lines(_ bytes: UnsafeRawBufferPointer) -> [UnsafeBufferPointer<UInt8>] {
+  static func lines(_ bytes: UnsafeRawBufferPointer) throws(Failure) -> GrowingList<UnsafeBufferPointer<UInt8>> {
     let text = bytes.assumingMemoryBound(to: UInt8.self)
-    var lines: [UnsafeBufferPointer<UInt8>] = []
+    var lines = GrowingList<UnsafeBufferPointer<UInt8>>(for: "the lines of a file")
     var start = 0
     for place in 0...text.count where place == text.count || text[place] == 0x0A {
       if place == text.count, start == place { break }
       let end = place > start && text[place - 1] == 0x0D ? place - 1 : place
-      lines.append(UnsafeBufferPointer(rebasing: text[start..<end]))
+      try lines.append(UnsafeBufferPointer(rebasing: text[start..<end]))
       start = place + 1
     }
     return lines
@@ -21,9 +21,14 @@ extension TokenizerFolder {
   /// vocab.txt: a token a line; the id is the number of the line.
   static func bertParts(_ path: String, _ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
     let mapped = try MappedFile(path)
-    let lines = lines(mapped.bytes)
-    let vocabulary = Vocabulary(capacity: lines.count)
-    for (id, line) in lines.enumerated() { try vocabulary.insert(UTF8Text.repaired(Array(line)), id: id, source: path) }
+    let lines = try lines(mapped.bytes)
+    let vocabulary = try Vocabulary(capacity: lines.count)
+    var token = TextList(for: "a token")
+    for (id, line) in lines.elements.enumerated() {
+      token.removeAll()
+      try token.append(repairing: UnsafeRawBufferPointer(line))
+      try vocabulary.insert(token[0], id: id, source: path)
+    }
     let unknown = settings.token("unk_token", default: "[UNK]")!
     let first = settings.token("cls_token", default: "[CLS]")!, last = settings.token("sep_token", default: "[SEP]")!
     var parts = TokenizerParts(
@@ -89,8 +94,7 @@ extension TokenizerFolder {
     let usual =
       isRoberta
       ? ["<s>", "</s>", "<unk>", "<pad>", "<mask>"] : isClip ? ["<|startoftext|>", "<|endoftext|>"] : ["<|endoftext|>"]
-    parts.addedTokens = try settings.added(
-      special: usual.map { Array($0.utf8) } + settings.namedSpecials, vocabulary)
+    parts.addedTokens = try settings.added(special: usual.map { Array($0.utf8) } + settings.namedSpecials, vocabulary)
     return parts
   }
 
@@ -98,9 +102,9 @@ extension TokenizerFolder {
   private func merges(_ vocabulary: Vocabulary) throws(Failure) -> MergeTable {
     let path = file("merges.txt")
     let mapped = try MappedFile(path)
-    let lines = TokenizerFolder.lines(mapped.bytes)
-    var builder = MergeBuilder(vocabulary, prefix: [], capacity: lines.count, source: path)
-    for (number, line) in lines.enumerated()
+    let lines = try TokenizerFolder.lines(mapped.bytes)
+    var builder = try MergeBuilder(vocabulary, prefix: [], capacity: lines.count, source: path)
+    for (number, line) in lines.elements.enumerated()
     where !line.isEmpty && !(number == 0 && line.starts(with: Array("#version".utf8))) {
       guard try builder.add(line: line) else {
         throw Failure(.invalidFile, "\(path): line \(number + 1) should be two tokens with a space between them")

@@ -20,6 +20,7 @@ struct TokenizerFolder {
   func json(_ name: String) throws(Failure) -> JSON? { try files.json(name) }
 
   func parts() throws(Failure) -> TokenizerParts {
+    try UnicodeData.prepare()
     if let root = try json("tokenizer.json") { return try TokenizerJSON(root: root).parts() }
     let settings = try TokenizerSettings(self)
     if has("source.spm") {
@@ -33,7 +34,7 @@ struct TokenizerFolder {
     }
     if has("vocab.txt") { return try TokenizerFolder.bertParts(file("vocab.txt"), settings) }
     if has("vocab.json"), has("merges.txt") { return try bytePairParts(settings) }
-    if let name = files.names().first(where: { $0.hasSuffix(".tiktoken") }) {
+    if let name = files.firstName(where: { $0.hasSuffix(".tiktoken") }) {
       return try TokenizerFolder.tiktokenParts(file(name), settings)
     }
     throw Failure(
@@ -61,6 +62,7 @@ extension TokenizerParts {
       try self.init(TokenizerFolder(path: path))
       return
     }
+    try UnicodeData.prepare()
     if path.hasSuffix(".model") || path.hasSuffix(".spm") {
       self = try TokenizerFolder.modelFile(path, TokenizerSettings())
     } else if path.hasSuffix(".tiktoken") {
@@ -148,33 +150,50 @@ struct TokenizerSettings {
 
   /// Makes the texts of `special` added tokens, and those that added_tokens.json and tokenizer_config.json list, where
   /// the vocabulary or the list gives them an id.
-  func added(special: [[UInt8]], _ vocabulary: Vocabulary) throws(Failure) -> [AddedToken] {
-    var tokens: [AddedToken] = []
-    for member in addedTokens?.members.map({ $0 }) ?? [] {
-      let (key, value) = (member.key, member.value)
+  func added(special: [[UInt8]], _ vocabulary: Vocabulary) throws(Failure) -> AddedTokenList {
+    var texts = TextList(for: "the special tokens")
+    for text in special { try texts.append(text) }
+    let tokens = AddedTokenList()
+    try add(to: tokens, special: texts, vocabulary)
+    return tokens
+  }
+
+  /// The same behind others.
+  func add(to tokens: AddedTokenList, special: borrowing TextList, _ vocabulary: Vocabulary) throws(Failure) {
+    let specialTexts = try TokenMap(capacity: special.count), listed = try TokenMap(capacity: 0)
+    for index in 0..<special.count { try specialTexts.insert(special[index], 0) }
+    try TokenizerSettings.forEachMember(of: addedTokens) { key, value throws(Failure) in
       guard let id = value.int, id >= 0, id < Vocabulary.limit else {
         throw value.invalid("a token id should be a number from 0 to \(Vocabulary.limit - 1)")
       }
-      guard let content = key.withUTF8({ Array($0) }), !content.isEmpty else { continue }
-      tokens.append(
-        AddedToken(
-          content: content, id: Int32(id), isNormalized: !special.contains(content),
-          isSpecial: special.contains(content)))
+      guard let content = key.utf8, !content.isEmpty else { return }
+      let isSpecial = specialTexts.find(content) >= 0
+      try tokens.append(content, AddedToken(id: Int32(id), isNormalized: !isSpecial, isSpecial: isSpecial))
+      if listed.find(content) < 0 { try listed.insert(content, Int32(id)) }
     }
-    for content in special where !content.isEmpty {
-      let listed = tokens.first { $0.content == content }.map(\.id) ?? -1
-      let id = vocabulary.id(content) >= 0 ? vocabulary.id(content) : listed
-      if id >= 0 { tokens.append(AddedToken(content, id: id, flags: flags(of: content), isSpecial: true)) }
+    for index in 0..<special.count where !special[index].isEmpty {
+      let known = vocabulary.id(special[index])
+      let id = known >= 0 ? known : listed.find(special[index])
+      if id >= 0 {
+        try tokens.append(
+          special[index], AddedToken(id: id, flags: flags(of: Array(special[index])), isSpecial: true))
+      }
     }
-    for member in configuration?["added_tokens_decoder"]?.members.map({ $0 }) ?? [] {
-      let (key, json) = (member.key, member.value)
+    try TokenizerSettings.forEachMember(of: configuration?["added_tokens_decoder"]) { key, json throws(Failure) in
       guard let id = key.string.flatMap({ Int($0) }), id >= 0, id < Vocabulary.limit,
-        let content = json["content"]?.withUTF8({ Array($0) }), !content.isEmpty
+        let content = json["content"]?.utf8, !content.isEmpty
       else { throw json.invalid("an added token should have an id from 0 to \(Vocabulary.limit - 1) and its content") }
       let isSpecial = json["special"]?.bool ?? false
-      tokens.append(AddedToken(content, id: Int32(id), flags: json, isSpecial: isSpecial))
+      try tokens.append(content, AddedToken(id: Int32(id), flags: json, isSpecial: isSpecial))
     }
-    return tokens
+  }
+
+  private static func forEachMember(
+    of json: JSON?, _ body: (_ key: JSON, _ value: JSON) throws(Failure) -> Void
+  ) throws(Failure) {
+    guard let json else { return }
+    for (key, value) in json.members { try body(key, value) }
+    withExtendedLifetime(json) {}
   }
 
   private static let specialKeys = [
@@ -187,9 +206,9 @@ struct TokenizerSettings {
 
 extension AddedToken {
   /// A token with the flags of an object of transformers; nil: none of them.
-  fileprivate init(_ content: [UInt8], id: Int32, flags: JSON?, isSpecial: Bool) {
+  fileprivate init(id: Int32, flags: JSON?, isSpecial: Bool) {
     self.init(
-      content: content, id: id, singleWord: flags?["single_word"]?.bool ?? false,
+      id: id, singleWord: flags?["single_word"]?.bool ?? false,
       stripsLeft: flags?["lstrip"]?.bool ?? false, stripsRight: flags?["rstrip"]?.bool ?? false,
       isNormalized: flags?["normalized"]?.bool ?? !isSpecial, isSpecial: isSpecial)
   }

@@ -21,7 +21,7 @@ extension TokenizerJSON {
       return StripWhitespace(
         left: try bool(json, "strip_left", default: true), right: try bool(json, "strip_right", default: true))
     case "Prepend": return Prepend(try bytes(json, "prepend"))
-    case "Precompiled": return Precompiled(try CharacterMap(try base64(json, "precompiled_charsmap"), source: file))
+    case "Precompiled": return Precompiled(try characterMap(json))
     case "Replace":
       let content = try bytes(json, "content")
       switch try pattern(json) {
@@ -105,9 +105,13 @@ extension TokenizerJSON {
     return text
   }
 
-  func base64(_ json: JSON, _ key: String) throws(Failure) -> [UInt8] {
-    guard let bytes = Base64.decode(try bytes(json, key)) else { throw json.invalid("\(key) should be base 64") }
-    return bytes
+  private func characterMap(_ json: JSON) throws(Failure) -> CharacterMap {
+    let key = "precompiled_charsmap"
+    var blob = GrowingList<UInt8>(for: "a character map")
+    guard let isBase64 = try json[key]?.withUTF8({ text throws(Failure) in try Base64.decode(text, into: &blob) })
+    else { throw json.invalid("\(key) should be a string") }
+    guard isBase64 else { throw json.invalid("\(key) should be base 64") }
+    return try CharacterMap(UnsafeBufferPointer(blob.elements), source: file)
   }
 
   enum Pattern {

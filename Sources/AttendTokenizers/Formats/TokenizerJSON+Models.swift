@@ -41,7 +41,7 @@ extension TokenizerJSON {
   private func merges(
     _ list: JSON, _ vocabulary: Vocabulary, _ options: BytePairEncoding.Options
   ) throws(Failure) -> MergeTable {
-    var builder = MergeBuilder(vocabulary, prefix: options.continuingPrefix, capacity: list.count, source: file)
+    var builder = try MergeBuilder(vocabulary, prefix: options.continuingPrefix, capacity: list.count, source: file)
     for merge in list.elements {
       if merge.kind == .array {
         var parts = merge.elements
@@ -74,15 +74,16 @@ extension TokenizerJSON {
 
   private func unigram(_ json: JSON) throws(Failure) -> Unigram {
     guard let list = json["vocab"], list.kind == .array else { throw json.invalid("vocab should be a list") }
-    let vocabulary = Vocabulary(capacity: list.count)
-    var scores: [Double] = []
+    let vocabulary = try Vocabulary(capacity: list.count)
+    var scores = GrowingList<Double>(for: "the scores of a tokenizer")
     for piece in list.elements {
       var parts = piece.elements
       guard let token = parts.next(), token.kind == .string, let score = parts.next()?.double else {
         throw piece.invalid("a piece should be a token and its score")
       }
-      try token.withUTF8 { bytes throws(Failure) in try vocabulary.insert(bytes, id: scores.count, source: file) }
-      scores.append(score)
+      let id = scores.count
+      try token.withUTF8 { bytes throws(Failure) in try vocabulary.insert(bytes, id: id, source: file) }
+      try scores.append(score)
     }
     var options = Unigram.Options()
     if let unknown = json["unk_id"], !unknown.isNull {
@@ -93,7 +94,8 @@ extension TokenizerJSON {
       options.unknown = id
     }
     options.byteFallback = try bool(json, "byte_fallback", default: false)
-    return try Unigram(vocabulary, scores: scores, worst: scores.min() ?? 0, options, source: file)
+    let worst = scores.elements.min() ?? 0
+    return try Unigram(vocabulary, scores: scores, worst: worst, options, source: file)
   }
 
   /// Old files name no type.
@@ -111,7 +113,7 @@ extension TokenizerJSON {
   }
 
   static func vocabulary(_ list: JSON) throws(Failure) -> Vocabulary {
-    let vocabulary = Vocabulary(capacity: list.count)
+    let vocabulary = try Vocabulary(capacity: list.count)
     for (key, value) in list.members {
       guard let id = value.int else { throw value.invalid("a token id should be a number") }
       try key.withUTF8 { bytes throws(Failure) in try vocabulary.insert(bytes, id: id, source: list.file) }

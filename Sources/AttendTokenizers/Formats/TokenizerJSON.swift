@@ -70,13 +70,13 @@ struct TokenizerJSON {
 
   /// The added tokens. As in Hugging Face's tokenizers their ids follow from their order: a content that the vocabulary
   /// or an earlier one has keeps its id, and a new one gets the next id beyond both; the file's `id` does not count.
-  private func addedTokens(_ model: any TokenizerModel) throws(Failure) -> [AddedToken] {
-    guard let list = component("added_tokens") else { return [] }
+  private func addedTokens(_ model: any TokenizerModel) throws(Failure) -> AddedTokenList {
+    let tokens = AddedTokenList()
+    guard let list = component("added_tokens") else { return tokens }
     guard list.kind == .array else { throw list.invalid("added_tokens should be a list") }
-    let known = Vocabulary(capacity: list.count), vocabulary = model.vocabulary
+    let known = try Vocabulary(capacity: list.count), vocabulary = model.vocabulary
     // A list of pieces counts one that stands there twice as two.
     var next = Int32(model is Unigram ? vocabulary.size : vocabulary.count)
-    var tokens: [AddedToken] = []
     for json in list.elements {
       _ = try id(json["id"], in: json)
       let special = try bool(json, "special", default: false)
@@ -86,9 +86,10 @@ struct TokenizerJSON {
       let id = own >= 0 ? own : next
       next = max(next, id + 1)
       try known.insert(content, id: Int(id), source: file)
-      tokens.append(
+      try tokens.append(
+        content,
         AddedToken(
-          content: content, id: id, singleWord: try bool(json, "single_word", default: false),
+          id: id, singleWord: try bool(json, "single_word", default: false),
           stripsLeft: try bool(json, "lstrip", default: false), stripsRight: try bool(json, "rstrip", default: false),
           isNormalized: try bool(json, "normalized", default: !special), isSpecial: special))
     }

@@ -19,6 +19,7 @@ package final class ChatTemplate: @unchecked Sendable {
   ///
   /// Throws `invalidFile` where the text is no template, `unsupported`.
   package init(_ text: String, file: String, specialTokens: [String: String] = [:]) throws(Failure) {
+    try UnicodeData.prepare()
     self.file = file
     self.specialTokens = specialTokens
     (root, blocks, layout, selfSlot) = try LargeStack.call { () throws(Failure) in

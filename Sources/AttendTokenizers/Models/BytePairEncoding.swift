@@ -24,9 +24,8 @@ final class BytePairEncoding: TokenizerModel {
   let vocabulary: Vocabulary
   private let merges: MergeTable
   private let options: Options
-  /// The first symbols of ASCII characters, or of all bytes, by place in the piece: [place][byte], -1 where there is
-  /// none.
-  private let firstSymbols: [Int32]
+  /// The first symbols of ASCII characters, or of all bytes, by place in the piece, -1 where there is none.
+  private let firstSymbols: AlignedBuffer  // [4, 256] Int32
   private let fallback: ByteTokens
   /// With `ignoresMerges` at byte level: whole tokens by their bytes.
   private let wholeTokens: TokenMap?
@@ -35,31 +34,41 @@ final class BytePairEncoding: TokenizerModel {
 
   /// Texts that are one symbol from the start, and their ids.
   private let whole: DoubleArray?
-  private let wholeIDs: [Int32]
+  private let wholeIDs: AlignedBuffer  // [texts] Int32
+
+  convenience init(_ vocabulary: Vocabulary, merges: MergeTable, _ options: Options) throws(Failure) {
+    try self.init(vocabulary, merges: merges, options, whole: TextList(for: DoubleArray.purpose))
+  }
 
   /// `whole` are texts that are taken as one symbol from the start.
-  init(_ vocabulary: Vocabulary, merges: MergeTable, _ options: Options, whole: [[UInt8]] = []) throws(Failure) {
+  init(
+    _ vocabulary: Vocabulary, merges: MergeTable, _ options: Options, whole: borrowing TextList
+  ) throws(Failure) {
     self.whole = whole.isEmpty ? nil : try DoubleArray(texts: whole)
-    wholeIDs = whole.map { vocabulary.id($0) }
+    wholeIDs = try AlignedBuffer(whole.count, of: Int32.self, for: DoubleArray.purpose)
+    for index in 0..<whole.count { wholeIDs.pointer(to: Int32.self)[index] = vocabulary.id(whole[index]) }
     self.vocabulary = vocabulary
     self.merges = merges
     self.options = options
-    fallback = options.byteFallback ? ByteTokens(of: vocabulary) : ByteTokens()
-    var symbols: [Int32] = []
+    fallback = options.byteFallback ? try ByteTokens(of: vocabulary) : ByteTokens()
+    firstSymbols = try AlignedBuffer(4 * 256, of: Int32.self, for: "the first symbols of a tokenizer")
     for place in 0..<4 {
       for byte in 0..<256 {
         let character =
           options.isByteLevel && !options.spellsBytes
           ? ByteLetters.spelling(UInt8(byte)) : byte < 128 || options.spellsBytes ? [UInt8(byte)] : []
-        symbols.append(character.isEmpty ? -1 : vocabulary.id(BytePairEncoding.spelling(character, place, options)))
+        firstSymbols.pointer(to: Int32.self)[place << 8 | byte] =
+          character.isEmpty ? -1 : vocabulary.id(BytePairEncoding.spelling(character, place, options))
       }
     }
-    firstSymbols = symbols
     if options.ignoresMerges, options.isByteLevel, !options.spellsBytes {
-      let map = TokenMap(capacity: vocabulary.size)
+      let map = try TokenMap(capacity: vocabulary.size)
+      var bytes = GrowingList<UInt8>(for: "a token")
       for id in 0..<vocabulary.size {
-        guard let token = vocabulary.token(id), let bytes = ByteLetters.bytes(token) else { continue }
-        try bytes.withUnsafeBufferPointer { bytes throws(Failure) in try map.insert(bytes, Int32(id)) }
+        guard let token = vocabulary.token(id), ByteLetters.areLetters(token) else { continue }
+        bytes.removeAll()
+        try ByteLetters.forEachByte(token) { byte throws(Failure) in try bytes.append(byte) }
+        try map.insert(UnsafeBufferPointer(bytes.elements), Int32(id))
       }
       wholeTokens = map
     } else {
@@ -103,7 +112,7 @@ final class BytePairEncoding: TokenizerModel {
     while position < range.upperBound {
       if let whole, let (index, length) = whole.longestPrefix(bytes, position..<range.upperBound) {
         try unknown.flush(into: &word)
-        try word.add(wholeIDs[Int(index)], position)
+        try word.add(wholeIDs.pointer(to: Int32.self)[Int(index)], position)
         position += length
         continue
       }
@@ -111,7 +120,7 @@ final class BytePairEncoding: TokenizerModel {
       let place = (position > range.lowerBound ? 1 : 0) | (position + length == range.upperBound ? 2 : 0)
       var id: Int32
       if length == 1 {
-        id = firstSymbols[place << 8 | Int(bytes[position])]
+        id = firstSymbols.pointer(to: Int32.self)[place << 8 | Int(bytes[position])]
       } else if place == 0 || options.continuingPrefix.isEmpty && options.endSuffix.isEmpty {
         id = vocabulary.id(UnsafeBufferPointer(rebasing: bytes[position..<position + length]))
       } else {

@@ -3,7 +3,7 @@ import Glibc
 
 /// A set of byte strings with a number each, read byte by byte: the double array of Aoe (1989), with exclusive or for
 /// the addition, so that the children of a node lie in one block of 256. Immutable.
-final class DoubleArray: Sendable {
+final class DoubleArray: @unchecked Sendable {
   struct Unit {
     /// The place of the children is `base ^ byte`.
     var base: Int32 = 0
@@ -16,38 +16,52 @@ final class DoubleArray: Sendable {
   struct Key {
     let bytes: UnsafeBufferPointer<UInt8>
     let value: Int32
+    /// The first eight bytes as one number, which settles most comparisons.
+    private let prefix: UInt64
+
+    init(_ bytes: UnsafeBufferPointer<UInt8>, _ value: Int32) {
+      (self.bytes, self.value) = (bytes, value)
+      var prefix: UInt64 = 0
+      for index in 0..<8 { prefix = prefix << 8 | (index < bytes.count ? UInt64(bytes[index]) : 0) }
+      self.prefix = prefix
+    }
+
+    static func precedes(_ one: Key, _ other: Key) -> Bool {
+      if one.prefix != other.prefix { return one.prefix < other.prefix }
+      let (x, y) = (one.bytes, other.bytes)
+      let order = memcmp(x.baseAddress!, y.baseAddress!, min(x.count, y.count))
+      if order != 0 { return order < 0 }
+      return x.count != y.count ? x.count < y.count : one.value < other.value
+    }
   }
 
-  private let units: [Unit]
+  static let purpose = "the search tree of a tokenizer"
+
+  private let units: GrowingList<Unit>
 
   /// Keys in any order, none empty; values at least 0. Of equal keys the one with the largest value counts. The bytes
   /// need not outlive the call.
-  init(_ keys: [Key]) throws(Failure) {
-    var builder = DoubleArrayBuilder(keys)
-    try builder.build()
-    units = builder.units
+  init(_ keys: consuming GrowingList<Key>) throws(Failure) {
+    try keys.sort(by: Key.precedes)
+    var builder = DoubleArrayBuilder()
+    try builder.build(UnsafeBufferPointer(keys.elements))
+    units = builder.finish()
   }
 
   /// Texts with their indices as numbers; empty ones are left out.
-  convenience init(texts: [[UInt8]]) throws(Failure) {
-    let total = texts.reduce(0) { $0 + $1.count }
-    let blob = UnsafeMutablePointer<UInt8>.allocate(capacity: max(total, 1))
-    defer { blob.deallocate() }
-    var keys: [Key] = []
-    var place = 0
-    for (index, text) in texts.enumerated() where !text.isEmpty {
-      (blob + place).update(from: text, count: text.count)
-      keys.append(
-        Key(bytes: UnsafeBufferPointer(start: blob + place, count: text.count), value: Int32(truncatingIfNeeded: index))
-      )
-      place += text.count
+  convenience init(texts: borrowing TextList) throws(Failure) {
+    var keys = GrowingList<Key>(for: DoubleArray.purpose)
+    try keys.reserve(texts.count)
+    for index in 0..<texts.count where !texts[index].isEmpty {
+      try keys.append(Key(texts[index], Int32(truncatingIfNeeded: index)))
     }
     try self.init(keys)
   }
 
   /// For loops over a text: the array in memory.
   @inline(__always) func withCursor<Result>(_ body: (Cursor) -> Result) -> Result {
-    units.withUnsafeBufferPointer { body(Cursor(units: $0.baseAddress!)) }
+    defer { withExtendedLifetime(self) {} }
+    return body(Cursor(units: units.storage))
   }
 
   struct Cursor {
@@ -79,78 +93,81 @@ final class DoubleArray: Sendable {
 }
 
 /// Lays the nodes out: each takes the first place where all its children find free units.
-private struct DoubleArrayBuilder {
-  private let keys: [DoubleArray.Key]
-  private(set) var units: [DoubleArray.Unit] = []
+private struct DoubleArrayBuilder: ~Copyable {
+  private var units = GrowingList<DoubleArray.Unit>(for: DoubleArray.purpose)
   /// Free units of the blocks still open, as a ring in order of place.
-  private var nextFree: [Int32] = []
-  private var previousFree: [Int32] = []
+  private var nextFree = GrowingList<Int32>(for: DoubleArray.purpose)
+  private var previousFree = GrowingList<Int32>(for: DoubleArray.purpose)
   private var firstFree: Int32 = -1
-  private var isBase: [Bool] = []
+  private var isBase = GrowingList<Bool>(for: DoubleArray.purpose)
+  private var stack = GrowingList<Node>(for: DoubleArray.purpose)
+  private var children = GrowingList<Child>(for: DoubleArray.purpose)  // of the node at hand
   /// Blocks further back are left as they are, so that the time stays linear.
   private static let openBlocks = 16
 
-  init(_ keys: [DoubleArray.Key]) {
-    // Sorted by their first eight bytes as one number, which settles most comparisons, then by all.
-    func prefix(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt64 {
-      var value: UInt64 = 0
-      for index in 0..<8 { value = value << 8 | (index < bytes.count ? UInt64(bytes[index]) : 0) }
-      return value
-    }
-    self.keys = keys.map { (prefix($0.bytes), $0) }.sorted { a, b in
-      if a.0 != b.0 { return a.0 < b.0 }
-      let (x, y) = (a.1.bytes, b.1.bytes)
-      let order = memcmp(x.baseAddress!, y.baseAddress!, min(x.count, y.count))
-      if order != 0 { return order < 0 }
-      return x.count != y.count ? x.count < y.count : a.1.value < b.1.value
-    }.map { $0.1 }
+  /// A node, the keys `[first, end)` that pass through it, and how many bytes lead to it.
+  private struct Node {
+    let node: Int
+    let first: Int
+    let end: Int
+    let depth: Int
   }
 
-  mutating func build() throws(Failure) {
-    addBlock()
+  /// A byte that leads on, and the first of the keys that take it.
+  private struct Child {
+    let label: UInt8
+    let first: Int
+  }
+
+  consuming func finish() -> GrowingList<DoubleArray.Unit> {
+    units.trim()
+    return units
+  }
+
+  /// `keys` in their order.
+  mutating func build(_ keys: UnsafeBufferPointer<DoubleArray.Key>) throws(Failure) {
+    try addBlock()
     take(0)
     units[0].parent = Int32.max
-    // A node, the keys that pass through it, and how many bytes lead to it.
-    var stack: [(node: Int, first: Int, end: Int, depth: Int)] = [(0, 0, keys.count, 0)]
-    var labels: [UInt8] = []
-    var bounds: [Int] = []
-    while let (node, first, end, depth) = stack.popLast() {
-      var index = first
-      while index < end, keys[index].bytes.count == depth {
-        units[node].value = keys[index].value
+    try stack.append(Node(node: 0, first: 0, end: keys.count, depth: 0))
+    while !stack.isEmpty {
+      let node = stack.removeLast()
+      var index = node.first
+      while index < node.end, keys[index].bytes.count == node.depth {
+        units[node.node].value = keys[index].value
         index += 1
       }
-      guard index < end else { continue }
-      labels.removeAll(keepingCapacity: true)
-      bounds.removeAll(keepingCapacity: true)
-      while index < end {
-        let label = keys[index].bytes[depth]
-        if labels.last != label {
-          labels.append(label)
-          bounds.append(index)
-        }
+      guard index < node.end else { continue }
+      children.removeAll()
+      while index < node.end {
+        let label = keys[index].bytes[node.depth]
+        if children.elements.last?.label != label { try children.append(Child(label: label, first: index)) }
         index += 1
       }
-      bounds.append(end)
-      let base = try place(labels)
-      units[node].base = Int32(base)
-      for label in labels {
-        take(base ^ Int(label))
-        units[base ^ Int(label)].parent = Int32(node)
-      }
-      for (number, label) in labels.enumerated() {
-        stack.append((base ^ Int(label), bounds[number], bounds[number + 1], depth + 1))
-      }
+      try addChildren(of: node)
+    }
+  }
+
+  private mutating func addChildren(of node: Node) throws(Failure) {
+    let base = try place()
+    units[node.node].base = Int32(base)
+    for child in children.elements {
+      take(base ^ Int(child.label))
+      units[base ^ Int(child.label)].parent = Int32(node.node)
+    }
+    for number in 0..<children.count {
+      let child = children[number], end = number + 1 < children.count ? children[number + 1].first : node.end
+      try stack.append(Node(node: base ^ Int(child.label), first: child.first, end: end, depth: node.depth + 1))
     }
   }
 
   /// A base for which the unit of every label is free, and that no other node has.
-  private mutating func place(_ labels: [UInt8]) throws(Failure) -> Int {
+  private mutating func place() throws(Failure) -> Int {
     var free = firstFree
     if free >= 0 {
       repeat {
-        let base = Int(free) ^ Int(labels[0])
-        if !isBase[base], labels.allSatisfy({ units[base ^ Int($0)].parent < 0 }) {
+        let base = Int(free) ^ Int(children[0].label)
+        if !isBase[base], areFree(base) {
           isBase[base] = true
           return base
         }
@@ -161,18 +178,23 @@ private struct DoubleArrayBuilder {
       throw Failure(.unsupported, "a vocabulary of more than 2^30 nodes is not supported")
     }
     let base = units.count
-    addBlock()
+    try addBlock()
     isBase[base] = true
     return base
   }
 
-  private mutating func addBlock() {
+  /// Whether all children find free units.
+  private func areFree(_ base: Int) -> Bool {
+    children.elements.allSatisfy { units[base ^ Int($0.label)].parent < 0 }
+  }
+
+  private mutating func addBlock() throws(Failure) {
     let start = units.count
-    units.append(contentsOf: repeatElement(DoubleArray.Unit(), count: 256))
-    isBase.append(contentsOf: repeatElement(false, count: 256))
     for place in start..<start + 256 {
-      nextFree.append(Int32(place))
-      previousFree.append(Int32(place))
+      try units.append(DoubleArray.Unit())
+      try isBase.append(false)
+      try nextFree.append(Int32(place))
+      try previousFree.append(Int32(place))
       link(Int32(place))
     }
     let closed = start - DoubleArrayBuilder.openBlocks * 256

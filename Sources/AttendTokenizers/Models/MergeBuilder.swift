@@ -1,31 +1,32 @@
 import AttendBase
 
 /// Collects merges in the order of their ranks.
-struct MergeBuilder {
+struct MergeBuilder: ~Copyable {
   private let vocabulary: Vocabulary
   private let prefixCount: Int
   private let source: String
   private var rank: UInt32 = 0
-  private var joined: [UInt8] = []
-  private(set) var table: MergeTable
+  private var joined = GrowingList<UInt8>(for: "the merges of a tokenizer")
+  let table: MergeTable
 
   /// `prefix` is what begins tokens that go on a word: it is left out where they are joined. There must be no more than
   /// `capacity` merges.
-  init(_ vocabulary: Vocabulary, prefix: [UInt8], capacity: Int, source: String) {
+  init(_ vocabulary: Vocabulary, prefix: [UInt8], capacity: Int, source: String) throws(Failure) {
     self.vocabulary = vocabulary
     self.prefixCount = prefix.count
     self.source = source
-    table = MergeTable(capacity: capacity)
+    table = try MergeTable(capacity: capacity)
   }
 
   /// Adds the merge of two tokens. Throws `invalidFile` where one of them, or the two together, is no token.
   mutating func add(_ left: UnsafeBufferPointer<UInt8>, _ right: UnsafeBufferPointer<UInt8>) throws(Failure) {
-    joined.removeAll(keepingCapacity: true)
-    joined.append(contentsOf: left)
-    joined.append(contentsOf: right.dropFirst(prefixCount))
-    let (first, second, result) = (vocabulary.id(left), vocabulary.id(right), vocabulary.id(joined))
+    joined.removeAll()
+    try joined.append(contentsOf: left)
+    try joined.append(contentsOf: UnsafeBufferPointer(rebasing: right.dropFirst(prefixCount)))
+    let both = UnsafeBufferPointer(joined.elements)
+    let (first, second, result) = (vocabulary.id(left), vocabulary.id(right), vocabulary.id(both))
     guard first >= 0, second >= 0, result >= 0 else {
-      let missing = first < 0 ? Array(left) : second < 0 ? Array(right) : joined
+      let missing = first < 0 ? left : second < 0 ? right : both
       throw Failure(
         .invalidFile,
         "\(source): merge \(rank) needs the token \"\(String(decoding: missing, as: UTF8.self))\", which the "

@@ -1,21 +1,26 @@
-/// Ranks and results of merges, by the pair of ids: an open-addressing hash table.
-struct MergeTable: Sendable {
+import AttendBase
+
+/// Ranks and results of merges, by the pair of ids: an open-addressing hash table. Built by one thread, then read by
+/// any.
+final class MergeTable: @unchecked Sendable {
   fileprivate struct Slot {
     var pair: UInt64
     var rank: UInt32
     var result: Int32
   }
 
-  private var slots: [Slot]
+  private var slots = GrowingList<Slot>(for: "the merges of a tokenizer")
   private let shift: UInt64
   fileprivate static let free = UInt64.max
   static let noRank = UInt32.max
 
-  init(capacity: Int) {
+  /// Throws `outOfMemory`.
+  init(capacity: Int) throws(Failure) {
     var bits: UInt64 = 4
     while 1 << bits < capacity * 2 { bits += 1 }
-    slots = Array(repeating: Slot(pair: MergeTable.free, rank: MergeTable.noRank, result: -1), count: 1 << bits)
     shift = 64 - bits
+    try slots.reserve(1 << bits)
+    slots.resize(to: 1 << bits, filling: Slot(pair: MergeTable.free, rank: MergeTable.noRank, result: -1))
   }
 
   @inline(__always) fileprivate static func pair(_ left: Int32, _ right: Int32) -> UInt64 {
@@ -29,7 +34,7 @@ struct MergeTable: Sendable {
   }
 
   /// Adds a merge; one that is there already gets the new rank. There must be no more of them than `capacity`.
-  mutating func insert(_ left: Int32, _ right: Int32, rank: UInt32, result: Int32) {
+  func insert(_ left: Int32, _ right: Int32, rank: UInt32, result: Int32) {
     let pair = MergeTable.pair(left, right)
     var place = MergeTable.home(pair, shift)
     while slots[place].pair != MergeTable.free, slots[place].pair != pair { place = (place + 1) & (slots.count - 1) }
@@ -38,30 +43,39 @@ struct MergeTable: Sendable {
 
   /// The merges of vocabularies that list none: any two tokens that together are one of `tokens`, whose order is that
   /// of the ranks. `isPart` says which tokens are merged.
-  static func ofAllSplits(_ tokens: [Int32], _ vocabulary: Vocabulary, isPart: (Int32) -> Bool) -> MergeTable {
-    var merges: [(left: Int32, right: Int32, rank: UInt32, result: Int32)] = []
-    merges.reserveCapacity(tokens.count * 3)
-    for (rank, token) in tokens.enumerated() {
+  static func ofAllSplits(
+    _ tokens: borrowing GrowingList<Int32>, _ vocabulary: Vocabulary, isPart: (Int32) -> Bool
+  ) throws(Failure) -> MergeTable {
+    var merges = GrowingList<Merge>(for: "the merges of a tokenizer")
+    try merges.reserve(tokens.count)
+    for (rank, token) in tokens.elements.enumerated() {
       guard let bytes = vocabulary.token(Int(token)), bytes.count > 1 else { continue }
       for cut in 1..<bytes.count {
         let left = vocabulary.id(UnsafeBufferPointer(rebasing: bytes[..<cut]))
         guard left >= 0, isPart(left) else { continue }
         let right = vocabulary.id(UnsafeBufferPointer(rebasing: bytes[cut...]))
-        if right >= 0, isPart(right) { merges.append((left, right, UInt32(rank), token)) }
+        guard right >= 0, isPart(right) else { continue }
+        try merges.append(Merge(left: left, right: right, rank: UInt32(rank), result: token))
       }
     }
-    var table = MergeTable(capacity: merges.count)
-    for merge in merges { table.insert(merge.left, merge.right, rank: merge.rank, result: merge.result) }
+    let table = try MergeTable(capacity: merges.count)
+    for merge in merges.elements { table.insert(merge.left, merge.right, rank: merge.rank, result: merge.result) }
     return table
+  }
+
+  private struct Merge {
+    let left: Int32
+    let right: Int32
+    let rank: UInt32
+    let result: Int32
   }
 
   /// For loops: the table in memory.
   @inline(__always) func withLookup<Result, Refusal: Error>(
     _ body: (Lookup) throws(Refusal) -> Result
   ) throws(Refusal) -> Result {
-    try slots.withUnsafeBufferPointer { (slots) throws(Refusal) in
-      try body(Lookup(slots: slots.baseAddress!, mask: slots.count - 1, shift: shift))
-    }
+    defer { withExtendedLifetime(self) {} }
+    return try body(Lookup(slots: slots.storage, mask: slots.count - 1, shift: shift))
   }
 
   struct Lookup {

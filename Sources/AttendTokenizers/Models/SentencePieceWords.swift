@@ -9,11 +9,11 @@ final class SentencePieceWords: TokenizerModel {
   private let source: String
   private static let letter = TextPattern(bytes: [0xE2, 0x96, 0x81])
 
-  init(_ vocabulary: Vocabulary, unknown: Int32?, byteFallback: Bool, source: String) {
+  init(_ vocabulary: Vocabulary, unknown: Int32?, byteFallback: Bool, source: String) throws(Failure) {
     self.vocabulary = vocabulary
     self.unknown = unknown
     self.source = source
-    fallback = byteFallback ? ByteTokens(of: vocabulary) : ByteTokens()
+    fallback = byteFallback ? try ByteTokens(of: vocabulary) : ByteTokens()
   }
 
   func tokenize(_ text: PreTokenizedText, into tokens: inout TokenList) throws(Failure) {
@@ -56,23 +56,28 @@ final class SentencePieceWords: TokenizerModel {
 
 /// The tokens <0x00> to <0xFF>, which spell what a vocabulary lacks.
 struct ByteTokens: Sendable {
-  /// By byte, -1 where there is none; empty: none at all.
-  private let ids: [Int32]
+  /// By byte, -1 where there is none; nil: none at all.
+  private let ids: AlignedBuffer?  // [256] Int32
 
   /// No tokens.
-  init() { ids = [] }
+  init() { ids = nil }
 
-  init(of vocabulary: Vocabulary) {
+  /// Throws `outOfMemory`.
+  init(of vocabulary: Vocabulary) throws(Failure) {
+    let ids = try AlignedBuffer(256, of: Int32.self, for: "the tokens of bytes")
     let hexadecimal = Array("0123456789ABCDEF".utf8)
-    ids = (0..<256).map {
-      vocabulary.id(Array("<0x".utf8) + [hexadecimal[$0 >> 4], hexadecimal[$0 & 15]] + Array(">".utf8))
+    for byte in 0..<256 {
+      let name = Array("<0x".utf8) + [hexadecimal[byte >> 4], hexadecimal[byte & 15]] + Array(">".utf8)
+      ids.pointer(to: Int32.self)[byte] = vocabulary.id(name)
     }
+    self.ids = ids
   }
 
-  var isEmpty: Bool { ids.isEmpty }
+  var isEmpty: Bool { ids == nil }
 
-  subscript(byte: UInt8) -> Int32 { ids[Int(byte)] }
+  /// -1 where there is none.
+  subscript(byte: UInt8) -> Int32 { ids.map { $0.pointer(to: Int32.self)[Int(byte)] } ?? -1 }
 
   /// Whether there is a token for each of the bytes.
-  func cover(_ bytes: some Sequence<UInt8>) -> Bool { !isEmpty && bytes.allSatisfy { ids[Int($0)] >= 0 } }
+  func cover(_ bytes: some Sequence<UInt8>) -> Bool { !isEmpty && bytes.allSatisfy { self[$0] >= 0 } }
 }

@@ -14,39 +14,28 @@ final class TokenMap: @unchecked Sendable {
     var value: Int32
   }
 
-  // Plain memory, since arrays would be counted and checked at every look-up.
-  @exclusivity(unchecked) private var slots: UnsafeMutablePointer<Slot>
-  @exclusivity(unchecked) private var mask: Int
-  @exclusivity(unchecked) private var entries: UnsafeMutablePointer<Entry>
-  @exclusivity(unchecked) private var entryCount = 0
-  @exclusivity(unchecked) private var entryCapacity: Int
-  @exclusivity(unchecked) private var blob: UnsafeMutablePointer<UInt8>
-  @exclusivity(unchecked) private var blobCount = 0
-  @exclusivity(unchecked) private var blobCapacity: Int
+  private static let purpose = "the vocabulary of a tokenizer"
 
-  init(capacity: Int) {
+  @exclusivity(unchecked) private var slots = GrowingList<Slot>(for: TokenMap.purpose)  // a power of two
+  @exclusivity(unchecked) private var entries = GrowingList<Entry>(for: TokenMap.purpose)
+  @exclusivity(unchecked) private var blob = GrowingList<UInt8>(for: TokenMap.purpose)
+
+  /// Room for `capacity` strings, and then as many more as come. Throws `outOfMemory`.
+  init(capacity: Int) throws(Failure) {
     var size = 16
     while size < capacity * 2 { size *= 2 }
-    mask = size - 1
-    slots = TokenMap.emptySlots(size)
-    entryCapacity = max(capacity, 16)
-    entries = .allocate(capacity: entryCapacity)
-    blobCapacity = max(capacity * 8, 64)
-    blob = .allocate(capacity: blobCapacity)
-  }
-
-  deinit {
-    slots.deallocate()
-    entries.deallocate()
-    blob.deallocate()
+    slots = try TokenMap.emptySlots(size)
+    try entries.reserve(capacity)
+    try blob.reserve(capacity * 8)
   }
 
   /// How many strings there are.
-  var count: Int { entryCount }
+  var count: Int { entries.count }
 
-  private static func emptySlots(_ count: Int) -> UnsafeMutablePointer<Slot> {
-    let slots = UnsafeMutablePointer<Slot>.allocate(capacity: count)
-    slots.initialize(repeating: Slot(hash: 0, entry: -1), count: count)
+  private static func emptySlots(_ count: Int) throws(Failure) -> GrowingList<Slot> {
+    var slots = GrowingList<Slot>(for: TokenMap.purpose)
+    try slots.reserve(count)
+    slots.resize(to: count, filling: Slot(hash: 0, entry: -1))
     return slots
   }
 
@@ -76,7 +65,7 @@ final class TokenMap: @unchecked Sendable {
   }
 
   /// Gives a string its number; a string that is there already gets the new one. Throws `unsupported` beyond 2^30
-  /// strings.
+  /// strings, `outOfMemory`.
   func insert(_ bytes: UnsafeBufferPointer<UInt8>, _ value: Int32) throws(Failure) {
     let hash = TokenMap.hash(bytes)
     let place = slot(of: bytes, hash)
@@ -84,52 +73,32 @@ final class TokenMap: @unchecked Sendable {
       entries[Int(slots[place].entry)].value = value
       return
     }
-    guard entryCount < 1 << 30, bytes.count < Int(Int32.max) else {
+    guard count < 1 << 30, bytes.count < Int(Int32.max) else {
       throw Failure(.unsupported, "a vocabulary of more than 2^30 tokens is not supported")
     }
-    slots[place] = Slot(hash: hash, entry: Int32(truncatingIfNeeded: entryCount))
-    append(bytes, value)
-    if entryCount * 2 > mask { grow() }
-  }
-
-  private func append(_ bytes: UnsafeBufferPointer<UInt8>, _ value: Int32) {
-    if entryCount == entryCapacity { entries = TokenMap.larger(entries, entryCount, &entryCapacity, adding: 1) }
-    if blobCapacity - blobCount < bytes.count {
-      blob = TokenMap.larger(blob, blobCount, &blobCapacity, adding: bytes.count)
-    }
-    (entries + entryCount).initialize(
-      to: Entry(start: blobCount, length: Int32(truncatingIfNeeded: bytes.count), value: value))
-    if let base = bytes.baseAddress { (blob + blobCount).update(from: base, count: bytes.count) }
-    entryCount += 1
-    blobCount += bytes.count
-  }
-
-  /// A block of at least twice the size with the same content.
-  private static func larger<Element>(
-    _ old: UnsafeMutablePointer<Element>, _ count: Int, _ capacity: inout Int, adding: Int
-  ) -> UnsafeMutablePointer<Element> {
-    capacity = max(capacity * 2, count + adding)
-    let new = UnsafeMutablePointer<Element>.allocate(capacity: capacity)
-    new.moveInitialize(from: old, count: count)
-    old.deallocate()
-    return new
+    let start = blob.count
+    try blob.append(contentsOf: bytes)
+    try entries.append(Entry(start: start, length: Int32(truncatingIfNeeded: bytes.count), value: value))
+    slots[place] = Slot(hash: hash, entry: Int32(truncatingIfNeeded: count - 1))
+    if count * 2 >= slots.count { try grow() }
   }
 
   /// The number of a string, or -1.
   func find(_ bytes: UnsafeBufferPointer<UInt8>) -> Int32 {
-    let entry = slots[slot(of: bytes, TokenMap.hash(bytes))].entry
-    return entry < 0 ? -1 : entries[Int(entry)].value
+    let entry = slots.storage[slot(of: bytes, TokenMap.hash(bytes))].entry
+    return entry < 0 ? -1 : entries.storage[Int(entry)].value
   }
 
   /// The slot that holds the string, or the free one where it belongs.
   @inline(__always) private func slot(of bytes: UnsafeBufferPointer<UInt8>, _ hash: UInt32) -> Int {
-    let slots = slots, mask = mask
+    // Plain memory: lists check their bounds at every look-up.
+    let mask = slots.count - 1, slots = slots.storage
     var place = Int(hash) & mask
     while slots[place].entry >= 0 {
       if slots[place].hash == hash {
-        let entry = entries[Int(slots[place].entry)]
+        let entry = entries.storage[Int(slots[place].entry)]
         if Int(entry.length) == bytes.count,
-          bytes.isEmpty || memcmp(blob + entry.start, bytes.baseAddress!, bytes.count) == 0
+          bytes.isEmpty || memcmp(blob.storage + entry.start, bytes.baseAddress!, bytes.count) == 0
         {
           return place
         }
@@ -139,15 +108,14 @@ final class TokenMap: @unchecked Sendable {
     return place
   }
 
-  private func grow() {
-    let old = slots, count = mask + 1
-    slots = TokenMap.emptySlots(count * 2)
-    mask = count * 2 - 1
-    for index in 0..<count where old[index].entry >= 0 {
-      var place = Int(old[index].hash) & mask
-      while slots[place].entry >= 0 { place = (place + 1) & mask }
-      slots[place] = old[index]
+  private func grow() throws(Failure) {
+    var larger = try TokenMap.emptySlots(slots.count * 2)
+    let mask = larger.count - 1
+    for slot in slots.elements where slot.entry >= 0 {
+      var place = Int(slot.hash) & mask
+      while larger[place].entry >= 0 { place = (place + 1) & mask }
+      larger[place] = slot
     }
-    old.deallocate()
+    slots = larger
   }
 }

@@ -14,7 +14,7 @@ final class Unigram: TokenizerModel {
 
   let vocabulary: Vocabulary
   private let trie: DoubleArray
-  private let scores: [Double]
+  private let scores: TextStorage<Double>
   private let options: Options
   private let unknownScore: Double
   private let fallback: ByteTokens
@@ -22,23 +22,24 @@ final class Unigram: TokenizerModel {
   /// How much less than the worst token an unknown character scores (SentencePiece, unigram_model.cc).
   private static let unknownPenalty = 10.0
 
-  /// `scores` by id. `isText` says which tokens may be found in text.
+  /// `scores` by id, one for each. `isText` says which tokens may be found in text.
   init(
-    _ vocabulary: Vocabulary, scores: [Double], worst: Double, _ options: Options, source: String,
+    _ vocabulary: Vocabulary, scores: consuming GrowingList<Double>, worst: Double, _ options: Options, source: String,
     isText: (Int) -> Bool = { _ in true }
   ) throws(Failure) {
     self.vocabulary = vocabulary
-    self.scores = scores
+    self.scores = TextStorage(scores)
     self.options = options
     self.source = source
     unknownScore = worst - Unigram.unknownPenalty
-    var keys: [DoubleArray.Key] = []
+    var keys = GrowingList<DoubleArray.Key>(for: DoubleArray.purpose)
+    try keys.reserve(vocabulary.size)
     for id in 0..<vocabulary.size where isText(id) {
       guard let token = vocabulary.token(id), !token.isEmpty, vocabulary.id(token) == Int32(id) else { continue }
-      keys.append(.init(bytes: token, value: Int32(id)))
+      try keys.append(DoubleArray.Key(token, Int32(id)))
     }
     trie = try DoubleArray(keys)
-    fallback = options.byteFallback ? ByteTokens(of: vocabulary) : ByteTokens()
+    fallback = options.byteFallback ? try ByteTokens(of: vocabulary) : ByteTokens()
   }
 
   /// The best way found to a place in the text.

@@ -1,4 +1,5 @@
 import AttendBase
+import Glibc
 
 /// Tokens by id and ids by token. Built by one thread, then read by any.
 final class Vocabulary: @unchecked Sendable {
@@ -6,18 +7,21 @@ final class Vocabulary: @unchecked Sendable {
   static let limit = 1 << 24
 
   private let map: TokenMap
-  @exclusivity(unchecked) private var blocks: [UnsafeMutablePointer<UInt8>] = []
+  @exclusivity(unchecked) private var blocks = GrowingList<UnsafeMutablePointer<UInt8>>(for: Vocabulary.purpose)
   @exclusivity(unchecked) private var blockUsed = 0
   @exclusivity(unchecked) private var blockSize = 0
   /// By id; no address: no such token.
-  @exclusivity(unchecked) private var tokens: [UnsafeBufferPointer<UInt8>] = []
+  @exclusivity(unchecked) private var tokens = GrowingList<UnsafeBufferPointer<UInt8>>(for: Vocabulary.purpose)
 
-  init(capacity: Int) {
-    map = TokenMap(capacity: capacity)
-    tokens.reserveCapacity(capacity)
+  private static let purpose = "the vocabulary of a tokenizer"
+
+  /// Throws `outOfMemory`.
+  init(capacity: Int) throws(Failure) {
+    map = try TokenMap(capacity: capacity)
+    try tokens.reserve(capacity)
   }
 
-  deinit { for block in blocks { block.deallocate() } }
+  deinit { for block in blocks.elements { free(block) } }
 
   /// One more than the largest id.
   var size: Int { tokens.count }
@@ -26,13 +30,14 @@ final class Vocabulary: @unchecked Sendable {
   var count: Int { map.count }
 
   /// Adds a token; one that is there already moves to the new id. Throws `invalidFile`, with `source` as the file, for
-  /// an id out of range.
+  /// an id out of range,
+  /// and `outOfMemory`.
   func insert(_ token: UnsafeBufferPointer<UInt8>, id: Int, source: String) throws(Failure) {
     guard id >= 0, id < Vocabulary.limit else {
       throw Failure(.invalidFile, "\(source): token id \(id) is not between 0 and \(Vocabulary.limit - 1)")
     }
-    while tokens.count <= id { tokens.append(UnsafeBufferPointer(start: nil, count: 0)) }
-    tokens[id] = store(token)
+    while tokens.count <= id { try tokens.append(UnsafeBufferPointer(start: nil, count: 0)) }
+    tokens[id] = try store(token)
     try map.insert(token, Int32(id))
   }
 
@@ -50,16 +55,19 @@ final class Vocabulary: @unchecked Sendable {
   func id(_ token: UnsafeBufferPointer<UInt8>) -> Int32 { map.find(token) }
   func id(_ token: [UInt8]) -> Int32 { token.withUnsafeBufferPointer { map.find($0) } }
 
-  private func store(_ token: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
-    if blockUsed + token.count + 1 > blockSize {
-      blockSize = max(1 << 16, token.count + 1)
-      blockUsed = 0
-      blocks.append(.allocate(capacity: blockSize))
-    }
+  private func store(_ token: UnsafeBufferPointer<UInt8>) throws(Failure) -> UnsafeBufferPointer<UInt8> {
+    if blockUsed + token.count + 1 > blockSize { try addBlock(max(1 << 16, token.count + 1)) }
     let start = blocks[blocks.count - 1] + blockUsed
     if let base = token.baseAddress { start.update(from: base, count: token.count) }
     start[token.count] = 0
     blockUsed += token.count + 1
     return UnsafeBufferPointer(start: start, count: token.count)
+  }
+
+  private func addBlock(_ bytes: Int) throws(Failure) {
+    try blocks.reserve(1)
+    guard let block = malloc(bytes) else { throw .outOfMemory(bytes, for: Vocabulary.purpose) }
+    try blocks.append(block.assumingMemoryBound(to: UInt8.self))
+    (blockUsed, blockSize) = (0, bytes)
   }
 }

@@ -18,13 +18,14 @@ final class WordPiece: TokenizerModel {
     self.unknown = vocabulary.id(unknown)
     self.maximalLength = maximalLength
     self.source = source
-    var first: [DoubleArray.Key] = [], following: [DoubleArray.Key] = []
+    var first = GrowingList<DoubleArray.Key>(for: DoubleArray.purpose)
+    var following = GrowingList<DoubleArray.Key>(for: DoubleArray.purpose)
     for id in 0..<vocabulary.size {
       // Of equal spellings the last id counts, as in the vocabulary.
       guard let token = vocabulary.token(id), !token.isEmpty, vocabulary.id(token) == Int32(id) else { continue }
-      first.append(.init(bytes: token, value: Int32(id)))
+      try first.append(DoubleArray.Key(token, Int32(id)))
       if token.count > prefix.count, token.starts(with: prefix) {
-        following.append(.init(bytes: UnsafeBufferPointer(rebasing: token[prefix.count...]), value: Int32(id)))
+        try following.append(DoubleArray.Key(UnsafeBufferPointer(rebasing: token[prefix.count...]), Int32(id)))
       }
     }
     self.first = try DoubleArray(first)

@@ -3,11 +3,11 @@ import AttendBase
 /// SentencePiece's compiled character map: a double array in the format of darts-clone, and the texts that it points
 /// to, each with a NUL behind it.
 struct CharacterMap: Sendable {
-  private let units: [UInt32]
-  private let texts: [UInt8]
+  private let units: TextStorage<UInt32>
+  private let texts: TextStorage<UInt8>
 
-  /// Throws `invalidFile` for a blob that is cut or points outside itself.
-  init(_ blob: [UInt8], source: String) throws(Failure) {
+  /// Throws `invalidFile` for a blob that is cut or points outside itself, `outOfMemory`.
+  init(_ blob: UnsafeBufferPointer<UInt8>, source: String) throws(Failure) {
     guard blob.count >= 4 else {
       throw Failure(.invalidFile, "\(source): a precompiled character map of \(blob.count) bytes is too short")
     }
@@ -17,9 +17,13 @@ struct CharacterMap: Sendable {
         .invalidFile,
         "\(source): the precompiled character map says that its trie has \(size) bytes, and has \(blob.count) in all")
     }
-    units = (0..<size / 4).map { index in (0..<4).reduce(0) { $0 | UInt32(blob[4 + index * 4 + $1]) << UInt32($1 * 8) }
+    var units = GrowingList<UInt32>(for: "a character map")
+    try units.reserve(size / 4)
+    for index in 0..<size / 4 {
+      try units.append((0..<4).reduce(0) { $0 | UInt32(blob[4 + index * 4 + $1]) << UInt32($1 * 8) })
     }
-    texts = Array(blob[(4 + size)...])
+    self.units = TextStorage(units)
+    texts = try TextStorage(copying: UnsafeBufferPointer(rebasing: blob[(4 + size)...]))
   }
 
   /// Calls `body` with the length of each prefix of the text that the map holds and the place of its replacement,
@@ -43,15 +47,17 @@ struct CharacterMap: Sendable {
 
   private static func offset(_ unit: UInt32) -> UInt32 { (unit >> 10) << ((unit & 1 << 9) >> 6) }
 
-  /// The replacement at a place, without its NUL; empty outside.
-  private func text(_ place: Int) -> ArraySlice<UInt8> {
-    guard place < texts.count else { return [] }
-    return texts[place...].prefix { $0 != 0 }
+  /// The replacement at a place, without its NUL, as long as the map lives; empty outside.
+  private func text(_ place: Int) -> UnsafeRawBufferPointer {
+    texts.withUnsafeBufferPointer { texts in
+      let rest = texts[min(place, texts.count)...]
+      return UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: rest.prefix { $0 != 0 }))
+    }
   }
 
   /// The replacement of the shortest prefix, as Hugging Face's tokenizers look it up for a whole cluster.
-  func shortest(_ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> ArraySlice<UInt8>? {
-    var found: ArraySlice<UInt8>?
+  func shortest(_ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> UnsafeRawBufferPointer? {
+    var found: UnsafeRawBufferPointer?
     forEachPrefix(text, range) { _, place in
       found = self.text(place)
       return false
@@ -60,8 +66,9 @@ struct CharacterMap: Sendable {
   }
 
   /// The longest prefix that the map holds and its replacement, as SentencePiece looks it up.
-  func longest(_ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> (length: Int, text: ArraySlice<UInt8>)? {
-    var found: (Int, ArraySlice<UInt8>)?
+  func longest(_ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> (length: Int, text: UnsafeRawBufferPointer)?
+  {
+    var found: (Int, UnsafeRawBufferPointer)?
     forEachPrefix(text, range) { length, place in
       found = (length, self.text(place))
       return true
@@ -115,8 +122,8 @@ struct Precompiled: Normalizer {
 
   /// Writes a replacement: its scalars stand for those replaced one by one, those beyond are inserted, or those left
   /// vanish.
-  private static func put(_ replacement: ArraySlice<UInt8>, for range: Range<Int>, _ writer: inout TextRewriter) {
-    for scalar in UTF8Text.scalars(UTF8Text.repaired(Array(replacement))) {
+  private static func put(_ replacement: UnsafeRawBufferPointer, for range: Range<Int>, _ writer: inout TextRewriter) {
+    UTF8Text.forEachScalar(repairing: replacement) { scalar in
       if writer.position < range.upperBound { writer.replaceNext(by: scalar) } else { writer.insert(scalar) }
     }
     writer.drop(range.upperBound - writer.position)

@@ -20,23 +20,23 @@ struct UnicodeNormalizer: Normalizer {
     guard let first = text.bytes.withUnsafeBufferPointer({ firstUnsafe($0, from: 0, normalizer, table) }) else {
       return
     }
-    try text.rewrite(by: "Unicode normalization") { writer in
+    var stretch = NormalizedStretch(normalizer)
+    try text.rewrite(by: "Unicode normalization") { writer throws(Failure) in
       var unsafe: Int? = first
       while let place = unsafe {
         // The stretch begins with the scalar before, which the unsafe one may join, and goes on to the next safe one.
         var start = place
         if start > writer.position { start -= UTF8Text.decodeBackward(writer.source.baseAddress! + start).length }
         writer.keep(start - writer.position)
-        var scalars: [NormalizedScalar] = []
+        stretch.removeAll()
         var end = start
         while end < writer.source.count {
           let (scalar, length) = UTF8Text.decode(writer.source.baseAddress! + end)
           if end > place, normalizer.isSafe(table[scalar]) { break }
-          scalars.append(NormalizedScalar(scalar: scalar, change: 0))
+          try stretch.append(scalar)
           end += length
         }
-        normalizer.normalize(&scalars)
-        for item in scalars { writer.put(item.scalar, change: item.change) }
+        for item in try stretch.finish() { writer.put(item.scalar, change: item.change) }
         writer.drop(end - writer.position)
         unsafe = firstUnsafe(writer.source, from: end, normalizer, table)
       }

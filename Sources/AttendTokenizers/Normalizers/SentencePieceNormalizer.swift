@@ -18,7 +18,7 @@ struct SentencePieceNormalizer: Normalizer {
   private static let letter: UInt32 = 0x2581
 
   init(
-    map: CharacterMap?, dummy: Dummy, removesExtraSpaces: Bool, escapesSpaces: Bool, verbatim: [[UInt8]]
+    map: CharacterMap?, dummy: Dummy, removesExtraSpaces: Bool, escapesSpaces: Bool, verbatim: borrowing TextList
   ) throws(Failure) {
     self.map = map
     self.dummy = dummy
@@ -34,27 +34,27 @@ struct SentencePieceNormalizer: Normalizer {
       var hasBegun = false  // something else than a space to leave out has been read
       var pending = 0  // spaces that are written when something follows them
       while !writer.isAtEnd {
-        let (range, replacement) = nextChunk(writer)
-        var scalars =
-          replacement.map { UTF8Text.scalars(UTF8Text.repaired(Array($0))) }
-          ?? UTF8Text.scalars(Array(writer.source[range]))
-        if !hasBegun, !(removesExtraSpaces && scalars == [0x20]) {
+        let chunk = nextChunk(writer)
+        if !hasBegun, !(removesExtraSpaces && chunk.isSpace) {
           hasBegun = true
-          if dummy == .prefix, isAtStart || !prefixesOnlyStart { writer.insert(space, sharing: range.lowerBound) }
+          if dummy == .prefix, isAtStart || !prefixesOnlyStart {
+            writer.insert(space, sharing: chunk.range.lowerBound)
+          }
         }
-        if afterSpace { scalars.removeFirst(scalars.prefix { $0 == 0x20 }.count) }
+        let start = afterSpace ? chunk.leadingSpaces : 0
         if removesExtraSpaces {
           // Spaces at the end of the text must not be written, and one is written no later than what follows it.
-          let body = scalars.lastIndex { $0 != 0x20 }.map { $0 + 1 } ?? 0
-          if body > 0, pending > 0 { writer.insert(space) }
-          if body > 0 { pending = 0 }
-          write(scalars[..<body], range, &writer)
-          if body < scalars.count { pending = 1 }
-          if !scalars.isEmpty { afterSpace = scalars[scalars.count - 1] == 0x20 }
+          if chunk.bodyEnd > 0 {
+            if pending > 0 { writer.insert(space) }
+            pending = 0
+            write(chunk, start..<chunk.bodyEnd, &writer)
+          }
+          if max(chunk.bodyEnd, start) < chunk.count { pending = 1 }
+          if start < chunk.count { afterSpace = chunk.bodyEnd < chunk.count }
         } else {
-          write(scalars[...], range, &writer)
+          write(chunk, start..<chunk.count, &writer)
         }
-        writer.drop(range.upperBound - writer.position)
+        writer.drop(chunk.range.upperBound - writer.position)
       }
       // The letter at the end counts as a space, also where the text itself has it.
       if removesExtraSpaces { writer.takeBack(trailing: space) }
@@ -62,18 +62,49 @@ struct SentencePieceNormalizer: Normalizer {
     }
   }
 
-  /// The next stretch of the text that is normalized as one, and what it becomes; nil: it stays.
-  private func nextChunk(_ writer: borrowing TextRewriter) -> (Range<Int>, ArraySlice<UInt8>?) {
+  /// The next stretch of the text that is normalized as one.
+  private func nextChunk(_ writer: borrowing TextRewriter) -> Chunk {
     let start = writer.position, end = writer.source.count
-    if let (_, length) = verbatim?.longestPrefix(writer.source, start..<end) { return (start..<start + length, nil) }
-    if let (length, text) = map?.longest(writer.source, start..<end) { return (start..<start + length, text) }
-    return (start..<start + writer.next.length, nil)
+    func chunk(_ length: Int, _ replacement: UnsafeRawBufferPointer? = nil) -> Chunk {
+      let range = start..<start + length
+      return Chunk(range, replacement ?? UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: writer.source[range])))
+    }
+    if let (_, length) = verbatim?.longestPrefix(writer.source, start..<end) { return chunk(length) }
+    if let (length, text) = map?.longest(writer.source, start..<end) { return chunk(length, text) }
+    return chunk(writer.next.length)
   }
 
-  private func write(_ scalars: ArraySlice<UInt32>, _ range: Range<Int>, _ writer: inout TextRewriter) {
-    for scalar in scalars {
+  /// Writes the scalars of a chunk with these indices.
+  private func write(_ chunk: Chunk, _ indices: Range<Int>, _ writer: inout TextRewriter) {
+    var index = 0
+    UTF8Text.forEachScalar(repairing: chunk.text) { scalar in
+      defer { index += 1 }
+      guard indices.contains(index) else { return }
       let scalar = scalar == 0x20 ? space : scalar
-      if writer.position < range.upperBound { writer.replaceNext(by: scalar) } else { writer.insert(scalar) }
+      if writer.position < chunk.range.upperBound { writer.replaceNext(by: scalar) } else { writer.insert(scalar) }
     }
   }
+}
+
+/// A stretch of a text and what it becomes, with its spaces counted.
+private struct Chunk {
+  let range: Range<Int>
+  let text: UnsafeRawBufferPointer
+  /// Scalars of `text`.
+  private(set) var count = 0
+  /// Spaces before the first other scalar.
+  private(set) var leadingSpaces = 0
+  /// The index behind the last scalar that is no space; 0: there is none.
+  private(set) var bodyEnd = 0
+
+  init(_ range: Range<Int>, _ text: UnsafeRawBufferPointer) {
+    (self.range, self.text) = (range, text)
+    UTF8Text.forEachScalar(repairing: text) { scalar in
+      count += 1
+      if scalar != 0x20 { bodyEnd = count } else if bodyEnd == 0 { leadingSpaces = count }
+    }
+  }
+
+  /// Whether it is one space and nothing else.
+  var isSpace: Bool { count == 1 && bodyEnd == 0 }
 }

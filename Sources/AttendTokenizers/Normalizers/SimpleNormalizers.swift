@@ -106,7 +106,7 @@ extension TextRewriter {
   /// Writes the letters of the bytes of the next scalar in its place.
   mutating func spellNextAsBytes() {
     let start = position
-    replaceNext(by: ByteLetters.scalars[Int(source[start])])
-    for place in start + 1..<max(position, start + 1) { insert(ByteLetters.scalars[Int(source[place])]) }
+    replaceNext(by: ByteLetters.scalar(source[start]))
+    for place in start + 1..<max(position, start + 1) { insert(ByteLetters.scalar(source[place])) }
   }
 }

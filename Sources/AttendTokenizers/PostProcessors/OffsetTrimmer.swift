@@ -43,7 +43,12 @@ struct OffsetTrimmer {
     guard let first = spelling.first, let last = spelling.last,
       first <= 0x20 || first >= 0x80 || last <= 0x20 || last >= 0x80
     else { return (0, 0) }
-    let scalars = UTF8Text.scalars(UTF8Text.repaired(Array(spelling)))
-    return (scalars.prefix(while: isSpace).count, scalars.reversed().prefix(while: isSpace).count)
+    var (leading, trailing, isAtStart) = (0, 0, true)
+    UTF8Text.forEachScalar(repairing: spelling) { scalar in
+      trailing = isSpace(scalar) ? trailing + 1 : 0
+      isAtStart = isAtStart && trailing > 0
+      if isAtStart { leading += 1 }
+    }
+    return (leading, trailing)
   }
 }

@@ -2,7 +2,7 @@ import AttendBase
 
 /// Bytes of a text, or what goes with them, that change no more: any number of copies of a text share them. Their
 /// memory is asked for where a refusal can be reported.
-final class TextStorage<Element: BitwiseCopyable>: RandomAccessCollection, @unchecked Sendable {
+package final class TextStorage<Element: BitwiseCopyable>: RandomAccessCollection, @unchecked Sendable {
   private let list: GrowingList<Element>
 
   init(_ list: consuming GrowingList<Element>) { self.list = list }
@@ -16,12 +16,12 @@ final class TextStorage<Element: BitwiseCopyable>: RandomAccessCollection, @unch
     self.list = list
   }
 
-  var startIndex: Int { 0 }
-  var endIndex: Int { list.count }
-  subscript(index: Int) -> Element { list[index] }
+  package var startIndex: Int { 0 }
+  package var endIndex: Int { list.count }
+  package subscript(index: Int) -> Element { list[index] }
 
   /// For loops: the elements in memory.
-  @inline(__always) func withUnsafeBufferPointer<Result, Refusal: Error>(
+  @inline(__always) package func withUnsafeBufferPointer<Result, Refusal: Error>(
     _ body: (UnsafeBufferPointer<Element>) throws(Refusal) -> Result
   ) throws(Refusal) -> Result {
     defer { withExtendedLifetime(self) {} }

@@ -1,3 +1,5 @@
+import AttendBase
+
 /// UTF-8 by hand: `String` is too slow for loops over text.
 enum UTF8Text {
   /// U+FFFD, which stands for bytes that are not UTF-8.
@@ -88,23 +90,31 @@ enum UTF8Text {
     return position
   }
 
-  /// The bytes with what is not UTF-8 replaced by U+FFFD.
-  static func repaired(_ bytes: [UInt8]) -> [UInt8] {
-    bytes.withUnsafeBytes { raw in
-      guard validPrefix(raw) < raw.count else { return bytes }
-      var result: [UInt8] = []
-      result.reserveCapacity(raw.count + 16)
-      var position = 0
-      while position < raw.count {
-        let length = sequence(raw, at: position)
-        if length > 0 {
-          result.append(contentsOf: raw[position..<position + length])
-        } else {
-          result.append(contentsOf: replacement)
-        }
-        position += abs(length)
-      }
-      return result
+  /// Calls `body` with the stretches of a text that are UTF-8 and with U+FFFD for what lies between them.
+  static func forEachStretch(
+    repairing bytes: UnsafeRawBufferPointer, _ body: (UnsafeBufferPointer<UInt8>) throws(Failure) -> Void
+  ) throws(Failure) {
+    var position = 0
+    while position < bytes.count {
+      let rest = UnsafeRawBufferPointer(rebasing: bytes[position...])
+      let valid = validPrefix(rest)
+      try body(UnsafeRawBufferPointer(rebasing: rest[..<valid]).assumingMemoryBound(to: UInt8.self))
+      position += valid
+      guard position < bytes.count else { return }
+      try replacement.withUnsafeBufferPointer { replacement throws(Failure) in try body(replacement) }
+      position += abs(sequence(bytes, at: position))
+    }
+  }
+
+  /// Calls `body` with the scalars of a text, and with U+FFFD for what is not UTF-8.
+  @inline(__always) static func forEachScalar(
+    repairing bytes: UnsafeRawBufferPointer, _ body: (UInt32) -> Void
+  ) {
+    var position = 0
+    while position < bytes.count {
+      let length = sequence(bytes, at: position)
+      body(length > 0 ? decode(bytes.baseAddress!.assumingMemoryBound(to: UInt8.self) + position).scalar : 0xFFFD)
+      position += abs(length)
     }
   }
 

@@ -1,3 +1,5 @@
+import AttendBase
+
 /// Primary composites (UAX 15), those of Hangul by arithmetic (Unicode Standard, section 3.12).
 enum Compositions {
   static let table = ScalarTable(UnicodeTables.compositions, width: 12)
@@ -33,11 +35,11 @@ enum Hangul {
     return nil
   }
 
-  static func decompose(_ syllable: UInt32, _ body: (UInt32) -> Void) {
+  static func decompose(_ syllable: UInt32, _ body: (UInt32) throws(Failure) -> Void) throws(Failure) {
     let index = syllable - syllables.lowerBound
-    body(leading + index / 588)
-    body(vowel + index % 588 / 28)
-    if index % 28 > 0 { body(trailing + index % 28) }
+    try body(leading + index / 588)
+    try body(vowel + index % 588 / 28)
+    if index % 28 > 0 { try body(trailing + index % 28) }
   }
 }
 
@@ -48,12 +50,9 @@ struct NormalizedScalar {
   var change: Int
 }
 
-/// Brings scalars into a normalization form, one stretch between safe places at a time.
+/// What a normalization form changes.
 struct ScalarNormalizer {
   let form: NormalizationForm
-  private static let canonical = ScalarTable(UnicodeTables.canonicalDecompositions, width: 8)
-  private static let compatible = ScalarTable(UnicodeTables.compatibilityDecompositions, width: 8)
-  private static let pool = ScalarTable(UnicodeTables.decompositionPool, width: 4)
 
   init(_ form: NormalizationForm) { self.form = form }
 
@@ -62,41 +61,53 @@ struct ScalarNormalizer {
   @inline(__always) func isSafe(_ properties: ScalarProperties) -> Bool {
     !(properties.isReordered || properties.mayCompose || properties.isChanged(by: form))
   }
+}
 
-  /// Normalizes one stretch, in place.
-  func normalize(_ scalars: inout [NormalizedScalar]) {
-    var decomposed: [NormalizedScalar] = []
-    decomposed.reserveCapacity(scalars.count)
-    for scalar in scalars { decompose(scalar.scalar, into: &decomposed) }
-    ScalarNormalizer.reorder(&decomposed)
-    if form.composes { ScalarNormalizer.compose(&decomposed) }
-    scalars = decomposed
+/// A stretch between two safe places on its way into a normalization form. Its memory serves one after another.
+struct NormalizedStretch: ~Copyable {
+  private let normalizer: ScalarNormalizer
+  private var scalars = GrowingList<NormalizedScalar>(for: "the normalization of a text")
+  private static let canonical = ScalarTable(UnicodeTables.canonicalDecompositions, width: 8)
+  private static let compatible = ScalarTable(UnicodeTables.compatibilityDecompositions, width: 8)
+  private static let pool = ScalarTable(UnicodeTables.decompositionPool, width: 4)
+
+  init(_ normalizer: ScalarNormalizer) { self.normalizer = normalizer }
+
+  mutating func removeAll() { scalars.removeAll() }
+
+  /// The scalars that were appended, normalized, until others come.
+  mutating func finish() throws(Failure) -> UnsafeMutableBufferPointer<NormalizedScalar> {
+    try reorder()
+    if normalizer.form.composes { compose() }
+    return scalars.elements
   }
 
   /// Appends the full decomposition of a scalar: its first part stands for it, the others are inserted.
-  private func decompose(_ scalar: UInt32, into result: inout [NormalizedScalar]) {
-    let first = result.count
+  mutating func append(_ scalar: UInt32) throws(Failure) {
+    let first = scalars.count
     if Hangul.syllables.contains(scalar) {
-      Hangul.decompose(scalar) { result.append(NormalizedScalar(scalar: $0, change: 1)) }
-    } else if form.isCompatible, let index = ScalarNormalizer.compatible.find(scalar) {
-      ScalarNormalizer.expand(ScalarNormalizer.compatible, index, into: &result)
-    } else if let index = ScalarNormalizer.canonical.find(scalar) {
-      ScalarNormalizer.expand(ScalarNormalizer.canonical, index, into: &result)
+      try Hangul.decompose(scalar) { part throws(Failure) in
+        try scalars.append(NormalizedScalar(scalar: part, change: 1))
+      }
+    } else if normalizer.form.isCompatible, let index = NormalizedStretch.compatible.find(scalar) {
+      try expand(NormalizedStretch.compatible, index)
+    } else if let index = NormalizedStretch.canonical.find(scalar) {
+      try expand(NormalizedStretch.canonical, index)
     } else {
-      result.append(NormalizedScalar(scalar: scalar, change: 1))
+      try scalars.append(NormalizedScalar(scalar: scalar, change: 1))
     }
-    result[first].change = 0
+    scalars[first].change = 0
   }
 
-  private static func expand(_ table: ScalarTable, _ index: Int, into result: inout [NormalizedScalar]) {
+  private mutating func expand(_ table: ScalarTable, _ index: Int) throws(Failure) {
     let place = Int(table.number(index, 4, 3))
     for offset in 0..<Int(table.number(index, 7, 1)) {
-      result.append(NormalizedScalar(scalar: pool.scalar(place + offset), change: 1))
+      try scalars.append(NormalizedScalar(scalar: NormalizedStretch.pool.scalar(place + offset), change: 1))
     }
   }
 
   /// The canonical ordering algorithm: runs of combining classes above 0 are sorted, equal ones keep their order.
-  private static func reorder(_ scalars: inout [NormalizedScalar]) {
+  private mutating func reorder() throws(Failure) {
     let table = UnicodeData.properties
     var start = 0
     while start < scalars.count {
@@ -106,22 +117,29 @@ struct ScalarNormalizer {
       }
       var end = start + 1
       while end < scalars.count, table[scalars[end].scalar].isReordered { end += 1 }
-      if end - start > 1 {
-        let run = scalars[start..<end].enumerated().map { (UnicodeData.combiningClass(of: $1.scalar), $0, $1) }
-        for (offset, item) in run.sorted(by: { ($0.0, $0.1) < ($1.0, $1.1) }).enumerated() {
-          scalars[start + offset] = item.2
-        }
-      }
+      try reorder(start..<end)
       start = end
     }
   }
 
+  private func reorder(_ range: Range<Int>) throws(Failure) {
+    func precedes(_ one: NormalizedScalar, _ other: NormalizedScalar) -> Bool {
+      UnicodeData.combiningClass(of: one.scalar) < UnicodeData.combiningClass(of: other.scalar)
+    }
+    let scalars = scalars.elements
+    guard range.dropFirst().contains(where: { precedes(scalars[$0], scalars[$0 - 1]) }) else { return }
+    var run = GrowingList<NormalizedScalar>(for: "the normalization of a text")
+    try run.append(contentsOf: UnsafeBufferPointer(rebasing: UnsafeBufferPointer(scalars)[range]))
+    try run.sort(by: precedes)
+    for (place, scalar) in zip(range, run.elements) { scalars[place] = scalar }
+  }
+
   /// The canonical composition algorithm. A composite takes over the changes of its parts, less the one that vanishes.
-  private static func compose(_ scalars: inout [NormalizedScalar]) {
+  private mutating func compose() {
     var starter: Int?
     var lastClass: UInt32?  // of the scalar kept before this one since the starter
     var kept = 0
-    for index in scalars.indices {
+    for index in 0..<scalars.count {
       let item = scalars[index]
       let combiningClass = UnicodeData.combiningClass(of: item.scalar)
       if let start = starter, lastClass == nil || lastClass! < combiningClass,
@@ -139,6 +157,6 @@ struct ScalarNormalizer {
       }
       kept += 1
     }
-    scalars.removeSubrange(kept...)
+    scalars.removeAll(from: kept)
   }
 }

@@ -1,3 +1,6 @@
+import AttendBase
+import Synchronization
+
 /// The general category of a scalar, in the order of the generated table (Unicode Standard, table 4-4).
 enum GeneralCategory: UInt8, CaseIterable, Sendable {
   case uppercaseLetter, lowercaseLetter, titlecaseLetter, modifierLetter, otherLetter
@@ -96,10 +99,25 @@ enum UnicodeData {
   ]
 
   /// The properties of every scalar of planes 0 to 3, made once: beyond them the tables are searched.
-  private static let plain = ScalarPropertyTable()
+  nonisolated(unsafe) private static let made = Atomic<UnsafeMutableRawPointer?>(nil)  // retained
+
+  /// Makes that table, unless it is there, so that nothing that reads texts asks for its memory. Throws `outOfMemory`.
+  static func prepare() throws(Failure) {
+    guard made.load(ordering: .acquiring) == nil else { return }
+    let table = Unmanaged.passRetained(try ScalarPropertyTable())
+    let isFirst = made.compareExchange(expected: nil, desired: table.toOpaque(), ordering: .acquiringAndReleasing)
+      .exchanged
+    if !isFirst { table.release() }
+  }
 
   /// For loops: take it once.
-  static var properties: ScalarPropertyTable { plain }
+  static var properties: ScalarPropertyTable {
+    if let table = made.load(ordering: .acquiring) {
+      return Unmanaged<ScalarPropertyTable>.fromOpaque(table).takeUnretainedValue()
+    }
+    do throws(Failure) { try prepare() } catch { fatalError(error.message) }
+    return properties
+  }
 
   static func category(of scalar: UInt32) -> GeneralCategory {
     GeneralCategory(rawValue: UInt8(categories.run(of: scalar).map { categories.number($0, 4, 1) } ?? 29))!
@@ -132,10 +150,12 @@ enum UnicodeData {
 /// `ScalarProperties` of every scalar, by index.
 final class ScalarPropertyTable: @unchecked Sendable {
   private static let count = 0x40000
+  private let memory: AlignedBuffer
   private let words: UnsafeMutablePointer<UInt16>
 
-  fileprivate init() {
-    words = .allocate(capacity: ScalarPropertyTable.count)
+  fileprivate init() throws(Failure) {
+    memory = try AlignedBuffer(ScalarPropertyTable.count, of: UInt16.self, for: "the properties of characters")
+    words = memory.pointer()
     words.initialize(repeating: 0, count: ScalarPropertyTable.count)
     mark(UnicodeData.categories) { UInt16(UnicodeData.categories.number($0, 4, 1)) }
     mark(UnicodeData.quickChecks) { UInt16(UnicodeData.quickChecks.number($0, 4, 1)) * ScalarProperties.firstForm }
@@ -156,8 +176,6 @@ final class ScalarPropertyTable: @unchecked Sendable {
     }
     for jamo in Hangul.secondParts { mark(jamo, ScalarProperties.composes) }
   }
-
-  deinit { words.deallocate() }
 
   private func mark(_ scalar: UInt32, _ bits: UInt16) {
     if scalar < ScalarPropertyTable.count { words[Int(scalar)] |= bits }
