@@ -18,6 +18,7 @@ package final class Cancellation: @unchecked Sendable {
   private var done = 0
   private var nextReport = 0
   private var progressRefused = false
+  private var isEnclosed = false  // a call of many parts is under way, each of which begins like a call
 
   /// Nanoseconds from one report to the next, at least.
   private static let interval = 20_000_000
@@ -30,13 +31,25 @@ package final class Cancellation: @unchecked Sendable {
 
   /// Begins a call of `work` units, whatever they are, on this thread.
   package func begin(work: Int) {
+    guard !isEnclosed else { return }
     caller = pthread_self()
     (self.work, done) = (work, 0)
     if progress != nil { nextReport = Cancellation.now + Cancellation.interval }
   }
 
   /// Counts units of the call as done. On the thread that made the call.
-  package func advance(_ units: Int) { done += units }
+  package func advance(_ units: Int) { if !isEnclosed { done += units } }
+
+  /// Runs a call of `work` units that is made of calls: what those begin and count is not heard.
+  package func enclose(work: Int, _ body: () throws(Failure) -> Void) throws(Failure) {
+    begin(work: work)
+    isEnclosed = true
+    defer { isEnclosed = false }
+    try body()
+  }
+
+  /// Counts units of an enclosing call as done. On the thread that made it.
+  package func advanceEnclosing(_ units: Int) { done += units }
 
   /// Whether the call is to end. On the thread that made the call, this is also where progress is reported.
   package func look() -> Bool {

@@ -18,18 +18,27 @@ import Glibc
   _ options: UnsafePointer<attend_chat_options>!, _ encoding: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
   give(encoding, "encoding", by: tokenizer) { (tokenizer) throws(Failure) -> Encoding in
-    // The template has written the special tokens that the text begins and ends with.
-    let text = try CString(try tokenizer.written(messages, length, options))
-    var options = TokenizeOptions()
-    options.addSpecialTokens = false
-    return try tokenizer.encode(text.bytes, options)
+    try tokenizer.encodedConversation(messages, length, options)
   }
 }
 
 extension Tokenizer {
+  /// The ids of a conversation; with `asksForAnswer` the template asks for one, whatever the options say.
+  func encodedConversation(
+    _ messages: UnsafePointer<CChar>?, _ length: Int, _ options: UnsafePointer<attend_chat_options>?,
+    asksForAnswer: Bool = false
+  ) throws(Failure) -> Encoding {
+    // The template has written the special tokens that the text begins and ends with.
+    let text = try CString(try written(messages, length, options, asksForAnswer: asksForAnswer))
+    var options = TokenizeOptions()
+    options.addSpecialTokens = false
+    return try encode(text.bytes, options)
+  }
+
   /// A conversation as text, as the arguments of C describe it.
   fileprivate func written(
-    _ messages: UnsafePointer<CChar>?, _ length: Int, _ options: UnsafePointer<attend_chat_options>?
+    _ messages: UnsafePointer<CChar>?, _ length: Int, _ options: UnsafePointer<attend_chat_options>?,
+    asksForAnswer: Bool = false
   ) throws(Failure) -> String {
     let known = try copy(options, "options")
     let variables = try known.variables.map { (text) throws(Failure) in
@@ -42,7 +51,7 @@ extension Tokenizer {
       known.template_name.map { String(cString: $0) }, hasTools: variables?["tools"].map { !$0.isNull } ?? false)
     return try template.render(
       messages: try parse(try buffer(messages, length, "messages"), "messages"),
-      addGenerationPrompt: known.generation_prompt, variables: variables)
+      addGenerationPrompt: asksForAnswer || known.generation_prompt, variables: variables)
   }
 
   /// JSON that an argument holds, copied, so that it lives as long as what is made of it. What is wrong with it is

@@ -86,7 +86,7 @@ private func decode(
 }
 
 /// A batch as the generation room knows it, checked as far as that is possible without a model.
-private func read(
+func read(
   _ pointer: UnsafePointer<attend_batch>?, allowsEmpty: Bool = false
 ) throws(Failure) -> (batch: Batch, wanted: LogitsWanted) {
   let batch = try copy(try require(pointer, "batch"), "batch")

@@ -1,7 +1,10 @@
 import AttendBase
 import AttendCheckpoints
 import AttendDecoding
+import AttendDispatch
 import AttendGeneration
+import AttendLayers
+import AttendModels
 import AttendTokenizers
 import CAttend
 import Glibc
@@ -12,9 +15,6 @@ import Glibc
 ) -> OpaquePointer! {
   generating(session, options, generation) { (call) throws(Failure) in
     let batch = try read(batch).batch
-    guard batch.types == nil else {
-      throw Failure(.invalidArgument, "batch.token_types is set: what is generated from has no token types")
-    }
     var starts = GrowingList<Int>(for: "the requests of a batch")
     try starts.reserve(batch.count)
     var token = 0
@@ -42,7 +42,7 @@ import Glibc
     let column = TextBatch.Column(try require(texts, "texts"), try require(lengths, "lengths"))
     let encodings = try call.tokenizer().encode(
       TextBatch(column, count: count), threads: call.session.engine.threads, TokenizeOptions())
-    try call.run(count) { encodings.encodings[$0].ids }
+    try call.run(count) { encodings[$0].ids.buffer }
   }
 }
 
@@ -52,8 +52,8 @@ import Glibc
   _ generation: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
   generating(session, options, generation) { (call) throws(Failure) in
-    let encoding = try call.object.tokenizer.get().encodedChat(messages, length, chat, asksForAnswer: true)
-    try call.run(1) { _ in encoding.ids }
+    let encoding = try call.tokenizer().encodedConversation(messages, length, chat, asksForAnswer: true)
+    try call.run(1) { _ in encoding.ids.buffer }
   }
 }
 
@@ -87,8 +87,10 @@ private final class GenerateCall {
     _ session: Session, _ object: ModelObject, _ pointer: UnsafePointer<attend_generation_options>?
   ) throws(Failure) {
     (self.session, self.object) = (session, object)
-    known = try copy(pointer, smallest: 88, initial: attend_generation_options(), "options")
-    let text = known.config.map { CString(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
+    known = try copy(pointer, "options")
+    let text = try known.config.map { (config) throws(Failure) in
+      try CString(UnsafeRawBufferPointer(start: config, count: strlen(config)))
+    }
     var options = try GenerationOptions(try text.map(GenerateCall.configuration), object.model)
     options.override(
       maximalNewTokens: Int(known.max_new_tokens), beams: Int(known.num_beams),
@@ -103,7 +105,8 @@ private final class GenerateCall {
     if let callback = known.on_logits {
       let context = Address(known.on_logits_context)
       options.search.logits.function = { (scores, history) throws(Failure) in
-        guard callback(scores.baseAddress, scores.count, history.tokens.baseAddress, history.tokens.count, context.value)
+        guard
+          callback(scores.baseAddress, scores.count, history.tokens.baseAddress, history.tokens.count, context.value)
         else { throw Failure(.cancelled, "the request was given up by the logits callback") }
       }
     }
@@ -147,7 +150,7 @@ private struct Address: @unchecked Sendable {
 /// Tells a callback of C of the tokens of one request, with their text.
 private final class TokenListener: TokenObserver {
   private let request: Int
-  private var streams: [DetokenizerStream] = []
+  private var streams: [TextStream] = []
   private let callback: attend_token_callback
   private let context: UnsafeMutableRawPointer?
   private let cancellation: Cancellation
@@ -158,7 +161,7 @@ private final class TokenListener: TokenObserver {
   ) {
     (self.request, self.callback, self.context, self.cancellation) = (request, callback, context, cancellation)
     if let tokenizer {
-      for _ in 0..<sequences { streams.append(DetokenizerStream(tokenizer, skipSpecialTokens: true)) }
+      for _ in 0..<sequences { streams.append(TextStream(tokenizer)) }
     }
   }
 
@@ -166,11 +169,7 @@ private final class TokenListener: TokenObserver {
     sequence: Int, token: Int32, logProbability: Float, alternatives: UnsafeBufferPointer<TokenAlternative>,
     reason: FinishReason?
   ) throws(Failure) -> Verdict {
-    var text: [UInt8] = []
-    if !streams.isEmpty {
-      text = try streams[sequence].add(token)
-      if reason != nil { text += try streams[sequence].finish() }
-    }
+    let text = streams.isEmpty ? nil : try streams[sequence].add(token, isLast: reason != nil)
     var event = attend_token_event()
     event.struct_size = MemoryLayout<attend_token_event>.size
     (event.request, event.sequence, event.token) = (request, sequence, token)
@@ -179,11 +178,9 @@ private final class TokenListener: TokenObserver {
       to: attend_token_alternative.self)
     event.alternative_count = alternatives.count
     event.finish_reason = reason?.rawValue ?? 0
-    let verdict = text.withUnsafeBytes {
-      event.text = $0.baseAddress?.assumingMemoryBound(to: CChar.self)
-      event.text_length = $0.count
-      return callback(&event, context)
-    }
+    event.text = UnsafeRawPointer(text?.baseAddress)?.assumingMemoryBound(to: CChar.self)
+    event.text_length = text?.count ?? 0
+    let verdict = callback(&event, context)
     switch verdict {
     case ATTEND_VERDICT_GO_ON: return .goOn
     case ATTEND_VERDICT_END_SEQUENCE: return .endSequence
@@ -192,5 +189,21 @@ private final class TokenListener: TokenObserver {
       cancellation.request()
       return .endAll
     }
+  }
+}
+
+/// The text of one sequence as it grows.
+private final class TextStream {
+  private var stream: DetokenizerStream
+  private var text = GrowingList<UInt8>(for: "the text of a token")
+
+  init(_ tokenizer: Tokenizer) { stream = DetokenizerStream(tokenizer, skipSpecialTokens: true) }
+
+  /// The text that is certain with a token, until the next call; all of it with the last.
+  func add(_ token: Int32, isLast: Bool) throws(Failure) -> UnsafeBufferPointer<UInt8> {
+    text.removeAll()
+    try text.append(contentsOf: try stream.add(token))
+    if isLast { try text.append(contentsOf: try stream.finish()) }
+    return UnsafeBufferPointer(text.elements)
   }
 }

@@ -16,8 +16,10 @@ final class GenerationObject: Sendable {
       let hypotheses = generation[request].hypotheses
       return try FixedArray(hypotheses.count, for: "the generated texts") { (index) throws(Failure) in
         try tokenizer.map { (tokenizer) throws(Failure) in
-          let ids = UnsafeBufferPointer(rebasing: hypotheses[index].ids.dropFirst(hypotheses[index].promptCount))
-          return CString(try tokenizer.decode(ids, skipSpecialTokens: true))
+          let ids = hypotheses[index].generated
+          return try tokenizer.decode(ids, skipSpecialTokens: true).withUnsafeBufferPointer { bytes throws(Failure) in
+            try CString(UnsafeRawBufferPointer(bytes))
+          }
         }
       }
     }
@@ -61,7 +63,7 @@ final class GenerationObject: Sendable {
     let text = object.text(request, index)
     result.text = text?.characters
     result.text_length = text?.length ?? 0
-    try fill(target, smallest: MemoryLayout<attend_hypothesis>.size, with: result, "hypothesis")
+    try fill(target, with: result, "hypothesis")
   }
 }
 
@@ -69,8 +71,8 @@ extension attend_hypothesis {
   /// Without its text.
   fileprivate init(_ found: Hypothesis) {
     self.init()
-    ids = found.ids.baseAddress
-    count = found.ids.count
+    ids = UnsafePointer(found.tokens.elements.baseAddress)
+    count = found.tokens.count
     prompt_count = found.promptCount
     score = found.score ?? .nan
     log_probabilities = UnsafePointer(found.logProbabilities.elements.baseAddress)

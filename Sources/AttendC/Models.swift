@@ -1,6 +1,7 @@
 import AttendBase
 import AttendCheckpoints
 import AttendDispatch
+import AttendGeneration
 import AttendModels
 import CAttend
 
@@ -13,11 +14,14 @@ final class ModelObject: Sendable {
   let tensors: TensorTexts
   let endTokens: AlignedBuffer  // [endTokenCount] Int32
   let endTokenCount: Int
+  /// What generating needs of the tokenizer.
+  let textResources: TextResources
 
   init(_ model: Model) throws(Failure) {
     self.model = model
     forks = Fork.generation
     let info = model.info
+    textResources = TextResources(model)
     family = try CString(info.family)
     kernels = try CString(info.kernels)
     tensors = try TensorTexts(model.checkpoint.tensors)

@@ -17,6 +17,8 @@ extension attend_chat_options: SizedStruct { static var firstSize: Int { 32 } }
 extension attend_session_options: SizedStruct { static var firstSize: Int { 32 } }
 extension attend_batch: SizedStruct { static var firstSize: Int { 48 } }
 extension attend_embed_options: SizedStruct { static var firstSize: Int { 24 } }
+extension attend_generation_options: SizedStruct { static var firstSize: Int { 80 } }
+extension attend_hypothesis: SizedStruct { static var firstSize: Int { 104 } }
 extension attend_model_info: SizedStruct { static var firstSize: Int { 176 } }
 extension attend_tensor_info: SizedStruct { static var firstSize: Int { 40 } }
 

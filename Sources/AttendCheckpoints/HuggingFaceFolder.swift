@@ -65,16 +65,27 @@ package final class HuggingFaceFolder {
   /// The first name, in order, of something in the folder that is wanted; nil where there is none, and where the folder
   /// cannot be listed.
   package func firstName(where isWanted: (String) -> Bool) -> String? {
-    guard let listing = opendir(path) else { return nil }
-    defer { closedir(listing) }
     var first: String?
-    while let entry = readdir(listing) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
-      }
-      if isWanted(name), first.map({ name < $0 }) ?? true { first = name }
-    }
+    forEachName { name in if isWanted(name), first.map({ name < $0 }) ?? true { first = name } }
     return first
+  }
+
+  /// The names, in order, of what is in the folder and wanted; none where it cannot be listed.
+  package func names(where isWanted: (String) -> Bool) -> [String] {
+    var names: [String] = []
+    forEachName { name in if isWanted(name) { names.append(name) } }
+    return names.sorted()
+  }
+
+  private func forEachName(_ body: (String) -> Void) {
+    guard let listing = opendir(path) else { return }
+    defer { closedir(listing) }
+    while let entry = readdir(listing) {
+      body(
+        withUnsafePointer(to: &entry.pointee.d_name) {
+          $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
+        })
+    }
   }
 
   /// A folder in this one, which need not exist; itself for an empty name.

@@ -13,6 +13,8 @@ package enum LogitsWanted {
   case tails(UnsafeBufferPointer<Int>)
   /// Each: `[tokens, vocabulary]`.
   case all
+
+  var areNone: Bool { if case .none = self { true } else { false } }
 }
 
 extension Session {
@@ -22,7 +24,7 @@ extension Session {
     guard let decoder = model.decoder else {
       throw Failure(.unsupported, "this checkpoint is of a \(model.blueprint.family) model, which has no decoder")
     }
-    let head = wanted == .none ? nil : try nextTokenHead()
+    let head = wanted.areNone ? nil : try nextTokenHead()
     try requireLive()
     guard batch.count == count else {
       throw Failure(.invalidArgument, "\(batch.count) sequences of tokens for \(count) live sequences")

@@ -76,6 +76,9 @@ package struct EncodingColumn<Element: BitwiseCopyable>: RandomAccessCollection,
   /// The first entry, at an address that stays as long as the encoding.
   package var address: UnsafePointer<Element> { UnsafePointer(start) }
 
+  /// All entries, as long as the encoding lives.
+  package var buffer: UnsafeBufferPointer<Element> { UnsafeBufferPointer(start: start, count: count) }
+
   package var startIndex: Int { 0 }
   package var endIndex: Int { count }
   package subscript(index: Int) -> Element {

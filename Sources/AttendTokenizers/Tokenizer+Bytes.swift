@@ -27,10 +27,10 @@ extension Decoder {
         if part is FuseDecoder { return }  // What comes later works on the text as a whole: on its start and end.
         try part.spellOut(&token)
       }
-    case is ByteLevelDecoder: token = ByteLetters.bytes(token) ?? token
-    case is ByteFallbackDecoder: token = ByteFallbackDecoder.byte(token).map { [$0] } ?? token
+    case is ByteLevelDecoder: token = try ByteLetters.bytes(token)
+    case is ByteFallbackDecoder: token = ByteFallbackDecoder.byte(of: token).map { [$0] } ?? token
     case is SentencePieceDecoder, is MarianDecoder:
-      if let byte = ByteFallbackDecoder.byte(token) {
+      if let byte = ByteFallbackDecoder.byte(of: token) {
         token = [byte]
       } else {
         try MetaspaceDecoder(replacement: SentencePieceDecoder.letter, dropsInFirst: false).spellOut(&token)
@@ -45,8 +45,26 @@ extension Decoder {
   /// The same for decoders that treat tokens one by one: with another token on either side, whose text is taken away.
   private func spellOutBetween(_ token: inout [UInt8]) throws(Failure) {
     var budget = DecodingBudget(for: token.count)
-    var tokens = [[], token, []]
+    var tokens = TextList(for: "the bytes of a token")
+    for text in [[], token, []] { try tokens.append(text) }
     try decode(&tokens, &budget)
-    token = tokens[1]
+    token = Array(tokens[1])
   }
+}
+
+extension ByteLetters {
+  /// The bytes that a token stands for, or itself where it does not consist of their letters.
+  fileprivate static func bytes(_ token: [UInt8]) throws(Failure) -> [UInt8] {
+    var list = GrowingList<UInt8>(for: "the bytes of a token")
+    for byte in token { try list.append(byte) }
+    let text = UnsafeBufferPointer(list.elements)
+    guard areLetters(text) else { return token }
+    var bytes: [UInt8] = []
+    try forEachByte(text) { byte throws(Failure) in bytes.append(byte) }
+    return bytes
+  }
+}
+
+extension ByteFallbackDecoder {
+  fileprivate static func byte(of token: [UInt8]) -> UInt8? { token.withUnsafeBufferPointer { byte($0) } }
 }

@@ -58,6 +58,11 @@ package final class Hypothesis: @unchecked Sendable {
     try self.attention.append(contentsOf: attention)
   }
 
+  /// The tokens that were generated, as long as this object lives.
+  package var generated: UnsafeBufferPointer<Int32> {
+    UnsafeBufferPointer(rebasing: UnsafeBufferPointer(tokens.elements).dropFirst(promptCount))
+  }
+
   /// How many tokens were generated.
   package var generatedCount: Int { tokens.count - promptCount }
 

@@ -13,14 +13,14 @@ package struct GenerationOptions: Sendable {
   /// negative_prompt_ids
   package let negativePrompt: [Int32]?
   /// stop_strings
-  package let stopStrings: [String]
+  package var stopStrings: [String]
   /// max_time, in seconds; nil: no limit.
   package let maximalTime: Double?
   /// What the generated text must match.
   package let constraint: Constraint?
   /// Tokens of the whole sequence, max_length, where no number of new ones is given.
   private let maximalLength: Int?
-  private let maximalNewTokens: Int?
+  private var maximalNewTokens: Int?
 
   /// Tokens that are generated at most where neither call nor checkpoint says.
   package static let defaultNewTokens = 256
@@ -67,6 +67,13 @@ package struct GenerationOptions: Sendable {
     let (new, all) = (try reader.integer("max_new_tokens"), try reader.integer("max_length"))
     if reader.isAsked("max_length"), !reader.isAsked("max_new_tokens") { return (nil, all) }
     return (new, all)
+  }
+
+  /// Puts numbers above 0 in the place of those that are there.
+  package mutating func override(maximalNewTokens new: Int, beams: Int, sequences: Int) {
+    if new > 0 { maximalNewTokens = new }
+    if beams > 0 { search.beams = beams }
+    if sequences > 0 { search.sequences = sequences }
   }
 
   /// The options for a prompt, or start and prefix, of `promptCount` tokens, where the model has `positions`.

@@ -44,13 +44,15 @@ package final class Generator {
     var queue = try AdmissionQueue(count) { prompt($0).count }
     var failure: Failure?
     do throws(Failure) {
-      while true {
-        try admit(&queue, to: loop, generation, observers, prompt)
-        guard !loop.jobs.isEmpty else { break }
-        keep(try loop.step(), in: generation)
-        if let limit = options.maximalTime, Double(Generator.now - start) * 1e-9 >= limit {
-          try end(loop, .time, in: generation)
-          while queue.next() != nil {}
+      try session.cancellation.enclose(work: count) { () throws(Failure) in
+        while true {
+          try admit(&queue, to: loop, generation, observers, prompt)
+          guard !loop.jobs.isEmpty else { break }
+          keep(try loop.step(), in: generation)
+          if let limit = options.maximalTime, Double(Generator.now - start) * 1e-9 >= limit {
+            try end(loop, .time, in: generation)
+            while queue.next() != nil {}
+          }
         }
       }
     } catch {
@@ -108,6 +110,7 @@ package final class Generator {
   }
 
   private func keep(_ jobs: [DecodingJob], in generation: Generation) {
+    session.cancellation.advanceEnclosing(jobs.count)
     for job in jobs {
       let box = generation.answers[job.number]
       box.answer.failure = job.failure
@@ -153,4 +156,14 @@ private struct AdmissionQueue: ~Copyable {
 extension TokenList {
   /// The prompt that guidance leads away from: the caller's, or else the last token of the request alone.
   convenience init(negative: [Int32]?, last: Int32) throws(Failure) { try self.init(negative ?? [last]) }
+}
+
+extension Session {
+  /// Throws `invalidArgument` for prompts or sources that the model cannot read.
+  package func checkPrompts(_ batch: Batch) throws(Failure) {
+    guard batch.types == nil else {
+      throw Failure(.invalidArgument, "batch.token_types is set: what is generated from has no token types")
+    }
+    try check(batch, try readingStack())
+  }
 }

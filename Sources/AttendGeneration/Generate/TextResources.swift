@@ -24,7 +24,8 @@ package final class TextResources: Sendable {
   /// Grammars that are kept.
   private static let mostGrammars = 8
 
-  init(_ model: Model) {
+  /// Reads nothing yet.
+  package init(_ model: Model) {
     tokenizer = model.tokenizer
     ends = model.generation.end.map { Int32($0) }
     vocabulary = model.head?.outputs ?? 0
@@ -44,7 +45,8 @@ package final class TextResources: Sendable {
   private func makeTable() throws(Failure) -> AttendGrammars.TokenTable {
     let tokenizer = try tokenizer.get()
     let count = min(tokenizer.size, vocabulary)
-    return try AttendGrammars.TokenTable(count: count, stops: ends.filter { Int($0) < count }) { (id, bytes) throws(Failure) in
+    return try AttendGrammars.TokenTable(count: count, stops: ends.filter { Int($0) < count }) {
+      (id, bytes) throws(Failure) in
       try tokenizer.appendBytes(of: id, to: &bytes)
     }
   }

@@ -67,7 +67,7 @@ package struct ChatTemplates: Sendable {
   private static func files(_ folder: HuggingFaceFolder) -> [(name: String, file: String)] {
     let others = "additional_chat_templates"
     return [("default", "chat_template.jinja")]
-      + folder.folder(others).names().filter { $0.hasSuffix(".jinja") }.map {
+      + folder.folder(others).names { $0.hasSuffix(".jinja") }.map {
         (String($0.dropLast(6)), "\(others)/\($0)")
       }
   }

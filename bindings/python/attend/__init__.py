@@ -29,16 +29,20 @@ from .errors import (
     OutOfMemoryError,
     UnsupportedError,
 )
+from .generation import Alternative, Generation, Hypothesis, TokenEvent
 from .model import Kind, Model, TensorInfo
 from .session import Session
 from .tokenizer import TextStream, Tokenizer
 
 __all__ = [
+    "Alternative",
     "AttendError",
     "BusyError",
     "CancelledError",
     "Encoding",
     "ErrorCode",
+    "Generation",
+    "Hypothesis",
     "InputOutputError",
     "InternalError",
     "InvalidArgumentError",
@@ -51,8 +55,9 @@ __all__ = [
     "NotFoundError",
     "OutOfMemoryError",
     "Session",
-    "TextStream",
     "TensorInfo",
+    "TextStream",
+    "TokenEvent",
     "Tokenizer",
     "UnsupportedError",
     "__version__",

@@ -13,6 +13,7 @@ from ctypes import (
     c_bool,
     c_char_p,
     c_double,
+    c_float,
     c_int,
     c_int32,
     c_size_t,
@@ -186,6 +187,76 @@ class EmbedOptions(Sized):
     ]
 
 
+class TokenAlternative(Structure):
+    """``attend_token_alternative``"""
+
+    _fields_ = [("token", c_int32), ("log_probability", c_float)]
+
+
+class TokenEvent(Sized):
+    """``attend_token_event``"""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("request", c_size_t),
+        ("sequence", c_size_t),
+        ("token", c_int32),
+        ("log_probability", c_float),
+        ("text", c_void_p),
+        ("text_length", c_size_t),
+        ("alternatives", POINTER(TokenAlternative)),
+        ("alternative_count", c_size_t),
+        ("finish_reason", c_uint32),
+    ]
+
+
+#: ``attend_token_callback``
+TokenCallback = CFUNCTYPE(c_int, POINTER(TokenEvent), c_void_p)
+#: ``attend_logits_callback``
+LogitsCallback = CFUNCTYPE(c_bool, c_void_p, c_size_t, c_void_p, c_size_t, c_void_p)
+
+#: ``attend_verdict`` by name.
+VERDICT = {"go_on": 0, "end_sequence": 1, "end_request": 2, "end_all": 3}
+
+
+class GenerationOptions(Sized):
+    """``attend_generation_options``"""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("config", c_char_p),
+        ("max_new_tokens", c_uint32),
+        ("num_beams", c_uint32),
+        ("num_return_sequences", c_uint32),
+        ("stop_strings", POINTER(c_char_p)),
+        ("stop_string_count", c_size_t),
+        ("on_token", TokenCallback),
+        ("on_token_context", c_void_p),
+        ("on_logits", LogitsCallback),
+        ("on_logits_context", c_void_p),
+    ]
+
+
+class Hypothesis(Sized):
+    """``attend_hypothesis``"""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("ids", POINTER(c_int32)),
+        ("count", c_size_t),
+        ("prompt_count", c_size_t),
+        ("text", c_void_p),
+        ("text_length", c_size_t),
+        ("score", c_double),
+        ("log_probabilities", POINTER(c_float)),
+        ("alternatives", POINTER(TokenAlternative)),
+        ("alternative_count", c_size_t),
+        ("attention", POINTER(c_float)),
+        ("attention_count", c_size_t),
+        ("finish_reason", c_int),
+    ]
+
+
 class ModelInfo(Sized):
     """``attend_model_info``"""
 
@@ -242,6 +313,10 @@ STRUCTS: dict[str, type[Structure]] = {
     "attend_session_options": SessionOptions,
     "attend_tensor": Tensor,
     "attend_batch": Batch,
+    "attend_token_alternative": TokenAlternative,
+    "attend_token_event": TokenEvent,
+    "attend_generation_options": GenerationOptions,
+    "attend_hypothesis": Hypothesis,
     "attend_embed_options": EmbedOptions,
     "attend_model_info": ModelInfo,
     "attend_tensor_info": TensorInfo,
@@ -325,6 +400,20 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "attend_session_select": (Handle, [Handle, c_void_p, c_size_t]),
     "attend_session_truncate": (Handle, [Handle, c_size_t, c_size_t]),
     "attend_session_hidden_states": (Handle, [Handle, POINTER(Tensor)]),
+    # Generation
+    "attend_generate": (Handle, [Handle, POINTER(Batch), POINTER(GenerationOptions), _handle_out]),
+    "attend_generate_texts": (
+        Handle,
+        [Handle, POINTER(c_char_p), c_void_p, c_size_t, POINTER(GenerationOptions), _handle_out],
+    ),
+    "attend_generate_chat": (
+        Handle,
+        [Handle, c_char_p, c_size_t, POINTER(ChatOptions), POINTER(GenerationOptions), _handle_out],
+    ),
+    "attend_generation_count": (c_size_t, [Handle]),
+    "attend_generation_hypothesis_count": (c_size_t, [Handle, c_size_t]),
+    "attend_generation_get_hypothesis": (Handle, [Handle, c_size_t, c_size_t, POINTER(Hypothesis)]),
+    "attend_generation_free": (None, [Handle]),
     # Embeddings
     "attend_embed": (Handle, [Handle, POINTER(c_char_p), c_void_p, c_size_t, POINTER(EmbedOptions), POINTER(Tensor)]),
     # Introspection

@@ -1,0 +1,338 @@
+"""From a prompt or a source to an answer: what ``Model.generate`` and its relatives give, and how they call."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from . import _declarations as c
+from ._arrays import Float32Array, Int32Array, Texts
+from ._batches import RaggedBatch
+from ._library import Owned, check, library
+from ._progress import Progress
+from .errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from .session import Session
+
+FinishReason = Literal["end", "length", "stop", "grammar", "time", "cancelled"]
+
+#: ``attend_finish_reason``
+FINISH_REASONS: dict[int, FinishReason] = {
+    10: "end",
+    20: "length",
+    30: "stop",
+    40: "grammar",
+    50: "time",
+    60: "cancelled",
+}
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A token that might have stood at a place."""
+
+    token: int
+    log_probability: float
+
+
+@dataclass(frozen=True)
+class TokenEvent:
+    """A token as it is chosen; what ``on_token`` is called with."""
+
+    request: int  #: the place of the request in its list
+    sequence: int  #: the sample of the request
+    token: int
+    text: str  #: the text that is certain by now: whole characters, often none
+    log_probability: float  #: NaN unless ``output_scores`` or ``top_logprobs`` asks for it
+    alternatives: tuple[Alternative, ...]  #: the most probable tokens of this place, with ``top_logprobs``
+    finish_reason: FinishReason | None  #: of the last token
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One sequence that was generated."""
+
+    ids: Int32Array  #: what was generated, its end token included, ``[tokens]``
+    prompt_ids: Int32Array  #: the prompt of a decoder, or the start token and a forced prefix
+    text: str | None  #: ``ids`` as text without special tokens; None where the model has no tokenizer
+    score: float | None  #: by which a beam search ranks; None where nothing is ranked
+    log_probabilities: Float32Array  #: ``[tokens]``, NaN where they were not asked for
+    finish_reason: FinishReason
+    alternatives: tuple[tuple[Alternative, ...], ...] = ()  #: of each token, with ``top_logprobs``
+    attention: Float32Array | None = field(default=None, repr=False)  #: ``[tokens, source]``, with return_attention
+
+
+@dataclass(frozen=True)
+class Generation:
+    """The answer to one request: its hypotheses, the best first. The attributes of the best are its own."""
+
+    hypotheses: tuple[Hypothesis, ...]
+
+    @property
+    def text(self) -> str | None:
+        return self.hypotheses[0].text
+
+    @property
+    def ids(self) -> Int32Array:
+        return self.hypotheses[0].ids
+
+    @property
+    def score(self) -> float | None:
+        return self.hypotheses[0].score
+
+    @property
+    def finish_reason(self) -> FinishReason:
+        return self.hypotheses[0].finish_reason
+
+    def __len__(self) -> int:
+        return len(self.hypotheses)
+
+    def __getitem__(self, index: int) -> Hypothesis:
+        return self.hypotheses[index]
+
+    def __iter__(self) -> Iterator[Hypothesis]:
+        return iter(self.hypotheses)
+
+    def __str__(self) -> str:
+        return self.text or ""
+
+
+#: Hears tokens in their order; False ends the whole call.
+OnToken = Callable[[TokenEvent], Any]
+#: Changes the logits of one sequence, ``[vocabulary]``, in place; the ids are the prompt and what was generated.
+LogitsProcessor = Callable[[Float32Array, Int32Array], None]
+
+
+class Call:
+    """The options of one call, as C takes them, and the exceptions of the user's functions."""
+
+    def __init__(
+        self, options: Mapping[str, Any], on_token: OnToken | None, logits_processor: LogitsProcessor | None
+    ) -> None:
+        self.raised: BaseException | None = None
+        self._on_token, self._process = on_token, logits_processor
+        self.struct = c.GenerationOptions(config=_json(options))
+        if on_token is not None:
+            self.struct.on_token = c.TokenCallback(self._token)
+        if logits_processor is not None:
+            self.struct.on_logits = c.LogitsCallback(self._logits)
+
+    def _token(self, address: Any, _: Any) -> int:
+        try:
+            assert self._on_token is not None
+            return c.VERDICT["go_on"] if self._on_token(_event(address.contents)) is not False else c.VERDICT["end_all"]
+        except BaseException as problem:
+            self.raised = problem
+            return c.VERDICT["end_all"]
+
+    def _logits(self, scores: Any, vocabulary: int, ids: Any, count: int, _: Any) -> bool:
+        try:
+            assert self._process is not None
+            floats = np.ctypeslib.as_array(ctypes.cast(scores, ctypes.POINTER(ctypes.c_float)), (vocabulary,))
+            tokens = np.ctypeslib.as_array(ctypes.cast(ids, ctypes.POINTER(ctypes.c_int32)), (count,))
+            self._process(floats, tokens)
+            return True
+        except BaseException as problem:
+            self.raised = problem
+            return False
+
+    def run(
+        self, session: Session, function: Any, arguments: Sequence[Any], progress: Progress | None
+    ) -> list[Generation]:
+        """Makes the call. An exception of the user's functions comes out in place of what it led to."""
+        handle = c.Handle()
+        try:
+            session._watch.call(
+                function, *arguments, ctypes.byref(self.struct), ctypes.byref(handle), progress=progress
+            )
+        except Exception:
+            if handle.value is not None:
+                library.attend_generation_free(handle)
+            if self.raised is not None:
+                raise self.raised
+            raise
+        native = Owned(handle.value, library.attend_generation_free)
+        if self.raised is not None:
+            raise self.raised
+        return [_generation(native, request) for request in range(library.attend_generation_count(native))]
+
+
+def generate(
+    session: Session,
+    inputs: Any,
+    options: Mapping[str, Any],
+    on_token: OnToken | None,
+    logits_processor: LogitsProcessor | None,
+    progress: Progress | bool | None,
+) -> Generation | list[Generation]:
+    """``Session.generate``"""
+    one = isinstance(inputs, (str, bytes)) or _is_flat(inputs)
+    if one:
+        inputs = [inputs]
+    elif not hasattr(inputs, "__array__") and not isinstance(inputs, Mapping):
+        inputs = list(inputs)
+        if not inputs:
+            return []
+    call = Call(options, on_token, logits_processor)
+    with _bar(progress, len(inputs)) as listener:
+        if isinstance(inputs, list) and isinstance(inputs[0], (str, bytes)):
+            texts = Texts(inputs)
+            arguments = (session._open(), texts.texts, texts.lengths.ctypes.data, texts.lengths.size)
+            found = call.run(session, library.attend_generate_texts, arguments, listener)
+        else:
+            batch = RaggedBatch(inputs, None, None, None, session._rules)
+            arguments = (session._open(), ctypes.byref(batch.struct))
+            found = call.run(session, library.attend_generate, arguments, listener)
+    session._lengths = None
+    return found[0] if one else found
+
+
+def stream(session: Session, prompt: Any, options: Mapping[str, Any]) -> Iterator[str]:
+    """The text of one answer, piece by piece, computed on a thread of its own while the caller reads.
+
+    A stream that is closed, or no longer referred to, ends the computing.
+    """
+    pieces: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
+    closed = threading.Event()
+
+    def hear(event: TokenEvent) -> bool:
+        if event.text:
+            pieces.put(event.text)
+        return not closed.is_set()
+
+    def work() -> None:
+        try:
+            generate(session, prompt, options, hear, None, None)
+            pieces.put(None)
+        except BaseException as problem:
+            pieces.put(problem)
+
+    thread = threading.Thread(target=work, name="attend stream", daemon=True)
+    thread.start()
+    try:
+        while True:
+            piece = pieces.get()
+            if piece is None:
+                return
+            if isinstance(piece, BaseException):
+                raise piece
+            yield piece
+    finally:
+        closed.set()
+        thread.join()
+
+
+def _json(options: Mapping[str, Any]) -> bytes | None:
+    """Options as an object; what is None is not set."""
+    given = {name: value for name, value in options.items() if value is not None}
+    if not given:
+        return None
+    try:
+        return json.dumps(given, default=_plain).encode()
+    except TypeError as problem:
+        raise InvalidArgumentError(f"an option is no number, text, list or mapping: {problem}") from None
+
+
+def _plain(value: Any) -> Any:
+    """Arrays and numbers of numpy and the like as lists and numbers."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, Iterable):
+        return list(value)
+    raise TypeError(type(value).__name__)
+
+
+def _is_flat(inputs: Any) -> bool:
+    """Whether this is the ids of one sequence, not a list of several."""
+    if isinstance(inputs, np.ndarray):
+        return inputs.ndim == 1 and inputs.dtype != object
+    return isinstance(inputs, Sequence) and len(inputs) > 0 and isinstance(inputs[0], (int, np.integer))
+
+
+class _bar:
+    """A progress callback: the user's, a bar of tqdm where it is installed, or none."""
+
+    def __init__(self, progress: Progress | bool | None, count: int) -> None:
+        self._progress, self._count = progress, count
+        self._bar: Any = None
+
+    def __enter__(self) -> Progress | None:
+        if callable(self._progress):
+            return self._progress
+        if not self._progress:
+            return None
+        try:
+            from tqdm.auto import tqdm
+        except ImportError:
+            return None
+        self._bar = tqdm(total=self._count)
+        return self._move
+
+    def _move(self, fraction: float) -> bool:
+        self._bar.n = int(fraction * self._count)
+        self._bar.refresh()
+        return True
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._bar is not None:
+            if kind is None:
+                self._bar.n = self._count
+            self._bar.close()
+
+
+def _event(event: c.TokenEvent) -> TokenEvent:
+    return TokenEvent(
+        event.request,
+        event.sequence,
+        event.token,
+        ctypes.string_at(event.text, event.text_length).decode("utf-8", "replace") if event.text_length else "",
+        event.log_probability,
+        _alternatives(event.alternatives, event.alternative_count),
+        FINISH_REASONS.get(event.finish_reason),
+    )
+
+
+def _alternatives(address: Any, count: int) -> tuple[Alternative, ...]:
+    return tuple(Alternative(address[i].token, address[i].log_probability) for i in range(count))
+
+
+def _generation(native: Owned, request: int) -> Generation:
+    count = library.attend_generation_hypothesis_count(native, request)
+    return Generation(tuple(_hypothesis(native, request, index) for index in range(count)))
+
+
+def _hypothesis(native: Owned, request: int, index: int) -> Hypothesis:
+    found = c.Hypothesis()
+    check(library.attend_generation_get_hypothesis(native, request, index, ctypes.byref(found)))
+    ids = np.ctypeslib.as_array(found.ids, (found.count,)).copy() if found.count else np.zeros(0, np.int32)
+    generated = found.count - found.prompt_count
+    width = found.alternative_count
+    alternatives = _alternatives(found.alternatives, generated * width) if found.alternatives else ()
+    attention = None
+    if found.attention_count:
+        attention = np.ctypeslib.as_array(found.attention, (found.attention_count,)).reshape(generated, -1).copy()
+    return Hypothesis(
+        ids=ids[found.prompt_count :],
+        prompt_ids=ids[: found.prompt_count],
+        text=None if not found.text else ctypes.string_at(found.text, found.text_length).decode("utf-8", "replace"),
+        score=None if np.isnan(found.score) else float(found.score),
+        log_probabilities=(
+            np.ctypeslib.as_array(found.log_probabilities, (generated,)).copy()
+            if generated
+            else np.zeros(0, np.float32)
+        ),
+        finish_reason=FINISH_REASONS[found.finish_reason],
+        alternatives=tuple(alternatives[i : i + width] for i in range(0, generated * width, width)) if width else (),
+        attention=attention,
+    )
+
+
+__all__ = ["Alternative", "Generation", "Hypothesis", "TokenEvent"]
