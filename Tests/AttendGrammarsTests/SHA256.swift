@@ -22,7 +22,7 @@ enum SHA256 {
   static func hexadecimal(_ message: [UInt8]) -> String {
     var padded = message + [0x80]
     while padded.count % 64 != 56 { padded.append(0) }
-    for shift in stride(from: 56, through: 0, by: -8) { padded.append(UInt8(message.count * 8 >> shift & 0xFF)) }
+    for shift in stride(from: 56, through: 0, by: -8) { padded.append(UInt8((message.count * 8) >> shift & 0xFF)) }
     var state = start
     for block in stride(from: 0, to: padded.count, by: 64) { compress(padded[block..<block + 64], into: &state) }
     return state.map { word in

@@ -3,13 +3,14 @@ import AttendBase
 /// The expressions of a grammar that its root reaches, innermost first, and which of them are regular: those that reach
 /// no expression that contains itself. Found by one search for strong components (Tarjan 1972), without the stack.
 struct GrammarOrder: ~Copyable {
-  /// Expressions, each after those in it; of a cycle in any order.
+  /// Expressions, each after those in it, but for the bodies of rules that are being entered.
   var order = GrowingList<Int32>(for: "a grammar")
   /// Whether an expression lies on a cycle, by number.
   private var isCyclic = GrowingList<Bool>(for: "a grammar")
   private var isNotRegular = GrowingList<Bool>(for: "a grammar")
 
   private var index = GrowingList<Int32>(for: "a grammar")  // by number; -1: not seen
+  private var entered: Int32 = 0
   private var low = GrowingList<Int32>(for: "a grammar")
   private var open = GrowingList<Int32>(for: "a grammar")
   private var path = GrowingList<Step>(for: "a grammar")
@@ -37,7 +38,8 @@ struct GrammarOrder: ~Copyable {
   }
 
   private mutating func enter(_ node: Int32) throws(Failure) {
-    index[Int(node)] = Int32(order.count + open.count)
+    index[Int(node)] = entered
+    entered += 1
     low[Int(node)] = index[Int(node)]
     try open.append(node)
     try path.append(Step(node: node, child: 0))
@@ -56,7 +58,8 @@ struct GrammarOrder: ~Copyable {
       return
     }
     _ = path.removeLast()
-    if low[Int(step.node)] == index[Int(step.node)] { try close(step.node) }
+    try order.append(step.node)
+    if low[Int(step.node)] == index[Int(step.node)] { close(step.node) }
     guard !path.isEmpty else { return }
     let parent = Int(path[path.count - 1].node)
     low[parent] = min(low[parent], low[Int(step.node)])
@@ -66,12 +69,11 @@ struct GrammarOrder: ~Copyable {
   private func isOpen(_ node: Int32) -> Bool { low[Int(node)] != .max }
 
   /// Takes a component off the list of open ones.
-  private mutating func close(_ root: Int32) throws(Failure) {
+  private mutating func close(_ root: Int32) {
     let isAlone = open[open.count - 1] == root
     var node: Int32
     repeat {
       node = open.removeLast()
-      try order.append(node)
       if !isAlone { isCyclic[Int(node)] = true }
       if isCyclic[Int(node)] { isNotRegular[Int(node)] = true }
       if node != root { low[Int(node)] = .max }

@@ -155,7 +155,6 @@ extension Lowering {
       let isWhole = order.isRegular(node)
         && (traits[Int(node)].isWanted || isJoinable(traits[Int(node)]) || grammar.nodes[Int(node)].kind == .automaton)
       if isWhole { regularOf[Int(node)] = try makeRegular(node, grammar) }
-      // A cycle goes through a call, which is there before its rule.
       if !isWhole { programOf[Int(node)] = try makeProgram(node, grammar) }
     }
     for rule in 0..<grammar.rules.count {
@@ -163,7 +162,7 @@ extension Lowering {
       guard body >= 0, order.isCyclic(body) else { continue }
       program.bodies[rule] = programOf[Int(body)]
     }
-    program.root = try programNode(of: grammar.root.index)
+    program.root = try programNode(of: grammar.root.index, grammar)
     for set in regular.sets.elements { regular.classes.refine(by: set) }
     var used = ByteSet()
     for byte in regular.text.elements { used.insert(byte) }
@@ -219,17 +218,17 @@ extension Lowering {
     case .choice:
       let start = Int32(program.parts.count)
       for part in grammar.parts.elements[Int(entry.first)..<Int(entry.second)] {
-        let part = try programNode(of: part)
+        let part = try programNode(of: part, grammar)
         try program.parts.append(part)
       }
       return try program.add(.choice, start, Int32(program.parts.count))
     case .repetition:
-      return try program.add(.repetition, programNode(of: entry.first), entry.second, entry.third)
+      return try program.add(.repetition, programNode(of: entry.first, grammar), entry.second, entry.third)
     case .reference:
       let body = grammar.rules[Int(entry.first)].body
-      if order.isCyclic(body) { return try program.add(.call, entry.first) }
-      return try programNode(of: body)
-    default: return try programNode(of: entry.first)
+      if order.isCyclic(body) { return try programNode(of: node, grammar) }
+      return try programNode(of: body, grammar)
+    default: return try programNode(of: entry.first, grammar)
     }
   }
 
@@ -240,7 +239,7 @@ extension Lowering {
     while place < Int(entry.second) {
       let limit = joinedRun(from: place, Int(entry.second), grammar)
       guard limit > place + 1 else {
-        try made.append(programNode(of: grammar.parts[place]))
+        try made.append(programNode(of: grammar.parts[place], grammar))
         place += 1
         continue
       }
@@ -269,8 +268,15 @@ extension Lowering {
     return limit
   }
 
-  private mutating func programNode(of node: Int32) throws(Failure) -> Int32 {
-    if programOf[Int(node)] < 0 { programOf[Int(node)] = try program.add(.lexeme, regularOf[Int(node)]) }
+  private mutating func programNode(of node: Int32, _ grammar: borrowing Grammar) throws(Failure) -> Int32 {
+    guard programOf[Int(node)] < 0 else { return programOf[Int(node)] }
+    let entry = grammar.nodes[Int(node)]
+    if entry.kind == .reference, order.isCyclic(grammar.rules[Int(entry.first)].body) {
+      // A cycle goes through a call, which may be wanted before it is reached in order.
+      programOf[Int(node)] = try program.add(.call, entry.first)
+    } else {
+      programOf[Int(node)] = try program.add(.lexeme, regularOf[Int(node)])
+    }
     return programOf[Int(node)]
   }
 

@@ -32,10 +32,8 @@ struct MaskMaker: ~Copyable {
 
   static func make(_ tokens: TokenTable) throws(Failure) -> MaskMaker {
     var maker = MaskMaker(tokens, try TokenMarks.make(tokens.words))
-    var deepest = 0
-    for node in tokens.nodes.elements { deepest = max(deepest, Int(node.depth)) }
-    try maker.path.reserve(deepest + 1)
-    maker.path.resize(to: deepest + 1, filling: 0)
+    try maker.path.reserve(tokens.longest + 1)
+    maker.path.resize(to: tokens.longest + 1, filling: 0)
     return maker
   }
 

@@ -31,6 +31,8 @@ package final class TokenTable: @unchecked Sendable {
   let text: GrowingList<UInt8>
   /// Where a token's bytes begin in `text`, by token, and the end of the last.
   let starts: GrowingList<Int>
+  /// Bytes of the longest token.
+  let longest: Int
   let bodies: BodyLengths
   let lexemes: Mutex<LexemeCache>
 
@@ -58,6 +60,7 @@ package final class TokenTable: @unchecked Sendable {
       }
     }
     try starts.append(text.count)
+    longest = (0..<count).reduce(0) { max($0, starts[$1 + 1] - starts[$1]) }
     var stops = GrowingList<Int32>(for: "the ids that end an output")
     for id in ids {
       guard id >= 0, id < count else {
