@@ -67,6 +67,7 @@ let package = Package(
     .target(
       name: "AttendLayers", dependencies: ["AttendDispatch", "AttendKernelInterface", "AttendBase"],
       swiftSettings: swift),
+    .target(name: "AttendGrammars", dependencies: ["AttendCheckpoints", "AttendBase"], swiftSettings: swift),
     .target(name: "AttendTokenizers", dependencies: ["AttendCheckpoints", "AttendBase"], swiftSettings: swift),
     .target(name: "AttendCheckpoints", dependencies: ["AttendBase"], swiftSettings: swift),
     // The arithmetic.
@@ -89,6 +90,10 @@ let package = Package(
       name: "attend-bench",
       dependencies: ["AttendDispatch", "AttendKernelInterface", "AttendBase", "CInstructions", "BenchmarkLimits"],
       path: "benchmarks/kernels", swiftSettings: swift),
+    .executableTarget(
+      name: "attend-bench-grammars",
+      dependencies: ["AttendGrammars", "AttendTokenizers", "AttendCheckpoints", "AttendBase"],
+      path: "benchmarks/grammars", exclude: ["compare.py", "vocabulary.py"], swiftSettings: swift),
     // The proofs.
     .target(
       name: "AttendTestSupport", dependencies: ["AttendCheckpoints", "AttendBase"], path: "Tests/Support",
@@ -103,6 +108,7 @@ let package = Package(
     tests(of: "AttendDecoding", with: ["AttendGrammars", "AttendCheckpoints", "AttendDispatch", "AttendKernelInterface"]),
     tests(of: "AttendModels", with: ["AttendLayers", "AttendCheckpoints", "AttendKernelInterface"]),
     tests(of: "AttendLayers", with: ["AttendDispatch", "AttendKernelInterface"]),
+    tests(of: "AttendGrammars", with: ["AttendTokenizers", "AttendCheckpoints"]),
     tests(of: "AttendTokenizers", with: ["AttendCheckpoints"]), tests(of: "AttendCheckpoints", with: []),
     .testTarget(
       name: "AttendKernelsTests",

@@ -5,6 +5,8 @@ import AttendBase
 package struct Matcher: Sendable {
   package let grammar: CompiledGrammar
   private var state: Int32
+  /// The number of its state in the engine.
+  var position: Int32 { state }
   /// Whether an end token was accepted.
   package private(set) var isStopped = false
 
