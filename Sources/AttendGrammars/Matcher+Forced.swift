@@ -7,8 +7,8 @@ extension Matcher {
     into bytes: inout GrowingList<UInt8>, limit: Int = 4096
   ) throws(Failure) -> Bool {
     guard !isStopped else { return true }
-    let start = position
-    return try grammar.withEngine { engine throws(Failure) in
+    let start = state
+    return try states.withEngine { engine throws(Failure) in
       var state = start
       for _ in 0..<limit {
         if engine.states[Int(state)].count == 0 { return true }
@@ -29,29 +29,29 @@ extension Matcher {
   /// past their end in a way that the grammar allows. So a token at the end is left to the model wherever a longer one
   /// could stand in its place.
   package mutating func takeForcedTokens(
-    into tokens: inout GrowingList<Int32>,
+    into ids: inout GrowingList<Int32>,
     tokenize: (UnsafeBufferPointer<UInt8>, inout GrowingList<Int32>) throws(Failure) -> Void
   ) throws(Failure) -> Int {
     var bytes = GrowingList<UInt8>(for: "forced bytes")
     let isEnd = try forcedBytes(into: &bytes)
     guard !bytes.isEmpty else { return 0 }
-    let first = tokens.count
-    try tokenize(UnsafeBufferPointer(bytes.elements), &tokens)
-    guard spell(tokens, from: first, bytes) else {
-      tokens.removeAll(from: first)
+    let first = ids.count
+    try tokenize(UnsafeBufferPointer(bytes.elements), &ids)
+    guard spell(ids, from: first, bytes) else {
+      ids.removeAll(from: first)
       return 0
     }
     let certain = isEnd ? bytes.count : try firstReach(over: bytes)
     var (kept, end) = (first, 0)
-    while kept < tokens.count {
-      end += grammar.tokens.bytes(of: tokens[kept]).count
+    while kept < ids.count {
+      end += tokens.bytes(of: ids[kept]).count
       if end > certain { break }
       kept += 1
     }
-    tokens.removeAll(from: kept)
+    ids.removeAll(from: kept)
     for place in first..<kept {
-      guard try accept(tokens[place]) else {
-        throw Failure(.internalError, "the forced token \(tokens[place]) is not allowed")
+      guard try accept(ids[place]) else {
+        throw Failure(.internalError, "the forced token \(ids[place]) is not allowed")
       }
     }
     return kept - first
@@ -59,12 +59,12 @@ extension Matcher {
 
   /// Whether tokens are ids of the vocabulary and spell the bytes.
   private func spell(
-    _ tokens: borrowing GrowingList<Int32>, from first: Int, _ bytes: borrowing GrowingList<UInt8>
+    _ ids: borrowing GrowingList<Int32>, from first: Int, _ bytes: borrowing GrowingList<UInt8>
   ) -> Bool {
     var place = 0
-    for token in tokens.elements[first...] {
-      guard token >= 0, token < grammar.tokens.count else { return false }
-      let spelled = grammar.tokens.bytes(of: token)
+    for token in ids.elements[first...] {
+      guard token >= 0, token < tokens.count else { return false }
+      let spelled = tokens.bytes(of: token)
       guard !spelled.isEmpty, spelled.count <= bytes.count - place else { return false }
       guard bytes.elements[place..<place + spelled.count].elementsEqual(spelled) else { return false }
       place += spelled.count
@@ -74,8 +74,8 @@ extension Matcher {
 
   /// The first place of the forced bytes where a token can begin that reaches past their end.
   private func firstReach(over bytes: borrowing GrowingList<UInt8>) throws(Failure) -> Int {
-    let (start, tokens) = (position, grammar.tokens)
-    return try grammar.withEngine { engine throws(Failure) in
+    let (start, tokens) = (state, tokens)
+    return try states.withEngine { engine throws(Failure) in
       var after = start
       for byte in bytes.elements { after = try engine.step(after, byte) }
       for place in max(0, bytes.count - tokens.longest)..<bytes.count {

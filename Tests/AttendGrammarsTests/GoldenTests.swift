@@ -33,7 +33,7 @@ import Testing
 
   private func check(_ step: JSON, of name: String, _ compiled: CompiledGrammar) throws {
     let prefix = step["prefix"]!.string!
-    var matcher = compiled.matcher()
+    var matcher = try compiled.matcher()
     #expect(try matcher.accept(text: prefix), "\(name) refuses \(prefix)")
     var ids = try matcher.allowed()
     if name == "grammar-abc", prefix == "a" {

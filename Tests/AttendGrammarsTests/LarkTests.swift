@@ -19,11 +19,13 @@ import Testing
 
   private func accepts(_ grammar: String, _ text: String) throws -> Bool {
     let compiled = try CompiledGrammar(Lark.grammar(grammar), Vocabularies.of("a"))
-    var matcher = compiled.matcher()
+    var matcher = try compiled.matcher()
     return try matcher.accept(text: text) && matcher.mayStop()
   }
 
-  @Test(arguments: ["1", " x = 1 + 2*( y - -3.5e1 ) ", "x_y", "1+2", "((1))"]) func wordsOfACalculator(_ text: String) throws {
+  @Test(arguments: ["1", " x = 1 + 2*( y - -3.5e1 ) ", "x_y", "1+2", "((1))"]) func wordsOfACalculator(
+    _ text: String
+  ) throws {
     #expect(try accepts(LarkTests.calculator, text))
   }
 

@@ -8,7 +8,7 @@ import Testing
     // After "ab" comes "c" or "d": "bc" could take the b, so only the a is certain.
     let tokens = try Vocabularies.of("a", "b", "c", "d", "bc", "xa")
     let compiled = try CompiledGrammar(RegularExpression.grammar("ab(c|d)"), tokens)
-    var matcher = compiled.matcher()
+    var matcher = try compiled.matcher()
     var bytes = GrowingList<UInt8>(for: "a test")
     #expect(try !matcher.forcedBytes(into: &bytes))
     #expect(Array(bytes.elements) == Array("ab".utf8))
@@ -24,7 +24,7 @@ import Testing
   @Test func allIsForcedWhereTheOutputEnds() throws {
     let tokens = try Vocabularies.of("a", "b", "c", "abc")
     let compiled = try CompiledGrammar(RegularExpression.grammar("abc"), tokens)
-    var matcher = compiled.matcher()
+    var matcher = try compiled.matcher()
     var forced = GrowingList<Int32>(for: "a test")
     let count = try matcher.takeForcedTokens(into: &forced) { _, ids throws(Failure) in try ids.append(3) }
     #expect(count == 1)

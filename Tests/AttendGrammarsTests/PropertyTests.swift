@@ -34,7 +34,7 @@ import Testing
       return #expect(members.isEmpty, "\(naive.rules)")
     }
     for text in PropertyTests.texts {
-      var matcher = compiled.matcher()
+      var matcher = try compiled.matcher()
       let goesOn = try text.withUnsafeBufferPointer { try matcher.accept($0) }
       let isMember = try goesOn && matcher.mayStop()
       #expect(isMember == members.contains(text), "\(text) of \(naive.rules)")
@@ -45,7 +45,7 @@ import Testing
   @Test(arguments: 0..<200) func masksAreWhatIsAccepted(_ seed: Int) throws {
     var random = SplitMix(seed: UInt64(seed))
     guard let compiled = try PropertyTests.compiled(NaiveGrammar(&random)) else { return }
-    var matcher = compiled.matcher()
+    var matcher = try compiled.matcher()
     for _ in 0..<6 {
       let allowed = try matcher.allowed()
       for token in 0..<Int32(compiled.tokens.count) {
@@ -62,8 +62,10 @@ import Testing
   @Test(arguments: 0..<100) func goingBackIsAReplay(_ seed: Int) throws {
     var random = SplitMix(seed: UInt64(seed))
     let naive = NaiveGrammar(&random)
-    guard let compiled = try PropertyTests.compiled(naive), let other = try PropertyTests.compiled(naive) else { return }
-    var states = [compiled.matcher()]
+    guard let compiled = try PropertyTests.compiled(naive), let other = try PropertyTests.compiled(naive) else {
+      return
+    }
+    var states = [try compiled.matcher()]
     var taken: [Int32] = []
     for _ in 0..<40 {
       if random.below(3) == 0, !taken.isEmpty {
@@ -76,7 +78,7 @@ import Testing
         states.append(matcher)
         taken.append(next)
       }
-      var replayed = other.matcher()
+      var replayed = try other.matcher()
       for token in taken { #expect(try replayed.accept(token)) }
       #expect(try replayed.allowed() == states.last!.allowed())
       #expect(try replayed.mayStop() == states.last!.mayStop())

@@ -30,9 +30,9 @@ enum Vocabularies {
 extension Matcher {
   /// The ids that may come next.
   func allowed() throws -> [Int32] {
-    var mask = [UInt32](repeating: .max, count: grammar.tokens.words)
+    var mask = [UInt32](repeating: .max, count: tokens.words)
     try mask.withUnsafeMutableBufferPointer { try allowed(into: $0.baseAddress!) }
-    return (0..<Int32(grammar.tokens.count)).filter { mask[Int($0 / 32)] >> UInt32($0 % 32) & 1 != 0 }
+    return (0..<Int32(tokens.count)).filter { mask[Int($0 / 32)] >> UInt32($0 % 32) & 1 != 0 }
   }
 
   mutating func accept(text: String) throws -> Bool {

@@ -21,7 +21,7 @@ struct Walk {
 
 func walk(_ instance: JSON, _ grammar: CompiledGrammar, _ mask: UnsafeMutablePointer<UInt32>) throws -> Walk {
   var walk = Walk()
-  var matcher = grammar.matcher()
+  var matcher = try grammar.matcher()
   for token in instance.elements {
     let token = Int32(token.int!)
     let start = now()
@@ -58,10 +58,12 @@ func run(_ line: JSON, _ tokens: TokenTable, _ mask: UnsafeMutablePointer<UInt32
       accepts += walk.accepts
       right = right && walk.isAccepted == test["valid"]!.bool!
     }
-    print("{\"id\": \"\(id)\", \"compile\": \(time), \"right\": \(right), \"masks\": \(masks), \"accepts\": \(accepts)}")
+    print(
+      "{\"id\": \"\(id)\", \"compile\": \(time), \"right\": \(right), \"masks\": \(masks), \"accepts\": \(accepts)}")
   } catch {
     let message = error.message.unicodeScalars.filter { $0 != "\"" && $0 != "\\" && $0.value >= 0x20 }
-    print("{\"id\": \"\(id)\", \"compile\": \(now() - start), \"error\": \"\(String(String.UnicodeScalarView(message)))\"}")
+    print(
+      "{\"id\": \"\(id)\", \"compile\": \(now() - start), \"error\": \"\(String(String.UnicodeScalarView(message)))\"}")
   }
 }
 

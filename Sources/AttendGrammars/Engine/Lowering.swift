@@ -102,11 +102,12 @@ extension Lowering {
   }
 
   private func notRegular(_ kind: Grammar.Kind) -> Failure {
-    let what = switch kind {
-    case .intersection: "an intersection"
-    case .complement: "a complement"
-    default: "a lexeme"
-    }
+    let what =
+      switch kind {
+      case .intersection: "an intersection"
+      case .complement: "a complement"
+      default: "a lexeme"
+      }
     return Failure(
       .invalidArgument, "\(what) in the grammar contains a rule that refers to itself; it must be regular")
   }
@@ -152,7 +153,8 @@ extension Lowering {
 extension Lowering {
   private mutating func build(_ grammar: borrowing Grammar) throws(Failure) {
     for node in order.order.elements {
-      let isWhole = order.isRegular(node)
+      let isWhole =
+        order.isRegular(node)
         && (traits[Int(node)].isWanted || isJoinable(traits[Int(node)]) || grammar.nodes[Int(node)].kind == .automaton)
       if isWhole { regularOf[Int(node)] = try makeRegular(node, grammar) }
       if !isWhole { programOf[Int(node)] = try makeProgram(node, grammar) }

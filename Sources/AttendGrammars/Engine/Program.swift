@@ -78,12 +78,13 @@ extension Program {
     for (place, node) in nodes.elements.enumerated() {
       try isTrue.append(false)
       try missing.append(node.kind == .sequence ? node.second - node.first : 1)
-      let isReady = switch node.kind {
-      case .lexeme: base[place]
-      case .sequence: node.first == node.second
-      case .repetition: node.second == 0
-      case .choice, .call: false
-      }
+      let isReady =
+        switch node.kind {
+        case .lexeme: base[place]
+        case .sequence: node.first == node.second
+        case .repetition: node.second == 0
+        case .choice, .call: false
+        }
       if isReady { try ready.append(Int32(place)) }
     }
     let users = try Users(self)
@@ -110,7 +111,9 @@ extension Program {
       starts.resize(to: count + 2, filling: 0)
       var total = 0
       for node in 0..<count {
-        program.forEachPart(of: node) { starts[Int($0) + 2] += 1; total += 1 }
+        program.forEachPart(of: node) {
+          starts[Int($0) + 2] += 1; total += 1
+        }
       }
       for node in 1..<count + 2 { starts[node] += starts[node - 1] }
       try all.reserve(total)

@@ -57,7 +57,9 @@ enum CharacterClasses {
       for value in range {
         guard let scalar = Unicode.Scalar(value), scalar.properties.isCased else { continue }
         for other in [scalar.properties.lowercaseMapping, scalar.properties.uppercaseMapping] {
-          guard other.unicodeScalars.count == 1, let other = other.unicodeScalars.first, other != scalar else { continue }
+          guard other.unicodeScalars.count == 1, let other = other.unicodeScalars.first, other != scalar else {
+            continue
+          }
           result.append(other.value...other.value)
         }
       }

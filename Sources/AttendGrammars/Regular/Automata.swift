@@ -22,14 +22,16 @@ extension RegularExpressions {
       }
       let intervals = grammar.intervals.elements[Int(node.first)..<Int(node.second)]
       try characters.append(self.characters(UnsafeBufferPointer(rebasing: intervals)))
-      hash = mixed(mixed(hash, UInt64(edge.source) << 32 | UInt64(edge.target)), nodes[Int(characters[characters.count - 1])].hash)
+      hash = mixed(
+        mixed(hash, UInt64(edge.source) << 32 | UInt64(edge.target)), nodes[Int(characters[characters.count - 1])].hash)
     }
     var states = GrowingList<Int32>(for: "an automaton")
     for state in 0..<count {
       hash = mixed(hash, isEnd[state] ? 1 : 0)
     }
     for state in 0..<count {
-      let made = living[state]
+      let made =
+        living[state]
         ? try self.state(isEnd: isEnd[state], hash: mixed(hash, UInt64(state))) : RegularExpressions.nothing
       try states.append(made)
     }

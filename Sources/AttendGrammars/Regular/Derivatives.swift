@@ -86,11 +86,15 @@ extension RegularExpressions {
       let rest = try repetition(node.first, max(node.second - 1, 0), node.third < 0 ? -1 : node.third - 1)
       try fill(start) { (all, one) throws(Failure) in
         try all.sequence(all.knownRow(node.first)[one], rest)
-      } key: { all, one in UInt64(UInt32(bitPattern: all.knownRow(node.first)[one])) }
+      } key: { all, one in
+        UInt64(UInt32(bitPattern: all.knownRow(node.first)[one]))
+      }
     case .complement:
       try fill(start) { (all, one) throws(Failure) in
         try all.complement(all.knownRow(node.first)[one])
-      } key: { all, one in UInt64(UInt32(bitPattern: all.knownRow(node.first)[one])) }
+      } key: { all, one in
+        UInt64(UInt32(bitPattern: all.knownRow(node.first)[one]))
+      }
     case .choice, .intersection: try deriveParts(node, start)
     }
     nodes[Int(expression)].row = Int32(start / count)

@@ -327,11 +327,14 @@ extension RegularExpressions {
   private mutating func intern(
     _ kind: Kind, nullable: Bool, boolean: Bool, _ first: Int32, _ second: Int32, _ third: Int32, hash: UInt64
   ) throws(Failure) -> Int32 {
-    let found = nodes.isEmpty ? nil : index.find(hash) { [nodes = nodes.storage] in
-      let node = nodes[Int($0)]
-      return node.hash == hash && node.kind == kind && node.first == first && node.second == second
-        && node.third == third
-    }
+    let found =
+      nodes.isEmpty
+      ? nil
+      : index.find(hash) { [nodes = nodes.storage] in
+        let node = nodes[Int($0)]
+        return node.hash == hash && node.kind == kind && node.first == first && node.second == second
+          && node.third == third
+      }
     if let found { return found }
     return try add(kind, nullable: nullable, boolean: boolean, first, second, third, hash: hash)
   }

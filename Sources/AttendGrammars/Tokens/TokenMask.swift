@@ -80,7 +80,9 @@ struct TokenMarks: ~Copyable {
     isDense = true
   }
 
-  func contains(_ token: Int32) -> Bool { bits.pointer(to: UInt32.self)[Int(token >> 5)] >> UInt32(token & 31) & 1 != 0 }
+  func contains(_ token: Int32) -> Bool {
+    bits.pointer(to: UInt32.self)[Int(token >> 5)] >> UInt32(token & 31) & 1 != 0
+  }
 }
 
 /// What one state of an automaton does with a vocabulary, whatever comes after the lexeme.
