@@ -48,8 +48,8 @@ package struct Matcher: Sendable {
     return true
   }
 
-  /// Writes the bits of the tokens that may come next, `tokens.words` words: bit `id % 32` of word `id / 32`. End tokens
-  /// are among them where the output may end.
+  /// Writes the bits of the tokens that may come next, `tokens.words` words: bit `id % 32` of word `id / 32`. End
+  /// tokens are among them where the output may end.
   package func allowed(into mask: UnsafeMutablePointer<UInt32>) throws(Failure) {
     guard !isStopped else { return mask.update(repeating: 0, count: tokens.words) }
     let (allowed, accepts) = try states.mask(of: state)

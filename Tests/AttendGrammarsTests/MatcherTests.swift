@@ -58,4 +58,24 @@ import Testing
     #expect(try !matcher.accept(1), "the end is not allowed yet")
     #expect(throws: Failure.self) { try TokenTable(count: 1, stops: [1]) { _, _ throws(Failure) in } }
   }
+
+  @Test func threadsShareWhatTheyCompute() async throws {
+    let tokens = try Vocabularies.of("a", "b", "(", ")", "ab", "((", "))", "(a")
+    let compiled = try CompiledGrammar(GBNF.grammar("root ::= \"(\" root \")\" | [ab]{1,9} | root root"), tokens)
+    let walk = { @Sendable () throws -> [[Int32]] in
+      var matcher = try compiled.matcher()
+      var masks: [[Int32]] = []
+      for step in 0..<60 {
+        masks.append(try matcher.allowed())
+        _ = try matcher.accept(masks.last![step % masks.last!.count])
+        if matcher.isStopped { break }
+      }
+      return masks
+    }
+    let expected = try walk()
+    try await withThrowingTaskGroup(of: [[Int32]].self) { group in
+      for _ in 0..<16 { group.addTask { try walk() } }
+      for try await masks in group { #expect(masks == expected) }
+    }
+  }
 }

@@ -1,4 +1,4 @@
-"""Trains a byte-level vocabulary of the size of Llama 3's from texts on this machine, where no such tokenizer is at hand.
+"""Trains a byte-level vocabulary of the size of Llama 3's from texts on this machine, for want of such a tokenizer.
 
 Masks are dear where tokens are many and long; which texts they come from matters little. Deterministic for the same
 files: they are read in the order of their names.

@@ -29,17 +29,10 @@ private struct GBNFReader {
     }
   }
 
-  /// Skips blanks and comments; `newlines`: ends of lines too.
+  private static let comments = ["#"]
+
   private mutating func skipBlanks(newlines: Bool) {
-    while let next = reader.next {
-      if next == "#" {
-        _ = reader.takeAll { $0 != "\n" }
-      } else if next == " " || next == "\t" || newlines && (next == "\n" || next == "\r") {
-        reader.skip()
-      } else {
-        return
-      }
-    }
+    reader.skipBlanks(newlines: newlines, comments: GBNFReader.comments)
   }
 
   mutating func rules(_ grammar: inout Grammar) throws(Failure) {
@@ -76,20 +69,11 @@ private struct GBNFReader {
     defer { depth -= 1 }
     guard depth <= ScalarReader.depth else { throw reader.failure("nests more than \(ScalarReader.depth) groups") }
     var all = [try sequence(&grammar)]
-    while goesOn() {
+    while reader.takeBar(comments: GBNFReader.comments) {
       skipBlanks(newlines: true)
       all.append(try sequence(&grammar))
     }
     return try grammar.choice(all)
-  }
-
-  /// Reads a bar, which may stand on a line of its own.
-  private mutating func goesOn() -> Bool {
-    let place = reader.place
-    skipBlanks(newlines: true)
-    if reader.take("|") { return true }
-    reader.go(to: place)
-    return false
   }
 
   private mutating func sequence(_ grammar: inout Grammar) throws(Failure) -> Grammar.Expression {
@@ -202,13 +186,8 @@ private struct GBNFReader {
     let scalar = try reader.takeAny()
     guard scalar == "\\" else { return scalar }
     let letter = try reader.takeAny()
+    if let scalar = try reader.takeEscaped(letter) { return scalar }
     switch letter {
-    case "n": return "\n"
-    case "t": return "\t"
-    case "r": return "\r"
-    case "x": return try reader.takeHexadecimal(2)
-    case "u": return try reader.takeHexadecimal(4)
-    case "U": return try reader.takeHexadecimal(8)
     case "a"..."z", "A"..."Z", "0"..."9": throw reader.unsupported("the escape \\\(letter)")
     default: return letter
     }

@@ -45,16 +45,10 @@ struct LarkReader {
     name.unicodeScalars.first { $0 != "_" }.map { $0.value >= 0x41 && $0.value <= 0x5A } ?? false
   }
 
+  private static let comments = ["//", "#"]
+
   private mutating func skipBlanks(newlines: Bool) {
-    while let next = reader.next {
-      if reader.starts(with: "//") || next == "#" {
-        _ = reader.takeAll { $0 != "\n" }
-      } else if next == " " || next == "\t" || newlines && (next == "\n" || next == "\r") {
-        reader.skip()
-      } else {
-        return
-      }
-    }
+    reader.skipBlanks(newlines: newlines, comments: LarkReader.comments)
   }
 
   private mutating func rule(_ name: String, _ grammar: inout Grammar) throws(Failure) -> Grammar.Rule {
@@ -185,19 +179,10 @@ extension LarkReader {
     defer { depth -= 1 }
     guard depth <= ScalarReader.depth else { throw reader.failure("nests more than \(ScalarReader.depth) groups") }
     skipBlanks(newlines: depth > 1)
-    if goesOn() { skipBlanks(newlines: true) }  // A bar in front of the first.
+    if reader.takeBar(comments: LarkReader.comments) { skipBlanks(newlines: true) }  // A bar in front of the first.
     var all = [try sequence(&grammar)]
-    while goesOn() { all.append(try sequence(&grammar)) }
+    while reader.takeBar(comments: LarkReader.comments) { all.append(try sequence(&grammar)) }
     return try grammar.choice(all)
-  }
-
-  /// Reads a bar, which may stand on a line of its own.
-  private mutating func goesOn() -> Bool {
-    let place = reader.place
-    skipBlanks(newlines: true)
-    if reader.take("|") { return true }
-    reader.go(to: place)
-    return false
   }
 
   private mutating func sequence(_ grammar: inout Grammar) throws(Failure) -> Grammar.Expression {
@@ -304,16 +289,11 @@ extension LarkReader {
 
   private mutating func escape() throws(Failure) -> Unicode.Scalar {
     let letter = try reader.takeAny()
+    if let scalar = try reader.takeEscaped(letter) { return scalar }
     switch letter {
-    case "n": return "\n"
-    case "t": return "\t"
-    case "r": return "\r"
     case "f": return "\u{0C}"
     case "v": return "\u{0B}"
     case "b": return "\u{08}"
-    case "x": return try reader.takeHexadecimal(2)
-    case "u": return try reader.takeHexadecimal(4)
-    case "U": return try reader.takeHexadecimal(8)
     case "a"..."z", "A"..."Z", "0"..."9": throw reader.unsupported("the escape \\\(letter)")
     default: return letter
     }

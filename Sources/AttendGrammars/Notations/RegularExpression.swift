@@ -212,19 +212,15 @@ private struct PatternReader {
   private mutating func escapedScalar(
     _ letter: Unicode.Scalar, isInClass: Bool
   ) throws(Failure) -> Unicode.Scalar {
+    if letter == "x" || letter == "u", reader.take("{") { return try reader.takeBraced() }
+    if let scalar = try reader.takeEscaped(letter) { return scalar }
     switch letter {
-    case "n": return "\n"
-    case "t": return "\t"
-    case "r": return "\r"
     case "f": return "\u{0C}"
     case "v": return "\u{0B}"
     case "a": return "\u{07}"
     case "e": return "\u{1B}"
     case "0": return "\0"
     case "b" where isInClass: return "\u{08}"
-    case "x": return try reader.take("{") ? reader.takeBraced() : reader.takeHexadecimal(2)
-    case "u": return try reader.take("{") ? reader.takeBraced() : reader.takeHexadecimal(4)
-    case "U": return try reader.takeHexadecimal(8)
     case "c":
       let control = try reader.takeAny()
       guard control.isASCII, control.properties.isAlphabetic else { throw reader.failure("has \\c without a letter") }

@@ -68,6 +68,41 @@ struct ScalarReader {
     return result
   }
 
+  /// Skips blanks and comments, which begin with one of these marks; `newlines`: ends of lines too.
+  mutating func skipBlanks(newlines: Bool, comments: [String]) {
+    while let next {
+      if comments.contains(where: { starts(with: $0) }) {
+        _ = takeAll { $0 != "\n" }
+      } else if next == " " || next == "\t" || newlines && (next == "\n" || next == "\r") {
+        skip()
+      } else {
+        return
+      }
+    }
+  }
+
+  /// Reads the bar of an alternative, which may stand on a line of its own.
+  mutating func takeBar(comments: [String]) -> Bool {
+    let start = place
+    skipBlanks(newlines: true, comments: comments)
+    if take("|") { return true }
+    place = start
+    return false
+  }
+
+  /// The character of an escape that all notations have, after the backslash and the letter; nil for another letter.
+  mutating func takeEscaped(_ letter: Unicode.Scalar) throws(Failure) -> Unicode.Scalar? {
+    switch letter {
+    case "n": return "\n"
+    case "t": return "\t"
+    case "r": return "\r"
+    case "x": return try takeHexadecimal(2)
+    case "u": return try takeHexadecimal(4)
+    case "U": return try takeHexadecimal(8)
+    default: return nil
+    }
+  }
+
   /// A decimal number; nil if none is next.
   mutating func takeNumber() throws(Failure) -> Int? {
     let digits = takeAll { $0.value >= 0x30 && $0.value <= 0x39 }

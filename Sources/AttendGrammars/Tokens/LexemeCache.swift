@@ -1,7 +1,7 @@
 import AttendBase
 
-/// Masks of states that are equal in many grammars, such as those inside a string of JSON, kept with the vocabulary. The
-/// key is the expression of the state, written out. Bounded: when it is full, it begins anew.
+/// Masks of states that are equal in many grammars, such as those inside a string of JSON, kept with the vocabulary.
+/// The key is the expression of the state, written out. Bounded: when it is full, it begins anew.
 struct LexemeCache: ~Copyable, @unchecked Sendable {
   private struct Entry: BitwiseCopyable {
     let hash: UInt64
