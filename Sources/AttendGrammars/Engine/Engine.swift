@@ -97,11 +97,6 @@ struct Engine: ~Copyable {
   }
 
   @inline(__always) func accepts(_ state: Int32) -> Bool { states[Int(state)].accepts }
-
-  @inline(__always) func items(of state: Int32) -> Slice<UnsafeMutableBufferPointer<Item>> {
-    let entry = states[Int(state)]
-    return items.elements[Int(entry.first)..<Int(entry.first + entry.count)]
-  }
 }
 
 // MARK: - Steps

@@ -17,8 +17,6 @@ struct BodyLengths: ~Copyable {
     UnsafePointer(masks.pointer(to: UInt32.self) + Int(length) * words)
   }
 
-  static func isBody(_ byte: UInt8) -> Bool { byte >= 0x20 && byte != 0x22 && byte != 0x5C }
-
   /// The forms of one such character in UTF-8, as the lowest and highest bytes (Unicode 16, table 3-7). ASCII comes in
   /// three pieces.
   static let forms: [[(low: UInt8, high: UInt8)]] = [

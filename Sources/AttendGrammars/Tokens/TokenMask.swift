@@ -79,10 +79,6 @@ struct TokenMarks: ~Copyable {
     for word in 0..<words { bits[word] |= mask[word] }
     isDense = true
   }
-
-  func contains(_ token: Int32) -> Bool {
-    bits.pointer(to: UInt32.self)[Int(token >> 5)] >> UInt32(token & 31) & 1 != 0
-  }
 }
 
 /// What one state of an automaton does with a vocabulary, whatever comes after the lexeme.
