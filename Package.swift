@@ -67,7 +67,6 @@ let package = Package(
     .target(
       name: "AttendLayers", dependencies: ["AttendDispatch", "AttendKernelInterface", "AttendBase"],
       swiftSettings: swift),
-    .target(name: "AttendGrammars", dependencies: ["AttendCheckpoints", "AttendBase"], swiftSettings: swift),
     .target(name: "AttendTokenizers", dependencies: ["AttendCheckpoints", "AttendBase"], swiftSettings: swift),
     .target(name: "AttendCheckpoints", dependencies: ["AttendBase"], swiftSettings: swift),
     // The arithmetic.
@@ -108,7 +107,6 @@ let package = Package(
     tests(of: "AttendDecoding", with: ["AttendGrammars", "AttendCheckpoints", "AttendDispatch", "AttendKernelInterface"]),
     tests(of: "AttendModels", with: ["AttendLayers", "AttendCheckpoints", "AttendKernelInterface"]),
     tests(of: "AttendLayers", with: ["AttendDispatch", "AttendKernelInterface"]),
-    tests(of: "AttendGrammars", with: ["AttendTokenizers", "AttendCheckpoints"]),
     tests(of: "AttendTokenizers", with: ["AttendCheckpoints"]), tests(of: "AttendCheckpoints", with: []),
     .testTarget(
       name: "AttendKernelsTests",

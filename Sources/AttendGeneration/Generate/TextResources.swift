@@ -77,7 +77,8 @@ extension GenerationOptions.Constraint {
     switch self {
     case .regex(let pattern): return try RegularExpression.grammar(pattern)
     case .gbnf(let text): return try GBNF.grammar(text)
-    case .lark, .jsonSchema: throw Failure(.unsupported, "to come")
+    case .lark(let text): return try Lark.grammar(text)
+    case .jsonSchema(let text): return try JSONSchema.grammar(text: text, name: "json_schema", JSONSchema.Options(strict: false))
     }
   }
 }

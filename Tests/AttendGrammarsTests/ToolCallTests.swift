@@ -1,0 +1,103 @@
+import AttendBase
+import AttendCheckpoints
+import AttendGrammars
+import Testing
+
+@Suite struct ToolCallTests {
+  private let tools = """
+    [{"type": "function", "function": {"name": "weather", "description": "The weather", "parameters":
+      {"type": "object", "properties": {"city": {"$ref": "#/$defs/city"}, "days": {"type": "integer", "minimum": 1}},
+       "required": ["city"], "$defs": {"city": {"type": "string", "minLength": 1}}}}},
+     {"type": "function", "function": {"name": "now"}}]
+    """
+
+  private func matcher(_ form: ToolCalls.Form, several: Bool) throws -> SchemaMatcher {
+    let calls = try ToolCalls(SchemaMatcher.json(tools))
+    let options = JSONSchema.Options(anyWhitespace: false, strict: true)
+    return try SchemaMatcher(calls.grammar(form, several: several, options))
+  }
+
+  @Test func callsHaveTheArgumentsOfTheirFunction() throws {
+    let one = try matcher(.json, several: false)
+    #expect(try one.accepts(#"{"name": "weather", "arguments": {"city": "Oslo", "days": 3}}"#))
+    #expect(try one.accepts(#"{"name": "now", "arguments": {}}"#))
+    #expect(try !one.accepts(#"{"name": "weather", "arguments": {"days": 3}}"#))
+    #expect(try !one.accepts(#"{"name": "weather", "arguments": {"city": "", "days": 3}}"#))
+    #expect(try !one.accepts(#"{"name": "now", "arguments": {"city": "Oslo"}}"#))
+    #expect(try !one.accepts(#"{"name": "then", "arguments": {}}"#))
+  }
+
+  @Test func formsAreThoseOfTheModels() throws {
+    let now = #"{"name": "now", "arguments": {}}"#
+    let hermes = try matcher(.hermes, several: true)
+    let call = "<tool_call>\n\(now)\n</tool_call>"
+    #expect(try hermes.accepts(call))
+    #expect(try hermes.accepts(call + "\n" + call))
+    #expect(try !hermes.accepts(now))
+    let mistral = try matcher(.mistral, several: true)
+    #expect(try mistral.accepts("[TOOL_CALLS][\(now), \(now)]"))
+    #expect(try !mistral.accepts("[TOOL_CALLS][]"))
+    #expect(try matcher(.llama3, several: false).accepts(#"{"name": "now", "parameters": {}}"#))
+    #expect(throws: Failure.self) { try matcher(.llama3, several: true) }
+  }
+
+  @Test(arguments: [
+    "{}", "[{}]", #"[{"name": ""}]"#, #"[{"name": "a"}, {"name": "a"}]"#,
+    #"[{"type": "retrieval", "function": {"name": "a"}}]"#,
+  ]) func whatIsNoToolIsAnError(_ text: String) throws {
+    #expect(throws: Failure.self) { try ToolCalls(SchemaMatcher.json(text)) }
+  }
+
+  // MARK: - Reading
+
+  private let weather = ToolCall(name: "weather", arguments: #"{"city": "Oslo </tool_call>"}"#)
+
+  @Test(arguments: [
+    "Let me see.\n<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Oslo </tool_call>\"}}\n</tool_call>",
+    #"{"name": "weather", "parameters": {"city": "Oslo </tool_call>"}}"#,
+    #"<|python_tag|>{"name": "weather", "parameters": {"city": "Oslo </tool_call>"}}"#,
+    #"[TOOL_CALLS][{"name": "weather", "arguments": {"city": "Oslo </tool_call>"}}]"#,
+    #"[TOOL_CALLS]weather[ARGS]{"city": "Oslo </tool_call>"}"#,
+    #"{"function": {"name": "weather", "arguments": "{\"city\": \"Oslo </tool_call>\"}"}}"#,
+    """
+    <\u{FF5C}tool\u{2581}calls\u{2581}begin\u{FF5C}><\u{FF5C}tool\u{2581}call\u{2581}begin\u{FF5C}>function\
+    <\u{FF5C}tool\u{2581}sep\u{FF5C}>weather
+    ```json
+    {"city": "Oslo </tool_call>"}
+    ```<\u{FF5C}tool\u{2581}call\u{2581}end\u{FF5C}><\u{FF5C}tool\u{2581}calls\u{2581}end\u{FF5C}>
+    """,
+    """
+    <\u{FF5C}tool\u{2581}call\u{2581}begin\u{FF5C}>weather<\u{FF5C}tool\u{2581}sep\u{FF5C}>\
+    {"city": "Oslo </tool_call>"}<\u{FF5C}tool\u{2581}call\u{2581}end\u{FF5C}>
+    """,
+  ]) func callsAreReadBack(_ text: String) throws {
+    let read = try ToolCallReader.read(text, text.contains("</tool_call>\"}}\n") ? .hermes : detected(text))
+    #expect(read.calls == [weather], "\(read.problems)")
+    #expect(read.problems.isEmpty)
+    #expect(read.content == (text.hasPrefix("Let") ? "Let me see.\n" : ""))
+  }
+
+  /// The formats whose marks are not found in the arguments above.
+  private func detected(_ text: String) -> ToolCallReader.Format? { text.hasPrefix("{") ? .json : nil }
+
+  @Test func severalCallsAreRead() throws {
+    let text = #"{"name": "a", "parameters": {}}; {"name": "b", "parameters": {"x": [1, "}"]}}"#
+    #expect(try ToolCallReader.read(text, .llama3).calls.map(\.name) == ["a", "b"])
+    #expect(try ToolCallReader.read(#"[{"name": "a"}, {"name": "b"}]"#).calls.map(\.name) == ["a", "b"])
+  }
+
+  @Test(arguments: [
+    "<tool_call>{\"name\": \"a\"", "<tool_call>a</tool_call>", "[TOOL_CALLS][{\"name\": \"a\"}", "[TOOL_CALLS]",
+    "{\"name\": \"a\", \"arguments\": 3}", "{\"arguments\": {}}", "{\"name\": \"a\", \"arguments\": \"{\"}",
+    "[TOOL_CALLS]a[ARGS]", "<tool_call>{\"name\": \"a\"} and more</tool_call>", "<|python_tag|>print(1)",
+  ]) func whatCannotBeReadIsReported(_ text: String) throws {
+    let read = try ToolCallReader.read(text)
+    #expect(read.calls.isEmpty)
+    #expect(read.problems.count == 1)
+  }
+
+  @Test func textWithoutCallsIsContent() throws {
+    let read = try ToolCallReader.read("It is sunny in Oslo.")
+    #expect(read.calls.isEmpty && read.problems.isEmpty && read.content == "It is sunny in Oslo.")
+  }
+}
