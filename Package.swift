@@ -87,7 +87,9 @@ let package = Package(
     .target(name: "BenchmarkLimits", path: "benchmarks/limits"),
     .executableTarget(
       name: "attend-bench",
-      dependencies: ["AttendDispatch", "AttendKernelInterface", "AttendBase", "CInstructions", "BenchmarkLimits"],
+      dependencies: [
+        "AttendDecoding", "AttendDispatch", "AttendKernelInterface", "AttendBase", "CInstructions", "BenchmarkLimits",
+      ],
       path: "benchmarks/kernels", swiftSettings: swift),
     .executableTarget(
       name: "attend-bench-grammars",

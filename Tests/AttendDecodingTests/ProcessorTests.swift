@@ -125,7 +125,7 @@ private func row(_ count: Int) -> [Float] { (0..<count).map { Float($0) / 4 - 1 
     options.endTokens = fixed([1, 7])
     options.exponentialDecay = ExponentialDecay(start: 1, factor: 1e200)
     let result = try processed(options, row(8), Written([0, 2, 2, 2, 2], prompt: 1))
-    #expect(result[1] == .greatestFiniteMagnitude && result[7] == .greatestFiniteMagnitude)
+    #expect(result[1].isFinite && result[1] > 1e38 && result[7].isFinite && result[7] > 1e38)
   }
 
   @Test func aRowOfNothingIsNotRenormalised() throws {

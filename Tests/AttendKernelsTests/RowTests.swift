@@ -131,6 +131,31 @@ import Testing
       #expect(results[0] == results[1])
     }
   }
+
+  @Test(arguments: engines) func sumsOfExponentialsAreRight(engine: Engine) {
+    var numbers = Numbers(18)
+    for columns in [1, 15, 16, 300, 5003, 128_000] {
+      var x = numbers.normals(columns, scale: 4)
+      if columns > 20 { (x[3], x[17]) = (.nan, -.infinity) }
+      let most = x.filter { !$0.isNaN }.max()!, scale: Float = 0.8
+      let sums = engine.kernels.rows.exponentials(x, columns, most, scale)
+      let differences = x.filter { $0 > -.infinity }.map { (Double($0) - Double(most)) * Double(scale) }
+      let sum = differences.reduce(0) { $0 + exp($1) }
+      #expect(abs(Double(sums.sum) / sum - 1) < 1e-6, "\(columns)")
+      #expect(abs(Double(sums.weighted) - differences.reduce(0) { $0 + $1 * exp($1) }) < 2e-6 * sum, "\(columns)")
+    }
+    #expect(engine.kernels.rows.exponentials([-.infinity, .nan], 2, 0, 1).sum == 0)
+  }
+
+  @Test(.enabled(if: exactEngines.count > 1, "needs a CPU with AVX2 and AVX-512")) func sumsHaveTheSameBits() {
+    var numbers = Numbers(19)
+    for columns in [3, 32, 300, 50_021] {
+      let x = numbers.normals(columns, scale: 3)
+      let sums = exactEngines.map { $0.kernels.rows.exponentials(x, columns, x.max()!, 1.3) }
+      #expect(sums[0].sum.bitPattern == sums[1].sum.bitPattern)
+      #expect(sums[0].weighted.bitPattern == sums[1].weighted.bitPattern)
+    }
+  }
 }
 
 @Suite struct CancelledRowTests {

@@ -36,3 +36,4 @@ if only == nil || only == "product" { benchmarkProducts() }
 if only == nil || only == "stream" { benchmarkStreams() }
 if only == nil || only == "attention" { benchmarkAttention() }
 if only == nil || only == "cache" { benchmarkCachedAttention() }
+if only == nil || only == "sampling" { try benchmarkSampling() }
