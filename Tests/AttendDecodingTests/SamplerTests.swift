@@ -262,6 +262,9 @@ private func critical(_ freedom: Double) -> Double {
       row[8] = .greatestFiniteMagnitude
       row[9] = .infinity
       #expect(try sampler.sample(row, Written(), scratch, &state)?.token == 9, "\(name)")
+      row[11] = .infinity
+      let sample = try #require(try sampler.sample(row, Written(), scratch, &state))
+      #expect([9, 11].contains(sample.token), "\(name)")
       row = [Float](repeating: 0, count: 40)
       for token in stride(from: 0, to: 40, by: 2) { row[token] = -0.0 }
       #expect(try sampler.sample(row, Written(), scratch, &state) != nil, "\(name)")

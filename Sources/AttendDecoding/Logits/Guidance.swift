@@ -4,7 +4,8 @@ extension LogitsProcessors {
   /// Classifier-free guidance (Sanchez et al. 2023, arXiv:2306.17806): u + scale * (c - u), where c and u are the
   /// log-softmax of the two rows, `[count]`. It comes before all processors.
   ///
-  /// `unconditional` holds u afterwards; `result` may be `conditional`. An id that either row forbids stays as c has it.
+  /// `unconditional` holds u afterwards; `result` may be `conditional`. An id that either row forbids stays as c has
+  /// it.
   package static func guide(
     conditional: UnsafePointer<Float>, unconditional: UnsafeMutablePointer<Float>, scale: Float,
     into result: UnsafeMutablePointer<Float>, count: Int, rows: KernelTable.Rows

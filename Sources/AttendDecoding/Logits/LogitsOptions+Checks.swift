@@ -1,7 +1,8 @@
 import AttendBase
 
 extension LogitsOptions {
-  /// Throws `invalidArgument`, with the name of the option and the numbers, for what is out of range or cannot be meant.
+  /// Throws `invalidArgument`, with the name of the option and the numbers, for what is out of range or cannot be
+  /// meant.
   func check(vocabulary: Int) throws(Failure) {
     let tokens = TokenCheck(vocabulary: vocabulary)
     try checkBiases(tokens)

@@ -40,8 +40,8 @@ package struct ExponentialDecay: Sendable {
 package typealias LogitsFunction =
   @Sendable (_ scores: UnsafeMutableBufferPointer<Float>, _ history: History) throws(Failure) -> Void
 
-/// A function of the user's own that says which ids may follow (prefix_allowed_tokens_fn): it sets bit `id % 32` of word
-/// `id / 32` for each of them in a set that is empty before. It runs where a `LogitsFunction` does.
+/// A function of the user's own that says which ids may follow (prefix_allowed_tokens_fn): it sets bit `id % 32` of
+/// word `id / 32` for each of them in a set that is empty before. It runs where a `LogitsFunction` does.
 package typealias AllowedTokensFunction =
   @Sendable (_ history: History, _ allowed: UnsafeMutableBufferPointer<UInt32>) throws(Failure) -> Void
 
@@ -108,8 +108,8 @@ package struct LogitsOptions: Sendable {
 
   // MARK: The rest
 
-  /// guidance_scale: how far the logits are moved away from those of another prompt, by `LogitsProcessors.guide`. 1: not
-  /// at all.
+  /// guidance_scale: how far the logits are moved away from those of another prompt, by `LogitsProcessors.guide`. 1:
+  /// not at all.
   package var guidanceScale: Float = 1
   /// logits_processor: the user's own.
   package var function: LogitsFunction?

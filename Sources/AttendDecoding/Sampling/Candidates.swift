@@ -5,9 +5,9 @@ import AttendKernelInterface
 /// of their logits, the smaller id first among equals. Every step of a chain leaves such a stretch: all but XTC and
 /// typical sampling cut at its end only, and those two at its start besides.
 ///
-/// The order is made only as far as somebody looks: a cut after the 50th id need not sort 128,000 of them, and needs the
-/// exponentials of all only where it asks for probabilities. What is looked at is computed in double precision, always
-/// from the first id on, so that nothing depends on how far others had looked.
+/// The order is made only as far as somebody looks: a cut after the 50th id need not sort 128,000 of them, and needs
+/// the exponentials of all only where it asks for probabilities. What is looked at is computed in double precision,
+/// always from the first id on, so that nothing depends on how far others had looked.
 struct Candidates {
   let row: UnsafeMutablePointer<Float>
   let count: Int
@@ -45,7 +45,7 @@ struct Candidates {
     (first, known, weighed) = (0, 0, 0)
     reveal(1)
     if known > 0, row[Int(token(0))] == .infinity {
-      reveal(above: .infinity)
+      known = scratch.sortTokens(of: row, count, atLeast: .infinity)
       isComplete = true
     }
   }

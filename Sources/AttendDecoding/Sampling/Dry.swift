@@ -3,11 +3,19 @@ import AttendBase
 /// The penalty of ids that would prolong a copy of what stands earlier in the history.
 struct Dry: Sendable {
   private let options: DryOptions
+  /// In the order of their first ids.
+  private let breakers: FixedArray<FixedArray<Int32>>?
   /// The largest exponent: beyond it the penalty would leave the range of float32.
   private let maximalExponent: Int
 
-  init(_ options: DryOptions) {
+  /// Throws `outOfMemory`.
+  init(_ options: DryOptions) throws(Failure) {
     self.options = options
+    breakers = try options.breakers.map { (list) throws(Failure) in
+      let sorted = try FixedArray(list.count, for: "sequence breakers") { list[$0] }
+      sorted.sort { $0[0] < $1[0] }
+      return sorted
+    }
     let growth = Exponential.log(options.base)
     maximalExponent =
       options.base > 1.000001 ? Int(Exponential.log(Double(Float.greatestFiniteMagnitude)) / growth) : .max
@@ -42,14 +50,20 @@ struct Dry: Sendable {
       * Exponential.power(options.base, min(length - options.allowedLength, maximalExponent))
   }
 
-  /// The number of ids behind the last sequence breaker; all, where there is none. Of several breakers that begin at one
-  /// place the longest counts.
+  /// The number of ids behind the last sequence breaker; all, where there is none. Of several breakers that begin at
+  /// one place the longest counts.
   private func lengthSinceBreaker(_ tokens: UnsafeBufferPointer<Int32>) -> Int {
-    guard let breakers = options.breakers else { return tokens.count }
+    guard let breakers else { return tokens.count }
     for start in stride(from: tokens.count - 1, through: 0, by: -1) {
+      var place = breakers.partition { $0[0] < tokens[start] }
       var longest = 0
-      for breaker in breakers where breaker.count > longest && start + breaker.count <= tokens.count {
-        if (0..<breaker.count).allSatisfy({ tokens[start + $0] == breaker[$0] }) { longest = breaker.count }
+      while place < breakers.count, breakers[place][0] == tokens[start] {
+        let breaker = breakers[place]
+        if breaker.count <= tokens.count - start, (0..<breaker.count).allSatisfy({ tokens[start + $0] == breaker[$0] })
+        {
+          longest = max(longest, breaker.count)
+        }
+        place += 1
       }
       if longest > 0 { return tokens.count - start - longest }
     }

@@ -37,10 +37,10 @@ package struct Sample: Sendable {
 
 /// A chain of samplers: options, checked and laid out for use. Any thread may use it, each with a scratch of its own.
 ///
-/// The same logits, history, seed, sequence and step give the same id, on any number of threads, with any neighbours and
-/// on every CPU with fused multiply-add: the order of the ids is that of descending logits, then of ascending ids; their
-/// probabilities are sums of exponentials of our own in this order; the id is the first whose cumulative probability
-/// exceeds the random number.
+/// The same logits, history, seed, sequence and step give the same id, on any number of threads, with any neighbours
+/// and on every CPU with fused multiply-add: the order of the ids is that of descending logits, then of ascending ids;
+/// their probabilities are sums of exponentials of our own in this order; the id is the first whose cumulative
+/// probability exceeds the random number.
 package final class Sampler: Sendable {
   package let vocabulary: Int
   private let options: SamplingOptions
@@ -56,7 +56,7 @@ package final class Sampler: Sendable {
     self.options = options
     self.vocabulary = vocabulary
     self.rows = rows
-    dry = options.dry.map { Dry($0) }
+    dry = try options.dry.map { (options) throws(Failure) in try Dry(options) }
     let steps = options.order.filter(options.isOn)
     self.steps = try FixedArray(steps.count, for: "the steps of sampling") { steps[$0] }
   }

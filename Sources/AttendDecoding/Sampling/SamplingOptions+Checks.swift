@@ -19,7 +19,8 @@ extension SamplingOptions {
     }
   }
 
-  /// Throws `invalidArgument`, with the name of the option and the numbers, for what is out of range or cannot be meant.
+  /// Throws `invalidArgument`, with the name of the option and the numbers, for what is out of range or cannot be
+  /// meant.
   func check(vocabulary: Int) throws(Failure) {
     for (step, value, most) in [
       (SamplingStep.topP, topP, 1.0), (.minP, minP, 1), (.topH, topH, 1), (.epsilon, epsilon, 1.0.nextDown),

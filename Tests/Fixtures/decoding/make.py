@@ -1,7 +1,7 @@
 """Makes processors.json: what the logits processors of transformers make of a row.
 
-Needs torch and transformers 5.24. Every case names its options as GenerationConfig does; the classes run in the order in
-which generate() would call them."""
+Needs torch and transformers 5.24. Every case names its options as GenerationConfig does; the classes run in the order
+in which generate() would call them."""
 
 import json
 from pathlib import Path
