@@ -181,9 +181,9 @@ private func critical(_ freedom: Double) -> Double {
       let result = try sampler.filtered(row, mu: 8), found = softmax(result)
       let wrong = probabilities.indices.filter { abs(found[$0] - probabilities[$0]) > 1e-6 }
       #expect(wrong.isEmpty, "\(name), \(seed): \(wrong.count)")
-      // Ids at the edge may be on either side of it: float32 sums are not double ones.
-      let edge = zip(found, probabilities).filter { ($0 > 0) != ($1 > 0) && max($0, $1) > 1e-30 }.count
-      #expect(edge <= 2, "\(name), \(seed): \(edge)")
+      // Ids at the edge may be on either side of it, for the mass of all is a sum of float32.
+      let edge = zip(found, probabilities).filter { ($0 > 0) != ($1 > 0) }.reduce(0) { $0 + max($1.0, $1.1) }
+      #expect(edge <= 1e-6, "\(name), \(seed): \(edge)")
     }
   }
 
