@@ -78,7 +78,12 @@ extension GenerationOptions.Constraint {
     case .regex(let pattern): return try RegularExpression.grammar(pattern)
     case .gbnf(let text): return try GBNF.grammar(text)
     case .lark(let text): return try Lark.grammar(text)
-    case .jsonSchema(let text): return try JSONSchema.grammar(text: text, name: "json_schema", JSONSchema.Options(strict: false))
+    case .jsonSchema(let text):
+      let bytes = try TextBytes(text)
+      defer { withExtendedLifetime(bytes) {} }
+      return try JSONSchema.grammar(
+        text: UnsafeRawBufferPointer(bytes.bytes), name: "json_schema",
+        JSONSchema.Options(anyWhitespace: true, strict: false))
     }
   }
 }
