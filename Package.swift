@@ -44,8 +44,8 @@ let package = Package(
     .target(
       name: "AttendC",
       dependencies: [
-        "CAttend", "AttendGeneration", "AttendDecoding", "AttendGrammars", "AttendModels", "AttendLayers", "AttendTokenizers", "AttendCheckpoints",
-        "AttendDispatch", "AttendBase",
+        "CAttend", "AttendGeneration", "AttendDecoding", "AttendGrammars", "AttendModels", "AttendLayers",
+        "AttendTokenizers", "AttendCheckpoints", "AttendDispatch", "AttendKernelInterface", "AttendBase",
       ], swiftSettings: swift),
     // The rooms.
     .target(

@@ -1,10 +1,6 @@
 import AttendBase
 import AttendKernelInterface
 
-extension KernelTable {
-  fileprivate func attention(_ heads: AttentionHeads) -> Attention { heads.isBFloat16 ? bfloat16Attention : attention }
-}
-
 private struct StoreJob {
   let k: Matrix
   let v: Matrix
@@ -24,7 +20,7 @@ private struct StoreJob {
         k: k[row] + column, kStride: k.stride, v: v[row] + column, vStride: v.stride,
         tokens: min(panelWidth - lane, sequence.count - token), headDim: heads.headDim, lane: lane,
         keys: page + (heads.keyOffset + offset), values: page + (heads.valueOffset + offset))
-      kernels.attention(heads).store(&arguments)
+      kernels.attention[heads.type].store(&arguments)
       token += arguments.tokens
     }
   }
@@ -61,7 +57,7 @@ private struct AttentionJob {
   /// of a sequence, or one query of several heads. Interleaving evens out what causal masks save.
   func run(_ part: Int) {
     let group = heads.heads / heads.keyValueHeads, rows = kernels.attentionRows,
-      kernel = kernels.attention(heads).attend
+      kernel = kernels.attention[heads.type].attend
     let own = arguments + part * AttentionScratch.rows
     var task = 0
     var written = 0  // floats of weights before this sequence

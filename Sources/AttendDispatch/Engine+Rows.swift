@@ -37,6 +37,12 @@ private struct ScaleArguments {
   let cap: Float
 }
 
+private struct SpreadArguments {
+  let x: Matrix
+  let block: Int
+  let scale: Float
+}
+
 private struct GatherArguments {
   enum Source {
     case packed(PackedMatrix)
@@ -116,6 +122,24 @@ extension Engine {
       let job = context.assumingMemoryBound(to: RowJob<RotateArguments>.self)
       withUnsafePointer(to: &job.pointee.arguments) { arguments in
         job.pointee.forEachPiece(of: part) { job.pointee.kernels.rows.rotate(arguments, $0) }
+      }
+    }
+  }
+
+  /// Turns the heads of x, `[tokens, heads * headDim]`, by a Hadamard matrix, in place, so that what is large in a few
+  /// components is spread over many (Ashkboos et al. 2024, arXiv:2404.00456). Sums of products of two that are spread
+  /// are `spreading(headDim)` times those of the originals; of one that is spread twice, each component is.
+  package func spread(_ x: Matrix, headDim: Int, scale: Float = 1) {
+    let block = KeyValuePage.spreading(headDim)
+    guard block > 1 else { return }
+    let arguments = SpreadArguments(x: x, block: block, scale: scale)
+    var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, 4 * x.columns))
+    run(&job, parts: job.parts) { context, part in
+      let job = context.assumingMemoryBound(to: RowJob<SpreadArguments>.self)
+      let x = job.pointee.arguments.x, kernels = job.pointee.kernels
+      for row in (0..<job.pointee.rows).share(part, of: job.pointee.parts) {
+        kernels.conversions.rotate(x[row], x[row], x.columns, job.pointee.arguments.block)
+        if job.pointee.arguments.scale != 1 { kernels.rows.scale(x[row], x.columns, job.pointee.arguments.scale, 0) }
       }
     }
   }

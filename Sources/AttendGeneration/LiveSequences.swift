@@ -1,4 +1,5 @@
 import AttendBase
+import AttendKernelInterface
 import AttendLayers
 import AttendModels
 
@@ -12,10 +13,20 @@ final class LiveSequences {
   /// Whether a batch was read since the session was made or its sequences dropped; all of it may have been deselected.
   private var hasBegun = false
 
-  init(_ model: Model) throws(Failure) {
+  /// Keys and values are kept in `type`; nil: as the model computes.
+  init(_ model: Model, _ type: KeyValueType?) throws(Failure) {
     guard let stack = model.decoder ?? model.encoder else { throw Failure(.internalError, "a model without layers") }
-    selfCache = KeyValueCache(pool: PagePool(layout: stack.keyValueLayout))
-    crossCache = stack.crossKeyValueLayout.map { KeyValueCache(pool: PagePool(layout: $0)) }
+    guard type == nil || model.decoder != nil else {
+      throw Failure(
+        .unsupported, "this checkpoint is of a \(model.blueprint.family) model, an encoder: it keeps no keys and values"
+      )
+    }
+    func cache(_ layout: KeyValueLayout) throws(Failure) -> KeyValueCache {
+      guard let type else { return KeyValueCache(layout: layout) }
+      return KeyValueCache(layout: try layout.with(type: type))
+    }
+    selfCache = try cache(stack.keyValueLayout)
+    crossCache = try stack.crossKeyValueLayout.map { (layout) throws(Failure) in try cache(layout) }
   }
 
   var count: Int { selfCache.count }
@@ -80,6 +91,13 @@ final class LiveSequences {
       throw Failure(
         .invalidArgument,
         "length is \(UInt(bitPattern: length)); live sequence \(sequence) has read \(self.length(sequence)) tokens")
+    }
+    let shortest = selfCache.shortestCut(sequence)
+    guard length == 0 || length >= shortest else {
+      throw Failure(
+        .invalidState,
+        "length is \(length); layers with a window have given back what live sequence \(sequence) read first: it can "
+          + "be cut to \(shortest) tokens or more, or to 0")
     }
     selfCache.truncate(sequence, to: length)
   }

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 import AttendLayers
 import AttendModels
 
@@ -11,6 +12,8 @@ package final class Session {
   let allowsBeyondPositions: Bool
   private(set) var pass: Pass
   let sequences: LiveSequences
+  /// Beginnings of prompts; nil: none are kept
+  let prefixes: PrefixCache?
   /// Keys and values of one encoder layer, while it runs
   let encoderScratch: KeyValueCache?
   let outputs = Outputs()
@@ -26,6 +29,10 @@ package final class Session {
     package var threads = 0
     /// Whether sequences may be longer than the configuration states, where positions are computed.
     package var allowsBeyondPositions = false
+    /// The most bytes that beginnings of prompts may take; 0: none are kept.
+    package var prefixCacheBytes = 0
+    /// In which keys and values are kept; nil: as the model computes, in float32 or, in fewer bits, in bfloat16.
+    package var keyValueType: KeyValueType?
     /// Hears how far a long call is; nil: nobody wants to.
     package var progress: Cancellation.Progress?
 
@@ -47,8 +54,9 @@ package final class Session {
     cancellation = Cancellation(progress: options.progress)
     let engine = model.engine.with(threads: threads == 0 ? model.engine.threads : threads, cancellation: cancellation)
     pass = Pass(engine: engine, workspace: Workspace())
-    sequences = try LiveSequences(model)
-    encoderScratch = model.encoder.map { KeyValueCache(pool: PagePool(layout: $0.keyValueLayout)) }
+    sequences = try LiveSequences(model, options.keyValueType)
+    prefixes = try Session.prefixes(model, sequences, limit: options.prefixCacheBytes)
+    encoderScratch = model.encoder.map { KeyValueCache(layout: $0.keyValueLayout) }
   }
 
   // MARK: Live sequences
@@ -84,8 +92,11 @@ package final class Session {
 
   /// Bytes of caches, outputs and scratch at this moment.
   package var bytes: Int {
-    pass.workspace.bytes + sequences.bytes + (encoderScratch?.bytes ?? 0) + outputs.bytes + (recorder?.bytes ?? 0)
+    pass.workspace.bytes + sequenceBytes + (encoderScratch?.bytes ?? 0) + outputs.bytes + (recorder?.bytes ?? 0)
   }
+
+  /// Those of them that keep the live sequences.
+  package var sequenceBytes: Int { sequences.bytes + (prefixes?.listBytes ?? 0) }
 
   /// The hidden states of the last encode or decode, `[tokens, width of the stack that made them]`, or nil if there was
   /// none since the sequences were made or selected.

@@ -180,6 +180,31 @@ package final class KernelTable: Sendable {
     }
   }
 
+  /// The kernels of attention for each type of keys and values. Every
+  /// instruction set with fused multiply-add gives the same bits.
+  package struct Attentions: Sendable {
+    private let float32: Attention
+    private let bfloat16: Attention
+    private let int8: Attention
+    private let int4: Attention
+
+    package init(float32: Attention, bfloat16: Attention, int8: Attention, int4: Attention) {
+      self.float32 = float32
+      self.bfloat16 = bfloat16
+      self.int8 = int8
+      self.int4 = int4
+    }
+
+    package subscript(type: KeyValueType) -> Attention {
+      switch type {
+      case .float32: float32
+      case .bfloat16: bfloat16
+      case .int8: int8
+      case .int4: int4
+      }
+    }
+  }
+
   /// The functions that softmax and activations are made of.
   package enum Function: Sendable, CaseIterable {
     /// e to the x, for x up to 88.37; 0 below -126 ln 2.
@@ -202,15 +227,12 @@ package final class KernelTable: Sendable {
   package let finish: Multiply
   /// Rows of one attention task: as many accumulators as the registers hold.
   package let attentionRows: Int
-  /// For keys and values in float32.
-  package let attention: Attention
-  /// For keys and values in bfloat16. The same bits from every instruction set with fused multiply-add.
-  package let bfloat16Attention: Attention
+  package let attention: Attentions
 
   package init(
     name: String, products: Products, conversions: Conversions, rows: Rows,
     evaluate: @escaping @Sendable (Function, UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void,
-    finish: @escaping Multiply, attentionRows: Int, attention: Attention, bfloat16Attention: Attention
+    finish: @escaping Multiply, attentionRows: Int, attention: Attentions
   ) {
     self.name = name
     self.products = products
@@ -220,7 +242,6 @@ package final class KernelTable: Sendable {
     self.finish = finish
     self.attentionRows = attentionRows
     self.attention = attention
-    self.bfloat16Attention = bfloat16Attention
   }
 
   /// The same kernels with another product of float32 weights.
@@ -228,6 +249,6 @@ package final class KernelTable: Sendable {
     let products = Products(float32: float32, bfloat16: products.bfloat16, int8: products.int8, int4: products.int4)
     return KernelTable(
       name: name, products: products, conversions: conversions, rows: rows, evaluate: evaluate, finish: finish,
-      attentionRows: attentionRows, attention: attention, bfloat16Attention: bfloat16Attention)
+      attentionRows: attentionRows, attention: attention)
   }
 }

@@ -6,9 +6,52 @@
 /// The keys of a head are a panel, as weights are: in float32 `[headDim][32]`, in bfloat16 `[(headDim + 1) / 2][32]`
 /// with two components to a unit. Its values are rows: in float32 `[32][headDim]`, in bfloat16 `[16][headDim]` with two
 /// neighbouring positions to a unit. The first of two lies in the low half.
+///
+/// In 8 and in 4 bits a block begins with the float32 scales of its 32 positions. Then come rows of whole numbers,
+/// `[headDim][32]` of keys and `[32][headDim]` of values: of 8 bits signed bytes, of 4 bits 8 more than the number, of
+/// 32 neighbours the first sixteen in the low halves of sixteen bytes and the others in the high halves.
 package enum KeyValuePage {
   /// Positions of a page.
   package static let tokens = panelWidth
+
+  /// Components of a head that are rotated together before they are rounded, as `KernelTable.Conversions.rotate` does
+  /// it; 1: they are not.
+  package static func spreading(_ headDim: Int) -> Int { min(128, headDim & -headDim) }
+
+  /// Units of 32 bits of the scales of a block.
+  @inlinable package static var scaleUnits: Int { panelWidth }
+
+  /// Units of the row of a position's values, in 8 or in 4 bits: whole vectors.
+  @inlinable @inline(__always) package static func valueRow(_ headDim: Int, isInt4: Bool) -> Int {
+    isInt4 ? (headDim &+ 31) / 32 &* 4 : (headDim &+ 15) / 16 &* 4
+  }
+
+  /// Units of 32 bits of the keys, or of the values, of one head.
+  package static func headUnits(_ headDim: Int, _ type: KeyValueType) -> Int {
+    switch type {
+    case .float32: headDim * tokens
+    case .bfloat16: (headDim + 1) / 2 * tokens
+    // No row of values is shorter than its share of the keys.
+    case .int8, .int4: scaleUnits + tokens * valueRow(headDim, isInt4: type == .int4)
+    }
+  }
+
+  /// Units of the row of a component of keys, in 8 or in 4 bits.
+  @inlinable @inline(__always) package static func keyRow(isInt4: Bool) -> Int { isInt4 ? 4 : 8 }
+}
+
+/// The type in which a cache keeps keys and values.
+package enum KeyValueType: UInt32, Sendable, CaseIterable {
+  case float32 = 1
+  /// The queries and probabilities that meet them are rounded to it.
+  case bfloat16 = 2
+  /// Whole numbers with a scale for each position and head. What is kept is rotated first, see
+  /// `KernelTable.Conversions.rotate`, and so are the queries.
+  case int8 = 3
+  case int4 = 4
+
+  /// Whether keys and values are whole numbers with scales.
+  package var isQuantized: Bool { self == .int8 || self == .int4 }
 }
 
 /// One sequence of an attention call.
@@ -45,13 +88,12 @@ package struct AttentionHeads {
   package var headStride: Int
   /// The factor of scores, usually 1 / sqrt(headDim).
   package var scale: Float
-  /// Whether keys and values are bfloat16, and the queries and probabilities that meet them are rounded to it;
-  /// otherwise float32.
-  package var isBFloat16: Bool
+  /// Of keys and values.
+  package var type: KeyValueType
 
   package init(
     heads: Int, keyValueHeads: Int, headDim: Int, keyOffset: Int, valueOffset: Int, headStride: Int, scale: Float,
-    isBFloat16: Bool = false
+    type: KeyValueType = .float32
   ) {
     self.heads = heads
     self.keyValueHeads = keyValueHeads
@@ -60,6 +102,6 @@ package struct AttentionHeads {
     self.valueOffset = valueOffset
     self.headStride = headStride
     self.scale = scale
-    self.isBFloat16 = isBFloat16
+    self.type = type
   }
 }

@@ -11,8 +11,10 @@ package enum Arithmetic: Sendable {
   case bfloat16Widened
   /// Bytes through vpdpbusd.
   case int8
-  /// Bytes widened to 16 bits; the same sums.
+  /// Bytes widened to 16 bits; the same sums. In attention, keys and values in bytes, widened to float32.
   case int8Widened
+  /// In attention alone, keys and values in halves of bytes, widened to float32.
+  case int4Widened
 }
 
 /// A product of rows with packed weights, and what happens to the sums on their way out: `y = activation(x Wᵀ + bias) +

@@ -95,7 +95,7 @@ import CInstructions
   column = start
   while column < range.limit {
     let p = exp(load(scores + column) - shift)
-    storeOperand(arithmetic, p, scores, column)
+    storeOperand(arithmetic, weighted(arithmetic, a, p, tile: range.tile, column), scores, column)
     sums += p
     column &+= 16
   }
@@ -317,6 +317,14 @@ func attentionBFloat16Widened(
   let modes = attend_flush_subnormals()
   attend(.bfloat16Widened, a, heads, pairs, scratch)
   attend_restore_modes(modes)
+}
+
+func attentionInt8(_ a: UnsafePointer<AttentionArguments>, _ heads: Int, _ pairs: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
+  attend(.int8Widened, a, heads, pairs, scratch)
+}
+
+func attentionInt4(_ a: UnsafePointer<AttentionArguments>, _ heads: Int, _ pairs: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
+  attend(.int4Widened, a, heads, pairs, scratch)
 }
 
 #if ATTEND_AVX512

@@ -1,5 +1,6 @@
 // The products of a tile of attention: queries with keys, probabilities with values. In bfloat16 a step takes two components of keys, or
 // two neighbouring positions of values, the second first, as vdpbf16ps does; widened to float32 these are two steps of one number each.
+// Whole numbers are widened to float32 without their scales: those of keys are multiplied into scores, those of values into probabilities.
 import AttendKernelInterface
 import CInstructions
 
@@ -32,7 +33,10 @@ struct TileRange {
 
 /// One more than the last step that holds a position below `offset`.
 @_transparent func stepLimit(_ arithmetic: Arithmetic, _ offset: Int) -> Int {
-  if case .float32 = arithmetic { offset } else { firstStep(arithmetic, offset &+ 1) }
+  switch arithmetic {
+  case .bfloat16, .bfloat16Widened: firstStep(arithmetic, offset &+ 1)
+  default: offset
+  }
 }
 
 /// Steps over the values of a page.
@@ -148,9 +152,39 @@ struct TileRange {
         step &+= 2
       }
       scoreRowsFloat32(rows: rows, q: s.q, qStride: s.width, keys: s.keys, steps: steps, scores: scores)
+    case .int8Widened, .int4Widened:
+      widenKeys(arithmetic, keys, s.keys, rows: steps)
+      scoreRowsFloat32(rows: rows, q: s.q, qStride: s.width, keys: s.keys, steps: steps, scores: scores)
+      scaleScores(scores, rows, keys)
     default: scoreRowsFloat32(rows: rows, q: s.q, qStride: s.width, keys: keys, steps: steps, scores: scores)
     }
     page &+= 1
+  }
+}
+
+/// Multiplies the scores of `rows` rows with the keys of a panel by the scales of these keys.
+@_transparent private func scaleScores(_ scores: UnsafeMutablePointer<Float>, _ rows: Int, _ scales: UnsafePointer<Float>) {
+  let first = load(scales), second = load(scales + 16)
+  var row = 0
+  while row < rows {
+    let to = scores + row &* attentionTile
+    store(load(to) * first, to)
+    store(load(to + 16) * second, to + 16)
+    row &+= 1
+  }
+}
+
+/// Sixteen probabilities as they meet the values of the positions from `column` of the tile on: times their scales, where they have some.
+/// What nobody stored may be anything there, and has no probability.
+@_transparent func weighted(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ p: Vector, tile: Int, _ column: Int
+) -> Vector {
+  switch arithmetic {
+  case .int8Widened, .int4Widened:
+    let page = a.pointee.pages[(tile &+ column) / panelWidth].assumingMemoryBound(to: Float.self)
+    let scaled = p * load(page + (a.pointee.valueOffset &+ column % panelWidth))
+    return scaled.replacing(with: splat(0), where: p .== splat(0))
+  default: return p
   }
 }
 
@@ -163,10 +197,14 @@ struct TileRange {
   while step < range.limit {
     let page = a.pointee.pages[range.tile / panelWidth &+ step / steps].assumingMemoryBound(to: Float.self) + a.pointee.valueOffset
     let to = s.values + step &* s.width
-    if case .bfloat16Widened = arithmetic {
+    switch arithmetic {
+    case .bfloat16Widened:
       widen(page + (step % steps) / 2 &* headDim, to, to + s.width, headDim)
       step &+= 2
-    } else {
+    case .int8Widened, .int4Widened:
+      widenValues(arithmetic, page, lane: step % steps, headDim: headDim, width: s.width, to)
+      step &+= 1
+    default:
       var d = 0
       while d < s.width {
         store(load(page + (step % steps &* headDim &+ d), headDim &- d), to + d)
@@ -179,7 +217,10 @@ struct TileRange {
 
 /// Whether products read copies of the values.
 @_transparent func copiesValues(_ arithmetic: Arithmetic, _ s: AttentionScratch) -> Bool {
-  if case .bfloat16Widened = arithmetic { true } else { s.padded }
+  switch arithmetic {
+  case .bfloat16Widened, .int8Widened, .int4Widened: true
+  default: s.padded
+  }
 }
 
 /// Adds probabilities times values for steps of the tile to a tile of sums: `rows` rows from `row` on and `vectors` vectors of output

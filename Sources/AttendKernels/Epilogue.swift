@@ -11,7 +11,7 @@ private struct Dequantizer {
   /// Of lane `lane` of all panels and the fifteen after it.
   @_transparent init(_ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ lane: Int) {
     switch arithmetic {
-    case .float32, .bfloat16, .bfloat16Widened:
+    case .float32, .bfloat16, .bfloat16Widened, .int4Widened:
       bytes = false
       offsets = Lanes(repeating: 0)
       scales = splat(0)

@@ -29,6 +29,7 @@ import CInstructions
       return sums
     #endif
   case .int8Widened: return fromBits(attend_dot_widened(bits(sums), bits(x), bits(w)))
+  case .int4Widened: return sums
   }
 }
 

@@ -3,7 +3,7 @@ import AttendKernelInterface
 import CInstructions
 
 /// Every lane rounded to a whole number, as an integer; sizes up to 2^21.
-@_transparent private func rounded(_ v: Vector) -> Lanes { bits(v + splat(0x1.8p23)) &- Lanes(repeating: 0x4b40_0000) }
+@_transparent func rounded(_ v: Vector) -> Lanes { bits(v + splat(0x1.8p23)) &- Lanes(repeating: 0x4b40_0000) }
 
 /// The upper 16 bits of every lane rounded to bfloat16, in the low half. A NaN stays one.
 @_transparent func bfloat16(_ v: Vector) -> Lanes {
@@ -14,9 +14,9 @@ import CInstructions
 }
 
 /// The sizes of sixteen numbers as integers, which are ordered alike and put NaN on top.
-@_transparent private func size(_ v: Vector) -> Lanes { bits(magnitude(v)) }
+@_transparent func size(_ v: Vector) -> Lanes { bits(magnitude(v)) }
 
-@_transparent private func larger(_ a: Lanes, _ b: Lanes) -> Lanes { b.replacing(with: a, where: a .> b) }
+@_transparent func larger(_ a: Lanes, _ b: Lanes) -> Lanes { b.replacing(with: a, where: a .> b) }
 
 /// One number of sixteen along the inputs of a panel, zeros past the end.
 @_transparent private func inputs(_ a: UnsafePointer<CompressArguments>, _ k: Int, _ lane: Int) -> Vector {
@@ -74,7 +74,7 @@ func compressInt8(_ a: UnsafePointer<CompressArguments>) {
 }
 
 /// Half a byte for an input: 8 more than the nearest multiple of the scale, from 0 to 15.
-@_transparent private func nibble(_ v: Vector, _ factor: Vector) -> Lanes {
+@_transparent func nibble(_ v: Vector, _ factor: Vector) -> Lanes {
   let q = rounded(v * factor) &+ Lanes(repeating: 8)
   let low = q.replacing(with: Lanes(repeating: 0), where: q .< Lanes(repeating: 0))
   return low.replacing(with: Lanes(repeating: 15), where: low .> Lanes(repeating: 15))
@@ -160,7 +160,7 @@ func prepareBFloat16(_ a: UnsafePointer<PrepareArguments>, _ rows: Range<Int>, _
 }
 
 /// The largest size of a row's numbers; NaN where one is.
-@_transparent private func largestSize(_ x: UnsafePointer<Float>, _ columns: Int) -> Float {
+@_transparent func largestSize(_ x: UnsafePointer<Float>, _ columns: Int) -> Float {
   var top = Lanes(repeating: 0)
   var k = 0
   while k &+ 16 <= columns {

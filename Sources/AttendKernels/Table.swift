@@ -24,7 +24,10 @@ import CInstructions
       logSoftmax: { logSoftmax($0, $1, $2) }, logSumOfExponentials: { logSumOfExponentials($0, $1, $2) },
       exponentials: { exponentials($0, $1, $2, $3) }, topK: { topK($0, $1, $2, $3, $4) }), evaluate: { evaluate($0, $1, $2, $3) },
     finish: { finish($0, $1, $2, $3) }, attentionRows: tileRows,
-    attention: .init(store: { storeKeyValues($0) }, attend: { attention($0, $1, $2, $3) }), bfloat16Attention: bfloat16Attention(features))
+    attention: .init(
+      float32: .init(store: { storeKeyValues($0) }, attend: { attention($0, $1, $2, $3) }), bfloat16: bfloat16Attention(features),
+      int8: .init(store: { storeKeyValuesInt8($0) }, attend: { attentionInt8($0, $1, $2, $3) }),
+      int4: .init(store: { storeKeyValuesInt4($0) }, attend: { attentionInt4($0, $1, $2, $3) })))
 }
 
 private func bfloat16Attention(_ features: UInt32) -> KernelTable.Attention {

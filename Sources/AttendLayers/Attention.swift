@@ -5,11 +5,22 @@ import AttendKernelInterface
 /// The keys and values that the queries of one call look at: for each sequence its queries and its pages.
 package struct KeyValues {
   package let sequences: UnsafeBufferPointer<AttentionSequence>
+  /// The same with the pages of layers with a window, where these have pages of their own.
+  package let windowed: UnsafeBufferPointer<AttentionSequence>?
   package let layout: KeyValueLayout
 
-  package init(sequences: UnsafeBufferPointer<AttentionSequence>, layout: KeyValueLayout) {
+  package init(
+    sequences: UnsafeBufferPointer<AttentionSequence>, windowed: UnsafeBufferPointer<AttentionSequence>? = nil,
+    layout: KeyValueLayout
+  ) {
     self.sequences = sequences
+    self.windowed = windowed
     self.layout = layout
+  }
+
+  /// The sequences with the pages that hold a layer.
+  func sequences(of layer: Int) -> UnsafeBufferPointer<AttentionSequence> {
+    layout.layers[layer].kind == 0 ? sequences : windowed ?? sequences
   }
 }
 
@@ -36,7 +47,19 @@ package struct AttentionOptions: Sendable {
   }
 
   package var queryWidth: Int { heads * headDim }
+  /// Positions that a query sees, its own included, where it sees none after it; 0: all.
+  package var lookBack: Int { mask.causal ? mask.window : 0 }
   package var keyValueWidth: Int { keyValueHeads * headDim }
+}
+
+extension Pass {
+  /// Rotates heads before keys and values are rounded to few bits, and before queries meet them.
+  fileprivate func spread(_ x: Matrix, _ options: AttentionOptions) { engine.spread(x, headDim: options.headDim) }
+
+  /// Rotates sums of such values back.
+  fileprivate func unspread(_ x: Matrix, _ options: AttentionOptions) {
+    engine.spread(x, headDim: options.headDim, scale: 1 / Float(KeyValuePage.spreading(options.headDim)))
+  }
 }
 
 /// Attention of a sequence to itself; its keys and values are kept in pages, so that later tokens find them.
@@ -76,12 +99,15 @@ package struct SelfAttention: Sendable {
       keyNorm?.apply(keys, into: keys, pass)
       try rotate(queries, keys, context, pass)
       let heads = context.selfKeyValues.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale)
+      let sequences = context.selfKeyValues.sequences(of: layer)
+      // Whole numbers are rounded from rotated ones.
+      if heads.type.isQuantized { pass.spread(projected, options) }
       pass.engine.storeKeyValues(
-        keys, projected.columns(options.queryWidth + options.keyValueWidth, options.keyValueWidth),
-        context.selfKeyValues.sequences, heads)
+        keys, projected.columns(options.queryWidth + options.keyValueWidth, options.keyValueWidth), sequences, heads)
       let mixed = try pass.workspace.matrix(x.rows, options.queryWidth)  // [tokens, heads, headDim]
-      let weights = try pass.recorder?.selfMap(layer: layer, heads: options.heads, context.selfKeyValues.sequences)
-      try attend(queries, keys, context.selfKeyValues.sequences, heads, into: mixed, weights: weights, pass)
+      let weights = try pass.recorder?.selfMap(layer: layer, heads: options.heads, sequences)
+      try attend(queries, keys, sequences, heads, into: mixed, weights: weights, pass)
+      if heads.type.isQuantized { pass.unspread(mixed, options) }
       try output.apply(mixed, residual: sum.residual, into: sum.output, pass)
     }
   }
@@ -137,6 +163,7 @@ package struct CrossAttention: Sendable {
     try pass.scoped { () throws(Failure) in
       let projected = try pass.workspace.matrix(source.rows, keyValue.outputs)  // [source tokens, keys | values]
       try keyValue.apply(source, into: projected, pass)
+      if keyValues.layout.type.isQuantized { pass.spread(projected, options) }
       pass.engine.storeKeyValues(
         projected.columns(0, options.keyValueWidth), projected.columns(options.keyValueWidth, options.keyValueWidth),
         keyValues.sequences, keyValues.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale))
@@ -149,12 +176,15 @@ package struct CrossAttention: Sendable {
     try pass.scoped { () throws(Failure) in
       let queries = try pass.workspace.matrix(x.rows, options.queryWidth)  // [target tokens, heads, headDim]
       try query.apply(x, into: queries, pass)
+      let isQuantized = source.layout.type.isQuantized
+      if isQuantized { pass.spread(queries, options) }
       let mixed = try pass.workspace.matrix(x.rows, options.queryWidth)
       try pass.engine.attention(
         queries, source.sequences, source.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale),
         options.mask, into: mixed,
         weights: try pass.recorder?.crossMap(layer: layer, heads: options.heads, source.sequences),
         workspace: pass.workspace)
+      if isQuantized { pass.unspread(mixed, options) }
       try output.apply(mixed, residual: sum.residual, into: sum.output, pass)
     }
   }

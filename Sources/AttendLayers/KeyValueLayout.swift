@@ -2,19 +2,37 @@ import AttendBase
 import AttendDispatch
 import AttendKernelInterface
 
-/// How the keys and values of one sequence lie in pages of `KeyValuePage.tokens` positions: a page holds its positions
-/// for all layers.
+/// How the keys and values of one sequence lie in pages of `KeyValuePage.tokens` positions.
 ///
-/// In a page: layer after layer, first the keys of its heads, then their values, each as `KeyValuePage` says.
-/// Keys stand transposed so that one vector holds one component of neighbouring keys, as in a panel of weights.
+/// Layers that look back as far as the sequence goes share a page, and those with a window another: it can be given
+/// back once the window has passed. In a page: layer after layer, first the keys of its heads, then their values, each
+/// as `KeyValuePage` says. Keys stand transposed so that one vector holds one component of neighbouring keys, as in a
+/// panel of weights.
 package struct KeyValueLayout: Sendable {
   /// The place of one layer in a page.
   package struct Layer: Sendable, Equatable {
     /// Of keys and values.
     package let heads: Int
     package let headDim: Int
+    /// Positions that a query looks back, itself included; 0: all.
+    package let window: Int
+    /// Which of `pages` holds it.
+    package let kind: Int
     /// Units of 32 bits before its first key.
     package let offset: Int
+  }
+
+  /// The pages of layers that look equally far back.
+  package struct Pages: Sendable, Equatable {
+    /// Positions that the layer which looks back farthest sees, the query's own included; 0: all.
+    package let window: Int
+    /// Of one page.
+    package let bytes: Int
+
+    /// The first page that is read by queries at `position` and after it.
+    package func firstRead(from position: Int) -> Int {
+      window == 0 ? 0 : max(position - window + 1, 0) / KeyValuePage.tokens
+    }
   }
 
   /// How long keys and values are looked at.
@@ -26,47 +44,62 @@ package struct KeyValueLayout: Sendable {
   }
 
   package let layers: FixedArray<Layer>
-  /// In bfloat16 rather than float32.
-  package let isBFloat16: Bool
-  /// Bytes of a page.
-  package let pageBytes: Int
+  /// One kind, or two where only some layers have a window: then those come last.
+  package let pages: [Pages]
+  package let type: KeyValueType
+  private let use: Use
 
-  /// For `count` layers with heads of keys and values as `heads` says.
+  /// For `count` layers with heads of keys and values as `heads` says, which look back over windows where they have
+  /// one.
   package init(
-    _ count: Int, use: Use = .laterCalls, isBFloat16: Bool = false, _ heads: (Int) -> (count: Int, headDim: Int)
+    _ count: Int, use: Use = .laterCalls, type: KeyValueType = .float32,
+    _ heads: (Int) -> (heads: Int, headDim: Int, window: Int)
   ) throws(Failure) {
-    var (offset, units) = (0, 0)
-    layers = try FixedArray(count, for: "the layout of the key/value cache") { index in
-      let (heads, headDim) = heads(index)
-      let place = Layer(heads: heads, headDim: headDim, offset: offset)
-      let end = offset + 2 * heads * KeyValueLayout.headStride(headDim, isBFloat16)
-      units = max(units, end)
-      if use == .laterCalls { offset = end }
+    var (isOpen, isWindowed) = (false, false)
+    for index in 0..<count { if heads(index).window > 0 { isWindowed = true } else { isOpen = true } }
+    let hasKinds = use == .laterCalls && isOpen && isWindowed
+    var offsets = SIMD2(0, 0), units = SIMD2(0, 0), windows = SIMD2(0, 0)
+    let layers = try FixedArray(count, for: "the layout of the key/value cache") { index in
+      let (heads, headDim, window) = heads(index)
+      let kind = hasKinds && window > 0 ? 1 : 0
+      let end = offsets[kind] + 2 * heads * KeyValuePage.headUnits(headDim, type)
+      let place = Layer(heads: heads, headDim: headDim, window: window, kind: kind, offset: offsets[kind])
+      units[kind] = max(units[kind], end)
+      windows[kind] = max(windows[kind], window)
+      if use == .laterCalls { offsets[kind] = end }
       return place
     }
-    self.isBFloat16 = isBFloat16
-    pageBytes = units * MemoryLayout<UInt32>.size
+    (self.layers, self.type, self.use) = (layers, type, use)
+    pages = (0..<(hasKinds ? 2 : 1)).map { kind in
+      let staysOpen = use == .ownLayer || kind == 0 && isOpen
+      return Pages(window: staysOpen ? 0 : windows[kind], bytes: units[kind] * MemoryLayout<UInt32>.size)
+    }
   }
+
+  /// The same layers in another type.
+  package func with(type: KeyValueType) throws(Failure) -> KeyValueLayout {
+    try KeyValueLayout(layers.count, use: use, type: type) { index in
+      (layers[index].heads, layers[index].headDim, layers[index].window)
+    }
+  }
+
+  /// Bytes of the pages of all kinds, for `KeyValuePage.tokens` positions.
+  package var pageBytes: Int { pages.reduce(0) { $0 + $1.bytes } }
 
   /// Rows of a head's panel of keys.
-  static func keyRows(_ headDim: Int, _ isBFloat16: Bool) -> Int { isBFloat16 ? (headDim + 1) / 2 : headDim }
+  static func keyRows(_ headDim: Int, _ type: KeyValueType) -> Int { type == .bfloat16 ? (headDim + 1) / 2 : headDim }
 
-  /// Units of 32 bits of the keys, or the values, of one head of one layer in one page.
-  static func headStride(_ headDim: Int, _ isBFloat16: Bool) -> Int {
-    keyRows(headDim, isBFloat16) * KeyValuePage.tokens
-  }
-
-  /// Pages that `tokens` positions take.
+  /// Pages of a kind that `tokens` positions take.
   package static func pages(for tokens: Int) -> Int { (tokens + KeyValuePage.tokens - 1) / KeyValuePage.tokens }
 
   /// The place of `layer` in a page as the attention kernels read it, for `queryHeads` heads of queries with scores
-  /// multiplied by `scale`.
+  /// multiplied by `scale`. Whole numbers are kept rotated, and meet rotated queries.
   package func heads(layer index: Int, queryHeads: Int, scale: Float) -> AttentionHeads {
     let layer = layers[index]
-    let headStride = KeyValueLayout.headStride(layer.headDim, isBFloat16)
+    let headStride = KeyValuePage.headUnits(layer.headDim, type)
+    let scale = type.isQuantized ? scale / Float(KeyValuePage.spreading(layer.headDim)) : scale
     return AttentionHeads(
       heads: queryHeads, keyValueHeads: layer.heads, headDim: layer.headDim, keyOffset: layer.offset,
-      valueOffset: layer.offset + layer.heads * headStride, headStride: headStride, scale: scale,
-      isBFloat16: isBFloat16)
+      valueOffset: layer.offset + layer.heads * headStride, headStride: headStride, scale: scale, type: type)
   }
 }

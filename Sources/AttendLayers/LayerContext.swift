@@ -31,7 +31,9 @@ package struct LayerContext {
   ) throws(Failure) {
     guard x.rows > most, selfKeyValues.sequences.count > 1, pass.recorder == nil else { return try body(x, self) }
     try pass.scoped { () throws(Failure) in
-      let memory = try pass.workspace.take(2 * selfKeyValues.sequences.count, of: AttentionSequence.self)
+      // Of the slice's own tokens up to two kinds of pages, and of the source one.
+      let count = selfKeyValues.sequences.count
+      let memory = try pass.workspace.take(3 * count, of: AttentionSequence.self)
       var first = 0
       while first < selfKeyValues.sequences.count {
         var rows = selfKeyValues.sequences[first].count, end = first + 1
@@ -43,7 +45,7 @@ package struct LayerContext {
         let slice = LayerContext(
           selfKeyValues: selfKeyValues.slice(first..<end, from: row, in: memory),
           crossKeyValues: crossKeyValues?.slice(
-            first..<end, from: row, in: memory + selfKeyValues.sequences.count), angles: angles?.rows(row, rows))
+            first..<end, from: row, in: memory + 2 * count), angles: angles?.rows(row, rows))
         try body(x.rows(row, rows), slice)
         first = end
       }
@@ -56,11 +58,18 @@ extension KeyValues {
   fileprivate func slice(
     _ range: Range<Int>, from row: Int, in memory: UnsafeMutablePointer<AttentionSequence>
   ) -> KeyValues {
-    for (place, index) in range.enumerated() {
-      var sequence = sequences[index]
-      sequence.row -= row
-      (memory + place).initialize(to: sequence)
+    func slice(
+      _ all: UnsafeBufferPointer<AttentionSequence>, in memory: UnsafeMutablePointer<AttentionSequence>
+    ) -> UnsafeBufferPointer<AttentionSequence> {
+      for (place, index) in range.enumerated() {
+        var sequence = all[index]
+        sequence.row -= row
+        (memory + place).initialize(to: sequence)
+      }
+      return UnsafeBufferPointer(start: memory, count: range.count)
     }
-    return KeyValues(sequences: UnsafeBufferPointer(start: memory, count: range.count), layout: layout)
+    return KeyValues(
+      sequences: slice(sequences, in: memory), windowed: windowed.map { slice($0, in: memory + sequences.count) },
+      layout: layout)
   }
 }

@@ -3,13 +3,15 @@ import AttendDispatch
 import AttendKernelInterface
 import Glibc
 
-/// The memory of a key/value cache: pages of one size, counted by their users, used again when nobody needs them.
+/// The memory of a key/value cache: pages of one kind, counted by their users, used again when nobody needs them.
 ///
 /// Pages do not move and are not cleared. One thread at a time.
 package final class PagePool {
   package typealias Page = Int32
 
   package let layout: KeyValueLayout
+  /// The kind of its pages, see `KeyValueLayout.pages`.
+  package let kind: Int
   private var slabs: [AlignedBuffer] = []  // each at least as large as all before it: there are few
   private var bases = GrowingList<UnsafeMutableRawPointer>(for: PagePool.purpose)  // of each page
   private var users = GrowingList<Int>(for: PagePool.purpose)  // of each page
@@ -23,13 +25,22 @@ package final class PagePool {
   /// Pages of the first slab, at least.
   private static let fewestPages = 8
 
-  package init(layout: KeyValueLayout) { self.layout = layout }
+  package init(layout: KeyValueLayout, kind: Int = 0) {
+    self.layout = layout
+    self.kind = kind
+  }
+
+  /// Bytes of a page.
+  package var bytesOfPage: Int { layout.pages[kind].bytes }
+
+  /// How many pages there are, in use or not.
+  package var count: Int { bases.count }
 
   /// Bytes of the pages that have been in use, and of the lists that count them.
   package var bytes: Int { pageBytes + bases.bytes + users.bytes + free.bytes }
 
   /// Bytes of the pages that have been in use.
-  package var pageBytes: Int { touched * layout.pageBytes }
+  package var pageBytes: Int { touched * bytesOfPage }
 
   /// Makes sure that `count` pages can be taken without asking the system for memory. A failure changes nothing.
   package func reserve(_ count: Int) throws(Failure) {
@@ -37,7 +48,7 @@ package final class PagePool {
     // Slabs at least double, so that a growing cache asks seldom; memory that is not written to costs nothing.
     let first = bases.count
     let pages = max(count - free.count, first, PagePool.fewestPages)
-    let (bytes, overflow) = pages.multipliedReportingOverflow(by: layout.pageBytes)
+    let (bytes, overflow) = pages.multipliedReportingOverflow(by: bytesOfPage)
     guard !overflow, pages < Int(Page.max) - first else { throw .outOfMemory(Int.max, for: PagePool.purpose) }
     try bases.reserve(pages)
     try users.reserve(pages)
@@ -46,7 +57,7 @@ package final class PagePool {
     slabs.append(slab)
     users.resize(to: first + pages, filling: 0)
     bases.resize(to: first + pages, filling: slab.base)
-    for index in 0..<pages { bases[first + index] = slab.base + index * layout.pageBytes }
+    for index in 0..<pages { bases[first + index] = slab.base + index * bytesOfPage }
     putUnderneath(first..<first + pages)
   }
 
@@ -80,21 +91,52 @@ package final class PagePool {
   package func base(_ page: Page) -> UnsafeMutableRawPointer { bases[Int(page)] }
 
   /// Copies the first `tokens` positions of a page to another.
-  package func copy(_ tokens: Int, from: Page, to: Page) {
-    let source = base(from).assumingMemoryBound(to: UInt32.self)
-    let target = base(to).assumingMemoryBound(to: UInt32.self)
-    let valueRows = layout.isBFloat16 ? (tokens + 1) / 2 : tokens
-    for layer in layout.layers {
-      let headStride = KeyValueLayout.headStride(layer.headDim, layout.isBFloat16)
-      // Rows of KeyValuePage.tokens units, of which the first `tokens` are in use.
-      for row in 0..<layer.heads * KeyValueLayout.keyRows(layer.headDim, layout.isBFloat16) {
-        let place = layer.offset + row * KeyValuePage.tokens
-        memcpy(target + place, source + place, tokens * MemoryLayout<UInt32>.size)
-      }
+  package func copy(_ tokens: Int, from: Page, to: Page) { copy(tokens, from: base(from), to: base(to)) }
+
+  /// Copies the first `tokens` positions from the memory of one page to that of another, wherever these are.
+  package func copy(_ tokens: Int, from: UnsafeRawPointer, to: UnsafeMutableRawPointer) {
+    for layer in layout.layers where layer.kind == kind {
+      let stride = KeyValuePage.headUnits(layer.headDim, layout.type)
       for head in 0..<layer.heads {
-        let place = layer.offset + (layer.heads + head) * headStride
-        memcpy(target + place, source + place, valueRows * layer.headDim * MemoryLayout<UInt32>.size)
+        let keys = (layer.offset + head * stride) * MemoryLayout<UInt32>.size,
+          values = (layer.offset + (layer.heads + head) * stride) * MemoryLayout<UInt32>.size
+        copyHead(tokens, layer.headDim, from + keys, to + keys, isKeys: true)
+        copyHead(tokens, layer.headDim, from + values, to + values, isKeys: false)
       }
+    }
+  }
+
+  /// Copies the first `tokens` positions of the keys or the values of one head.
+  private func copyHead(
+    _ tokens: Int, _ headDim: Int, _ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer, isKeys: Bool
+  ) {
+    let unit = MemoryLayout<UInt32>.size
+    switch layout.type {
+    case .float32, .bfloat16:
+      let isBFloat16 = layout.type == .bfloat16
+      guard isKeys else { return _ = memcpy(to, from, (isBFloat16 ? (tokens + 1) / 2 : tokens) * headDim * unit) }
+      for row in 0..<KeyValueLayout.keyRows(headDim, layout.type) {
+        let place = row * KeyValuePage.tokens * unit
+        memcpy(to + place, from + place, tokens * unit)
+      }
+    case .int8, .int4:
+      let isInt4 = layout.type == .int4, scales = KeyValuePage.scaleUnits * unit
+      memcpy(to, from, tokens * unit)
+      guard isKeys else {
+        return _ = memcpy(to + scales, from + scales, tokens * KeyValuePage.valueRow(headDim, isInt4: isInt4) * unit)
+      }
+      for row in 0..<headDim {
+        let place = scales + row * KeyValuePage.keyRow(isInt4: isInt4) * unit
+        if isInt4 { copyHalves(tokens, from + place, to + place) } else { memcpy(to + place, from + place, tokens) }
+      }
+    }
+  }
+
+  /// Copies the first `tokens` of 32 halves of bytes: sixteen low ones, then sixteen high ones. Halves beyond become 0.
+  private func copyHalves(_ tokens: Int, _ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer) {
+    for byte in 0..<min(tokens, 16) {
+      let both = from.load(fromByteOffset: byte, as: UInt8.self)
+      to.storeBytes(of: byte + 16 < tokens ? both : both & 0x0f, toByteOffset: byte, as: UInt8.self)
     }
   }
 }

@@ -123,6 +123,9 @@ package struct RotaryTables: Sendable {
     return place
   }
 
+  /// The length beyond which the angles of a token depend on how long its text is; nil: they never do.
+  package var changesBeyond: Int? { entries.compactMap(\.rotary.scaling.changesBeyond).min() }
+
   /// Cosines and sines of the positions of all tokens, `[tokens, width]`, in scratch memory; nil where nothing is
   /// rotated.
   func angles(_ sequences: UnsafeBufferPointer<AttentionSequence>, tokens: Int, _ pass: Pass) throws(Failure) -> Matrix?

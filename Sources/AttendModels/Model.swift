@@ -35,6 +35,9 @@ package final class Model: Sendable {
   package let parameters: Int
   /// Bytes that the weights take as the kernels read them.
   package let weightBytes: Int
+  /// A sum of the configuration and of samples of all weights: equal for copies of one checkpoint, and hardly for
+  /// others.
+  package let fingerprint: UInt64
 
   /// How to load a model.
   package struct Options {
@@ -80,6 +83,10 @@ package final class Model: Sendable {
       (head, pooler, sentenceHead) = (nil, nil, nil)
     }
     try builder.finish()
+    var checksum = Checksum()
+    checksum.add(configText.bytes)
+    checksum.add(tensors.fingerprint)
+    fingerprint = checksum.value
     parameters = tensors.parameters + modules.parameters
     weightBytes = packer.weightBytes + modules.weightBytes
     isCausalLanguageModel = configurations.model.saves(.nextToken)

@@ -180,6 +180,18 @@ ATTEND_INLINE void attend_narrow8(void *address, attend_i32x16 v) {
     *(attend_u8x16_any *)address = __builtin_convertvector(v, attend_u8x16_any);
 }
 
+typedef int8_t attend_i8x16_any __attribute__((ext_vector_type(16), aligned(1)));
+
+/** Sixteen signed bytes at `address`, in 32 bits each. */
+ATTEND_INLINE attend_i32x16 attend_widen8(const void *address) {
+    return __builtin_convertvector(*(const attend_i8x16_any *)address, attend_i32x16);
+}
+
+/** Sixteen unsigned bytes at `address`, in 32 bits each. */
+ATTEND_INLINE attend_i32x16 attend_widen_unsigned8(const void *address) {
+    return __builtin_convertvector(*(const attend_u8x16_any *)address, attend_i32x16);
+}
+
 /** The largest lane. */
 ATTEND_INLINE int32_t attend_largest_integer(attend_i32x16 v) { return __builtin_reduce_max(v); }
 

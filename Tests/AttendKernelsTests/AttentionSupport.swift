@@ -85,12 +85,12 @@ struct AttentionCase {
   var mask = AttentionMask(causal: false)
   var scale: Float = 0.3
   var biases = Biases()
-  /// Keys and values in bfloat16.
-  var isBFloat16 = false
+  /// Of keys and values.
+  var type = KeyValueType.float32
 
-  /// A number as products read it.
+  /// A number as products read it; of keys and values in 8 or 4 bits the queries alone.
   func rounded(_ x: Float) -> Double {
-    guard isBFloat16 else { return Double(x) }
+    guard type == .bfloat16 else { return Double(x) }
     let bits = x.bitPattern
     return Double(Float(bitPattern: (bits + 0x7fff + ((bits >> 16) & 1)) & 0xffff_0000))
   }
@@ -114,11 +114,18 @@ final class PagedSequence {
     k = Table(spec.keys, spec.keyValueHeads * spec.headDim, gap: 1, &numbers)
     v = Table(spec.keys, spec.keyValueHeads * spec.headDim, gap: 3, &numbers)
     biases = BiasTables(spec.biases, heads: spec.heads, tokens: spec.keys, &numbers)
-    let stride = 32 * (spec.isBFloat16 ? (spec.headDim + 1) / 2 : spec.headDim), start = 16
+    let stride =
+      switch spec.type {
+      case .float32: 32 * spec.headDim
+      case .bfloat16: 32 * ((spec.headDim + 1) / 2)
+      case .int8: 32 + 32 * ((spec.headDim + 15) / 16 * 4)
+      case .int4: 32 + 32 * ((spec.headDim + 31) / 32 * 4)
+      }
+    let start = 16
     heads = AttentionHeads(
       heads: spec.heads, keyValueHeads: spec.keyValueHeads, headDim: spec.headDim, keyOffset: start,
       valueOffset: start + spec.keyValueHeads * stride, headStride: stride, scale: spec.scale,
-      isBFloat16: spec.isBFloat16)
+      type: spec.type)
     let floats = start + 2 * spec.keyValueHeads * stride
     pages = (0..<(spec.keys + 31) / 32).map { _ in
       let page = try! AlignedBuffer(floats, of: Float.self, for: "a page")
@@ -148,14 +155,37 @@ final class PagedSequence {
   func stored(_ key: Int, head: Int, _ d: Int) -> (key: Double, value: Double) {
     let page = bases[key / 32], lane = key % 32, headDim = spec.headDim
     let keys = heads.keyOffset + head * heads.headStride, values = heads.valueOffset + head * heads.headStride
-    guard spec.isBFloat16 else {
+    switch spec.type {
+    case .float32:
       let page = page.assumingMemoryBound(to: Float.self)
       return (Double(page[keys + d * 32 + lane]), Double(page[values + lane * headDim + d]))
+    case .int8, .int4:
+      let row = spec.type == .int8 ? (headDim + 15) / 16 * 16 : (headDim + 31) / 32 * 16
+      return (
+        whole(page + 4 * keys, lane, d * (spec.type == .int8 ? 32 : 16), lane),
+        whole(page + 4 * values, lane, lane * row, d)
+      )
+    case .bfloat16: break
     }
     let halves = page.assumingMemoryBound(to: UInt16.self)
     let key = halves[2 * (keys + d / 2 * 32 + lane) + d % 2],
       value = halves[2 * (values + lane / 2 * headDim + d) + lane % 2]
     return (Double(Float(bitPattern: UInt32(key) << 16)), Double(Float(bitPattern: UInt32(value) << 16)))
+  }
+
+  /// The number at `place` of the row that begins `row` bytes behind the scales, times the scale of a position.
+  private func whole(_ block: UnsafeMutableRawPointer, _ lane: Int, _ row: Int, _ place: Int) -> Double {
+    let scale = Double(block.load(fromByteOffset: 4 * lane, as: Float.self)), numbers = block + (128 + row)
+    if spec.type == .int8 { return scale * Double(numbers.load(fromByteOffset: place, as: Int8.self)) }
+    let both = numbers.load(fromByteOffset: place / 32 * 16 + place % 16, as: UInt8.self)
+    return scale * Double(Int(place % 32 < 16 ? both & 15 : both >> 4) - 8)
+  }
+
+  /// A component of a key and of a value as they meet queries and probabilities; in 8 and 4 bits as `store` left them.
+  func read(_ key: Int, head: Int, _ d: Int) -> (key: Double, value: Double) {
+    if spec.type == .int8 || spec.type == .int4 { return stored(key, head: head, d) }
+    let column = head * spec.headDim + d
+    return (spec.rounded(k.matrix[key][column]), spec.rounded(v.matrix[key][column]))
   }
 
   func run(_ engine: Engine) throws -> (out: [Float], weights: [Float]) {
@@ -184,9 +214,7 @@ final class PagedSequence {
           }
           var score = 0.0
           for d in 0..<spec.headDim {
-            score +=
-              spec.rounded(q.matrix[query][head * spec.headDim + d])
-              * spec.rounded(k.matrix[key][head / group * spec.headDim + d])
+            score += spec.rounded(q.matrix[query][head * spec.headDim + d]) * read(key, head: head / group, d).key
           }
           score = biases.apply(score, Double(spec.scale), head, position, key)
           let cap = Double(spec.mask.softCap)
@@ -200,7 +228,7 @@ final class PagedSequence {
           weights[(head * spec.queries + query) * spec.keys + key] = p
           for d in 0..<spec.headDim {
             out[query * spec.heads * spec.headDim + head * spec.headDim + d] +=
-              p * spec.rounded(v.matrix[key][head / group * spec.headDim + d])
+              p * read(key, head: head / group, d).value
           }
         }
       }

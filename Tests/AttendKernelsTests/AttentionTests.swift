@@ -50,22 +50,23 @@ private let float32Cases: [AttentionCase] = [
     biases: Biases(slopes: true, reach: 3, sinks: true, positionToContent: true, places: (20, 16))),
 ]
 
-/// Each with keys and values in float32 and in bfloat16.
-private let cases =
-  float32Cases
-  + float32Cases.map { spec in
+/// Each with keys and values of every type.
+private let cases = KeyValueType.allCases.flatMap { type in
+  float32Cases.map { spec in
     var spec = spec
-    spec.isBFloat16 = true
+    spec.type = type
     return spec
   }
+}
 
 @Suite struct AttentionTests {
   /// In bfloat16 probabilities are rounded, by up to 2^-9 of themselves, before they meet values.
   @Test(arguments: engines) func everyMaskAndShapeIsRight(engine: Engine) throws {
     for (index, spec) in cases.enumerated() {
       let sequence = PagedSequence(spec, seed: UInt64(index + 1))
+      sequence.store(engine)
       let expected = sequence.expected()
-      let tolerance = spec.isBFloat16 ? 0x1p-9 * Double(sequence.v.values.map { abs($0) }.max()!) : 4e-6
+      let tolerance = spec.type == .bfloat16 ? 0x1p-9 * Double(sequence.v.values.map { abs($0) }.max()!) : 4e-6
       for threads in [1, 2] {
         let (out, weights) = try sequence.run(engine.with(threads: threads))
         #expect(largestError(out, expected.out) < tolerance, "case \(index)")
@@ -101,28 +102,30 @@ private let cases =
       (AttentionMask(causal: false), Biases()), (AttentionMask(causal: true), Biases()),
       (AttentionMask(causal: true), all), (AttentionMask(causal: false), all),
     ] {
-      for (headDim, isBFloat16) in [(24, false), (32, false), (24, true), (32, true)] {
-        try company(
-          [(3, 3), (200, 200), (77, 20), (1, 1), (130, 1), (64, 64), (31, 30), (97, 50)], headDim, mask, biases,
-          isBFloat16, engine)
-        try company([(300, 1), (77, 1), (1, 1), (130, 1)], headDim, mask, biases, isBFloat16, engine)
+      for headDim in [24, 32] {
+        for type in KeyValueType.allCases {
+          try company(
+            [(3, 3), (200, 200), (77, 20), (1, 1), (130, 1), (64, 64), (31, 30), (97, 50)], headDim, mask, biases,
+            type, engine)
+          try company([(300, 1), (77, 1), (1, 1), (130, 1)], headDim, mask, biases, type, engine)
+        }
       }
     }
     let terms = Biases(contentToPosition: true, positionToContent: true, places: (30, 25))
     try company(
-      [(3, 3), (200, 200), (1, 1), (64, 64), (31, 31)], 32, AttentionMask(causal: false), terms, false, engine)
+      [(3, 3), (200, 200), (1, 1), (64, 64), (31, 31)], 32, AttentionMask(causal: false), terms, .float32, engine)
   }
 
   /// Sequences of so many keys and queries, alone and together.
   private func company(
-    _ lengths: [(Int, Int)], _ headDim: Int, _ mask: AttentionMask, _ biases: Biases, _ isBFloat16: Bool,
+    _ lengths: [(Int, Int)], _ headDim: Int, _ mask: AttentionMask, _ biases: Biases, _ type: KeyValueType,
     _ engine: Engine
   ) throws {
     let sequences = lengths.enumerated().map { index, length in
       PagedSequence(
         AttentionCase(
           heads: 4, keyValueHeads: 2, headDim: headDim, keys: length.0, queries: length.1, mask: mask, biases: biases,
-          isBFloat16: isBFloat16), seed: UInt64(index))
+          type: type), seed: UInt64(index))
     }
     let alone = try sequences.map { try $0.run(engine).out }
     let rows = lengths.reduce(0) { $0 + $1.1 }, width = 4 * biases.places.columns
@@ -186,12 +189,13 @@ private let cases =
   }
 
   /// Chunks of a prompt and tokens one by one land in the pages as a whole prompt does.
-  @Test(arguments: engines, [false, true]) func keysAndValuesAreStoredAlikeHoweverTheyCome(
-    engine: Engine, isBFloat16: Bool
+  @Test(arguments: engines, KeyValueType.allCases) func keysAndValuesAreStoredAlikeHoweverTheyCome(
+    engine: Engine, type: KeyValueType
   ) {
     for headDim in [5, 16, 40, 64, 150] {
-      let spec = AttentionCase(
-        heads: 2, keyValueHeads: 2, headDim: headDim, keys: 110, queries: 1, isBFloat16: isBFloat16)
+      let spec = AttentionCase(heads: 2, keyValueHeads: 2, headDim: headDim, keys: 110, queries: 1, type: type)
+      let whole = PagedSequence(spec, seed: 3)
+      whole.store(engine)
       for chunk in [1, 7, 16, 50, 110] {
         let parts = PagedSequence(spec, seed: 3)
         for first in stride(from: 0, to: spec.keys, by: chunk) {
@@ -205,13 +209,42 @@ private let cases =
         for key in 0..<spec.keys {
           for column in 0..<2 * headDim {
             let (k, v) = parts.stored(key, head: column / headDim, column % headDim)
-            if k != spec.rounded(parts.k.matrix[key][column]) || v != spec.rounded(parts.v.matrix[key][column]) {
-              wrong += 1
-            }
+            let (wholeK, wholeV) = whole.read(key, head: column / headDim, column % headDim)
+            if k != wholeK || v != wholeV { wrong += 1 }
           }
         }
         #expect(wrong == 0, "headDim \(headDim), chunks of \(chunk)")
       }
     }
+  }
+
+  /// In 8 bits no number is farther off than half a step of the row's largest; in 4 bits the whole row is at least as
+  /// near as with the steps that put its largest number on an end of the scale.
+  @Test(arguments: engines) func wholeNumbersAreTheNearest(engine: Engine) {
+    for type in [KeyValueType.int8, .int4] {
+      for headDim in [5, 16, 40, 64, 150] {
+        let sequence = PagedSequence(
+          AttentionCase(heads: 2, keyValueHeads: 2, headDim: headDim, keys: 70, queries: 1, type: type), seed: 4)
+        for column in 0..<2 * headDim { sequence.k.matrix[7][column] = 0 }
+        sequence.store(engine)
+        var wrong = 0
+        for (row, head) in (0..<70).flatMap({ row in [(row, 0), (row, 1)] }) {
+          let stored = (0..<headDim).map { sequence.stored(row, head: head, $0) }
+          let keys = (0..<headDim).map { Double(sequence.k.matrix[row][head * headDim + $0]) },
+            values = (0..<headDim).map { Double(sequence.v.matrix[row][head * headDim + $0]) }
+          if !isNear(stored.map(\.key), keys, type) || !isNear(stored.map(\.value), values, type) { wrong += 1 }
+        }
+        #expect(wrong == 0, "\(type), headDim \(headDim)")
+      }
+    }
+  }
+
+  private func isNear(_ stored: [Double], _ row: [Double], _ type: KeyValueType) -> Bool {
+    let largest = row.max { abs($0) < abs($1) }!
+    if type == .int8 { return zip(stored, row).allSatisfy { abs($0 - $1) <= abs(largest) / 127 * 0.5001 } }
+    let step = largest / -8
+    let plain = row.map { x in step == 0 ? 0 : min(max((x / step).rounded(.toNearestOrEven), -8), 7) * step }
+    func error(_ guess: [Double]) -> Double { zip(guess, row).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } }
+    return error(stored) <= error(plain) * 1.00001
   }
 }

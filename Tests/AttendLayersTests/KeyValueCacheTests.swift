@@ -10,7 +10,7 @@ private struct ReferenceCache {
   var sequences: [[UInt16]] = []
   private var next: UInt16 = 1
 
-  init(_ layout: KeyValueLayout) { cache = KeyValueCache(pool: PagePool(layout: layout)) }
+  init(_ layout: KeyValueLayout) { cache = KeyValueCache(layout: layout) }
 
   mutating func start(_ count: Int) throws {
     cache.remove(from: 0)
@@ -48,7 +48,7 @@ private struct ReferenceCache {
   /// Where the components of a position's keys and values lie in its page, counted in halves of a unit; of a float32
   /// the first half.
   private func elements(_ place: Int) -> [(isKey: Bool, offset: Int)] {
-    let layout = cache.pool.layout
+    let layout = cache.layout
     return layout.layers.flatMap { layer in
       (0..<layer.heads * layer.headDim).flatMap { elements(place, layer, $0 / layer.headDim, $0 % layer.headDim) }
     }
@@ -58,7 +58,7 @@ private struct ReferenceCache {
   private func elements(
     _ place: Int, _ layer: KeyValueLayout.Layer, _ head: Int, _ d: Int
   ) -> [(isKey: Bool, offset: Int)] {
-    let headDim = layer.headDim, isBFloat16 = cache.pool.layout.isBFloat16
+    let headDim = layer.headDim, isBFloat16 = cache.layout.type == .bfloat16
     let stride = (isBFloat16 ? (headDim + 1) / 2 : headDim) * KeyValuePage.tokens
     let keys = layer.offset + head * stride, values = keys + layer.heads * stride
     if isBFloat16 {
@@ -88,9 +88,9 @@ private struct ReferenceCache {
 }
 
 @Suite struct KeyValueCacheTests {
-  private static let layout = KeyValueLayout([(3, 5), (3, 5)])
+  private static let layout = KeyValueLayout([(3, 5, 0), (3, 5, 0)])
   private static let layouts = [
-    layout, KeyValueLayout([(3, 5), (3, 5)], isBFloat16: true), KeyValueLayout([(3, 5), (1, 8), (2, 3)]),
+    layout, KeyValueLayout([(3, 5, 0), (3, 5, 0)], type: .bfloat16), KeyValueLayout([(3, 5, 0), (1, 8, 0), (2, 3, 0)]),
   ]
 
   @Test(arguments: layouts) func randomGrowthSelectionAndCutsKeepEverySequenceItsOwn(layout: KeyValueLayout) throws {
@@ -122,14 +122,14 @@ private struct ReferenceCache {
     var reference = ReferenceCache(KeyValueCacheTests.layout)
     try reference.start(4)
     try reference.append([100, 100, 100, 100])
-    let bytes = reference.cache.pool.bytes
+    let bytes = reference.cache.pageBytes
     for _ in 0..<50 {
       try reference.start(4)
       try reference.append([100, 90, 80, 70])
       try reference.select([])
       #expect(reference.cache.count == 0)
     }
-    #expect(reference.cache.pool.bytes == bytes)
+    #expect(reference.cache.pageBytes == bytes)
   }
 
   @Test func growthThatIsNotAdvancedLeavesTheLengths() throws {
@@ -150,13 +150,13 @@ private struct ReferenceCache {
     try reference.start(1)
     try reference.append([320])
     try reference.select(Array(repeating: 0, count: 8))
-    #expect(reference.cache.pool.pageBytes == 10 * KeyValueCacheTests.layout.pageBytes)
+    #expect(reference.cache.pageBytes == 10 * KeyValueCacheTests.layout.pageBytes)
   }
 }
 
 extension KeyValueLayout {
-  /// For layers with these numbers of heads and their sizes.
-  fileprivate init(_ layers: [(Int, Int)], isBFloat16: Bool = false) {
-    try! self.init(layers.count, isBFloat16: isBFloat16) { layers[$0] }
+  /// For layers with these numbers of heads, their sizes and windows.
+  fileprivate init(_ layers: [(Int, Int, Int)], type: KeyValueType = .float32) {
+    try! self.init(layers.count, type: type) { layers[$0] }
   }
 }

@@ -12,9 +12,11 @@ private final class CachedSequence {
   private let buffers: [AlignedBuffer]
   private let workspace = Workspace()
 
-  init(_ tokens: Int, queries: Int) {
+  init(_ tokens: Int, queries: Int, type: KeyValueType = .float32) {
     self.tokens = tokens
-    let width = CachedSequence.heads * CachedSequence.headDim, floats = 2 * width * KeyValuePage.tokens
+    let width = CachedSequence.heads * CachedSequence.headDim
+    let headStride = KeyValuePage.headUnits(CachedSequence.headDim, type)
+    let floats = 2 * CachedSequence.heads * headStride
     buffers = [queries, queries, tokens].map { Product.filled($0 * width, 1) }
     q = Matrix(buffers[0].pointer(), rows: queries, columns: width)
     out = Matrix(buffers[1].pointer(), rows: queries, columns: width)
@@ -25,7 +27,7 @@ private final class CachedSequence {
     bases = (0..<count).map { pages.base + $0 * floats * 4 }
     layout = AttentionHeads(
       heads: CachedSequence.heads, keyValueHeads: CachedSequence.heads, headDim: CachedSequence.headDim, keyOffset: 0,
-      valueOffset: floats / 2, headStride: CachedSequence.headDim * KeyValuePage.tokens, scale: 0.125)
+      valueOffset: floats / 2, headStride: headStride, scale: 0.125, type: type)
     bases.withUnsafeBufferPointer {
       let all = [AttentionSequence(row: 0, count: tokens, position: 0, keys: tokens, pages: $0.baseAddress!)]
       all.withUnsafeBufferPointer { engine.storeKeyValues(stored, stored, $0, layout) }
@@ -73,5 +75,20 @@ func benchmarkCachedAttention() {
       Double(sequence.bytes) / typical($0) / 1e9
     }
     report("attention 1 on \(tokens), \(shape), GB/s", rates[0], rates[1])
+  }
+}
+
+/// Keys and values in fewer bits, in tokens of the cache per microsecond, beside those in float32.
+func benchmarkFewerBits() {
+  let shape = "\(CachedSequence.heads) x \(CachedSequence.headDim)"
+  for (tokens, queries) in [(4096, 1), (32768, 1), (2048, 2048)] {
+    for type in [KeyValueType.bfloat16, .int8, .int4] {
+      let sequence = CachedSequence(tokens, queries: queries, type: type),
+        plain = CachedSequence(tokens, queries: queries)
+      let rates = race.times([{ sequence.run(causal: true) }, { plain.run(causal: true) }]).map {
+        Double(tokens) / typical($0) / 1e6
+      }
+      report("attention \(queries) on \(tokens) in \(type), \(shape), tokens/µs", rates[0], rates[1])
+    }
   }
 }

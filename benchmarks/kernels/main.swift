@@ -37,3 +37,4 @@ if only == nil || only == "stream" { benchmarkStreams() }
 if only == nil || only == "attention" { benchmarkAttention() }
 if only == nil || only == "cache" { benchmarkCachedAttention() }
 if only == nil || only == "sampling" { try benchmarkSampling() }
+if only == nil || only == "bits" { benchmarkFewerBits() }

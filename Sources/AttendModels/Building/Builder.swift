@@ -63,9 +63,10 @@ struct Builder {
   private func layout(
     _ stack: StackBlueprint, use: KeyValueLayout.Use, _ attention: (borrowing LayerBlueprint) -> AttentionOptions?
   ) throws(Failure) -> KeyValueLayout {
-    try KeyValueLayout(stack.layers.count, use: use, isBFloat16: packer.compute != .float32) { index in
+    let type: KeyValueType = packer.compute == .float32 ? .float32 : .bfloat16
+    return try KeyValueLayout(stack.layers.count, use: use, type: type) { index in
       let options = attention(stack.layers[index])
-      return (options?.keyValueHeads ?? 0, options?.headDim ?? 0)
+      return (options?.keyValueHeads ?? 0, options?.headDim ?? 0, options?.lookBack ?? 0)
     }
   }
 

@@ -22,6 +22,9 @@ final class TensorLog {
   /// Elements of the weights that were read, each counted once.
   private(set) var parameters = 0
 
+  /// The sum of the checksums of the tensors that were read, each taken once, in whatever order.
+  private(set) var fingerprint: UInt64 = 0
+
   /// `progress` hears the share of the bytes that were read, below 1; false stops the reading.
   init(_ checkpoint: Checkpoint, progress: @escaping (Double) -> Bool = { _ in true }) throws(Failure) {
     self.checkpoint = checkpoint
@@ -104,9 +107,30 @@ final class TensorLog {
     guard mark(tensor.name, .read) else { return }
     parameters += count
     readBytes += tensor.bytes.count
+    fingerprint &+= TensorLog.checksum(of: tensor)
     guard progress(min(Double(readBytes) / Double(totalBytes), 0.999)) else {
       throw Failure(.cancelled, "loading \(folder) was cancelled by the progress callback")
     }
+  }
+
+  /// Of a tensor's name, type, shape and numbers: of a large one, runs here and there, since reading all would take as
+  /// long as loading it.
+  private static func checksum(of tensor: StoredTensor) -> UInt64 {
+    var checksum = Checksum()
+    var name = tensor.name
+    name.withUTF8 { checksum.add(UnsafeRawBufferPointer($0)) }
+    checksum.add(UInt64(tensor.type.size))
+    for size in tensor.shape { checksum.add(UInt64(size)) }
+    let runs = 32, run = 128
+    guard tensor.bytes.count > runs * run else {
+      checksum.add(tensor.bytes)
+      return checksum.value
+    }
+    for index in 0..<runs {
+      let first = (tensor.bytes.count - run) / (runs - 1) * index
+      checksum.add(UnsafeRawBufferPointer(rebasing: tensor.bytes[first..<first + run]))
+    }
+    return checksum.value
   }
 
   /// Marks a tensor that there is; false where it had the mark.
