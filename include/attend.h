@@ -501,6 +501,15 @@ int32_t attend_tokenizer_id(const attend_tokenizer *tokenizer, const char *token
 /** The mutable half: the live sequences, their caches, scratch memory. One thread at a time. */
 typedef struct attend_session attend_session;
 
+/** In which type a session keeps keys and values; since 0.2. */
+typedef enum attend_key_value_type {
+    ATTEND_KEY_VALUE_DEFAULT = 0,   /**< float32 where the model computes in float32, otherwise bfloat16 */
+    ATTEND_KEY_VALUE_FLOAT32 = 1,
+    ATTEND_KEY_VALUE_BFLOAT16 = 2,
+    ATTEND_KEY_VALUE_INT8 = 3,      /**< 8 bits, and a scale for each position and head; rotated before rounding */
+    ATTEND_KEY_VALUE_INT4 = 4       /**< 4 bits, likewise */
+} attend_key_value_type;
+
 /** How to make a session. Start from ATTEND_SESSION_OPTIONS_INIT. */
 typedef struct attend_session_options {
     size_t struct_size;                /**< sizeof(attend_session_options) */
@@ -514,13 +523,19 @@ typedef struct attend_session_options {
         reported; or NULL. It must not use the session, but may call attend_session_cancel. */
     attend_progress_callback progress;
     void *progress_context;            /**< since 0.2: given to `progress` as it is */
+    /** since 0.2: the most bytes that beginnings of prompts may take, which attend_session_keep_prefix keeps for
+        attend_session_add_prompt; 0: none are kept */
+    size_t prefix_cache_bytes;
+    attend_key_value_type key_value_type; /**< since 0.2 */
 } attend_session_options;
 
-#define ATTEND_SESSION_OPTIONS_INIT { sizeof(attend_session_options), 0, false, NULL, NULL }
+#define ATTEND_SESSION_OPTIONS_INIT \
+    { sizeof(attend_session_options), 0, false, NULL, NULL, 0, ATTEND_KEY_VALUE_DEFAULT }
 
 /**
  * Makes a session; it keeps the model alive. `options` may be NULL. `*session` is owned by the caller. Errors:
- * INVALID_ARGUMENT, OUT_OF_MEMORY, INVALID_STATE (after a fork).
+ * INVALID_ARGUMENT, UNSUPPORTED (prefix_cache_bytes without a decoder that reads prompts, key_value_type in an
+ * encoder), OUT_OF_MEMORY, INVALID_STATE (after a fork).
  */
 ATTEND_MUST_CHECK attend_error *attend_session_create(
     const attend_model *model, const attend_session_options *options, attend_session **session);
@@ -650,9 +665,11 @@ ATTEND_MUST_CHECK attend_error *attend_session_select(attend_session *session, c
 
 /**
  * Forgets what live sequence `index` has read beyond its first `length` tokens: what follows has the same bits as if it
- * had never read them. For speculation, and for asking again. Errors, each of which leaves the session as it was:
- * INVALID_ARGUMENT (no such sequence, one that has read fewer tokens), INVALID_STATE (nothing was encoded, no sequence
- * is live), BUSY. Since 0.2.
+ * had never read them. For speculation, and for asking again; an encoder-decoder that is cut to 0 begins to write anew
+ * from the source that it has read. What the last call read can always be cut; before that, layers with a window may
+ * have given back what would be looked at. Errors, each of which leaves the session as it was: INVALID_ARGUMENT (no
+ * such sequence, one that has read fewer tokens), INVALID_STATE (nothing was encoded, no sequence is live, a window has
+ * passed), BUSY. Since 0.2.
  */
 ATTEND_MUST_CHECK attend_error *attend_session_truncate(attend_session *session, size_t index, size_t length);
 
@@ -688,6 +705,76 @@ ATTEND_MUST_CHECK attend_error *attend_session_pooled(attend_session *session, a
  * INVALID_ARGUMENT, BUSY.
  */
 ATTEND_MUST_CHECK attend_error *attend_session_hidden_states(const attend_session *session, attend_tensor *states);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Caches
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/**
+ * Adds a sequence behind the live ones that begins with the longest kept beginning of a prompt, and sets `*found` to
+ * how many of the `count` tokens it has read thereby: always fewer than all, and 0 where none is kept. attend_decode is
+ * to be given the others, in as many calls as one likes. Results have the same bits as those of a prompt that is read
+ * whole. Errors, each of which leaves the live sequences as they were: INVALID_ARGUMENT, UNSUPPORTED (the model is no
+ * decoder), BUSY, OUT_OF_MEMORY, INVALID_STATE (after a fork). Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_session_add_prompt(
+    attend_session *session, const int32_t *tokens, size_t count, size_t *found);
+
+/**
+ * Keeps the beginning of live sequence `index`, for prompts that begin alike: `tokens` are the first `count` tokens
+ * that it has read, which is not checked. Whole pages of 32 tokens are kept, and shared by all who begin with them;
+ * beyond attend_session_options.prefix_cache_bytes those go that were used longest ago. Nothing is kept of a text
+ * longer than positions allow that change with its length ("dynamic", "longrope"), nor in a session without that
+ * option. Errors: INVALID_ARGUMENT (no such sequence, one that has read fewer tokens), INVALID_STATE (nothing was
+ * encoded, no sequence is live), BUSY, OUT_OF_MEMORY. Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_session_keep_prefix(
+    attend_session *session, size_t index, const int32_t *tokens, size_t count);
+
+/** The use that was made of kept beginnings. Start from ATTEND_PREFIX_CACHE_STATS_INIT. Since 0.2. */
+typedef struct attend_prefix_cache_stats {
+    size_t struct_size;  /**< sizeof(attend_prefix_cache_stats) */
+    size_t lookups;      /**< calls of attend_session_add_prompt */
+    size_t hits;         /**< those that found some of their prompt */
+    size_t tokens;       /**< tokens that were found */
+    size_t bytes;        /**< of what is kept at this moment; live sequences may share it */
+} attend_prefix_cache_stats;
+
+#define ATTEND_PREFIX_CACHE_STATS_INIT { sizeof(attend_prefix_cache_stats), 0, 0, 0, 0 }
+
+/** Fills `*stats`, with zeros in a session that keeps none. Errors: INVALID_ARGUMENT, BUSY. Since 0.2. */
+ATTEND_MUST_CHECK attend_error *attend_session_prefix_cache_stats(
+    const attend_session *session, attend_prefix_cache_stats *stats);
+
+/** Forgets all kept beginnings; sequences that begin with them stay. Errors: INVALID_ARGUMENT, BUSY. Since 0.2. */
+ATTEND_MUST_CHECK attend_error *attend_session_prefix_cache_clear(attend_session *session);
+
+/**
+ * Writes the live sequences `indices[i]`, for i below `count`, in that order: what the decoder has read of each, and of
+ * an encoder-decoder the source. `indices` may be NULL: then all, and `count` must be 0. `*bytes` is owned by the
+ * caller and holds a checksum and what tells the model. Errors: INVALID_ARGUMENT, UNSUPPORTED (the model is an
+ * encoder), INVALID_STATE (no sequence is live), BUSY, OUT_OF_MEMORY. Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_session_save(
+    attend_session *session, const size_t *indices, size_t count, attend_text **bytes);
+
+/**
+ * The same to a file, which gets its name when it is whole and then takes the place of what had it. Errors besides:
+ * NOT_FOUND (the folder), INPUT_OUTPUT. Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_session_save_file(
+    attend_session *session, const size_t *indices, size_t count, const char *path);
+
+/**
+ * Adds sequences that were saved behind the live ones: they go on with the same bits, in whatever process and session,
+ * if it is of the same checkpoint, type of computing and type of keys and values. Errors, each of which leaves the live
+ * sequences as they were: INVALID_ARGUMENT (it was saved of another model), INVALID_FILE (cut, damaged, or no saved
+ * session), BUSY, OUT_OF_MEMORY, INVALID_STATE (after a fork). Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_session_restore(attend_session *session, const char *bytes, size_t length);
+
+/** The same from a file. Errors besides: NOT_FOUND, INPUT_OUTPUT. Since 0.2. */
+ATTEND_MUST_CHECK attend_error *attend_session_restore_file(attend_session *session, const char *path);
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Generation
@@ -1028,8 +1115,9 @@ _Static_assert(sizeof(attend_detokenize_options) == 16, "attend_detokenize_optio
 _Static_assert(sizeof(attend_token_offsets) == 16, "attend_token_offsets");
 _Static_assert(sizeof(attend_chat_options) == 32 && offsetof(attend_chat_options, template_name) == 24,
                "attend_chat_options");
-_Static_assert(sizeof(attend_session_options) == 32 && offsetof(attend_session_options, progress) == 16,
+_Static_assert(sizeof(attend_session_options) == 48 && offsetof(attend_session_options, key_value_type) == 40,
                "attend_session_options");
+_Static_assert(sizeof(attend_prefix_cache_stats) == 40, "attend_prefix_cache_stats");
 _Static_assert(sizeof(attend_tensor) == 56 && offsetof(attend_tensor, shape) == 24, "attend_tensor");
 _Static_assert(sizeof(attend_batch) == 48 && offsetof(attend_batch, logits) == 40, "attend_batch");
 _Static_assert(sizeof(attend_embed_options) == 32 && offsetof(attend_embed_options, truncate_dim) == 24,

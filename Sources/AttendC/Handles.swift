@@ -35,12 +35,22 @@ final class CString: @unchecked Sendable {
   let characters: UnsafePointer<CChar>
   /// Without the NUL.
   let length: Int
+  /// What the characters belong to; nil: this object
+  private let owner: AlignedBuffer?
 
   private init(length: Int) throws(Failure) {
     guard let memory = malloc(length + 1) else { throw .outOfMemory(length + 1, for: "a text") }
     memory.storeBytes(of: 0, toByteOffset: length, as: UInt8.self)
     characters = UnsafePointer(memory.assumingMemoryBound(to: CChar.self))
     self.length = length
+    owner = nil
+  }
+
+  /// Bytes that were made elsewhere, which a NUL follows there.
+  init(_ memory: AlignedBuffer, length: Int) {
+    characters = UnsafePointer(memory.pointer(to: CChar.self))
+    self.length = length
+    owner = memory
   }
 
   /// Throws `outOfMemory`.
@@ -64,7 +74,7 @@ final class CString: @unchecked Sendable {
   /// The text without its NUL, as long as this object lives.
   var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: characters, count: length) }
 
-  deinit { free(UnsafeMutablePointer(mutating: characters)) }
+  deinit { if owner == nil { free(UnsafeMutablePointer(mutating: characters)) } }
 }
 
 /// Text that C gave, ended by NUL; bytes that are not UTF-8 become U+FFFD.

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendGeneration
+import AttendKernelInterface
 import CAttend
 import Synchronization
 
@@ -80,6 +81,15 @@ private func sessionOptions(_ pointer: UnsafePointer<attend_session_options>?) t
   var result = Session.Options()
   result.threads = Int(options.threads)
   result.allowsBeyondPositions = options.beyond_positions
+  result.prefixCacheBytes = options.prefix_cache_bytes
+  if options.key_value_type != ATTEND_KEY_VALUE_DEFAULT {
+    guard let type = KeyValueType(rawValue: options.key_value_type.rawValue) else {
+      throw Failure(
+        .invalidArgument,
+        "options.key_value_type is \(options.key_value_type.rawValue), which is no attend_key_value_type")
+    }
+    result.keyValueType = type
+  }
   if let progress = options.progress {
     let context = options.progress_context
     result.progress = { progress($0, context) }

@@ -13,11 +13,28 @@ extension Session: StepModel {
   package var stepStates: Matrix? { hiddenStates }
 
   package func add(prompts: RaggedTokens, known: UnsafeMutablePointer<Int>) throws(Failure) {
-    try add(empty: prompts.count)
-    known.update(repeating: 0, count: prompts.count)
+    guard prefixStatistics != nil else {
+      try add(empty: prompts.count)
+      return known.update(repeating: 0, count: prompts.count)
+    }
+    let before = count
+    var first = 0
+    do throws(Failure) {
+      for row in 0..<prompts.count {
+        let prompt = UnsafeBufferPointer(start: prompts.tokens + first, count: prompts.lengths[row])
+        known[row] = try add(prompt: prompt)
+        first += prompts.lengths[row]
+      }
+    } catch {
+      sequences.remove(from: before)
+      throw error
+    }
   }
 
-  package func remember(row: Int, prompt: UnsafeBufferPointer<Int32>) {}
+  /// Where there is no memory to keep a prefix, it is read again.
+  package func remember(row: Int, prompt: UnsafeBufferPointer<Int32>) {
+    if prefixStatistics != nil { try? keepPrefix(of: row, tokens: prompt) }
+  }
 
   package func add(sources: RaggedTokens) throws(Failure) {
     try add(try Batch(tokens: sources.tokens, lengths: sources.lengths, count: sources.count))

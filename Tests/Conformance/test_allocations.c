@@ -113,6 +113,8 @@ static void check_model(const char *path, attend_compute_type compute) {
         session_options.threads = threads;
         for (int run = 0; run < 4; run++) {
             attend_session *session = NULL;
+            /* with one thread as the model computes, with two each type of keys and values in one of the runs */
+            if (threads == 2) session_options.key_value_type = (attend_key_value_type)(ATTEND_KEY_VALUE_FLOAT32 + run);
             if (!CHECK_SUCCESS(attend_session_create(model, &session_options, &session))) continue;
             check_loop(path, model, session, run % 2 ? BATCH : 1, run >= 2);
             attend_session_free(session);
@@ -134,6 +136,26 @@ static attend_error *select_many(attend_session *session) { return attend_sessio
 static attend_error *add_many(attend_session *session) {
     attend_batch batch = make_batch(many_tokens, many_lengths, MANY);
     return attend_session_add(session, &batch);
+}
+
+static attend_text *many_saved;
+
+static attend_error *restore_many(attend_session *session) {
+    size_t size;
+    const char *bytes = attend_text_bytes(many_saved, &size);
+    return attend_session_restore(session, bytes, size);
+}
+
+/** Saves MANY sequences, which share the pages of two. */
+static void save_many(const attend_model *model) {
+    const int32_t ids[] = { 7, 8, 9 };
+    const size_t lengths[] = { 2, 1 };
+    attend_batch batch = make_batch(ids, lengths, 2);
+    attend_session *session = new_session(model);
+    CHECK_SUCCESS(attend_encode(session, &batch));
+    CHECK_SUCCESS(select_many(session));
+    CHECK_SUCCESS(attend_session_save(session, NULL, 0, &many_saved));
+    attend_session_free(session);
 }
 
 /** Gives the two live sequences a token each; the logits of the first. */
@@ -204,6 +226,9 @@ static void refusals(void) {
         if (!CHECK_SUCCESS(attend_model_create(models[i], NULL, &model))) continue;
         check_refusals("select", model, select_many);
         check_refusals("add", model, add_many);
+        save_many(model);
+        check_refusals("restore", model, restore_many);
+        attend_text_free(many_saved);
         attend_model_free(model);
     }
 }

@@ -11,6 +11,7 @@ belongs to one thread at a time; Tokenizer turns text into ids and back. Failure
 carry ``code``.
 """
 
+from ._caches import PrefixCache
 from ._encodings import Encoding
 from ._runtime import LogLevel, kernels_name, set_log, version
 from ._version import __version__
@@ -54,6 +55,7 @@ __all__ = [
     "Model",
     "NotFoundError",
     "OutOfMemoryError",
+    "PrefixCache",
     "Session",
     "TensorInfo",
     "TextStream",

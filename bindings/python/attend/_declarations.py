@@ -67,6 +67,9 @@ LOGITS = {"default": 0, "none": 1, "last": 2, "all": 3}
 #: ``attend_attention_kind`` by name.
 ATTENTION = {"encoder": 1, "decoder": 2, "cross": 3}
 
+#: ``attend_key_value_type`` by name.
+KEY_VALUES = {"default": 0, "float32": 1, "bfloat16": 2, "int8": 3, "int4": 4}
+
 
 class Sized(Structure):
     """A struct that begins with its own size; making one fills it in, and zero is the default of all else."""
@@ -154,6 +157,20 @@ class SessionOptions(Sized):
         ("beyond_positions", c_bool),
         ("progress", ProgressCallback),
         ("progress_context", c_void_p),
+        ("prefix_cache_bytes", c_size_t),
+        ("key_value_type", c_int),
+    ]
+
+
+class PrefixCacheStats(Sized):
+    """``attend_prefix_cache_stats``"""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("lookups", c_size_t),
+        ("hits", c_size_t),
+        ("tokens", c_size_t),
+        ("bytes", c_size_t),
     ]
 
 
@@ -311,6 +328,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "attend_token_offsets": TokenOffsets,
     "attend_chat_options": ChatOptions,
     "attend_session_options": SessionOptions,
+    "attend_prefix_cache_stats": PrefixCacheStats,
     "attend_tensor": Tensor,
     "attend_batch": Batch,
     "attend_token_alternative": TokenAlternative,
@@ -400,6 +418,15 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "attend_session_select": (Handle, [Handle, c_void_p, c_size_t]),
     "attend_session_truncate": (Handle, [Handle, c_size_t, c_size_t]),
     "attend_session_hidden_states": (Handle, [Handle, POINTER(Tensor)]),
+    # Caches
+    "attend_session_add_prompt": (Handle, [Handle, c_void_p, c_size_t, _size_out]),
+    "attend_session_keep_prefix": (Handle, [Handle, c_size_t, c_void_p, c_size_t]),
+    "attend_session_prefix_cache_stats": (Handle, [Handle, POINTER(PrefixCacheStats)]),
+    "attend_session_prefix_cache_clear": (Handle, [Handle]),
+    "attend_session_save": (Handle, [Handle, c_void_p, c_size_t, _handle_out]),
+    "attend_session_save_file": (Handle, [Handle, c_void_p, c_size_t, c_char_p]),
+    "attend_session_restore": (Handle, [Handle, c_char_p, c_size_t]),
+    "attend_session_restore_file": (Handle, [Handle, c_char_p]),
     # Generation
     "attend_generate": (Handle, [Handle, POINTER(Batch), POINTER(GenerationOptions), _handle_out]),
     "attend_generate_texts": (

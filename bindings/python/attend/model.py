@@ -16,6 +16,7 @@ import numpy as np
 from . import _declarations as c
 from ._arrays import Float32Array, Path, number, path_bytes, text_argument, view
 from ._batches import Padding
+from ._caches import KeyValueType
 from ._library import Owned, check, library, sized, text
 from ._progress import Progress, Watch
 from .errors import AttendError, InvalidArgumentError, InvalidStateError, UnsupportedError
@@ -195,7 +196,13 @@ class Model:
         return native
 
     def session(
-        self, *, threads: SupportsIndex = 0, beyond_positions: bool = False, progress: Progress | None = None
+        self,
+        *,
+        threads: SupportsIndex = 0,
+        beyond_positions: bool = False,
+        prefix_cache_bytes: SupportsIndex = 0,
+        key_value_type: KeyValueType | None = None,
+        progress: Progress | None = None,
     ) -> Session:
         """A new session.
 
@@ -205,11 +212,24 @@ class Model:
         positions are computed (rotary, ALiBi, relative) and not looked up in a table; without it such a call is an
         error.
 
+        ``prefix_cache_bytes``: the most bytes that beginnings of prompts may take, which ``keep_prefix`` keeps for
+        ``add_prompt``; 0: none are kept.
+
+        ``key_value_type``: in which keys and values are kept; by default float32 where the model computes in float32,
+        otherwise bfloat16. What 8 and 4 bits cost is measured in docs/kernels.md.
+
         ``progress`` is called with the fraction of a long call that is done, by the thread that made the call, at most
         every 20 ms; returning False stops the call with CancelledError, and an exception that it raises comes out of
         the call. It must not use the session, but may call its ``cancel``.
         """
-        return Session(self, threads=threads, beyond_positions=beyond_positions, progress=progress)
+        return Session(
+            self,
+            threads=threads,
+            beyond_positions=beyond_positions,
+            prefix_cache_bytes=prefix_cache_bytes,
+            key_value_type=key_value_type,
+            progress=progress,
+        )
 
     def generate(
         self,

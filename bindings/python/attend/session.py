@@ -12,6 +12,7 @@ from . import _declarations as c
 from . import generation
 from ._arrays import Float32Array, Ids, SizeArray, Texts, ids, number, sizes, tensor_view, text_argument
 from ._batches import RaggedBatch, Rules, Sequences, split
+from ._caches import Caches, KeyValueType, key_value_type_number
 from ._library import Owned, check, create, library, size
 from ._progress import Progress, Watch
 from .errors import AttendError, InvalidArgumentError, InvalidStateError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from .model import Model
 
 
-class Session:
+class Session(Caches):
     """Sequences that are being read and written, their caches, scratch memory. ``Model.session()`` makes one.
 
     Threads: one at a time. A call while another thread is in one raises BusyError. Sessions of one model run side by
@@ -44,6 +45,8 @@ class Session:
         *,
         threads: SupportsIndex = 0,
         beyond_positions: bool = False,
+        prefix_cache_bytes: SupportsIndex = 0,
+        key_value_type: KeyValueType | None = None,
         progress: Progress | None = None,
     ) -> None:
         """The options are those of ``Model.session``."""
@@ -56,6 +59,8 @@ class Session:
             threads=number(threads, "threads", bits=32),
             beyond_positions=bool(beyond_positions),
             progress=self._watch.callback,
+            prefix_cache_bytes=number(prefix_cache_bytes, "prefix_cache_bytes"),
+            key_value_type=key_value_type_number(key_value_type),
         )
         self._native: Owned | None = create(
             library.attend_session_create,
@@ -64,6 +69,9 @@ class Session:
             free=library.attend_session_free,
             parent=self._watch,
         )
+
+    def _forget(self) -> None:
+        self._lengths = None
 
     def _open(self) -> Owned:
         native = self._native

@@ -152,6 +152,9 @@ def test_enums_have_the_numbers_of_the_header() -> None:
         "attend_attention_kind", "ATTEND_ATTENTION_"
     )
     assert {name.upper(): value for name, value in c.LOGITS.items()} == numbers("attend_logits_kind", "ATTEND_LOGITS_")
+    assert {name.upper(): value for name, value in c.KEY_VALUES.items()} == numbers(
+        "attend_key_value_type", "ATTEND_KEY_VALUE_"
+    )
     assert {name.upper(): value for name, value in c.TRUNCATION.items()} == numbers(
         "attend_truncation", "ATTEND_TRUNCATION_"
     )
