@@ -43,6 +43,11 @@ package protocol StepModel: AnyObject {
   func step(_ tokens: RaggedTokens, tails: UnsafeBufferPointer<Int>) throws(Failure) -> Matrix?
   /// The hidden states of the tokens of the last step, `[tokens, width]`.
   var stepStates: Matrix? { get }
+  /// Keeps what the decoder attends to in the sources in the steps that follow, or keeps it no more.
+  func recordSourceAttention(_ isOn: Bool)
+  /// The attention of the last decoder layer's first head over the source, of the tokens that a row read in the last
+  /// step, `[tokens, source]`. Throws where it was not kept, or there are no sources.
+  func sourceAttention(row: Int) throws(Failure) -> UnsafeBufferPointer<Float>
   /// Row `parents[i]` of before becomes row i.
   func select(_ parents: UnsafeBufferPointer<Int>) throws(Failure)
   /// How many tokens a row has read.

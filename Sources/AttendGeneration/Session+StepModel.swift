@@ -40,6 +40,13 @@ extension Session: StepModel {
     try add(try Batch(tokens: sources.tokens, lengths: sources.lengths, count: sources.count))
   }
 
+  package func recordSourceAttention(_ isOn: Bool) { recordAttentions(isOn) }
+
+  package func sourceAttention(row: Int) throws(Failure) -> UnsafeBufferPointer<Float> {
+    let map = try attention(.cross, layer: (model.decoder?.layers.count ?? 0) - 1, sequence: row)
+    return UnsafeBufferPointer(start: map.base, count: map.queries * map.keys)
+  }
+
   package func step(_ tokens: RaggedTokens, tails: UnsafeBufferPointer<Int>) throws(Failure) -> Matrix? {
     let batch = try Batch(tokens: tokens.tokens, lengths: tokens.lengths, count: tokens.count, allowsEmpty: true)
     return try decode(batch, logits: .tails(tails))

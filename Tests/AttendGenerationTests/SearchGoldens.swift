@@ -46,6 +46,7 @@ struct SearchFile {
   let start: Int32?
   let ends: [Int32]
   let forcedEnd: Int32?
+  let padding: Int32?
   let cases: [SearchCase]
 
   /// nil where the shared folder is not there.
@@ -57,14 +58,48 @@ struct SearchFile {
     start = (json["decoder_start_token_id"] as? Int).map(Int32.init)
     ends = (json["eos_token_id"] as? Int).map { [Int32($0)] } ?? (json["eos_token_id"] as? [Int] ?? []).map(Int32.init)
     forcedEnd = (json["forced_eos_token_id"] as? Int).map(Int32.init)
+    padding = (json["pad_token_id"] as? Int).map(Int32.init)
     cases = (json["cases"] as! [[String: Any]]).map(SearchCase.init)
   }
 
-  func makeModel() throws -> Model {
+  private var folder: String {
     let shared = Shared.path!
     let folders = ["conformance", "models"].map { "\(shared)/\($0)/\(model)" }
-    let folder = folders.first { FileManager.default.fileExists(atPath: $0 + "/config.json") }!
-    return try AttendGenerationTests.model(folder)
+    return folders.first { FileManager.default.fileExists(atPath: $0 + "/config.json") }!
+  }
+
+  func makeModel() throws -> Model { try AttendGenerationTests.model(folder) }
+
+  private func stopStrings(_ test: SearchCase) throws -> StopStrings? {
+    guard let strings = test.options["stop_strings"] as? [String] else { return nil }
+    let bytes = try tokenBytes()
+    return try StopStrings(
+      try FixedArray(strings.count, for: "a test") { (index) throws(Failure) in try text(Array(strings[index].utf8)) }
+    ) { bytes[Int($0)].bytes }
+  }
+
+  private func text(_ bytes: [UInt8]) throws(Failure) -> TextBytes {
+    let memory = try AlignedBuffer(max(bytes.count, 1), of: UInt8.self, for: "a test")
+    memory.pointer(to: UInt8.self).update(from: bytes, count: bytes.count)
+    let text = try TextBytes(UnsafeBufferPointer(start: memory.pointer(), count: bytes.count))
+    withExtendedLifetime(memory) {}
+    return text
+  }
+
+  /// The bytes of each token of a SentencePiece vocabulary; those of special tokens are none.
+  private func tokenBytes() throws -> FixedArray<TextBytes> {
+    let data = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/tokenizer.json"))
+    let json = try JSONSerialization.jsonObject(with: data) as! [String: Any]
+    let vocabulary = (json["model"] as! [String: Any])["vocab"] as! [String: Int]
+    var pieces: [[UInt8]] = Array(repeating: [], count: vocabulary.count)
+    for (piece, token) in vocabulary {
+      if piece.hasPrefix("<0x") {
+        pieces[token] = [UInt8(piece.dropFirst(3).dropLast(), radix: 16)!]
+      } else if !["<unk>", "<s>", "</s>"].contains(piece) {
+        pieces[token] = Array(piece.replacingOccurrences(of: "▁", with: " ").utf8)
+      }
+    }
+    return try FixedArray(pieces.count, for: "a test") { (token) throws(Failure) in try text(pieces[token]) }
   }
 
   private func list(_ ids: [Int32]) throws -> FixedArray<Int32> { try FixedArray(ids.count, for: "a test") { ids[$0] } }
@@ -75,6 +110,7 @@ struct SearchFile {
     options.beams = test.integer("num_beams") ?? 1
     options.groups = test.integer("num_beam_groups") ?? 1
     options.diversityPenalty = Float(test.number("diversity_penalty") ?? 0)
+    options.paddingToken = padding
     options.sequences = test.integer("num_return_sequences") ?? 1
     options.lengthPenalty = test.number("length_penalty") ?? 1
     options.penaltyAlpha = Float(test.number("penalty_alpha") ?? 0)
@@ -141,7 +177,7 @@ struct SearchFile {
       }
       let context = try SearchContext(
         options, prompt: try tokens(prompt), source: start == nil ? nil : try tokens(input), otherPrompt: other,
-        model: session)
+        model: session, stopStrings: try stopStrings(test))
       return DecodingJob(number: index, context: context, search: try context.makeSearch())
     }
   }

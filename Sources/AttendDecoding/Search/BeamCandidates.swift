@@ -6,7 +6,7 @@ final class BeamCandidates {
   /// A beam continued by a token.
   struct Candidate: BitwiseCopyable {
     let row: Int
-    let token: Int32
+    var token: Int32
     /// Of the token, as the processors left it.
     let value: Float
     /// Of the whole hypothesis.
@@ -47,9 +47,9 @@ final class BeamCandidates {
       scores, count: vocabulary, k: kept, values: values.storage + row * kept, indices: tokens.storage + row * kept)
   }
 
-  /// Adds a number to the values of one row: what the logits were not yet normalised by.
-  func shift(_ row: Int, by most: Float, _ logarithm: Float) {
-    for place in row * kept..<(row + 1) * kept { values[place] = (values[place] - most) - logarithm }
+  /// The best of one examined row, in order; `place` is below the number kept, and below the vocabulary.
+  func candidate(_ row: Int, _ place: Int) -> (token: Int32, value: Float) {
+    (tokens[row * kept + place], values[row * kept + place])
   }
 
   /// Finds the best of all beams of `beams`, whose rows have been examined. What has no probability is none of them;

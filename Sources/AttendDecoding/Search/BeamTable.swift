@@ -43,6 +43,11 @@ final class BeamTable {
     UnsafeBufferPointer(start: tokens.storage + beam * capacity, count: length)
   }
 
+  /// The tokens of a beam that the model has not read: all at first, then the last.
+  func unread(_ beam: Int, _ hasBegun: Bool) -> UnsafeBufferPointer<Int32> {
+    hasBegun ? UnsafeBufferPointer(rebasing: history(beam).suffix(1)) : history(beam)
+  }
+
   /// The log-probabilities of the generated tokens of a beam, until the table changes.
   func logProbabilities(_ beam: Int) -> UnsafeBufferPointer<Float> {
     UnsafeBufferPointer(

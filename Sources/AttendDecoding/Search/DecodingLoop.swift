@@ -13,6 +13,7 @@ package final class DecodingLoop {
   private let work: RowWork
   /// Tokens of prompts that a step reads at most, so that a long one does not keep the others waiting; at least 1.
   package var promptTokensPerStep = 512
+  private var recordsAttention = false
 
   package init(_ model: any StepModel) throws(Failure) {
     self.model = model
@@ -30,7 +31,9 @@ package final class DecodingLoop {
     var rows = StepPlan()
     for job in new {
       let context = job.context
-      let first = model.readsSources ? context.source : context.prompt
+      // Where the states of the whole prompt are wanted, none of it is taken as known.
+      let prompt = context.readsStates ? UnsafeBufferPointer(start: nil, count: 0) : context.prompt
+      let first = model.readsSources ? context.source : prompt
       try rows.add(first, tail: 0)
       if let other = context.otherPrompt { try rows.add(other.tokens, tail: 0) }
     }
@@ -49,6 +52,7 @@ package final class DecodingLoop {
       }
     }
     jobs += new
+    recordAttention()
   }
 
   /// Takes requests out of the batch that `isUnwanted`; returns them, as far as they have come.
@@ -62,6 +66,7 @@ package final class DecodingLoop {
     try selectRows()
     let removed = jobs.filter(isUnwanted)
     jobs.removeAll(where: isUnwanted)
+    recordAttention()
     return removed
   }
 
@@ -73,6 +78,7 @@ package final class DecodingLoop {
     guard !jobs.isEmpty else { return [] }
     try makePlan()
     let logits = try model.step(plan.ragged, tails: UnsafeBufferPointer(plan.tails.elements))
+    for job in jobs where job.hasLogits && job.context.readsAttention { noteAttention(job) }
     if let logits, let states = model.stepStates { try work.examine(jobs, plan, logits, states) }
     for job in jobs {
       job.rowsBefore = job.search.rowCount
@@ -81,6 +87,23 @@ package final class DecodingLoop {
       do throws(Failure) { try job.search.choose() } catch { job.failure = error }
     }
     return try select()
+  }
+
+  /// Lets the model keep its attention over sources while a search wants it.
+  private func recordAttention() {
+    let isWanted = jobs.contains { $0.context.readsAttention }
+    guard isWanted != recordsAttention else { return }
+    model.recordSourceAttention(isWanted)
+    recordsAttention = isWanted
+  }
+
+  /// Tells a search what its rows attended to.
+  private func noteAttention(_ job: DecodingJob) {
+    do throws(Failure) {
+      for row in 0..<job.search.rowCount {
+        try job.search.note(attention: try model.sourceAttention(row: job.firstRow + row), row: row)
+      }
+    } catch { job.failure = error }
   }
 
   private func makePlan() throws(Failure) {
@@ -101,10 +124,11 @@ package final class DecodingLoop {
     }
   }
 
-  /// The next part of a prompt. Two prompts of one request are read in one step, for their logits are wanted together.
+  /// The next part of a prompt. Two prompts of one request are read in one step, for their logits are wanted together;
+  /// so is a prompt whose states or attention are wanted.
   private func planPrompt(_ job: DecodingJob, _ budget: inout Int) throws(Failure) {
     let prompt = UnsafeBufferPointer(rebasing: job.search.next(row: 0).dropFirst(job.promptRead))
-    let count = job.context.isGuided ? prompt.count : min(prompt.count, budget)
+    let count = job.context.readsPromptAtOnce ? prompt.count : min(prompt.count, budget)
     budget = max(budget - count, 0)
     job.hasLogits = count == prompt.count
     try plan.add(
@@ -142,6 +166,7 @@ package final class DecodingLoop {
     var over: [DecodingJob] = []
     for job in jobs where job.isOver { over.append(job) }
     if !over.isEmpty { jobs.removeAll { $0.isOver } }
+    recordAttention()
     try dropTokens()
     return over
   }

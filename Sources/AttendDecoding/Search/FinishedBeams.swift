@@ -7,6 +7,7 @@ final class FinishedBeams {
     var reason: FinishReason
     var slot: Int
     var count: Int  // tokens
+    var mark: Int  // where its attention ends in an `AttentionTrace`
   }
 
   private let capacity: Int
@@ -31,12 +32,13 @@ final class FinishedBeams {
   /// Adds a hypothesis, continued by `token` where there is one, if it is among the best `capacity`. Of equal ones the
   /// earlier stays in front.
   func add(
-    score: Double, of beams: BeamTable, _ beam: Int, token: Int32?, logProbability: Float, reason: FinishReason
+    score: Double, of beams: BeamTable, _ beam: Int, token: Int32?, logProbability: Float, mark: Int = -1,
+    reason: FinishReason
   ) throws(Failure) {
     if entries.count == capacity, let worst, score <= worst { return }
     let length = beams.length + (token == nil ? 0 : 1)
     try reserve(length)
-    var entry = Entry(score: score, reason: reason, slot: entries.count, count: length)
+    var entry = Entry(score: score, reason: reason, slot: entries.count, count: length, mark: mark)
     if entries.count == capacity { entry.slot = entries.removeLast().slot }
     let history = beams.history(beam), known = beams.logProbabilities(beam)
     let place = entry.slot * room
@@ -64,18 +66,19 @@ final class FinishedBeams {
     room = longer
   }
 
-  /// The best `count` as they are handed out.
-  func best(_ count: Int, _ alternatives: Int = 0) throws(Failure) -> [Hypothesis] {
+  /// The best `count` as they are handed out, with their attention where there is a trace of it.
+  func best(_ count: Int, trace: AttentionTrace? = nil) throws(Failure) -> [Hypothesis] {
     var result: [Hypothesis] = []
     for rank in 0..<min(count, entries.count) {
       let entry = entries[rank]
       let place = entry.slot * room
+      let attention = try trace?.rows(entry.mark) ?? GrowingList<Float>(for: "the attention of a hypothesis")
       result.append(
         try Hypothesis(
           tokens: UnsafeBufferPointer(start: tokens.storage + place, count: entry.count), promptCount: promptCount,
           logProbabilities: UnsafeBufferPointer(
             start: logProbabilities.storage + place + promptCount, count: entry.count - promptCount),
-          score: entry.score, reason: entry.reason))
+          attention: UnsafeBufferPointer(attention.elements), score: entry.score, reason: entry.reason))
     }
     return result
   }

@@ -38,7 +38,8 @@ package final class Hypothesis: @unchecked Sendable {
   package private(set) var alternatives = GrowingList<TokenAlternative>(for: "the alternatives of a hypothesis")
   /// How many alternatives each generated token has.
   package let alternativesPerToken: Int
-  /// Attention of the generated tokens over the source, `[generated, source]`; empty where it was not asked for.
+  /// Attention of the tokens behind the start, a forced prefix among them, over the source, `[tokens, source]`; empty
+  /// where it was not asked for.
   package private(set) var attention = GrowingList<Float>(for: "the attention of a hypothesis")
   /// The score by which a beam search ranks; nil where a search ranks nothing.
   package let score: Double?

@@ -27,7 +27,7 @@ package final class SamplingSearch: Search {
           sampling: SamplingState(
             context.options.sampling, sequence: context.options.firstStream &+ UInt64(index))))
     }
-    if let grammar = context.grammar { for sequence in sequences { sequence.matcher = grammar.matcher() } }
+    if let grammar = context.grammar { for sequence in sequences { sequence.matcher = try grammar.matcher() } }
     self.sequences = sequences
     try rows.reserve(count)
     try parents.reserve(count)

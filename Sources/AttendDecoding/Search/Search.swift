@@ -13,6 +13,9 @@ package protocol Search: AnyObject {
   func next(row: Int) -> UnsafeBufferPointer<Int32>
   /// Of how many of the last tokens of `next` the logits are wanted, at least one.
   func tails(row: Int) -> Int
+  /// Notes what the tokens that a row read attended to in the source, `[tokens, source]`, before the row is examined;
+  /// called where the context `readsAttention`.
+  func note(attention: UnsafeBufferPointer<Float>, row: Int) throws(Failure)
   /// Looks at the logits of one row, `[tails, vocabulary]`, and may write over them; `states` are those of all tokens
   /// that it read, `[tokens, width]`. Touches nothing that belongs to other rows.
   func examine(row: Int, logits: Matrix, states: Matrix, _ scratch: RowScratch) throws(Failure)
@@ -28,4 +31,10 @@ package protocol Search: AnyObject {
   func finish(_ reason: FinishReason) throws(Failure)
   /// What was found, the best first, when the search is finished.
   func hypotheses() throws(Failure) -> [Hypothesis]
+}
+
+extension Search {
+  package func tails(row: Int) -> Int { 1 }
+  package func droppedTokens(of row: Int) -> Int { 0 }
+  package func note(attention: UnsafeBufferPointer<Float>, row: Int) throws(Failure) {}
 }

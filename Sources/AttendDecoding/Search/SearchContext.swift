@@ -76,7 +76,14 @@ package final class SearchContext {
     model: any StepModel,
     stopStrings: StopStrings? = nil, grammar: CompiledGrammar? = nil, drafter: (any Drafter)? = nil
   ) throws(Failure) {
-    try options.check(vocabulary: model.vocabulary, isEncoderDecoder: model.readsSources)
+    try options.check(
+      vocabulary: model.vocabulary, isEncoderDecoder: model.readsSources, promptCount: prompt.count)
+    guard drafter == nil || !(options.searchesBeams || options.penaltyAlpha > 0) else {
+      throw Failure(
+        .invalidArgument,
+        "drafts (speculation) with num_beams \(options.beams), penalty_alpha \(options.penaltyAlpha); "
+          + "only greedy search and sampling confirm drafts")
+    }
     (self.options, engine, vocabulary) = (options, model.engine, model.vocabulary)
     (endTokens, self.otherPrompt) = (options.logits.endTokens, otherPrompt)
     (promptList, sourceList, self.stopStrings, self.drafter) = (prompt, source, stopStrings, drafter)
@@ -84,6 +91,10 @@ package final class SearchContext {
     let rows = model.engine.kernels.rows
     var logits = options.logits
     logits.maximalNewTokens = options.maximalNewTokens
+    if options.rules == .ctranslate2, options.ctranslate2.alternatives {
+      // The processors see what follows an alternative only; the minimal length counts what is before.
+      logits.minimalLength = max(logits.minimalLength - options.ctranslate2.prefixCount - 1, 0)
+    }
     processors = try LogitsProcessors(logits, vocabulary: model.vocabulary, rows: rows)
     sampler = options.samples ? try Sampler(options.sampling, vocabulary: model.vocabulary, rows: rows) : nil
   }
@@ -104,6 +115,15 @@ package final class SearchContext {
 
   // MARK: Rows of logits
 
+  /// Whether the search wants to know what is attended to in the source.
+  var readsAttention: Bool { options.attention || options.ctranslate2.coveragePenalty != 0 }
+
+  /// Whether the search needs the states of the whole prompt.
+  var readsStates: Bool { options.penaltyAlpha > 0 }
+
+  /// Whether the prompt is read in one step.
+  var readsPromptAtOnce: Bool { isGuided || readsAttention || readsStates }
+
   /// Whether every hypothesis is read behind two prompts (classifier-free guidance; Sanchez et al. 2023, arXiv
   /// 2306.17806).
   var isGuided: Bool { otherPrompt != nil }
@@ -117,21 +137,24 @@ package final class SearchContext {
     }
   }
 
-  private func history(_ tokens: UnsafeBufferPointer<Int32>, _ sequence: Int) -> History {
-    History(tokens: tokens, promptCount: prompt.count, source: source, sequence: sequence)
+  private func history(_ tokens: UnsafeBufferPointer<Int32>, _ sequence: Int, unseen: Int = 0) -> History {
+    History(
+      tokens: UnsafeBufferPointer(rebasing: tokens.dropFirst(unseen)), promptCount: max(prompt.count - unseen, 0),
+      source: source, sequence: sequence)
   }
 
   private func buffer(_ scores: UnsafeMutablePointer<Float>) -> UnsafeMutableBufferPointer<Float> {
     UnsafeMutableBufferPointer(start: scores, count: vocabulary)
   }
 
-  /// Applies the processors to logits, and forbids what `matcher` does not allow.
+  /// Applies the processors to logits, and forbids what `matcher` does not allow. The processors do not see the
+  /// `unseen` first tokens of the history.
   func process(
     _ scores: UnsafeMutablePointer<Float>, history tokens: UnsafeBufferPointer<Int32>, sequence: Int,
-    _ matcher: Matcher?, _ scratch: RowScratch, diversity: Diversity? = nil
+    _ matcher: Matcher?, _ scratch: RowScratch, diversity: Diversity? = nil, unseen: Int = 0
   ) throws(Failure) {
     try processors.process(
-      buffer(scores), history(tokens, sequence), scratch.logits, diversity: diversity,
+      buffer(scores), history(tokens, sequence, unseen: unseen), scratch.logits, diversity: diversity,
       allowed: try allowed(by: matcher, scratch))
   }
 
@@ -160,11 +183,11 @@ package final class SearchContext {
   /// where it is normalised, or nobody asks.
   func logSoftmaxAndProcess(
     _ scores: UnsafeMutablePointer<Float>, history: UnsafeBufferPointer<Int32>, sequence: Int, _ matcher: Matcher?,
-    _ scratch: RowScratch, diversity: Diversity? = nil
+    _ scratch: RowScratch
   ) throws(Failure) -> Normalizer? {
     engine.logSoftmax(row: scores, count: vocabulary)
-    guard !processors.isEmpty || diversity != nil || matcher != nil else { return nil }
-    try process(scores, history: history, sequence: sequence, matcher, scratch, diversity: diversity)
+    guard !processors.isEmpty || matcher != nil else { return nil }
+    try process(scores, history: history, sequence: sequence, matcher, scratch)
     return options.logProbabilities ? normalizer(scores) : nil
   }
 
@@ -191,6 +214,17 @@ package final class SearchContext {
     guard let endTokens else { return false }
     for end in endTokens where end == token { return true }
     return false
+  }
+
+  /// Forbids the end tokens.
+  func forbidEnds(_ scores: UnsafeMutablePointer<Float>) { if let endTokens { buffer(scores).forbid(endTokens) } }
+
+  /// A candidate that ends as transformers 4 writes it down: with the first of the end tokens, whichever was chosen.
+  func withFirstEnd(_ candidate: BeamCandidates.Candidate) -> BeamCandidates.Candidate {
+    guard let endTokens, isEnd(candidate.token) else { return candidate }
+    var candidate = candidate
+    candidate.token = endTokens[0]
+    return candidate
   }
 
   /// Why a hypothesis ends with `token` behind `history`; nil if it goes on.

@@ -11,6 +11,9 @@ package struct SearchOptions: Sendable {
   package var groups = 1
   /// diversity_penalty: by how much a token is lowered for each beam of an earlier group that just took it
   package var diversityPenalty: Float = 0
+  /// pad_token_id: the token that the rows of an ended group are filled up with, which the diversity penalty counts as
+  /// transformers does; nil: none.
+  package var paddingToken: Int32?
   /// num_return_sequences: hypotheses that are returned of beams, samples that are drawn
   package var sequences = 1
   /// length_penalty: the exponent of the length that the sum of a finished beam is divided by
@@ -61,10 +64,6 @@ package struct SearchOptions: Sendable {
 
   package init() {}
 
-  /// Throws `invalidArgument` for options that contradict each other, or that a model of this kind cannot meet.
-  func check(vocabulary: Int, isEncoderDecoder: Bool) throws(Failure) {
-  }
-
   /// When a beam search ends, once it has as many finished sequences as beams.
   package enum EarlyStopping: Sendable {
     /// true: at once
@@ -80,20 +79,28 @@ package struct SearchOptions: Sendable {
   package enum BeamRules: Sendable { case transformers, ctranslate2 }
 }
 
-/// Options of CTranslate2's beam search, by its names.
+/// Options of CTranslate2's beam search, by its names. Others of its options are `SearchOptions` and `LogitsOptions`
+/// under its rules: beam_size is num_beams, num_hypotheses num_return_sequences, suppress_sequences bad_words_ids;
+/// min_decoding_length min_length, the start not counted; max_decoding_length, without a forced prefix, the new tokens.
 package struct CTranslate2Options: Sendable {
   /// patience: the search stops with round(beam_size * patience) results (Kasai et al. 2022, arXiv 2204.05424).
   package var patience = 1.0
   /// coverage_penalty (Wu et al. 2016, arXiv 1609.08144, equation 14)
   package var coveragePenalty = 0.0
-  /// prefix_bias_beta: how strongly a beam is drawn to the prefix, in [0, 1); 0: the prefix is forced.
-  package var prefixBias = 0.0
-  /// The tokens of the target prefix, behind the start token.
+  /// How many of the last tokens of the prompt are a target_prefix that is forced: processors see it, and lengths count
+  /// it.
   package var prefixCount = 0
+  /// prefix_bias_beta: how strongly beams are drawn to `biasedPrefix`, in [0, 1)
+  package var prefixBias = 0.0
+  /// The target_prefix that beams are drawn to, which is no part of the prompt.
+  package var biasedPrefix: [Int32] = []
   /// return_alternatives: hypotheses are the most probable next tokens after the prefix, each continued by itself.
   package var alternatives = false
   /// min_alternative_expansion_prob
   package var minimalAlternativeProbability = 0.0
 
   package init() {}
+
+  /// With how many results a search of `beams` beams stops.
+  func mostResults(beams: Int) -> Int { max(Int((Double(beams) * patience).rounded()), 1) }
 }

@@ -23,6 +23,7 @@ struct StepPlan: ~Copyable {
 
   /// Adds a row that reads `read`, and of whose last `tail` tokens logits are wanted.
   mutating func add(_ read: UnsafeBufferPointer<Int32>, tail: Int) throws(Failure) {
+    try tokens.reserve(1)  // There is memory to point to, even where nothing is read.
     try firstTokens.append(tokens.count)
     try firstLogits.append(logits)
     try tokens.append(contentsOf: read)
