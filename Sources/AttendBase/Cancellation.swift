@@ -34,7 +34,7 @@ package final class Cancellation: @unchecked Sendable {
     guard !isEnclosed else { return }
     caller = pthread_self()
     (self.work, done) = (work, 0)
-    if progress != nil { nextReport = Cancellation.now + Cancellation.interval }
+    if progress != nil { nextReport = MonotonicTime.now + Cancellation.interval }
   }
 
   /// Counts units of the call as done. On the thread that made the call.
@@ -58,12 +58,12 @@ package final class Cancellation: @unchecked Sendable {
   }
 
   private func report(_ progress: Progress) {
-    guard Cancellation.now >= nextReport else { return }
+    guard MonotonicTime.now >= nextReport else { return }
     if !progress(work > 0 ? min(Double(done) / Double(work), 1) : 0) {
       progressRefused = true
       request()
     }
-    nextReport = Cancellation.now + Cancellation.interval
+    nextReport = MonotonicTime.now + Cancellation.interval
   }
 
   /// Throws `cancelled` where the call is to end, which uses the request up. On the thread that made the call.
@@ -73,11 +73,5 @@ package final class Cancellation: @unchecked Sendable {
     let reason = progressRefused ? "by the progress callback" : "on request"
     progressRefused = false
     throw Failure(.cancelled, "the call was cancelled \(reason)")
-  }
-
-  private static var now: Int {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return time.tv_sec * 1_000_000_000 + time.tv_nsec
   }
 }

@@ -73,7 +73,7 @@ package final class ConstrainedBeamSearch: Search {
     let chosen = entries.count
     for row in 0..<state.before.count { try addAdvances(of: row) }
     if entries.count > chosen { share() }
-    for place in 0..<min(entries.count, state.width) { run(entries[place]) }
+    for place in 0..<min(entries.count, state.width) { try run(entries[place]) }
     if state.isSettled(best: candidates.count > 0 ? candidates[0].sum : nil) || state.beams.count == 0 {
       state.isFinished = true
     } else if state.isAtLength {
@@ -141,7 +141,7 @@ package final class ConstrainedBeamSearch: Search {
     }
   }
 
-  private func run(_ entry: Entry) {
+  private func run(_ entry: Entry) throws(Failure) {
     let own = progress(state.beams.count, of: progress)
     own.update(from: progress(entry.candidate.row, of: before), count: phrases.stateCount)
     phrases.add(entry.candidate.token, to: own)

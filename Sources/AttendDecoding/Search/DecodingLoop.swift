@@ -11,9 +11,13 @@ package final class DecodingLoop {
   private var plan = StepPlan()
   private var parents = GrowingList<Int>(for: "the rows of the batch")
   private let work: RowWork
+  private var times = StepPrice()
   /// Tokens of prompts that a step reads at most, so that a long one does not keep the others waiting; at least 1.
   package var promptTokensPerStep = 512
   private var recordsAttention = false
+
+  /// What drafts cost, for measurements that are not to depend on the clock; nil: what the steps take tells.
+  package var fixedPrice: DraftPrice?
 
   package init(_ model: any StepModel) throws(Failure) {
     self.model = model
@@ -77,7 +81,9 @@ package final class DecodingLoop {
   package func step() throws(Failure) -> [DecodingJob] {
     guard !jobs.isEmpty else { return [] }
     try makePlan()
+    let begin = MonotonicTime.now
     let logits = try model.step(plan.ragged, tails: UnsafeBufferPointer(plan.tails.elements))
+    notePrice(MonotonicTime.now - begin)
     for job in jobs where job.hasLogits && job.context.readsAttention { noteAttention(job) }
     if let logits, let states = model.stepStates { try work.examine(jobs, plan, logits, states) }
     for job in jobs {
@@ -106,6 +112,14 @@ package final class DecodingLoop {
     } catch { job.failure = error }
   }
 
+  /// Learns from the time of a step what drafts cost. Steps with prompts tell of other work.
+  private func notePrice(_ nanoseconds: Int) {
+    guard plan.promptTokens == 0 else { return }
+    times.note(tokens: plan.tokens.count, nanoseconds: nanoseconds)
+    let price = fixedPrice ?? times.price(rows: plan.rowCount)
+    for job in jobs { job.context.price = price }
+  }
+
   private func makePlan() throws(Failure) {
     plan.removeAll()
     var budget = max(promptTokensPerStep, 1)
@@ -130,6 +144,7 @@ package final class DecodingLoop {
     let prompt = UnsafeBufferPointer(rebasing: job.search.next(row: 0).dropFirst(job.promptRead))
     let count = job.context.readsPromptAtOnce ? prompt.count : min(prompt.count, budget)
     budget = max(budget - count, 0)
+    plan.promptTokens += count
     job.hasLogits = count == prompt.count
     try plan.add(
       UnsafeBufferPointer(rebasing: prompt.prefix(count)), tail: job.hasLogits ? job.search.tails(row: 0) : 0)

@@ -27,8 +27,9 @@ final class SampledSequence {
   private let topValues: AlignedBuffer  // [alternativesPerToken]
   private let topTokens: AlignedBuffer
   private let draftRoom: AlignedBuffer  // [mostDrafts]
-  private var drafted = 0  // drafts of the step
-  private var confirmed = 0  // how many of them were what was chosen
+  /// Drafts that were read, and how many of them were what was chosen.
+  private(set) var drafted = 0
+  private(set) var confirmed = 0
 
   init(
     _ index: Int, prompt: UnsafeBufferPointer<Int32>, expected: Int, alternatives: Int, sampling: SamplingState
@@ -67,20 +68,17 @@ final class SampledSequence {
   /// How many drafts stand behind the certain tokens.
   var drafts: Int { tokens.count - certain }
 
-  /// Lets `drafter` put drafts behind the tokens, at most `most`, for which there is room.
-  func draft(_ drafter: any Drafter, most: Int) throws(Failure) {
-    confirmed = 0
-    drafted = 0
+  /// A wish for drafts of what the sequence goes on with, at most `most`.
+  func wish(most: Int) -> DraftWish {
     let room = UnsafeMutableBufferPointer<Int32>(
-      start: draftRoom.pointer(), count: min(most, SampledSequence.mostDrafts))
-    guard most > 0 else { return }
-    drafted = try drafter.draft(sequence: index, history: history, into: room)
-    for place in 0..<drafted { tokens.resize(to: certain + place + 1, filling: room[place]) }
+      start: draftRoom.pointer(), count: max(min(most, SampledSequence.mostDrafts), 0))
+    return DraftWish(sequence: index, history: history, room: room)
   }
 
-  /// Tells the drafter what came of its drafts.
-  func tellConfirmed(_ drafter: any Drafter) {
-    if drafted > 0 { drafter.confirm(sequence: index, drafted: drafted, confirmed: confirmed) }
+  /// Puts the drafts of an answered wish behind the tokens, for which there is room.
+  func take(_ wish: DraftWish) {
+    drafted += wish.count
+    for place in 0..<wish.count { tokens.resize(to: certain + place + 1, filling: wish.room[place]) }
   }
 
   /// Drafts of a step at most.

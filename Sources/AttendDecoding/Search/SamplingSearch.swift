@@ -13,6 +13,8 @@ package final class SamplingSearch: Search {
   private var rows = GrowingList<Int>(for: "the rows of a request")  // [rows] the sequence that each continues
   private var parents = GrowingList<Int>(for: "the rows of a request")  // [rows]
   private var dropped = GrowingList<Int>(for: "the rows of a request")  // [rows] tokens read in vain
+  private var drafter: (any Drafter)?
+  private var wishes = GrowingList<DraftWish>(for: "the rows of a request")  // [rows]
   private var hasBegun = false
 
   package init(_ context: SearchContext) throws(Failure) {
@@ -29,6 +31,8 @@ package final class SamplingSearch: Search {
     }
     if let grammar = context.grammar { for sequence in sequences { sequence.matcher = try grammar.matcher() } }
     self.sequences = sequences
+    drafter = context.drafter
+    try wishes.reserve(drafter == nil ? 0 : count)
     try rows.reserve(count)
     try parents.reserve(count)
     try dropped.reserve(count)
@@ -108,6 +112,7 @@ package final class SamplingSearch: Search {
     parents.removeAll(from: kept)
     dropped.removeAll(from: kept)
     for row in 0..<kept { try prepare(sequences[rows[row]]) }
+    draft()
   }
 
   /// After the prompt: every sequence gets a row, which continues the only one.
@@ -131,7 +136,6 @@ package final class SamplingSearch: Search {
       // The last token of each sequence was chosen by this step, and is not read yet.
       let kept = sequence.certain - 1 - sequence.read
       dropped[row] -= kept
-      if let drafter = context.drafter { sequence.tellConfirmed(drafter) }
       sequence.advance(kept)
     }
   }
@@ -151,11 +155,33 @@ package final class SamplingSearch: Search {
     for sequence in sequences where sequence.reason == nil { sequence.reason = .cancelled }
   }
 
-  /// Makes room for the next step, and drafts what it may confirm.
+  /// Makes room for the next step.
   private func prepare(_ sequence: SampledSequence) throws(Failure) {
-    let left = context.options.maximalNewTokens - sequence.generated
-    try sequence.reserve(min(left, SampledSequence.mostDrafts + 1))
-    if let drafter = context.drafter { try sequence.draft(drafter, most: left - 1) }
+    try sequence.reserve(min(left(sequence), SampledSequence.mostDrafts + 1))
+  }
+
+  /// Tokens that a sequence may still be given.
+  private func left(_ sequence: SampledSequence) -> Int { context.options.maximalNewTokens - sequence.generated }
+
+  /// Lets the drafter put drafts behind the sequences, for the next step to confirm. One that fails is not asked again:
+  /// what it takes away is time.
+  private func draft() {
+    guard let drafter else { return }
+    wishes.removeAll()
+    for row in 0..<rows.count {
+      let sequence = sequences[rows[row]]
+      wishes.resize(to: row + 1, filling: sequence.wish(most: left(sequence) - 1))
+    }
+    do throws(Failure) { try drafter.draft(wishes.elements, price: context.price) } catch {
+      self.drafter = nil
+      return
+    }
+    for row in 0..<rows.count { sequences[rows[row]].take(wishes[row]) }
+  }
+
+  /// Drafts of all sequences that were read, and how many of them were confirmed.
+  package var drafts: (read: Int, confirmed: Int) {
+    sequences.reduce((0, 0)) { ($0.0 + $1.drafted, $0.1 + $1.confirmed) }
   }
 
   package func finish(_ reason: FinishReason) throws(Failure) {

@@ -67,6 +67,8 @@ package final class SearchContext {
   /// What the generated text must match; nil: anything.
   package let grammar: CompiledGrammar?
   let drafter: (any Drafter)?
+  /// What drafts cost in the batch that the request is in.
+  package var price = DraftPrice()
   package weak var observer: (any TokenObserver)?
   /// Set when an observer wants no more of the request.
   private(set) var isEnded = false
@@ -74,20 +76,22 @@ package final class SearchContext {
   package init(
     _ options: SearchOptions, prompt: TokenList, source: TokenList?, otherPrompt: TokenList? = nil,
     model: any StepModel,
-    stopStrings: StopStrings? = nil, grammar: CompiledGrammar? = nil, drafter: (any Drafter)? = nil
+    stopStrings: StopStrings? = nil, grammar: CompiledGrammar? = nil, assistant: (any StepModel)? = nil
   ) throws(Failure) {
     try options.check(
       vocabulary: model.vocabulary, isEncoderDecoder: model.readsSources, promptCount: prompt.count)
+    (self.options, engine, vocabulary) = (options, model.engine, model.vocabulary)
+    (endTokens, self.otherPrompt) = (options.logits.endTokens, otherPrompt)
+    (promptList, sourceList, self.stopStrings) = (prompt, source, stopStrings)
+    drafter = try options.speculation.makeDrafter(
+      prompt: prompt, source: source, model: model, assistant: assistant, options)
+    self.grammar = grammar
     guard drafter == nil || !(options.searchesBeams || options.penaltyAlpha > 0) else {
       throw Failure(
         .invalidArgument,
         "drafts (speculation) with num_beams \(options.beams), penalty_alpha \(options.penaltyAlpha); "
           + "only greedy search and sampling confirm drafts")
     }
-    (self.options, engine, vocabulary) = (options, model.engine, model.vocabulary)
-    (endTokens, self.otherPrompt) = (options.logits.endTokens, otherPrompt)
-    (promptList, sourceList, self.stopStrings, self.drafter) = (prompt, source, stopStrings, drafter)
-    self.grammar = grammar
     let rows = model.engine.kernels.rows
     var logits = options.logits
     logits.maximalNewTokens = options.maximalNewTokens

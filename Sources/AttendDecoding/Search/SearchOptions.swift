@@ -53,6 +53,11 @@ package struct SearchOptions: Sendable {
   /// The changes to be made to logits, ends and lengths included.
   package var logits = LogitsOptions()
 
+  // MARK: Speculation
+
+  /// What makes the search faster and leaves its results as they are.
+  package var speculation = SpeculationOptions()
+
   // MARK: Results
 
   /// Whether log-probabilities of the generated tokens are computed.

@@ -9,6 +9,8 @@ struct StepPlan: ~Copyable {
   private var firstTokens = GrowingList<Int>(for: "the rows of a step")  // [rows]
   private var firstLogits = GrowingList<Int>(for: "the rows of a step")  // [rows]
   private var logits = 0
+  /// How many of the tokens are those of prompts.
+  var promptTokens = 0
 
   var rowCount: Int { lengths.count }
 
@@ -19,6 +21,7 @@ struct StepPlan: ~Copyable {
     firstTokens.removeAll()
     firstLogits.removeAll()
     logits = 0
+    promptTokens = 0
   }
 
   /// Adds a row that reads `read`, and of whose last `tail` tokens logits are wanted.
