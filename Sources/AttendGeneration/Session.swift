@@ -110,6 +110,9 @@ package final class Session {
 
   // MARK: Attention maps
 
+  /// Whether attention maps are kept.
+  var recordsAttentions: Bool { pass.recorder != nil }
+
   /// Keeps the attention maps of the calls that follow, or stops keeping them.
   package func recordAttentions(_ isOn: Bool) {
     if isOn, recorder == nil { recorder = AttentionRecorder() }

@@ -86,12 +86,6 @@ package final class SearchContext {
     drafter = try options.speculation.makeDrafter(
       prompt: prompt, source: source, model: model, assistant: assistant, options)
     self.grammar = grammar
-    guard drafter == nil || !(options.searchesBeams || options.penaltyAlpha > 0) else {
-      throw Failure(
-        .invalidArgument,
-        "drafts (speculation) with num_beams \(options.beams), penalty_alpha \(options.penaltyAlpha); "
-          + "only greedy search and sampling confirm drafts")
-    }
     let rows = model.engine.kernels.rows
     var logits = options.logits
     logits.maximalNewTokens = options.maximalNewTokens

@@ -38,7 +38,11 @@ package final class Generator {
   ) throws(Failure) -> (generation: Generation, failure: Failure?) {
     let generation = try Generation(count: count)
     session.drop()
-    defer { session.drop() }
+    let records = session.recordsAttentions
+    defer {
+      session.recordAttentions(records)
+      session.drop()
+    }
     let loop = try DecodingLoop(session)
     let start = Generator.now
     var queue = try AdmissionQueue(count) { prompt($0).count }

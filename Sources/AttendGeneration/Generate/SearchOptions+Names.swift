@@ -25,6 +25,8 @@ extension SearchOptions {
     alternatives = try reader.integer("top_logprobs") ?? 0
     if alternatives > 0 { logProbabilities = true }
     attention = try reader.boolean("return_attention") ?? false
+    speculation.promptLookupTokens = try reader.integer("prompt_lookup_num_tokens") ?? 0
+    speculation.maximalMatchingSize = try reader.integer("max_matching_ngram_size") ?? 0
   }
 
   /// Options that CTranslate2 alone has, by its names; each of them asks for its rules.
