@@ -780,10 +780,10 @@ ATTEND_MUST_CHECK attend_error *attend_session_restore_file(attend_session *sess
  * Generation
  * ------------------------------------------------------------------------------------------------------------------ */
 
-/** What was generated of one or several requests. Immutable; any thread may read it. Since 0.3. */
+/** What was generated of one or several requests. Immutable; any thread may read it. Since 0.2. */
 typedef struct attend_generation attend_generation;
 
-/** Why a sequence has ended; since 0.3. New reasons may appear between them. */
+/** Why a sequence has ended; since 0.2. New reasons may appear between them. */
 typedef enum attend_finish_reason {
     ATTEND_FINISH_END = 10,       /**< an end token was chosen; it is the last of the ids */
     ATTEND_FINISH_LENGTH = 20,    /**< max_new_tokens, max_length or the last position of the model */
@@ -793,13 +793,13 @@ typedef enum attend_finish_reason {
     ATTEND_FINISH_CANCELLED = 60  /**< a callback or attend_session_cancel wanted no more */
 } attend_finish_reason;
 
-/** A token that might have stood at a place; since 0.3. */
+/** A token that might have stood at a place; since 0.2. */
 typedef struct attend_token_alternative {
     int32_t token;
     float log_probability;
 } attend_token_alternative;
 
-/** A token as it is chosen. Valid during the call that hands it over. Since 0.3. */
+/** A token as it is chosen. Valid during the call that hands it over. Since 0.2. */
 typedef struct attend_token_event {
     size_t struct_size;                        /**< sizeof(attend_token_event) of the library */
     size_t request;                            /**< the place of the request in its batch */
@@ -813,7 +813,7 @@ typedef struct attend_token_event {
     uint32_t finish_reason;                    /**< of the last token an attend_finish_reason, otherwise 0 */
 } attend_token_event;
 
-/** What a token callback wants; since 0.3. */
+/** What a token callback wants; since 0.2. */
 typedef enum attend_verdict {
     ATTEND_VERDICT_GO_ON = 0,
     ATTEND_VERDICT_END_SEQUENCE = 1, /**< no more of this sequence */
@@ -822,20 +822,20 @@ typedef enum attend_verdict {
 } attend_verdict;
 
 /**
- * Hears the tokens of greedy search and sampling in their order, on the thread of the call; since 0.3. It must not use
+ * Hears the tokens of greedy search and sampling in their order, on the thread of the call; since 0.2. It must not use
  * the session.
  */
 typedef attend_verdict (*attend_token_callback)(const attend_token_event *event, void *context);
 
 /**
- * Changes the logits of one sequence before a token is chosen, in the place of the user's own processors; since 0.3.
+ * Changes the logits of one sequence before a token is chosen, in the place of the user's own processors; since 0.2.
  * `scores` are `[vocabulary]`: logits, in beam search log-probabilities. `ids` are the prompt, or start and prefix, and
  * what was generated. Any thread of the session may call it, several at once. False fails the request.
  */
 typedef bool (*attend_logits_callback)(
     float *scores, size_t vocabulary, const int32_t *ids, size_t count, void *context);
 
-/** How to generate; since 0.3. Start from ATTEND_GENERATION_OPTIONS_INIT: all is then as the checkpoint says. */
+/** How to generate; since 0.2. Start from ATTEND_GENERATION_OPTIONS_INIT: all is then as the checkpoint says. */
 typedef struct attend_generation_options {
     size_t struct_size;                  /**< sizeof(attend_generation_options) */
     /** Options by name: a JSON object, as `{"num_beams": 4, "length_penalty": 0.6}`. The names and meanings are those of
@@ -860,7 +860,7 @@ typedef struct attend_generation_options {
 /**
  * Generates for every sequence of a batch of ids: prompts of a decoder, sources of an encoder-decoder. All live
  * sequences of the session are dropped, before and after. Requests run side by side as far as there is room and leave
- * when they are finished; what is generated for one depends on it alone. Since 0.3.
+ * when they are finished; what is generated for one depends on it alone. Since 0.2.
  *
  * `*generation` is owned by the caller, also where the call fails after some requests have finished: it then holds what
  * there is, otherwise NULL. `options` may be NULL. Errors: INVALID_ARGUMENT (an option, by name; ids as in
@@ -873,7 +873,7 @@ ATTEND_MUST_CHECK attend_error *attend_generate(
 
 /**
  * The same for texts, which the model's tokenizer turns into ids with the special tokens of its template: `count`
- * texts with their lengths in bytes. Errors: as of attend_generate, and of attend_tokenizer_encode. Since 0.3.
+ * texts with their lengths in bytes. Errors: as of attend_generate, and of attend_tokenizer_encode. Since 0.2.
  */
 ATTEND_MUST_CHECK attend_error *attend_generate_texts(
     attend_session *session, const char *const *texts, const size_t *lengths, size_t count,
@@ -882,13 +882,13 @@ ATTEND_MUST_CHECK attend_error *attend_generate_texts(
 /**
  * The same for a conversation, `messages` being JSON as in attend_tokenizer_chat, whose template asks for the answer
  * (generation_prompt is set). `chat` may be NULL. Errors: as of attend_generate, and of attend_tokenizer_encode_chat.
- * Since 0.3.
+ * Since 0.2.
  */
 ATTEND_MUST_CHECK attend_error *attend_generate_chat(
     attend_session *session, const char *messages, size_t length, const attend_chat_options *chat,
     const attend_generation_options *options, attend_generation **generation);
 
-/** A sequence that was generated. Set struct_size (ATTEND_HYPOTHESIS_INIT) before asking. Since 0.3. */
+/** A sequence that was generated. Set struct_size (ATTEND_HYPOTHESIS_INIT) before asking. Since 0.2. */
 typedef struct attend_hypothesis {
     size_t struct_size;             /**< sizeof(attend_hypothesis) */
     const int32_t *ids;             /**< `[count]`: the prompt, or start token and prefix, then what was generated */
