@@ -133,7 +133,7 @@ extension Engine {
     let block = KeyValuePage.spreading(headDim)
     guard block > 1 else { return }
     let arguments = SpreadArguments(x: x, block: block, scale: scale)
-    var job = RowJob(arguments: arguments, kernels: kernels, rows: x.rows, parts: rowParts(x.rows, 4 * x.columns))
+    var job = job(arguments, rows: x.rows, numbers: 4 * x.columns)
     run(&job, parts: job.parts) { context, part in
       let job = context.assumingMemoryBound(to: RowJob<SpreadArguments>.self)
       let x = job.pointee.arguments.x, kernels = job.pointee.kernels

@@ -25,12 +25,12 @@ struct SchemaMatcher {
     try self.init(SchemaMatcher.json(schema), options)
   }
 
-  init(_ grammar: borrowing Grammar) throws {
+  init(_ grammar: consuming Grammar) throws {
     compiled = try CompiledGrammar(grammar, SchemaMatcher.bytes.get())
   }
 
   func accepts(_ text: String) throws -> Bool {
-    var matcher = compiled.matcher()
+    var matcher = try compiled.matcher()
     let bytes = Array(text.utf8)
     return try bytes.withUnsafeBufferPointer { try matcher.accept($0) } && matcher.mayStop()
   }

@@ -6,6 +6,10 @@ package struct ToolCall: Sendable, Equatable {
   package let name: String
   /// The text of a JSON object, as the model wrote it.
   package let arguments: String
+
+  package init(name: String, arguments: String) {
+    (self.name, self.arguments) = (name, arguments)
+  }
 }
 
 /// What a model wrote, taken apart: the calls, the text around them, and what looked like a call and could not be read.
