@@ -106,7 +106,8 @@ let package = Package(
         "AttendKernelInterface",
       ]),
     tests(of: "AttendGrammars", with: ["AttendTokenizers", "AttendCheckpoints"]),
-    tests(of: "AttendDecoding", with: ["AttendGrammars", "AttendCheckpoints", "AttendDispatch", "AttendKernelInterface"]),
+    tests(
+      of: "AttendDecoding", with: ["AttendGrammars", "AttendCheckpoints", "AttendDispatch", "AttendKernelInterface"]),
     tests(of: "AttendModels", with: ["AttendLayers", "AttendCheckpoints", "AttendKernelInterface"]),
     tests(of: "AttendLayers", with: ["AttendDispatch", "AttendKernelInterface"]),
     tests(of: "AttendTokenizers", with: ["AttendCheckpoints"]), tests(of: "AttendCheckpoints", with: []),

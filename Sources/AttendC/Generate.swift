@@ -126,15 +126,16 @@ private final class GenerateCall {
     let tokenizer = try? tokenizer()
     let generator = try Generator(session, options, object.textResources)
     var observers: [any TokenObserver] = []
+    let end = CallEnd()
     if let callback = known.on_token {
       for request in 0..<count {
         observers.append(
           TokenListener(
-            request, sequences: options.search.sequences, tokenizer, callback, known.on_token_context,
-            session.cancellation))
+            request, sequences: options.search.sequences, tokenizer, callback, known.on_token_context, end))
       }
     }
-    let (generation, failure) = try generator.generate(count, observers: observers, prompt: prompt)
+    let (generation, failure) = try generator.generate(
+      count, observers: observers, isEnded: { end.isWanted }, prompt: prompt)
     result = try GenerationObject(generation, tokenizer)
     if let failure { throw failure }
   }
@@ -147,19 +148,24 @@ private struct Address: @unchecked Sendable {
   init(_ value: UnsafeMutableRawPointer?) { self.value = value }
 }
 
+/// Whether a callback wants no more of a call.
+private final class CallEnd {
+  var isWanted = false
+}
+
 /// Tells a callback of C of the tokens of one request, with their text.
 private final class TokenListener: TokenObserver {
   private let request: Int
   private var streams: [TextStream] = []
   private let callback: attend_token_callback
   private let context: UnsafeMutableRawPointer?
-  private let cancellation: Cancellation
+  private let end: CallEnd
 
   init(
     _ request: Int, sequences: Int, _ tokenizer: Tokenizer?, _ callback: @escaping attend_token_callback,
-    _ context: UnsafeMutableRawPointer?, _ cancellation: Cancellation
+    _ context: UnsafeMutableRawPointer?, _ end: CallEnd
   ) {
-    (self.request, self.callback, self.context, self.cancellation) = (request, callback, context, cancellation)
+    (self.request, self.callback, self.context, self.end) = (request, callback, context, end)
     if let tokenizer {
       for _ in 0..<sequences { streams.append(TextStream(tokenizer)) }
     }
@@ -186,7 +192,7 @@ private final class TokenListener: TokenObserver {
     case ATTEND_VERDICT_END_SEQUENCE: return .endSequence
     case ATTEND_VERDICT_END_REQUEST: return .endAll
     default:
-      cancellation.request()
+      end.isWanted = true
       return .endAll
     }
   }

@@ -106,6 +106,10 @@ final class FakeModel: StepModel {
     (rows, sources) = (parents.map { rows[$0] }, parents.map { sources[$0] })
   }
 
+  func recordSourceAttention(_ isOn: Bool) {}
+
+  func sourceAttention(row: Int) -> UnsafeBufferPointer<Float> { UnsafeBufferPointer(start: nil, count: 0) }
+
   func truncate(_ row: Int, to length: Int) throws(Failure) {
     precondition(length <= rows[row].count)
     rows[row].removeSubrange(length...)

@@ -88,7 +88,8 @@ import Testing
 
   /// Of heads of 64: 8 and 4 bits a number, and a scale of 32 bits for each 64 of them.
   @Test func memoryIsWhatTheBitsAndTheScalesTake() throws {
-    let bytes = try KeyValueType.allCases.map { type in try KeyValueLayout(2, type: type) { _ in (8, 64, 0) }.pageBytes }
+    let bytes = try KeyValueType.allCases.map { type in try KeyValueLayout(2, type: type) { _ in (8, 64, 0) }.pageBytes
+    }
     let numbers = 2 * 2 * 8 * 64 * 32
     #expect(bytes == [4 * numbers, 2 * numbers, numbers + numbers / 16, numbers / 2 + numbers / 16])
   }

@@ -1,6 +1,7 @@
 import AttendBase
 import AttendDecoding
 import AttendDispatch
+import AttendKernelInterface
 
 /// A row of logits in the manner of a model's: normal, with some far above the others.
 private final class Row {
@@ -23,7 +24,7 @@ private final class Row {
 }
 
 /// The usual chains, by the names of their options.
-private let chains: [(name: String, change: (inout SamplingOptions) -> Void)] = [
+private let chains: [(name: String, change: @Sendable (inout SamplingOptions) -> Void)] = [
   ("temperature", { _ in }),
   ("top_k 50", { $0.topK = 50 }),
   (

@@ -55,7 +55,8 @@ package final class CTranslate2Search: Search {
     context.forbidEnds(scores)
     // The processors see neither the prefix nor, later, the alternative.
     try context.process(
-      scores, history: context.prompt, sequence: 0, try context.grammar?.matcher(), scratch, unseen: context.prompt.count)
+      scores, history: context.prompt, sequence: 0, try context.grammar?.matcher(), scratch,
+      unseen: context.prompt.count)
     context.engine.logSoftmax(row: scores, count: context.vocabulary)
     first.examine(0, scores, vocabulary: context.vocabulary, context.engine)
   }

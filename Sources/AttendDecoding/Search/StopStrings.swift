@@ -54,11 +54,11 @@ package final class TextBytes: @unchecked Sendable {
   private let memory: AlignedBuffer
   package let count: Int
 
-  /// The UTF-8 of a text. Throws `outOfMemory`.
-  package init(_ text: String) throws(Failure) {
-    count = text.utf8.count
+  /// A copy. Throws `outOfMemory`.
+  package init(_ text: some Collection<UInt8>) throws(Failure) {
+    count = text.count
     memory = try AlignedBuffer(count, of: UInt8.self, for: "a text of the options")
-    for (place, byte) in text.utf8.enumerated() { memory.pointer(to: UInt8.self)[place] = byte }
+    for (place, byte) in text.enumerated() { memory.pointer(to: UInt8.self)[place] = byte }
   }
 
   /// The bytes, as long as this object lives.

@@ -50,9 +50,21 @@ package struct GenerationOptions: Sendable {
       try search.readSearch(reader)
       try search.readSampling(reader)
       search.logits = try LogitsOptions(reader, ends: defaults.end)
+      try checkPrompts(reader, isEncoderDecoder: model.blueprint.kind == .encoderDecoder)
       if let unknown = call?.unread.first { throw Failure(.invalidArgument, "\(unknown) is no option of generation") }
     } catch {
       throw Failure(error.code == .invalidFile ? .invalidArgument : error.code, error.message)
+    }
+  }
+
+  /// Throws for prompts that nothing would be made of.
+  private func checkPrompts(_ reader: OptionReader, isEncoderDecoder: Bool) throws(Failure) {
+    for name in ["decoder_input_ids", "decoder_start_token_id"] where reader.isAsked(name) && !isEncoderDecoder {
+      throw Failure(.invalidArgument, "\(name) is set, and the model is a decoder, which goes on from its prompt")
+    }
+    guard negativePrompt == nil || search.logits.guidanceScale != 1 else {
+      throw Failure(
+        .invalidArgument, "negative_prompt_ids is set, and guidance_scale is 1: nothing is led away from it")
     }
   }
 

@@ -1,4 +1,5 @@
 import AttendBase
+import AttendCheckpoints
 import AttendDecoding
 import AttendGrammars
 import AttendLayers
@@ -28,13 +29,14 @@ package final class Generator {
     grammar = try options.constraint.map { (constraint) throws(Failure) in try resources.grammar(constraint) }
   }
 
-  /// The answers to requests, each the prompt of a decoder or the source of an encoder-decoder. `observer` hears the
-  /// tokens of each; `isFinished` hears when one is.
+  /// The answers to requests, each the prompt of a decoder or the source of an encoder-decoder. The `observers`, one
+  /// for each request or none, hear the tokens; once `isEnded`, the call is cancelled.
   ///
   /// Where the session's cancellation ends the call, or memory runs out, what there is by then is kept, and `failure`
   /// says why it is not whole.
   package func generate(
-    _ count: Int, observers: [any TokenObserver] = [], prompt: (Int) -> UnsafeBufferPointer<Int32>
+    _ count: Int, observers: [any TokenObserver] = [], isEnded: () -> Bool = { false },
+    prompt: (Int) -> UnsafeBufferPointer<Int32>
   ) throws(Failure) -> (generation: Generation, failure: Failure?) {
     let generation = try Generation(count: count)
     session.drop()
@@ -53,9 +55,10 @@ package final class Generator {
           try admit(&queue, to: loop, generation, observers, prompt)
           guard !loop.jobs.isEmpty else { break }
           keep(try loop.step(), in: generation)
+          if isEnded() { throw Failure(.cancelled, "the call was cancelled by the token callback") }
           if let limit = options.maximalTime, Double(Generator.now - start) * 1e-9 >= limit {
             try end(loop, .time, in: generation)
-            while queue.next() != nil {}
+            while let request = queue.next() { generation.answers[request].answer = try unbegun(prompt(request)) }
           }
         }
       }
@@ -76,16 +79,16 @@ package final class Generator {
     var free = loop.jobs.isEmpty ? max(Generator.mostRows, rows) : Generator.mostRows - loop.rowCount
     while free >= rows, let request = queue.next() {
       do throws(Failure) {
-        let job = try job(request, prompt(request))
-        if request < observers.count { job.context.observer = observers[request] }
-        new.append(job)
+        new.append(try job(request, prompt(request), request < observers.count ? observers[request] : nil))
         free -= rows
       } catch { generation.answers[request].answer.failure = error }
     }
     try loop.add(new)
   }
 
-  private func job(_ request: Int, _ tokens: UnsafeBufferPointer<Int32>) throws(Failure) -> DecodingJob {
+  private func job(
+    _ request: Int, _ tokens: UnsafeBufferPointer<Int32>, _ observer: (any TokenObserver)?
+  ) throws(Failure) -> DecodingJob {
     guard !tokens.isEmpty else { throw Failure(.invalidArgument, "it is empty: there is nothing to go on from") }
     let given = try TokenList(tokens)
     let prompt = try session.readsSources ? decoderPrompt() : given
@@ -94,12 +97,23 @@ package final class Generator {
       other = try TokenList(negative: options.negativePrompt, last: tokens[tokens.count - 1])
     }
     var search = try options.search(promptCount: prompt.count, positions: session.positions)
-    search.firstStream = UInt64(request) &* UInt64(search.sequences)
     search.ctranslate2.prefixCount = prompt.count - 1
+    search.paddingToken = session.model.generation.pad.map { Int32($0) } ?? search.paddingToken
     let context = try SearchContext(
       search, prompt: prompt, source: session.readsSources ? given : nil, otherPrompt: other, model: session,
       stopStrings: stopStrings, grammar: grammar)
+    context.observer = observer
     return DecodingJob(number: request, context: context, search: try context.makeSearch())
+  }
+
+  /// The answer to a request for which there was no time: nothing.
+  private func unbegun(_ tokens: UnsafeBufferPointer<Int32>) throws(Failure) -> Generation.Answer {
+    let prompt = try session.readsSources ? decoderPrompt() : TokenList(tokens)
+    let nothing = try Hypothesis(
+      tokens: prompt.tokens, promptCount: prompt.count,
+      logProbabilities: UnsafeBufferPointer(start: nil, count: 0), score: nil, reason: .time)
+    withExtendedLifetime(prompt) {}
+    return Generation.Answer(hypotheses: [nothing])
   }
 
   /// Start and forced prefix of a decoder that reads a source.

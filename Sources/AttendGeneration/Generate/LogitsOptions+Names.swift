@@ -10,7 +10,7 @@ extension LogitsOptions {
     repetitionPenalty = Float(try reader.number("repetition_penalty") ?? 1)
     frequencyPenalty = Float(try reader.number("frequency_penalty") ?? 0)
     presencePenalty = Float(try reader.number("presence_penalty") ?? 0)
-    penaltyWindow = try reader.integer("penalty_last_n") ?? -1
+    penaltyWindow = try reader.whole("penalty_last_n") ?? -1
     encoderRepetitionPenalty = Float(try reader.number("encoder_repetition_penalty") ?? 1)
     noRepeatSize = try reader.integer("no_repeat_ngram_size") ?? 0
     encoderNoRepeatSize = try reader.integer("encoder_no_repeat_ngram_size") ?? 0

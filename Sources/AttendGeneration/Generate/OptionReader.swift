@@ -26,6 +26,12 @@ struct OptionReader {
   func isAsked(_ key: String) -> Bool { call?.holds(key) ?? false }
 
   func integer(_ key: String) throws(Failure) -> Int? { try place(of: key)?.optionalInteger(key) }
+  /// A whole number that may be negative, as -1 for "all".
+  func whole(_ key: String) throws(Failure) -> Int? {
+    try place(of: key)?.optional([key], "a whole number") { json in
+      json.int.flatMap { abs($0) <= Configuration.maximalInteger ? $0 : nil }
+    }
+  }
   func number(_ key: String) throws(Failure) -> Double? { try place(of: key)?.optionalNumber(key) }
   func boolean(_ key: String) throws(Failure) -> Bool? { try place(of: key)?.optionalBoolean(key) }
   func string(_ key: String) throws(Failure) -> String? { try place(of: key)?.optionalString(key) }
@@ -36,11 +42,14 @@ struct OptionReader {
   }
   func json(_ key: String) -> JSON? { place(of: key)?.json[key] }
 
-  /// A token, or a list of them. Ids below 0, which some checkpoints write, stand for none.
+  /// A token, or a list of them; nil for an empty list. Ids below 0, which some checkpoints write, stand for none.
   func tokens(_ key: String) throws(Failure) -> FixedArray<Int32>? {
     guard let place = place(of: key) else { return nil }
     let list = try place.optional([key], "a token or a list of tokens") { json in
       OptionReader.token(json).map { [$0] } ?? Configuration.list(json, OptionReader.token)
+    }
+    if place === call, let wrong = list?.first(where: { $0 < 0 }) {
+      throw Failure(.invalidArgument, "\(key) has the token \(wrong); tokens are 0 and above")
     }
     guard let list = list?.filter({ $0 >= 0 }), !list.isEmpty else { return nil }
     return try OptionReader.fixed(list)

@@ -23,7 +23,8 @@ extension SearchOptions {
     try readCTranslate2(reader)
     logProbabilities = try reader.boolean("output_scores") ?? false
     alternatives = try reader.integer("top_logprobs") ?? 0
-    if alternatives > 0 { logProbabilities = true }
+    // A beam search knows them; with processors they are normalised once more.
+    if alternatives > 0 || beams > 1 { logProbabilities = true }
     attention = try reader.boolean("return_attention") ?? false
     speculation.promptLookupTokens = try reader.integer("prompt_lookup_num_tokens") ?? 0
     speculation.maximalMatchingSize = try reader.integer("max_matching_ngram_size") ?? 0
@@ -103,7 +104,7 @@ extension SearchOptions {
       var dry = DryOptions(multiplier: multiplier)
       dry.base = try reader.number("dry_base") ?? dry.base
       dry.allowedLength = try reader.integer("dry_allowed_length") ?? dry.allowedLength
-      dry.window = try reader.integer("dry_penalty_last_n") ?? dry.window
+      dry.window = try reader.whole("dry_penalty_last_n") ?? dry.window
       if let breakers = try reader.sequences("dry_sequence_breakers") {
         dry.breakers = try FixedArray(breakers.count, for: "an option") { (place) throws(Failure) in
           try OptionReader.fixed(breakers[place])

@@ -55,7 +55,7 @@ package final class TextResources: Sendable {
   func stopStrings(_ strings: [String]) throws(Failure) -> StopStrings {
     let table = try tokenTable()
     let bytes = try FixedArray(strings.count, for: "the stop strings") { (place) throws(Failure) in
-      try TextBytes(strings[place])
+      try TextBytes(strings[place].utf8)
     }
     return try StopStrings(bytes) { table.bytes(of: $0) }
   }
@@ -79,7 +79,7 @@ extension GenerationOptions.Constraint {
     case .gbnf(let text): return try GBNF.grammar(text)
     case .lark(let text): return try Lark.grammar(text)
     case .jsonSchema(let text):
-      let bytes = try TextBytes(text)
+      let bytes = try TextBytes(text.utf8)
       defer { withExtendedLifetime(bytes) {} }
       return try JSONSchema.grammar(
         text: UnsafeRawBufferPointer(bytes.bytes), name: "json_schema",
