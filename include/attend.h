@@ -907,7 +907,8 @@ typedef struct attend_hypothesis {
     attend_finish_reason finish_reason;
 } attend_hypothesis;
 
-#define ATTEND_HYPOTHESIS_INIT { sizeof(attend_hypothesis) }
+#define ATTEND_HYPOTHESIS_INIT \
+    { sizeof(attend_hypothesis), NULL, 0, 0, NULL, 0, 0, NULL, NULL, 0, NULL, 0, (attend_finish_reason)0 }
 
 /** How many requests there were. `generation` must not be NULL. */
 size_t attend_generation_count(const attend_generation *generation);

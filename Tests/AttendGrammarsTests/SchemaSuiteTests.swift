@@ -35,7 +35,7 @@ import Testing
         matcher = try SchemaMatcher(group["schema"]!)
       } catch let failure as Failure {
         if let keyword = SchemaSuiteTests.refused[title] {
-          #expect(failure.code == .unsupported && failure.message.contains("\"\(keyword)\""), "\(failure.message)")
+          #expect(failure.code == .unsupported && failure.message.contains(keyword), "\(failure.message)")
         } else {
           #expect(failure.code == .invalidArgument && tests.allSatisfy { !$0["valid"]!.bool! }, "\(failure.message)")
         }

@@ -86,7 +86,9 @@ extension ToolCallReader {
     }
     while position < bytes.count {
       let start = position
-      guard let end = valueEnd(from: start) else { return report(start, bytes.count, "it is no JSON value") }
+      guard "{[".utf8.contains(bytes[start]), let end = valueEnd(from: start) else {
+        return report(start, bytes.count, "it is no JSON object")
+      }
       position = end
       try take(start, end)
       skip(" \n\r\t;")

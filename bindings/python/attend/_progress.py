@@ -33,6 +33,7 @@ class Watch:
     def __init__(self, progress: Progress | None) -> None:
         if progress is not None and not callable(progress):
             raise TypeError(f"progress: expected something to call, found {type(progress).__name__}")
+        self.every = progress
         # By thread: another thread that hears BusyError must not take what the one that computes has raised.
         self._raised: dict[int, BaseException] = {}
         self._progress: dict[int, Progress] = {}

@@ -15,6 +15,7 @@ import numpy as np
 from . import _declarations as c
 from ._arrays import Float32Array, Int32Array, Texts
 from ._batches import RaggedBatch
+from ._encodings import Encoding
 from ._library import Owned, check, library
 from ._progress import Progress
 from .errors import InvalidArgumentError
@@ -126,6 +127,8 @@ class Call:
             self.struct.on_logits = c.LogitsCallback(self._logits)
 
     def _token(self, address: Any, _: Any) -> int:
+        if self.raised is not None:
+            return c.VERDICT["end_all"]
         try:
             assert self._on_token is not None
             return c.VERDICT["go_on"] if self._on_token(_event(address.contents)) is not False else c.VERDICT["end_all"]
@@ -134,6 +137,8 @@ class Call:
             return c.VERDICT["end_all"]
 
     def _logits(self, scores: Any, vocabulary: int, ids: Any, count: int, _: Any) -> bool:
+        if self.raised is not None:
+            return False
         try:
             assert self._process is not None
             floats = np.ctypeslib.as_array(ctypes.cast(scores, ctypes.POINTER(ctypes.c_float)), (vocabulary,))
@@ -149,20 +154,54 @@ class Call:
     ) -> list[Generation]:
         """Makes the call. An exception of the user's functions comes out in place of what it led to."""
         handle = c.Handle()
-        try:
+
+        def call(listener: Progress | None) -> None:
             session._watch.call(
-                function, *arguments, ctypes.byref(self.struct), ctypes.byref(handle), progress=progress
+                function, *arguments, ctypes.byref(self.struct), ctypes.byref(handle), progress=listener
             )
-        except Exception:
+
+        try:
+            if self.struct.on_token or self.struct.on_logits:
+                self._apart(call, progress or session._watch.every)
+            else:
+                call(progress)
+        except BaseException as problem:  # an interrupt from the keyboard too
             if handle.value is not None:
                 library.attend_generation_free(handle)
-            if self.raised is not None:
-                raise self.raised
-            raise
+            raise self.raised or problem from None
+        assert handle.value is not None
         native = Owned(handle.value, library.attend_generation_free)
         if self.raised is not None:
             raise self.raised
         return [_generation(native, request) for request in range(library.attend_generation_count(native))]
+
+    def _apart(self, call: Callable[[Progress], None], progress: Progress | None) -> None:
+        """Makes a call that runs the user's functions on a thread of its own, which no signal reaches.
+
+        On the main thread a signal that waits is raised at the very beginning of a function that C calls, where no
+        ``try`` of its own could catch it, and ctypes would drop it.
+        """
+        outcomes: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+
+        def goes_on(fraction: float) -> bool:
+            return self.raised is None and (progress is None or progress(fraction) is not False)
+
+        def work() -> None:
+            try:
+                call(goes_on)
+                outcomes.put(None)
+            except BaseException as problem:
+                outcomes.put(problem)
+
+        threading.Thread(target=work, name="attend generate", daemon=True).start()
+        try:
+            problem = outcomes.get()
+        except BaseException as interrupt:
+            self.raised = interrupt
+            outcomes.get()  # it hears of that with its next token, or a moment later
+            raise
+        if problem is not None:
+            raise problem
 
 
 def generate(
@@ -185,7 +224,7 @@ def generate(
     with _bar(progress, len(inputs)) as listener:
         if isinstance(inputs, list) and isinstance(inputs[0], (str, bytes)):
             texts = Texts(inputs)
-            arguments = (session._open(), texts.texts, texts.lengths.ctypes.data, texts.lengths.size)
+            arguments: tuple[Any, ...] = (session._open(), texts.texts, texts.lengths.ctypes.data, texts.lengths.size)
             found = call.run(session, library.attend_generate_texts, arguments, listener)
         else:
             batch = RaggedBatch(inputs, None, None, None, session._rules)
@@ -252,6 +291,8 @@ def _plain(value: Any) -> Any:
 
 def _is_flat(inputs: Any) -> bool:
     """Whether this is the ids of one sequence, not a list of several."""
+    if isinstance(inputs, Encoding):
+        return True
     if isinstance(inputs, np.ndarray):
         return inputs.ndim == 1 and inputs.dtype != object
     return isinstance(inputs, Sequence) and len(inputs) > 0 and isinstance(inputs[0], (int, np.integer))

@@ -125,3 +125,42 @@ def bare(tmp_path: Path) -> Path:
     }
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
     return folder
+
+
+def lettered(target: Path, family: str) -> Path:
+    """A conformance case with a tokenizer whose tokens are characters of ASCII, and a template for chats."""
+    shutil.copytree(FIXTURES / "conformance" / family, target, ignore=shutil.ignore_patterns("expected.*"))
+    config = json.loads((target / "config.json").read_text())
+    start = config.get("decoder_start_token_id")
+    special = sorted({token for token in (0, 1, 2, start) if token is not None})
+    letters = iter(["\u0120", *map(chr, range(33, 127)), *(["\u010a"] * 99)])
+    vocabulary = {f"<{index}>" if index in special else next(letters): index for index in range(99)}
+    added = [{"id": index, "content": f"<{index}>", "special": True} for index in special]
+    (target / "tokenizer.json").write_text(
+        json.dumps(
+            {
+                "version": "1.0",
+                "added_tokens": added,
+                "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False},
+                "decoder": {"type": "ByteLevel"},
+                "model": {"type": "BPE", "vocab": vocabulary, "merges": []},
+            }
+        )
+    )
+    template = (
+        "{% for m in messages %}{{ m.role }}:{{ m.content }};{% endfor %}{% if add_generation_prompt %}>{% endif %}"
+    )
+    (target / "tokenizer_config.json").write_text(json.dumps({"chat_template": template}))
+    return target
+
+
+@pytest.fixture(scope="session", params=["gpt2", "llama", "marian", "bart"])
+def speller(request: Any, tmp_path_factory: Any) -> Iterator[attend.Model]:
+    with attend.Model(lettered(tmp_path_factory.mktemp("lettered") / request.param, request.param)) as model:
+        yield model
+
+
+@pytest.fixture(scope="session")
+def decoder(tmp_path_factory: Any) -> Iterator[attend.Model]:
+    with attend.Model(lettered(tmp_path_factory.mktemp("lettered") / "gpt2", "gpt2")) as model:
+        yield model

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from ctypes import POINTER, c_bool, c_char_p, c_double, c_int, c_int32, c_size_t, c_uint32, c_void_p, sizeof
+from ctypes import POINTER, c_bool, c_char_p, c_double, c_float, c_int, c_int32, c_size_t, c_uint32, c_void_p, sizeof
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import attend
 import pytest
 from attend import _declarations as c
 from attend import _version
+from attend.generation import FINISH_REASONS
 from conftest import REPOSITORY
 
 HEADER = REPOSITORY / "include" / "attend.h"
@@ -64,11 +65,15 @@ def allowed(text: str) -> list[Any]:
         "size_t *": [POINTER(c_size_t), c_void_p],
         "char *": [c_char_p, c_void_p],
         "char **": [POINTER(c_char_p)],
-        "int32_t *": [c_void_p],
+        "float": [c_float],
+        "float *": [c_void_p, POINTER(c_float)],
+        "int32_t *": [c_void_p, POINTER(c_int32)],
         "void *": [c_void_p],
         "attend_log_callback": [c.LogCallback],
         "attend_progress_callback": [c.ProgressCallback],
         "attend_text_callback": [c.TextCallback],
+        "attend_token_callback": [c.TokenCallback],
+        "attend_logits_callback": [c.LogitsCallback],
         "uint8_t *": [c_void_p],
     }
     if plain in simple:
@@ -157,6 +162,10 @@ def test_enums_have_the_numbers_of_the_header() -> None:
     )
     assert {name.upper(): value for name, value in c.TRUNCATION.items()} == numbers(
         "attend_truncation", "ATTEND_TRUNCATION_"
+    )
+    assert {name.upper(): value for name, value in c.VERDICT.items()} == numbers("attend_verdict", "ATTEND_VERDICT_")
+    assert {name.upper(): value for value, name in FINISH_REASONS.items()} == numbers(
+        "attend_finish_reason", "ATTEND_FINISH_"
     )
     assert {"DEFAULT": 0} | {name.upper(): value for name, value in c.SIDE.items()} == numbers(
         "attend_side", "ATTEND_SIDE_"

@@ -21,16 +21,21 @@ def blocks() -> list[tuple[str, str]]:
     return re.findall(r"^```(\w*)\n(.*?)^```$", (REPOSITORY / "README.md").read_text(), flags=re.M | re.S)
 
 
-def example(language: str) -> tuple[str, str]:
-    """The first program in a language, and the block after it: its output."""
+def examples(language: str) -> list[tuple[str, str]]:
+    """The programs in a language, each with the block after it: its output."""
     found = blocks()
-    index = next(i for i, (name, _) in enumerate(found) if name == language)
-    assert found[index + 1][0] == "text"
-    return found[index][1], found[index + 1][1]
+    places = [i for i, (name, _) in enumerate(found) if name == language]
+    assert all(found[place + 1][0] == "text" for place in places)
+    return [(found[place][1], found[place + 1][1]) for place in places]
 
 
-def test_the_python_example_prints_what_the_readme_shows(tmp_path: Path) -> None:
-    program, output = example("python")
+def test_there_are_examples_of_both_ways_in_both_languages() -> None:
+    assert len(examples("python")) == len(examples("c")) == 2
+
+
+@pytest.mark.parametrize("place", range(2))
+def test_a_python_example_prints_what_the_readme_shows(place: int, tmp_path: Path) -> None:
+    program, output = examples("python")[place]
     script = tmp_path / "example.py"
     script.write_text(program)
     package = str(Path(attend.__file__).parents[1])
@@ -44,19 +49,19 @@ def test_the_python_example_prints_what_the_readme_shows(tmp_path: Path) -> None
     assert (result.stdout, result.stderr) == (output, "")
 
 
-def test_the_c_example_is_hello_c_and_prints_what_the_readme_shows(tmp_path: Path) -> None:
-    program, output = example("c")
-    hello = (REPOSITORY / "bindings" / "c" / "hello.c").read_text()
-    assert hello.endswith(program)
+@pytest.mark.parametrize(("place", "name"), [(0, "generate"), (1, "hello")])
+def test_a_c_example_is_the_file_and_prints_what_the_readme_shows(place: int, name: str, tmp_path: Path) -> None:
+    program, output = examples("c")[place]
+    assert (REPOSITORY / "bindings" / "c" / f"{name}.c").read_text().endswith(program)
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("there is no C compiler")
-    source, binary, folder = tmp_path / "hello.c", tmp_path / "hello", tmp_path / "lib"
+    source, binary, folder = tmp_path / f"{name}.c", tmp_path / name, tmp_path / "lib"
     source.write_text(program)
     folder.mkdir()
     library = Path(_library.library._name).resolve()
-    for name in ("libattend.so", "libattend.so.0"):
-        (folder / name).symlink_to(library)
+    for link in ("libattend.so", "libattend.so.0"):
+        (folder / link).symlink_to(library)
     command = [
         compiler,
         "-std=c99",
