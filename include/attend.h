@@ -838,7 +838,7 @@ typedef bool (*attend_logits_callback)(
 /** How to generate; since 0.2. Start from ATTEND_GENERATION_OPTIONS_INIT: all is then as the checkpoint says. */
 typedef struct attend_generation_options {
     size_t struct_size;                  /**< sizeof(attend_generation_options) */
-    /** Options by name: a JSON object, as `{"num_beams": 4, "length_penalty": 0.6}`. The names and meanings are those of
+    /** Options by name: a JSON object, as `{"num_beams": 4, "length_penalty": 0.6}`. Names and meanings are those of
         transformers' GenerationConfig, and more, all in docs/generation.md; what is not there is as the checkpoint's
         generation_config.json says, or else as the table there. NULL: none. An option that there is none of is
         INVALID_ARGUMENT. */
@@ -897,7 +897,7 @@ typedef struct attend_hypothesis {
     const char *text;               /**< what was generated as text, special tokens left out, ended by NUL; NULL without
                                          a tokenizer */
     size_t text_length;
-    double score;                   /**< sum of log-probabilities / length^length_penalty; NaN where nothing is ranked */
+    double score;                   /**< sum of log-probabilities / length^length_penalty; NaN: nothing is ranked */
     const float *log_probabilities; /**< `[count - prompt_count]`, in nats, after the processors and before sampling's
                                          own steps; NaN where they were not asked for */
     const attend_token_alternative *alternatives; /**< `[count - prompt_count, alternative_count]`; or NULL */

@@ -29,8 +29,8 @@ extension Engine {
   /// x = x - log of the sum of exp(x), one row, in place. On the caller's thread.
   package func logSoftmax(row x: UnsafeMutablePointer<Float>, count: Int) { kernels.rows.logSoftmax(x, x, count) }
 
-  /// The largest of `count` numbers, and the logarithm of the sum of exp(x - largest): `logSoftmax` in two numbers, with
-  /// the same bits. On the caller's thread.
+  /// The largest of `count` numbers, and the logarithm of the sum of exp(x - largest): `logSoftmax` in two numbers,
+  /// with the same bits. On the caller's thread.
   package func logSumOfExponentials(_ x: UnsafePointer<Float>, count: Int, largest: inout Float) -> Float {
     kernels.rows.logSumOfExponentials(x, count, &largest)
   }

@@ -8,9 +8,9 @@ extension Session {
   private static let partSequences = 64
   private static let partTokens = 4096
 
-  /// The embeddings of `count` texts behind a prompt, `[texts, outputs]`; `text` gives the text of a number. Of each the
-  /// first `longest` numbers, nil: as many as the folder says. No sequence is live afterwards, nor after `outOfMemory`
-  /// and `cancelled`. What is wrong with the texts throws `invalidArgument` and changes nothing.
+  /// The embeddings of `count` texts behind a prompt, `[texts, outputs]`; `text` gives the text of a number. Of each
+  /// the first `longest` numbers, nil: as many as the folder says. No sequence is live afterwards, nor after
+  /// `outOfMemory` and `cancelled`. What is wrong with the texts throws `invalidArgument` and changes nothing.
   package func embed(
     _ count: Int, prompt: String, longest: Int? = nil, _ text: (_ index: Int) throws(Failure) -> UnsafeRawBufferPointer
   ) throws(Failure) -> Output {

@@ -23,8 +23,8 @@ extension Session {
     try read(batch, stack, positionsAhead: Session.positionsAhead)
   }
 
-  /// Adds `count` sequences of a decoder of which nothing is read yet, behind the live ones: `decode` reads their prompts,
-  /// in as many calls as the caller likes, to the bits of one. A failure changes nothing.
+  /// Adds `count` sequences of a decoder of which nothing is read yet, behind the live ones: `decode` reads their
+  /// prompts, in as many calls as the caller likes, to the bits of one. A failure changes nothing.
   package func add(empty count: Int) throws(Failure) {
     guard model.blueprint.kind == .decoder else {
       throw Failure(

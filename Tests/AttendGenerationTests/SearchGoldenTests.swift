@@ -42,8 +42,8 @@ import Testing
     #expect(found.count == expected.count, "\(name)")
     for (found, expected) in zip(found, expected) {
       #expect(Array(found.tokens.elements) == expected.ids, "\(name)")
-      // Those of g2p-en were made from weights before they were rounded to float16, as the file has them: PyTorch, given
-      // the file, is as far from them.
+      // Those of g2p-en were made from weights before they were rounded to float16, as the file has them: PyTorch,
+      // given the file, is as far from them.
       let isRounded = name.hasPrefix("g2p-en")
       if let score = expected.score {
         let tolerance = (isRounded ? 5e-4 : 1e-4) * max(1, abs(score))

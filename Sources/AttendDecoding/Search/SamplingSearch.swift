@@ -2,8 +2,8 @@ import AttendBase
 import AttendDispatch
 import AttendGrammars
 
-/// Greedy search, and sampling: each sequence goes its own way, one token after another. The samples of one prompt share
-/// what was read of it.
+/// Greedy search, and sampling: each sequence goes its own way, one token after another. The samples of one prompt
+/// share what was read of it.
 ///
 /// Drafts (speculation) change no result: the token of each place is chosen as it would be without, from the same
 /// logits with the same random number, and a draft is only what lets several places be computed in one step.

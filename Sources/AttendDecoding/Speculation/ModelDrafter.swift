@@ -1,8 +1,8 @@
 import AttendBase
 import AttendDispatch
 
-/// Drafts by a smaller model of the same vocabulary: what it finds most probable, token after token, for all sequences of
-/// a request side by side (Leviathan et al. 2022, arXiv 2211.17192; "assisted generation" of transformers).
+/// Drafts by a smaller model of the same vocabulary: what it finds most probable, token after token, for all sequences
+/// of a request side by side (Leviathan et al. 2022, arXiv 2211.17192; "assisted generation" of transformers).
 ///
 /// The drafts of a sequence end where the small model is not sure, and where their probability, by what came of earlier
 /// drafts, is not worth their time. Where not even the first is, it pauses, each time for longer.
@@ -35,9 +35,9 @@ package final class ModelDrafter: Drafter {
   /// Tokens of the prompt that are read in one step.
   private static let promptTokensPerStep = 512
 
-  /// Drafts for `sequences` sequences of a request to `target`, at most `mostDrafts` tokens for each, as long as each has
-  /// at least a probability of `confidence`. The rows of `model` are the drafter's alone. Throws `invalidArgument` for a
-  /// model of another kind or vocabulary.
+  /// Drafts for `sequences` sequences of a request to `target`, at most `mostDrafts` tokens for each, as long as each
+  /// has at least a probability of `confidence`. The rows of `model` are the drafter's alone. Throws `invalidArgument`
+  /// for a model of another kind or vocabulary.
   package init(
     _ model: any StepModel, for target: any StepModel, prompt: TokenList, source: TokenList?, sequences: Int,
     mostDrafts: Int, confidence: Double
@@ -51,7 +51,8 @@ package final class ModelDrafter: Drafter {
       let kinds = ["a decoder", "an encoder-decoder"]
       throw Failure(
         .invalidArgument,
-        "the assistant model is \(kinds[model.readsSources ? 1 : 0]); the model is \(kinds[target.readsSources ? 1 : 0])"
+        "the assistant model is \(kinds[model.readsSources ? 1 : 0]); "
+          + "the model is \(kinds[target.readsSources ? 1 : 0])"
       )
     }
     (self.model, self.prompt, self.source) = (model, prompt, source)
@@ -111,7 +112,8 @@ package final class ModelDrafter: Drafter {
 
   // MARK: Rows
 
-  /// Reads the prompt, once for all sequences, which then get a row each; later those that are not asked for lose theirs.
+  /// Reads the prompt, once for all sequences, which then get a row each; later those that are not asked for lose
+  /// theirs.
   private func begin(_ wishes: UnsafeMutableBufferPointer<DraftWish>) throws(Failure) {
     parents.removeAll()
     if !hasBegun {

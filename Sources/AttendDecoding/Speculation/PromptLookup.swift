@@ -99,8 +99,8 @@ package final class PromptLookup: Drafter {
   }
 }
 
-/// How far guesses of a suffix automaton are to be trusted: the longer the match, the further; by how many were right of
-/// late.
+/// How far guesses of a suffix automaton are to be trusted: the longer the match, the further; by how many were right
+/// of late.
 private struct MatchTrust {
   /// Guesses after matches of similar lengths.
   private struct Record {

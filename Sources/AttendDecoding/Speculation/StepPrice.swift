@@ -1,7 +1,7 @@
 import AttendBase
 
-/// The time of a step as a line over the tokens that it reads, fitted to the steps of late: a model whose weights stream
-/// from memory reads a second token for almost nothing, one that computes all the time pays the full price.
+/// The time of a step as a line over the tokens that it reads, fitted to the steps of late: a model whose weights
+/// stream from memory reads a second token for almost nothing, one that computes all the time pays the full price.
 ///
 /// Times decide how much is drafted, never what comes out.
 struct StepPrice {

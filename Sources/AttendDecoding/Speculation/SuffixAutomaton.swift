@@ -78,7 +78,8 @@ package final class SuffixAutomaton {
 
   // MARK: Growing
 
-  /// Writes `token` behind the text that ends in state `last`: its longest string. Returns the state of the longer text.
+  /// Writes `token` behind the text that ends in state `last`: its longest string. Returns the state of the longer
+  /// text.
   package func append(_ token: Int32, to last: Int32) throws(Failure) -> Int32 {
     let end = try extend(last, token)
     var state = last
@@ -115,8 +116,8 @@ package final class SuffixAutomaton {
     return new
   }
 
-  /// Takes the strings of `state` that are the longest of `origin` and its suffixes with `token` behind out into a state
-  /// of their own, which is returned: they have come to end at more places than the others.
+  /// Takes the strings of `state` that are the longest of `origin` and its suffixes with `token` behind out into a
+  /// state of their own, which is returned: they have come to end at more places than the others.
   private func split(_ state: Int32, behind origin: Int32, _ token: Int32) throws(Failure) -> Int32 {
     let shorter = try addNode(length: length(origin) + 1, link: link(state))
     var index = nodes[Int(state)].firstEdge

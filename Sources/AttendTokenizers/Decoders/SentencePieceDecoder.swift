@@ -26,7 +26,6 @@ private struct SentencePieceRun: ~Copyable {
   private var isAtStart: Bool
   private var isEmpty = true
 
-
   init(_ decoder: SentencePieceDecoder) {
     self.decoder = decoder
     isAtStart = decoder.dropsPrefix || decoder.dropsAllSpaces

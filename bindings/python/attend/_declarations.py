@@ -13,15 +13,22 @@ from ctypes import (
     c_bool,
     c_char_p,
     c_double,
-    c_float,
     c_int,
     c_int32,
     c_size_t,
     c_uint32,
     c_void_p,
-    sizeof,
 )
 from typing import Any
+
+from ._generation_structs import VERDICT as VERDICT
+from ._generation_structs import GenerationOptions as GenerationOptions
+from ._generation_structs import Hypothesis as Hypothesis
+from ._generation_structs import LogitsCallback as LogitsCallback
+from ._generation_structs import Sized as Sized
+from ._generation_structs import TokenAlternative as TokenAlternative
+from ._generation_structs import TokenCallback as TokenCallback
+from ._generation_structs import TokenEvent as TokenEvent
 
 #: Handles are addresses. As a result one arrives as ``int``, or ``None`` for NULL.
 Handle = c_void_p
@@ -69,14 +76,6 @@ ATTENTION = {"encoder": 1, "decoder": 2, "cross": 3}
 
 #: ``attend_key_value_type`` by name.
 KEY_VALUES = {"default": 0, "float32": 1, "bfloat16": 2, "int8": 3, "int4": 4}
-
-
-class Sized(Structure):
-    """A struct that begins with its own size; making one fills it in, and zero is the default of all else."""
-
-    def __init__(self, **fields: Any) -> None:
-        super().__init__(**fields)
-        self.struct_size = sizeof(self)
 
 
 class ModelOptions(Sized):
@@ -201,76 +200,6 @@ class EmbedOptions(Sized):
         ("prompt", c_char_p),
         ("prompt_name", c_char_p),
         ("truncate_dim", c_size_t),
-    ]
-
-
-class TokenAlternative(Structure):
-    """``attend_token_alternative``"""
-
-    _fields_ = [("token", c_int32), ("log_probability", c_float)]
-
-
-class TokenEvent(Sized):
-    """``attend_token_event``"""
-
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("request", c_size_t),
-        ("sequence", c_size_t),
-        ("token", c_int32),
-        ("log_probability", c_float),
-        ("text", c_void_p),
-        ("text_length", c_size_t),
-        ("alternatives", POINTER(TokenAlternative)),
-        ("alternative_count", c_size_t),
-        ("finish_reason", c_uint32),
-    ]
-
-
-#: ``attend_token_callback``
-TokenCallback = CFUNCTYPE(c_int, POINTER(TokenEvent), c_void_p)
-#: ``attend_logits_callback``
-LogitsCallback = CFUNCTYPE(c_bool, c_void_p, c_size_t, c_void_p, c_size_t, c_void_p)
-
-#: ``attend_verdict`` by name.
-VERDICT = {"go_on": 0, "end_sequence": 1, "end_request": 2, "end_all": 3}
-
-
-class GenerationOptions(Sized):
-    """``attend_generation_options``"""
-
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("config", c_char_p),
-        ("max_new_tokens", c_uint32),
-        ("num_beams", c_uint32),
-        ("num_return_sequences", c_uint32),
-        ("stop_strings", POINTER(c_char_p)),
-        ("stop_string_count", c_size_t),
-        ("on_token", TokenCallback),
-        ("on_token_context", c_void_p),
-        ("on_logits", LogitsCallback),
-        ("on_logits_context", c_void_p),
-    ]
-
-
-class Hypothesis(Sized):
-    """``attend_hypothesis``"""
-
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("ids", POINTER(c_int32)),
-        ("count", c_size_t),
-        ("prompt_count", c_size_t),
-        ("text", c_void_p),
-        ("text_length", c_size_t),
-        ("score", c_double),
-        ("log_probabilities", POINTER(c_float)),
-        ("alternatives", POINTER(TokenAlternative)),
-        ("alternative_count", c_size_t),
-        ("attention", POINTER(c_float)),
-        ("attention_count", c_size_t),
-        ("finish_reason", c_int),
     ]
 
 

@@ -9,7 +9,7 @@ import json
 import operator
 import os
 from types import TracebackType
-from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Sequence, SupportsIndex
+from typing import Any, Iterable, NamedTuple, SupportsIndex
 
 import numpy as np
 
@@ -17,10 +17,10 @@ from . import _declarations as c
 from ._arrays import Float32Array, Path, number, path_bytes, text_argument, view
 from ._batches import Padding
 from ._caches import KeyValueType
+from ._generating import Generating
 from ._library import Owned, check, library, sized, text
 from ._progress import Progress, Watch
 from .errors import AttendError, InvalidArgumentError, InvalidStateError, UnsupportedError
-from .generation import Generation, LogitsProcessor, OnToken
 from .session import Session
 from .tokenizer import Tokenizer
 
@@ -44,7 +44,7 @@ class TensorInfo(NamedTuple):
     shape: tuple[int, ...]
 
 
-class Model:
+class Model(Generating):
     """A checkpoint folder in the layout of Hugging Face: weights, configuration, tokenizer. Immutable.
 
     ``path``: a folder with config.json and model.safetensors or pytorch_model.bin (or shards of either with their
@@ -230,65 +230,6 @@ class Model:
             key_value_type=key_value_type,
             progress=progress,
         )
-
-    def generate(
-        self,
-        inputs: Any,
-        *,
-        on_token: OnToken | None = None,
-        logits_processor: LogitsProcessor | None = None,
-        progress: Progress | bool | None = None,
-        **options: Any,
-    ) -> Any:
-        """Answers to prompts or sources, texts or ids; in a session of its own, else as ``Session.generate``."""
-        return self.session().generate(
-            inputs, on_token=on_token, logits_processor=logits_processor, progress=progress, **options
-        )
-
-    def stream(self, prompt: Any, **options: Any) -> Iterator[str]:
-        """The text of one answer as it is written, in a session of its own; else as ``Session.stream``."""
-        return self.session().stream(prompt, **options)
-
-    def translate(self, texts: str | Iterable[str], *, target_language: str | None = None, **options: Any) -> Any:
-        """The translation of a text, or the list of those of several, by an encoder-decoder.
-
-        ``target_language``: the language token that the output begins with, as the tokenizer spells it ("fr_XX",
-        "__fr__", "fra_Latn"), of models that know several. Options and errors as of ``Session.generate``.
-        """
-        return self._write(texts, "translation", target_language, options)
-
-    def summarize(self, texts: str | Iterable[str], **options: Any) -> Any:
-        """The summary of a text, or the list of those of several, by an encoder-decoder.
-
-        What config.json says for the task (``task_specific_params["summarization"]``: a prefix, lengths, beams) holds
-        where the options leave it open. Options and errors as of ``Session.generate``.
-        """
-        return self._write(texts, "summarization", None, options)
-
-    def chat(
-        self, messages: Sequence[Mapping[str, Any]], *, tools: Sequence[Any] | None = None, **options: Any
-    ) -> Generation:
-        """The answer to a conversation, by the chat template in the tokenizer's folder; else as ``generate``."""
-        with self.tokenizer as tokenizer:
-            prompt = tokenizer.encode_chat(messages, add_generation_prompt=True, tools=tools)
-        answer: Generation = self.generate(prompt, **options)
-        return answer
-
-    def _write(self, texts: Any, task: str, language: str | None, options: dict[str, Any]) -> Any:
-        """Texts that are made of texts: strings, or a list of them."""
-        if self.kind is not Kind.ENCODER_DECODER:
-            raise UnsupportedError(f"{self.family}: {task} needs an encoder-decoder; generate() goes on from prompts")
-        params = dict((self.config.get("task_specific_params") or {}).get(task) or {})
-        prefix = params.pop("prefix", "")
-        if language is not None:
-            with self.tokenizer as tokenizer:
-                token = tokenizer.id(language)
-            if token is None:
-                raise InvalidArgumentError(f"target_language: the tokenizer has no token {language!r}")
-            params["forced_bos_token_id"] = token
-        one = isinstance(texts, str)
-        found = self.generate([prefix + text for text in ([texts] if one else texts)], **{**params, **options})
-        return found[0].text if one else [answer.text for answer in found]
 
     def embed(
         self,

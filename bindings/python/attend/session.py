@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import ctypes
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Iterable, Iterator, Literal, NoReturn, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, Iterable, Literal, NoReturn, SupportsIndex, overload
 
 import numpy as np
 
 from . import _declarations as c
-from . import generation
+from ._answers import Answers
 from ._arrays import Float32Array, Ids, SizeArray, Texts, ids, number, sizes, tensor_view, text_argument
 from ._batches import RaggedBatch, Rules, Sequences, split
 from ._caches import Caches, KeyValueType, key_value_type_number
 from ._library import Owned, check, create, library, size
 from ._progress import Progress, Watch
 from .errors import AttendError, InvalidArgumentError, InvalidStateError
-from .generation import LogitsProcessor, OnToken
 
 if TYPE_CHECKING:
     from .model import Model
 
 
-class Session(Caches):
+class Session(Caches, Answers):
     """Sequences that are being read and written, their caches, scratch memory. ``Model.session()`` makes one.
 
     Threads: one at a time. A call while another thread is in one raises BusyError. Sessions of one model run side by
@@ -231,44 +230,6 @@ class Session(Caches):
         tensor = c.Tensor()
         self._watch.call(function, native, ctypes.byref(tensor))
         return tensor_view(tensor, native, writeable=True)
-
-    def generate(
-        self,
-        inputs: Any,
-        *,
-        on_token: OnToken | None = None,
-        logits_processor: LogitsProcessor | None = None,
-        progress: Progress | bool | None = None,
-        **options: Any,
-    ) -> Any:
-        """Answers: what a decoder goes on with behind prompts, what an encoder-decoder makes of sources.
-
-        ``inputs``: one text or sequence of ids, which gives one ``Generation``; or several (any form that ``encode``
-        takes, or a list of texts), which give a list of them in the order of the inputs. Texts get the special tokens
-        of the tokenizer's template.
-
-        ``options`` are those of transformers' GenerationConfig by name (``max_new_tokens``, ``num_beams``,
-        ``do_sample``, ``temperature``, ``stop_strings``, ...) and more, all in docs/generation.md; what is left out is
-        as the checkpoint's generation_config.json says. A name that is no option is an InvalidArgumentError.
-
-        ``on_token`` hears each token of greedy search and sampling as a ``TokenEvent``; returning False ends the call
-        with CancelledError. ``logits_processor(scores, ids)`` changes the logits of a sequence, a view of
-        ``[vocabulary]``, in place. ``progress`` is a callable that hears the share of requests that are finished, or
-        True for a bar where tqdm is installed.
-
-        All live sequences are dropped, before and after. Errors: InvalidArgumentError, TypeError, NotFoundError (texts
-        without a tokenizer), UnsupportedError (a model that generates nothing), InvalidStateError (the options forbid
-        every token), CancelledError, BusyError, OutOfMemoryError.
-        """
-        return generation.generate(self, inputs, options, on_token, logits_processor, progress)
-
-    def stream(self, prompt: Any, **options: Any) -> Iterator[str]:
-        """The text of one answer as it is written, piece by piece: ``for piece in session.stream("Once")``.
-
-        Inputs, options and errors as of ``generate``; beams give nothing to stream. The session is busy until the
-        stream has ended or was closed.
-        """
-        return generation.stream(self, prompt, options)
 
     def embed(
         self,
