@@ -62,6 +62,9 @@ package struct GenerationOptions: Sendable {
     for name in ["decoder_input_ids", "decoder_start_token_id"] where reader.isAsked(name) && !isEncoderDecoder {
       throw Failure(.invalidArgument, "\(name) is set, and the model is a decoder, which goes on from its prompt")
     }
+    if let maximalTime, maximalTime < 0 {
+      throw Failure(.invalidArgument, "max_time is \(maximalTime); it is 0 seconds or more")
+    }
     guard negativePrompt == nil || search.logits.guidanceScale != 1 else {
       throw Failure(
         .invalidArgument, "negative_prompt_ids is set, and guidance_scale is 1: nothing is led away from it")

@@ -53,7 +53,7 @@ package final class Generator {
       try session.cancellation.enclose(work: count) { () throws(Failure) in
         while true {
           try admit(&queue, to: loop, generation, observers, prompt)
-          guard !loop.jobs.isEmpty else { break }
+          guard !loop.jobs.isEmpty else { return try session.cancellation.check() }
           keep(try loop.step(), in: generation)
           if isEnded() { throw Failure(.cancelled, "the call was cancelled by the token callback") }
           if let limit = options.maximalTime, Double(Generator.now - start) * 1e-9 >= limit {

@@ -48,7 +48,7 @@ struct OptionReader {
     let list = try place.optional([key], "a token or a list of tokens") { json in
       OptionReader.token(json).map { [$0] } ?? Configuration.list(json, OptionReader.token)
     }
-    if place === call, let wrong = list?.first(where: { $0 < 0 }) {
+    if place === call, let wrong = list?.first(where: { $0 < -1 }) {
       throw Failure(.invalidArgument, "\(key) has the token \(wrong); tokens are 0 and above")
     }
     guard let list = list?.filter({ $0 >= 0 }), !list.isEmpty else { return nil }

@@ -63,7 +63,12 @@ package final class TextResources: Sendable {
   /// A grammar over the tokens, compiled at its first use.
   func grammar(_ constraint: GenerationOptions.Constraint) throws(Failure) -> CompiledGrammar {
     if let known = made.withLock({ $0.grammars.first { $0.constraint == constraint }?.grammar }) { return known }
-    let grammar = try CompiledGrammar(try constraint.grammar(), try tokenTable())
+    let table = try tokenTable()
+    let grammar: CompiledGrammar
+    do throws(Failure) { grammar = try CompiledGrammar(try constraint.grammar(), table) } catch {
+      let code = error.code == .invalidFile ? .invalidArgument : error.code
+      throw Failure(code, "\(constraint.option): \(error.message)")
+    }
     made.withLock { made in
       made.grammars.append((constraint, grammar))
       if made.grammars.count > TextResources.mostGrammars { made.grammars.removeFirst() }
@@ -73,6 +78,16 @@ package final class TextResources: Sendable {
 }
 
 extension GenerationOptions.Constraint {
+  /// The name of the option.
+  fileprivate var option: String {
+    switch self {
+    case .regex: "regex"
+    case .gbnf: "grammar"
+    case .lark: "lark"
+    case .jsonSchema: "json_schema"
+    }
+  }
+
   fileprivate func grammar() throws(Failure) -> Grammar {
     switch self {
     case .regex(let pattern): return try RegularExpression.grammar(pattern)
@@ -81,9 +96,10 @@ extension GenerationOptions.Constraint {
     case .jsonSchema(let text):
       let bytes = try TextBytes(text.utf8)
       defer { withExtendedLifetime(bytes) {} }
+      // Free white space would let a model write blanks without end.
       return try JSONSchema.grammar(
         text: UnsafeRawBufferPointer(bytes.bytes), name: "json_schema",
-        JSONSchema.Options(anyWhitespace: true, strict: false))
+        JSONSchema.Options(anyWhitespace: false, strict: false))
     }
   }
 }

@@ -210,8 +210,3 @@ def test_a_language_is_kept(speller: attend.Model, search: str, constraint: dict
         text = each.text
         assert each.finish_reason in ("end", "grammar") and len(text) == 6 and text[3] == "-", each
         assert set(text[:3]) <= set("abc") and set(text[4:]) <= set("0123456789")
-
-
-def test_phonemes_are_kept_to_a_language(model: attend.Model) -> None:
-    assert model.generate("hello", regex="HH [A-Z]+1( [A-Z]+)*").text.startswith("HH ")
-    assert model.generate("hello", regex="HH EH1").text == "HH EH1"
