@@ -9,7 +9,7 @@ failed=0
 fail() { echo "FAILED: $*"; failed=1; }
 
 # Without comments and macros, a name before a parenthesis is a function.
-"$compiler" -E -P -x c "$header" | grep -oE '\battend_[a-z0-9_]+ *\(' | tr -d ' (' | sort -u > "$work/declared"
+"$compiler" -E -P -x c "$header" | grep -v '(\*attend_' | grep -oE '\battend_[a-z0-9_]+ *\(' | tr -d ' (' | sort -u > "$work/declared"
 nm -D --defined-only "$library" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort -u > "$work/exported"
 count=$(wc -l < "$work/declared")
 [ "$count" -ge 60 ] || fail "only $count functions were found in the header"
@@ -35,7 +35,7 @@ grep -q NODELETE "$work/dynamic" || fail "it may be unloaded, which Swift code d
 
 strip -o "$work/stripped" "$library"
 size=$(wc -c < "$work/stripped")
-[ "$size" -le 12000000 ] || fail "stripped it has $size bytes, more than 12 MB"
+[ "$size" -le 15000000 ] || fail "stripped it has $size bytes, more than 15 MB"
 
 echo "$count functions, $size bytes stripped, needs glibc $newest and $(sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' "$work/dynamic" | tr '\n' ' ')"
 exit $failed

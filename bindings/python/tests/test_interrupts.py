@@ -97,9 +97,7 @@ def test_ctrl_c_ends_embedding_at_once(bare: Path) -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        "tokenizer.encode(text)",
         "tokenizer.encode_batch([text] * 4)",
-        "tokenizer.encode('hello', pair=text)",
     ],
 )
 def test_ctrl_c_ends_the_reading_of_a_long_text_at_once(call: str) -> None:
