@@ -15,7 +15,9 @@ extension LogitsOptions {
     noRepeatSize = try reader.integer("no_repeat_ngram_size") ?? 0
     encoderNoRepeatSize = try reader.integer("encoder_no_repeat_ngram_size") ?? 0
     endTokens = try reader.tokens("eos_token_id")
-    if endTokens == nil, !ends.isEmpty, !reader.isAsked("eos_token_id") { endTokens = try OptionReader.fixed(ends.map { Int32($0) }) }
+    if endTokens == nil, !ends.isEmpty, !reader.isAsked("eos_token_id") {
+      endTokens = try OptionReader.fixed(ends.map { Int32($0) })
+    }
     minimalLength = try reader.integer("min_length") ?? 0
     minimalNewTokens = try reader.integer("min_new_tokens") ?? 0
     forcedFirst = try reader.token("forced_bos_token_id")
