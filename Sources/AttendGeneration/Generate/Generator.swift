@@ -4,7 +4,6 @@ import AttendDecoding
 import AttendGrammars
 import AttendLayers
 import AttendModels
-import Glibc
 
 /// Generates for many requests with one session: as many at a time as fit, each leaving when it is finished and making
 /// room for the next. What becomes of a request depends on it alone.
@@ -46,7 +45,7 @@ package final class Generator {
       session.drop()
     }
     let loop = try DecodingLoop(session)
-    let start = Generator.now
+    let start = MonotonicTime.now
     var queue = try AdmissionQueue(count) { prompt($0).count }
     var failure: Failure?
     do throws(Failure) {
@@ -56,7 +55,7 @@ package final class Generator {
           guard !loop.jobs.isEmpty else { return try session.cancellation.check() }
           keep(try loop.step(), in: generation)
           if isEnded() { throw Failure(.cancelled, "the call was cancelled by the token callback") }
-          if let limit = options.maximalTime, Double(Generator.now - start) * 1e-9 >= limit {
+          if let limit = options.maximalTime, Double(MonotonicTime.now - start) * 1e-9 >= limit {
             try end(loop, .time, in: generation)
             while let request = queue.next() { generation.answers[request].answer = try unbegun(prompt(request)) }
           }
@@ -145,12 +144,6 @@ package final class Generator {
 
   private static func naming(_ request: Int, _ failure: Failure, of count: Int) -> Failure {
     count == 1 ? failure : Failure(failure.code, "request \(request): \(failure.message)")
-  }
-
-  private static var now: Int {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return time.tv_sec * 1_000_000_000 + time.tv_nsec
   }
 }
 
