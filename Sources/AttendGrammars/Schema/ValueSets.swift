@@ -97,8 +97,12 @@ extension SchemaSets {
     return result
   }
 
-  private func subtract(_ shapes: [ArrayShape], _ other: ArrayShape) throws(Failure) -> [ArrayShape] {
-    var result: [ArrayShape] = []
+  /// What is in one of `shapes` and not in `other`.
+  private func subtract<Shape>(
+    _ shapes: [Shape], _ other: Shape, meet: (Shape, Shape) throws(Failure) -> Shape?,
+    complement: (Shape) throws(Failure) -> [Shape]
+  ) throws(Failure) -> [Shape] {
+    var result: [Shape] = []
     for shape in shapes {
       guard try meet(shape, other) != nil else {
         result.append(shape)
@@ -109,15 +113,11 @@ extension SchemaSets {
     return result
   }
 
+  private func subtract(_ shapes: [ArrayShape], _ other: ArrayShape) throws(Failure) -> [ArrayShape] {
+    try subtract(shapes, other, meet: meet, complement: complement)
+  }
+
   private func subtract(_ shapes: [ObjectShape], _ other: ObjectShape) throws(Failure) -> [ObjectShape] {
-    var result: [ObjectShape] = []
-    for shape in shapes {
-      guard try meet(shape, other) != nil else {
-        result.append(shape)
-        continue
-      }
-      for piece in try complement(other) { if let rest = try meet(shape, piece) { result.append(rest) } }
-    }
-    return result
+    try subtract(shapes, other, meet: meet, complement: complement)
   }
 }
