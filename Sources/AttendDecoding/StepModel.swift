@@ -28,6 +28,12 @@ package protocol StepModel: AnyObject {
   var readsSources: Bool { get }
   /// Positions that the decoder has; nil: no limit.
   var positions: Int? { get }
+  /// Tokens up to which a row that reads a text again, in other parts, comes to what it was: fewer than any text has
+  /// where positions depend on how it is cut.
+  var longestRereading: Int { get }
+  /// Bytes of the caches of a row that has read `tokens` tokens, and of a source of as many, which rows share.
+  func cacheBytes(tokens: Int) -> Int
+  func sourceBytes(tokens: Int) -> Int
   /// Rows that are live.
   var count: Int { get }
 

@@ -37,6 +37,16 @@ final class LiveSequences {
   /// Bytes held at this moment.
   var bytes: Int { selfCache.bytes + (crossCache?.bytes ?? 0) }
 
+  /// Bytes of the pages of one sequence; the largest number where that does not hold them.
+  func bytes(read: Int, source: Int) -> Int {
+    let own = LiveSequences.bytes(read, selfCache.layout)
+    return crossCache.map { own.saturatingAdd(LiveSequences.bytes(source, $0.layout)) } ?? own
+  }
+
+  private static func bytes(_ tokens: Int, _ layout: KeyValueLayout) -> Int {
+    KeyValueLayout.pages(for: min(tokens, Session.mostSequences)).saturatingMultiply(layout.pageBytes)
+  }
+
   /// Adds `new` sequences of which nothing has been read.
   func add(_ new: Int) throws(Failure) {
     let before = count

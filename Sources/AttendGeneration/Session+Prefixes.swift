@@ -52,7 +52,7 @@ extension Session {
   }
 
   /// The longest prompt whose keys do not depend on its length ("dynamic" and "longrope" positions change with it).
-  private var longestPrompt: Int { model.decoder?.rotaries.changesBeyond ?? .max }
+  var longestPrompt: Int { model.decoder?.rotaries.changesBeyond ?? .max }
 
   /// The use that was made of kept beginnings; nil in a session that keeps none.
   package var prefixStatistics: PrefixCache.Statistics? { prefixes?.statistics }

@@ -10,7 +10,11 @@ extension Session: StepModel {
   package var vocabulary: Int { model.head?.outputs ?? 0 }
   package var readsSources: Bool { model.blueprint.kind == .encoderDecoder }
   package var positions: Int? { model.decoder?.positions(allowingBeyond: allowsBeyondPositions) }
+  package var longestRereading: Int { model.decoder?.embedding.positions?.padding == nil ? longestPrompt : 0 }
   package var stepStates: Matrix? { hiddenStates }
+
+  package func cacheBytes(tokens: Int) -> Int { sequences.bytes(read: tokens, source: 0) }
+  package func sourceBytes(tokens: Int) -> Int { sequences.bytes(read: 0, source: tokens) }
 
   package func add(prompts: RaggedTokens, known: UnsafeMutablePointer<Int>) throws(Failure) {
     guard prefixStatistics != nil else {

@@ -9,6 +9,7 @@ final class FakeModel: StepModel {
   let vocabulary: Int
   let readsSources: Bool
   let positions: Int? = nil
+  let longestRereading = Int.max
   private(set) var count = 0
   private(set) var stepStates: Matrix?
   /// What the logits of some tokens are, whatever was read.
@@ -69,6 +70,8 @@ final class FakeModel: StepModel {
 
   func add(sources: RaggedTokens) throws(Failure) { add(sources, isSource: true) }
 
+  func cacheBytes(tokens: Int) -> Int { tokens }
+  func sourceBytes(tokens: Int) -> Int { tokens }
   func remember(row: Int, prompt: UnsafeBufferPointer<Int32>) {}
 
   func step(_ tokens: RaggedTokens, tails: UnsafeBufferPointer<Int>) throws(Failure) -> Matrix? {

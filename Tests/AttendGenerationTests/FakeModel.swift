@@ -18,6 +18,7 @@ final class FakeModel: StepModel {
   let readsSources: Bool
   let manner: Manner
   var positions: Int?
+  let longestRereading = Int.max
   private(set) var stepStates: Matrix?
   private var rows: [[Int32]] = []
   private var sources: [[Int32]] = []
@@ -38,6 +39,24 @@ final class FakeModel: StepModel {
   func length(_ row: Int) -> Int { rows[row].count }
   func cacheBytes(tokens: Int) -> Int { tokens * 100 }
   func sourceBytes(tokens: Int) -> Int { readsSources ? tokens * 100 : 0 }
+  /// Bytes of the rows, which share pages of 32 tokens that begin alike.
+  var bytes: Int {
+    var pages: Set<[Int32]> = []
+    var bytes = 0
+    for (row, source) in zip(rows, sources) {
+      for first in stride(from: 0, to: row.count, by: 32) {
+        let end = min(first + 32, row.count)
+        if pages.insert([end == row.count ? Int32(pages.count) : -1] + source + row[..<end]).inserted {
+          bytes += cacheBytes(tokens: end - first)
+        }
+      }
+    }
+    return bytes
+  }
+  /// Whether a row has read a token, or is about to.
+  func holds(_ token: Int32) -> Bool { rows.contains { $0.contains(token) } || coming.contains(token) }
+  private var coming: [Int32] = []
+  var isStepping: Bool { !coming.isEmpty }
   func remember(row: Int, prompt: UnsafeBufferPointer<Int32>) {}
 
   private func mayFail() throws(Failure) {
@@ -68,6 +87,8 @@ final class FakeModel: StepModel {
 
   func step(_ tokens: RaggedTokens, tails: UnsafeBufferPointer<Int>) throws(Failure) -> Matrix? {
     onStep()
+    coming = lists(tokens).flatMap { $0 }
+    defer { coming = [] }
     try mayFail()
     precondition(tokens.count == rows.count && tails.count == rows.count)
     let count = tails.reduce(0, +)
@@ -102,7 +123,7 @@ final class FakeModel: StepModel {
   }
 
   func select(_ parents: UnsafeBufferPointer<Int>) throws(Failure) {
-    try mayFail()
+    if !parents.isEmpty { try mayFail() }
     (rows, sources) = (parents.map { rows[$0] }, parents.map { sources[$0] })
   }
 

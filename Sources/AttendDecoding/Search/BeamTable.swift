@@ -48,6 +48,9 @@ final class BeamTable {
     hasBegun ? UnsafeBufferPointer(rebasing: history(beam).suffix(1)) : history(beam)
   }
 
+  /// The tokens of a beam that the model has read, once beams have been chosen.
+  func past(_ beam: Int) -> UnsafeBufferPointer<Int32> { UnsafeBufferPointer(rebasing: history(beam).dropLast()) }
+
   /// The log-probabilities of the generated tokens of a beam, until the table changes.
   func logProbabilities(_ beam: Int) -> UnsafeBufferPointer<Float> {
     UnsafeBufferPointer(

@@ -42,6 +42,8 @@ package final class CTranslate2Search: Search {
   }
 
   package func parent(of row: Int) -> Int { rows.parent(of: row) }
+  package func past(row: Int) -> UnsafeBufferPointer<Int32>? { states[rows[row].state].beams.past(rows[row].beam) }
+
   package func note(attention: UnsafeBufferPointer<Float>, row: Int) throws(Failure) {
     try trace?.add(attention, row: row)
   }

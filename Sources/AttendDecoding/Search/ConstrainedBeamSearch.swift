@@ -51,6 +51,7 @@ package final class ConstrainedBeamSearch: Search {
 
   package func next(row: Int) -> UnsafeBufferPointer<Int32> { state.beams.unread(row, hasBegun) }
   package func parent(of row: Int) -> Int { state.beams.parent(row) }
+  package func past(row: Int) -> UnsafeBufferPointer<Int32>? { state.beams.past(row) }
 
   package func examine(row: Int, logits: Matrix, states: Matrix, _ scratch: RowScratch) throws(Failure) {
     scores[row] = logits[0]

@@ -34,6 +34,7 @@ package final class DecodingLoop {
     guard !new.isEmpty else { return }
     var rows = StepPlan()
     for job in new {
+      job.join()
       let context = job.context
       // Where the states of the whole prompt are wanted, none of it is taken as known.
       let prompt = context.readsStates ? UnsafeBufferPointer(start: nil, count: 0) : context.prompt
@@ -74,10 +75,28 @@ package final class DecodingLoop {
     return removed
   }
 
+  /// Takes all requests out of the batch, as far as they have come: also those whose rows a failure has left behind.
+  package func dissolve() throws(Failure) -> [DecodingJob] {
+    isBroken = true
+    try model.select(UnsafeBufferPointer(start: nil, count: 0))
+    defer { jobs = [] }
+    isBroken = false
+    return jobs
+  }
+
   // MARK: Steps
 
+  /// Whether a step failed behind the choices: the rows are not those that the searches go on with, and `dissolve` must
+  /// come next.
+  private(set) package var isBroken = false
+
+  /// The rows and tokens of the last step, and how many of these were of prompts or read again.
+  package var lastStep: (rows: Int, tokens: Int, promptTokens: Int) {
+    (plan.rowCount, plan.tokens.count, plan.promptTokens)
+  }
+
   /// Computes one step. Returns the requests that are finished, or that failed by themselves. A failure of the model
-  /// leaves the batch as it was, so that the step can be tried again.
+  /// leaves the batch as it was, so that the step can be tried again, unless `isBroken` says otherwise.
   package func step() throws(Failure) -> [DecodingJob] {
     guard !jobs.isEmpty else { return [] }
     try makePlan()
@@ -86,13 +105,14 @@ package final class DecodingLoop {
     notePrice(MonotonicTime.now - begin)
     for job in jobs where job.hasLogits && job.context.readsAttention { noteAttention(job) }
     if let logits, let states = model.stepStates { try work.examine(jobs, plan, logits, states) }
+    isBroken = true
     for job in jobs {
-      job.rowsBefore = job.search.rowCount
       finishReading(job)
-      guard job.hasLogits, job.failure == nil else { continue }
-      do throws(Failure) { try job.search.choose() } catch { job.failure = error }
+      if job.hasLogits, job.failure == nil { job.choose() }
     }
-    return try select()
+    let over = try select()
+    isBroken = false
+    return over
   }
 
   /// Lets the model keep its attention over sources while a search wants it.
@@ -124,11 +144,13 @@ package final class DecodingLoop {
     plan.removeAll()
     var budget = max(promptTokensPerStep, 1)
     for job in jobs {
-      job.firstRow = plan.rowCount
+      (job.firstRow, job.rowsBefore, job.endsPrompt) = (plan.rowCount, job.rowsPerCopy, false)
       if job.isReading {
         try planPrompt(job, &budget)
+      } else if job.isResuming {
+        try planPast(job, &budget)
       } else {
-        for _ in 0..<(job.context.isGuided ? 2 : 1) {
+        for _ in 0..<job.copies {
           for row in 0..<job.search.rowCount {
             try plan.add(job.search.next(row: row), tail: job.search.tails(row: row))
           }
@@ -141,26 +163,61 @@ package final class DecodingLoop {
   /// The next part of a prompt. Two prompts of one request are read in one step, for their logits are wanted together;
   /// so is a prompt whose states or attention are wanted.
   private func planPrompt(_ job: DecodingJob, _ budget: inout Int) throws(Failure) {
-    let prompt = UnsafeBufferPointer(rebasing: job.search.next(row: 0).dropFirst(job.promptRead))
+    let whole = job.isResuming ? job.context.prompt : job.search.next(row: 0)
+    let prompt = UnsafeBufferPointer(rebasing: whole.dropFirst(job.promptRead))
     let count = job.context.readsPromptAtOnce ? prompt.count : min(prompt.count, budget)
     budget = max(budget - count, 0)
     plan.promptTokens += count
-    job.hasLogits = count == prompt.count
+    job.endsPrompt = count == prompt.count
+    job.hasLogits = job.endsPrompt && !job.isResuming
     try plan.add(
       UnsafeBufferPointer(rebasing: prompt.prefix(count)), tail: job.hasLogits ? job.search.tails(row: 0) : 0)
     guard let other = job.context.otherPrompt else { return }
     // The other prompt of an encoder-decoder is a source, which has been read.
     let second =
       model.readsSources ? prompt : UnsafeBufferPointer(rebasing: other.tokens.dropFirst(job.otherPromptRead))
-    try plan.add(second, tail: 1)
+    try plan.add(second, tail: job.hasLogits ? 1 : 0)
   }
 
-  /// Counts what was read of a prompt.
+  /// The next part of what the rows of a request have to read again behind its prompt.
+  private func planPast(_ job: DecodingJob, _ budget: inout Int) throws(Failure) {
+    job.hasLogits = false
+    job.pastLeft = 0
+    for copy in 0..<job.copies {
+      for row in 0..<job.search.rowCount {
+        let past = unreadPast(job, copy, row, of: plan.rowCount)
+        let part = UnsafeBufferPointer(rebasing: past.prefix(budget))
+        budget -= part.count
+        plan.promptTokens += part.count
+        job.pastLeft += past.count - part.count
+        try plan.add(part, tail: 0)
+      }
+    }
+  }
+
+  /// What a row of the model has not read of the past of a row of a request.
+  private func unreadPast(
+    _ job: DecodingJob, _ copy: Int, _ row: Int, of place: Int
+  ) -> Slice<UnsafeBufferPointer<Int32>> {
+    let prompt = job.context.prompt.count
+    let begin = copy == 1 && !model.readsSources ? job.context.otherPrompt?.count ?? prompt : prompt
+    let past = job.search.past(row: row) ?? UnsafeBufferPointer(start: nil, count: 0)
+    return past.dropFirst(prompt + model.length(place) - begin)
+  }
+
+  /// Counts what was read of a prompt, and of a past.
   private func finishReading(_ job: DecodingJob) {
-    guard job.isReading else { return }
+    guard job.isReading else {
+      if job.isResuming, job.pastLeft == 0 { job.isResuming = false }
+      return
+    }
     job.promptRead += plan.lengths[job.firstRow]
-    guard job.hasLogits else { return }
+    guard job.endsPrompt else { return }
     job.isReading = false
+    if job.isResuming {
+      let prompt = job.context.prompt.count
+      job.isResuming = (0..<job.search.rowCount).contains { (job.search.past(row: $0)?.count ?? 0) > prompt }
+    }
     if !model.readsSources { model.remember(row: job.firstRow, prompt: job.context.prompt) }
   }
 
@@ -169,11 +226,9 @@ package final class DecodingLoop {
   private func select() throws(Failure) -> [DecodingJob] {
     parents.removeAll()
     for job in jobs where !job.isOver {
-      for copy in 0..<(job.context.isGuided ? 2 : 1) {
-        for row in 0..<job.search.rowCount {
-          let parent = job.hasLogits ? job.search.parent(of: row) : row
-          try parents.append(job.firstRow + copy * job.rowsBefore + parent)
-        }
+      let rows = job.rowsPerCopy
+      for copy in 0..<job.copies {
+        for row in 0..<rows { try parents.append(job.firstRow + copy * job.rowsBefore + job.parent(of: row)) }
       }
       job.rows = job.rowCount
     }
@@ -190,12 +245,12 @@ package final class DecodingLoop {
   private func dropTokens() throws(Failure) {
     var row = 0
     for job in jobs {
-      for _ in 0..<(job.context.isGuided ? 2 : 1) {
-        for own in 0..<job.search.rowCount {
-          let dropped = job.hasLogits ? job.search.droppedTokens(of: own) : 0
-          if dropped > 0 { try model.truncate(row, to: model.length(row) - dropped) }
-          row += 1
-        }
+      let own = job.rowsPerCopy
+      for place in 0..<job.rows {
+        let dropped = job.hasLogits ? job.search.droppedTokens(of: place % own) : 0
+        if dropped > 0 { try model.truncate(row, to: model.length(row) - dropped) }
+        job.longestRow = max(job.longestRow, model.length(row))
+        row += 1
       }
     }
   }

@@ -39,6 +39,7 @@ package final class GroupBeamSearch: Search {
   }
 
   package func parent(of row: Int) -> Int { rows.parent(of: row) }
+  package func past(row: Int) -> UnsafeBufferPointer<Int32>? { groups[rows[row].state].beams.past(rows[row].beam) }
 
   package func examine(row: Int, logits: Matrix, states: Matrix, _ scratch: RowScratch) throws(Failure) {
     context.engine.logSoftmax(row: logits[0], count: context.vocabulary)

@@ -60,6 +60,11 @@ final class SampledSequence {
     UnsafeBufferPointer(rebasing: UnsafeBufferPointer(tokens.elements).prefix(certain))
   }
 
+  /// The tokens that the row has read.
+  var past: UnsafeBufferPointer<Int32> {
+    UnsafeBufferPointer(rebasing: UnsafeBufferPointer(tokens.elements).prefix(read))
+  }
+
   /// The tokens that the row reads next.
   var next: UnsafeBufferPointer<Int32> {
     UnsafeBufferPointer(rebasing: UnsafeBufferPointer(tokens.elements).dropFirst(read))

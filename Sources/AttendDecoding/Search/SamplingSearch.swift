@@ -45,6 +45,7 @@ package final class SamplingSearch: Search {
   package var isFinished: Bool { rows.isEmpty }
   package func next(row: Int) -> UnsafeBufferPointer<Int32> { sequences[rows[row]].next }
   package func tails(row: Int) -> Int { sequences[rows[row]].drafts + 1 }
+  package func past(row: Int) -> UnsafeBufferPointer<Int32>? { sequences[rows[row]].past }
   package func parent(of row: Int) -> Int { parents[row] }
   package func droppedTokens(of row: Int) -> Int { dropped[row] }
 

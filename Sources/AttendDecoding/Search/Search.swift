@@ -25,6 +25,8 @@ package protocol Search: AnyObject {
   func parent(of row: Int) -> Int
   /// How many of the last tokens that its parent read a row of now does not keep: drafts that were not confirmed.
   func droppedTokens(of row: Int) -> Int
+  /// The tokens that a row has read, after the first choice: with them another row takes its place. nil: none can.
+  func past(row: Int) -> UnsafeBufferPointer<Int32>?
   /// Whether nothing more is to be read.
   var isFinished: Bool { get }
   /// Ends the search where it stands: what it has becomes its hypotheses.
@@ -37,4 +39,6 @@ extension Search {
   package func tails(row: Int) -> Int { 1 }
   package func droppedTokens(of row: Int) -> Int { 0 }
   package func note(attention: UnsafeBufferPointer<Float>, row: Int) throws(Failure) {}
+  /// A search that keeps more of what was read than its tokens cannot be taken up in other rows.
+  package func past(row: Int) -> UnsafeBufferPointer<Int32>? { nil }
 }

@@ -67,6 +67,8 @@ package final class SearchContext {
   /// What the generated text must match; nil: anything.
   package let grammar: CompiledGrammar?
   let drafter: (any Drafter)?
+  /// Whether what its rows have read may be read again in other parts, and comes to the same.
+  let canReread: Bool
   /// What drafts cost in the batch that the request is in.
   package var price = DraftPrice()
   package weak var observer: (any TokenObserver)?
@@ -82,6 +84,8 @@ package final class SearchContext {
       vocabulary: model.vocabulary, isEncoderDecoder: model.readsSources, promptCount: prompt.count)
     (self.options, engine, vocabulary) = (options, model.engine, model.vocabulary)
     (endTokens, self.otherPrompt) = (options.logits.endTokens, otherPrompt)
+    let longest = max(prompt.count, otherPrompt?.count ?? 0).saturatingAdd(options.maximalNewTokens)
+    canReread = longest <= model.longestRereading
     (promptList, sourceList, self.stopStrings) = (prompt, source, stopStrings)
     drafter = try options.speculation.makeDrafter(
       prompt: prompt, source: source, model: model, assistant: assistant, options)
@@ -101,6 +105,7 @@ package final class SearchContext {
 
   package var prompt: UnsafeBufferPointer<Int32> { promptList.tokens }
   package var source: UnsafeBufferPointer<Int32> { (sourceList ?? promptList).tokens }
+  package var otherPromptCount: Int { otherPrompt?.count ?? 0 }
   package var sourceToRead: UnsafeBufferPointer<Int32>? { sourceList?.tokens }
 
   /// Tokens for which there is room from the start.
@@ -124,7 +129,7 @@ package final class SearchContext {
 
   /// Whether every hypothesis is read behind two prompts (classifier-free guidance; Sanchez et al. 2023, arXiv
   /// 2306.17806).
-  var isGuided: Bool { otherPrompt != nil }
+  package var isGuided: Bool { otherPrompt != nil }
 
   /// Leads logits away from those behind the other prompt, which are written over.
   func guide(_ logits: Matrix, awayFrom other: Matrix) {
