@@ -18,6 +18,7 @@
  *   Tokenizers                      text to ids and back, streams, conversations
  *   Sessions, Encode and decode     ids to hidden states and logits, step by step
  *   Generation                      from a prompt or a source to an answer
+ *   Many requests                   submitted from any thread, batched as they come
  *   Embeddings                      texts to vectors
  *   Introspection                   what a model is, attention maps, memory
  * "since" names the version that a declaration came with; without it, 0.1.
@@ -922,6 +923,140 @@ ATTEND_MUST_CHECK attend_error *attend_generation_get_hypothesis(
 
 /** Frees what was generated; NULL is allowed. */
 void attend_generation_free(attend_generation *generation);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Many requests
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/**
+ * A scheduler: requests to one model, submitted at any time from any thread, are generated side by side (continuous
+ * batching). They join the batch and leave it between two steps, and what is generated for one is, to the bit, what
+ * attend_generate gives for it. A thread of the scheduler's own makes the steps, on the threads of the model. Any
+ * number of threads may use a scheduler. Since 0.2.
+ */
+typedef struct attend_scheduler attend_scheduler;
+
+/** A request that was submitted. Any number of threads may use it. Since 0.2. */
+typedef struct attend_request attend_request;
+
+/** How requests share a model; since 0.2. Start from ATTEND_SCHEDULER_OPTIONS_INIT. */
+typedef struct attend_scheduler_options {
+    size_t struct_size;            /**< sizeof(attend_scheduler_options) */
+    size_t max_rows;               /**< sequences that a step reads, beams and samples counted; 0: 64 */
+    size_t max_cache_bytes;        /**< of keys and values of those that run; 0: no bound */
+    size_t prompt_tokens_per_step; /**< tokens of prompts that a step reads beside those that write; 0: 512 */
+    double priority_seconds;       /**< the waiting that a unit of priority is worth; 0: 1, at most 1000 */
+    /** a request joins only when there is memory for all that it may come to. Otherwise it joins with room for a part,
+        and where memory runs out the least urgent one is put aside: its keys and values are dropped and computed again
+        later, with the same result */
+    bool never_put_aside;
+} attend_scheduler_options;
+
+#define ATTEND_SCHEDULER_OPTIONS_INIT { sizeof(attend_scheduler_options), 0, 0, 0, 0, false }
+
+/**
+ * Makes a scheduler with a session of its own, whose options `session` are (threads, positions, types of keys and
+ * values); `progress` must not be set in them. With `prefix_cache_bytes` prompts that begin alike share what was read
+ * of them: while one is read, the others wait for it. Both kinds of options may be NULL. Errors: INVALID_ARGUMENT,
+ * OUT_OF_MEMORY, INVALID_STATE (after a fork), as of attend_session_create. Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_scheduler_create(
+    const attend_model *model, const attend_session_options *session, const attend_scheduler_options *options,
+    attend_scheduler **scheduler);
+
+/**
+ * Frees a scheduler; NULL is allowed. Requests that are not finished are cancelled, within a step too, as
+ * attend_request_cancel does, and no callback comes after this call. Their handles stay valid and are freed as others.
+ * No other thread may be using the scheduler itself. Called in a callback it does not wait: the rest is done when that
+ * returns. In the child of a fork it only gives the handle back. Since 0.2.
+ */
+void attend_scheduler_free(attend_scheduler *scheduler);
+
+/** Hears that a request is finished; since 0.2. */
+typedef void (*attend_done_callback)(void *context);
+
+/** What is asked for by a request; since 0.2. Start from ATTEND_REQUEST_OPTIONS_INIT. */
+typedef struct attend_request_options {
+    size_t struct_size;                          /**< sizeof(attend_request_options) */
+    /** how to generate, or NULL. `on_token` comes on the scheduler's thread, `on_logits` on any; `request` of an event
+        is 0. ATTEND_VERDICT_END_ALL ends the request. max_time counts from the submission on */
+    const attend_generation_options *generation;
+    attend_done_callback on_done;                /**< called once, after all others of the request; or NULL */
+    void *on_done_context;                       /**< given to `on_done` as it is */
+    /** the higher, the sooner, from -32768 to 32767: a request of priority p runs before one of priority 0 that was
+        submitted less than p times priority_seconds earlier. So everything has its turn */
+    int32_t priority;
+} attend_request_options;
+
+#define ATTEND_REQUEST_OPTIONS_INIT { sizeof(attend_request_options), NULL, NULL, NULL, 0 }
+
+/**
+ * Submits the `count` ids of a prompt, or of an encoder-decoder of a source; they are copied. It returns at once. The
+ * callbacks may use the scheduler and other requests, but not wait, and all that runs waits while one of them does
+ * something long; on_token and on_done may free their own request. `*request` is owned by the caller; `options` may be
+ * NULL. Errors: INVALID_ARGUMENT (as of attend_generate; a request that needs more rows or bytes than there may be),
+ * UNSUPPORTED, OUT_OF_MEMORY, INVALID_STATE (after a fork). Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_scheduler_submit(
+    attend_scheduler *scheduler, const int32_t *ids, size_t count, const attend_request_options *options,
+    attend_request **request);
+
+/** The same for a text, as attend_generate_texts takes it. Since 0.2. */
+ATTEND_MUST_CHECK attend_error *attend_scheduler_submit_text(
+    attend_scheduler *scheduler, const char *text, size_t length, const attend_request_options *options,
+    attend_request **request);
+
+/** The same for a conversation, as attend_generate_chat takes it. Since 0.2. */
+ATTEND_MUST_CHECK attend_error *attend_scheduler_submit_chat(
+    attend_scheduler *scheduler, const char *messages, size_t length, const attend_chat_options *chat,
+    const attend_request_options *options, attend_request **request);
+
+/**
+ * Waits until a request is finished, at most so many seconds; 0: does not wait; below 0: as long as it takes.
+ * `*generation` becomes what was generated, of one request, owned by the caller, or NULL where it is not finished. What
+ * was cancelled or had no more time is finished with what there was by then, which its hypotheses tell. May be called
+ * again, with the same result. Errors: what the request failed of (INVALID_STATE: no token may follow; CANCELLED:
+ * `on_logits` returned false; OUT_OF_MEMORY), INVALID_STATE too after a fork and in a callback that would wait for
+ * itself, INVALID_ARGUMENT. Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_request_wait(
+    attend_request *request, double seconds, attend_generation **generation);
+
+/**
+ * Ends a request as soon as it can be: at once where it waits for its turn, behind the step under way where it runs.
+ * One that is finished stays as it is. NULL is allowed. Since 0.2.
+ */
+void attend_request_cancel(attend_request *request);
+
+/**
+ * Frees a request; NULL is allowed. One that is not finished is cancelled. When this returns, none of its callbacks is
+ * under way (but the one that calls this) and none comes after. `on_logits` must not call it. Since 0.2.
+ */
+void attend_request_free(attend_request *request);
+
+/** What a scheduler has done so far. Start from ATTEND_SCHEDULER_STATS_INIT. Since 0.2. */
+typedef struct attend_scheduler_stats {
+    size_t struct_size;           /**< sizeof(attend_scheduler_stats) */
+    size_t submitted;             /**< requests */
+    size_t finished;              /**< those with a result, what was cancelled among them */
+    size_t failed;                /**< those with an error */
+    size_t waiting;               /**< at this moment */
+    size_t running;               /**< at this moment, in the batch */
+    size_t put_aside;             /**< how often a request was put aside */
+    size_t steps;
+    size_t rows;                  /**< sequences of all steps; by the steps, how full they were */
+    size_t prompt_tokens;         /**< tokens of prompts that were read, again after requests were put aside */
+    size_t tokens;                /**< other tokens that were read, drafts among them */
+    double step_seconds;          /**< time of all steps */
+    double mean_queue_seconds;    /**< from the submission until a request joined the batch */
+    double longest_queue_seconds;
+} attend_scheduler_stats;
+
+#define ATTEND_SCHEDULER_STATS_INIT { sizeof(attend_scheduler_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/** Fills `*stats`. Errors: INVALID_ARGUMENT, INVALID_STATE (after a fork). Since 0.2. */
+ATTEND_MUST_CHECK attend_error *attend_scheduler_get_stats(
+    attend_scheduler *scheduler, attend_scheduler_stats *stats);
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Embeddings

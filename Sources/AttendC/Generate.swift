@@ -79,77 +79,94 @@ private func generating(
 private final class GenerateCall {
   let session: Session
   let object: ModelObject
-  private let options: GenerationOptions
-  private let known: attend_generation_options
+  private let arguments: GenerationArguments
   private(set) var result: GenerationObject?
 
   init(
     _ session: Session, _ object: ModelObject, _ pointer: UnsafePointer<attend_generation_options>?
   ) throws(Failure) {
     (self.session, self.object) = (session, object)
-    known = try copy(pointer, "options")
-    let text = try known.config.map { (config) throws(Failure) in
-      try CString(UnsafeRawBufferPointer(start: config, count: strlen(config)))
-    }
-    var options = try GenerationOptions(try text.map(GenerateCall.configuration), object.model)
-    options.override(
-      maximalNewTokens: Int(known.max_new_tokens), beams: Int(known.num_beams),
-      sequences: Int(known.num_return_sequences))
-    if known.stop_string_count > 0 {
-      let strings = try require(known.stop_strings, "options.stop_strings")
-      options.stopStrings = []
-      for index in 0..<known.stop_string_count {
-        options.stopStrings.append(try string(strings[index], "options.stop_strings[\(index)]"))
-      }
-    }
-    if let callback = known.on_logits {
-      let context = Address(known.on_logits_context)
-      options.search.logits.function = { (scores, history) throws(Failure) in
-        guard
-          callback(scores.baseAddress, scores.count, history.tokens.baseAddress, history.tokens.count, context.value)
-        else { throw Failure(.cancelled, "the request was given up by the logits callback") }
-      }
-    }
-    self.options = options
-  }
-
-  /// Options as an object. What is wrong with the text is wrong with the argument.
-  private static func configuration(_ text: CString) throws(Failure) -> Configuration {
-    do throws(Failure) {
-      return try Configuration(try JSON.parse(text.bytes, file: "options.config", owner: text))
-    } catch { throw Failure(error.code == .invalidFile ? .invalidArgument : error.code, error.message) }
+    arguments = try GenerationArguments(pointer, "options", object.model)
   }
 
   func tokenizer() throws(Failure) -> Tokenizer { try object.model.tokenizer.get() }
 
   func run(_ count: Int, _ prompt: (Int) -> UnsafeBufferPointer<Int32>) throws(Failure) {
     let tokenizer = try? tokenizer()
-    let generator = try Generator(session, options, object.textResources)
-    var observers: [any TokenObserver] = []
+    let generator = try Generator(session, arguments.options, object.textResources)
     let end = CallEnd()
-    if let callback = known.on_token {
-      for request in 0..<count {
-        observers.append(
-          TokenListener(
-            request, sequences: options.search.sequences, tokenizer, callback, known.on_token_context, end))
-      }
-    }
     let (generation, failure) = try generator.generate(
-      count, observers: observers, isEnded: { end.isWanted }, prompt: prompt)
+      count, observer: { self.arguments.listener($0, tokenizer, end) }, isEnded: { end.isWanted }, prompt: prompt)
     result = try GenerationObject(generation, tokenizer)
     if let failure { throw failure }
   }
 }
 
+/// How to generate, as the arguments of C describe it.
+struct GenerationArguments {
+  private(set) var options: GenerationOptions
+  private let known: attend_generation_options
+  private let gate: CallbackGate?
+
+  /// `name` is that of the argument. The functions of the caller are called as long as the `gate` lets them.
+  init(
+    _ pointer: UnsafePointer<attend_generation_options>?, _ name: String, _ model: Model, _ gate: CallbackGate? = nil
+  ) throws(Failure) {
+    self.gate = gate
+    known = try copy(pointer, name)
+    let text = try known.config.map { (config) throws(Failure) in
+      try CString(UnsafeRawBufferPointer(start: config, count: strlen(config)))
+    }
+    options = try GenerationOptions(
+      try text.map { (text) throws(Failure) in try GenerationArguments.configuration(text, name) }, model)
+    options.override(
+      maximalNewTokens: Int(known.max_new_tokens), beams: Int(known.num_beams),
+      sequences: Int(known.num_return_sequences))
+    if known.stop_string_count > 0 {
+      let strings = try require(known.stop_strings, "\(name).stop_strings")
+      options.stopStrings = []
+      for index in 0..<known.stop_string_count {
+        options.stopStrings.append(try string(strings[index], "\(name).stop_strings[\(index)]"))
+      }
+    }
+    if let callback = known.on_logits {
+      let context = Address(known.on_logits_context)
+      options.search.logits.function = { (scores, history) throws(Failure) in
+        let goesOn = CallbackGate.passing(gate) {
+          callback(scores.baseAddress, scores.count, history.tokens.baseAddress, history.tokens.count, context.value)
+        }
+        guard goesOn == true else {
+          throw Failure(.cancelled, "the request was given up by the logits callback")
+        }
+      }
+    }
+  }
+
+  /// Options as an object. What is wrong with the text is wrong with the argument.
+  private static func configuration(_ text: CString, _ name: String) throws(Failure) -> Configuration {
+    do throws(Failure) {
+      return try Configuration(try JSON.parse(text.bytes, file: "\(name).config", owner: text))
+    } catch { throw Failure(error.code == .invalidFile ? .invalidArgument : error.code, error.message) }
+  }
+
+  /// What hears the tokens of a request, and sets `end` where its callback wants no more of the call; nil: nobody does.
+  func listener(_ request: Int, _ tokenizer: Tokenizer?, _ end: CallEnd? = nil) -> (any TokenObserver)? {
+    known.on_token.map {
+      TokenListener(
+        request, sequences: options.search.sequences, tokenizer, $0, known.on_token_context, end, gate)
+    }
+  }
+}
+
 /// An address of the caller's, which he answers for.
-private struct Address: @unchecked Sendable {
+struct Address: @unchecked Sendable {
   let value: UnsafeMutableRawPointer?
 
   init(_ value: UnsafeMutableRawPointer?) { self.value = value }
 }
 
 /// Whether a callback wants no more of a call.
-private final class CallEnd {
+final class CallEnd {
   var isWanted = false
 }
 
@@ -159,13 +176,15 @@ private final class TokenListener: TokenObserver {
   private var streams: [TextStream] = []
   private let callback: attend_token_callback
   private let context: UnsafeMutableRawPointer?
-  private let end: CallEnd
+  private let end: CallEnd?
+  private let gate: CallbackGate?
 
   init(
     _ request: Int, sequences: Int, _ tokenizer: Tokenizer?, _ callback: @escaping attend_token_callback,
-    _ context: UnsafeMutableRawPointer?, _ end: CallEnd
+    _ context: UnsafeMutableRawPointer?, _ end: CallEnd?, _ gate: CallbackGate?
   ) {
-    (self.request, self.callback, self.context, self.end) = (request, callback, context, end)
+    (self.request, self.callback, self.context) = (request, callback, context)
+    (self.end, self.gate) = (end, gate)
     if let tokenizer {
       for _ in 0..<sequences { streams.append(TextStream(tokenizer)) }
     }
@@ -186,13 +205,13 @@ private final class TokenListener: TokenObserver {
     event.finish_reason = reason?.rawValue ?? 0
     event.text = UnsafeRawPointer(text?.baseAddress)?.assumingMemoryBound(to: CChar.self)
     event.text_length = text?.count ?? 0
-    let verdict = callback(&event, context)
-    switch verdict {
+    let verdict = CallbackGate.passingAlone(gate) { callback(&event, context) }
+    switch verdict ?? ATTEND_VERDICT_END_REQUEST {
     case ATTEND_VERDICT_GO_ON: return .goOn
     case ATTEND_VERDICT_END_SEQUENCE: return .endSequence
     case ATTEND_VERDICT_END_REQUEST: return .endAll
     default:
-      end.isWanted = true
+      end?.isWanted = true
       return .endAll
     }
   }

@@ -30,9 +30,12 @@ final class ModelObject: Sendable {
     for (index, token) in model.generation.end.enumerated() { endTokens.pointer(to: Int32.self)[index] = Int32(token) }
   }
 
-  /// Throws in the child of a fork: the threads of the parent are not there.
+  /// Whether this is not the child of a fork, where the threads of the parent are not.
+  var isOfThisProcess: Bool { forks == Fork.generation }
+
+  /// Throws in the child of a fork.
   func checkProcess() throws(Failure) {
-    guard forks == Fork.generation else {
+    guard isOfThisProcess else {
       throw Failure(.invalidState, "this model was created before the process forked: create it again in the child")
     }
   }

@@ -71,13 +71,15 @@ func using(_ session: OpaquePointer?, _ body: (Session) throws(Failure) -> Void)
   attempt { () throws(Failure) in
     let model = try object(model, as: ModelObject.self, "model")
     let target = try require(session, "session")
-    target.pointee = own(try SessionObject(model, try sessionOptions(options)))
+    target.pointee = own(try SessionObject(model, try sessionOptions(options, "options")))
   }
 }
 
-/// The options of attend_session_create as the generation room knows them.
-private func sessionOptions(_ pointer: UnsafePointer<attend_session_options>?) throws(Failure) -> Session.Options {
-  let options = try copy(pointer, "options")
+/// The options of a session as the generation room knows them. `name` is that of the argument.
+func sessionOptions(
+  _ pointer: UnsafePointer<attend_session_options>?, _ name: String
+) throws(Failure) -> Session.Options {
+  let options = try copy(pointer, name)
   var result = Session.Options()
   result.threads = Int(options.threads)
   result.allowsBeyondPositions = options.beyond_positions
@@ -86,7 +88,7 @@ private func sessionOptions(_ pointer: UnsafePointer<attend_session_options>?) t
     guard let type = KeyValueType(rawValue: options.key_value_type.rawValue) else {
       throw Failure(
         .invalidArgument,
-        "options.key_value_type is \(options.key_value_type.rawValue), which is no attend_key_value_type")
+        "\(name).key_value_type is \(options.key_value_type.rawValue), which is no attend_key_value_type")
     }
     result.keyValueType = type
   }

@@ -19,6 +19,9 @@ extension attend_prefix_cache_stats: SizedStruct { static var firstSize: Int { 4
 extension attend_batch: SizedStruct { static var firstSize: Int { 48 } }
 extension attend_embed_options: SizedStruct { static var firstSize: Int { 24 } }
 extension attend_generation_options: SizedStruct { static var firstSize: Int { 80 } }
+extension attend_scheduler_options: SizedStruct { static var firstSize: Int { 48 } }
+extension attend_request_options: SizedStruct { static var firstSize: Int { 40 } }
+extension attend_scheduler_stats: SizedStruct { static var firstSize: Int { 112 } }
 extension attend_hypothesis: SizedStruct { static var firstSize: Int { 104 } }
 extension attend_model_info: SizedStruct { static var firstSize: Int { 176 } }
 extension attend_tensor_info: SizedStruct { static var firstSize: Int { 40 } }

@@ -6,7 +6,6 @@ import AttendModels
 
 /// A session is what searches step. Its live sequences are their rows.
 extension Session: StepModel {
-  package var engine: Engine { pass.engine }
   package var vocabulary: Int { model.head?.outputs ?? 0 }
   package var readsSources: Bool { model.blueprint.kind == .encoderDecoder }
   package var positions: Int? { model.decoder?.positions(allowingBeyond: allowsBeyondPositions) }

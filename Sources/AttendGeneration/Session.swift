@@ -9,6 +9,8 @@ package final class Session {
   package let model: Model
   /// Ends the call under way; may be used from any thread.
   package let cancellation: Cancellation
+  /// Kernels and threads of its calls.
+  package let engine: Engine
   let allowsBeyondPositions: Bool
   private(set) var pass: Pass
   let sequences: LiveSequences
@@ -52,7 +54,7 @@ package final class Session {
     self.model = model
     allowsBeyondPositions = options.allowsBeyondPositions
     cancellation = Cancellation(progress: options.progress)
-    let engine = model.engine.with(threads: threads == 0 ? model.engine.threads : threads, cancellation: cancellation)
+    engine = model.engine.with(threads: threads == 0 ? model.engine.threads : threads, cancellation: cancellation)
     pass = Pass(engine: engine, workspace: Workspace())
     sequences = try LiveSequences(model, options.keyValueType)
     prefixes = try Session.prefixes(model, sequences, limit: options.prefixCacheBytes)
@@ -117,7 +119,7 @@ package final class Session {
   package func recordAttentions(_ isOn: Bool) {
     if isOn, recorder == nil { recorder = AttentionRecorder() }
     recorder?.forget()
-    pass = Pass(engine: pass.engine, workspace: pass.workspace, recorder: isOn ? recorder : nil)
+    pass = Pass(engine: engine, workspace: pass.workspace, recorder: isOn ? recorder : nil)
   }
 
   /// The attention map of one sequence of the last call in one layer, `[heads, queries, keys]`.

@@ -10,7 +10,7 @@ import Testing
 /// Whatever happens around a request, its outcome is what it is alone.
 @Suite struct SchedulerTests {
   /// Requests of many kinds, the same for the same number.
-  private struct Kind {
+  struct Kind {
     let options: SearchOptions
     let prompt: [Int32]
     let other: [Int32]?
@@ -47,8 +47,6 @@ import Testing
 
     func alone(_ model: any StepModel) throws -> [Answer] { try decode([try context(model)], model)[0] }
   }
-
-  private func answers(_ outcome: Ticket.Outcome) throws -> [Answer] { try outcome.get().map(Answer.init) }
 
   @Test(arguments: [false, true]) func outcomesAreThoseOfSingleRuns(readsSources: Bool) throws {
     let kinds = (0..<60).map { Kind($0) }
@@ -235,26 +233,34 @@ import Testing
         guard index != 17 else { throw Failure(.invalidArgument, "input 17") }
         do { return Scheduler.Request(try Kind(index).context(model)) } catch { throw error as! Failure }
       },
-      finished: { index, outcome in
+      finished: { index, outcome, _ in
         #expect(found[index] == nil)
         found[index] = outcome
-        return true
       })
     for (index, outcome) in found.enumerated() where index != 17 {
       #expect(try answers(outcome!) == (try Kind(index).alone(FakeModel())))
     }
     #expect(throws: Failure.self) { try found[17]!.get() }
-    var heard = 0
+  }
+
+  /// What is under way when a call is ended is heard, and nothing more begins.
+  @Test func aCallThatIsEndedBeginsNothingMore() throws {
+    let model = FakeModel()
+    var options = Scheduler.Options()
+    options.maximalRows = 8
+    let scheduler = try Scheduler(model, options)
+    var (heard, cancelled) = (0, 0)
     try scheduler.generate(
-      300, length: { _ in 1 },
+      300, length: { _ in 1 }, isEnded: { heard >= 5 },
       request: { index throws(Failure) in
         do { return Scheduler.Request(try Kind(index).context(model)) } catch { throw error as! Failure }
       },
-      finished: { _, _ in
+      finished: { _, outcome, _ in
         heard += 1
-        return heard < 5
+        if case .success(let found) = outcome, found.allSatisfy({ $0.reason == .cancelled }) { cancelled += 1 }
       })
-    #expect(heard == 300)
+    #expect(heard < 40 && cancelled > 0 && model.count == 0)
+    #expect(scheduler.statistics.submitted == heard)
   }
 
   @Test(arguments: ["gpt2", "llama", "marian", "t5"]) func sessionsGiveTheSameBits(_ name: String) throws {
@@ -282,3 +288,5 @@ import Testing
     #expect(session.count == 0)
   }
 }
+
+func answers(_ outcome: Ticket.Outcome) throws -> [Answer] { try outcome.get().map(Answer.init) }

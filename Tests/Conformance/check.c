@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +10,9 @@
 #include <unistd.h>
 
 char untouched[1];
-static int passed, failed;
-static FILE *report;   /* the standard error of before the silence */
-static FILE *captured; /* what was printed since */
+static atomic_int passed, failed; /* checks may be made by several threads */
+static FILE *report;              /* the standard error of before the silence */
+static FILE *captured;            /* what was printed since */
 
 void checks_begin(void) {
     report = fdopen(dup(STDERR_FILENO), "w");

@@ -25,6 +25,34 @@ static void freeing(void) {
     attend_encoding_free(NULL);
     attend_text_free(NULL);
     attend_session_free(NULL);
+    attend_scheduler_free(NULL);
+    attend_request_cancel(NULL);
+    attend_request_free(NULL);
+}
+
+static void scheduling(const attend_model *model) {
+    const attend_error_code invalid = ATTEND_ERROR_INVALID_ARGUMENT;
+    const int32_t id = 13;
+    attend_scheduler *scheduler = UNTOUCHED;
+    CHECK_ERROR(attend_scheduler_create(NULL, NULL, NULL, &scheduler), invalid, "model");
+    CHECK(scheduler == UNTOUCHED);
+    CHECK_ERROR(attend_scheduler_create(model, NULL, NULL, NULL), invalid, "scheduler");
+    if (!CHECK_SUCCESS(attend_scheduler_create(model, NULL, NULL, &scheduler))) return;
+
+    attend_request *request = UNTOUCHED;
+    CHECK_ERROR(attend_scheduler_submit(NULL, &id, 1, NULL, &request), invalid, "scheduler");
+    CHECK_ERROR(attend_scheduler_submit(scheduler, NULL, 1, NULL, &request), invalid, "ids");
+    CHECK_ERROR(attend_scheduler_submit(scheduler, &id, 1, NULL, NULL), invalid, "request");
+    CHECK_ERROR(attend_scheduler_submit_text(scheduler, NULL, 1, NULL, &request), invalid, "text");
+    CHECK(request == UNTOUCHED);
+    CHECK_ERROR(attend_scheduler_get_stats(scheduler, NULL), invalid, "stats");
+    if (!CHECK_SUCCESS(attend_scheduler_submit(scheduler, &id, 1, NULL, &request))) return;
+    attend_generation *generation = UNTOUCHED;
+    CHECK_ERROR(attend_request_wait(NULL, -1, &generation), invalid, "request");
+    CHECK(generation == UNTOUCHED);
+    CHECK_ERROR(attend_request_wait(request, -1, NULL), invalid, "generation");
+    attend_request_free(request);
+    attend_scheduler_free(scheduler);
 }
 
 static void tokenizing(const attend_model *model) {
@@ -117,6 +145,7 @@ int main(void) {
     attend_session *session = new_session(model);
     creating();
     freeing();
+    scheduling(model);
     tokenizing(model);
     asking(model);
     working(session);

@@ -20,6 +20,12 @@ package final class Generation: @unchecked Sendable {
     answers = try FixedArray(count, for: "the answers of \(count) requests") { _ in Box() }
   }
 
+  /// What was generated of one request.
+  package convenience init(_ hypotheses: [Hypothesis]) throws(Failure) {
+    try self.init(count: 1)
+    answers[0].answer.hypotheses = hypotheses
+  }
+
   package var count: Int { answers.count }
   package subscript(request: Int) -> Answer { answers[request].answer }
 

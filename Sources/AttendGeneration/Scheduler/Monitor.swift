@@ -1,3 +1,4 @@
+import AttendBase
 import Glibc
 
 /// State that threads share, with a place where they wait for it to change (Hoare 1974).
@@ -9,7 +10,11 @@ final class Monitor<State>: @unchecked Sendable {
   init(_ state: State) {
     self.state = state
     pthread_mutex_init(mutex, nil)
-    pthread_cond_init(condition, nil)
+    var attributes = pthread_condattr_t()
+    pthread_condattr_init(&attributes)
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+    pthread_cond_init(condition, &attributes)
+    pthread_condattr_destroy(&attributes)
   }
 
   deinit {
@@ -32,13 +37,20 @@ final class Monitor<State>: @unchecked Sendable {
     return try withLock(body)
   }
 
-  /// Runs `body`, again after each change, until it returns something.
-  func wait<Result>(_ body: (inout State) -> Result?) -> Result {
+  /// Runs `body`, again after each change, until it returns something; nil: it has not by `deadline`, in nanoseconds of
+  /// `MonotonicTime`. No deadline, no nil.
+  func wait<Result>(until deadline: Int? = nil, _ body: (inout State) -> Result?) -> Result? {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     while true {
       if let result = body(&state) { return result }
-      pthread_cond_wait(condition, mutex)
+      guard let deadline else {
+        pthread_cond_wait(condition, mutex)
+        continue
+      }
+      guard MonotonicTime.now < deadline else { return nil }
+      var time = timespec(tv_sec: deadline / 1_000_000_000, tv_nsec: deadline % 1_000_000_000)
+      pthread_cond_timedwait(condition, mutex, &time)
     }
   }
 }

@@ -1,5 +1,7 @@
 import AttendBase
 import AttendDecoding
+import Glibc
+import Synchronization
 
 /// Many requests to one model: submitted from any thread, they join the batch and leave it between two steps
 /// (continuous batching; Yu et al. 2022, Orca). What becomes of one does not depend on the others.
@@ -14,8 +16,8 @@ package final class Scheduler: @unchecked Sendable {
   struct Shared {
     var waiting = WaitingQueue()
     var statistics = Statistics()
-    /// Whether a thread does the work.
-    var isDriven = false
+    /// The thread that does the work.
+    var worker: pthread_t?
     /// Whether that is to be one of the scheduler's own, and whether there is one.
     var wantsThread = false
     var hasThread = false
@@ -23,12 +25,17 @@ package final class Scheduler: @unchecked Sendable {
     var open = 0
     /// Of the tickets that wait; some may have joined since.
     var earliestDeadline: Int?
+    /// Tickets that are done, whose owners are still to be told.
+    var untold: [Ticket] = []
+    /// Why the model ended a step before its time, which ended all that ran.
+    var cancellation: Failure?
   }
 
   let shared = Monitor(Shared())
   /// The batch; only for the thread that does the work.
   let batch: SchedulerBatch
   private let generation = Fork.generation
+  private let closing = Atomic(false)
 
   /// The rows of `model` are the scheduler's alone. Throws `invalidArgument` for options that make no sense.
   package init(_ model: any StepModel, _ options: Options = Options()) throws(Failure) {
@@ -47,7 +54,8 @@ package final class Scheduler: @unchecked Sendable {
 
   // MARK: Requests
 
-  /// Takes a request. Throws `invalidArgument` for one that would not fit if it were alone.
+  /// Takes a request. Throws `invalidArgument` for one that would not fit if it were alone, `invalidState` where the
+  /// scheduler is closed.
   package func submit(_ request: Request) throws(Failure) -> Ticket {
     guard Fork.generation == generation else {
       throw Failure(.invalidState, "the scheduler was made by a process that this one was forked from")
@@ -61,9 +69,11 @@ package final class Scheduler: @unchecked Sendable {
         .invalidArgument,
         "the caches of the request may take \(size.most(model)) bytes; max_cache_bytes is \(limit)")
     }
+    request.context.observer = request.observer
     let job = DecodingJob(number: 0, context: request.context, search: try request.context.makeSearch())
     let ticket = Ticket(request, job, size, self)
-    shared.change { state in
+    try shared.change { (state) throws(Failure) in
+      guard !isClosing else { throw Failure(.invalidState, "the scheduler is closed") }
       state.waiting.insert(ticket)
       state.note(ticket.deadline)
       state.statistics.submitted += 1
@@ -72,26 +82,39 @@ package final class Scheduler: @unchecked Sendable {
     return ticket
   }
 
+  /// Whether all requests are to end.
+  var isClosing: Bool { closing.load(ordering: .relaxed) }
+
   /// Ends a ticket that waits and is to end; one in the batch ends before the next step.
-  func endWaiting(_ ticket: Ticket) { shared.change { state in batch.endWaiting(ticket, &state) } }
+  func endWaiting(_ ticket: Ticket) {
+    shared.change { state in batch.endWaiting(ticket, &state) }
+    tell()
+  }
 
   func poll(_ ticket: Ticket) -> Ticket.Outcome? {
-    shared.withLock { state in
+    defer { tell() }
+    return shared.withLock { state in
       batch.endWaiting(ticket, &state)
-      if case .done(let outcome) = ticket.place { return outcome }
-      return nil
+      return ticket.outcome
     }
   }
 
-  func wait(for ticket: Ticket) -> Ticket.Outcome {
-    var outcome: Ticket.Outcome?
-    drive { state in
-      batch.endWaiting(ticket, &state)
-      guard case .done(let result) = ticket.place else { return false }
-      outcome = result
-      return true
+  func wait(for ticket: Ticket, until deadline: Int?) throws(Failure) -> Ticket.Outcome? {
+    guard !isWorker || poll(ticket) != nil else {
+      throw Failure(.invalidState, "a callback of the scheduler waits for a request, which would wait for the callback")
     }
-    return outcome ?? .failure(Failure(.internalError, "a wait ended without an outcome"))
+    var outcome: Ticket.Outcome?
+    drive(until: deadline) { state in
+      batch.endWaiting(ticket, &state)
+      outcome = ticket.outcome
+      return outcome != nil
+    }
+    return outcome
+  }
+
+  /// Tells those who want to know that their tickets are done. Not under the lock: they may submit others.
+  func tell() {
+    while let ticket = shared.withLock({ $0.untold.popLast() }) { ticket.tell() }
   }
 
   /// Returns when every request is done. Without a thread of the scheduler's own, this one does the work meanwhile.
@@ -99,18 +122,25 @@ package final class Scheduler: @unchecked Sendable {
 
   // MARK: Threads
 
-  /// Returns when `isDone`, does the work until then or, where another thread does it, waits.
-  func drive(until isDone: (inout Shared) -> Bool) {
+  /// Returns when `isDone`, or the deadline has come; does the work until then or, where another thread does it, waits.
+  func drive(until deadline: Int? = nil, _ isDone: (inout Shared) -> Bool) {
+    defer { tell() }
     while true {
-      let drives: Bool = shared.wait { state in
+      let drives: Bool? = shared.wait(until: deadline) { state in
         if isDone(&state) { return false }
-        if state.isDriven || state.wantsThread { return nil }
-        state.isDriven = true
+        if state.worker != nil || state.wantsThread { return nil }
+        state.worker = pthread_self()
         return true
       }
-      guard drives else { return }
-      while !shared.withLock({ isDone(&$0) || $0.wantsThread }) { batch.step() }
-      shared.change { $0.isDriven = false }
+      guard drives == true else { return }
+      var isLate = false
+      while !isLate, !shared.withLock({ isDone(&$0) || $0.wantsThread }) {
+        batch.step()
+        tell()
+        if let deadline { isLate = MonotonicTime.now >= deadline }
+      }
+      shared.change { $0.worker = nil }
+      if isLate { return }
     }
   }
 
@@ -133,20 +163,43 @@ package final class Scheduler: @unchecked Sendable {
   /// `start`, `run` or wait for a ticket.
   package func stop() {
     shared.change { $0.wantsThread = false }
-    shared.wait { $0.hasThread ? nil : () }
+    _ = shared.wait { $0.hasThread ? nil : () }
+  }
+
+  /// Whether this is the thread that does the work.
+  private var isWorker: Bool {
+    shared.withLock { state in state.worker.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
+  }
+
+  /// Cancels all requests and takes no more; returns when they are done and the scheduler's thread has ended, to the
+  /// thread itself at once. What waits refers to its scheduler, so that only a closed one is ever freed.
+  package func close() {
+    closing.store(true, ordering: .relaxed)
+    shared.change { $0.earliestDeadline = .min }
+    guard !isWorker else { return }
+    run()
+    stop()
+    shared.withLock { state in while state.waiting.removeFirst() != nil {} }
   }
 
   private func work() {
-    let drives: Bool = shared.wait { state in
+    let drives: Bool? = shared.wait { state in
       if !state.wantsThread { return false }
-      if state.isDriven { return nil }
-      state.isDriven = true
+      if state.worker != nil { return nil }
+      state.worker = pthread_self()
       return true
     }
-    while drives, shared.wait({ $0.wantsThread ? $0.open > 0 ? true : nil : false }) { batch.step() }
+    let goesOn = { (state: inout Shared) -> Bool? in
+      if !state.wantsThread { return false }
+      return state.open > 0 ? true : self.isClosing ? false : nil
+    }
+    while drives == true, shared.wait(goesOn) == true {
+      batch.step()
+      tell()
+    }
     shared.change { state in
       state.hasThread = false
-      if drives { state.isDriven = false }
+      if drives == true { state.worker = nil }
     }
   }
 }

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDecoding
+import AttendKernelInterface
 
 /// The requests of a scheduler that are in the batch: who joins, who is put aside, who leaves. Only for the thread that
 /// does the work, but for what it says of the shared state.
@@ -16,8 +17,8 @@ final class SchedulerBatch: @unchecked Sendable {
 
   /// Tokens that a request has room for, at least, when it joins: it is not to be put aside at once.
   private static let tokensAhead = 64
-  /// Tokens that two prompts have in common for which one waits for the other.
-  private static let worthyPrefix = 64
+  /// Tokens that two prompts have in common for which one waits for the other: what can be shared at all.
+  private static let worthyPrefix = KeyValuePage.tokens
 
   init(
     _ model: any StepModel, _ options: Scheduler.Options, _ shared: Monitor<Scheduler.Shared>
@@ -76,6 +77,7 @@ final class SchedulerBatch: @unchecked Sendable {
   private func close(_ ticket: Ticket, _ outcome: Ticket.Outcome, _ state: inout Scheduler.Shared) {
     ticket.place = .done(outcome)
     state.open -= 1
+    if ticket.isHeard { state.untold.append(ticket) }
     if case .failure = outcome { state.statistics.failed += 1 } else { state.statistics.finished += 1 }
   }
 
@@ -214,6 +216,7 @@ final class SchedulerBatch: @unchecked Sendable {
       try loop.add(tickets.map { $0.job })
       running += tickets
     } catch {
+      guard error.code != .cancelled else { return cancelAll(error, joining: tickets) }
       guard tickets.count == 1 else {
         for ticket in tickets { add([ticket]) }
         return
@@ -287,7 +290,7 @@ final class SchedulerBatch: @unchecked Sendable {
     if loop.isBroken { dissolve(except: [], failure) }
     guard !running.isEmpty else { return }
     if failure.code == .cancelled {
-      for ticket in takeOut(where: { _ in true }) { finish(ticket, SchedulerBatch.end(ticket, .cancelled)) }
+      cancelAll(failure, joining: [])
     } else if running.count == 1 {
       for ticket in takeOut(where: { _ in true }) { finish(ticket, .failure(failure)) }
       suspects = 0
@@ -296,6 +299,14 @@ final class SchedulerBatch: @unchecked Sendable {
       isClosed = true
     } else {
       isolate(failure)
+    }
+  }
+
+  /// Ends all that runs, and what was about to join, where the model's own cancellation ended what it did.
+  private func cancelAll(_ failure: Failure, joining: [Ticket]) {
+    shared.withLock { $0.cancellation = failure }
+    for ticket in takeOut(where: { _ in true }) + joining {
+      finish(ticket, SchedulerBatch.end(ticket, .cancelled))
     }
   }
 

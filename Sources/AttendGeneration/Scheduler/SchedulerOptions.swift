@@ -45,6 +45,8 @@ extension Scheduler {
     package var timeLimit: Int?
     /// Hears the tokens, on the thread that computes them.
     package var observer: (any TokenObserver)?
+    /// Called when the request is done, by whichever thread brought that about.
+    package var onDone: (@Sendable () -> Void)?
 
     package init(_ context: SearchContext) { self.context = context }
   }

@@ -24,6 +24,7 @@ package final class Ticket: @unchecked Sendable {
   private let scheduler: Scheduler
   /// Kept here, for the search holds it weakly.
   private let observer: (any TokenObserver)?
+  private let onDone: (@Sendable () -> Void)?
   private let cancelled = Atomic(false)
 
   // Under the scheduler's lock.
@@ -35,20 +36,34 @@ package final class Ticket: @unchecked Sendable {
   var begun: Int?
 
   init(_ request: Scheduler.Request, _ job: DecodingJob, _ size: RequestSize, _ scheduler: Scheduler) {
-    (self.job, self.size, self.scheduler, observer) = (job, size, scheduler, request.observer)
+    (self.job, self.size, self.scheduler) = (job, size, scheduler)
+    (observer, onDone) = (request.observer, request.onDone)
     let submitted = MonotonicTime.now
     self.submitted = submitted
     urgency = submitted - Int(request.priority) * scheduler.options.agingNanoseconds
     deadline = request.timeLimit.map { submitted.saturatingAdd($0) }
-    job.context.observer = request.observer
   }
 
   /// Why the request is to end now, though its search has not; nil: it is not.
   var ending: FinishReason? {
-    if cancelled.load(ordering: .relaxed) { return .cancelled }
+    if cancelled.load(ordering: .relaxed) || scheduler.isClosing { return .cancelled }
     if let deadline, MonotonicTime.now >= deadline { return .time }
     return nil
   }
+
+  /// What became of it, under the scheduler's lock; nil: it is not done.
+  var outcome: Outcome? {
+    guard case .done(let outcome) = place else { return nil }
+    return outcome
+  }
+
+  /// Whether it ever was in the batch, once it is done.
+  package var hasBegun: Bool { begun != nil }
+
+  /// Whether somebody wants to know when it is done.
+  var isHeard: Bool { onDone != nil }
+
+  func tell() { onDone?() }
 
   /// Ends the request as soon as possible: what it has by then is its outcome. One that is done stays so.
   package func cancel() {
@@ -59,6 +74,17 @@ package final class Ticket: @unchecked Sendable {
   /// The outcome; nil: there is none yet.
   package func poll() -> Outcome? { scheduler.poll(self) }
 
-  /// The outcome, when there is one. Without a thread of the scheduler's own, this one does its work meanwhile.
-  package func wait() -> Outcome { scheduler.wait(for: self) }
+  /// The outcome, when there is one; nil: there was none by `deadline`, in nanoseconds of `MonotonicTime`. Without a
+  /// thread of the scheduler's own, this one does its work meanwhile. Throws `invalidState` on the thread that does it
+  /// already.
+  package func wait(until deadline: Int?) throws(Failure) -> Outcome? {
+    try scheduler.wait(for: self, until: deadline)
+  }
+
+  /// The outcome, when there is one.
+  package func wait() -> Outcome {
+    do throws(Failure) {
+      return try wait(until: nil) ?? .failure(Failure(.internalError, "a wait without an end has ended"))
+    } catch { return .failure(error) }
+  }
 }

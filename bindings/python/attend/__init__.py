@@ -32,6 +32,7 @@ from .errors import (
 )
 from .generation import Alternative, Generation, Hypothesis, TokenEvent
 from .model import Kind, Model, TensorInfo
+from .scheduler import Request, Scheduler, SchedulerStats
 from .session import Session
 from .tokenizer import TextStream, Tokenizer
 
@@ -56,6 +57,9 @@ __all__ = [
     "NotFoundError",
     "OutOfMemoryError",
     "PrefixCache",
+    "Request",
+    "Scheduler",
+    "SchedulerStats",
     "Session",
     "TensorInfo",
     "TextStream",

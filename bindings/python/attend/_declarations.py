@@ -29,6 +29,12 @@ from ._generation_structs import Sized as Sized
 from ._generation_structs import TokenAlternative as TokenAlternative
 from ._generation_structs import TokenCallback as TokenCallback
 from ._generation_structs import TokenEvent as TokenEvent
+from ._scheduler_structs import PROTOTYPES as _SCHEDULER_PROTOTYPES
+from ._scheduler_structs import STRUCTS as _SCHEDULER_STRUCTS
+from ._scheduler_structs import DoneCallback as DoneCallback
+from ._scheduler_structs import RequestOptions as RequestOptions
+from ._scheduler_structs import SchedulerOptions as SchedulerOptions
+from ._scheduler_structs import SchedulerStats as SchedulerStats
 
 #: Handles are addresses. As a result one arrives as ``int``, or ``None`` for NULL.
 Handle = c_void_p
@@ -264,6 +270,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "attend_token_event": TokenEvent,
     "attend_generation_options": GenerationOptions,
     "attend_hypothesis": Hypothesis,
+    **_SCHEDULER_STRUCTS,
     "attend_embed_options": EmbedOptions,
     "attend_model_info": ModelInfo,
     "attend_tensor_info": TensorInfo,
@@ -370,6 +377,8 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "attend_generation_hypothesis_count": (c_size_t, [Handle, c_size_t]),
     "attend_generation_get_hypothesis": (Handle, [Handle, c_size_t, c_size_t, POINTER(Hypothesis)]),
     "attend_generation_free": (None, [Handle]),
+    # Many requests
+    **_SCHEDULER_PROTOTYPES,
     # Embeddings
     "attend_embed": (Handle, [Handle, POINTER(c_char_p), c_void_p, c_size_t, POINTER(EmbedOptions), POINTER(Tensor)]),
     # Introspection

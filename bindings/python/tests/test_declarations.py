@@ -74,6 +74,7 @@ def allowed(text: str) -> list[Any]:
         "attend_text_callback": [c.TextCallback],
         "attend_token_callback": [c.TokenCallback],
         "attend_logits_callback": [c.LogitsCallback],
+        "attend_done_callback": [c.DoneCallback],
         "uint8_t *": [c_void_p],
     }
     if plain in simple:

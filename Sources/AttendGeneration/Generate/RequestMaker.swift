@@ -1,0 +1,81 @@
+import AttendBase
+import AttendCheckpoints
+import AttendDecoding
+import AttendGrammars
+import AttendLayers
+import AttendModels
+
+/// A maker of requests from the tokens of prompts or sources: the options of a call, with the stop strings and the
+/// grammar that were made of them. Any thread may use it.
+package final class RequestMaker: @unchecked Sendable {
+  private let session: Session
+  private let options: GenerationOptions
+  private let grammar: CompiledGrammar?
+  private let stopStrings: StopStrings?
+
+  /// `resources` are those of the session's model.
+  package init(_ session: Session, _ options: GenerationOptions, _ resources: TextResources) throws(Failure) {
+    guard let head = session.model.head, head.tellsNextToken, session.model.decoder != nil else {
+      throw Failure(
+        .unsupported,
+        "this checkpoint is of a \(session.model.blueprint.family) model: it has no decoder that tells the next token")
+    }
+    (self.session, self.options) = (session, options)
+    stopStrings = try options.stopStrings.isEmpty ? nil : resources.stopStrings(options.stopStrings)
+    grammar = try options.constraint.map { (constraint) throws(Failure) in try resources.grammar(constraint) }
+  }
+
+  /// Rows that a request has in a batch at most.
+  var rows: Int {
+    max(options.search.beams, options.search.sequences).saturatingMultiply(
+      options.search.logits.guidanceScale == 1 ? 1 : 2)
+  }
+
+  /// The nanoseconds that the options give a call; nil: all there are.
+  var timeLimit: Int? { options.maximalTime.map { $0 < 1e9 ? Int($0 * 1e9) : .max } }
+
+  /// The request of the prompt of a decoder, or the source of an encoder-decoder.
+  package func request(_ tokens: UnsafeBufferPointer<Int32>) throws(Failure) -> Scheduler.Request {
+    guard !tokens.isEmpty else { throw Failure(.invalidArgument, "it is empty: there is nothing to go on from") }
+    let given = try TokenList(tokens)
+    let prompt = try session.readsSources ? decoderPrompt() : given
+    var other: TokenList?
+    if options.search.logits.guidanceScale != 1 {
+      other = try TokenList(negative: options.negativePrompt, last: tokens[tokens.count - 1])
+    }
+    var search = try options.search(promptCount: prompt.count, positions: session.positions)
+    search.ctranslate2.prefixCount = prompt.count - 1
+    search.paddingToken = session.model.generation.pad.map { Int32($0) } ?? search.paddingToken
+    let context = try SearchContext(
+      search, prompt: prompt, source: session.readsSources ? given : nil, otherPrompt: other, model: session,
+      stopStrings: stopStrings, grammar: grammar)
+    var request = Scheduler.Request(context)
+    request.timeLimit = timeLimit
+    return request
+  }
+
+  /// The answer to a request for which there was no time: nothing.
+  func unbegun(_ tokens: UnsafeBufferPointer<Int32>) throws(Failure) -> Hypothesis {
+    let prompt = try session.readsSources ? decoderPrompt() : TokenList(tokens)
+    defer { withExtendedLifetime(prompt) {} }
+    return try Hypothesis(
+      tokens: prompt.tokens, promptCount: prompt.count,
+      logProbabilities: UnsafeBufferPointer(start: nil, count: 0), score: nil, reason: .time)
+  }
+
+  /// Start and forced prefix of a decoder that reads a source.
+  private func decoderPrompt() throws(Failure) -> TokenList {
+    if let prompt = options.decoderPrompt { return try TokenList(prompt) }
+    guard let start = options.start else {
+      throw Failure(
+        .invalidArgument,
+        "decoder_start_token_id is in neither configuration of the checkpoint, and is not given either")
+    }
+    return try TokenList([start])
+  }
+}
+
+extension TokenList {
+  /// The prompt that guidance leads away from: the caller's, or else the last token of the request alone.
+  convenience init(negative: [Int32]?, last: Int32) throws(Failure) { try self.init(negative ?? [last]) }
+}
