@@ -13,11 +13,24 @@ extension JSON {
   /// Exact: no `Double` is involved.
   package var int: Int? {
     guard kind == .number else { return nil }
-    return withExtendedLifetime(document) { JSON.integer(source) }
+    return withExtendedLifetime(document) {
+      guard let value = JSON.magnitude(source) else { return nil }
+      guard source.first == UInt8(ascii: "-") else { return Int(exactly: value) }
+      return value == Int.min.magnitude ? Int.min : Int(exactly: value).map { -$0 }
+    }
   }
 
-  /// The value of a JSON number, where it is an integer that fits.
-  private static func integer(_ text: UnsafeRawBufferPointer) -> Int? {
+  /// The same in the range of `UInt`.
+  package var unsigned: UInt? {
+    guard kind == .number else { return nil }
+    return withExtendedLifetime(document) {
+      let value = JSON.magnitude(source)
+      return source.first == UInt8(ascii: "-") && value != 0 ? nil : value
+    }
+  }
+
+  /// The value of a JSON number without its sign, where it is an integer that fits.
+  private static func magnitude(_ text: UnsafeRawBufferPointer) -> UInt? {
     var mantissa = text[...]
     var power = 0  // of ten, to multiply the digits of the mantissa by
     if let mark = text.firstIndex(where: { $0 | 0x20 == UInt8(ascii: "e") }) {
@@ -40,9 +53,7 @@ extension JSON {
     }
     guard magnitude > 0 else { return 0 }
     power += zeros
-    guard power >= 0, let value = scaled(magnitude, power) else { return nil }
-    if text.first == UInt8(ascii: "-") { return value == Int.min.magnitude ? Int.min : Int(exactly: value).map { -$0 } }
-    return Int(exactly: value)
+    return power >= 0 ? scaled(magnitude, power) : nil
   }
 
   private static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }

@@ -46,6 +46,14 @@ import Testing
     #expect(try parseJSON("[\(text)]")[0]?.int == value)
   }
 
+  @Test func unsignedIntegers() throws {
+    for (text, value) in [
+      ("0", 0), ("-0", 0), ("18446744073709551615", .max), ("1.8e19", 18_000_000_000_000_000_000), ("-1", nil),
+      ("18446744073709551616", nil), ("0.5", nil), ("NaN", nil),
+    ] as [(String, UInt?)] { #expect(try parseJSON(text).unsigned == value, "\(text)") }
+    #expect(try parseJSON("\"1\"").unsigned == nil)
+  }
+
   @Test("every Int is read as it was written") func randomIntegers() throws {
     var random = SplitMix(seed: 3)
     for _ in 0..<20_000 {

@@ -32,6 +32,10 @@ struct OptionReader {
       json.int.flatMap { abs($0) <= Configuration.maximalInteger ? $0 : nil }
     }
   }
+  /// A whole number of 64 bits.
+  func unsigned(_ key: String) throws(Failure) -> UInt64? {
+    try place(of: key)?.optional([key], "an integer from 0 to \(UInt64.max)") { $0.unsigned.map { UInt64($0) } }
+  }
   func number(_ key: String) throws(Failure) -> Double? { try place(of: key)?.optionalNumber(key) }
   func boolean(_ key: String) throws(Failure) -> Bool? { try place(of: key)?.optionalBoolean(key) }
   func string(_ key: String) throws(Failure) -> String? { try place(of: key)?.optionalString(key) }

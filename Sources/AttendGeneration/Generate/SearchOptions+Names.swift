@@ -85,7 +85,7 @@ extension SearchOptions {
     sampling.xtcProbability = try reader.number("xtc_probability") ?? 0
     sampling.xtcThreshold = try reader.number("xtc_threshold") ?? 0.1
     sampling.minimalKept = try reader.integer("min_tokens_to_keep") ?? 1
-    sampling.seed = UInt64(try reader.integer("seed") ?? 0)
+    sampling.seed = try reader.unsigned("seed") ?? 0
     if let names = try reader.strings("samplers") {
       sampling.order = []
       for name in names {

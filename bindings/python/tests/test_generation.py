@@ -128,6 +128,8 @@ def test_a_seed_makes_the_samples(family: str) -> None:
         assert ids(model.generate(PROMPTS[0], seed=4, **options)) != ids(first)
         assert ids(model.generate(PROMPTS, seed=3, **options)[0]) == ids(first)
         assert len({tuple(each) for each in ids(first)}) == 4
+        large = [ids(model.generate(PROMPTS[0], seed=seed, **options)) for seed in (2**32 + 3, 2**63 + 3, 2**64 - 1)]
+        assert ids(first) not in large and large[0] != large[1] != large[2]
         fewer = model.generate(PROMPTS[0], seed=3, **{**options, "num_return_sequences": 2})
         assert ids(fewer) == ids(first)[:2]
 
