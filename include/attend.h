@@ -19,6 +19,7 @@
  *   Sessions, Encode and decode     ids to hidden states and logits, step by step
  *   Generation                      from a prompt or a source to an answer
  *   Many requests                   submitted from any thread, batched as they come
+ *   Scores                          how probable a text is, and which of several
  *   Embeddings                      texts to vectors
  *   Introspection                   what a model is, attention maps, memory
  * "since" names the version that a declaration came with; without it, 0.1.
@@ -903,7 +904,9 @@ typedef struct attend_hypothesis {
                                          own steps; NaN where they were not asked for */
     const attend_token_alternative *alternatives; /**< `[count - prompt_count, alternative_count]`; or NULL */
     size_t alternative_count;
-    const float *attention;         /**< `[count - prompt_count, source]` with return_attention; or NULL */
+    /** `[count - 1, source]` with return_attention: a row for each token behind the start, of a forced prefix too; or
+        NULL */
+    const float *attention;
     size_t attention_count;         /**< all numbers of `attention` */
     attend_finish_reason finish_reason;
 } attend_hypothesis;
@@ -1057,6 +1060,97 @@ typedef struct attend_scheduler_stats {
 /** Fills `*stats`. Errors: INVALID_ARGUMENT, INVALID_STATE (after a fork). Since 0.2. */
 ATTEND_MUST_CHECK attend_error *attend_scheduler_get_stats(
     attend_scheduler *scheduler, attend_scheduler_stats *stats);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Scores
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/** Log-probabilities of the tokens of one or several texts. Immutable; any thread may read it. Since 0.2. */
+typedef struct attend_scores attend_scores;
+
+/** How to score; since 0.2. Start from ATTEND_SCORE_OPTIONS_INIT. */
+typedef struct attend_score_options {
+    size_t struct_size;   /**< sizeof(attend_score_options) */
+    size_t window;        /**< tokens of a decoder's text that are read at once; 0: as many as it has positions */
+    /** tokens from the beginning of a window to that of the next, where a text is longer than one, below `window`: each
+        token is scored in the first window that holds it; 0: such a text is an error */
+    size_t stride;
+    size_t top_logprobs;  /**< how many of the most probable tokens are told for each place */
+} attend_score_options;
+
+#define ATTEND_SCORE_OPTIONS_INIT { sizeof(attend_score_options), 0, 0, 0 }
+
+/**
+ * Scores every sequence of `texts`. With a decoder that is the log-probability of each of its tokens behind the
+ * sequence of `contexts` of the same place; `contexts` may be NULL, and its sequences may be empty, though not all:
+ * then the first token of the text, which follows on nothing, is not scored. With an encoder-decoder `contexts` are the
+ * sources, and `texts` what it makes of them, without the start token; all their tokens are scored.
+ *
+ * What neighbours begin with alike, contexts or sources, is computed once. Logits are never held for more than some
+ * places. What is told of a text depends on it and its context alone, to the bit. All live sequences of the session are
+ * dropped, before and after. Since 0.2.
+ *
+ * `*scores` is owned by the caller, also where the call is cancelled or memory runs out after some texts are scored: it
+ * then holds what there is, otherwise NULL. `options` may be NULL. Errors: INVALID_ARGUMENT (ids as in attend_encode, a
+ * text that is too long for the window or the model, options that do not fit it), UNSUPPORTED (the model does not tell
+ * the next token), CANCELLED, OUT_OF_MEMORY, BUSY, INVALID_STATE (after a fork).
+ */
+ATTEND_MUST_CHECK attend_error *attend_score(
+    attend_session *session, const attend_batch *contexts, const attend_batch *texts,
+    const attend_score_options *options, attend_scores **scores);
+
+/**
+ * The same for texts, which the model's tokenizer turns into ids with the special tokens of its template: `count` texts
+ * with their lengths in bytes, and as many contexts, or NULL for both. A decoder's context and text are read as one
+ * text; a token that reaches over the end of the context is scored. Errors: as of attend_score, and of
+ * attend_tokenizer_encode; UNSUPPORTED too for a tokenizer that reads sources alone (Marian's source.spm). Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_score_texts(
+    attend_session *session, const char *const *contexts, const size_t *context_lengths, const char *const *texts,
+    const size_t *lengths, size_t count, const attend_score_options *options, attend_scores **scores);
+
+/** What is known of a text. Set struct_size (ATTEND_TEXT_SCORE_INIT) before asking. Since 0.2. */
+typedef struct attend_text_score {
+    size_t struct_size;             /**< sizeof(attend_text_score) */
+    const int32_t *ids;             /**< `[count]`: the tokens that were scored */
+    size_t count;
+    const float *log_probabilities; /**< `[count]`, in nats */
+    double sum;                     /**< of the log-probabilities */
+    double perplexity;              /**< exp(-sum / count); NaN where nothing was scored */
+    bool is_greedy;                 /**< whether each token was the most probable one */
+    const attend_token_alternative *alternatives; /**< `[count, alternative_count]`, the best first; or NULL */
+    size_t alternative_count;       /**< top_logprobs */
+} attend_text_score;
+
+#define ATTEND_TEXT_SCORE_INIT { sizeof(attend_text_score), NULL, 0, NULL, 0, 0, false, NULL, 0 }
+
+/** How many texts there were. `scores` must not be NULL. */
+size_t attend_scores_count(const attend_scores *scores);
+
+/**
+ * The score of a text, borrowed from `scores`. Errors: INVALID_ARGUMENT, INVALID_STATE (the call ended before it was
+ * scored).
+ */
+ATTEND_MUST_CHECK attend_error *attend_scores_get(
+    const attend_scores *scores, size_t index, attend_text_score *score);
+
+/** By what texts are compared; since 0.2. */
+typedef enum attend_score_normalization {
+    ATTEND_SCORE_SUM = 0,   /**< the sum of log-probabilities: how probable the whole text is */
+    ATTEND_SCORE_MEAN = 1   /**< their mean, which does not prefer short texts */
+} attend_score_normalization;
+
+/**
+ * Compares `count` texts from `first` on, the answers that a question leaves to choose from: `probabilities`, `[count]`
+ * of the caller's, become the softmax over their sums or means. Errors: INVALID_ARGUMENT, INVALID_STATE (the call ended
+ * before they were scored). Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_scores_probabilities(
+    const attend_scores *scores, size_t first, size_t count, attend_score_normalization normalization,
+    double *probabilities);
+
+/** Frees scores; NULL is allowed. */
+void attend_scores_free(attend_scores *scores);
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Embeddings

@@ -87,9 +87,9 @@ private func decode(
 
 /// A batch as the generation room knows it, checked as far as that is possible without a model.
 func read(
-  _ pointer: UnsafePointer<attend_batch>?, allowsEmpty: Bool = false
+  _ pointer: UnsafePointer<attend_batch>?, _ name: String = "batch", allowsEmpty: Bool = false
 ) throws(Failure) -> (batch: Batch, wanted: LogitsWanted) {
-  let batch = try copy(try require(pointer, "batch"), "batch")
+  let batch = try copy(try require(pointer, name), name)
   let wanted: LogitsWanted
   switch batch.logits {
   case ATTEND_LOGITS_DEFAULT, ATTEND_LOGITS_ALL: wanted = .all
@@ -97,10 +97,10 @@ func read(
   case ATTEND_LOGITS_NONE: wanted = .none
   default:
     throw Failure(
-      .invalidArgument, "batch.logits is \(batch.logits.rawValue), which is no attend_logits_kind")
+      .invalidArgument, "\(name).logits is \(batch.logits.rawValue), which is no attend_logits_kind")
   }
   let tokens = try Batch(
-    tokens: try require(batch.tokens, "batch.tokens"), lengths: try require(batch.lengths, "batch.lengths"),
+    tokens: try require(batch.tokens, "\(name).tokens"), lengths: try require(batch.lengths, "\(name).lengths"),
     types: batch.token_types, count: batch.count, allowsEmpty: allowsEmpty)
   return (tokens, wanted)
 }

@@ -48,7 +48,8 @@ extension Session {
     return y
   }
 
-  private func nextTokenHead() throws(Failure) -> Head {
+  /// The head that makes logits of a decode. Throws `unsupported` where there is none.
+  func nextTokenHead() throws(Failure) -> Head {
     guard let head = model.head, head.tellsNextToken else {
       let reason = "it has no head that tells the next token: decode without logits gives hidden states"
       throw Failure(.unsupported, "this checkpoint is of a \(model.blueprint.family) model: \(reason)")

@@ -24,8 +24,9 @@ extension Session {
   }
 
   /// Adds `count` sequences of a decoder of which nothing is read yet, behind the live ones: `decode` reads their
-  /// prompts, in as many calls as the caller likes, to the bits of one. A failure changes nothing.
-  package func add(empty count: Int) throws(Failure) {
+  /// prompts, in as many calls as the caller likes, to the bits of one. Pages for `positionsAhead` positions of each
+  /// are set aside. A failure changes nothing.
+  package func add(empty count: Int, positionsAhead: Int = Session.positionsAhead) throws(Failure) {
     guard model.blueprint.kind == .decoder else {
       throw Failure(
         .unsupported, "this checkpoint is of a \(model.blueprint.family) model: only a decoder begins with nothing read"
@@ -38,7 +39,7 @@ extension Session {
     }
     let first = sequences.count
     try sequences.add(count)
-    do throws(Failure) { try reserve(ahead: Session.positionsAhead) } catch {
+    do throws(Failure) { try reserve(ahead: positionsAhead) } catch {
       sequences.remove(from: first)
       throw error
     }

@@ -4,6 +4,8 @@ import Synchronization
 /// Texts of a batch, and as many second texts where there are any, where a caller in C has them.
 package struct TextBatch {
   package let count: Int
+  /// Whether each text has a second one.
+  package var hasPairs: Bool { pairs != nil }
   private let texts: Column
   private let pairs: Column?
 
@@ -29,11 +31,16 @@ package struct TextBatch {
     (self.texts, self.pairs, self.count) = (texts, pairs, count)
   }
 
+  /// A text; what is wrong with it throws `invalidArgument`.
+  package func text(_ index: Int) throws(Failure) -> UnsafeRawBufferPointer { try texts.text(index) }
+
+  /// The second text of a number; nil where there are none.
+  package func pair(_ index: Int) throws(Failure) -> UnsafeRawBufferPointer? { try pairs?.text(index) }
+
   fileprivate func encode(_ index: Int, _ tokenizer: Tokenizer, _ options: TokenizeOptions) throws(Failure) -> Encoding
   {
     do throws(Failure) {
-      let text = try texts.text(index)
-      return try tokenizer.encode(text, pair: try pairs?.text(index), options)
+      return try tokenizer.encode(try text(index), pair: try pair(index), options)
     } catch { throw Failure(error.code, "text \(index): \(error.message)") }
   }
 }

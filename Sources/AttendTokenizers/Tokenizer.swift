@@ -59,6 +59,9 @@ package final class Tokenizer: Sendable {
   /// One more than the largest id.
   package var size: Int { max(model.vocabulary.size, added.size) }
 
+  /// Whether texts are split as sources alone: Marian splits targets by a file of their own, which is not read.
+  package var readsSourcesAlone: Bool { source.hasSuffix("source.spm") }
+
   /// The bytes of a token as the file spells it, with a NUL behind them, as long as the tokenizer lives; nil where
   /// there is none.
   package func token(_ id: Int32) -> UnsafeRawBufferPointer? {

@@ -103,7 +103,7 @@ func refusal(_ body: () throws(Failure) -> Void) -> Failure? {
 }
 
 /// Sequences as a batch, for as long as `body` runs.
-private func withBatch<Result>(
+func withBatch<Result>(
   _ sequences: [[Int32]], types: [[Int32]]? = nil, allowsEmpty: Bool = false,
   _ body: (Batch) throws(Failure) -> Result
 ) throws(Failure) -> Result {

@@ -33,6 +33,7 @@ from .errors import (
 from .generation import Alternative, Generation, Hypothesis, TokenEvent
 from .model import Kind, Model, TensorInfo
 from .scheduler import Request, Scheduler, SchedulerStats
+from .scores import Choice, Score
 from .session import Session
 from .tokenizer import TextStream, Tokenizer
 
@@ -41,6 +42,7 @@ __all__ = [
     "AttendError",
     "BusyError",
     "CancelledError",
+    "Choice",
     "Encoding",
     "ErrorCode",
     "Generation",
@@ -60,6 +62,7 @@ __all__ = [
     "Request",
     "Scheduler",
     "SchedulerStats",
+    "Score",
     "Session",
     "TensorInfo",
     "TextStream",

@@ -1,16 +1,17 @@
-"""What ``Session`` offers beside steps: answers."""
+"""What ``Session`` offers beside steps: answers and scores."""
 
 from __future__ import annotations
 
-from typing import Any, Iterator, cast
+from typing import Any, Iterator, SupportsIndex, cast
 
-from . import generation
+from . import generation, scores
 from ._progress import Progress
 from .generation import LogitsProcessor, OnToken
+from .scores import Normalization
 
 
 class Answers:
-    """The part of ``Session`` that generates."""
+    """The part of ``Session`` that generates and scores."""
 
     def generate(
         self,
@@ -38,7 +39,9 @@ class Answers:
 
         All live sequences are dropped, before and after. Errors: InvalidArgumentError, TypeError, NotFoundError (texts
         without a tokenizer), UnsupportedError (a model that generates nothing), InvalidStateError (the options forbid
-        every token), CancelledError, BusyError, OutOfMemoryError.
+        every token), CancelledError, BusyError, OutOfMemoryError. An exception that ends a call under way, Ctrl-C's
+        too, carries what was finished: ``error.finished`` has the answers in the order of the inputs, None for the
+        others.
         """
         return generation.generate(cast(Any, self), inputs, options, on_token, logits_processor, progress)
 
@@ -49,3 +52,50 @@ class Answers:
         stream has ended or was closed.
         """
         return generation.stream(cast(Any, self), prompt, options)
+
+    def score(
+        self,
+        inputs: Any,
+        targets: Any = None,
+        *,
+        window: SupportsIndex | None = None,
+        stride: SupportsIndex | None = None,
+        top_logprobs: SupportsIndex = 0,
+        progress: Progress | bool | None = None,
+    ) -> Any:
+        """How probable texts are: log-probabilities of their tokens, their sum, the perplexity.
+
+        Without ``targets`` a decoder scores ``inputs`` themselves, all tokens but the first, which follows on nothing.
+        With them, it scores each target behind its input, and an encoder-decoder, which needs them, what it makes of
+        its source. Inputs and targets are texts or ids: one input with one target, or with a list of them, which then
+        share what is computed of the input; or a list of inputs, and a list with one or several targets for each. A
+        single text gives one ``Score``, a list a list of them, in the order of the inputs.
+
+        ``window``: tokens of a decoder's text that are read at once, by default as many as it has positions. A longer
+        text is an error, unless ``stride`` says how many tokens lie from the beginning of one window to that of the
+        next; each token is then scored in the first window that holds it. ``top_logprobs``: how many of the most
+        probable tokens are told for each place. ``progress`` as in ``generate``.
+
+        All live sequences are dropped, before and after. Errors: InvalidArgumentError (what cannot be scored, by its
+        number), TypeError, NotFoundError (texts without a tokenizer), UnsupportedError (a model that does not tell the
+        next token), CancelledError, BusyError, OutOfMemoryError; ``error.finished`` as in ``generate``.
+        """
+        options = {"window": window, "stride": stride, "top_logprobs": top_logprobs}
+        return scores.score(cast(Any, self), inputs, targets, options, progress)
+
+    def multiple_choice(
+        self,
+        inputs: Any,
+        choices: Any,
+        *,
+        normalization: Normalization = "sum",
+        progress: Progress | bool | None = None,
+    ) -> Any:
+        """Which of several texts follows on an input, or is made of a source, most probably: a ``Choice``.
+
+        ``inputs``: one text or sequence of ids, or a list of them, which gives a list. ``choices``: a list of texts or
+        sequences of ids, the same for all inputs, or a list of such lists, one for each. They are compared by the
+        ``"sum"`` of their log-probabilities or, which does not prefer short ones, by their ``"mean"``. Errors as of
+        ``score``.
+        """
+        return scores.multiple_choice(cast(Any, self), inputs, choices, normalization, progress)

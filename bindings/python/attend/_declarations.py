@@ -35,6 +35,7 @@ from ._scheduler_structs import DoneCallback as DoneCallback
 from ._scheduler_structs import RequestOptions as RequestOptions
 from ._scheduler_structs import SchedulerOptions as SchedulerOptions
 from ._scheduler_structs import SchedulerStats as SchedulerStats
+from ._score_declarations import SCORE_PROTOTYPES, SCORE_STRUCTS
 
 #: Handles are addresses. As a result one arrives as ``int``, or ``None`` for NULL.
 Handle = c_void_p
@@ -271,6 +272,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "attend_generation_options": GenerationOptions,
     "attend_hypothesis": Hypothesis,
     **_SCHEDULER_STRUCTS,
+    **SCORE_STRUCTS,
     "attend_embed_options": EmbedOptions,
     "attend_model_info": ModelInfo,
     "attend_tensor_info": TensorInfo,
@@ -379,6 +381,8 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "attend_generation_free": (None, [Handle]),
     # Many requests
     **_SCHEDULER_PROTOTYPES,
+    # Scores
+    **SCORE_PROTOTYPES,
     # Embeddings
     "attend_embed": (Handle, [Handle, POINTER(c_char_p), c_void_p, c_size_t, POINTER(EmbedOptions), POINTER(Tensor)]),
     # Introspection

@@ -46,6 +46,18 @@ class Generating:
         """The text of one answer as it is written, in a session of its own; else as ``Session.stream``."""
         return self.session().stream(prompt, **options)
 
+    def score(self, inputs: Any, targets: Any = None, **options: Any) -> Any:
+        """How probable texts are, by themselves or as targets of inputs; in a session of its own, else as
+        ``Session.score``.
+        """
+        return self.session().score(inputs, targets, **options)
+
+    def multiple_choice(self, inputs: Any, choices: Any, **options: Any) -> Any:
+        """Which of several texts follows most probably; in a session of its own, else as
+        ``Session.multiple_choice``.
+        """
+        return self.session().multiple_choice(inputs, choices, **options)
+
     def translate(self, texts: str | Iterable[str], *, target_language: str | None = None, **options: Any) -> Any:
         """The translation of a text, or the list of those of several, by an encoder-decoder.
 

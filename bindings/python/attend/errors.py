@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import Any
 
 
 class ErrorCode(enum.IntEnum):
@@ -28,6 +29,10 @@ class AttendError(Exception):
     """
 
     code: int = ErrorCode.INTERNAL
+    #: Of a call that generates or scores for many inputs: the results that were finished before it failed, in the order
+    #: of the inputs, with None for the others. None where nothing was begun. An exception that is none of the library's
+    #: (KeyboardInterrupt, one of a callback) carries it too.
+    finished: list[Any] | None = None
 
     def __init__(self, message: str, code: int | None = None) -> None:
         super().__init__(message)
@@ -119,6 +124,14 @@ _CLASSES: dict[int, type[AttendError]] = {
         InternalError,
     )
 }
+
+
+def attach_finished(problem: BaseException, finished: list[Any]) -> None:
+    """Hands over what was finished with the exception that ended the call, whatever kind it is."""
+    try:
+        problem.finished = finished  # type: ignore[attr-defined]
+    except AttributeError:
+        pass  # one with slots has no place for it
 
 
 def error(code: int, message: str) -> AttendError:

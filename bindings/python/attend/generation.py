@@ -18,7 +18,7 @@ from ._batches import RaggedBatch
 from ._encodings import Encoding
 from ._library import Owned, check, library
 from ._progress import Progress
-from .errors import InvalidArgumentError
+from .errors import InvalidArgumentError, attach_finished
 
 if TYPE_CHECKING:
     from .session import Session
@@ -68,7 +68,8 @@ class Hypothesis:
     log_probabilities: Float32Array  #: ``[tokens]``, NaN where they were not asked for
     finish_reason: FinishReason
     alternatives: tuple[tuple[Alternative, ...], ...] = ()  #: of each token, with ``top_logprobs``
-    attention: Float32Array | None = field(default=None, repr=False)  #: ``[tokens, source]``, with return_attention
+    #: With ``return_attention`` a row for each token behind the start, of a forced prefix too: ``[tokens, source]``.
+    attention: Float32Array | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -166,14 +167,15 @@ class Call:
             else:
                 call(progress)
         except BaseException as problem:  # an interrupt from the keyboard too
+            problem = self.raised or problem
             if handle.value is not None:
-                library.attend_generation_free(handle)
-            raise self.raised or problem from None
+                attach_finished(problem, [each if _is_whole(each) else None for each in _generations(handle.value)])
+            raise problem from None
         assert handle.value is not None
-        native = Owned(handle.value, library.attend_generation_free)
+        found = _generations(handle.value)
         if self.raised is not None:
             raise self.raised
-        return [_generation(native, request) for request in range(library.attend_generation_count(native))]
+        return found
 
     def _apart(self, call: Callable[[Progress], None], progress: Progress | None) -> None:
         """Makes a call that runs the user's functions on a thread of its own, which no signal reaches.
@@ -213,7 +215,7 @@ def generate(
     progress: Progress | bool | None,
 ) -> Generation | list[Generation]:
     """``Session.generate``"""
-    one = isinstance(inputs, (str, bytes)) or _is_flat(inputs)
+    one = is_one(inputs)
     if one:
         inputs = [inputs]
     elif not hasattr(inputs, "__array__") and not isinstance(inputs, Mapping):
@@ -221,7 +223,7 @@ def generate(
         if not inputs:
             return []
     call = Call(options, on_token, logits_processor)
-    with _bar(progress, len(inputs)) as listener:
+    with progress_bar(progress, len(inputs)) as listener:
         if isinstance(inputs, list) and isinstance(inputs[0], (str, bytes)):
             texts = Texts(inputs)
             arguments: tuple[Any, ...] = (session._open(), texts.texts, texts.lengths.ctypes.data, texts.lengths.size)
@@ -289,16 +291,16 @@ def _plain(value: Any) -> Any:
     raise TypeError(type(value).__name__)
 
 
-def _is_flat(inputs: Any) -> bool:
-    """Whether this is the ids of one sequence, not a list of several."""
-    if isinstance(inputs, Encoding):
+def is_one(inputs: Any) -> bool:
+    """Whether this is one text, or the ids of one sequence, not a list of several."""
+    if isinstance(inputs, (str, bytes, Encoding)):
         return True
     if isinstance(inputs, np.ndarray):
         return inputs.ndim == 1 and inputs.dtype != object
     return isinstance(inputs, Sequence) and len(inputs) > 0 and isinstance(inputs[0], (int, np.integer))
 
 
-class _bar:
+class progress_bar:
     """A progress callback: the user's, a bar of tqdm where it is installed, or none."""
 
     def __init__(self, progress: Progress | bool | None, count: int) -> None:
@@ -336,18 +338,30 @@ def _event(event: c.TokenEvent) -> TokenEvent:
         event.token,
         ctypes.string_at(event.text, event.text_length).decode("utf-8", "replace") if event.text_length else "",
         event.log_probability,
-        _alternatives(event.alternatives, event.alternative_count),
+        alternatives(event.alternatives, event.alternative_count),
         FINISH_REASONS.get(event.finish_reason),
     )
 
 
-def _alternatives(address: Any, count: int) -> tuple[Alternative, ...]:
+def alternatives(address: Any, count: int) -> tuple[Alternative, ...]:
+    """A copy of ``attend_token_alternative[count]``."""
     return tuple(Alternative(address[i].token, address[i].log_probability) for i in range(count))
+
+
+def _generations(address: int) -> list[Generation]:
+    """What was generated for each request, which takes the handle at ``address``."""
+    native = Owned(address, library.attend_generation_free)
+    return [_generation(native, request) for request in range(library.attend_generation_count(native))]
 
 
 def _generation(native: Owned, request: int) -> Generation:
     count = library.attend_generation_hypothesis_count(native, request)
     return Generation(tuple(_hypothesis(native, request, index) for index in range(count)))
+
+
+def _is_whole(generation: Generation) -> bool:
+    """Whether a request was finished, not ended with its call."""
+    return len(generation) > 0 and all(each.finish_reason != "cancelled" for each in generation)
 
 
 def _hypothesis(native: Owned, request: int, index: int) -> Hypothesis:
@@ -356,10 +370,10 @@ def _hypothesis(native: Owned, request: int, index: int) -> Hypothesis:
     ids = np.ctypeslib.as_array(found.ids, (found.count,)).copy() if found.count else np.zeros(0, np.int32)
     generated = found.count - found.prompt_count
     width = found.alternative_count
-    alternatives = _alternatives(found.alternatives, generated * width) if found.alternatives else ()
+    others = alternatives(found.alternatives, generated * width) if found.alternatives else ()
     attention = None
     if found.attention_count:
-        attention = np.ctypeslib.as_array(found.attention, (found.attention_count,)).reshape(generated, -1).copy()
+        attention = np.ctypeslib.as_array(found.attention, (found.attention_count,)).reshape(found.count - 1, -1).copy()
     return Hypothesis(
         ids=ids[found.prompt_count :],
         prompt_ids=ids[: found.prompt_count],
@@ -371,7 +385,7 @@ def _hypothesis(native: Owned, request: int, index: int) -> Hypothesis:
             else np.zeros(0, np.float32)
         ),
         finish_reason=FINISH_REASONS[found.finish_reason],
-        alternatives=tuple(alternatives[i : i + width] for i in range(0, generated * width, width)) if width else (),
+        alternatives=tuple(others[i : i + width] for i in range(0, generated * width, width)) if width else (),
         attention=attention,
     )
 

@@ -255,3 +255,39 @@ def test_conversations(decoder: attend.Model, model: attend.Model) -> None:
         decoder.chat(messages, no_such_option=1)
     with pytest.raises(attend.NotFoundError, match="chat template"):
         model.chat(messages)
+
+
+# What was finished before a failure
+
+
+def test_what_was_finished_comes_with_the_exception(model: attend.Model) -> None:
+    words = ["transformer", "cat", "hello"]
+    whole = model.generate(words)
+
+    def until_the_end(event: attend.TokenEvent) -> bool:
+        return event.finish_reason is None
+
+    with pytest.raises(attend.CancelledError) as raised:
+        model.generate(words, on_token=until_the_end)
+    finished = raised.value.finished
+    assert finished is not None and len(finished) == 3 and finished[0] is None
+    for found, expected in zip(finished, whole):
+        assert found is None or found.ids.tolist() == expected.ids.tolist()
+    assert any(found is not None for found in finished)
+
+
+def test_an_exception_of_the_users_carries_it_too(model: attend.Model) -> None:
+    def fail(event: attend.TokenEvent) -> None:
+        if event.finish_reason is not None:
+            raise KeyError(event.request)
+
+    with pytest.raises(KeyError) as raised:
+        model.generate(["transformer", "cat"], on_token=fail)
+    finished = raised.value.finished  # type: ignore[attr-defined]
+    assert finished[0] is None and finished[1].text == "K AE1 T"
+
+
+def test_a_call_that_never_began_has_finished_nothing(model: attend.Model) -> None:
+    with pytest.raises(attend.InvalidArgumentError) as raised:
+        model.generate(["cat"], no_such_option=0)
+    assert raised.value.finished is None
