@@ -209,10 +209,10 @@ private final class TokenListener: TokenObserver {
     switch verdict ?? ATTEND_VERDICT_END_REQUEST {
     case ATTEND_VERDICT_GO_ON: return .goOn
     case ATTEND_VERDICT_END_SEQUENCE: return .endSequence
-    case ATTEND_VERDICT_END_REQUEST: return .endAll
+    case ATTEND_VERDICT_END_REQUEST: return .endRequest
     default:
       end?.isWanted = true
-      return .endAll
+      return .endRequest
     }
   }
 }

@@ -25,8 +25,8 @@ final class FakeModel: StepModel {
   private let logits: AlignedBuffer
   private let states: AlignedBuffer
 
-  init(vocabulary: Int, readsSources: Bool = false, threads: Int = 1) throws {
-    engine = try Engine(kernels: nil, threads: threads)
+  init(vocabulary: Int, readsSources: Bool = false, threads: Int = 1, kernels: String? = nil) throws {
+    engine = try Engine(kernels: kernels, threads: threads)
     (self.vocabulary, self.readsSources) = (vocabulary, readsSources)
     let cells = FakeModel.rows * (FakeModel.capacity + 1)
     lengths = Array(repeating: 0, count: FakeModel.rows)

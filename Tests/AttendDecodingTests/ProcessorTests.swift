@@ -209,4 +209,15 @@ private func row(_ count: Int) -> [Float] { (0..<count).map { Float($0) / 4 - 1 
     #expect(failure?.message.hasPrefix(message) ?? false, "\(failure?.message ?? "") for \(message)")
     #expect(failure?.code == .invalidArgument)
   }
+
+  /// A text that a grammar does not let end is not made to: it ends with its length.
+  @Test func aLastTokenThatIsNotAllowedIsNotForced() throws {
+    var options = LogitsOptions()
+    (options.forcedLast, options.maximalNewTokens) = (3, 1)
+    let processors = try LogitsProcessors(options, vocabulary: 5, rows: rows)
+    let row: [Float] = [1, 2, 3, 4, 5]
+    #expect(try kept(processors.processed(row, Written([0]), allowed: [0b10110])) == [1, 2, 4])
+    #expect(try kept(processors.processed(row, Written([0]), allowed: [0b11110])) == [3])
+    #expect(try kept(processors.processed(row, Written([0]))) == [3])
+  }
 }

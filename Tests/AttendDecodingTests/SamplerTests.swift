@@ -103,7 +103,7 @@ extension SamplingStep {
 }
 
 /// The statistic of Pearson's test, ids of fewer than five expected draws taken together, and its degrees of freedom.
-private func chiSquare(_ counts: [Int], _ probabilities: [Double]) -> (statistic: Double, freedom: Double) {
+func chiSquare(_ counts: [Int], _ probabilities: [Double]) -> (statistic: Double, freedom: Double) {
   let draws = Double(counts.reduce(0, +))
   var cells: [(seen: Double, expected: Double)] = [(0, 0)]
   for (count, probability) in zip(counts, probabilities) {
@@ -120,7 +120,7 @@ private func chiSquare(_ counts: [Int], _ probabilities: [Double]) -> (statistic
 }
 
 /// The value that the statistic exceeds with a probability of 0.001 (Wilson and Hilferty 1931).
-private func critical(_ freedom: Double) -> Double {
+func critical(_ freedom: Double) -> Double {
   let share = 2 / (9 * freedom)
   return freedom * pow(1 - share + 3.0902 * share.squareRoot(), 3)
 }
@@ -144,6 +144,21 @@ private func critical(_ freedom: Double) -> Double {
     for (count, probability) in zip(counts, probabilities) where probability == 0 { #expect(count == 0, "\(name)") }
     let (statistic, freedom) = chiSquare(counts, probabilities)
     if freedom > 0 { #expect(statistic < critical(freedom), "\(name): \(statistic), \(freedom) degrees of freedom") }
+  }
+
+  @Test func aDrawLeavesTheLogits() throws {
+    var options = options { $0.temperature = 0.9 }
+    options.dry = DryOptions(multiplier: 3)
+    let written = Written([1, 2, 3, 4, 9, 2, 3, 4, 7, 1, 2, 3, 4], prompt: 2)
+    let sampler = try Sampler(options, vocabulary: 12, rows: rows)
+    let scratch = try LogitsScratch(vocabulary: 12), row = logits(12, seed: 4)
+    var state = SamplingState(options, sequence: 0), scores = row
+    for _ in 0..<20 {
+      _ = try scores.withUnsafeMutableBufferPointer { row throws(Failure) in
+        try sampler.choose(row, written.history, scratch, &state)
+      }
+      #expect(scores == row)
+    }
   }
 
   @Test func dryDrawsFollowTheProbabilities() throws {

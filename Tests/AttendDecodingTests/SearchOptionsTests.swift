@@ -59,7 +59,18 @@ import Testing
       ("diversity_penalty is 0.5; it needs num_beam_groups", { ($0.beams, $0.diversityPenalty) = (4, 0.5) }),
       ("num_return_sequences is 5, more than the 4 of num_beams", { ($0.beams, $0.sequences) = (4, 5) }),
       ("num_return_sequences is 2; more than 1 needs", { $0.sequences = 2 }),
-      ("do_sample is true with num_beams 4", { ($0.beams, $0.samples) = (4, true) }),
+      (
+        "do_sample is true with num_beam_groups 2; groups are not drawn",
+        { ($0.beams, $0.groups, $0.samples) = (4, 2, true) }
+      ),
+      (
+        "mirostat_tau is set with num_beams 4",
+        { ($0.beams, $0.samples, $0.sampling.mirostat) = (4, true, MirostatOptions()) }
+      ),
+      (
+        "do_sample is true with force_words_ids",
+        { ($0.beams, $0.samples, $0.requiredPhrases) = (4, true, [[[3]]]) }
+      ),
       ("the number of alternatives is 2 with num_beams 4", { ($0.beams, $0.alternatives) = (4, 2) }),
       ("the number of alternatives is 21; it must be from 0 to 20", { $0.alternatives = 21 }),
       ("force_words_ids needs num_beams above 1; it is 1", { $0.requiredPhrases = [[[3]]] }),

@@ -44,6 +44,12 @@ import Testing
       $0.requiredPhrases = [[[5, 6], [7]], [[8]]]
     }
     add {
+      $0.beams = 4
+      $0.sequences = 4
+      $0.samples = true
+      ($0.sampling.topK, $0.sampling.temperature, $0.sampling.xtcProbability) = (8, 1.5, 0.5)
+    }
+    add {
       $0.penaltyAlpha = 0.5
       $0.contrastiveTopK = 4
     }

@@ -99,11 +99,13 @@ extension LogitsOptions {
 func invalid(_ option: String, _ reason: String) -> Failure { Failure(.invalidArgument, "\(option) \(reason)") }
 
 /// Checks of ids against a vocabulary.
-struct TokenCheck {
+package struct TokenCheck {
   let vocabulary: Int
 
+  package init(vocabulary: Int) { self.vocabulary = vocabulary }
+
   /// An id that an option names, in entry `place` of it.
-  func check(_ token: Int32?, _ option: String, _ place: Int? = nil) throws(Failure) {
+  package func check(_ token: Int32?, _ option: String, _ place: Int? = nil) throws(Failure) {
     guard let token, token < 0 || Int(token) >= vocabulary else { return }
     let entry = place.map { " in entry \($0)" } ?? ""
     throw invalid(option, "names token \(token)\(entry); the vocabulary has \(vocabulary)")

@@ -61,7 +61,8 @@ package final class LogitsProcessors: Sendable {
   /// grammar makes it: the others are forbidden. The order: biases; diversity; penalties of the source's ids, then of
   /// those written; n-grams, bad words; minimal lengths; the function that says what is allowed; forced tokens; decay;
   /// suppressed tokens and the shortlist; the user's own function; `allowed`; renormalisation. Forbidden is minus
-  /// infinity, whatever the logit was; what is forced is allowed again. Throws what a function of the user's throws.
+  /// infinity, whatever the logit was; what is forced is allowed again. A last token that `allowed` has not is not
+  /// forced: a text that is not finished ends with its length. Throws what a function of the user's throws.
   package func process(
     _ scores: UnsafeMutableBufferPointer<Float>, _ history: History, _ scratch: LogitsScratch,
     diversity: Diversity? = nil, allowed: UnsafePointer<UInt32>? = nil
@@ -73,7 +74,7 @@ package final class LogitsProcessors: Sendable {
     if !isEmpty {
       discourageRepetition(scores, history, scratch)
       try restrict(scores, history, scratch)
-      force(scores, history)
+      force(scores, history, allowed)
       suppress(scores, history)
       try options.function?(scores, history)
     }
@@ -108,9 +109,13 @@ package final class LogitsProcessors: Sendable {
     }
   }
 
-  private func force(_ scores: UnsafeMutableBufferPointer<Float>, _ history: History) {
+  private func force(
+    _ scores: UnsafeMutableBufferPointer<Float>, _ history: History, _ allowed: UnsafePointer<UInt32>?
+  ) {
     if let first = options.forcedFirst, history.tokens.count == 1 { scores.force(first) }
-    if let last = options.forcedLast, options.isLast(after: history) { scores.force(last) }
+    if let last = options.forcedLast, options.isLast(after: history), allowed?.holds(last) ?? true {
+      scores.force(last)
+    }
     guard let decay = options.exponentialDecay, let ends = options.endTokens else { return }
     let excess = history.generatedCount - decay.start
     guard excess > 0 else { return }

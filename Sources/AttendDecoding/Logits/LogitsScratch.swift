@@ -22,6 +22,15 @@ package final class LogitsScratch {
   /// The lengths of copies in a history.
   var lengths = GrowingList<Int32>(for: "copies in a history")
 
+  /// Logits of the row that were lowered for a draw.
+  var lowered = GrowingList<Lowered>(for: "lowered logits")
+
+  /// A logit as it was before.
+  struct Lowered: BitwiseCopyable {
+    let token: Int32
+    let before: Float
+  }
+
   /// The largest number of ids that are found with a heap; more of them are sorted with all others.
   static let heapLimit = 1024
 
@@ -56,6 +65,14 @@ package final class LogitsScratch {
   package func reserve(history count: Int) throws(Failure) {
     lengths.removeAll()
     try lengths.reserve(count)
+    lowered.removeAll()
+    try lowered.reserve(count)
+  }
+
+  /// Makes lowered logits what they were.
+  func restore(_ scores: UnsafeMutableBufferPointer<Float>) {
+    for entry in lowered.elements.reversed() { scores[Int(entry.token)] = entry.before }
+    lowered.removeAll()
   }
 
   /// Counts how often each id of the vocabulary occurs in `tokens`. `forget` must follow.

@@ -1,3 +1,8 @@
+extension UnsafePointer<UInt32> {
+  /// Whether an id is in a set.
+  func holds(_ token: Int32) -> Bool { self[Int(token >> 5)] >> UInt32(token & 31) & 1 != 0 }
+}
+
 extension UnsafeMutableBufferPointer<Float> {
   /// Forbids the ids of a list.
   func forbid(_ tokens: some Sequence<Int32>) { for token in tokens { self[Int(token)] = -.infinity } }

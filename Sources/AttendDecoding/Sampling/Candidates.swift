@@ -168,14 +168,19 @@ struct Candidates {
   }
 
   /// Lowers the logits of ids by what `penalty` says, in units of the temperature so far, and puts the ids in order
-  /// again. `tokens` holds at least those whose penalty is not 0; asked for a second time, `penalty` says 0.
+  /// again. `tokens` holds at least those whose penalty is not 0; asked for a second time, `penalty` says 0. What stood
+  /// in the row is noted in the scratch, which has room for a note for each of them.
   mutating func lower(_ tokens: UnsafeBufferPointer<Int32>, by penalty: (Int32) -> Double) {
     func lowered(_ value: Float, _ token: Int32) -> Float {
       max(Float(Double(value) - penalty(token) / inverse), -.greatestFiniteMagnitude)
     }
     guard isComplete else {
       for token in tokens where scratch.isToken(token) && row[Int(token)] > -.infinity {
-        row[Int(token)] = lowered(row[Int(token)], token)
+        let (before, after) = (row[Int(token)], lowered(row[Int(token)], token))
+        guard after != before else { continue }
+        scratch.lowered.resize(
+          to: scratch.lowered.count + 1, filling: LogitsScratch.Lowered(token: token, before: before))
+        row[Int(token)] = after
       }
       return start()
     }

@@ -77,8 +77,7 @@ extension LogitsScratch {
   /// so in time linear in their number.
   fileprivate func measureCopies(of tokens: UnsafeBufferPointer<Int32>, upTo limit: Int) throws(Failure) {
     let count = tokens.count
-    lengths.removeAll()
-    try lengths.reserve(count)
+    try reserve(history: count)
     lengths.resize(to: count, filling: 0)
     let lengths = lengths.elements
     // The stretch [left, right) of the reversed ids equals their beginning.

@@ -34,7 +34,7 @@ package struct Philox: Sendable {
   }
 
   /// The upper 53 of 64 bits, as a fraction.
-  private static func uniform(_ high: UInt32, _ low: UInt32) -> Double {
+  static func uniform(_ high: UInt32, _ low: UInt32) -> Double {
     Double((UInt64(high) << 32 | UInt64(low)) >> 11) * 0x1p-53
   }
 }

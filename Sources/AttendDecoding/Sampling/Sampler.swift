@@ -61,8 +61,8 @@ package final class Sampler: Sendable {
     self.steps = try FixedArray(steps.count, for: "the steps of sampling") { steps[$0] }
   }
 
-  /// Draws the next id from processed logits, `[vocabulary]`, which DRY changes; nil where each of them is minus
-  /// infinity. `state` moves on to the next step.
+  /// Draws the next id from processed logits, `[vocabulary]`, which are the same afterwards; nil where each of them is
+  /// minus infinity. `state` moves on to the next step.
   ///
   /// Throws `outOfMemory` where DRY meets a history longer than the scratch has room for.
   package func choose(
@@ -78,6 +78,7 @@ package final class Sampler: Sendable {
     _ scores: UnsafeMutableBufferPointer<Float>, _ history: History, _ scratch: LogitsScratch, _ draws: Draws,
     mu: inout Double
   ) throws(Failure) -> Sample? {
+    defer { scratch.restore(scores) }
     var candidates = try candidates(scores, history, scratch, draws, mu: mu)
     guard candidates.knownKept > 0 else { return nil }
     let mass = candidates.mass()
@@ -96,7 +97,9 @@ package final class Sampler: Sendable {
     _ scores: UnsafeMutableBufferPointer<Float>, _ history: History, _ scratch: LogitsScratch, _ draws: Draws,
     mu: Double
   ) throws(Failure) {
+    guard !steps.isEmpty else { return }
     var candidates = try candidates(scores, history, scratch, draws, mu: mu)
+    scratch.lowered.removeAll()
     candidates.reveal(vocabulary)
     scores.update(repeating: -.infinity)
     for index in 0..<candidates.knownKept {

@@ -4,7 +4,9 @@ import AttendGrammars
 /// Beam search as transformers 5 defines it: the sums of the B best running hypotheses, and the B best finished ones by
 /// sum / length^penalty, where the length counts generated tokens.
 ///
-/// There may be fewer running beams than B: a token of no probability is no candidate.
+/// There may be fewer running beams than B: a token of no probability is no candidate. With sampling (do_sample) the
+/// candidates of a step are not the best of all beams but drawn without replacement, in proportion to the exponentials
+/// of their sums.
 package final class BeamSearch: Search {
   private let context: SearchContext
   private let state: BeamState
@@ -26,7 +28,11 @@ package final class BeamSearch: Search {
     let scores = logits[0]
     let normalizer = try context.logSoftmaxAndProcess(
       scores, history: state.beams.history(row), sequence: row, state.beams.matcher(row), scratch)
-    state.examine(row, scores, normalizer)
+    guard context.options.samples else { return state.examine(row, scores, normalizer) }
+    let noise = BeamNoise(
+      seed: context.options.sampling.seed, stream: context.options.firstStream, step: state.generated, beam: row)
+    let processed = try context.filter(scores, history: state.beams.history(row), sequence: row, noise, scratch)
+    state.draw(row, scores, processed: processed, normalizer, noise)
   }
 
   package func choose() throws(Failure) {

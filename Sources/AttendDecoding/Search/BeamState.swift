@@ -23,7 +23,8 @@ final class BeamState {
     beams = try BeamTable(width: width, promptCount: promptCount, expected: expected)
     before = try BeamTable(width: width, promptCount: promptCount, expected: expected)
     candidates = try BeamCandidates(
-      rows: width, kept: context.candidatesPerStep(beams: width), vocabulary: context.vocabulary)
+      rows: width, kept: context.candidatesPerStep(beams: width), vocabulary: context.vocabulary,
+      areDrawn: context.options.samples)
     finished = try FinishedBeams(capacity: kept, promptCount: promptCount, expected: expected)
     try normalizers.reserve(width)
     normalizers.resize(to: width, filling: nil)
@@ -41,6 +42,16 @@ final class BeamState {
   func examine(_ beam: Int, _ scores: UnsafePointer<Float>, _ normalizer: Normalizer?) {
     normalizers[beam] = normalizer
     candidates.examine(beam, scores, vocabulary: context.vocabulary, context.engine)
+  }
+
+  /// Draws continuations of a beam from `scores`, what the steps of sampling left of `processed`, whose log-softmax
+  /// `normalizer` is; nil: they are log-probabilities.
+  func draw(
+    _ beam: Int, _ scores: UnsafePointer<Float>, processed: UnsafePointer<Float>, _ normalizer: Normalizer?,
+    _ noise: BeamNoise
+  ) {
+    normalizers[beam] = normalizer
+    candidates.draw(beam, scores, processed: processed, vocabulary: context.vocabulary, noise)
   }
 
   /// Begins to choose: there are no beams, one token longer than those of `before`, whose candidates are in order.
@@ -67,7 +78,7 @@ final class BeamState {
   }
 
   private func logProbability(_ candidate: BeamCandidates.Candidate) -> Float {
-    normalizers[candidate.row]?.logProbability(candidate.value) ?? candidate.value
+    normalizers[candidate.row]?.logProbability(candidate.logit) ?? candidate.logit
   }
 
   /// Adds a candidate to what has ended, by its score under transformers' rules.

@@ -107,7 +107,7 @@ package final class ConstrainedBeamSearch: Search {
       let value = scores[Int(token)]
       guard value > -.infinity, !hasEntry(row, token) else { return }
       let sum = state.before.sum(row) + Double(value)
-      try look(at: .init(row: row, token: token, value: value, sum: sum), mayEnd: true)
+      try look(at: .init(row: row, token: token, value: value, logit: value, sum: sum), mayEnd: true)
     }
   }
 

@@ -45,7 +45,7 @@ package enum Verdict: Sendable {
   /// No more of this sequence.
   case endSequence
   /// No more of this request.
-  case endAll
+  case endRequest
 }
 
 /// One request as its search sees it: options, checked; prompt and source; and the work on a row of logits that all
@@ -98,7 +98,7 @@ package final class SearchContext {
       logits.minimalLength = max(logits.minimalLength - options.ctranslate2.prefixCount - 1, 0)
     }
     processors = try LogitsProcessors(logits, vocabulary: model.vocabulary, rows: rows)
-    sampler = options.samples ? try Sampler(options.sampling, vocabulary: model.vocabulary, rows: rows) : nil
+    sampler = options.samples ? try Sampler(options.chain, vocabulary: model.vocabulary, rows: rows) : nil
   }
 
   // MARK: Texts
@@ -156,9 +156,17 @@ package final class SearchContext {
     _ scores: UnsafeMutablePointer<Float>, history tokens: UnsafeBufferPointer<Int32>, sequence: Int,
     _ matcher: Matcher?, _ scratch: RowScratch, diversity: Diversity? = nil, unseen: Int = 0
   ) throws(Failure) {
+    let matcher = beginsOutsideText(tokens.count - unseen) ? nil : matcher
     try processors.process(
       buffer(scores), history(tokens, sequence, unseen: unseen), scratch.logits, diversity: diversity,
       allowed: try allowed(by: matcher, scratch))
+  }
+
+  /// Whether the token behind `count` others is forced and stands for no text, as that of a language does
+  /// (forced_bos_token_id): a grammar of texts has no say about it, and a matcher stays where it is.
+  private func beginsOutsideText(_ count: Int) -> Bool {
+    guard let grammar, count == 1, let first = options.logits.forcedFirst, !isEnd(first) else { return false }
+    return Int(first) < grammar.tokens.count && grammar.tokens.bytes(of: first).isEmpty
   }
 
   /// The tokens that a grammar allows next, an end token among them where the text may end; nil without a grammar.
@@ -202,13 +210,26 @@ package final class SearchContext {
     return value > -.infinity ? token : nil
   }
 
-  /// The next token of a sequence, at random or the most probable; nil where none can follow. Changes the logits.
+  /// The next token of a sequence, at random or the most probable; nil where none can follow. The logits stay as they
+  /// are.
   func choose(
     _ scores: UnsafeMutablePointer<Float>, history tokens: UnsafeBufferPointer<Int32>, sequence: Int,
     _ state: inout SamplingState, _ scratch: RowScratch
   ) throws(Failure) -> Int32? {
     guard let sampler else { return best(scores) }
     return try sampler.choose(buffer(scores), history(tokens, sequence), scratch.logits, &state)?.token
+  }
+
+  /// Leaves of processed scores what the steps of sampling do. Returns a copy of what was there.
+  func filter(
+    _ scores: UnsafeMutablePointer<Float>, history tokens: UnsafeBufferPointer<Int32>, sequence: Int,
+    _ noise: BeamNoise, _ scratch: RowScratch
+  ) throws(Failure) -> UnsafePointer<Float> {
+    let copy: UnsafeMutablePointer<Float> = scratch.copy.pointer()
+    copy.update(from: scores, count: vocabulary)
+    let draws = Draws(token: 0, exclusion: noise.exclusion)
+    try sampler?.filter(buffer(scores), history(tokens, sequence), scratch.logits, draws, mu: 0)
+    return UnsafePointer(copy)
   }
 
   // MARK: Ends
@@ -270,7 +291,7 @@ package final class SearchContext {
     guard let observer, !isEnded else { return .goOn }
     let verdict = try observer.generated(
       sequence: sequence, token: token, logProbability: logProbability, alternatives: alternatives, reason: reason)
-    if case .endAll = verdict { isEnded = true }
+    if case .endRequest = verdict { isEnded = true }
     return verdict
   }
 }

@@ -25,6 +25,7 @@ extension SearchOptions {
     }
     try checkSequences()
     try checkGroups()
+    if groups > 1 { try TokenCheck(vocabulary: vocabulary).check(paddingToken, "pad_token_id") }
     try checkPhrases(vocabulary: vocabulary)
     try checkContrastive()
     if rules == .ctranslate2 { try checkCTranslate2(vocabulary, promptCount: promptCount) }
@@ -33,7 +34,7 @@ extension SearchOptions {
 
   private func checkSequences() throws(Failure) {
     if searchesBeams {
-      guard !samples else { throw invalid("do_sample", "is true with num_beams \(beams); beams are not drawn") }
+      if samples { try checkDrawnBeams() }
       guard alternatives == 0 else {
         throw invalid(
           "the number of alternatives", "is \(alternatives) with num_beams \(beams); only one sequence has alternatives"
@@ -44,6 +45,21 @@ extension SearchOptions {
       }
     } else if sequences > 1, !samples {
       throw invalid("num_return_sequences", "is \(sequences); more than 1 needs num_beams or do_sample")
+    }
+  }
+
+  private func checkDrawnBeams() throws(Failure) {
+    guard rules == .transformers else {
+      throw invalid("do_sample", "is true with CTranslate2's beam search, which draws nothing")
+    }
+    guard groups == 1 else {
+      throw invalid("do_sample", "is true with num_beam_groups \(groups); groups are not drawn")
+    }
+    guard requiredPhrases.isEmpty else {
+      throw invalid("do_sample", "is true with force_words_ids; beams with required phrases are not drawn")
+    }
+    guard sampling.mirostat == nil else {
+      throw invalid("mirostat_tau", "is set with num_beams \(beams); mirostat follows one sequence")
     }
   }
 

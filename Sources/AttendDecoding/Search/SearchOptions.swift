@@ -69,6 +69,14 @@ package struct SearchOptions: Sendable {
 
   package init() {}
 
+  /// The chain of samplers. Beams keep a token more at each step than there are end tokens, as transformers does, so
+  /// that they can go on.
+  var chain: SamplingOptions {
+    var chain = sampling
+    if beams > 1 { chain.minimalKept = max(chain.minimalKept, 1 + max(logits.endTokens?.count ?? 0, 1)) }
+    return chain
+  }
+
   /// When a beam search ends, once it has as many finished sequences as beams.
   package enum EarlyStopping: Sendable {
     /// true: at once
