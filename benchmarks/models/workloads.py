@@ -15,7 +15,7 @@ Ids = npt.NDArray[np.int32]
 class Workload:
     """One piece of work, the same for every contender.
 
-    ``task``: "translate" (read a source, write exactly ``new_tokens`` greedily; the end token is forbidden to all),
+    ``task``: "translate" (read a source, write exactly ``new_tokens``; the end token is forbidden to all),
     "embed" (hidden states of all tokens), "prompt" (read a prompt up to the logits that follow it) or "decode" (after a
     prompt of ``length``, which is not timed, write ``new_tokens`` greedily).
     """
@@ -27,6 +27,8 @@ class Workload:
     length: int
     new_tokens: int
     computes: tuple[str, ...]
+    #: Hypotheses that a translation keeps in view: beam search (its best one counts); 1: greedily.
+    beams: int = 1
 
     @property
     def tokens(self) -> int:
@@ -66,6 +68,11 @@ def _family(name: str, model: str) -> list[Workload]:
         return [
             Workload(f"marian 31 to 32, batch {batch}", model, "translate", batch, 31, 32, ("float32", "int8"))
             for batch in (1, 32)
+        ] + [
+            Workload(
+                f"marian 31 to 32, beam 4, batch {batch}", model, "translate", batch, 31, 32, ("float32", "int8"), beams=4
+            )
+            for batch in (1, 32)
         ]
     if name == "bert":
         return [
@@ -87,6 +94,10 @@ AIMS = {
     ("marian 31 to 32, batch 1", "int8"): 4.0,
     ("marian 31 to 32, batch 32", "float32"): 1.5,
     ("marian 31 to 32, batch 32", "int8"): 2.5,
+    ("marian 31 to 32, beam 4, batch 1", "float32"): 1.2,
+    ("marian 31 to 32, beam 4, batch 1", "int8"): 4.0,
+    ("marian 31 to 32, beam 4, batch 32", "float32"): 1.8,
+    ("marian 31 to 32, beam 4, batch 32", "int8"): 3.0,
     ("bert 1 x 128", "float32"): 1.2,
     ("bert 1 x 128", "bfloat16"): 1.5,
     ("bert 1 x 128", "int8"): 1.9,

@@ -24,6 +24,8 @@ package final class LogitsProcessors: Sendable {
   package let vocabulary: Int
   /// Whether `process` changes only what its last two arguments ask for.
   package let isEmpty: Bool
+  /// Whether all that the options do, apart from forced tokens, is to forbid.
+  private let forbidsAtMost: Bool
 
   private let options: LogitsOptions
   private let rows: KernelTable.Rows
@@ -52,7 +54,16 @@ package final class LogitsProcessors: Sendable {
       window: options.penaltyWindow)
     sourcePenalties = RepetitionPenalties(repetition: 1 / options.encoderRepetitionPenalty)
     shortlist = try options.shortlist(vocabulary: vocabulary)
-    isEmpty = options.changesNothing && penalties.changesNothing && sourcePenalties.changesNothing
+    let isWithoutPenalties = penalties.changesNothing && sourcePenalties.changesNothing
+    isEmpty = options.changesNothing && isWithoutPenalties
+    forbidsAtMost = options.changesNoFiniteScore && isWithoutPenalties
+  }
+
+  /// Whether `process` makes minus infinity of some scores after `history`, and leaves the others as they are: then it
+  /// does not matter to the others whether logits or log-probabilities are processed.
+  package func onlyForbids(after history: History) -> Bool {
+    forbidsAtMost && !(options.forcedFirst != nil && history.tokens.count == 1)
+      && !(options.forcedLast != nil && options.isLast(after: history))
   }
 
   /// Changes a row of logits, or of log-probabilities, `[vocabulary]`.
@@ -151,6 +162,12 @@ extension LogitsOptions {
       && minimalLength == 0 && minimalNewTokens == 0 && forcedFirst == nil && forcedLast == nil
       && exponentialDecay == nil && allowedByFunction == nil && suppressed == nil && suppressedFirst == nil
       && allowed == nil && function == nil && !renormalizes
+  }
+
+  /// Whether nothing but forced tokens changes a score to anything but minus infinity, the three penalties of repetition
+  /// aside.
+  fileprivate var changesNoFiniteScore: Bool {
+    sequenceBias == nil && logitBias == nil && exponentialDecay == nil && function == nil && !renormalizes
   }
 
   /// Whether the next id is the last that fits.

@@ -52,10 +52,16 @@ final class BeamCandidates {
 
   subscript(rank: Int) -> Candidate { merged[rank] }
 
-  /// Finds the best of one row; rows may be examined side by side.
-  func examine(_ row: Int, _ scores: UnsafePointer<Float>, vocabulary: Int, _ engine: Engine) {
+  /// Finds the best of one row, of which `normalizer` makes log-probabilities where there is one; rows may be examined
+  /// side by side.
+  func examine(
+    _ row: Int, _ scores: UnsafePointer<Float>, vocabulary: Int, normalizer: Normalizer?, _ engine: Engine
+  ) {
+    let first = row * kept
     engine.topK(
-      scores, count: vocabulary, k: kept, values: values.storage + row * kept, indices: tokens.storage + row * kept)
+      scores, count: vocabulary, k: kept, values: values.storage + first, indices: tokens.storage + first)
+    guard let normalizer else { return }
+    for place in first..<first + kept { values[place] = normalizer.logProbability(values[place]) }
   }
 
   /// The best of one examined row, in order; `place` is below the number kept, and below the vocabulary.

@@ -25,13 +25,15 @@ package final class BeamSearch: Search {
   package func past(row: Int) -> UnsafeBufferPointer<Int32>? { state.beams.past(row) }
 
   package func examine(row: Int, logits: Matrix, states: Matrix, _ scratch: RowScratch) throws(Failure) {
-    let scores = logits[0]
-    let normalizer = try context.logSoftmaxAndProcess(
-      scores, history: state.beams.history(row), sequence: row, state.beams.matcher(row), scratch)
-    guard context.options.samples else { return state.examine(row, scores, normalizer) }
+    let scores = logits[0], history = state.beams.history(row), matcher = state.beams.matcher(row)
+    guard context.options.samples else {
+      let normalizers = try context.processForBeams(scores, history: history, sequence: row, matcher, scratch)
+      return state.examine(row, scores, normalizers)
+    }
+    let normalizer = try context.logSoftmaxAndProcess(scores, history: history, sequence: row, matcher, scratch)
     let noise = BeamNoise(
       seed: context.options.sampling.seed, stream: context.options.firstStream, step: state.generated, beam: row)
-    let processed = try context.filter(scores, history: state.beams.history(row), sequence: row, noise, scratch)
+    let processed = try context.filter(scores, history: history, sequence: row, noise, scratch)
     state.draw(row, scores, processed: processed, normalizer, noise)
   }
 

@@ -37,11 +37,11 @@ final class BeamState {
   /// Whether the beams have all tokens that they may have.
   var isAtLength: Bool { generated >= context.options.maximalNewTokens }
 
-  /// Finds the best continuations of a beam; the beams may be examined side by side. `normalizer` makes
-  /// log-probabilities of the scores; nil: they are.
-  func examine(_ beam: Int, _ scores: UnsafePointer<Float>, _ normalizer: Normalizer?) {
-    normalizers[beam] = normalizer
-    candidates.examine(beam, scores, vocabulary: context.vocabulary, context.engine)
+  /// Finds the best continuations of a beam; the beams may be examined side by side.
+  func examine(_ beam: Int, _ scores: UnsafePointer<Float>, _ normalizers: BeamNormalizers) {
+    self.normalizers[beam] = normalizers.after
+    candidates.examine(
+      beam, scores, vocabulary: context.vocabulary, normalizer: normalizers.before, context.engine)
   }
 
   /// Draws continuations of a beam from `scores`, what the steps of sampling left of `processed`, whose log-softmax

@@ -38,9 +38,12 @@ final class CTranslate2Beams {
     let history = state.beams.history(beam)
     let unseen = alternative > 0 ? context.prompt.count + alternative : context.prompt.count - options.prefixCount
     try context.process(scores, history: history, sequence: beam, state.beams.matcher(beam), scratch, unseen: unseen)
+    guard let wanted = nextOfPrefix(history) else {
+      return state.examine(beam, scores, BeamNormalizers(before: context.normalizer(scores), after: nil))
+    }
     context.engine.logSoftmax(row: scores, count: context.vocabulary)
-    if let wanted = nextOfPrefix(history) { draw(scores, to: wanted) }
-    state.examine(beam, scores, nil)
+    draw(scores, to: wanted)
+    state.examine(beam, scores, BeamNormalizers(before: nil, after: nil))
   }
 
   /// The token of the prefix that beams are drawn to that comes next, if a beam has followed it so far.

@@ -59,8 +59,8 @@ package final class CTranslate2Search: Search {
     try context.process(
       scores, history: context.prompt, sequence: 0, try context.grammar?.matcher(), scratch,
       unseen: context.prompt.count)
-    context.engine.logSoftmax(row: scores, count: context.vocabulary)
-    first.examine(0, scores, vocabulary: context.vocabulary, context.engine)
+    first.examine(
+      0, scores, vocabulary: context.vocabulary, normalizer: context.normalizer(scores), context.engine)
   }
 
   package func choose() throws(Failure) {

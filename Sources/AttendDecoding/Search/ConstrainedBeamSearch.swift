@@ -57,7 +57,7 @@ package final class ConstrainedBeamSearch: Search {
     scores[row] = logits[0]
     let normalizer = try context.logSoftmaxAndProcess(
       logits[0], history: state.beams.history(row), sequence: row, state.beams.matcher(row), scratch)
-    state.examine(row, logits[0], normalizer)
+    state.examine(row, logits[0], BeamNormalizers(before: nil, after: normalizer))
   }
 
   // MARK: Choosing

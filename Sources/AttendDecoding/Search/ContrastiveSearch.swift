@@ -51,7 +51,7 @@ package final class ContrastiveSearch: Search {
     let scores = logits[0]
     try context.process(scores, history: tried.history(row), sequence: 0, tried.matcher(row), scratch)
     normalizers[row] = context.normalizer(scores)
-    following.examine(row, scores, vocabulary: context.vocabulary, context.engine)
+    following.examine(row, scores, vocabulary: context.vocabulary, normalizer: nil, context.engine)
   }
 
   package func choose() throws(Failure) {

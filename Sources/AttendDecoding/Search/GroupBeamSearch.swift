@@ -57,7 +57,8 @@ package final class GroupBeamSearch: Search {
     try context.process(
       copy, history: group.beams.history(beam), sequence: beam, group.beams.matcher(beam), scratch,
       diversity: taken.isEmpty ? nil : diversity)
-    group.examine(beam, copy, context.options.logProbabilities ? context.normalizer(copy) : nil)
+    let after = context.options.logProbabilities ? context.normalizer(copy) : nil
+    group.examine(beam, copy, BeamNormalizers(before: nil, after: after))
   }
 
   package func choose() throws(Failure) {

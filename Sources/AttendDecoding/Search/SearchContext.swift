@@ -28,6 +28,19 @@ package struct Normalizer: BitwiseCopyable {
   let logarithm: Float
 
   func logProbability(_ score: Float) -> Float { (score - largest) - logarithm }
+
+  /// The same for scores that are log-probabilities under `other` already.
+  func after(_ other: Normalizer) -> Normalizer {
+    Normalizer(largest: largest - other.largest, logarithm: logarithm - other.logarithm)
+  }
+}
+
+/// What makes of a row that was processed for beams the numbers that they add up.
+struct BeamNormalizers: BitwiseCopyable {
+  /// Log-softmax of the row before it was processed; nil: the row holds the result.
+  let before: Normalizer?
+  /// Log-softmax of the result; nil where it is normalised, or nobody asks.
+  let after: Normalizer?
 }
 
 /// Hears each token as it is chosen; of what does not come in order (beams) nothing.
@@ -200,6 +213,22 @@ package final class SearchContext {
     guard !processors.isEmpty || matcher != nil else { return nil }
     try process(scores, history: history, sequence: sequence, matcher, scratch)
     return options.logProbabilities ? normalizer(scores) : nil
+  }
+
+  /// The same for beams of which nothing but the best continuations counts. Where the processors forbid at most, the row
+  /// stays as it is: what is chosen of it is brought to log-probabilities then.
+  func processForBeams(
+    _ scores: UnsafeMutablePointer<Float>, history tokens: UnsafeBufferPointer<Int32>, sequence: Int,
+    _ matcher: Matcher?, _ scratch: RowScratch
+  ) throws(Failure) -> BeamNormalizers {
+    guard processors.onlyForbids(after: history(tokens, sequence)) else {
+      let after = try logSoftmaxAndProcess(scores, history: tokens, sequence: sequence, matcher, scratch)
+      return BeamNormalizers(before: nil, after: after)
+    }
+    let before = normalizer(scores)
+    guard !processors.isEmpty || matcher != nil else { return BeamNormalizers(before: before, after: nil) }
+    try process(scores, history: tokens, sequence: sequence, matcher, scratch)
+    return BeamNormalizers(before: before, after: options.logProbabilities ? normalizer(scores).after(before) : nil)
   }
 
   /// The most probable token; nil where none can follow.

@@ -14,7 +14,7 @@ from contenders.base import Runner, Unavailable
 
 
 class CTranslate2Runner(Runner):
-    """One worker that has all threads, the whole batch at once, beam 1. Its tokens are strings: the id, as text (see
+    """One worker that has all threads, the whole batch at once. Its tokens are strings: the id, as text (see
     convert.py).
     """
 
@@ -73,7 +73,7 @@ class CTranslate2Runner(Runner):
     def _translate(self, return_scores: bool = False) -> list[Any]:
         length = self.workload.new_tokens
         results = self.model.translate_batch(
-            self.tokens, max_batch_size=0, beam_size=1, min_decoding_length=length, max_decoding_length=length,
+            self.tokens, max_batch_size=0, beam_size=self.workload.beams, min_decoding_length=length, max_decoding_length=length,
             length_penalty=0, return_scores=return_scores,
         )  # fmt: skip
         return list(results)

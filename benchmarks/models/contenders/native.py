@@ -40,7 +40,10 @@ class NativeRunner(Runner):
         start = self.clock()
         task = self.workload.task
         if task == "translate":
-            self._translate()
+            if self.workload.beams > 1:
+                self._search()
+            else:
+                self._translate()
         elif task == "decode":
             logits = self._read()
             start = self.clock()
@@ -53,6 +56,10 @@ class NativeRunner(Runner):
 
     def check(self) -> dict[str, npt.NDArray[Any]]:
         task = self.workload.task
+        if task == "translate" and self.workload.beams > 1:
+            answers = self._search()
+            ids = np.array([answer.ids for answer in answers])
+            return {"ids": ids, "score": np.array([answer.score for answer in answers])}
         if task == "translate":
             score = np.zeros(self.workload.batch)
 
@@ -72,6 +79,15 @@ class NativeRunner(Runner):
         start = np.full(self.workload.batch, self.model.decoder_start, np.int32)
         self.session.encode(self.ids)
         return self._greedy(self.session.decode_step(start), self.allowed, hear).T
+
+    def _search(self) -> list[Any]:
+        """The best of each source by beam search, a fixed number of tokens among those that are allowed."""
+        length = self.workload.new_tokens
+        return self.session.generate(
+            list(self.ids), num_beams=self.workload.beams, min_new_tokens=length, max_new_tokens=length,
+            length_penalty=0.0, forced_eos_token_id=None, bad_words_ids=None,
+            suppress_tokens=[self.config["pad_token_id"]],
+        )  # fmt: skip
 
     def _greedy(self, logits: Floats, allowed: slice, hear: Hear | None = None) -> npt.NDArray[np.int32]:
         """The likeliest of the allowed ids, step by step, ``[new tokens, batch]``, the first of ``logits``."""

@@ -43,7 +43,9 @@ class PyTorchRunner(Runner):
     def run(self) -> float:
         start = self.clock()
         task = self.workload.task
-        if task == "translate":
+        if task == "translate" and self.workload.beams > 1:
+            self._search()
+        elif task == "translate":
             self._translate()
         elif task == "embed":
             _ = self.model(input_ids=self.input).last_hidden_state
@@ -57,6 +59,9 @@ class PyTorchRunner(Runner):
 
     def check(self) -> dict[str, npt.NDArray[Any]]:
         task = self.workload.task
+        if task == "translate" and self.workload.beams > 1:
+            found = self._search()
+            return {"ids": found.sequences[:, 1:].numpy(), "score": found.sequences_scores.double().numpy()}
         if task == "translate":
             score = np.zeros(self.workload.batch)
 
@@ -87,6 +92,15 @@ class PyTorchRunner(Runner):
             tokens = picked[:, None] + allowed.start
             written.append(tokens)
         return self.torch.cat(written, dim=1).numpy()
+
+    def _search(self) -> Any:
+        """Beam search by ``generate``, a fixed number of tokens."""
+        length = self.workload.new_tokens
+        return self.model.generate(
+            self.input, num_beams=self.workload.beams, do_sample=False, min_new_tokens=length, max_new_tokens=length,
+            length_penalty=0.0, forced_eos_token_id=None, bad_words_ids=None,
+            suppress_tokens=[self.config["pad_token_id"]], output_scores=True, return_dict_in_generate=True,
+        )  # fmt: skip
 
     def _read(self) -> tuple[Any, Any]:
         """Reads the prompt: the logits that follow it, and the cache."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Mapping, NamedTuple, Union
+from collections.abc import Iterable, Mapping  # those of `typing` are slow to ask what an object is
+from typing import Any, NamedTuple, Union
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _declarations as c
-from ._arrays import Float32Array, Ids, Int32Array, SizeArray, SupportsArray, ids, int32, integers, sizes
+from ._arrays import Float32Array, Ids, Int32Array, SizeArray, SupportsArray, address, ids, int32, integers, sizes
 from ._encodings import Encoding
 from .errors import InvalidArgumentError
 
@@ -43,10 +44,8 @@ class Padding(NamedTuple):
         rows, columns = tokens.shape
         if rows == 0 or columns < 2:  # nothing is filled up to one token
             return
-        for pad in self.pads:
-            for side, edge, other in (("ends", -1, self.last), ("begins", 0, self.first)):
-                if not (tokens[:, edge] == pad).any():
-                    continue
+        for side, edge, other in (("ends", -1, self.last), ("begins", 0, self.first)):
+            for pad in self.pads.intersection(tokens[:, edge].tolist()):
                 real = (tokens if edge == 0 else tokens[:, ::-1]) != pad
                 counts = np.where(real.any(axis=1), real.argmax(axis=1), columns)
                 row = int(counts.argmax())
@@ -98,7 +97,7 @@ class RaggedBatch:
                 types = ids(token_types, "token_types")
                 _require(types.size == self.tokens.size, "token_types")
         else:
-            if not hasattr(tokens, "__array__") and not isinstance(tokens, (str, bytes, Mapping, Encoding)):
+            if type(tokens) is not list and not hasattr(tokens, "__array__") and not isinstance(tokens, (str, bytes, Mapping, Encoding)):
                 tokens = list(tokens)
             made = _made_by_a_tokenizer(tokens)
             if made is not None:
@@ -116,14 +115,14 @@ class RaggedBatch:
                 self.lengths = _lengths_of_texts(kept, self.lengths)
                 self.tokens = np.ascontiguousarray(self.tokens[kept != 0])
                 types = None if types is None else np.ascontiguousarray(types[kept != 0])
-            elif padding.pads and self.lengths.size and (self.lengths == self.lengths[0]).all():
+            elif padding.pads and self.lengths.size and len(set(self.lengths.tolist())) == 1:
                 padding.check(self.tokens.reshape(self.lengths.size, -1), starts)
         self.token_types = types
         self.struct = c.Batch(
-            tokens=self.tokens.ctypes.data,
-            lengths=self.lengths.ctypes.data,
+            tokens=address(self.tokens),
+            lengths=address(self.lengths),
             count=self.lengths.size,
-            token_types=None if types is None else types.ctypes.data,
+            token_types=None if types is None else address(types),
         )
 
 
@@ -259,6 +258,8 @@ def _joined(parts: list[_Made]) -> _Made:
 
 def _parts(item: Any) -> _Made | None:
     """An encoding of this package or of the tokenizers package, or a mapping with input_ids."""
+    if type(item) in (np.ndarray, list):
+        return None
     if isinstance(item, Encoding):
         return _Made(item.ids, item.token_types, None, False)
     if isinstance(item, Mapping):
