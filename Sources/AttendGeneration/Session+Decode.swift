@@ -36,7 +36,7 @@ extension Session {
     cancellation.begin(work: batch.tokenCount * decoder.layers.count)
     try pass.workspace.reset()
     let cache = sequences.selfCache
-    try cache.grow(batch.lengths)
+    try cache.grow(batch.lengths, on: pass.engine)
     let x = try outputs.reserve(outputs.states, rows: batch.tokenCount, columns: decoder.width)
     try decoder.forward(
       batch.input, selfKeyValues: try cache.writing(batch.lengths),

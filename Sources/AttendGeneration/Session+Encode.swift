@@ -108,7 +108,7 @@ extension Session {
       pass.recorder?.recordsEncoder = false
     }
     try encoderScratch.add(batch.count)
-    try encoderScratch.grow(batch.lengths)
+    try encoderScratch.grow(batch.lengths, on: pass.engine)
     try encoder.forward(
       batch.input, selfKeyValues: try encoderScratch.writing(batch.lengths), crossKeyValues: nil, into: x, pass)
   }
@@ -119,7 +119,7 @@ extension Session {
     guard let decoder = model.decoder, let cache = sequences.crossCache else {
       throw Failure(.internalError, "an encoder-decoder without cross-attention")
     }
-    try cache.grow(batch.lengths, from: first)
+    try cache.grow(batch.lengths, from: first, on: pass.engine)
     try decoder.projectSource(states, into: try cache.writing(batch.lengths, from: first), pass)
     cache.advance(batch.lengths, from: first)
   }
@@ -127,7 +127,7 @@ extension Session {
   /// Runs the decoder over the prompts of the sequences from `first` on.
   private func readPrompt(_ batch: Batch, _ decoder: Stack, from first: Int, into x: Matrix) throws(Failure) {
     let cache = sequences.selfCache
-    try cache.grow(batch.lengths, from: first)
+    try cache.grow(batch.lengths, from: first, on: pass.engine)
     try decoder.forward(
       batch.input, selfKeyValues: try cache.writing(batch.lengths, from: first), crossKeyValues: nil, into: x, pass)
     cache.advance(batch.lengths, from: first)

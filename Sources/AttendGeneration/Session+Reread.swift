@@ -14,7 +14,7 @@ extension Session {
     cancellation.begin(work: batch.tokenCount * decoder.layers.count)
     let (cache, first) = (sequences.selfCache, sequences.count - batch.count)
     defer { for sequence in first..<sequences.count { cache.truncate(sequence, to: 0) } }
-    try cache.grow(batch.lengths, from: first)
+    try cache.grow(batch.lengths, from: first, on: pass.engine)
     let x = try pass.workspace.matrix(batch.tokenCount, decoder.width)
     try decoder.forward(
       batch.input, selfKeyValues: try cache.writing(batch.lengths, from: first),

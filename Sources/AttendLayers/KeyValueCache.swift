@@ -94,10 +94,11 @@ package final class KeyValueCache {
     }
   }
 
-  /// Makes room for `new[i]` further positions of sequence `first + i`. Lengths change only with `advance`.
+  /// Makes room for `new[i]` further positions of sequence `first + i`, and copies what is shared on the threads of
+  /// `engine`; nil: on the caller's. Lengths change only with `advance`.
   ///
   /// What windows have left is given back now, and not when it was left: so what the last pass wrote can be cut again.
-  package func grow(_ new: SequenceLengths, from first: Int = 0) throws(Failure) {
+  package func grow(_ new: SequenceLengths, from first: Int = 0, on engine: Engine? = nil) throws(Failure) {
     for list in lists {
       var wanted = 0
       var longest = 0
@@ -109,12 +110,14 @@ package final class KeyValueCache {
       }
       try list.pool.reserve(wanted)
       try list.lengthen(to: longest)
+      try list.copies.reserve(new.count)
     }
     for list in lists {
       for index in 0..<new.count where new[index] > 0 {
         let sequence = first + index
         list.grow(sequence, lengths[sequence], upTo: lengths[sequence] + new[index])
       }
+      list.copies.make(on: engine)
     }
   }
 

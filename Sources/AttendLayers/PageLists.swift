@@ -8,6 +8,8 @@ import AttendKernelInterface
 /// What throws changes nothing. One thread at a time.
 final class PageLists {
   let pool: PagePool
+  /// What `grow` leaves to be copied.
+  let copies: PageCopies
   /// [sequences] pages held, those given back among them; a step that failed may have left some ahead of the length
   private var counts = PageLists.list(of: Int.self)
   private var givenBack = PageLists.list(of: Int.self)  // [sequences] pages given back, the first of the list
@@ -25,7 +27,10 @@ final class PageLists {
     GrowingList(for: "the lists of the live sequences")
   }
 
-  init(pool: PagePool) { self.pool = pool }
+  init(pool: PagePool) {
+    self.pool = pool
+    copies = PageCopies(of: pool)
+  }
 
   private var kind: KeyValueLayout.Pages { pool.layout.pages[pool.kind] }
 
@@ -35,7 +40,7 @@ final class PageLists {
   /// Bytes held at this moment, pages and lists.
   var bytes: Int {
     pool.bytes + counts.bytes + givenBack.bytes + pages.bytes + spareCounts.bytes + spareGivenBack.bytes
-      + sparePages.bytes + addresses.bytes + passSequences.bytes
+      + sparePages.bytes + addresses.bytes + passSequences.bytes + copies.bytes
   }
 
   /// The pages of a sequence that were given back: the first ones.
@@ -155,8 +160,8 @@ final class PageLists {
     listLength = longer
   }
 
-  /// Takes the pages with which a sequence of `length` positions can be written up to `limit`. The pool has them, and
-  /// the list is long enough.
+  /// Takes the pages with which a sequence of `length` positions can be written up to `limit`. The pool has them, the
+  /// list is long enough, and there is room for a copy, which is to be made before anything is written.
   func grow(_ sequence: Int, _ length: Int, upTo limit: Int) {
     if let place = sharedPlace(sequence, length) { separate(sequence, place, length) }
     while counts[sequence] < KeyValueLayout.pages(for: limit) {
@@ -176,7 +181,7 @@ final class PageLists {
   private func separate(_ sequence: Int, _ place: Int, _ length: Int) {
     let shared = page(sequence, place)
     let own = pool.take()
-    pool.copy(length % KeyValuePage.tokens, from: shared, to: own)
+    copies.add(length % KeyValuePage.tokens, from: shared, to: own)
     pages[sequence * listLength + place] = own
     pool.release(shared)
   }

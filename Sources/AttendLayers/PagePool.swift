@@ -90,19 +90,39 @@ package final class PagePool {
 
   package func base(_ page: Page) -> UnsafeMutableRawPointer { bases[Int(page)] }
 
-  /// Copies the first `tokens` positions of a page to another.
-  package func copy(_ tokens: Int, from: Page, to: Page) { copy(tokens, from: base(from), to: base(to)) }
+  /// Copies the first `tokens` positions of a page to another. Any thread may, while nobody writes to either.
+  package func copy(_ tokens: Int, from: Page, to: Page) {
+    copy(tokens, from: base(from), to: base(to), wholeLines: true)
+  }
 
-  /// Copies the first `tokens` positions from the memory of one page to that of another, wherever these are.
-  package func copy(_ tokens: Int, from: UnsafeRawPointer, to: UnsafeMutableRawPointer) {
+  /// Copies the first `tokens` positions from the memory of one page to that of another, wherever these are; with
+  /// `wholeLines` also what stands in the same lines of memory, where that takes less time.
+  package func copy(
+    _ tokens: Int, from: UnsafeRawPointer, to: UnsafeMutableRawPointer, wholeLines: Bool = false
+  ) {
     for layer in layout.layers where layer.kind == kind {
       let stride = KeyValuePage.headUnits(layer.headDim, layout.type)
       for head in 0..<layer.heads {
         let keys = (layer.offset + head * stride) * MemoryLayout<UInt32>.size,
           values = (layer.offset + (layer.heads + head) * stride) * MemoryLayout<UInt32>.size
-        copyHead(tokens, layer.headDim, from + keys, to + keys, isKeys: true)
+        if wholeLines, !layout.type.isQuantized {
+          copyLines(tokens, KeyValueLayout.keyRows(layer.headDim, layout.type), from + keys, to + keys)
+        } else {
+          copyHead(tokens, layer.headDim, from + keys, to + keys, isKeys: true)
+        }
         copyHead(tokens, layer.headDim, from + values, to + values, isKeys: false)
       }
+    }
+  }
+
+  /// Copies the first 16 or all 32 positions of a panel of `rows` rows of keys, as `tokens` of them are in use.
+  private func copyLines(_ tokens: Int, _ rows: Int, _ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer) {
+    typealias Line = SIMD16<UInt32>
+    let stride = KeyValuePage.tokens * MemoryLayout<UInt32>.size
+    guard tokens <= Line.scalarCount else { return _ = memcpy(to, from, rows * stride) }
+    for row in 0..<rows {
+      to.storeBytes(
+        of: from.loadUnaligned(fromByteOffset: row * stride, as: Line.self), toByteOffset: row * stride, as: Line.self)
     }
   }
 
