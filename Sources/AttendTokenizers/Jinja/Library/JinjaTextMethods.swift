@@ -10,7 +10,7 @@ enum JinjaTextMethods {
 
   private static let cases: [String: Method] = [
     "upper": mapped("upper") { JinjaTexts.upper($0) }, "lower": mapped("lower") { JinjaTexts.lower($0[...]) },
-    "title": mapped("title", JinjaTexts.titled), "casefold": mapped("casefold", JinjaTexts.folded),
+    "title": mapped("title", JinjaTexts.titled), "casefold": mapped("casefold", CaseFolding.fold),
     "capitalize": mapped("capitalize") { JinjaTexts.capitalized($0[...]) },
     "swapcase": mapped("swapcase", JinjaTexts.swapped),
     "isupper": asked("isupper") { isCased($0, not: JinjaScalar.isLower) && $0.contains(where: JinjaScalar.isUpper) },

@@ -88,14 +88,6 @@ enum JinjaTexts {
     return before.map(JinjaScalar.isCased) ?? false && !(after.map(JinjaScalar.isCased) ?? false)
   }
 
-  /// For comparison without case, as `str.casefold`.
-  static func folded(_ text: [UInt32]) -> [UInt32] {
-    text.flatMap { scalar -> [UInt32] in
-      let upper = JinjaScalar.upper(scalar)
-      return upper.count > 1 ? lower(upper[...]) : [UnicodeData.caseFolding(scalar)]
-    }
-  }
-
   /// `str.capitalize`.
   static func capitalized(_ text: ArraySlice<UInt32>) -> [UInt32] {
     guard let first = text.first else { return [] }
