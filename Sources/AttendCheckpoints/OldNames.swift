@@ -1,13 +1,14 @@
 // Names that tensors had in earlier versions of PyTorch and transformers, which still stand in many checkpoints.
 import AttendBase
 
-/// The translation of old names into those of today, the same for every family: what transformers' `from_pretrained`
-/// renames whatever the model is. Prefixes, which depend on the family, are the blueprint's.
+/// The translation of old names into those of today, the same for every family: what `from_pretrained` of transformers,
+/// today's or an earlier one, renames whatever the model is. Prefixes, which depend on the family, are the blueprint's.
 enum OldNames {
   /// Old endings of names with those that replaced them. BERT's first checkpoints come from TensorFlow, whose norms
-  /// have a gamma and a beta; both formats of weight normalization are brought to the one of today.
+  /// have a gamma and a beta, which transformers 4 renamed whatever the norm is called; both formats of weight
+  /// normalization are brought to the one of today.
   private static let endings = [
-    ("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias"),
+    (".gamma", ".weight"), (".beta", ".bias"),
     (".weight_g", WeightNormalization.magnitude), (".weight_v", WeightNormalization.direction),
   ]
 

@@ -14,12 +14,14 @@ import Testing
     return try Checkpoint(HuggingFaceFolder(folder.path), copies: copies)
   }
 
-  @Test("gamma and beta of LayerNorm are its weight and bias, and of nothing else") func gammaAndBeta() throws {
-    let names = ["a.LayerNorm.beta", "a.LayerNorm.gamma", "b.gamma", "c.LayerNorm.gamma", "c.LayerNorm.weight"]
+  @Test("gamma and beta are a weight and a bias, where there is none") func gammaAndBeta() throws {
+    let names = [
+      "a.LayerNorm.beta", "a.LayerNorm.gamma", "b.gamma", "c.LayerNorm.gamma", "c.LayerNorm.weight", "dgamma",
+    ]
     let checkpoint = try opened(names.enumerated().map { WrittenTensor($1, [1], [Float($0)]) })
     #expect(
       try checkpoint.names == [
-        "a.LayerNorm.bias", "a.LayerNorm.weight", "b.gamma", "c.LayerNorm.gamma", "c.LayerNorm.weight",
+        "a.LayerNorm.bias", "a.LayerNorm.weight", "b.weight", "c.LayerNorm.gamma", "c.LayerNorm.weight", "dgamma",
       ])
     #expect(checkpoint["a.LayerNorm.weight"]?.floats == [1] && checkpoint["a.LayerNorm.bias"]?.floats == [0])
   }

@@ -8,20 +8,22 @@ import Testing
 
 /// Weights under old names and in other types and places: the same bits.
 @Suite struct OldWeightsTests {
-  private static let bertLine = [
-    "bert", "bert-masked-lm", "roberta", "xlm-roberta", "electra", "albert", "mpnet", "deberta-v2",
-  ]
   private static let families = ["bert", "distilbert", "marian", "t5", "gpt2", "llama", "gpt_oss", "falcon"]
 
-  @Test(arguments: bertLine) func normsWithAGammaAndABeta(name: String) throws {
+  /// All that is called a norm: LayerNorm, full_layer_layer_norm, ln_1, input_layernorm, final_norm.
+  @Test(arguments: families + ["bert-masked-lm", "roberta", "electra", "albert", "mpnet", "deberta-v2", "modernbert"])
+  func normsWithAGammaAndABeta(name: String) throws {
     let copy = try CheckpointCopy(name)
     let expected = try copy.results()
+    let old = ["weight": "gamma", "bias": "beta"]
     var renamed = 0
-    for (new, old) in [("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta")] {
-      for index in copy.tensors.indices where copy.tensors[index].name.hasSuffix(new) {
-        copy.tensors[index].name = copy.tensors[index].name.dropLast(new.utf8.count) + old
-        renamed += 1
-      }
+    for index in copy.tensors.indices {
+      let parts = copy.tensors[index].name.split(separator: ".")
+      guard parts.count > 1, let ending = old[String(parts[parts.count - 1])] else { continue }
+      let norm = parts[parts.count - 2].lowercased()
+      guard norm.contains("norm") || norm.hasPrefix("ln") else { continue }
+      copy.tensors[index].name = parts.dropLast().joined(separator: ".") + "." + ending
+      renamed += 1
     }
     #expect(renamed >= 2)
     #expect(try copy.results() == expected)
