@@ -64,7 +64,7 @@ package final class Model: Sendable {
     generation = configurations.defaults
     engine = try Engine(kernels: options.kernels, threads: options.threads)
     compute = options.compute
-    let asked = try Registry.blueprint(configurations.model)
+    let asked = try Registry.blueprint(configurations.model, embeds: sentence != nil)
     checkpoint = try Checkpoint(folder, copies: options.copiesWeights)
     let tensors = try TensorLog(checkpoint, progress: options.progress)
     let packer = Packer(tensors, engine: engine, compute: compute)

@@ -13,6 +13,8 @@ package protocol Family: Sendable {
   static var headNames: [String: HeadTask] { get }
   /// Reads the configuration; throws where a key is missing or asks for what is not implemented.
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint
+  /// The part of a blueprint that sentence-transformers loads for the embeddings of texts.
+  static func ofEmbeddings(_ blueprint: Blueprint) -> Blueprint
 }
 
 /// The kinds of models and heads that the checkpoints of a family may be.
@@ -35,6 +37,7 @@ package struct Capabilities: Sendable {
 extension Family {
   package static var keyAliases: [String: String] { [:] }
   package static var headNames: [String: HeadTask] { [:] }
+  package static func ofEmbeddings(_ blueprint: Blueprint) -> Blueprint { blueprint }
 
   /// The head that the checkpoint was saved with, of those that the family has; nil: bare layers. A configuration that
   /// names none is that of a model that generates, or of an encoder without a head.
@@ -58,8 +61,8 @@ package enum Registry {
   /// Every `model_type` that can be loaded, sorted.
   package static var modelTypes: [String] { families.flatMap { $0.modelTypes }.sorted() }
 
-  /// The blueprint of a checkpoint.
-  package static func blueprint(_ config: Configuration) throws(Failure) -> Blueprint {
+  /// The blueprint of a checkpoint, or of its part that embeds texts.
+  package static func blueprint(_ config: Configuration, embeds: Bool = false) throws(Failure) -> Blueprint {
     let modelType = try config.string("model_type")
     guard let family = families.first(where: { $0.modelTypes.contains(modelType) }) else {
       throw Failure(
@@ -71,6 +74,6 @@ package enum Registry {
     try UnreadKeys(config, blueprint).check()
     blueprint.labels = try LabelNames(config)
     for index in blueprint.towers.indices { blueprint.towers[index].stack.statedPositions = config.statedPositions }
-    return blueprint
+    return embeds ? family.ofEmbeddings(blueprint) : blueprint
   }
 }

@@ -72,6 +72,21 @@ import Testing
     return (0..<y.rows).map { Array(UnsafeBufferPointer(start: y[$0], count: y.columns)) }
   }
 
+  /// The decoder, and the head behind it, may stay in the file, whatever `architectures` says of it.
+  @Test(arguments: ["t5", "t5-v1.1"], ["T5ForConditionalGeneration", "T5EncoderModel"])
+  func ofT5TheEncoderAloneIsLoaded(name: String, architecture: String) throws {
+    let whole = try Session(model: try model(ConformanceCase(name).path), threads: 0)
+    try whole.encode(SentenceTests.sequences)
+    let folder = try SentenceFolderMaker(name, change: ["architectures": [architecture]])
+    try folder.addPooling(#"{"pooling_mode": "mean"}"#)
+    let session = try Session(model: try model(folder.path), threads: 0)
+    #expect(session.model.blueprint.kind == .encoder)
+    try session.encode(SentenceTests.sequences)
+    #expect(numbers(session.hiddenStates!) == numbers(whole.hiddenStates!))
+    let means = states(whole).flatMap { pooled("mean", $0) }
+    #expect(distance(numbers(try session.pooledStates()), means.map { Float($0) }) < 1e-5)
+  }
+
   @Test(arguments: ["cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"], kernelSets)
   func everyModeIsWhatItsNameSays(mode: String, kernels: String) throws {
     let oldKeys = [

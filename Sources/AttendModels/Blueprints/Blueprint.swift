@@ -29,7 +29,7 @@ package struct Blueprint: Sendable {
   /// The names of the classes that the head tells apart, by their numbers.
   package var labels = LabelNames()
   /// Tensors that a checkpoint may hold and that nothing reads: copies of tied weights, tables that are computed,
-  /// counters. `#` stands for the number of a layer.
+  /// counters. `#` stands for the number of a layer, and `*` at an end for whatever follows.
   package var ignored: [String]
 
   package var encoder: StackBlueprint? { tower(.encoder) }
@@ -54,6 +54,7 @@ package struct Blueprint: Sendable {
   private static func matches(_ name: Substring.UTF8View, _ pattern: Substring.UTF8View, layers: Int) -> Bool {
     var name = name
     for byte in pattern {
+      if byte == UInt8(ascii: "*") { return true }
       guard byte == UInt8(ascii: "#") else {
         guard name.popFirst() == byte else { return false }
         continue

@@ -49,7 +49,19 @@ enum T5: Family {
       ignored: [
         "shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight",
         "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight",
-      ] + (readsOnly || rereading != nil ? ["lm_head.weight"] : []))
+      ] + (readsOnly ? decoderTensors : rereading != nil ? ["lm_head.weight"] : []))
+  }
+
+  /// Tensors that the encoder alone leaves unread.
+  private static let decoderTensors = ["decoder.*", "lm_head.weight"]
+
+  /// The encoder alone, as `T5EncoderModel` is (Ni et al. 2021, arXiv:2108.08877).
+  static func ofEmbeddings(_ blueprint: Blueprint) -> Blueprint {
+    var blueprint = blueprint
+    blueprint.towers.removeAll { $0.role == .decoder }
+    (blueprint.head, blueprint.shift) = (nil, nil)
+    blueprint.ignored += decoderTensors
+    return blueprint
   }
 
   /// Whether the decoder's states are multiplied by 1 / √width before the token table makes logits of them, as the
