@@ -256,10 +256,14 @@ typedef struct attend_tokenize_options {
     size_t stride;           /**< how many tokens a window shares with the one before it; since 0.2 */
     /** threads of attend_tokenizer_encode_batch, the caller's included; 0: one for each processor; since 0.2 */
     uint32_t threads;
+    /** since 0.2: hears how far the call is, at most every 20 ms, so that a short one is never reported; or NULL */
+    attend_progress_callback progress;
+    void *progress_context;  /**< since 0.2: given to `progress` as it is */
 } attend_tokenize_options;
 
 #define ATTEND_TOKENIZE_OPTIONS_INIT \
-    { sizeof(attend_tokenize_options), false, 0, ATTEND_TRUNCATION_LONGEST_FIRST, ATTEND_SIDE_DEFAULT, 0, 0 }
+    { sizeof(attend_tokenize_options), false, 0, ATTEND_TRUNCATION_LONGEST_FIRST, ATTEND_SIDE_DEFAULT, 0, 0, NULL, \
+      NULL }
 
 /** How to turn ids into text. Start from ATTEND_DETOKENIZE_OPTIONS_INIT. */
 typedef struct attend_detokenize_options {
@@ -324,7 +328,7 @@ size_t attend_tokenizer_size(const attend_tokenizer *tokenizer);
  * `*encoding` is owned by the caller. Where the text has more tokens than options->max_length it is cut into windows:
  * the first is `*encoding`, the others are its overflow. Errors: INVALID_ARGUMENT (also where max_length, truncation
  * and stride leave no way to cut); INVALID_FILE when the text needs an unknown token that the file does not name;
- * OUT_OF_MEMORY.
+ * CANCELLED; OUT_OF_MEMORY.
  */
 ATTEND_MUST_CHECK attend_error *attend_tokenizer_encode(
     const attend_tokenizer *tokenizer, const char *text, size_t length, const attend_tokenize_options *options,
@@ -1337,7 +1341,7 @@ ATTEND_MUST_CHECK attend_error *attend_session_memory(const attend_session *sess
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L && UINTPTR_MAX == 0xffffffffffffffff
 _Static_assert(sizeof(attend_model_options) == 48 && offsetof(attend_model_options, copy_weights) == 40,
                "attend_model_options");
-_Static_assert(sizeof(attend_tokenize_options) == 48 && offsetof(attend_tokenize_options, stride) == 32,
+_Static_assert(sizeof(attend_tokenize_options) == 64 && offsetof(attend_tokenize_options, progress) == 48,
                "attend_tokenize_options");
 _Static_assert(sizeof(attend_tokenizer_info) == 56 && offsetof(attend_tokenizer_info, truncation_side) == 52,
                "attend_tokenizer_info");

@@ -11,11 +11,11 @@ package final class Cancellation: @unchecked Sendable {
 
   private let isRequested = Atomic(false)
   private let progress: Progress?
+  private let done = Atomic(0)  // units of the call under way
 
   // Of the call under way; touched by the thread that made it alone.
   private var caller = pthread_self()
   private var work = 0
-  private var done = 0
   private var nextReport = 0
   private var progressRefused = false
   private var isEnclosed = false  // a call of many parts is under way, each of which begins like a call
@@ -33,12 +33,13 @@ package final class Cancellation: @unchecked Sendable {
   package func begin(work: Int) {
     guard !isEnclosed else { return }
     caller = pthread_self()
-    (self.work, done) = (work, 0)
+    self.work = work
+    done.store(0, ordering: .relaxed)
     if progress != nil { nextReport = MonotonicTime.now + Cancellation.interval }
   }
 
-  /// Counts units of the call as done. On the thread that made the call.
-  package func advance(_ units: Int) { if !isEnclosed { done += units } }
+  /// Counts units of the call as done. Of calls that are enclosed, on the thread that made the call.
+  package func advance(_ units: Int) { if !isEnclosed { advanceEnclosing(units) } }
 
   /// Runs a call of `work` units that is made of calls: what those begin and count is not heard.
   package func enclose(work: Int, _ body: () throws(Failure) -> Void) throws(Failure) {
@@ -48,8 +49,8 @@ package final class Cancellation: @unchecked Sendable {
     try body()
   }
 
-  /// Counts units of an enclosing call as done. On the thread that made it.
-  package func advanceEnclosing(_ units: Int) { done += units }
+  /// Counts units of an enclosing call as done.
+  package func advanceEnclosing(_ units: Int) { done.add(units, ordering: .relaxed) }
 
   /// Whether the call is to end. On the thread that made the call, this is also where progress is reported.
   package func look() -> Bool {
@@ -59,7 +60,8 @@ package final class Cancellation: @unchecked Sendable {
 
   private func report(_ progress: Progress) {
     guard MonotonicTime.now >= nextReport else { return }
-    if !progress(work > 0 ? min(Double(done) / Double(work), 1) : 0) {
+    let done = Double(done.load(ordering: .relaxed))
+    if !progress(work > 0 ? min(done / Double(work), 1) : 0) {
       progressRefused = true
       request()
     }
@@ -73,5 +75,11 @@ package final class Cancellation: @unchecked Sendable {
     let reason = progressRefused ? "by the progress callback" : "on request"
     progressRefused = false
     throw Failure(.cancelled, "the call was cancelled \(reason)")
+  }
+
+  /// Throws `cancelled` where the only call of this object is to end, on each of its threads that asks.
+  package func checkOnAnyThread() throws(Failure) {
+    guard look() else { return }
+    throw Failure(.cancelled, "the call was cancelled by the progress callback")
   }
 }

@@ -8,15 +8,19 @@ final class TokenizedText: Sendable {
   private let starts: AlignedBuffer  // [windows] TokenOffsets, of those that are
 
   init(
-    _ tokens: FoundTokens, _ windows: TruncationWindows, _ text: UnsafeRawBufferPointer, _ tokenizer: Tokenizer
+    _ tokens: FoundTokens, _ windows: TruncationWindows, _ text: UnsafeRawBufferPointer, _ tokenizer: Tokenizer,
+    _ cancellation: Cancellation?
   ) throws(Failure) {
     (self.tokens, self.windows) = (tokens, windows)
     offsets = try AlignedBuffer(tokens.count, of: TokenOffsets.self, for: "the offsets of a text")
     starts = try AlignedBuffer(windows.count, of: TokenOffsets.self, for: "the windows of a text")
     let trimmer = OffsetTrimmer(trims: tokenizer.postProcessor.trims, tokenizer: tokenizer, text: text)
     let target = offsets.pointer(to: TokenOffsets.self)
-    var counter = ScalarCounter(text)
-    for (index, token) in tokens.elements.enumerated() { target[index] = counter.offsets(token.source) }
+    var counter = ScalarCounter(text), watch = TextWatch(cancellation)
+    for (index, token) in tokens.elements.enumerated() {
+      try watch.pass(index)
+      target[index] = counter.offsets(token.source)
+    }
     for index in 0..<windows.count {
       guard let first = windows.range(index).first else { continue }
       starts.pointer(to: TokenOffsets.self)[index] = trimmer.trimmed(target[first], tokens[first], isFirst: true)

@@ -18,6 +18,8 @@ package struct TextBatch {
       (self.texts, self.lengths) = (texts, lengths)
     }
 
+    fileprivate func length(_ index: Int) -> Int { max(lengths[index], 0) }
+
     fileprivate func text(_ index: Int) throws(Failure) -> UnsafeRawBufferPointer {
       guard lengths[index] >= 0 else {
         throw Failure(.invalidArgument, "its length is \(UInt(bitPattern: lengths[index]))")
@@ -40,8 +42,15 @@ package struct TextBatch {
   fileprivate func encode(_ index: Int, _ tokenizer: Tokenizer, _ options: TokenizeOptions) throws(Failure) -> Encoding
   {
     do throws(Failure) {
-      return try tokenizer.encode(try text(index), pair: try pair(index), options)
-    } catch { throw Failure(error.code, "text \(index): \(error.message)") }
+      return try tokenizer.encoded(try text(index), pair: try pair(index), options)
+    } catch {
+      throw error.code == .cancelled ? error : Failure(error.code, "text \(index): \(error.message)")
+    }
+  }
+
+  /// Bytes of all texts, as far as their lengths make sense.
+  fileprivate var bytes: Int {
+    (0..<count).reduce(0) { $0 &+ texts.length($1) &+ (pairs?.length($1) ?? 0) }
   }
 }
 
@@ -49,6 +58,7 @@ extension Tokenizer {
   /// The encodings of the texts of a batch, each as `encode` gives it, on at most `threads` threads (0: one for each
   /// processor). Throws what the first of the texts that fail throws, with its index.
   package func encode(_ texts: TextBatch, threads: Int, _ options: TokenizeOptions) throws(Failure) -> EncodingBatch {
+    options.begin(bytes: options.cancellation == nil ? 0 : texts.bytes)
     let run = BatchRun(self, texts, options, try EncodingBatch(texts.count))
     let parts = min(ThreadPool.threads(threads), texts.count)
     ThreadPool.shared.run(parts, Unmanaged.passUnretained(run).toOpaque()) { context, _ in
@@ -103,7 +113,10 @@ private final class BatchRun: @unchecked Sendable {
     while first.withLock({ $0 == nil }) {
       let index = next.add(1, ordering: .relaxed).oldValue
       guard index < texts.count else { return }
-      do throws(Failure) { batch.set(index, try texts.encode(index, tokenizer, options)) } catch {
+      do throws(Failure) {
+        try options.cancellation?.checkOnAnyThread()
+        batch.set(index, try texts.encode(index, tokenizer, options))
+      } catch {
         first.withLock { if ($0?.index ?? Int.max) > index { $0 = (index, error) } }
       }
     }

@@ -5,20 +5,29 @@ extension Tokenizer {
   /// makes of them.
   ///
   /// Throws `invalidArgument` for a text of more than `maximalLength` bytes, or one that becomes too long on its way,
-  /// and for options that leave no way to truncate; `invalidFile` where the text needs an unknown token that the file
-  /// does not name; `unsupported` where the file has no template for two texts.
+  /// and for options that leave no way to truncate; `cancelled`; `invalidFile` where the text needs an unknown token
+  /// that the file does not name; `unsupported` where the file has no template for two texts.
   package func encode(
     _ text: UnsafeRawBufferPointer, pair: UnsafeRawBufferPointer? = nil, _ options: TokenizeOptions = TokenizeOptions()
+  ) throws(Failure) -> Encoding {
+    options.begin(bytes: text.count &+ (pair?.count ?? 0))
+    return try encoded(text, pair: pair, options)
+  }
+
+  /// As `encode`, in a call that has begun.
+  func encoded(
+    _ text: UnsafeRawBufferPointer, pair: UnsafeRawBufferPointer?, _ options: TokenizeOptions
   ) throws(Failure) -> Encoding {
     try checkStride(options)
     let layout = try postProcessor.layout(isPair: pair != nil, options.addSpecialTokens, source: source)
     let texts = pair.map { [text, $0] } ?? [text]
     var found: [FoundTokens] = []
-    for text in texts { found.append(try tokens(of: text)) }
+    for text in texts { found.append(try tokens(of: text, options.cancellation)) }
     let windows = try windows(found.map(\.count), options)
     var tokenized: [TokenizedText] = []
     for index in texts.indices {
-      tokenized.append(try TokenizedText(found[index], windows[index], texts[index], self))
+      tokenized.append(try TokenizedText(found[index], windows[index], texts[index], self, options.cancellation))
+      options.cancellation?.advance(texts[index].count)
     }
     return try EncodingSource(tokenized, layout).encoding()
   }
@@ -46,15 +55,15 @@ extension Tokenizer {
     }
   }
 
-  private func tokens(of text: UnsafeRawBufferPointer) throws(Failure) -> FoundTokens {
+  private func tokens(of text: UnsafeRawBufferPointer, _ cancellation: Cancellation?) throws(Failure) -> FoundTokens {
     guard text.count <= Tokenizer.maximalLength else {
       throw Failure(.invalidArgument, "the text has \(text.count) bytes, more than \(Tokenizer.maximalLength)")
     }
     let found = FoundTokens()
     if UTF8Text.validPrefix(text) == text.count {
-      try found.encode(try AlignedText(text.assumingMemoryBound(to: UInt8.self), base: 0), with: self)
+      try found.encode(try AlignedText(text.assumingMemoryBound(to: UInt8.self), base: 0, cancellation), with: self)
     } else {
-      try found.encode(try AlignedText(repairing: text), with: self)
+      try found.encode(try AlignedText(repairing: text, cancellation), with: self)
     }
     return found
   }
@@ -98,23 +107,29 @@ final class FoundTokens: @unchecked Sendable {
 
   /// What lies between added tokens of the source.
   private func encodePart(_ part: AlignedText, with tokenizer: Tokenizer) throws(Failure) {
+    let count = part.bytes.count
     var part = part
     try tokenizer.normalizer?.normalize(&part)
+    part.cancellation?.advance(count)
     var text = try PreTokenizedText(part)
     if !tokenizer.added.inNormalized.isEmpty {
       try text.split { bytes, range, list in tokenizer.added.inNormalized.split(bytes, range, &list) }
     }
     try tokenizer.preTokenizer?.apply(&text)
+    part.cancellation?.advance(count)
     tokens.removeAll()
     try tokenizer.model.tokenize(text, into: &tokens)
     try appendTokens(of: text.text)
+    part.cancellation?.advance(count)
   }
 
   private func appendTokens(of text: AlignedText) throws(Failure) {
     try list.reserve(tokens.count)
+    var watch = TextWatch(text.cancellation)
     try text.bytes.withUnsafeBufferPointer { (bytes) throws(Failure) in
       try text.alignment.withUnsafeBufferPointer { (alignment) throws(Failure) in
         for token in tokens.elements {
+          try watch.pass(Int(token.start))
           let source = AlignedText.source(Int(token.start), Int(token.end), bytes, alignment, base: text.base)
           try list.append(FoundToken(id: token.id, source: source, isAdded: token.isAdded))
         }

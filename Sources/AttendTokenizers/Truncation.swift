@@ -26,11 +26,19 @@ package struct TokenizeOptions: Sendable {
   package var side: Side?
   /// How many tokens a window shares with the one before it.
   package var stride = 0
+  /// What may end the call before its time, and hears how far it is: an object of one call.
+  package var cancellation: Cancellation?
 
   package init(addSpecialTokens: Bool = true, maximalLength: Int? = nil) {
     self.addSpecialTokens = addSpecialTokens
     self.maximalLength = maximalLength
   }
+
+  /// Begins a call that reads so many bytes of text, on the thread that makes it.
+  func begin(bytes: Int) { cancellation?.begin(work: bytes &* TokenizeOptions.readings) }
+
+  /// How often a text is read: to normalize it, to split it, by the model, and for the offsets.
+  private static let readings = 4
 }
 
 /// The windows that a text of `total` tokens is cut into, by the rules of Hugging Face's tokenizers. The first one is

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct progress {
@@ -55,6 +56,47 @@ static void progress_stops(void) {
     options.progress_context = &failed;
     CHECK_ERROR(attend_model_create("/nowhere", &options, &model), ATTEND_ERROR_NOT_FOUND, "/nowhere");
     CHECK(failed.ones == 0);
+}
+
+/* Letters of the language of DEFAULT_MODEL; a second of reading. */
+enum { LETTERS = 8 << 20 };
+
+static char *long_text(void) {
+    char *text = malloc(LETTERS);
+    for (size_t i = 0; i < LETTERS; i++) text[i] = "hello world "[i % 12];
+    return text;
+}
+
+static attend_error *read_texts(const attend_model *model, progress *progress, const char *text, size_t count,
+                                attend_encoding **encodings) {
+    const attend_tokenizer *tokenizer = NULL;
+    CHECK_SUCCESS(attend_model_tokenizer(model, &tokenizer));
+    attend_tokenize_options options = ATTEND_TOKENIZE_OPTIONS_INIT;
+    options.progress = hear;
+    options.progress_context = progress;
+    progress->rises = true;
+    progress->thread = pthread_self();
+    if (count == 1) return attend_tokenizer_encode(tokenizer, text, LETTERS, &options, encodings);
+    const char *texts[] = { text, text, text };
+    const size_t lengths[] = { LETTERS, LETTERS, LETTERS };
+    return attend_tokenizer_encode_batch(tokenizer, texts, lengths, NULL, NULL, count, &options, encodings);
+}
+
+static void reading_is_heard_and_stopped(void) {
+    attend_model *model = load_default_model();
+    char *text = long_text();
+    for (size_t count = 1; count <= 3; count += 2) {
+        attend_encoding *encodings[3] = { UNTOUCHED, UNTOUCHED, UNTOUCHED };
+        progress stopped = { .stop_at = 0 };
+        CHECK_ERROR(read_texts(model, &stopped, text, count, encodings), ATTEND_ERROR_CANCELLED, "");
+        CHECK(stopped.calls == 1 && stopped.rises && encodings[0] == UNTOUCHED && encodings[2] == UNTOUCHED);
+        progress heard = { .stop_at = 2 };
+        CHECK_SUCCESS(read_texts(model, &heard, text, count, encodings));
+        CHECK(heard.calls >= 3 && heard.rises && heard.last > 0.5);
+        for (size_t i = 0; i < count; i++) attend_encoding_free(encodings[i]);
+    }
+    free(text);
+    attend_model_free(model);
 }
 
 static int lines[4];
@@ -115,6 +157,7 @@ int main(void) {
     checks_begin();
     progress_rises();
     progress_stops();
+    reading_is_heard_and_stopped();
     log_hears();
     log_changes_hands();
     return checks_end();

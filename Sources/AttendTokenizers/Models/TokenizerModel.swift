@@ -27,8 +27,10 @@ extension TokenizerModel {
     _ text: PreTokenizedText, _ tokens: inout TokenList,
     _ body: (UnsafeBufferPointer<UInt8>, Range<Int>, inout TokenList) throws(Failure) -> Void
   ) throws(Failure) {
+    var watch = TextWatch(text.text.cancellation)
     try text.text.bytes.withUnsafeBufferPointer { bytes throws(Failure) in
       for piece in text.pieces {
+        try watch.pass(Int(piece.start))
         if piece.token >= 0 {
           try tokens.append(ModelToken(id: piece.token, start: piece.start, end: piece.end, isAdded: true))
         } else {

@@ -58,19 +58,26 @@ final class Unigram: TokenizerModel {
       nodes.removeAll()
       try nodes.reserve(piece.count + 1)
       nodes.resize(to: piece.count + 1, filling: Node())
-      guard search(piece, nodes.elements) else {
+      guard search(piece, nodes.elements, text.text.cancellation) else {
         throw Failure(.invalidFile, "\(source): the vocabulary names no unknown token, and the text needs it")
       }
+      try text.text.cancellation?.checkOnAnyThread()
       try collect(piece, range.lowerBound, nodes.elements, &tokens)
     }
   }
 
-  /// Fills `nodes`; false where an unknown token is needed and there is none.
-  private func search(_ piece: UnsafeBufferPointer<UInt8>, _ nodes: UnsafeMutableBufferPointer<Node>) -> Bool {
+  /// Fills `nodes`, or not all where the call is to end; false where an unknown token is needed and there is none.
+  private func search(
+    _ piece: UnsafeBufferPointer<UInt8>, _ nodes: UnsafeMutableBufferPointer<Node>, _ cancellation: Cancellation?
+  ) -> Bool {
     trie.withCursor { cursor in
       scores.withUnsafeBufferPointer { scores in
-        var start = 0
+        var start = 0, nextLook = TextWatch.interval
         while start < piece.count {
+          if start >= nextLook {
+            if cancellation?.look() == true { return true }
+            nextLook += TextWatch.interval
+          }
           let length = UTF8Text.length(first: piece[start])
           let score = nodes[start].score
           var node = 0, place = start, hasSingle = false

@@ -58,8 +58,10 @@ struct Replace<Pattern: SplitPattern & Sendable>: Normalizer {
 
   func normalize(_ text: inout AlignedText) throws(Failure) {
     guard !text.bytes.isEmpty else { return }
+    var watch = TextWatch(text.cancellation)
     try text.rewrite(by: "the normalizer Replace") { writer throws(Failure) in
       try pattern.forEachMatch(in: writer.source, 0..<writer.source.count) { match throws(Failure) in
+        try watch.pass(match.lowerBound)
         writer.keep(match.lowerBound - writer.position)
         writer.drop(match.count)
         writer.insert(content)

@@ -16,23 +16,28 @@ struct AlignedText {
   let base: Int
   /// How long the text may become on its way.
   private let budget: TextBudget
+  /// What may end the call that reads the text before its time.
+  let cancellation: Cancellation?
 
   /// Part of the source itself, which must be valid UTF-8.
-  init(_ bytes: UnsafeBufferPointer<UInt8>, base: Int) throws(Failure) {
+  init(_ bytes: UnsafeBufferPointer<UInt8>, base: Int, _ cancellation: Cancellation? = nil) throws(Failure) {
     self.bytes = try TextStorage(copying: bytes)
     self.alignment = TextStorage()
     self.base = base
+    self.cancellation = cancellation
     budget = TextBudget(for: bytes.count)
   }
 
   /// A source with bytes that are not UTF-8: U+FFFD stands for them.
-  init(repairing source: UnsafeRawBufferPointer) throws(Failure) {
+  init(repairing source: UnsafeRawBufferPointer, _ cancellation: Cancellation? = nil) throws(Failure) {
     var bytes = GrowingList<UInt8>(for: "a text")
     var alignment = GrowingList<SourceRange>(for: "the alignment of a text")
     try bytes.reserve(source.count)
     try alignment.reserve(source.count)
     var position = 0
+    var watch = TextWatch(cancellation)
     while position < source.count {
+      try watch.pass(position)
       let length = UTF8Text.sequence(source, at: position)
       let stretch = SourceRange(
         start: UInt32(truncatingIfNeeded: position), end: UInt32(truncatingIfNeeded: position + abs(length)))
@@ -47,14 +52,18 @@ struct AlignedText {
     self.bytes = TextStorage(bytes)
     self.alignment = TextStorage(alignment)
     base = 0
+    self.cancellation = cancellation
     budget = TextBudget(for: source.count)
   }
 
   /// Part of a text with an alignment.
-  private init(_ bytes: TextStorage<UInt8>, _ alignment: TextStorage<SourceRange>, base: Int) {
+  private init(
+    _ bytes: TextStorage<UInt8>, _ alignment: TextStorage<SourceRange>, base: Int, _ cancellation: Cancellation?
+  ) {
     self.bytes = bytes
     self.alignment = alignment
     self.base = base
+    self.cancellation = cancellation
     budget = TextBudget(for: bytes.count)
   }
 
@@ -83,7 +92,7 @@ struct AlignedText {
   ) throws(Failure) {
     (bytes, alignment) = try bytes.withUnsafeBufferPointer { bytes throws(Failure) in
       try alignment.withUnsafeBufferPointer { alignment throws(Failure) in
-        var rewriter = try TextRewriter(bytes, alignment, base: base, budget, component)
+        var rewriter = try TextRewriter(bytes, alignment, base: base, budget, component, cancellation)
         try body(&rewriter)
         return try rewriter.finish()
       }
@@ -94,12 +103,12 @@ struct AlignedText {
   func slice(_ range: Range<Int>) throws(Failure) -> AlignedText {
     try bytes.withUnsafeBufferPointer { bytes throws(Failure) in
       let bytes = UnsafeBufferPointer(rebasing: bytes[range])
-      if alignment.isEmpty { return try AlignedText(bytes, base: base + range.lowerBound) }
+      if alignment.isEmpty { return try AlignedText(bytes, base: base + range.lowerBound, cancellation) }
       let start = range.isEmpty ? base : Int(alignment[range.lowerBound].start)
       return try alignment.withUnsafeBufferPointer { alignment throws(Failure) in
         AlignedText(
           try TextStorage(copying: bytes), try TextStorage(copying: UnsafeBufferPointer(rebasing: alignment[range])),
-          base: start)
+          base: start, cancellation)
       }
     }
   }

@@ -24,8 +24,10 @@ struct PreTokenizedText {
     _ body: (UnsafeBufferPointer<UInt8>, Range<Int>, inout PieceList) throws(Failure) -> Void
   ) throws(Failure) {
     var list = try PieceList(capacity: max(pieces.count, text.bytes.count / 4))
+    var watch = TextWatch(text.cancellation)
     try text.bytes.withUnsafeBufferPointer { bytes throws(Failure) in
       for piece in pieces {
+        try watch.pass(Int(piece.start))
         if piece.token >= 0 {
           list.add(Int(piece.start), Int(piece.end), token: piece.token)
         } else {
@@ -41,8 +43,10 @@ struct PreTokenizedText {
     by component: StaticString, _ body: (inout TextRewriter, Range<Int>) throws(Failure) -> Void
   ) throws(Failure) {
     var list = try PieceList(capacity: pieces.count)
+    var watch = TextWatch(text.cancellation)
     try text.rewrite(by: component) { writer throws(Failure) in
       for piece in pieces {
+        try watch.pass(Int(piece.start))
         let range = Int(piece.start)..<Int(piece.end)
         writer.drop(range.lowerBound - writer.position)  // what an earlier split removed
         let start = writer.written
@@ -105,9 +109,11 @@ extension PreTokenizedText {
   mutating func split<Pattern: SplitPattern>(
     at pattern: Pattern, _ behavior: SplitBehavior, invert: Bool = false
   ) throws(Failure) {
+    var watch = TextWatch(text.cancellation)
     try split { text, range, list throws(Failure) in
       var splitter = Splitter(behavior: behavior, start: range.lowerBound)
       try pattern.forEachMatch(in: text, range) { match throws(Failure) in
+        try watch.pass(match.lowerBound)
         if match.lowerBound > splitter.end { splitter.add(match.lowerBound, isMatch: invert, to: &list) }
         splitter.add(match.upperBound, isMatch: !invert, to: &list)
       }

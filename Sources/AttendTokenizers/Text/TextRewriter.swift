@@ -17,12 +17,15 @@ struct TextRewriter: ~Copyable {
   private var isUnmoved: Bool
   /// Why no more is written: `finish` throws it, so that what writes need not ask each time.
   private var failure: Failure?
+  private let cancellation: Cancellation?
+  /// Bytes that may be written before the next look at the budget and the cancellation.
+  private var unexamined: Int
   /// The place of reading.
   private(set) var position = 0
 
   init(
     _ old: UnsafeBufferPointer<UInt8>, _ oldAlignment: UnsafeBufferPointer<SourceRange>, base: Int,
-    _ budget: TextBudget, _ component: StaticString
+    _ budget: TextBudget, _ component: StaticString, _ cancellation: Cancellation?
   ) throws(Failure) {
     self.old = old
     self.oldAlignment = oldAlignment
@@ -30,6 +33,8 @@ struct TextRewriter: ~Copyable {
     self.budget = budget
     self.component = component
     self.isUnmoved = oldAlignment.isEmpty
+    self.cancellation = cancellation
+    unexamined = cancellation == nil ? budget.limit : min(budget.limit, TextWatch.interval)
     try bytes.reserve(old.count + old.count / 8)
   }
 
@@ -44,7 +49,8 @@ struct TextRewriter: ~Copyable {
 
   /// The text being read.
   var source: UnsafeBufferPointer<UInt8> { old }
-  var isAtEnd: Bool { position >= old.count }
+  /// Whether there is no more to read, or no sense in it.
+  var isAtEnd: Bool { position >= old.count || failure != nil }
 
   /// The scalar at the place of reading, which must not be the end.
   @inline(__always) var next: (scalar: UInt32, length: Int) { UTF8Text.decode(old.baseAddress! + position) }
@@ -125,8 +131,18 @@ struct TextRewriter: ~Copyable {
 
   /// Whether `count` bytes more are within the budget, and nothing has failed.
   @inline(__always) private mutating func hasRoom(for count: Int) -> Bool {
-    if failure == nil, bytes.count + count > budget.limit { failure = budget.exceeded(by: component) }
+    if failure == nil, bytes.count + count > unexamined { examine(bytes.count + count) }
     return failure == nil
+  }
+
+  /// Looks whether so many bytes are too many, and whether the call is to end.
+  @inline(never) private mutating func examine(_ count: Int) {
+    guard count <= budget.limit else {
+      failure = budget.exceeded(by: component)
+      return
+    }
+    unexamined = min(budget.limit, count + TextWatch.interval)
+    attempt { rewriter throws(Failure) in try rewriter.cancellation?.checkOnAnyThread() }
   }
 
   @inline(__always) private mutating func attempt(_ body: (inout TextRewriter) throws(Failure) -> Void) {

@@ -110,6 +110,8 @@ class TokenizeOptions(Sized):
         ("truncation_side", c_int),
         ("stride", c_size_t),
         ("threads", c_uint32),
+        ("progress", ProgressCallback),
+        ("progress_context", c_void_p),
     ]
 
 

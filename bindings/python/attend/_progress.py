@@ -70,14 +70,18 @@ class Watch:
         raise problem
 
 
-def interruptible(size: int, body: Callable[[], _Result]) -> _Result:
-    """What ``body`` gives, which reads ``size`` bytes of text in a call that tells no progress.
+def interruptible(size: int, body: Callable[[], _Result], options: c.TokenizeOptions | None = None) -> _Result:
+    """What ``body`` gives, which reads ``size`` bytes of text.
 
     A long one runs on a thread of its own, so that the main thread, the only one that hears signals, hears them
-    meanwhile. Where one ends the waiting, what has begun goes on behind it, and its result is dropped when it comes.
+    meanwhile. Where one ends the waiting, a call with ``options`` is cancelled and ends soon; any other goes on behind
+    it. Its result is dropped when it comes.
     """
     if size < _LONG or threading.current_thread() is not threading.main_thread():
         return body()
+    is_waiting = True
+    if options is not None:
+        options.progress = c.ProgressCallback(lambda fraction, context: is_waiting)
     outcomes: queue.SimpleQueue[tuple[_Result | None, BaseException | None]] = queue.SimpleQueue()
 
     def work() -> None:
@@ -86,8 +90,11 @@ def interruptible(size: int, body: Callable[[], _Result]) -> _Result:
         except BaseException as problem:
             outcomes.put((None, problem))
 
-    threading.Thread(target=work, name="attend", daemon=True).start()
-    result, problem = outcomes.get()
+    try:
+        threading.Thread(target=work, name="attend", daemon=True).start()
+        result, problem = outcomes.get()
+    finally:
+        is_waiting = False
     if problem is not None:
         raise problem
     return result  # type: ignore[return-value]

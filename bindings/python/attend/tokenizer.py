@@ -146,8 +146,11 @@ class Tokenizer:
             texts += [second, len(second)]
         function = library.attend_tokenizer_encode if pair is None else library.attend_tokenizer_encode_pair
         arguments = (native, *texts, ctypes.byref(options))
-        length = sum(texts[1::2])
-        return Encoding(interruptible(length, lambda: create(function, *arguments, free=library.attend_encoding_free)))
+
+        def encode() -> Owned:
+            return create(function, *arguments, free=library.attend_encoding_free)
+
+        return Encoding(interruptible(sum(texts[1::2]), encode, options))
 
     def encode_batch(
         self,
@@ -189,7 +192,7 @@ class Tokenizer:
             return [Owned(address, library.attend_encoding_free) for address in handles if address is not None]
 
         bytes_ = int(first.lengths.sum()) + (0 if second is None else int(second.lengths.sum()))
-        return [Encoding(native) for native in interruptible(bytes_, encode)]
+        return [Encoding(native) for native in interruptible(bytes_, encode, options)]
 
     def decode(self, ids_: Ids, *, skip_special_tokens: bool = True) -> str:
         """The text of a sequence of ids. Raises InvalidArgumentError for an id that the tokenizer does not know."""

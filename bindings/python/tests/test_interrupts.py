@@ -96,13 +96,28 @@ def test_ctrl_c_ends_embedding_at_once(bare: Path) -> None:
 
 @pytest.mark.parametrize(
     "call",
-    [
-        "tokenizer.encode_batch([text] * 4)",
-    ],
+    ["tokenizer.encode(text)", "tokenizer.encode('hello', pair=text)", "tokenizer.encode_batch([text] * 4)"],
 )
 def test_ctrl_c_ends_the_reading_of_a_long_text_at_once(call: str) -> None:
-    seconds, live = interrupted(call, before="tokenizer, text = model.tokenizer, 'hello world ' * 20_000_000")
+    # Seconds of reading, and well below the longest text that a tokenizer takes, of which it would say so at once.
+    seconds, live = interrupted(call, before="tokenizer, text = model.tokenizer, 'hello world ' * 3_000_000")
     assert seconds < LONGEST_WAIT and live == 0
+
+
+def test_what_was_begun_ends_behind_ctrl_c() -> None:
+    """No thread goes on reading for nobody."""
+    before = """import threading
+tokenizer, text = model.tokenizer, 'hello world ' * 8_000_000
+
+def read():
+    try:
+        tokenizer.encode(text)
+    finally:
+        [thread] = [thread for thread in threading.enumerate() if thread.name == "attend"]
+        thread.join(2)
+        assert not thread.is_alive()
+"""
+    interrupted("read()", before=before)
 
 
 def test_long_texts_are_read_as_short_ones_are(model: attend.Model) -> None:
