@@ -858,10 +858,13 @@ typedef struct attend_generation_options {
     void *on_token_context;              /**< given to `on_token` as it is */
     attend_logits_callback on_logits;    /**< or NULL */
     void *on_logits_context;             /**< given to `on_logits` as it is */
+    /** a smaller model with the same vocabulary and of the same kind, which drafts what greedy search and sampling then
+        confirm or drop (assisted generation): the result is that without it, to the bit; or NULL */
+    const attend_model *assistant;
 } attend_generation_options;
 
 #define ATTEND_GENERATION_OPTIONS_INIT \
-    { sizeof(attend_generation_options), NULL, 0, 0, 0, NULL, 0, NULL, NULL, NULL, NULL }
+    { sizeof(attend_generation_options), NULL, 0, 0, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL }
 
 /**
  * Generates for every sequence of a batch of ids: prompts of a decoder, sources of an encoder-decoder. All live
@@ -887,8 +890,9 @@ ATTEND_MUST_CHECK attend_error *attend_generate_texts(
 
 /**
  * The same for a conversation, `messages` being JSON as in attend_tokenizer_chat, whose template asks for the answer
- * (generation_prompt is set). `chat` may be NULL. Errors: as of attend_generate, and of attend_tokenizer_encode_chat.
- * Since 0.2.
+ * (generation_prompt is set). `chat` may be NULL. The functions that the model may call are given as the option `tools`
+ * of options->config, which the template gets, with `tool_choice` as OpenAI has it; attend_generation_message reads the
+ * calls. Errors: as of attend_generate, and of attend_tokenizer_encode_chat. Since 0.2.
  */
 ATTEND_MUST_CHECK attend_error *attend_generate_chat(
     attend_session *session, const char *messages, size_t length, const attend_chat_options *chat,
@@ -927,6 +931,17 @@ size_t attend_generation_hypothesis_count(const attend_generation *generation, s
 /** One of them, borrowed from `generation`. Errors: INVALID_ARGUMENT. */
 ATTEND_MUST_CHECK attend_error *attend_generation_get_hypothesis(
     const attend_generation *generation, size_t request, size_t index, attend_hypothesis *hypothesis);
+
+/**
+ * A hypothesis as a message of a conversation, to be put behind the others: a JSON object with `role` "assistant",
+ * `content` (the text around calls, or null), and where the model called functions
+ * `tool_calls`: `[{"type": "function", "function": {"name": ..., "arguments": {...}}}]`. What looks like a call and
+ * cannot be read is told in `problems`. The calls are read as the option `tool_format` of the call said, or else as the
+ * model's chat template writes them, or else by their marks (docs/generation.md). `*message` is owned by the caller.
+ * Errors: INVALID_ARGUMENT, NOT_FOUND (the model has no tokenizer), OUT_OF_MEMORY. Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_generation_message(
+    const attend_generation *generation, size_t request, size_t index, attend_text **message);
 
 /** Frees what was generated; NULL is allowed. */
 void attend_generation_free(attend_generation *generation);
@@ -1354,6 +1369,8 @@ _Static_assert(sizeof(attend_session_options) == 48 && offsetof(attend_session_o
 _Static_assert(sizeof(attend_prefix_cache_stats) == 40, "attend_prefix_cache_stats");
 _Static_assert(sizeof(attend_tensor) == 56 && offsetof(attend_tensor, shape) == 24, "attend_tensor");
 _Static_assert(sizeof(attend_batch) == 48 && offsetof(attend_batch, logits) == 40, "attend_batch");
+_Static_assert(sizeof(attend_generation_options) == 88 && offsetof(attend_generation_options, assistant) == 80,
+               "attend_generation_options");
 _Static_assert(sizeof(attend_embed_options) == 32 && offsetof(attend_embed_options, truncate_dim) == 24,
                "attend_embed_options");
 _Static_assert(sizeof(attend_model_info) == 176 && offsetof(attend_model_info, decoder_start_token) == 88,

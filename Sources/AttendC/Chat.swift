@@ -23,13 +23,14 @@ import Glibc
 }
 
 extension Tokenizer {
-  /// The ids of a conversation; with `asksForAnswer` the template asks for one, whatever the options say.
+  /// The ids of a conversation; with `asksForAnswer` the template asks for one, whatever the options say. `tools` are
+  /// those of the call that generates.
   func encodedConversation(
     _ messages: UnsafePointer<CChar>?, _ length: Int, _ options: UnsafePointer<attend_chat_options>?,
-    asksForAnswer: Bool = false
+    asksForAnswer: Bool = false, tools: JSON? = nil
   ) throws(Failure) -> Encoding {
     // The template has written the special tokens that the text begins and ends with.
-    let text = try CString(try written(messages, length, options, asksForAnswer: asksForAnswer))
+    let text = try CString(try written(messages, length, options, asksForAnswer: asksForAnswer, tools: tools))
     var options = TokenizeOptions()
     options.addSpecialTokens = false
     return try encode(text.bytes, options)
@@ -38,7 +39,7 @@ extension Tokenizer {
   /// A conversation as text, as the arguments of C describe it.
   fileprivate func written(
     _ messages: UnsafePointer<CChar>?, _ length: Int, _ options: UnsafePointer<attend_chat_options>?,
-    asksForAnswer: Bool = false
+    asksForAnswer: Bool = false, tools: JSON? = nil
   ) throws(Failure) -> String {
     let known = try copy(options, "options")
     let variables = try known.variables.map { (text) throws(Failure) in
@@ -47,11 +48,15 @@ extension Tokenizer {
     guard variables.map({ $0.kind == .object }) ?? true else {
       throw Failure(.invalidArgument, "options.variables should be a JSON object")
     }
+    let hasOwn = variables?["tools"].map { !$0.isNull } ?? false
+    guard !hasOwn || tools == nil else {
+      throw Failure(.invalidArgument, "tools are given twice: as an option of generation and in chat.variables")
+    }
     let template = try chatTemplates.get().template(
-      known.template_name.map { String(cString: $0) }, hasTools: variables?["tools"].map { !$0.isNull } ?? false)
+      known.template_name.map { String(cString: $0) }, hasTools: hasOwn || tools != nil)
     return try template.render(
       messages: try parse(try buffer(messages, length, "messages"), "messages"),
-      addGenerationPrompt: asksForAnswer || known.generation_prompt, variables: variables)
+      addGenerationPrompt: asksForAnswer || known.generation_prompt, variables: variables, tools: tools)
   }
 
   /// JSON that an argument holds, copied, so that it lives as long as what is made of it. What is wrong with it is

@@ -52,7 +52,8 @@ import Glibc
   _ generation: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
   generating(session, options, generation) { (call) throws(Failure) in
-    let encoding = try call.tokenizer().encodedConversation(messages, length, chat, asksForAnswer: true)
+    let encoding = try call.tokenizer().encodedConversation(
+      messages, length, chat, asksForAnswer: true, tools: call.tools)
     try call.run(1) { _ in encoding.ids.buffer }
   }
 }
@@ -89,15 +90,19 @@ private final class GenerateCall {
     arguments = try GenerationArguments(pointer, "options", object.model)
   }
 
+  /// The functions that the chat template is to offer; nil: none.
+  var tools: JSON? { arguments.tools }
+
   func tokenizer() throws(Failure) -> Tokenizer { try object.model.tokenizer.get() }
 
   func run(_ count: Int, _ prompt: (Int) -> UnsafeBufferPointer<Int32>) throws(Failure) {
     let tokenizer = try? tokenizer()
-    let generator = try Generator(session, arguments.options, object.textResources)
+    let generator = try Generator(
+      session, arguments.options, object.textResources, assistant: arguments.assistant)
     let end = CallEnd()
     let (generation, failure) = try generator.generate(
       count, observer: { self.arguments.listener($0, tokenizer, end) }, isEnded: { end.isWanted }, prompt: prompt)
-    result = try GenerationObject(generation, tokenizer)
+    result = try GenerationObject(generation, tokenizer, object.textResources, arguments.options.tools?.format)
     if let failure { throw failure }
   }
 }
@@ -105,6 +110,8 @@ private final class GenerateCall {
 /// How to generate, as the arguments of C describe it.
 struct GenerationArguments {
   private(set) var options: GenerationOptions
+  /// A smaller model that drafts; nil: none.
+  let assistant: Model?
   private let known: attend_generation_options
   private let gate: CallbackGate?
 
@@ -114,6 +121,9 @@ struct GenerationArguments {
   ) throws(Failure) {
     self.gate = gate
     known = try copy(pointer, name)
+    let drafting = known.assistant.map { borrow($0, as: ModelObject.self) }
+    try drafting?.checkProcess()
+    assistant = drafting?.model
     let text = try known.config.map { (config) throws(Failure) in
       try CString(UnsafeRawBufferPointer(start: config, count: strlen(config)))
     }
@@ -148,6 +158,9 @@ struct GenerationArguments {
       return try Configuration(try JSON.parse(text.bytes, file: "\(name).config", owner: text))
     } catch { throw Failure(error.code == .invalidFile ? .invalidArgument : error.code, error.message) }
   }
+
+  /// The functions that the chat template is to offer; nil: none.
+  var tools: JSON? { options.tools?.json }
 
   /// What hears the tokens of a request, and sets `end` where its callback wants no more of the call; nil: nobody does.
   func listener(_ request: Int, _ tokenizer: Tokenizer?, _ end: CallEnd? = nil) -> (any TokenObserver)? {

@@ -1,6 +1,7 @@
 import AttendBase
 import AttendDecoding
 import AttendGeneration
+import AttendGrammars
 import AttendTokenizers
 import CAttend
 
@@ -8,10 +9,14 @@ import CAttend
 final class GenerationObject: Sendable {
   let generation: Generation
   private let texts: FixedArray<FixedArray<CString?>>
+  private let resources: TextResources
+  private let toolFormat: ToolCallFormat?
 
-  /// `tokenizer` nil: there are no texts.
-  init(_ generation: Generation, _ tokenizer: Tokenizer?) throws(Failure) {
-    self.generation = generation
+  /// `tokenizer` nil: there are no texts. `toolFormat` is what the call says of how the model writes calls.
+  init(
+    _ generation: Generation, _ tokenizer: Tokenizer?, _ resources: TextResources, _ toolFormat: ToolCallFormat?
+  ) throws(Failure) {
+    (self.generation, self.resources, self.toolFormat) = (generation, resources, toolFormat)
     texts = try FixedArray(generation.count, for: "the generated texts") { (request) throws(Failure) in
       let hypotheses = generation[request].hypotheses
       return try FixedArray(hypotheses.count, for: "the generated texts") { (index) throws(Failure) in
@@ -26,6 +31,11 @@ final class GenerationObject: Sendable {
   }
 
   func text(_ request: Int, _ index: Int) -> CString? { texts[request][index] }
+
+  /// A hypothesis as the JSON of a message, its calls apart.
+  func message(_ request: Int, _ index: Int) throws(Failure) -> CString {
+    try CString(try resources.message(try hypothesis(request, index), toolFormat))
+  }
 
   func hypothesis(_ request: Int, _ index: Int) throws(Failure) -> Hypothesis {
     guard request >= 0, request < generation.count else {
@@ -64,6 +74,15 @@ final class GenerationObject: Sendable {
     result.text = text?.characters
     result.text_length = text?.length ?? 0
     try fill(target, with: result, "hypothesis")
+  }
+}
+
+@_cdecl("attend_generation_message") @implementation public func attend_generation_message(
+  _ generation: OpaquePointer!, _ request: Int, _ index: Int, _ message: UnsafeMutablePointer<OpaquePointer?>!
+) -> OpaquePointer! {
+  attempt { () throws(Failure) in
+    let object = try object(generation, as: GenerationObject.self, "generation")
+    try require(message, "message").pointee = own(try object.message(request, index))
   }
 }
 

@@ -1,6 +1,7 @@
 import AttendBase
 import AttendDecoding
 import AttendGeneration
+import AttendGrammars
 import AttendModels
 import AttendTokenizers
 import CAttend
@@ -34,16 +35,20 @@ final class RequestObject: @unchecked Sendable {
   let scheduler: SchedulerObject
   let gate: CallbackGate
   let ticket: Ticket
+  private let toolFormat: ToolCallFormat?
 
-  init(_ scheduler: SchedulerObject, _ gate: CallbackGate, _ ticket: Ticket) {
-    (self.scheduler, self.gate, self.ticket) = (scheduler, gate, ticket)
+  /// `toolFormat` is what the request says of how the model writes calls.
+  init(_ scheduler: SchedulerObject, _ gate: CallbackGate, _ ticket: Ticket, _ toolFormat: ToolCallFormat?) {
+    (self.scheduler, self.gate, self.ticket, self.toolFormat) = (scheduler, gate, ticket, toolFormat)
   }
 
   /// What there is of the request by `deadline`; nil: nothing yet.
   func result(until deadline: Int?) throws(Failure) -> GenerationObject? {
     try scheduler.model.checkProcess()
     guard let outcome = try ticket.wait(until: deadline) else { return nil }
-    return try GenerationObject(Generation(try outcome.get()), try? scheduler.model.model.tokenizer.get())
+    return try GenerationObject(
+      Generation(try outcome.get()), try? scheduler.model.model.tokenizer.get(), scheduler.model.textResources,
+      toolFormat)
   }
 
   func cancel() { if scheduler.model.isOfThisProcess { ticket.cancel() } }
@@ -106,16 +111,17 @@ private func schedulerOptions(_ pointer: UnsafePointer<attend_scheduler_options>
   _ scheduler: OpaquePointer!, _ ids: UnsafePointer<Int32>!, _ count: Int,
   _ options: UnsafePointer<attend_request_options>!, _ request: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
-  submitting(scheduler, options, request) { (object, submit) throws(Failure) in
+  submitting(scheduler, options, request) { (submission) throws(Failure) in
     guard count > 0, count <= Session.mostSequences else {
       throw Failure(
         .invalidArgument, "count is \(UInt(bitPattern: count)); from 1 to \(Session.mostSequences) ids are taken")
     }
     var length = count
     try withUnsafePointer(to: &length) { (length) throws(Failure) in
-      try object.session.checkPrompts(try Batch(tokens: try require(ids, "ids"), lengths: length, count: 1))
+      try submission.object.session.checkPrompts(
+        try Batch(tokens: try require(ids, "ids"), lengths: length, count: 1))
     }
-    try submit(UnsafeBufferPointer(start: ids, count: count))
+    return try submission.submit(UnsafeBufferPointer(start: ids, count: count))
   }
 }
 
@@ -123,15 +129,15 @@ private func schedulerOptions(_ pointer: UnsafePointer<attend_scheduler_options>
   _ scheduler: OpaquePointer!, _ text: UnsafePointer<CChar>!, _ length: Int,
   _ options: UnsafePointer<attend_request_options>!, _ request: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
-  submitting(scheduler, options, request) { (object, submit) throws(Failure) in
+  submitting(scheduler, options, request) { (submission) throws(Failure) in
     var (text, length): (UnsafePointer<CChar>?, Int) = (try require(text, "text"), length)
-    let tokenizer = try object.model.model.tokenizer.get()
     let encodings = try withUnsafePointer(to: &text) { (texts) throws(Failure) in
       try withUnsafePointer(to: &length) { (lengths) throws(Failure) in
-        try tokenizer.encode(TextBatch(TextBatch.Column(texts, lengths), count: 1), threads: 1, TokenizeOptions())
+        try submission.tokenizer().encode(
+          TextBatch(TextBatch.Column(texts, lengths), count: 1), threads: 1, TokenizeOptions())
       }
     }
-    try submit(encodings[0].ids.buffer)
+    return try submission.submit(encodings[0].ids.buffer)
   }
 }
 
@@ -140,48 +146,58 @@ private func schedulerOptions(_ pointer: UnsafePointer<attend_scheduler_options>
   _ chat: UnsafePointer<attend_chat_options>!, _ options: UnsafePointer<attend_request_options>!,
   _ request: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
-  submitting(scheduler, options, request) { (object, submit) throws(Failure) in
-    let tokenizer = try object.model.model.tokenizer.get()
-    let encoding = try tokenizer.encodedConversation(messages, length, chat, asksForAnswer: true)
-    try submit(encoding.ids.buffer)
+  submitting(scheduler, options, request) { (submission) throws(Failure) in
+    let encoding = try submission.tokenizer().encodedConversation(
+      messages, length, chat, asksForAnswer: true, tools: submission.arguments.tools)
+    return try submission.submit(encoding.ids.buffer)
   }
 }
 
 /// Runs what finds the ids of a request, and submits them.
 private func submitting(
   _ scheduler: OpaquePointer?, _ options: UnsafePointer<attend_request_options>?,
-  _ target: UnsafeMutablePointer<OpaquePointer?>?,
-  _ body: (SchedulerObject, _ submit: (UnsafeBufferPointer<Int32>) throws(Failure) -> Void) throws(Failure) -> Void
+  _ target: UnsafeMutablePointer<OpaquePointer?>?, _ body: (Submission) throws(Failure) -> RequestObject
 ) -> OpaquePointer? {
   attempt { () throws(Failure) in
     let object = try object(scheduler, as: SchedulerObject.self, "scheduler")
     let target = try require(target, "request")
     try object.model.checkProcess()
-    try body(object) { (ids) throws(Failure) in
-      target.pointee = own(try submit(ids, to: object, try copy(options, "options")))
-    }
+    target.pointee = own(try body(try Submission(object, options)))
   }
 }
 
-private func submit(
-  _ ids: UnsafeBufferPointer<Int32>, to object: SchedulerObject, _ options: attend_request_options
-) throws(Failure) -> RequestObject {
-  guard let priority = Int16(exactly: options.priority) else {
-    throw Failure(
-      .invalidArgument,
-      "options.priority is \(options.priority); it is from \(Int16.min) to \(Int16.max)")
+/// A request on its way to a scheduler, as the arguments of C describe it.
+private struct Submission {
+  let object: SchedulerObject
+  let arguments: GenerationArguments
+  private let options: attend_request_options
+  private let gate = CallbackGate()
+
+  init(_ object: SchedulerObject, _ pointer: UnsafePointer<attend_request_options>?) throws(Failure) {
+    self.object = object
+    options = try copy(pointer, "options")
+    arguments = try GenerationArguments(options.generation, "options.generation", object.model.model, gate)
   }
-  let gate = CallbackGate()
-  let arguments = try GenerationArguments(options.generation, "options.generation", object.model.model, gate)
-  let maker = try RequestMaker(object.session, arguments.options, object.model.textResources)
-  var request = try maker.request(ids)
-  request.priority = priority
-  request.observer = arguments.listener(0, try? object.model.model.tokenizer.get())
-  if let callback = options.on_done {
-    let context = Address(options.on_done_context)
-    request.onDone = { _ = CallbackGate.passingAlone(gate) { callback(context.value) } }
+
+  func tokenizer() throws(Failure) -> Tokenizer { try object.model.model.tokenizer.get() }
+
+  func submit(_ ids: UnsafeBufferPointer<Int32>) throws(Failure) -> RequestObject {
+    guard let priority = Int16(exactly: options.priority) else {
+      throw Failure(
+        .invalidArgument,
+        "options.priority is \(options.priority); it is from \(Int16.min) to \(Int16.max)")
+    }
+    let maker = try RequestMaker(
+      object.session, arguments.options, object.model.textResources, assistant: arguments.assistant)
+    var request = try maker.request(ids)
+    request.priority = priority
+    request.observer = arguments.listener(0, try? tokenizer())
+    if let callback = options.on_done {
+      let (gate, context) = (gate, Address(options.on_done_context))
+      request.onDone = { _ = CallbackGate.passingAlone(gate) { callback(context.value) } }
+    }
+    return RequestObject(object, gate, try object.scheduler.submit(request), arguments.options.tools?.format)
   }
-  return RequestObject(object, gate, try object.scheduler.submit(request))
 }
 
 @_cdecl("attend_request_wait") @implementation public func attend_request_wait(

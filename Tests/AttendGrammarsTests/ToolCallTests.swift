@@ -11,10 +11,12 @@ import Testing
      {"type": "function", "function": {"name": "now"}}]
     """
 
-  private func matcher(_ form: ToolCalls.Form, several: Bool) throws -> SchemaMatcher {
+  private func matcher(
+    _ format: ToolCallFormat, _ content: ToolCalls.Content = .calls, several: Bool
+  ) throws -> SchemaMatcher {
     let calls = try ToolCalls(SchemaMatcher.json(tools))
     let options = JSONSchema.Options(anyWhitespace: false, strict: true)
-    return try SchemaMatcher(calls.grammar(form, several: several, options))
+    return try SchemaMatcher(calls.grammar(format.form, content, several: several, options))
   }
 
   @Test func callsHaveTheArgumentsOfTheirFunction() throws {
@@ -36,9 +38,72 @@ import Testing
     #expect(try !hermes.accepts(now))
     let mistral = try matcher(.mistral, several: true)
     #expect(try mistral.accepts("[TOOL_CALLS][\(now), \(now)]"))
+    #expect(try mistral.accepts("[TOOL_CALLS] [\(now)]"))
     #expect(try !mistral.accepts("[TOOL_CALLS][]"))
     #expect(try matcher(.llama3, several: false).accepts(#"{"name": "now", "parameters": {}}"#))
     #expect(throws: Failure.self) { try matcher(.llama3, several: true) }
+  }
+
+  @Test func namesStandBeforeTheArguments() throws {
+    let tag = try matcher(.functionTag, several: true)
+    #expect(try tag.accepts("<function=now>{}</function><function=weather>{\"city\": \"Oslo\"}</function>"))
+    #expect(try !tag.accepts("<function=now>{\"city\": \"Oslo\"}</function>"))
+    #expect(try !tag.accepts("<function=then>{}</function>"))
+    let mistral = try matcher(.mistralNamed, several: true)
+    #expect(try mistral.accepts("[TOOL_CALLS]now[ARGS]{}[TOOL_CALLS]weather[ARGS]{\"city\": \"O\", \"days\": 2}"))
+    #expect(try !mistral.accepts("[TOOL_CALLS]weather[ARGS]{\"days\": 2}"))
+  }
+
+  /// What a grammar makes a model write is read back, in every format.
+  @Test(arguments: ToolCallFormat.allCases) func whatIsWrittenIsRead(_ format: ToolCallFormat) throws {
+    let form = format.form
+    func call(_ name: String, _ arguments: String) -> String {
+      if let middle = form.middle { return form.open + name + middle + arguments + form.close }
+      let object = "{\"name\": \"\(name)\", \"\(form.arguments)\": \(arguments)}"
+      return form.isArray ? object : form.open + object + form.close
+    }
+    var text = call("weather", #"{"city": "Oslo </tool_call>"}"#)
+    if form.hasSeveral { text += (form.isArray ? ", " : form.separator) + call("now", "{}") }
+    if form.isArray { text = form.open + "[" + text + "]" + form.close }
+    text = form.begin + text + form.end
+    #expect(try matcher(format, several: form.hasSeveral).accepts(text))
+    #expect(try matcher(format, .both, several: form.hasSeveral).accepts(text))
+    #expect(try !matcher(format, .text, several: form.hasSeveral).accepts(text))
+    let read = try ToolCallReader.read(text, format)
+    #expect(read.calls == Array([weather, ToolCall(name: "now", arguments: "{}")].prefix(form.hasSeveral ? 2 : 1)))
+    #expect(read.problems.isEmpty && read.content.isEmpty)
+  }
+
+  @Test(arguments: [ToolCallFormat.hermes, .mistral, .llama3]) func textHoldsNoCalls(_ format: ToolCallFormat) throws {
+    for content in [ToolCalls.Content.text, .both] {
+      let either = try matcher(format, content, several: false)
+      #expect(try either.accepts("It is {sunny} in Oslo: 3 < 4 <tool") && either.accepts(""))
+      #expect(try !either.accepts(format.form.mark + "{"))
+    }
+    let text = "Let me see."
+    let call = #"{"name": "now", "arguments": {}}"#
+    #expect(try matcher(.hermes, .both, several: false).accepts("\(text)\n<tool_call>\n\(call)\n</tool_call>"))
+    #expect(try !matcher(.hermes, .both, several: false).accepts("\(text)\n<tool_call>\n{}\n</tool_call>"))
+    #expect(try !matcher(.llama3, .both, several: false).accepts("  {}"))
+  }
+
+  @Test(
+    arguments: [
+      ("{{ '<tool_call>' }}", ToolCallFormat.hermes), ("'[TOOL_CALLS]' ~ name ~ '[ARGS]'", .mistralNamed),
+      ("'[TOOL_CALLS] ['", .mistral), ("<|python_tag|>", .llama3), ("<function={{ name }}>", .functionTag),
+      ("<|tool_call|>", .granite), ("<tool_call>\n<function=f>\n<parameter=x>", nil), ("{{ content }}", nil),
+    ] as [(String, ToolCallFormat?)]) func templatesTellTheFormat(_ template: String, _ format: ToolCallFormat?)
+  {
+    #expect(ToolCallFormat.taught(by: template) == format)
+  }
+
+  @Test func aMessageIsJSON() throws {
+    let text = "Look \"here\":\n<tool_call>\n{\"name\": \"now\", \"arguments\": {\"a\": [1]}}\n</tool_call>"
+    let message = try SchemaMatcher.json(ToolCallReader.read(text).message)
+    #expect(message["role"]?.string == "assistant" && message["content"]?.string == "Look \"here\":\n")
+    let function = message["tool_calls"]?[0]?["function"]
+    #expect(function?["name"]?.string == "now" && function?["arguments"]?["a"]?[0]?.int == 1)
+    #expect(try SchemaMatcher.json(ToolCallReader.read("<tool_call>").message)["problems"]?.count == 1)
   }
 
   @Test(arguments: [
@@ -78,7 +143,7 @@ import Testing
   }
 
   /// The formats whose marks are not found in the arguments above.
-  private func detected(_ text: String) -> ToolCallReader.Format? { text.hasPrefix("{") ? .json : nil }
+  private func detected(_ text: String) -> ToolCallFormat? { text.hasPrefix("{") ? .json : nil }
 
   @Test func severalCallsAreRead() throws {
     let text = #"{"name": "a", "parameters": {}}; {"name": "b", "parameters": {"x": [1, "}"]}}"#

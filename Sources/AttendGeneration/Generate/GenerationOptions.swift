@@ -1,6 +1,7 @@
 import AttendBase
 import AttendCheckpoints
 import AttendDecoding
+import AttendLayers
 import AttendModels
 
 /// How to generate, of one call: what the call says, else what the checkpoint says, else the defaults of the field.
@@ -18,6 +19,10 @@ package struct GenerationOptions: Sendable {
   package let maximalTime: Double?
   /// What the generated text must match.
   package let constraint: Constraint?
+  /// The functions that the text may call; nil: none are given.
+  package let tools: ToolOptions?
+  /// An option of the call that is about an assistant model; nil: there is none.
+  let assistantOption: String?
   /// Tokens of the whole sequence, max_length, where no number of new ones is given.
   private let maximalLength: Int?
   private var maximalNewTokens: Int?
@@ -31,6 +36,7 @@ package struct GenerationOptions: Sendable {
     case regex(String)
     case gbnf(String)
     case lark(String)
+    case calls(ToolOptions.Language)
   }
 
   /// The options of `call`, an object whose keys are options by name, for a model.
@@ -40,17 +46,22 @@ package struct GenerationOptions: Sendable {
     do throws(Failure) {
       let reader = OptionReader(call: call, checkpoint: try GenerationOptions.configuration(of: model))
       let defaults = model.generation
-      start = try reader.token("decoder_start_token_id") ?? (defaults.decoderStart ?? defaults.begin).map(Int32.init)
+      let begin = try reader.token("bos_token_id") ?? defaults.begin.map { Int32($0) }
+      start = try reader.token("decoder_start_token_id") ?? defaults.decoderStart.map { Int32($0) } ?? begin
       decoderPrompt = try reader.tokens("decoder_input_ids").map { Array($0) }
       negativePrompt = try reader.tokens("negative_prompt_ids").map { Array($0) }
       stopStrings = try reader.strings("stop_strings") ?? []
       maximalTime = try reader.number("max_time")
       constraint = try Constraint(reader)
+      tools = try ToolOptions(reader)
+      assistantOption = ["num_assistant_tokens", "assistant_confidence_threshold"].first { reader.isAsked($0) }
       (maximalNewTokens, maximalLength) = try GenerationOptions.lengths(reader)
       try search.readSearch(reader)
       try search.readSampling(reader)
       search.logits = try LogitsOptions(reader, ends: defaults.end)
-      try checkPrompts(reader, isEncoderDecoder: model.blueprint.kind == .encoderDecoder)
+      search.paddingToken = try reader.token("pad_token_id") ?? defaults.pad.map { Int32($0) }
+      try reader.refuseUnimplemented()
+      try checkPrompts(reader, model)
       if let unknown = call?.unread.first { throw Failure(.invalidArgument, "\(unknown) is no option of generation") }
     } catch {
       throw Failure(error.code == .invalidFile ? .invalidArgument : error.code, error.message)
@@ -58,10 +69,18 @@ package struct GenerationOptions: Sendable {
   }
 
   /// Throws for prompts that nothing would be made of.
-  private func checkPrompts(_ reader: OptionReader, isEncoderDecoder: Bool) throws(Failure) {
+  private func checkPrompts(_ reader: OptionReader, _ model: Model) throws(Failure) {
+    let isEncoderDecoder = model.blueprint.kind == .encoderDecoder
     for name in ["decoder_input_ids", "decoder_start_token_id"] where reader.isAsked(name) && !isEncoderDecoder {
       throw Failure(.invalidArgument, "\(name) is set, and the model is a decoder, which goes on from its prompt")
     }
+    let written = TokenCheck(vocabulary: model.decoder?.vocabulary ?? 0)
+    if isEncoderDecoder, decoderPrompt == nil { try written.check(start, "decoder_start_token_id") }
+    for (place, token) in (decoderPrompt ?? []).enumerated() {
+      try written.check(token, "decoder_input_ids", place)
+    }
+    let read = TokenCheck(vocabulary: (model.encoder ?? model.decoder)?.vocabulary ?? 0)
+    for (place, token) in (negativePrompt ?? []).enumerated() { try read.check(token, "negative_prompt_ids", place) }
     if let maximalTime, maximalTime < 0 {
       throw Failure(.invalidArgument, "max_time is \(maximalTime); it is 0 seconds or more")
     }
@@ -101,11 +120,12 @@ package struct GenerationOptions: Sendable {
         .invalidArgument, "max_length is \(maximalLength), and the prompt alone has \(promptCount) tokens")
     }
     if let positions {
-      guard promptCount <= positions else {
+      // The last token that is generated is not read, but by contrastive search, which reads all that it tries.
+      let last = search.penaltyAlpha > 0 ? 0 : 1
+      guard promptCount < positions + last else {
         throw Failure(.invalidArgument, "the prompt has \(promptCount) tokens; the model has \(positions) positions")
       }
-      // The last token that is generated is never read.
-      search.maximalNewTokens = min(search.maximalNewTokens, positions - promptCount + 1)
+      search.maximalNewTokens = min(search.maximalNewTokens, positions - promptCount + last)
     }
     guard search.maximalNewTokens >= 1 else {
       throw Failure(.invalidArgument, "max_new_tokens is \(search.maximalNewTokens); at least 1 is generated")

@@ -9,13 +9,17 @@ package final class Generator {
   private let session: Session
   private let maker: RequestMaker
 
-  /// Rows of the batch at most; a request that needs more runs by itself.
-  private static let mostRows = 256
+  /// Rows of the batch at most; a request that needs more runs by itself. Drafts are for small batches, and each
+  /// request with an assistant has a session of it.
+  private let mostRows: Int
 
   /// `resources` are those of the session's model.
-  package init(_ session: Session, _ options: GenerationOptions, _ resources: TextResources) throws(Failure) {
+  package init(
+    _ session: Session, _ options: GenerationOptions, _ resources: TextResources, assistant: Model? = nil
+  ) throws(Failure) {
     self.session = session
-    maker = try RequestMaker(session, options, resources)
+    maker = try RequestMaker(session, options, resources, assistant: assistant)
+    mostRows = assistant == nil ? 256 : 16
   }
 
   /// The answers to requests, each the prompt of a decoder or the source of an encoder-decoder. The `observer` of each
@@ -35,7 +39,7 @@ package final class Generator {
       session.drop()
     }
     var options = Scheduler.Options()
-    options.maximalRows = max(Generator.mostRows, maker.rows)
+    options.maximalRows = max(mostRows, maker.rows)
     options.waitsForPrefixes = session.prefixStatistics != nil
     let scheduler = try Scheduler(session, options)
     defer { scheduler.close() }

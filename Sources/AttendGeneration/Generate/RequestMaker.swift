@@ -12,17 +12,25 @@ package final class RequestMaker: @unchecked Sendable {
   private let options: GenerationOptions
   private let grammar: CompiledGrammar?
   private let stopStrings: StopStrings?
+  private let assistant: Model?
 
-  /// `resources` are those of the session's model.
-  package init(_ session: Session, _ options: GenerationOptions, _ resources: TextResources) throws(Failure) {
+  /// `resources` are those of the session's model. `assistant` is a smaller model that drafts; nil: none.
+  package init(
+    _ session: Session, _ options: GenerationOptions, _ resources: TextResources, assistant: Model? = nil
+  ) throws(Failure) {
     guard let head = session.model.head, head.tellsNextToken, session.model.decoder != nil else {
       throw Failure(
         .unsupported,
         "this checkpoint is of a \(session.model.blueprint.family) model: it has no decoder that tells the next token")
     }
-    (self.session, self.options) = (session, options)
+    if assistant == nil, let name = options.assistantOption {
+      throw Failure(.invalidArgument, "\(name) is set, and there is no assistant model")
+    }
+    (self.session, self.options, self.assistant) = (session, options, assistant)
     stopStrings = try options.stopStrings.isEmpty ? nil : resources.stopStrings(options.stopStrings)
-    grammar = try options.constraint.map { (constraint) throws(Failure) in try resources.grammar(constraint) }
+    grammar = try resources.constraint(options).map { (constraint) throws(Failure) in
+      try resources.grammar(constraint)
+    }
   }
 
   /// Rows that a request has in a batch at most.
@@ -45,13 +53,25 @@ package final class RequestMaker: @unchecked Sendable {
     }
     var search = try options.search(promptCount: prompt.count, positions: session.positions)
     search.ctranslate2.prefixCount = prompt.count - 1
-    search.paddingToken = session.model.generation.pad.map { Int32($0) } ?? search.paddingToken
     let context = try SearchContext(
       search, prompt: prompt, source: session.readsSources ? given : nil, otherPrompt: other, model: session,
-      stopStrings: stopStrings, grammar: grammar)
+      stopStrings: stopStrings, grammar: grammar, assistant: try assistantSession())
     var request = Scheduler.Request(context)
     request.timeLimit = timeLimit
     return request
+  }
+
+  /// A session of the assistant for one request.
+  private func assistantSession() throws(Failure) -> Session? {
+    guard let assistant else { return nil }
+    guard let head = assistant.head, head.tellsNextToken, assistant.decoder != nil else {
+      throw Failure(
+        .unsupported, "the assistant model is of a \(assistant.blueprint.family) model: it tells no next token")
+    }
+    var options = Session.Options()
+    options.threads = min(session.engine.threads, assistant.engine.threads)
+    options.allowsBeyondPositions = session.allowsBeyondPositions
+    return try Session(model: assistant, options: options)
   }
 
   /// The answer to a request for which there was no time: nothing.

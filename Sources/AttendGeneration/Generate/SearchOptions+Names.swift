@@ -28,6 +28,10 @@ extension SearchOptions {
     attention = try reader.boolean("return_attention") ?? false
     speculation.promptLookupTokens = try reader.integer("prompt_lookup_num_tokens") ?? 0
     speculation.maximalMatchingSize = try reader.integer("max_matching_ngram_size") ?? 0
+    let drafts = SpeculationOptions()
+    speculation.assistantTokens = try reader.integer("num_assistant_tokens") ?? drafts.assistantTokens
+    speculation.assistantConfidence =
+      try reader.number("assistant_confidence_threshold") ?? drafts.assistantConfidence
   }
 
   /// Options that CTranslate2 alone has, by its names; each of them asks for its rules.

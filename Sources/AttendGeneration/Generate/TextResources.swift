@@ -10,13 +10,17 @@ import Synchronization
 /// What generating needs of a model's tokenizer beside encoding and decoding: made when it is first asked for, and
 /// shared by all sessions of the model.
 package final class TextResources: Sendable {
-  private let tokenizer: Result<Tokenizer, Failure>
-  private let ends: [Int32]
+  let tokenizer: Result<Tokenizer, Failure>
+  let ends: [Int32]
   private let vocabulary: Int
-  private let made = Mutex<Made>(Made())
+  let made = Mutex<Made>(Made())
 
-  private struct Made {
+  struct Made {
     var table: Result<AttendGrammars.TokenTable, Failure>?
+    /// Tables in which the special tokens that mark calls have their spelling as text.
+    var marked: [ToolCallFormat: AttendGrammars.TokenTable] = [:]
+    /// Special tokens that tell a reader of calls.
+    var readMarks: Set<Int32>?
     /// The grammars that were compiled last, the newest at the end.
     var grammars: [(constraint: GenerationOptions.Constraint, grammar: CompiledGrammar)] = []
   }
@@ -35,19 +39,37 @@ package final class TextResources: Sendable {
   package func tokenTable() throws(Failure) -> AttendGrammars.TokenTable {
     let table = made.withLock { made -> Result<AttendGrammars.TokenTable, Failure> in
       if let table = made.table { return table }
-      let table = Result { () throws(Failure) in try makeTable() }
+      let table = Result { () throws(Failure) in try makeTable(spelling: []) }
       made.table = table
       return table
     }
     return try table.get()
   }
 
-  private func makeTable() throws(Failure) -> AttendGrammars.TokenTable {
+  /// The same for a constraint: where it is about calls, the special tokens that mark them have text.
+  private func tokenTable(
+    for constraint: GenerationOptions.Constraint
+  ) throws(Failure) -> AttendGrammars.TokenTable {
+    guard case .calls(let language) = constraint else { return try tokenTable() }
+    let marks = try marks(of: language.format)
+    guard !marks.isEmpty else { return try tokenTable() }
+    if let known = made.withLock({ $0.marked[language.format] }) { return known }
+    let table = try makeTable(spelling: marks)
+    made.withLock { $0.marked[language.format] = table }
+    return table
+  }
+
+  /// `marks` are special tokens that have their spelling as text.
+  private func makeTable(spelling marks: Set<Int32>) throws(Failure) -> AttendGrammars.TokenTable {
     let tokenizer = try tokenizer.get()
     let count = min(tokenizer.size, vocabulary)
     return try AttendGrammars.TokenTable(count: count, stops: ends.filter { Int($0) < count }) {
       (id, bytes) throws(Failure) in
-      try tokenizer.appendBytes(of: id, to: &bytes)
+      if marks.contains(id), let spelling = tokenizer.token(id) {
+        for byte in spelling { try bytes.append(byte) }
+      } else {
+        try tokenizer.appendBytes(of: id, to: &bytes)
+      }
     }
   }
 
@@ -63,7 +85,7 @@ package final class TextResources: Sendable {
   /// A grammar over the tokens, compiled at its first use.
   func grammar(_ constraint: GenerationOptions.Constraint) throws(Failure) -> CompiledGrammar {
     if let known = made.withLock({ $0.grammars.first { $0.constraint == constraint }?.grammar }) { return known }
-    let table = try tokenTable()
+    let table = try tokenTable(for: constraint)
     let grammar: CompiledGrammar
     do throws(Failure) { grammar = try CompiledGrammar(try constraint.grammar(), table) } catch {
       let code = error.code == .invalidFile ? .invalidArgument : error.code
@@ -79,8 +101,9 @@ package final class TextResources: Sendable {
 
 extension GenerationOptions.Constraint {
   /// The name of the option.
-  fileprivate var option: String {
+  var option: String {
     switch self {
+    case .calls: "tools"
     case .regex: "regex"
     case .gbnf: "grammar"
     case .lark: "lark"
@@ -90,6 +113,7 @@ extension GenerationOptions.Constraint {
 
   fileprivate func grammar() throws(Failure) -> Grammar {
     switch self {
+    case .calls(let language): return try language.grammar()
     case .regex(let pattern): return try RegularExpression.grammar(pattern)
     case .gbnf(let text): return try GBNF.grammar(text)
     case .lark(let text): return try Lark.grammar(text)

@@ -38,6 +38,13 @@ package enum JSONSchema {
   /// The grammar of the values that a schema allows. Throws `unsupported` for what is not implemented, with the keyword
   /// and its JSON pointer; `invalidArgument` for what is no schema, or one that no value meets.
   package static func grammar(of schema: JSON, _ options: Options = Options()) throws(Failure) -> Grammar {
+    try grammar(of: schema, options, continuing: Grammar())
+  }
+
+  /// The same, written into a grammar that holds other parts, whose root the values become.
+  static func grammar(
+    of schema: JSON, _ options: Options, continuing begun: consuming Grammar
+  ) throws(Failure) -> Grammar {
     guard schema.source.count <= largest else {
       throw Failure(
         .unsupported, "\(schema.file): a schema of \(schema.source.count) bytes; the limit is \(largest)")
@@ -52,9 +59,8 @@ package enum JSONSchema {
         "separators \"\(options.itemSeparator)\" and \"\(options.keySeparator)\" are not , and : with white space")
     }
     let sets = SchemaSets(SchemaDocument(schema))
-    return try withExtendedLifetime(schema) { () throws(Failure) in
-      try SchemaWriter.write(sets, sets.node(schema), options)
-    }
+    defer { withExtendedLifetime(schema) {} }
+    return try SchemaWriter.write(sets, sets.node(schema), options, into: begun)
   }
 
   /// The same for a schema as text, which messages call `name`.

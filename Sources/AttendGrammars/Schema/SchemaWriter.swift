@@ -16,23 +16,26 @@ struct SchemaWriter: ~Copyable {
   /// Digits of automata, by the bits of their set.
   var digitSets: [UInt32: Grammar.Expression] = [:]
 
+  /// Writes a schema into a grammar, whose root it becomes.
   static func write(
-    _ sets: SchemaSets, _ root: SchemaNode, _ options: JSONSchema.Options
+    _ sets: SchemaSets, _ root: SchemaNode, _ options: JSONSchema.Options, into grammar: consuming Grammar
   ) throws(Failure) -> Grammar {
     let planner = try SchemaPlanner(sets, isStrict: options.strict, root: root)
     guard planner.productive.contains(root) else {
       throw Failure(.invalidArgument, "\(sets.document.root.file): no value meets the schema")
     }
-    var writer = try SchemaWriter(sets, planner, options)
+    var writer = try SchemaWriter(sets, planner, options, grammar)
     let expression = try writer.expression(root)
     try writer.writeRules()
-    var grammar = writer.finish()
-    grammar.root = expression
-    return grammar
+    var written = writer.finish()
+    written.root = expression
+    return written
   }
 
-  private init(_ sets: SchemaSets, _ planner: SchemaPlanner, _ options: JSONSchema.Options) throws(Failure) {
-    var grammar = try Grammar()
+  private init(
+    _ sets: SchemaSets, _ planner: SchemaPlanner, _ options: JSONSchema.Options, _ grammar: consuming Grammar
+  ) throws(Failure) {
+    var grammar = grammar
     tokens = try JSONTokens(options, &strings, &grammar)
     self.grammar = grammar
     (self.sets, self.planner, self.options) = (sets, planner, options)

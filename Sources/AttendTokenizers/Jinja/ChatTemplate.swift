@@ -14,6 +14,8 @@ package final class ChatTemplate: @unchecked Sendable {
   private let blocks: [String: JinjaBlock]
   private let file: String
   private let specialTokens: [String: String]
+  /// The template as it is written.
+  package let text: String
 
   /// The template in `text`; `file` is for messages. `specialTokens` are variables such as "bos_token".
   ///
@@ -22,6 +24,7 @@ package final class ChatTemplate: @unchecked Sendable {
     try UnicodeData.prepare()
     self.file = file
     self.specialTokens = specialTokens
+    self.text = text
     (root, blocks, layout, selfSlot) = try LargeStack.call { () throws(Failure) in
       let (body, blocks) = try JinjaParser.parse(JinjaText(text), file: file)
       let root = JinjaScope(body)
@@ -32,26 +35,29 @@ package final class ChatTemplate: @unchecked Sendable {
 
   /// The text of a conversation. `messages` is a list of objects, each with its "role" and "content" or whatever else
   /// the template reads; `variables` is an object whose members the template sees too ("tools", "documents", ...), or
-  /// nil.
+  /// nil; `tools` takes the place of that member.
   ///
   /// Throws `invalidArgument` where the template refuses the conversation (raise_exception), with its words, or meets
   /// values that it has no use for; `invalidFile` where the template is wrong whatever it is given, or needs more than
   /// its budget; `unsupported` for what is beyond this interpreter.
-  package func render(messages: JSON, addGenerationPrompt: Bool, variables: JSON? = nil) throws(Failure) -> String {
-    try rendered(messages: messages, addGenerationPrompt: addGenerationPrompt, variables: variables).text
+  package func render(
+    messages: JSON, addGenerationPrompt: Bool, variables: JSON? = nil, tools: JSON? = nil
+  ) throws(Failure) -> String {
+    try rendered(messages: messages, addGenerationPrompt: addGenerationPrompt, variables: variables, tools: tools).text
   }
 
   /// The text of a conversation, and the steps that it took.
   package func rendered(
-    messages: JSON, addGenerationPrompt: Bool, variables: JSON? = nil
+    messages: JSON, addGenerationPrompt: Bool, variables: JSON? = nil, tools: JSON? = nil
   ) throws(Failure) -> (text: String, steps: Int) {
-    let input = messages.source.count + (variables?.source.count ?? 0)
+    let input = messages.source.count + (variables?.source.count ?? 0) + (tools?.source.count ?? 0)
     return try LargeStack.call { () throws(Failure) in
       let budget = JinjaBudget(input: input, file: file)
       let context = JinjaContext(file: file, budget: budget)
       var conversation = ChatConversation(context)
       for (name, token) in specialTokens { conversation.variables[name] = JinjaValue(token) }
       try conversation.add(variables: variables)
+      if let tools { try conversation.add(tools, as: "tools") }
       try conversation.add(messages: messages, addGenerationPrompt: addGenerationPrompt)
       let interpreter = JinjaInterpreter(context, variables: conversation.variables)
       interpreter.allBlocks = blocks
@@ -69,13 +75,14 @@ struct ChatConversation {
   init(_ context: JinjaContext) { self.context = context }
 
   mutating func add(variables json: JSON?) throws(Failure) {
-    for member in json?.members.map({ $0 }) ?? [] {
-      let name = member.key.string ?? ""
-      variables[name] = try context.value(member.value)
-      guard name == "tools" || name == "documents", !member.value.isNull else { continue }
-      guard member.value.kind == .array, member.value.elements.allSatisfy({ $0.kind == .object }) else {
-        throw Failure(.invalidArgument, "\(name) should be a list of objects")
-      }
+    for member in json?.members.map({ $0 }) ?? [] { try add(member.value, as: member.key.string ?? "") }
+  }
+
+  mutating func add(_ value: JSON, as name: String) throws(Failure) {
+    variables[name] = try context.value(value)
+    guard name == "tools" || name == "documents", !value.isNull else { return }
+    guard value.kind == .array, value.elements.allSatisfy({ $0.kind == .object }) else {
+      throw Failure(.invalidArgument, "\(name) should be a list of objects")
     }
   }
 

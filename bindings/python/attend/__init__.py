@@ -36,6 +36,7 @@ from .scheduler import Request, Scheduler, SchedulerStats
 from .scores import Choice, Score
 from .session import Session
 from .tokenizer import TextStream, Tokenizer
+from .tools import Message, ToolCall, json_schema
 
 __all__ = [
     "Alternative",
@@ -55,6 +56,7 @@ __all__ = [
     "Kind",
     "LibraryNotFoundError",
     "LogLevel",
+    "Message",
     "Model",
     "NotFoundError",
     "OutOfMemoryError",
@@ -68,8 +70,10 @@ __all__ = [
     "TextStream",
     "TokenEvent",
     "Tokenizer",
+    "ToolCall",
     "UnsupportedError",
     "__version__",
+    "json_schema",
     "kernels_name",
     "set_log",
     "version",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, SupportsIndex, cast
+from typing import TYPE_CHECKING, Any, Iterator, SupportsIndex, cast
 
 from . import generation, scores
 from ._progress import Progress
 from .generation import LogitsProcessor, OnToken
 from .scores import Normalization
+
+if TYPE_CHECKING:
+    from .model import Model
 
 
 class Answers:
@@ -19,6 +22,7 @@ class Answers:
         *,
         on_token: OnToken | None = None,
         logits_processor: LogitsProcessor | None = None,
+        assistant_model: Model | None = None,
         progress: Progress | bool | None = None,
         **options: Any,
     ) -> Any:
@@ -34,8 +38,10 @@ class Answers:
 
         ``on_token`` hears each token of greedy search and sampling as a ``TokenEvent``; returning False ends the call
         with CancelledError. ``logits_processor(scores, ids)`` changes the logits of a sequence, a view of
-        ``[vocabulary]``, in place. ``progress`` is a callable that hears the share of requests that are finished, or
-        True for a bar where tqdm is installed.
+        ``[vocabulary]``, in place. ``assistant_model``, a smaller model with the same vocabulary, drafts what greedy
+        search and sampling then confirm or drop: the answer is that without it. ``tools`` may be functions, which their
+        type hints and docstrings describe (``json_schema``). ``progress`` is a callable that hears the share of
+        requests that are finished, or True for a bar where tqdm is installed.
 
         All live sequences are dropped, before and after. Errors: InvalidArgumentError, TypeError, NotFoundError (texts
         without a tokenizer), UnsupportedError (a model that generates nothing), InvalidStateError (the options forbid
@@ -43,15 +49,17 @@ class Answers:
         too, carries what was finished: ``error.finished`` has the answers in the order of the inputs, None for the
         others.
         """
-        return generation.generate(cast(Any, self), inputs, options, on_token, logits_processor, progress)
+        return generation.generate(
+            cast(Any, self), inputs, options, on_token, logits_processor, assistant_model, progress
+        )
 
-    def stream(self, prompt: Any, **options: Any) -> Iterator[str]:
+    def stream(self, prompt: Any, *, assistant_model: Model | None = None, **options: Any) -> Iterator[str]:
         """The text of one answer as it is written, piece by piece: ``for piece in session.stream("Once")``.
 
         Inputs, options and errors as of ``generate``; beams give nothing to stream. The session is busy until the
         stream has ended or was closed.
         """
-        return generation.stream(cast(Any, self), prompt, options)
+        return generation.stream(cast(Any, self), prompt, options, assistant_model)
 
     def score(
         self,

@@ -97,7 +97,11 @@ class RaggedBatch:
                 types = ids(token_types, "token_types")
                 _require(types.size == self.tokens.size, "token_types")
         else:
-            if type(tokens) is not list and not hasattr(tokens, "__array__") and not isinstance(tokens, (str, bytes, Mapping, Encoding)):
+            if (
+                type(tokens) is not list
+                and not hasattr(tokens, "__array__")
+                and not isinstance(tokens, (str, bytes, Mapping, Encoding))
+            ):
                 tokens = list(tokens)
             made = _made_by_a_tokenizer(tokens)
             if made is not None:

@@ -380,6 +380,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "attend_generation_count": (c_size_t, [Handle]),
     "attend_generation_hypothesis_count": (c_size_t, [Handle, c_size_t]),
     "attend_generation_get_hypothesis": (Handle, [Handle, c_size_t, c_size_t, POINTER(Hypothesis)]),
+    "attend_generation_message": (Handle, [Handle, c_size_t, c_size_t, _handle_out]),
     "attend_generation_free": (None, [Handle]),
     # Many requests
     **_SCHEDULER_PROTOTYPES,

@@ -15,6 +15,7 @@ from ._arrays import Int32Array, text_argument, view
 from ._library import Owned, create, library, sized
 from ._progress import interruptible
 from .errors import InvalidArgumentError, OutOfMemoryError
+from .tools import schemas
 
 #: Which text loses tokens where there are too many.
 Truncation = Literal["longest_first", "only_first", "only_second", "none"]
@@ -155,7 +156,7 @@ class Chat:
                 continue
             if name in names:
                 raise InvalidArgumentError(f"variables: {name} is given by {name}= as well")
-            names[name] = list(value)
+            names[name] = schemas(value) if name == "tools" else list(value)
         self.options = c.ChatOptions(
             generation_prompt=bool(add_generation_prompt),
             variables=json.dumps(names).encode() if names else None,

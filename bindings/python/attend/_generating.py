@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping, Sequence
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from ._arrays import Int32Array
+from ._languages import Languages
 from ._progress import Progress
-from .errors import InvalidArgumentError, UnsupportedError
+from .errors import UnsupportedError
 from .generation import Generation, LogitsProcessor, OnToken
+from .tools import Tool, ToolChoice
 
 if TYPE_CHECKING:
+    from .model import Model
     from .session import Session
     from .tokenizer import Tokenizer
 
@@ -21,6 +30,8 @@ class Generating:
     if TYPE_CHECKING:
         family: str
         kind: Any
+        path: str
+        _decoder_start: int | None
         config: dict[str, Any]
 
         @property
@@ -34,12 +45,18 @@ class Generating:
         *,
         on_token: OnToken | None = None,
         logits_processor: LogitsProcessor | None = None,
+        assistant_model: Model | None = None,
         progress: Progress | bool | None = None,
         **options: Any,
     ) -> Any:
         """Answers to prompts or sources, texts or ids; in a session of its own, else as ``Session.generate``."""
         return self.session().generate(
-            inputs, on_token=on_token, logits_processor=logits_processor, progress=progress, **options
+            inputs,
+            on_token=on_token,
+            logits_processor=logits_processor,
+            assistant_model=assistant_model,
+            progress=progress,
+            **options,
         )
 
     def stream(self, prompt: Any, **options: Any) -> Iterator[str]:
@@ -58,13 +75,42 @@ class Generating:
         """
         return self.session().multiple_choice(inputs, choices, **options)
 
-    def translate(self, texts: str | Iterable[str], *, target_language: str | None = None, **options: Any) -> Any:
+    def translate(
+        self,
+        texts: str | Iterable[str],
+        *,
+        src_lang: str | None = None,
+        tgt_lang: str | None = None,
+        **options: Any,
+    ) -> Any:
         """The translation of a text, or the list of those of several, by an encoder-decoder.
 
-        ``target_language``: the language token that the output begins with, as the tokenizer spells it ("fr_XX",
-        "__fr__", "fra_Latn"), of models that know several. Options and errors as of ``Session.generate``.
+        ``src_lang`` and ``tgt_lang`` are the languages, of models that know several, as their tokenizer names them:
+        "fr_XX" (mBART), "fra_Latn" (NLLB), "fr" (M2M100, Marian, and T5, whose config.json has a prefix for each
+        pair). A language that the model does not know is an InvalidArgumentError that lists some that it does. Options
+        and errors as of ``Session.generate``.
         """
-        return self._write(texts, "translation", target_language, options)
+        self._require_sources("translation")
+        tasks = self.config.get("task_specific_params") or {}
+        if src_lang is tgt_lang is None:
+            return self._write(texts, dict(tasks.get("translation") or {}), options)
+        with self.tokenizer as tokenizer:
+            languages = Languages(tokenizer, tasks, _tokenizer_class(self.path))
+            params = languages.task(src_lang, tgt_lang)
+            if params is not None:
+                return self._write(texts, params, options)
+            params = dict(tasks.get("translation") or {})
+            token, leads = (None, False) if tgt_lang is None else languages.target(tgt_lang)
+            if token is not None and not leads and token != self._decoder_start:
+                params["forced_bos_token_id"] = token
+
+            def source(text: str) -> Int32Array:
+                ids = tokenizer.encode(text)
+                if src_lang is not None:
+                    ids = languages.source(ids, src_lang)
+                return ids if token is None or not leads else np.insert(ids, 0, token)
+
+            return self._write(texts, params, options, source)
 
     def summarize(self, texts: str | Iterable[str], **options: Any) -> Any:
         """The summary of a text, or the list of those of several, by an encoder-decoder.
@@ -72,29 +118,50 @@ class Generating:
         What config.json says for the task (``task_specific_params["summarization"]``: a prefix, lengths, beams) holds
         where the options leave it open. Options and errors as of ``Session.generate``.
         """
-        return self._write(texts, "summarization", None, options)
+        self._require_sources("summarization")
+        tasks = self.config.get("task_specific_params") or {}
+        return self._write(texts, dict(tasks.get("summarization") or {}), options)
 
     def chat(
-        self, messages: Sequence[Mapping[str, Any]], *, tools: Sequence[Any] | None = None, **options: Any
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        tools: Sequence[Tool] | None = None,
+        tool_choice: ToolChoice | None = None,
+        **options: Any,
     ) -> Generation:
-        """The answer to a conversation, by the chat template in the tokenizer's folder; else as ``generate``."""
+        """The answer to a conversation, by the chat template in the tokenizer's folder; else as ``generate``.
+
+        ``tools`` are what the model may call: their schemas as OpenAI has them, or functions of Python, which their
+        type hints and docstrings describe (``json_schema``). ``tool_choice`` makes the answer keep to it: "auto" (what
+        begins as a call is a valid one), "required", "none", or the one function to call. The calls are in
+        ``tool_calls`` of the answer, the text around them in ``message.content``; ``message.to_dict()`` goes behind the
+        other messages.
+        """
         with self.tokenizer as tokenizer:
             prompt = tokenizer.encode_chat(messages, add_generation_prompt=True, tools=tools)
-        answer: Generation = self.generate(prompt, **options)
+        answer: Generation = self.generate(prompt, tools=tools, tool_choice=tool_choice, **options)
         return answer
 
-    def _write(self, texts: Any, task: str, language: str | None, options: dict[str, Any]) -> Any:
-        """Texts that are made of texts: strings, or a list of them."""
+    def _require_sources(self, task: str) -> None:
         if self.kind != _ENCODER_DECODER:
             raise UnsupportedError(f"{self.family}: {task} needs an encoder-decoder; generate() goes on from prompts")
-        params = dict((self.config.get("task_specific_params") or {}).get(task) or {})
+
+    def _write(
+        self, texts: Any, params: dict[str, Any], options: dict[str, Any], source: Callable[[str], Any] | None = None
+    ) -> Any:
+        """Texts that are made of texts: strings, or a list of them. ``params`` hold where the options are silent."""
         prefix = params.pop("prefix", "")
-        if language is not None:
-            with self.tokenizer as tokenizer:
-                token = tokenizer.id(language)
-            if token is None:
-                raise InvalidArgumentError(f"target_language: the tokenizer has no token {language!r}")
-            params["forced_bos_token_id"] = token
         one = isinstance(texts, str)
-        found = self.generate([prefix + text for text in ([texts] if one else texts)], **{**params, **options})
+        inputs = [prefix + text for text in ([texts] if one else texts)]
+        found = self.generate(inputs if source is None else [source(text) for text in inputs], **{**params, **options})
         return found[0].text if one else [answer.text for answer in found]
+
+
+def _tokenizer_class(folder: str) -> str:
+    """What tokenizer_config.json calls the class of transformers; "" where it does not."""
+    try:
+        with open(os.path.join(folder, "tokenizer_config.json"), encoding="utf-8") as file:
+            return str(json.load(file).get("tokenizer_class", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""

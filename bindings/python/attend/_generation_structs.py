@@ -75,6 +75,7 @@ class GenerationOptions(Sized):
         ("on_token_context", c_void_p),
         ("on_logits", LogitsCallback),
         ("on_logits_context", c_void_p),
+        ("assistant", c_void_p),
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import queue
 import threading
-from typing import Callable, Generator, TypeVar
+from typing import Any, Callable, Generator, TypeVar
 
 from . import _declarations as c
 from ._library import check, library
@@ -116,3 +116,34 @@ def _listen(
         except BaseException as problem:  # an interrupt from the keyboard too
             raised[threading.get_ident()] = problem
             answer = False
+
+
+class Bar:
+    """A progress callback: the user's, a bar of tqdm where it is installed, or none."""
+
+    def __init__(self, progress: Progress | bool | None, count: int) -> None:
+        self._progress, self._count = progress, count
+        self._bar: Any = None
+
+    def __enter__(self) -> Progress | None:
+        if callable(self._progress):
+            return self._progress
+        if not self._progress:
+            return None
+        try:
+            from tqdm.auto import tqdm
+        except ImportError:
+            return None
+        self._bar = tqdm(total=self._count)
+        return self._move
+
+    def _move(self, fraction: float) -> bool:
+        self._bar.n = int(fraction * self._count)
+        self._bar.refresh()
+        return True
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._bar is not None:
+            if kind is None:
+                self._bar.n = self._count
+            self._bar.close()

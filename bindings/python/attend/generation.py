@@ -16,11 +16,13 @@ from . import _declarations as c
 from ._arrays import Float32Array, Int32Array, Texts
 from ._batches import RaggedBatch
 from ._encodings import Encoding
-from ._library import Owned, check, library
-from ._progress import Progress
+from ._library import Owned, check, create, library, text
+from ._progress import Bar, Progress
 from .errors import InvalidArgumentError, attach_finished
+from .tools import Message, ToolCall, choice, schemas
 
 if TYPE_CHECKING:
+    from .model import Model
     from .session import Session
 
 FinishReason = Literal["end", "length", "stop", "grammar", "time", "cancelled"]
@@ -70,6 +72,12 @@ class Hypothesis:
     alternatives: tuple[tuple[Alternative, ...], ...] = ()  #: of each token, with ``top_logprobs``
     #: With ``return_attention`` a row for each token behind the start, of a forced prefix too: ``[tokens, source]``.
     attention: Float32Array | None = field(default=None, repr=False)
+    message: Message | None = None  #: text and calls apart, where the call was given ``tools``
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The functions that the model wants called; they are looked for where the call was given ``tools``."""
+        return self.message.tool_calls if self.message else ()
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,14 @@ class Generation:
     def finish_reason(self) -> FinishReason:
         return self.hypotheses[0].finish_reason
 
+    @property
+    def message(self) -> Message | None:
+        return self.hypotheses[0].message
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        return self.hypotheses[0].tool_calls
+
     def __len__(self) -> int:
         return len(self.hypotheses)
 
@@ -117,11 +133,19 @@ class Call:
     """The options of one call, as C takes them, and the exceptions of the user's functions."""
 
     def __init__(
-        self, options: Mapping[str, Any], on_token: OnToken | None, logits_processor: LogitsProcessor | None
+        self,
+        options: Mapping[str, Any],
+        on_token: OnToken | None,
+        logits_processor: LogitsProcessor | None,
+        assistant: Model | None,
     ) -> None:
         self.raised: BaseException | None = None
         self._on_token, self._process = on_token, logits_processor
-        self.struct = c.GenerationOptions(config=_json(options))
+        self._has_tools = options.get("tools") is not None
+        self.struct = c.GenerationOptions(config=_json(_spelled(options)))
+        if assistant is not None:
+            self._assistant = _handle(assistant)  # kept alive through the call
+            self.struct.assistant = self._assistant._as_parameter_
         if on_token is not None:
             self.struct.on_token = c.TokenCallback(self._token)
         if logits_processor is not None:
@@ -169,13 +193,24 @@ class Call:
         except BaseException as problem:  # an interrupt from the keyboard too
             problem = self.raised or problem
             if handle.value is not None:
-                attach_finished(problem, [each if _is_whole(each) else None for each in _generations(handle.value)])
+                found = self._found(handle.value)
+                attach_finished(problem, [each if _is_whole(each) else None for each in found])
             raise problem from None
         assert handle.value is not None
-        found = _generations(handle.value)
+        found = self._found(handle.value)
         if self.raised is not None:
             raise self.raised
         return found
+
+    def _found(self, address: int) -> list[Generation]:
+        """What was generated for each request, which takes the handle at ``address``."""
+        native = Owned(address, library.attend_generation_free)
+        return [self.generation(native, request) for request in range(library.attend_generation_count(native))]
+
+    def generation(self, native: Owned, request: int) -> Generation:
+        """What was generated for a request, of a handle with the results of one or several."""
+        count = library.attend_generation_hypothesis_count(native, request)
+        return Generation(tuple(_hypothesis(native, request, index, self._has_tools) for index in range(count)))
 
     def _apart(self, call: Callable[[Progress], None], progress: Progress | None) -> None:
         """Makes a call that runs the user's functions on a thread of its own, which no signal reaches.
@@ -212,6 +247,7 @@ def generate(
     options: Mapping[str, Any],
     on_token: OnToken | None,
     logits_processor: LogitsProcessor | None,
+    assistant: Model | None,
     progress: Progress | bool | None,
 ) -> Generation | list[Generation]:
     """``Session.generate``"""
@@ -222,8 +258,8 @@ def generate(
         inputs = list(inputs)
         if not inputs:
             return []
-    call = Call(options, on_token, logits_processor)
-    with progress_bar(progress, len(inputs)) as listener:
+    call = Call(options, on_token, logits_processor, assistant)
+    with Bar(progress, len(inputs)) as listener:
         if isinstance(inputs, list) and isinstance(inputs[0], (str, bytes)):
             texts = Texts(inputs)
             arguments: tuple[Any, ...] = (session._open(), texts.texts, texts.lengths.ctypes.data, texts.lengths.size)
@@ -236,7 +272,7 @@ def generate(
     return found[0] if one else found
 
 
-def stream(session: Session, prompt: Any, options: Mapping[str, Any]) -> Iterator[str]:
+def stream(session: Session, prompt: Any, options: Mapping[str, Any], assistant: Model | None) -> Iterator[str]:
     """The text of one answer, piece by piece, computed on a thread of its own while the caller reads.
 
     A stream that is closed, or no longer referred to, ends the computing.
@@ -251,7 +287,7 @@ def stream(session: Session, prompt: Any, options: Mapping[str, Any]) -> Iterato
 
     def work() -> None:
         try:
-            generate(session, prompt, options, hear, None, None)
+            generate(session, prompt, options, hear, None, assistant, None)
             pieces.put(None)
         except BaseException as problem:
             pieces.put(problem)
@@ -269,6 +305,23 @@ def stream(session: Session, prompt: Any, options: Mapping[str, Any]) -> Iterato
     finally:
         closed.set()
         thread.join()
+
+
+def _spelled(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with functions of Python's as JSON has them."""
+    spelled = dict(options)
+    if spelled.get("tools") is not None:
+        spelled["tools"] = schemas(spelled["tools"])
+    if "tool_choice" in spelled:
+        spelled["tool_choice"] = choice(spelled["tool_choice"])
+    return spelled
+
+
+def _handle(model: Any) -> Owned:
+    if not hasattr(model, "_open") or not hasattr(model, "generation_config"):
+        raise TypeError(f"assistant_model: expected a Model, found {type(model).__name__}")
+    handle: Owned = model._open()
+    return handle
 
 
 def _json(options: Mapping[str, Any]) -> bytes | None:
@@ -300,37 +353,6 @@ def is_one(inputs: Any) -> bool:
     return isinstance(inputs, Sequence) and len(inputs) > 0 and isinstance(inputs[0], (int, np.integer))
 
 
-class progress_bar:
-    """A progress callback: the user's, a bar of tqdm where it is installed, or none."""
-
-    def __init__(self, progress: Progress | bool | None, count: int) -> None:
-        self._progress, self._count = progress, count
-        self._bar: Any = None
-
-    def __enter__(self) -> Progress | None:
-        if callable(self._progress):
-            return self._progress
-        if not self._progress:
-            return None
-        try:
-            from tqdm.auto import tqdm
-        except ImportError:
-            return None
-        self._bar = tqdm(total=self._count)
-        return self._move
-
-    def _move(self, fraction: float) -> bool:
-        self._bar.n = int(fraction * self._count)
-        self._bar.refresh()
-        return True
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._bar is not None:
-            if kind is None:
-                self._bar.n = self._count
-            self._bar.close()
-
-
 def _event(event: c.TokenEvent) -> TokenEvent:
     return TokenEvent(
         event.request,
@@ -348,23 +370,17 @@ def alternatives(address: Any, count: int) -> tuple[Alternative, ...]:
     return tuple(Alternative(address[i].token, address[i].log_probability) for i in range(count))
 
 
-def _generations(address: int) -> list[Generation]:
-    """What was generated for each request, which takes the handle at ``address``."""
-    native = Owned(address, library.attend_generation_free)
-    return [_generation(native, request) for request in range(library.attend_generation_count(native))]
-
-
-def _generation(native: Owned, request: int) -> Generation:
-    count = library.attend_generation_hypothesis_count(native, request)
-    return Generation(tuple(_hypothesis(native, request, index) for index in range(count)))
-
-
 def _is_whole(generation: Generation) -> bool:
     """Whether a request was finished, not ended with its call."""
     return len(generation) > 0 and all(each.finish_reason != "cancelled" for each in generation)
 
 
-def _hypothesis(native: Owned, request: int, index: int) -> Hypothesis:
+def _message(native: Owned, request: int, index: int) -> Message:
+    found = create(library.attend_generation_message, native, request, index, free=library.attend_text_free)
+    return Message.parse(text(library.attend_text_bytes, found) or "{}")
+
+
+def _hypothesis(native: Owned, request: int, index: int, has_tools: bool) -> Hypothesis:
     found = c.Hypothesis()
     check(library.attend_generation_get_hypothesis(native, request, index, ctypes.byref(found)))
     ids = np.ctypeslib.as_array(found.ids, (found.count,)).copy() if found.count else np.zeros(0, np.int32)
@@ -387,6 +403,7 @@ def _hypothesis(native: Owned, request: int, index: int) -> Hypothesis:
         finish_reason=FINISH_REASONS[found.finish_reason],
         alternatives=tuple(others[i : i + width] for i in range(0, generated * width, width)) if width else (),
         attention=attention,
+        message=_message(native, request, index) if has_tools else None,
     )
 
 

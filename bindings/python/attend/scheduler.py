@@ -18,7 +18,8 @@ from ._batches import RaggedBatch, Rules
 from ._caches import KeyValueType, key_value_type_number
 from ._library import Owned, check, create, library
 from .errors import CancelledError, InvalidArgumentError, InvalidStateError
-from .generation import Call, Generation, LogitsProcessor, OnToken, TokenEvent, _generation, _is_flat
+from .generation import Call, Generation, LogitsProcessor, OnToken, TokenEvent, is_one
+from .tools import Tool, ToolChoice
 
 if TYPE_CHECKING:
     from .model import Model
@@ -122,26 +123,36 @@ class Scheduler:
         stream: bool = False,
         on_token: OnToken | None = None,
         logits_processor: LogitsProcessor | None = None,
+        assistant_model: Model | None = None,
         **options: Any,
     ) -> Request:
         """Takes a request, one text or sequence of ids, and returns at once.
 
         ``priority``: the higher, the sooner, from -32768 to 32767. ``stream``: whether the request can be iterated over
-        for pieces of its text. ``on_token``, ``logits_processor`` and the options are those of ``Session.generate``;
-        they run on threads of the library, may submit and cancel, and must not wait. ``on_token`` returning False ends
+        for pieces of its text. ``on_token``, ``logits_processor``, ``assistant_model`` and the options are those of
+        ``Session.generate``; functions run on threads of the library, may submit and cancel, and must not wait. ``on_token`` returning False ends
         the request; an exception of either comes out of ``Request.result``. ``max_time`` counts from here on.
 
         Errors: InvalidArgumentError (also for a request that needs more rows or bytes than there may be), TypeError,
         NotFoundError (a text without a tokenizer), UnsupportedError, OutOfMemoryError, InvalidStateError.
         """
-        return Request(self, input, _priority(priority), stream, on_token, logits_processor, options)
+        return Request(self, input, _priority(priority), stream, on_token, logits_processor, assistant_model, options)
 
     def chat(
-        self, messages: Sequence[Mapping[str, Any]], *, tools: Sequence[Any] | None = None, **options: Any
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        tools: Sequence[Tool] | None = None,
+        tool_choice: ToolChoice | None = None,
+        **options: Any,
     ) -> Request:
-        """Takes a conversation, which the chat template in the tokenizer's folder spells; else as ``submit``."""
+        """Takes a conversation, which the chat template in the tokenizer's folder spells; else as ``submit``.
+
+        ``tools`` and ``tool_choice`` are those of ``Model.chat``.
+        """
         with self._model.tokenizer as tokenizer:
-            return self.submit(tokenizer.encode_chat(messages, add_generation_prompt=True, tools=tools), **options)
+            prompt = tokenizer.encode_chat(messages, add_generation_prompt=True, tools=tools)
+        return self.submit(prompt, tools=tools, tool_choice=tool_choice, **options)
 
     @property
     def stats(self) -> SchedulerStats:
@@ -195,11 +206,12 @@ class Request:
         stream: bool,
         on_token: OnToken | None,
         logits_processor: LogitsProcessor | None,
+        assistant_model: Model | None,
         options: Mapping[str, Any],
     ) -> None:
         self._found: Generation | None = None
         self._pieces: queue.SimpleQueue[str | None] | None = queue.SimpleQueue() if stream else None
-        self._call = Call(options, _listener(on_token, self._pieces), logits_processor)
+        self._call = Call(options, _listener(on_token, self._pieces), logits_processor, assistant_model)
         struct = c.RequestOptions(generation=ctypes.pointer(self._call.struct), priority=priority)
         if self._pieces is not None:
             struct.on_done = c.DoneCallback(_ender(self._pieces))
@@ -210,7 +222,7 @@ class Request:
             text = utf8(input, "input")
             function, arguments = library.attend_scheduler_submit_text, (text, len(text))
         else:
-            if not _is_flat(input):
+            if not is_one(input):
                 raise TypeError(f"input: expected a text or the ids of one sequence, found {type(input).__name__}")
             batch = RaggedBatch([input], None, None, None, scheduler._rules)
             function, arguments = library.attend_scheduler_submit, (batch.tokens.ctypes.data, batch.tokens.size)
@@ -236,7 +248,7 @@ class Request:
             handle = c.Handle()
             check_request(library.attend_request_wait(self._native, left, ctypes.byref(handle)), self._call)
             if handle.value is not None:
-                self._found = _generation(Owned(handle.value, library.attend_generation_free), 0)
+                self._found = self._call.generation(Owned(handle.value, library.attend_generation_free), 0)
             elif end is not None and time.monotonic() >= end:
                 raise TimeoutError(f"the request is not finished after {timeout} seconds")
         if self._call.raised is not None:

@@ -15,9 +15,9 @@ from . import _score_declarations as s
 from ._arrays import Float32Array, Int32Array, Texts, number
 from ._batches import RaggedBatch, split
 from ._library import Owned, check, library
-from ._progress import Progress
+from ._progress import Bar, Progress
 from .errors import InvalidArgumentError, attach_finished
-from .generation import Alternative, alternatives, is_one, progress_bar
+from .generation import Alternative, alternatives, is_one
 
 if TYPE_CHECKING:
     from .session import Session
@@ -61,7 +61,7 @@ class _Call:
             if fields.get(name) == 0:
                 raise InvalidArgumentError(f"{name} is 0; leave it out, or give 1 or more")
         handle, struct = c.Handle(), s.ScoreOptions(**fields)
-        with progress_bar(progress, len(self._texts)) as listener:
+        with Bar(progress, len(self._texts)) as listener:
             function, keep, arguments = self._arguments()
             try:
                 self._session._watch.call(

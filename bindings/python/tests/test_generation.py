@@ -95,6 +95,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "samples": {"do_sample": True, "seed": 7, "num_return_sequences": 3, "top_k": 20, "temperature": 1.5},
     "nucleus": {"do_sample": True, "seed": 1, "top_p": 0.9, "min_p": 0.01},
     "contrastive": {"penalty_alpha": 0.6, "top_k": 4},
+    "drawn beams": {"num_beams": 3, "num_return_sequences": 2, "do_sample": True, "seed": 3, "temperature": 2.0},
 }
 
 
@@ -132,6 +133,14 @@ def test_a_seed_makes_the_samples(family: str) -> None:
         assert ids(first) not in large and large[0] != large[1] != large[2]
         fewer = model.generate(PROMPTS[0], seed=3, **{**options, "num_return_sequences": 2})
         assert ids(fewer) == ids(first)[:2]
+
+
+def test_equal_prompts_are_drawn_differently(decoder: attend.Model) -> None:
+    for more in ({}, {"num_beams": 2}, {"num_return_sequences": 2}):
+        options = {"do_sample": True, "seed": 3, "temperature": 3.0, "max_new_tokens": 10, **more}
+        found = decoder.generate([PROMPTS[0]] * 3, **options)
+        assert len({str(ids(each)) for each in found}) == 3
+        assert ids(found[0]) == ids(decoder.generate(PROMPTS[0], **options))
 
 
 def test_more_requests_than_run_side_by_side(model: attend.Model) -> None:

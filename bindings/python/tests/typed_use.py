@@ -35,6 +35,30 @@ def use(folder: Path, tensor: Tensor, made: Mapping[str, Any]) -> None:
         model.embed(["text", b"bytes"])
         model.embed(5)  # type: ignore[arg-type]
         batches(model, tensor, made)
+        calls(model)
+
+
+def weather(city: str, days: int = 1) -> str:
+    """The weather to come.
+
+    Args:
+        city: The city
+        days: For how many days
+    """
+    return f"{city}: rain for {days} days"
+
+
+def calls(model: attend.Model) -> None:
+    messages: list[Mapping[str, Any]] = [{"role": "user", "content": "Will it rain in Oslo?"}]
+    reply = model.chat(messages, tools=[weather, {"type": "function"}], tool_choice=weather, assistant_model=model)
+    for call in reply.tool_calls:
+        print(weather(**call.arguments))
+    if reply.message is not None:
+        messages += [reply.message.to_dict()]
+    schema: dict[str, Any] = attend.json_schema(weather)
+    print(schema, "".join(model.stream("Once", assistant_model=model, num_assistant_tokens=3)))
+    model.translate(["hello"], src_lang="en", tgt_lang="de")
+    model.chat(messages, tools=3)  # type: ignore[arg-type]
 
 
 def batches(model: attend.Model, tensor: Tensor, made: Mapping[str, Any]) -> None:

@@ -15,20 +15,6 @@ package struct ToolCall: Sendable, Equatable {
 /// What a model wrote, taken apart: the calls, the text around them, and what looked like a call and could not be read.
 /// Nothing is dropped: every byte is in one of the three, or is a mark or white space between them.
 package struct ToolCallReader {
-  /// The ways in which models write calls.
-  package enum Format: String, Sendable, CaseIterable {
-    /// `<tool_call>{...}</tool_call>`: Hermes, Qwen.
-    case hermes
-    /// `{"name", "parameters"}`, maybe behind `<|python_tag|>`; several are set apart by ; or a line.
-    case llama3
-    /// `[TOOL_CALLS][{...}, ...]`, or `[TOOL_CALLS]name[ARGS]{...}`.
-    case mistral
-    /// `<|tool_call_begin|>` and the like, in DeepSeek's own letters.
-    case deepSeek
-    /// An object, or an array of them.
-    case json
-  }
-
   package private(set) var calls: [ToolCall] = []
   package private(set) var content = ""
   /// A sentence for each part that could not be read, with its beginning.
@@ -38,13 +24,15 @@ package struct ToolCallReader {
   private var position = 0
 
   /// Reads a text; without a format, in the one whose marks are in it. Throws `outOfMemory` only.
-  package static func read(_ text: String, _ format: Format? = nil) throws(Failure) -> ToolCallReader {
+  package static func read(_ text: String, _ format: ToolCallFormat? = nil) throws(Failure) -> ToolCallReader {
     var reader = ToolCallReader(bytes: Array(text.utf8))
     switch format ?? reader.detected {
     case .hermes: try reader.readHermes()
     case .llama3: try reader.readObjects(behind: "<|python_tag|>")
-    case .mistral: try reader.readMistral()
-    case .deepSeek: try reader.readDeepSeek()
+    case .mistral, .mistralNamed: try reader.readMistral()
+    case .deepSeek, .deepSeekNamed: try reader.readDeepSeek()
+    case .functionTag: try reader.readFunctionTags()
+    case .granite: try reader.readArrays(behind: "<|tool_call|>", closedBy: "<|/tool_call|>")
     case .json: try reader.readObjects(behind: nil)
     }
     return reader
@@ -52,15 +40,15 @@ package struct ToolCallReader {
 
   private init(bytes: [UInt8]) { self.bytes = bytes }
 
-  private static let deepSeekOpen = "<\u{FF5C}tool\u{2581}call\u{2581}begin\u{FF5C}>"
-  private static let deepSeekClose = "<\u{FF5C}tool\u{2581}call\u{2581}end\u{FF5C}>"
-  private static let deepSeekMiddle = "<\u{FF5C}tool\u{2581}sep\u{FF5C}>"
-  private static let deepSeekAll = ["begin", "end"].map { "<\u{FF5C}tool\u{2581}calls\u{2581}\($0)\u{FF5C}>" }
+  private static let functionOpen = "<function="
+  private static let functionClose = "</function>"
 
-  private var detected: Format {
+  private var detected: ToolCallFormat {
     if find("<tool_call>", from: 0) != nil { return .hermes }
     if find("[TOOL_CALLS]", from: 0) != nil { return .mistral }
-    if find(ToolCallReader.deepSeekOpen, from: 0) != nil { return .deepSeek }
+    if find(DeepSeekMarks.begin, from: 0) != nil { return .deepSeek }
+    if find("<|tool_call|>", from: 0) != nil { return .granite }
+    if find(ToolCallReader.functionOpen, from: 0) != nil { return .functionTag }
     return find("<|python_tag|>", from: 0) != nil ? .llama3 : .json
   }
 }
@@ -117,17 +105,43 @@ extension ToolCallReader {
     }
   }
 
-  private mutating func readDeepSeek() throws(Failure) {
-    while skipContent(to: ToolCallReader.deepSeekOpen) {
+  /// Values behind marks, which may be closed.
+  private mutating func readArrays(behind open: String, closedBy close: String) throws(Failure) {
+    while skipContent(to: open) {
+      skip(" \n\r\t")
       let start = position
-      let end = find(ToolCallReader.deepSeekClose, from: start)
+      guard let end = valueEnd(from: start) else { return report(start, bytes.count, "its array has no end") }
+      position = end
+      try take(start, end)
+      skip(" \n\r\t")
+      if starts(with: close) { position += close.utf8.count }
+    }
+  }
+
+  private mutating func readFunctionTags() throws(Failure) {
+    while skipContent(to: ToolCallReader.functionOpen) {
+      let start = position
+      guard let mark = find(">", from: start), let end = valueEnd(from: mark + 1) else {
+        return report(start, bytes.count, "neither a name with > nor an object follows")
+      }
+      position = end
+      try call(trimmed(start, mark), argumentsFrom: mark + 1, to: end)
+      skip(" \n\r\t")
+      if starts(with: ToolCallReader.functionClose) { position += ToolCallReader.functionClose.utf8.count }
+    }
+  }
+
+  private mutating func readDeepSeek() throws(Failure) {
+    while skipContent(to: DeepSeekMarks.begin) {
+      let start = position
+      let end = find(DeepSeekMarks.end, from: start)
       let limit = end ?? bytes.count
-      position = end.map { $0 + ToolCallReader.deepSeekClose.utf8.count } ?? limit
-      guard let middle = find(ToolCallReader.deepSeekMiddle, from: start), middle < limit else {
+      position = end.map { $0 + DeepSeekMarks.end.utf8.count } ?? limit
+      guard let middle = find(DeepSeekMarks.separator, from: start), middle < limit else {
         report(start, limit, "it has no separator")
         continue
       }
-      let rest = middle + ToolCallReader.deepSeekMiddle.utf8.count
+      let rest = middle + DeepSeekMarks.separator.utf8.count
       // Version 3 has the type before the separator, and the name with a block of code behind it; later ones the name.
       let brace = bytes[rest..<limit].firstIndex(of: UInt8(ascii: "{")) ?? limit
       let before = trimmed(rest, brace).replacing("```json")
@@ -138,7 +152,28 @@ extension ToolCallReader {
       }
       try call(name, argumentsFrom: brace, to: valueEnd)
     }
-    for mark in ToolCallReader.deepSeekAll { content = content.replacing(mark) }
+    for mark in [DeepSeekMarks.allBegin, DeepSeekMarks.allEnd] { content = content.replacing(mark) }
+  }
+}
+
+// MARK: - What was read
+
+extension ToolCallReader {
+  /// The answer as a message of a conversation, which chat templates take: `role`, `content`, `tool_calls` with the
+  /// arguments as objects; and `problems`, where there are any.
+  package var message: String {
+    let calls = calls.map { call in
+      """
+      {"type": "function", "function": {"name": \(ToolCalls.quoted(call.name)), "arguments": \(call.arguments)}}
+      """
+    }
+    let text = content.isEmpty && !calls.isEmpty ? "null" : ToolCalls.quoted(content)
+    var parts = ["\"role\": \"assistant\"", "\"content\": \(text)"]
+    if !calls.isEmpty { parts.append("\"tool_calls\": [\(calls.joined(separator: ", "))]") }
+    if !problems.isEmpty {
+      parts.append("\"problems\": [\(problems.map(ToolCalls.quoted).joined(separator: ", "))]")
+    }
+    return "{\(parts.joined(separator: ", "))}"
   }
 }
 
@@ -146,9 +181,13 @@ extension ToolCallReader {
 
 extension ToolCallReader {
   /// Takes the text up to a mark for content, and goes behind the mark; false, with all the rest, where there is none.
+  /// White space behind a call is none of it.
   private mutating func skipContent(to mark: String) -> Bool {
     let found = find(mark, from: position)
-    content += String(decoding: bytes[position..<(found ?? bytes.count)], as: UTF8.self)
+    let limit = found ?? bytes.count
+    if calls.isEmpty || !trimmed(position, limit).isEmpty {
+      content += String(decoding: bytes[position..<limit], as: UTF8.self)
+    }
     position = found.map { $0 + mark.utf8.count } ?? bytes.count
     return found != nil
   }
