@@ -69,6 +69,14 @@ nonisolated(unsafe) private var asked = 0
     #expect(count == 0)
   }
 
+  @Test func drawnBeams() throws {
+    let count = try allocations {
+      ($0.beams, $0.samples, $0.logProbabilities) = (4, true, true)
+      ($0.sampling.temperature, $0.sampling.topK) = (1.5, 50)
+    }
+    #expect(count == 0)
+  }
+
   @Test func groupBeams() throws {
     #expect(try allocations { ($0.beams, $0.groups, $0.diversityPenalty) = (6, 3, 0.5) } == 0)
   }

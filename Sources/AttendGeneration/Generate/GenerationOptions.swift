@@ -68,18 +68,18 @@ package struct GenerationOptions: Sendable {
     }
   }
 
-  /// Throws for prompts that nothing would be made of.
+  /// Throws for prompts that nothing would be made of. That an encoder writes nothing is said elsewhere.
   private func checkPrompts(_ reader: OptionReader, _ model: Model) throws(Failure) {
-    let isEncoderDecoder = model.blueprint.kind == .encoderDecoder
-    for name in ["decoder_input_ids", "decoder_start_token_id"] where reader.isAsked(name) && !isEncoderDecoder {
+    guard let decoder = model.decoder else { return }
+    for name in ["decoder_input_ids", "decoder_start_token_id"] where reader.isAsked(name) && model.encoder == nil {
       throw Failure(.invalidArgument, "\(name) is set, and the model is a decoder, which goes on from its prompt")
     }
-    let written = TokenCheck(vocabulary: model.decoder?.vocabulary ?? 0)
-    if isEncoderDecoder, decoderPrompt == nil { try written.check(start, "decoder_start_token_id") }
+    let written = TokenCheck(vocabulary: decoder.vocabulary)
+    if model.encoder != nil, decoderPrompt == nil { try written.check(start, "decoder_start_token_id") }
     for (place, token) in (decoderPrompt ?? []).enumerated() {
       try written.check(token, "decoder_input_ids", place)
     }
-    let read = TokenCheck(vocabulary: (model.encoder ?? model.decoder)?.vocabulary ?? 0)
+    let read = TokenCheck(vocabulary: (model.encoder ?? decoder).vocabulary)
     for (place, token) in (negativePrompt ?? []).enumerated() { try read.check(token, "negative_prompt_ids", place) }
     if let maximalTime, maximalTime < 0 {
       throw Failure(.invalidArgument, "max_time is \(maximalTime); it is 0 seconds or more")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,9 +16,10 @@ from ._arrays import Float32Array, Int32Array, Texts
 from ._batches import RaggedBatch
 from ._encodings import Encoding
 from ._library import Owned, check, create, library, text
+from ._options import spelled
 from ._progress import Bar, Progress
-from .errors import InvalidArgumentError, attach_finished
-from .tools import Message, ToolCall, choice, schemas
+from .errors import attach_finished
+from .tools import Message, ToolCall
 
 if TYPE_CHECKING:
     from .model import Model
@@ -142,7 +142,7 @@ class Call:
         self.raised: BaseException | None = None
         self._on_token, self._process = on_token, logits_processor
         self._has_tools = options.get("tools") is not None
-        self.struct = c.GenerationOptions(config=_json(_spelled(options)))
+        self.struct = c.GenerationOptions(config=spelled(options))
         if assistant is not None:
             self._assistant = _handle(assistant)  # kept alive through the call
             self.struct.assistant = self._assistant._as_parameter_
@@ -307,41 +307,11 @@ def stream(session: Session, prompt: Any, options: Mapping[str, Any], assistant:
         thread.join()
 
 
-def _spelled(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options with functions of Python's as JSON has them."""
-    spelled = dict(options)
-    if spelled.get("tools") is not None:
-        spelled["tools"] = schemas(spelled["tools"])
-    if "tool_choice" in spelled:
-        spelled["tool_choice"] = choice(spelled["tool_choice"])
-    return spelled
-
-
 def _handle(model: Any) -> Owned:
     if not hasattr(model, "_open") or not hasattr(model, "generation_config"):
         raise TypeError(f"assistant_model: expected a Model, found {type(model).__name__}")
     handle: Owned = model._open()
     return handle
-
-
-def _json(options: Mapping[str, Any]) -> bytes | None:
-    """Options as an object; what is None is not set."""
-    given = {name: value for name, value in options.items() if value is not None}
-    if not given:
-        return None
-    try:
-        return json.dumps(given, default=_plain).encode()
-    except TypeError as problem:
-        raise InvalidArgumentError(f"an option is no number, text, list or mapping: {problem}") from None
-
-
-def _plain(value: Any) -> Any:
-    """Arrays and numbers of numpy and the like as lists and numbers."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if isinstance(value, Iterable):
-        return list(value)
-    raise TypeError(type(value).__name__)
 
 
 def is_one(inputs: Any) -> bool:

@@ -130,8 +130,9 @@ class Scheduler:
 
         ``priority``: the higher, the sooner, from -32768 to 32767. ``stream``: whether the request can be iterated over
         for pieces of its text. ``on_token``, ``logits_processor``, ``assistant_model`` and the options are those of
-        ``Session.generate``; functions run on threads of the library, may submit and cancel, and must not wait. ``on_token`` returning False ends
-        the request; an exception of either comes out of ``Request.result``. ``max_time`` counts from here on.
+        ``Session.generate``; functions run on threads of the library, may submit and cancel, and must not wait.
+        ``on_token`` returning False ends the request; an exception of either comes out of ``Request.result``.
+        ``max_time`` counts from here on.
 
         Errors: InvalidArgumentError (also for a request that needs more rows or bytes than there may be), TypeError,
         NotFoundError (a text without a tokenizer), UnsupportedError, OutOfMemoryError, InvalidStateError.

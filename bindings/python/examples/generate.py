@@ -40,7 +40,7 @@ def main() -> None:
     )
     parser.add_argument("--stream", action="store_true", help="write each answer while it is computed")
     parser.add_argument("--options", type=json.loads, default={}, help="options of generation, a JSON object")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     texts = arguments.texts or [line.strip() for line in sys.stdin if line.strip()]
     try:
         with attend.Model(arguments.model) as model:

@@ -149,6 +149,16 @@ def test_whole_configurations_are_taken(decoder: attend.Model) -> None:
     assert decoder.generate("ab", **config.to_diff_dict()).ids.size <= 4
 
 
+def test_biases_by_token(decoder: attend.Model) -> None:
+    for name, pairs, mapping in (
+        ("sequence_bias", [[[5], 9.0], [[5, 7], 9.0]], {(5,): 9.0, (5, 7): 9.0}),
+        ("logit_bias", [[5, 9.0], [7, -1.0]], {5: 9.0, 7: -1.0}),
+    ):
+        expected = decoder.generate("ab", max_new_tokens=6, **{name: pairs}).ids.tolist()
+        assert decoder.generate("ab", max_new_tokens=6, **{name: mapping}).ids.tolist() == expected
+        assert expected != decoder.generate("ab", max_new_tokens=6).ids.tolist()
+
+
 @pytest.mark.parametrize("count", [0, 2**31, 2**63, -1])
 @pytest.mark.parametrize(
     "name, others",
@@ -184,9 +194,12 @@ def test_tokens_that_are_out_of_range(model: attend.Model, decoder: attend.Model
         decoder.generate("ab", guidance_scale=2.0, negative_prompt_ids=[3, 5000])
 
 
-def test_prefixes_are_for_decoders_that_read_a_source(decoder: attend.Model) -> None:
+def test_prefixes_are_for_decoders_that_read_a_source(decoder: attend.Model, bare: Path) -> None:
     with pytest.raises(attend.InvalidArgumentError, match="decoder_input_ids is set, and the model is a decoder"):
         decoder.generate("ab", decoder_input_ids=[3])
+    with attend.Model(bare) as encoder:
+        with pytest.raises(attend.UnsupportedError, match="bert model: it has no decoder"):
+            encoder.generate("w7", decoder_input_ids=[3])
 
 
 def test_a_schema_that_no_value_meets(decoder: attend.Model) -> None:

@@ -79,6 +79,26 @@ def test_a_c_example_is_the_file_and_prints_what_the_readme_shows(place: int, na
     assert (result.returncode, result.stdout, result.stderr) == (0, output, "")
 
 
+@pytest.mark.parametrize(
+    "command, output",
+    [
+        ("generate.py models/g2p-en --stream hello", "hello\tHH EH1 L OW0\n"),
+        ("generate.py models/g2p-en --options {} hello", "hello\tHH EH1 L OW0\tend\n"),
+        ("spell.py hello world", "hello\tHH EH1 L OW0\nworld\tW ER1 L D\n"),
+    ],
+)
+def test_the_examples_run_as_they_say(command: str, output: str) -> None:
+    program, *arguments = command.split()
+    result = subprocess.run(
+        [sys.executable, f"bindings/python/examples/{program}", *arguments],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(Path(attend.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+    )
+    assert (result.returncode, result.stdout) == (0, output), result.stderr
+
+
 def families() -> dict[str, str]:
     """The table of families in docs/families.md: the kind of each model type."""
     section = (REPOSITORY / "docs" / "families.md").read_text().split("<!-- families -->")[1]
