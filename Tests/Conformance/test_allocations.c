@@ -9,6 +9,7 @@
 #include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The program's own allocator, which counts and then asks glibc's: names that a program defines come before those of
  * the C library, for libattend.so and what it needs too. */
@@ -217,6 +218,62 @@ static void check_refusals(const char *name, const attend_model *model, attend_e
     if (!CHECK(refusals > 3 && refusals < 200)) checks_say("%s: %zu refusals\n", name, refusals);
 }
 
+/** Submits a long source and waits: what becomes of it is as `expected`, which is filled where it is empty, or an
+ * error, with false. */
+static bool schedule(attend_scheduler *scheduler, const attend_request_options *options, char *expected) {
+    int32_t ids[50];
+    for (size_t i = 0; i < 50; i++) ids[i] = 3 + (int32_t)(i * 7 % 30);
+    attend_request *request = NULL;
+    attend_generation *generation = NULL;
+    attend_error *error = attend_scheduler_submit(scheduler, ids, 50, options, &request);
+    if (!error) error = attend_request_wait(request, -1, &generation);
+    atomic_store(&refused_size, SIZE_MAX);
+    bool succeeded = !error;
+    if (error) {
+        CHECK_ERROR(error, ATTEND_ERROR_OUT_OF_MEMORY, "bytes for");
+    } else {
+        attend_hypothesis found = ATTEND_HYPOTHESIS_INIT;
+        CHECK_SUCCESS(attend_generation_get_hypothesis(generation, 0, 0, &found));
+        CHECK(!expected[0] || strcmp(found.text, expected) == 0);
+        if (!expected[0]) memcpy(expected, found.text, found.text_length + 1);
+    }
+    attend_generation_free(generation);
+    attend_request_free(request);
+    return succeeded;
+}
+
+/** Refuses large allocations to a scheduler, from the first, the second, ... on: a request fails, or comes out as it
+ * should, and the next one does. */
+static void scheduler_refusals(void) {
+    attend_model *model = load_default_model();
+    char expected[2][400] = { "", "" };
+    for (int beams = 0; beams < 2; beams++) {
+        attend_generation_options generation = ATTEND_GENERATION_OPTIONS_INIT;
+        attend_request_options options = ATTEND_REQUEST_OPTIONS_INIT;
+        generation.num_beams = beams ? 4 : 1;
+        options.generation = &generation;
+        size_t refusals = 0, failures = 0;
+        for (bool succeeded = false; !succeeded && refusals < 400; refusals++) {
+            attend_scheduler *scheduler = NULL;
+            CHECK_SUCCESS(attend_scheduler_create(model, NULL, NULL, &scheduler));
+            if (!expected[beams][0]) { /* what the runtime makes once is there afterwards */
+                CHECK(schedule(scheduler, &options, expected[beams]));
+                attend_scheduler_free(scheduler);
+                CHECK_SUCCESS(attend_scheduler_create(model, NULL, NULL, &scheduler));
+            }
+            atomic_store(&large_allocations, 0);
+            atomic_store(&refused_from, refusals);
+            atomic_store(&refused_size, SMALL);
+            succeeded = schedule(scheduler, &options, expected[beams]);
+            failures += !succeeded;
+            CHECK(schedule(scheduler, &options, expected[beams]));
+            attend_scheduler_free(scheduler);
+        }
+        if (!CHECK(failures > 3 && refusals < 400)) checks_say("%zu refusals, %zu failures\n", refusals, failures);
+    }
+    attend_model_free(model);
+}
+
 static void refusals(void) {
     for (size_t i = 0; i < MANY; i++)
         many_tokens[i] = 3 + (int32_t)(i % 60), many_lengths[i] = 1, many_parents[i] = i % 2;
@@ -236,6 +293,7 @@ static void refusals(void) {
 int main(void) {
     checks_begin();
     refusals();
+    scheduler_refusals();
     const attend_compute_type computes[] = { ATTEND_COMPUTE_FLOAT32, ATTEND_COMPUTE_BFLOAT16, ATTEND_COMPUTE_INT8,
                                              ATTEND_COMPUTE_INT4 };
     const char *const models[] = { DEFAULT_MODEL, "Tests/Fixtures/conformance/m2m_100",

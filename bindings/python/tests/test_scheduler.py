@@ -99,8 +99,9 @@ def test_prompts_that_begin_alike_are_read_once(decoder: attend.Model) -> None:
 def test_the_more_urgent_begin_first_and_everything_has_its_turn(model: attend.Model) -> None:
     begun: list[int] = []
     with attend.Scheduler(model, max_rows=1, priority_seconds=100) as scheduler:
-        held = threading.Event()
-        blocker = scheduler.submit("hello", on_token=lambda event: held.wait(10))
+        begins, held = threading.Event(), threading.Event()
+        blocker = scheduler.submit("hello", on_token=lambda event: begins.set() or held.wait(10))
+        assert begins.wait(10)
         requests = []
         for i in range(12):
             requests.append(
@@ -121,6 +122,15 @@ def test_the_more_urgent_begin_first_and_everything_has_its_turn(model: attend.M
         low.result(20)
         assert not others[-1].done  # whoever came much later does not pass
         assert [each.result().text for each in others] == ["HH EH1 L OW0"] * 50
+
+
+def test_ten_thousand_inputs_are_one_call(model: attend.Model) -> None:
+    expected = [bits(model.generate(word, max_new_tokens=4)) for word in WORDS]
+    places = np.random.default_rng(5).integers(len(WORDS), size=10_000).tolist()
+    heard: list[float] = []
+    found = model.generate([WORDS[place] for place in places], max_new_tokens=4, progress=heard.append)
+    assert [bits(each) for each in found] == [expected[place] for place in places]
+    assert heard == sorted(heard) and len(heard) > 3
 
 
 # Pieces
@@ -291,7 +301,9 @@ def test_arguments_are_checked(model: attend.Model) -> None:
 
 def test_the_example_of_the_docs_prints_what_it_says(tmp_path: Path) -> None:
     section = (REPOSITORY / "docs" / "generation.md").read_text().split("\n## Requests at any time\n")[1]
-    program, output = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", section, flags=re.S).groups()  # type: ignore[union-attr]
+    found = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", section, flags=re.S)
+    assert found is not None
+    program, output = found.groups()
     script = tmp_path / "example.py"
     script.write_text(program)
     environment = {**os.environ, "PYTHONPATH": str(Path(attend.__file__).parents[1])}
