@@ -71,24 +71,41 @@ enum SchemaInstances {
       return combinations(parts).map { "[" + $0.joined(separator: ",") + "]" }
     case .object:
       let members = value.members.map { (quoted($0.key.string!), texts($0.value, allOrders: allOrders)) }
-      let orders = allOrders ? permutations(Array(members.indices)) : [Array(members.indices)]
-      return Array(
-        orders.lazy.flatMap { order in
-          combinations(order.map { place in members[place].1.map { members[place].0 + ":" + $0 } })
-            .map { "{" + $0.joined(separator: ",") + "}" }
-        }.prefix(most))
+      var all: [String] = []
+      for order in allOrders ? permutations(of: members.count) : [Array(members.indices)] where all.count < most {
+        let parts = order.map { place in members[place].1.map { members[place].0 + ":" + $0 } }
+        all += combinations(parts).prefix(most - all.count).map { "{" + $0.joined(separator: ",") + "}" }
+      }
+      return all
     default: return [String(decoding: value.source, as: UTF8.self)]
     }
   }
 
+  /// The ways to take one of each, the first of all first, and no more than `most`. What is lazy here would compute
+  /// each of them anew for the next: with eight members that does not end.
   private static func combinations(_ parts: [[String]]) -> [[String]] {
-    parts.reduce([[]]) { all, next in Array(all.lazy.flatMap { one in next.map { one + [$0] } }.prefix(most)) }
+    var all: [[String]] = [[]]
+    for next in parts {
+      var longer: [[String]] = []
+      for one in all { longer += next.prefix(most - longer.count).map { one + [$0] } }
+      all = longer
+    }
+    return all
   }
 
-  private static func permutations(_ places: [Int]) -> [[Int]] {
-    guard places.count > 1 else { return [places] }
-    return Array(
-      places.lazy.flatMap { first in permutations(places.filter { $0 != first }).map { [first] + $0 } }.prefix(most))
+  /// The orders of `count` places, the one as they stand first, and no more than `most`.
+  private static func permutations(of count: Int) -> [[Int]] {
+    var all: [[Int]] = [[]]
+    for place in 0..<count {
+      var longer: [[Int]] = []
+      for one in all {
+        for hole in stride(from: place, through: 0, by: -1) where longer.count < most {
+          longer.append(one[..<hole] + [place] + one[hole...])
+        }
+      }
+      all = longer
+    }
+    return all
   }
 
   private static func quoted(_ text: String) -> String {

@@ -25,23 +25,12 @@ struct NumberAutomaton {
     var fraction = 0
   }
 
-  /// An edge: a byte that leads from a state to another.
-  struct Edge { let source: Int, byte: UInt8, target: Int }
-
-  struct Built {
-    /// Without any where there is no number at all.
-    var states = 0
-    var edges: [Edge] = []
-    var ends: [Int] = []
-  }
-
   private let range: NumberRange
   private let steps: [NumberStep]
   private let deepest: Int
   /// An exponent moves the point anywhere: it is allowed where only the sign counts.
-  private let exponents: Bool
+  private let hasExponents: Bool
 
-  private static let largest = 20_000
   private static let alphabet = Array("0123456789-+.eE".utf8)
 
   init(_ range: NumberRange) {
@@ -49,11 +38,11 @@ struct NumberAutomaton {
     steps = (range.step.map { [$0] } ?? []) + range.excluded
     deepest = steps.map(\.scale).max() ?? 0
     let bounds = [range.lower, range.upper].compactMap { $0 }
-    exponents = steps.isEmpty && !range.integral && bounds.allSatisfy { $0.value.isZero }
+    hasExponents = steps.isEmpty && !range.integral && bounds.allSatisfy { $0.value.isZero }
   }
 
   /// Whether a text is a number of the range.
-  mutating func accepts(_ text: some Sequence<UInt8>) throws(Failure) -> Bool {
+  func accepts(_ text: some Sequence<UInt8>) throws(Failure) -> Bool {
     try check()
     var place = start
     for byte in text {
@@ -63,33 +52,12 @@ struct NumberAutomaton {
     return isEnd(place)
   }
 
-  mutating func build() throws(Failure) -> Built {
+  func build() throws(Failure) -> TextAutomaton {
     try check()
-    var numbers = [start: 0]
-    var places = [start]
-    var edges: [Edge] = []
-    var index = 0
-    while index < places.count {
-      for byte in NumberAutomaton.alphabet {
-        guard let next = step(places[index], byte) else { continue }
-        let target = numbers[next] ?? places.count
-        if target == places.count {
-          guard places.count < NumberAutomaton.largest else { throw tooLarge }
-          numbers[next] = target
-          places.append(next)
-        }
-        edges.append(Edge(source: index, byte: byte, target: target))
-      }
-      index += 1
-    }
-    return NumberAutomaton.trimmed(places.map(isEnd), edges)
+    return try TextAutomaton(from: start, over: NumberAutomaton.alphabet, step: step, isEnd: isEnd)
   }
 
   private var start: Place { Place(remainders: Array(repeating: 0, count: steps.count)) }
-
-  private var tooLarge: Failure {
-    Failure(.unsupported, "multipleOf, minimum, maximum: their automaton has over \(NumberAutomaton.largest) states")
-  }
 
   private func check() throws(Failure) {
     for step in steps where step.digits > NumberStep.largest {
@@ -101,15 +69,6 @@ struct NumberAutomaton {
 // MARK: - Steps
 
 extension NumberAutomaton {
-  /// The bounds of the magnitude for numbers of a sign; nil where there are none of this sign.
-  private func bounds(_ negative: Bool) -> (low: NumberBound?, high: NumberBound?)? {
-    let mirror = { (bound: NumberBound?) in bound.map { NumberBound(value: $0.value.negated, open: $0.open) } }
-    let (low, high) = negative ? (mirror(range.upper), mirror(range.lower)) : (range.lower, range.upper)
-    if let high, high.value.negative || high.value.isZero && high.open { return nil }
-    if let low, !low.value.negative, !low.value.isZero || low.open { return (low, high) }
-    return (nil, high)
-  }
-
   private func step(_ place: Place, _ byte: UInt8) -> Place? {
     switch byte {
     case UInt8(ascii: "-"), UInt8(ascii: "+"): return sign(place, byte)
@@ -125,7 +84,7 @@ extension NumberAutomaton {
       place.phase = .exponentSign
       return place
     }
-    guard byte == UInt8(ascii: "-"), place.phase == .start, bounds(true) != nil else { return nil }
+    guard byte == UInt8(ascii: "-"), place.phase == .start, range.bounds(true) != nil else { return nil }
     place.phase = .sign
     place.negative = true
     return place
@@ -133,7 +92,7 @@ extension NumberAutomaton {
 
   private func point(_ place: Place) -> Place? {
     guard !range.integral, place.phase == .zero || place.phase == .whole else { return nil }
-    guard let bounds = bounds(place.negative) else { return nil }
+    guard let bounds = range.bounds(place.negative) else { return nil }
     var place = place
     place.phase = .point
     NumberAutomaton.endWhole(&place.low, bounds.low)
@@ -142,7 +101,7 @@ extension NumberAutomaton {
   }
 
   private func exponentMark(_ place: Place) -> Place? {
-    guard exponents, isEnd(place), place.phase.rawValue < Phase.exponentMark.rawValue else { return nil }
+    guard hasExponents, isEnd(place), place.phase.rawValue < Phase.exponentMark.rawValue else { return nil }
     return Place(phase: .exponentMark)
   }
 
@@ -159,7 +118,7 @@ extension NumberAutomaton {
       place.phase = .exponent
       return place
     }
-    guard let bounds = bounds(place.negative) else { return nil }
+    guard let bounds = range.bounds(place.negative) else { return nil }
     let whole = place.phase != .fraction
     NumberAutomaton.read(&place.low, bounds.low, digit, whole)
     NumberAutomaton.read(&place.high, bounds.high, digit, whole)
@@ -217,7 +176,7 @@ extension NumberAutomaton {
     case .zero: if range.integral, place.negative { return false }
     case .whole, .fraction: break
     }
-    guard let bounds = bounds(place.negative) else { return false }
+    guard let bounds = range.bounds(place.negative) else { return false }
     var (low, high) = (place.low, place.high)
     if place.phase != .fraction {
       NumberAutomaton.endWhole(&low, bounds.low)
@@ -249,36 +208,5 @@ extension NumberAutomaton {
       remainder = remainder * 10 % steps[index].digits
     }
     return remainder == 0
-  }
-}
-
-// MARK: - Trimming
-
-extension NumberAutomaton {
-  /// The states from which an end is reached, numbered anew; state 0 stays the start.
-  private static func trimmed(_ ends: [Bool], _ edges: [Edge]) -> Built {
-    var alive = ends
-    var before = Array(repeating: [Int](), count: ends.count)
-    for edge in edges { before[edge.target].append(edge.source) }
-    var pending = ends.indices.filter { ends[$0] }
-    while let state = pending.popLast() {
-      for source in before[state] where !alive[source] {
-        alive[source] = true
-        pending.append(source)
-      }
-    }
-    guard alive[0] else { return Built() }
-    var numbers = Array(repeating: -1, count: ends.count)
-    var result = Built()
-    for state in ends.indices where alive[state] {
-      numbers[state] = result.states
-      if ends[state] { result.ends.append(result.states) }
-      result.states += 1
-    }
-    for edge in edges where alive[edge.source] && alive[edge.target] {
-      result.edges.append(
-        Edge(source: numbers[edge.source], byte: edge.byte, target: numbers[edge.target]))
-    }
-    return result
   }
 }

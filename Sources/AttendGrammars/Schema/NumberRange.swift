@@ -106,8 +106,16 @@ struct NumberRange: Hashable, Sendable {
 
   /// A single number that is spelled out, once the steps are met; nil where it does not meet them.
   private func settled() throws(Failure) -> NumberRange? {
-    var automaton = NumberAutomaton(self)
-    return try automaton.accepts(lower!.value.text) ? .one(lower!.value, spelling!) : nil
+    return try NumberAutomaton(self).accepts(lower!.value.text) ? .one(lower!.value, spelling!) : nil
+  }
+
+  /// The bounds of the magnitude for numbers of a sign; nil where there are none of this sign.
+  func bounds(_ negative: Bool) -> (low: NumberBound?, high: NumberBound?)? {
+    let mirror = { (bound: NumberBound?) in bound.map { NumberBound(value: $0.value.negated, open: $0.open) } }
+    let (low, high) = negative ? (mirror(upper), mirror(lower)) : (lower, upper)
+    if let high, high.value.negative || high.value.isZero && high.open { return nil }
+    if let low, !low.value.negative, !low.value.isZero || low.open { return (low, high) }
+    return (nil, high)
   }
 
   /// The numbers that are not in it.
@@ -126,7 +134,6 @@ struct NumberRange: Hashable, Sendable {
   func isEmpty() throws(Failure) -> Bool {
     if isContradictory { return true }
     if lower == nil || upper == nil, excluded.isEmpty { return false }
-    var automaton = NumberAutomaton(self)
-    return try automaton.build().states == 0
+    return try NumberAutomaton(self).build().states == 0
   }
 }

@@ -23,23 +23,27 @@ extension SchemaWriter {
   }
 
   private mutating func bounded(_ range: NumberRange) throws(Failure) -> Grammar.Expression {
-    var automaton = NumberAutomaton(range)
-    let built = try automaton.build()
-    var masks: [Int: [Int: UInt32]] = [:]  // source, target
-    for edge in built.edges { masks[edge.source, default: [:]][edge.target, default: 0] |= 1 << UInt32(edge.byte - 43) }
+    let plain = try expression(NumberAutomaton(range).build())
+    guard let scientific = ScientificAutomaton(range) else { return try grammar.lexeme(plain) }
+    return try grammar.lexeme(grammar.choice([plain, expression(scientific.build())]))
+  }
+
+  private mutating func expression(_ built: TextAutomaton) throws(Failure) -> Grammar.Expression {
+    var masks: [Int: [Int: UInt64]] = [:]  // source, target
+    for edge in built.edges { masks[edge.source, default: [:]][edge.target, default: 0] |= 1 << UInt64(edge.byte - 43) }
     var edges: [(source: Int, characters: Grammar.Expression, target: Int)] = []
     for source in 0..<built.states {
       for (target, mask) in (masks[source] ?? [:]).sorted(by: { $0.key < $1.key }) {
         edges.append((source, try digits(mask), target))
       }
     }
-    return try grammar.lexeme(self.automaton(built.states, edges, built.ends))
+    return try automaton(built.states, edges, built.ends)
   }
 
   /// One of the bytes from "+" on whose bits are set; "E" and "e" are the last of them.
-  private mutating func digits(_ mask: UInt32) throws(Failure) -> Grammar.Expression {
+  private mutating func digits(_ mask: UInt64) throws(Failure) -> Grammar.Expression {
     if let known = digitSets[mask] { return known }
-    let ranges = (0..<32 as Range<UInt32>).filter { mask >> $0 & 1 == 1 }.map { $0 + 43...$0 + 43 }
+    let ranges = (0..<64 as Range<UInt32>).filter { mask >> $0 & 1 == 1 }.map { $0 + 43...$0 + 43 }
     let result = try grammar.characters(ranges)
     digitSets[mask] = result
     return result

@@ -14,7 +14,7 @@ struct SchemaWriter: ~Copyable {
   var numberExpressions: [NumberRange: Grammar.Expression] = [:]
   var stringExpressions: [StringRange: Grammar.Expression] = [:]
   /// Digits of automata, by the bits of their set.
-  var digitSets: [UInt32: Grammar.Expression] = [:]
+  var digitSets: [UInt64: Grammar.Expression] = [:]
 
   /// Writes a schema into a grammar, whose root it becomes.
   static func write(
