@@ -11,6 +11,7 @@ import Testing
 @Suite struct KeyAliasTests {
   /// The cases of decoders.
   private static let decoders = ConformanceCases.names(.decoder)
+  private static let encoderDecoders = ["marian", "bart", "mbart", "pegasus", "m2m_100", "fsmt"]
 
   @Test func thereAreCases() { #expect(KeyAliasTests.decoders.count >= 40) }
 
@@ -22,9 +23,8 @@ import Testing
   }
 
   /// Not FSMT, whose head is one of the names with the prefix.
-  @Test(arguments: decoders + ["marian", "bart", "mbart", "pegasus", "m2m_100"]) func namesWithAndWithoutTheirPrefix(
-    name: String
-  ) throws {
+  @Test(arguments: decoders + encoderDecoders.filter { $0 != "fsmt" })
+  func namesWithAndWithoutTheirPrefix(name: String) throws {
     let copy = try CheckpointCopy(name)
     let expected = try copy.results()
     let prefix = try #require(try copy.blueprint().prefixes.first)
@@ -35,24 +35,28 @@ import Testing
     #expect(try copy.results() == expected)
   }
 
-  @Test(arguments: decoders) func aHeadThatIsTheTokenTableOrACopyOfIt(name: String) throws {
+  /// A table that the encoder reads too must stay.
+  @Test(arguments: decoders + encoderDecoders) func aHeadThatIsTheTokenTableOrACopyOfIt(name: String) throws {
     let copy = try CheckpointCopy(name)
     copy.config["tie_word_embeddings"] = false
     guard case .linear(let head) = try copy.blueprint().head?.output else {
       Issue.record("no head of its own")
       return
     }
-    let (table, own) = (try copy.tokenTable(), "\(head.name).weight")
+    let own = "\(head.name).weight"
     copy.tensors.removeAll { $0.name == own }
-    copy.tensors.append(WrittenTensor(own, type: table.type, shape: table.shape, bytes: table.bytes))
-    let copied = try copy.results()
     copy.config["tie_word_embeddings"] = true
-    #expect(try copy.results() == copied)
-    copy.tensors.removeAll { $0.name == own }
-    #expect(try copy.results() == copied)
+    let expected = try copy.results()
+    let table = try copy.tokenTable()
+    let copied = WrittenTensor(own, type: table.type, shape: table.shape, bytes: table.bytes)
+    copy.tensors.append(copied)
+    #expect(try copy.results() == expected)
+    copy.config["tie_word_embeddings"] = false
+    #expect(try copy.results() == expected)
+    guard try copy.blueprint().encoder == nil else { return }
+    copy.config["tie_word_embeddings"] = true
     copy.tensors.removeAll { $0.name == table.name }
-    copy.tensors.append(WrittenTensor(own, type: table.type, shape: table.shape, bytes: table.bytes))
-    #expect(try copy.results() == copied)
+    #expect(try copy.results() == expected)
   }
 
   /// What differs is not tied, whatever the configuration says.
@@ -60,6 +64,43 @@ import Testing
     let copy = try CheckpointCopy(name)
     let expected = try copy.results()
     copy.config["tie_word_embeddings"] = true
+    #expect(try copy.results() == expected)
+  }
+
+  @Test(arguments: ["bert", "roberta", "xlm-roberta", "distilbert", "electra", "albert"])
+  func encodersWithThePrefixThatHeadsBring(name: String) throws {
+    let copy = try CheckpointCopy(name)
+    let expected = try copy.results()
+    let prefix = try #require(try copy.blueprint().prefixes.first)
+    #expect(copy.tensors.allSatisfy { !$0.name.hasPrefix(prefix) })
+    for index in copy.tensors.indices { copy.tensors[index].name = prefix + copy.tensors[index].name }
+    #expect(try copy.results() == expected)
+  }
+
+  @Test(arguments: ["bert-masked-lm"]) func aMaskedWordsHeadWithACopyOfTheTable(name: String) throws {
+    let copy = try CheckpointCopy(name)
+    let expected = try copy.results()
+    let table = try #require(copy.tensors.first { $0.name == "bert.embeddings.word_embeddings.weight" })
+    copy.tensors.removeAll { $0.name == "cls.predictions.decoder.weight" }
+    #expect(try copy.results() == expected)
+    copy.tensors.append(
+      WrittenTensor("cls.predictions.decoder.weight", type: table.type, shape: table.shape, bytes: table.bytes))
+    #expect(try copy.results() == expected)
+  }
+
+  @Test(arguments: ["gpt2", "openai-gpt", "gpt_neo", "gptj", "distilbert", "t5"] + encoderDecoders)
+  func keysUnderTheirSecondNames(name: String) throws {
+    let copy = try CheckpointCopy(name)
+    let expected = try copy.results()
+    let family = try #require(
+      Registry.families.first { $0.modelTypes.contains(copy.config["model_type"] as? String ?? "") })
+    var renamed = 0
+    for (key, second) in family.keyAliases {
+      guard let value = copy.config.removeValue(forKey: key) else { continue }
+      copy.config[second] = value
+      renamed += 1
+    }
+    #expect(renamed >= 2)
     #expect(try copy.results() == expected)
   }
 }
