@@ -4,7 +4,7 @@ import Glibc
 @usableFromInline package final class AlignedBuffer: @unchecked Sendable {
   /// The first byte, a multiple of `alignment`.
   package let base: UnsafeMutableRawPointer
-  /// How many bytes were asked for.
+  /// The number of bytes that were asked for.
   package let bytes: Int
 
   /// The width of the widest vector, and a cache line.

@@ -9,7 +9,7 @@ import Synchronization
 /// fork in that very moment by another thread would leave them locked. Filling all of them beforehand would cost every
 /// process time for tables that it never reads; the header forbids such forks instead.
 package enum Fork {
-  /// How many times this process was made by a fork since it was first asked. An object that was made under a smaller
+  /// The number of forks that made this process since it was first asked. An object that was made under a smaller
   /// number was made by a parent.
   package static var generation: Int {
     _ = isWatched

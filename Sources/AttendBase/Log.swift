@@ -3,7 +3,7 @@ import Synchronization
 
 /// The one piece of global state that a host sets: where log lines go. Off until there is a receiver.
 package enum Log {
-  /// How much a line matters; the raw values are those of `attend_log_level`.
+  /// The importance of a line; the raw values are those of `attend_log_level`.
   package enum Level: UInt32, Sendable {
     case debug = 10
     case info = 20

@@ -20,8 +20,8 @@ package final class ThreadPool: @unchecked Sendable {
   /// Threads that the pool will make at most.
   package static let maximumThreads = 1024
 
-  /// How many threads a call may use that asks for `wanted`; 0: one for each processor available to the process.
-  package static func threads(_ wanted: Int) -> Int {
+  /// The number of threads of a call that asks for `wanted`; 0: one for each processor available to the process.
+  package static func count(wanted: Int) -> Int {
     min(wanted > 0 ? wanted : Int(attend_available_processors()), maximumThreads)
   }
 
@@ -138,7 +138,7 @@ private final class Gate: @unchecked Sendable {
     condition.deallocate()
   }
 
-  /// How often the gate was opened.
+  /// The number of times that the gate was opened.
   var opened: Int { count.load(ordering: .acquiring) }
 
   /// Lets the waiting thread look again. What was written before is visible to it.

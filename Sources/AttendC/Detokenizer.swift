@@ -2,7 +2,7 @@ import AttendBase
 import AttendTokenizers
 import CAttend
 
-/// What an `attend_detokenizer` points to.
+/// The object of an `attend_detokenizer`.
 final class DetokenizerObject {
   private let tokenizer: Tokenizer
   private var stream: DetokenizerStream

@@ -2,7 +2,7 @@ import AttendBase
 import CAttend
 import Glibc
 
-/// What an `attend_error` points to.
+/// The object of an `attend_error`.
 final class ErrorObject: Sendable {
   let code: Failure.Code
   private let text: CString?

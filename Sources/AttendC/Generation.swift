@@ -5,7 +5,7 @@ import AttendGrammars
 import AttendTokenizers
 import CAttend
 
-/// What an `attend_generation` points to: what was generated, and its texts.
+/// The object of an `attend_generation`: what was generated, and its texts.
 final class GenerationObject: Sendable {
   let generation: Generation
   private let texts: FixedArray<FixedArray<CString?>>

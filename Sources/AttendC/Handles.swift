@@ -35,7 +35,7 @@ final class CString: @unchecked Sendable {
   let characters: UnsafePointer<CChar>
   /// Without the NUL.
   let length: Int
-  /// What the characters belong to; nil: this object
+  /// The owner of the characters; nil: this object
   private let owner: AlignedBuffer?
 
   private init(length: Int) throws(Failure) {

@@ -5,7 +5,7 @@ import AttendGeneration
 import AttendModels
 import CAttend
 
-/// What an `attend_model` points to: a model, and its texts as C reads them.
+/// The object of an `attend_model`: a model, and its texts as C reads them.
 final class ModelObject: Sendable {
   let model: Model
   let forks: Int  // of the process, when it was made
@@ -14,7 +14,7 @@ final class ModelObject: Sendable {
   let tensors: TensorTexts
   let endTokens: AlignedBuffer  // [endTokenCount] Int32
   let endTokenCount: Int
-  /// What generating needs of the tokenizer.
+  /// The part of the tokenizer that generating needs.
   let textResources: TextResources
 
   init(_ model: Model) throws(Failure) {
@@ -80,7 +80,7 @@ struct TensorTexts: Sendable {
     }
   }
 
-  /// What C hears of tensor `index`, which there is; its struct_size is left to the caller.
+  /// The description of tensor `index`, which there is, for C; its struct_size is left to the caller.
   func info(_ index: Int) -> attend_tensor_info {
     let entry = entries.pointer(to: Entry.self)[index]
     var info = attend_tensor_info()

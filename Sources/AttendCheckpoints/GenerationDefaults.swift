@@ -1,7 +1,7 @@
 // What a checkpoint says about generating with it.
 import AttendBase
 
-/// How a checkpoint wants to be generated with; nil is what it does not say. Ids are from 0 to
+/// A checkpoint's defaults of generation; nil is what it does not say. Ids are from 0 to
 /// `Configuration.maximalInteger`; whether the vocabulary has them is for the model to check.
 ///
 /// Where there is a generation_config.json, it is the only source, and a key left over in config.json has no say; only
@@ -106,7 +106,7 @@ package struct GenerationDefaults: Sendable {
   }
 }
 
-/// Where the keys of generation are looked for.
+/// The files in which the keys of generation are looked for.
 private struct GenerationSource {
   private let places: [Configuration]
   private let facts: [Configuration]  // the places that may still name a token of the vocabulary

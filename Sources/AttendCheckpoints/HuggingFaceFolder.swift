@@ -121,13 +121,13 @@ package final class HuggingFaceFolder {
   }
 }
 
-/// What the configurations of a checkpoint folder say. One thread at a time.
+/// The configurations of a checkpoint folder. One thread at a time.
 package struct ModelConfigurations {
   /// config.json
   package let model: Configuration
   /// generation_config.json, where there is one.
   package let generation: Configuration?
-  /// What the two say about generating.
+  /// The defaults of generation that the two state.
   package let defaults: GenerationDefaults
   /// config.json as it stands in the folder.
   package let modelText: LoadedFile

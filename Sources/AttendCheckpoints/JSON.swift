@@ -57,7 +57,7 @@ package struct JSON: Sendable {
   /// The value of `true` or `false`, nil for anything else.
   package var bool: Bool? { kind == .bool ? document.byte(record.start) == UInt8(ascii: "t") : nil }
 
-  /// How many elements an array or members an object has (a repeated key counts each time); 0 for anything else.
+  /// The number of elements of an array or members of an object (a repeated key counts each time); 0 for anything else.
   package var count: Int {
     switch kind {
     case .array, .object: Int(record.count)

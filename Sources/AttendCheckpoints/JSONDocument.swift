@@ -1,8 +1,8 @@
 // What stands behind the handles of a parsed JSON document.
 import AttendBase
 
-/// Where one value lies. A container is followed by what is in it, a key by its value. The first byte of the text tells
-/// the kind.
+/// The place of one value. A container is followed by what is in it, a key by its value. The first byte of the text
+/// tells the kind.
 struct JSONRecord: BitwiseCopyable {
   /// Offset of the first byte in the document.
   var start: UInt32

@@ -42,7 +42,7 @@ enum WeightNormalization {
   /// Whether a tensor of this name is one of such a pair.
   static func concerns(_ name: String) -> Bool { name.hasSuffix(magnitude) || name.hasSuffix(direction) }
 
-  /// What stands for a tensor: of such a pair the weights for its magnitude, in float32, and nothing for its direction;
+  /// The stand-in of a tensor: of such a pair the weights for its magnitude, in float32, and nothing for its direction;
   /// any other tensor itself.
   static func multiplied(
     _ tensor: StoredTensor, _ find: (String) -> StoredTensor?

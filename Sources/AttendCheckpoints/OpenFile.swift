@@ -51,7 +51,7 @@ struct OpenFile: ~Copyable {
     return filled
   }
 
-  /// What the system said about `path` when it was to be, for example, "opened".
+  /// The failure of the system about `path` when it was to be, for example, "opened".
   static func failure(_ verb: String, _ path: String, _ code: Int32) -> Failure {
     if code == ENOENT || code == ENOTDIR { return Failure(.notFound, "\(path) does not exist") }
     return Failure(.inputOutput, "\(path) cannot be \(verb): \(String(cString: strerror(code)))")

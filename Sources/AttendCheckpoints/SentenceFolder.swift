@@ -36,7 +36,7 @@ package struct SentenceFolder {
   package let prompts: [String: String]
   /// The name of the one that is used where the caller asks for none.
   package let defaultPrompt: String?
-  /// How many numbers of an embedding are kept; nil: all.
+  /// The number of components of an embedding that are kept; nil: all.
   package let longestEmbedding: Int?
 
   /// Reads modules.json; nil where the folder holds none.
@@ -78,7 +78,7 @@ package struct SentenceFolder {
   private static let settingsNames = ["bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet"]
     .map { "sentence_\($0)_config.json" }
 
-  /// What the settings of the transformer say about its sequences. They are refused where something else than its last
+  /// The transformer's settings for its sequences. They are refused where something else than its last
   /// hidden states is asked for.
   private static func settings(
     of transformer: HuggingFaceFolder

@@ -35,7 +35,7 @@ package struct StoredTensor: @unchecked Sendable {
     StoredTensor(name: name, type: type, shape: shape, bytes: bytes, file: file, owner: owner)
   }
 
-  /// How many elements there are.
+  /// The number of elements.
   package var count: Int { bytes.count / type.size }
 
   /// Tells the system that a range of the bytes, nil: all, has been used and its memory may serve others; reading it
@@ -46,7 +46,7 @@ package struct StoredTensor: @unchecked Sendable {
     file.dontNeed(place.lowerBound + range.lowerBound..<place.lowerBound + range.upperBound)
   }
 
-  /// Where the bytes lie in a file that owns them; nil where they are elsewhere.
+  /// The place of the bytes in a file that owns them; nil where they are elsewhere.
   func place(in file: MappedFile) -> Range<Int>? {
     guard owner === file, let base = file.bytes.baseAddress, let own = bytes.baseAddress else { return nil }
     return own - base..<own - base + bytes.count

@@ -91,7 +91,7 @@ extension Engine {
     }
   }
 
-  /// How rows and panels are divided among the threads: the division whose largest part is smallest, by panels rather
+  /// The division of rows and panels among the threads: the one whose largest part is smallest, by panels rather
   /// than by rows where two are equal, for then each thread reads only its own weights.
   private func split(_ rows: Int, _ weights: PackedMatrix) -> (rows: Int, panels: Int) {
     let panels = weights.panels / (weights.gated ? 2 : 1)

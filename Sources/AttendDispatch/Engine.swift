@@ -28,7 +28,7 @@ package struct Engine: Sendable {
       throw Failure(.unsupported, "this CPU cannot run the \(name) kernels; its best are \(KernelSet.best.rawValue)")
     }
     self.kernels = try set.table()
-    self.threads = ThreadPool.threads(threads)
+    self.threads = ThreadPool.count(wanted: threads)
     cancellation = nil
   }
 

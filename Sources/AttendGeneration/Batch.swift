@@ -11,7 +11,7 @@ package struct Batch {
   /// The sum of the lengths, at least 1.
   package let tokenCount: Int
 
-  /// How many sequences.
+  /// The number of sequences.
   package var count: Int { lengths.count }
 
   /// `lengths` as the caller gave them: each must be at least 1, with `allowsEmpty` one of them; their sum must fit.

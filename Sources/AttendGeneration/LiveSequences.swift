@@ -31,7 +31,7 @@ final class LiveSequences {
 
   var count: Int { selfCache.count }
 
-  /// How many tokens the decoder has read of a sequence.
+  /// The number of tokens of a sequence that the decoder has read.
   func length(_ sequence: Int) -> Int { selfCache.length(sequence) }
 
   /// Bytes held at this moment.

@@ -48,7 +48,7 @@ final class Outputs {
     return (states, SequenceLengths(lengths.storage, count: lengths.count))
   }
 
-  /// How many sequences the last call had, with `live` living: those of the batch, or all.
+  /// The number of sequences of the last call, with `live` living: those of the batch, or all.
   func sequences(live: Int) -> Int { if case .encoded = lastCall { lengths.count } else { live } }
 
   /// Memory for a result of `rows` rows; what was there may be written over.
@@ -85,7 +85,7 @@ final class Outputs {
   /// the reference. To be called after `keepEncoded`.
   func keepLastTokens(of batch: Batch, for head: Head?) {
     var (padding, end): (Int32?, Int32?)
-    switch head?.reads {
+    switch head?.pooling {
     case .lastToken(let id): padding = id
     case .lastEnd(let id): end = id
     default: return
@@ -122,7 +122,7 @@ final class Outputs {
     }
   }
 
-  /// What `keepShifted` kept, until the next call.
+  /// The text that `keepShifted` kept, until the next call.
   func shiftedBatch() throws(Failure) -> Batch {
     try Batch(tokens: shifted.storage, lengths: lengths.storage, count: lengths.count)
   }

@@ -173,7 +173,7 @@ extension Session {
     let (encoded, lengths) = try beginHead()
     let states = rereads ? try rereadStates() : encoded
     let x =
-      switch head.reads {
+      switch head.pooling {
       case .everyToken: states
       case .nextToken: try pooled(states, lengths, .lastToken)
       case .lastToken, .lastEnd: try lastTokens(states)

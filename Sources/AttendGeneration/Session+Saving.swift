@@ -149,7 +149,7 @@ extension Session {
     withExtendedLifetime(file) {}
   }
 
-  /// How many bytes sequences take when they are saved.
+  /// The number of bytes that sequences take when they are saved.
   private func savedBytes(_ indices: UnsafeBufferPointer<Int>) throws(Failure) -> Int {
     try requireLive()
     guard model.decoder != nil else {

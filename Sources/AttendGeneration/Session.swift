@@ -25,7 +25,7 @@ package final class Session {
   /// Rows are tokens or sequences of a call; `columns` numbers each. Valid until the next call.
   package typealias Output = Matrix
 
-  /// How to make a session.
+  /// The choices of a new session.
   package struct Options {
     /// 0: as the model.
     package var threads = 0
@@ -63,10 +63,10 @@ package final class Session {
 
   // MARK: Live sequences
 
-  /// How many sequences are live.
+  /// The number of live sequences.
   package var count: Int { sequences.count }
 
-  /// How many tokens the decoder has read of a live sequence.
+  /// The number of tokens of a live sequence that the decoder has read.
   package func length(_ sequence: Int) -> Int { sequences.length(sequence) }
 
   /// Live sequence `parents[i]` of before becomes live sequence i. A failure changes nothing.

@@ -33,7 +33,7 @@ package enum Activation: Sendable, CaseIterable {
   case softplus
   /// √log(1 + e^x)
   case softplusRoot
-  /// Of a gate g and its partner u: min(g, 7) σ(1.702 min(g, 7)) (u clamped to ±7, + 1), as in gpt_oss. Gated weights
-  /// only.
+  /// Of a gate g and its up product u: min(g, 7) σ(1.702 min(g, 7)) (u clamped to ±7, + 1), as in gpt_oss. Gated
+  /// weights only.
   case clampedSwiglu
 }

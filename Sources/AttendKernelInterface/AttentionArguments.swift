@@ -50,7 +50,7 @@ package struct AttentionArguments {
   }
 }
 
-/// Where the parts of the scratch memory of one attention task lie.
+/// The parts of the scratch memory of one attention task.
 package struct AttentionScratch {
   /// Rows that a task has at most, for any instruction set.
   @inlinable package static var rows: Int { 12 }

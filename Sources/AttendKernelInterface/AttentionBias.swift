@@ -1,7 +1,7 @@
 // Masks, and terms that are added to scores.
 import AttendBase
 
-/// Which keys a query sees, and what is done to its scores before the softmax.
+/// The keys that a query sees, and what is done to its scores before the softmax.
 package struct AttentionMask: Sendable {
   /// Keys after the query's own position are hidden.
   package var causal: Bool

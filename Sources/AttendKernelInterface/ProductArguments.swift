@@ -1,8 +1,8 @@
 // Products, and the conversions that bring weights and inputs to them.
 import AttendBase
 
-/// How a product is computed. Weights and inputs are read in units of 32 bits: one float32, two bfloat16 or four bytes
-/// along the inputs.
+/// The arithmetic of a product. Weights and inputs are read in units of 32 bits: one float32, two bfloat16 or four
+/// bytes along the inputs.
 package enum Arithmetic: Sendable {
   case float32
   /// bfloat16 through vdpbf16ps.

@@ -4,7 +4,7 @@
 import AttendKernelInterface
 import CInstructions
 
-/// How many pairs there are. The range's own way to say so is at times a function that other modules may share.
+/// The number of pairs. The range's own way to say so is at times a function that other modules may share.
 @_transparent private func pairCount(_ pairs: Range<Int>) -> Int { pairs.upperBound &- pairs.lowerBound }
 
 /// The first key that a query sees.

@@ -22,7 +22,7 @@ struct TileRange {
   TileRange(tile: range.tile, first: firstStep(arithmetic, range.first), limit: stepLimit(arithmetic, range.limit))
 }
 
-/// Where a position of the tile stands among the steps over its values: the first step that holds it.
+/// The place of a position of the tile among the steps over its values: the first step that holds it.
 @_transparent func firstStep(_ arithmetic: Arithmetic, _ offset: Int) -> Int {
   switch arithmetic {
   case .bfloat16: offset >> 1

@@ -3,7 +3,7 @@ import AttendDispatch
 import AttendKernelInterface
 import Glibc
 
-/// What stands behind the product of a dense module of sentence-transformers: any activation of torch.nn that needs no
+/// The function behind the product of a dense module of sentence-transformers: any activation of torch.nn that needs no
 /// arguments, with its default parameters. What models use is computed with the product; the rest here, number by
 /// number, since a module has few rows.
 package enum DenseActivation: Sendable, Equatable {

@@ -24,7 +24,7 @@ package struct PositionTable: Sendable {
   package let width: Int
   /// The row of position 0; tables of the BART kind begin with rows that no position uses.
   package let first: Int
-  /// How many positions there are.
+  /// The number of positions.
   package let positions: Int
   /// The id that takes no position: tokens after it are counted as if it were not there, and it has the vector before
   /// that of position 0, or none where the table begins with position 0. As in fairseq, where padding may stand

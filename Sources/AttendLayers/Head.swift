@@ -5,8 +5,8 @@ import AttendKernelInterface
 /// The output head of a stack: products with activations and norms that turn hidden states into logits or a pooled
 /// vector.
 package struct Head: Sendable {
-  /// Which hidden states it reads.
-  package enum Reads: Sendable {
+  /// The hidden states of a sequence that it reads.
+  package enum Pooling: Sendable {
     case everyToken
     /// Every token that is decoded, and of a prompt the last: what it gives are the logits of the next token.
     case nextToken
@@ -21,7 +21,7 @@ package struct Head: Sendable {
   }
 
   /// `norm(activation(x W + b))`
-  package struct Transform: Sendable {
+  package struct Layer: Sendable {
     package let linear: Linear
     package let activation: Activation
     package let norm: Norm?
@@ -33,34 +33,34 @@ package struct Head: Sendable {
     }
   }
 
-  package let reads: Reads
-  package let transforms: [Transform]
+  package let pooling: Pooling
+  package let layers: [Layer]
   /// Factor on the last output.
   package let scale: Float
   /// 0: none. Otherwise an output y becomes `softCap * tanh(y / softCap)` (Gemma Team 2024, arXiv:2408.00118).
   package let softCap: Float
 
-  package init(reads: Reads, transforms: [Transform], scale: Float, softCap: Float) {
-    self.reads = reads
-    self.transforms = transforms
+  package init(pooling: Pooling, layers: [Layer], scale: Float, softCap: Float) {
+    self.pooling = pooling
+    self.layers = layers
     self.scale = scale
     self.softCap = softCap
   }
 
   /// Whether it tells the next token.
-  package var tellsNextToken: Bool { if case .nextToken = reads { true } else { false } }
+  package var tellsNextToken: Bool { if case .nextToken = pooling { true } else { false } }
 
   /// The width of what it gives.
-  package var outputs: Int { transforms.last?.linear.outputs ?? 0 }
+  package var outputs: Int { layers.last?.linear.outputs ?? 0 }
 
   /// y, `[rows, outputs]`, from the hidden states of chosen tokens, `[rows, width]`.
   package func apply(_ x: Matrix, into y: Matrix, _ pass: Pass) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       var input = x
-      for (index, transform) in transforms.enumerated() {
-        let output = index == transforms.count - 1 ? y : try pass.workspace.matrix(x.rows, transform.linear.outputs)
-        try transform.linear.apply(input, activation: transform.activation, into: output, pass)
-        transform.norm?.apply(output, into: output, pass)
+      for (index, layer) in layers.enumerated() {
+        let output = index == layers.count - 1 ? y : try pass.workspace.matrix(x.rows, layer.linear.outputs)
+        try layer.linear.apply(input, activation: layer.activation, into: output, pass)
+        layer.norm?.apply(output, into: output, pass)
         input = output
       }
       if scale != 1 || softCap > 0 { pass.engine.scale(y, by: scale, cap: softCap) }

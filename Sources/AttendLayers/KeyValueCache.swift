@@ -22,7 +22,7 @@ package final class KeyValueCache {
 
   package var count: Int { lengths.count }
 
-  /// How many positions of a sequence are written.
+  /// The number of positions of a sequence that are written.
   package func length(_ sequence: Int) -> Int { lengths[sequence] }
 
   /// Bytes held at this moment, pages and lists.

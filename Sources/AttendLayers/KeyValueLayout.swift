@@ -2,7 +2,7 @@ import AttendBase
 import AttendDispatch
 import AttendKernelInterface
 
-/// How the keys and values of one sequence lie in pages of `KeyValuePage.tokens` positions.
+/// The layout of the keys and values of one sequence in pages of `KeyValuePage.tokens` positions.
 ///
 /// Layers that look back as far as the sequence goes share a page, and those with a window another: it can be given
 /// back once the window has passed. In a page: layer after layer, first the keys of its heads, then their values, each
@@ -16,7 +16,7 @@ package struct KeyValueLayout: Sendable {
     package let headDim: Int
     /// Positions that a query looks back, itself included; 0: all.
     package let window: Int
-    /// Which of `pages` holds it.
+    /// The index into `pages` of the one that holds it.
     package let kind: Int
     /// Units of 32 bits before its first key.
     package let offset: Int
@@ -35,7 +35,7 @@ package struct KeyValueLayout: Sendable {
     }
   }
 
-  /// How long keys and values are looked at.
+  /// The time for which keys and values are looked at.
   package enum Use: Sendable {
     /// By later calls: each layer has a place of its own.
     case laterCalls

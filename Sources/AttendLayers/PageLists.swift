@@ -136,7 +136,7 @@ final class PageLists {
     max(KeyValueLayout.pages(for: limit) - counts[sequence], 0) + (sharedPlace(sequence, length) == nil ? 0 : 1)
   }
 
-  /// How many pages a sequence lacks to grow to `positions`, as far as it needs them at a time.
+  /// The number of pages that a sequence lacks to grow to `positions`, as far as it needs them at a time.
   func lacking(_ sequence: Int, ahead positions: Int) -> Int {
     var pages = KeyValueLayout.pages(for: positions)
     // One page more than a window covers, and one that the window has not left.

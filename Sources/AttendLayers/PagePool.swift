@@ -33,7 +33,7 @@ package final class PagePool {
   /// Bytes of a page.
   package var bytesOfPage: Int { layout.pages[kind].bytes }
 
-  /// How many pages there are, in use or not.
+  /// The number of pages, in use or not.
   package var count: Int { bases.count }
 
   /// Bytes of the pages that have been in use, and of the lists that count them.

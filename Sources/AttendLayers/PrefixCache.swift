@@ -132,7 +132,8 @@ package final class PrefixCache {
     }
   }
 
-  /// How many blocks of `path` a text can begin with: layers with a window need the last ones only, but need them.
+  /// The number of blocks of `path` that a text can begin with: layers with a window need the last ones only, but need
+  /// them.
   private func usable() -> Int {
     var blocks = 0
     var starts: InlineArray<2, Int> = [0, 0]  // of the pages that lie in a row, of each kind

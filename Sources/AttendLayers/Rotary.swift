@@ -34,7 +34,7 @@ package struct Rotary: Sendable, Equatable {
   }
 }
 
-/// How positions beyond those of the training are reached: the names and formulas of Hugging Face's `rope_type`.
+/// The ways to positions beyond those of the training: the names and formulas of Hugging Face's `rope_type`.
 package enum RotaryScaling: Sendable, Equatable {
   case none
   /// All frequencies divided by `factor` (Chen et al. 2023, arXiv:2306.15595).
@@ -96,7 +96,7 @@ package enum RotaryScaling: Sendable, Equatable {
 /// The rotary embeddings of a stack, one or several side by side, and the matrix of sines and cosines that each pass
 /// makes once for all layers.
 package struct RotaryTables: Sendable {
-  /// Where in a row of the matrix an embedding has its `pairs` cosines; its sines follow them.
+  /// The place in a row of the matrix of an embedding's `pairs` cosines; its sines follow them.
   package struct Place: Sendable {
     package let column: Int
     package let pairs: Int

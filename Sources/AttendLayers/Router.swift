@@ -14,7 +14,7 @@ package struct Router: Sendable {
 
   /// `[experts, width]`
   package let linear: Linear
-  /// How many experts a token uses; at most as many as there are.
+  /// The number of experts of a token; at most as many as there are.
   package let topK: Int
   package let weights: Weights
 
@@ -43,7 +43,7 @@ package struct Router: Sendable {
     }
   }
 
-  /// Who uses which expert, for tokens x, `[tokens, width]`.
+  /// The users of each expert, for tokens x, `[tokens, width]`.
   func groups(_ x: Matrix, experts: Int, _ pass: Pass) throws(Failure) -> Groups {
     let workspace = pass.workspace
     let entries = x.rows * topK

@@ -1,6 +1,6 @@
 import AttendBase
 
-/// Where what is saved goes, word by word and in longer runs, with their checksum. Little-endian, as every CPU that
+/// The writer of what is saved, word by word and in longer runs, with their checksum. Little-endian, as every CPU that
 /// this library runs on.
 package struct SavedWriter {
   /// Bytes written so far.
@@ -49,7 +49,7 @@ package struct SavedWriter {
   package mutating func finish() throws(Failure) { try word(checksum.value) }
 }
 
-/// What was saved, read again. Every look past the end is an error.
+/// The reader of what was saved. Every look past the end is an error.
 package struct SavedReader {
   private let bytes: UnsafeRawBufferPointer
   private var place = 0

@@ -24,7 +24,7 @@ package struct SentenceHead: Sendable {
   package let steps: [Step]
   /// The width of the embedding, of which a caller may ask for less.
   package let width: Int
-  /// How many of its numbers are kept where the caller asks for none.
+  /// The number of its components that are kept where the caller asks for none.
   package let outputs: Int
 
   /// For hidden states of `width` numbers. Of an embedding with more than `longest` numbers only the first are kept, as

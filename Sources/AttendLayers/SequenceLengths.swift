@@ -1,4 +1,4 @@
-/// How many tokens each of several sequences has. Borrowed for one call.
+/// The number of tokens of each of several sequences. Borrowed for one call.
 package struct SequenceLengths {
   private let lengths: UnsafePointer<Int>?  // nil: 1 each
   package let count: Int

@@ -3,7 +3,7 @@ import AttendCheckpoints
 import AttendDispatch
 import AttendLayers
 
-/// What a model is and what its files say of it, in plain values.
+/// The description of a model and of what its files say of it, in plain values.
 package struct ModelInfo: Sendable {
   /// The ids, width and depth of an encoder or decoder; all 0 where there is none.
   package struct Tower: Sendable {

@@ -12,22 +12,22 @@ package final class Model: Sendable {
   package let compute: ComputeType
   /// As the blueprint has them.
   private let towers: [(role: TowerBlueprint.Role, stack: Stack)]
-  /// What makes logits: of a decoder those of the next token.
+  /// The head that makes logits: of a decoder those of the next token.
   package let head: Head?
-  /// What makes one vector of a sequence.
+  /// The head that makes one vector of a sequence.
   package let pooler: Head?
-  /// What makes the embedding of a text, where the folder is one of sentence-transformers.
+  /// The head that makes the embedding of a text, where the folder is one of sentence-transformers.
   package let sentenceHead: SentenceHead?
   /// Whether it was saved as a model that tells the next token.
   private let isCausalLanguageModel: Bool
-  /// How texts become the sequences that are embedded, or why that is not known.
+  /// The rules by which texts become the sequences that are embedded, or why they are not known.
   package let textRules: Result<TextRules, Failure>
   package let checkpoint: Checkpoint
   /// config.json as it stands in the folder.
   package let configText: LoadedFile
   /// generation_config.json as it stands in the folder, where there is one.
   package let generationText: LoadedFile?
-  /// What the two say about generating.
+  /// The defaults of generation that the two state.
   package let generation: GenerationDefaults
   /// The tokenizer in the folder, or why there is none.
   package let tokenizer: Result<Tokenizer, Failure>
@@ -39,7 +39,7 @@ package final class Model: Sendable {
   /// others.
   package let fingerprint: UInt64
 
-  /// How to load a model.
+  /// The choices of a model that is loaded.
   package struct Options {
     package var compute: ComputeType = .float32
     /// 0: one for each processor that the process may use.
@@ -113,9 +113,9 @@ package final class Model: Sendable {
   /// Ids run from 0 to this less 1.
   package var vocabulary: Int { blueprint.last?.vocabulary ?? 0 }
 
-  /// What makes the embedding of a text: the modules of a folder of sentence-transformers; otherwise what that library
-  /// makes of a bare checkpoint, the last token's state for one saved as a causal language model and the mean of all
-  /// states for any other. Throws `unsupported` for an encoder-decoder.
+  /// The head that makes the embedding of a text: the modules of a folder of sentence-transformers; otherwise what that
+  /// library makes of a bare checkpoint, the last token's state for one saved as a causal language model and the mean
+  /// of all states for any other. Throws `unsupported` for an encoder-decoder.
   package func embeddingHead() throws(Failure) -> SentenceHead {
     if let sentenceHead { return sentenceHead }
     guard blueprint.kind != .encoderDecoder else {

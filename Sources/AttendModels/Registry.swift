@@ -3,13 +3,13 @@ import AttendCheckpoints
 
 /// A family of models: it turns a config.json into a blueprint.
 package protocol Family: Sendable {
-  /// What `model_type` says for this family.
+  /// The values of `model_type` for this family.
   static var modelTypes: [String] { get }
-  /// What its checkpoints may be, for the table of families.
+  /// The kinds and heads that its checkpoints may have, for the table of families.
   static var capabilities: Capabilities { get }
   /// Second names of keys, which configurations of the family may use: `attribute_map` in transformers.
   static var keyAliases: [String: String] { get }
-  /// What names in `architectures` stand for whose ends do not tell.
+  /// The heads of names in `architectures` whose ends do not tell.
   static var headNames: [String: HeadTask] { get }
   /// Reads the configuration; throws where a key is missing or asks for what is not implemented.
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint

@@ -10,7 +10,7 @@ package struct DetokenizerStream: ~Copyable {
   private var window = GrowingList<Int32>(for: "the tokens of a stream")
   /// The text of the window that has been given out.
   private var given = GrowingList<UInt8>(for: "the text of a stream")
-  /// What was given out last.
+  /// The text given out last.
   private var new = GrowingList<UInt8>(for: "the text of a stream")
   private var text = TextList(for: "the text of a stream")
   /// Ids whose text has been given out whole are dropped from the window when there are this many.
@@ -81,8 +81,8 @@ package struct DetokenizerStream: ~Copyable {
     return text.joined
   }
 
-  /// How many bytes at the end may still change: U+FFFD, which the next bytes may turn into a character, and spaces,
-  /// which some decoders take back.
+  /// The number of bytes at the end that may still change: U+FFFD, which the next bytes may turn into a character, and
+  /// spaces, which some decoders take back.
   private static func uncertain(_ text: UnsafeBufferPointer<UInt8>) -> Int {
     var end = text.count
     while end >= 3, text[(end - 3)..<end].elementsEqual(UTF8Text.replacement) { end -= 3 }

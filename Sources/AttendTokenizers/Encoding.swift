@@ -22,7 +22,7 @@ package final class Encoding: Sendable {
   package let sequenceIDs: EncodingColumn<Int32>
   /// 1 for the tokens that the template added, otherwise 0.
   package let special: EncodingColumn<UInt8>
-  /// What the windows that truncation cut off are made of; nil where there are none.
+  /// The source of the windows that truncation cut off; nil where there are none.
   private let source: EncodingSource?
   private let windows: Mutex<EncodingWindows>
 
@@ -44,7 +44,7 @@ package final class Encoding: Sendable {
     write(EncodingWriter(self))
   }
 
-  /// How many further windows the truncation made, in the order of Hugging Face's tokenizers.
+  /// The number of further windows of the truncation, in the order of Hugging Face's tokenizers.
   package var overflowCount: Int { source?.overflowCount ?? 0 }
 
   /// Window `index` of those that truncation cut off: made when first asked for, as most callers never do, and then

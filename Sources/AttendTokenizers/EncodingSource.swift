@@ -43,11 +43,11 @@ final class TokenizedText: Sendable {
   }
 }
 
-/// What encodings of one text or two are made of: the texts in windows, and the layout around them.
+/// The source of the encodings of one text or two: the texts in windows, and the layout around them.
 final class EncodingSource: Sendable {
   private let texts: [TokenizedText]
   private let layout: [Template.Item]
-  /// How many windows the text at each place of the layout has, in the layout's order.
+  /// The number of windows of the text at each place of the layout, in the layout's order.
   private let counts: [Int]
   let overflowCount: Int
 
@@ -70,7 +70,7 @@ final class EncodingSource: Sendable {
 
   func overflow(_ index: Int) throws(Failure) -> Encoding { try compose(choice(index), source: nil) }
 
-  /// Which window of each text makes overflow `index`. The order is that in which Hugging Face's tokenizers merge
+  /// The window of each text that makes overflow `index`. The order is that in which Hugging Face's tokenizers merge
   /// windows from left to right: each window so far with all of the next text, and last the first windows with the
   /// others of the next text.
   private func choice(_ index: Int) -> [Int] {

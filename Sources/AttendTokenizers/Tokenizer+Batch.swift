@@ -60,7 +60,7 @@ extension Tokenizer {
   package func encode(_ texts: TextBatch, threads: Int, _ options: TokenizeOptions) throws(Failure) -> EncodingBatch {
     options.begin(bytes: options.cancellation == nil ? 0 : texts.bytes)
     let run = BatchRun(self, texts, options, try EncodingBatch(texts.count))
-    let parts = min(ThreadPool.threads(threads), texts.count)
+    let parts = min(ThreadPool.count(wanted: threads), texts.count)
     ThreadPool.shared.run(parts, Unmanaged.passUnretained(run).toOpaque()) { context, _ in
       Unmanaged<BatchRun>.fromOpaque(context).takeUnretainedValue().work()
     }

@@ -105,7 +105,7 @@ final class FoundTokens: @unchecked Sendable {
     tokens = TokenList(for: "the tokens of a text")
   }
 
-  /// What lies between added tokens of the source.
+  /// The part between added tokens of the source.
   private func encodePart(_ part: AlignedText, with tokenizer: Tokenizer) throws(Failure) {
     let count = part.bytes.count
     var part = part

@@ -10,7 +10,7 @@ package final class Tokenizer: Sendable {
   let postProcessor: PostProcessor
   let decoder: (any Decoder)?
   let added: AddedVocabulary
-  /// What the files beside the tokenizer state, or why they cannot be read.
+  /// The statements of the files beside the tokenizer, or why they cannot be read.
   package let info: Result<TokenizerInfo, Failure>
   /// The chat templates beside the tokenizer, or why they cannot be read.
   package let chatTemplates: Result<ChatTemplates, Failure>
@@ -84,7 +84,7 @@ package final class Tokenizer: Sendable {
   package func isSpecial(_ id: Int32) -> Bool { added.isSpecial(Int(id)) }
 }
 
-/// What a tokenizer is made of, as one of the readers of files found it.
+/// The parts of a tokenizer, as one of the readers of files found them.
 struct TokenizerParts {
   var model: any TokenizerModel
   var normalizer: (any Normalizer)?

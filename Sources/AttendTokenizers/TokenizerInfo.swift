@@ -5,7 +5,7 @@ import AttendCheckpoints
 package struct TokenizerInfo: Sendable {
   /// The most tokens that the model was made for; nil: no limit is stated.
   package var maximalLength: Int?
-  /// Where texts are truncated, unless the caller says it.
+  /// The end at which texts are truncated, unless the caller says it.
   package var truncationSide = TokenizeOptions.Side.right
   package var begin: Int32?
   package var end: Int32?

@@ -1,8 +1,8 @@
 import AttendBase
 
-/// How texts become an encoding.
+/// The choices of a tokenizing call.
 package struct TokenizeOptions: Sendable {
-  /// Which text loses tokens where there are too many.
+  /// The text that loses tokens where there are too many.
   package enum Truncation: UInt32, Sendable {
     /// The longer one, until both are as long as each other; then both.
     case longestFirst = 0
@@ -12,7 +12,7 @@ package struct TokenizeOptions: Sendable {
     case none = 3
   }
 
-  /// Where a text loses tokens.
+  /// The end at which a text loses tokens.
   package enum Side: UInt32, Sendable {
     case right = 1
     case left = 2
@@ -24,9 +24,9 @@ package struct TokenizeOptions: Sendable {
   package var truncation = Truncation.longestFirst
   /// nil: as the tokenizer's files say.
   package var side: Side?
-  /// How many tokens a window shares with the one before it.
+  /// The number of tokens that a window shares with the one before it.
   package var stride = 0
-  /// What may end the call before its time, and hears how far it is: an object of one call.
+  /// The way to end the call before its time, and to hear how far it is: an object of one call.
   package var cancellation: Cancellation?
 
   package init(addSpecialTokens: Bool = true, maximalLength: Int? = nil) {
@@ -37,7 +37,7 @@ package struct TokenizeOptions: Sendable {
   /// Begins a call that reads so many bytes of text, on the thread that makes it.
   func begin(bytes: Int) { cancellation?.begin(work: bytes &* TokenizeOptions.readings) }
 
-  /// How often a text is read: to normalize it, to split it, by the model, and for the offsets.
+  /// The readings of a text: to normalize it, to split it, by the model, and for the offsets.
   private static let readings = 4
 }
 
@@ -119,7 +119,7 @@ struct Truncation {
     return windows
   }
 
-  /// How many tokens stay of each text, `room` in all.
+  /// The number of tokens that stay of each text, `room` in all.
   private func kept(_ lengths: [Int], _ room: Int) throws(Failure) -> [Int] {
     let excess = lengths.reduce(0, +) - room
     switch strategy {

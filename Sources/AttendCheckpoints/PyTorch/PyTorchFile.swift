@@ -85,7 +85,7 @@ private enum TorchStream {
     }
   }
 
-  /// Where the pickle of the state dict begins, behind three that say what the file is.
+  /// The start of the pickle of the state dict, behind three that say what the file is.
   private static func header(of file: MappedFile) throws(Failure) -> Int {
     let (path, bytes) = (file.path, file.bytes)
     let foreign = Failure(
@@ -159,7 +159,7 @@ private struct TorchView {
   private let type: ElementType
   private let storage: UnsafeRawBufferPointer
   private let file: MappedFile
-  /// How many elements there are.
+  /// The number of elements.
   private let count: Int
 
   /// Throws `invalidFile` unless all elements lie in the storage.
@@ -177,7 +177,7 @@ private struct TorchView {
     (self.tensor, self.type, self.storage, self.file, count) = (tensor, type, storage, file, reach.count)
   }
 
-  /// How many elements a tensor has, and the last one that it reaches, -1 for none; nil where these do not fit.
+  /// The number of elements of a tensor, and the last one that it reaches, -1 for none; nil where these do not fit.
   private static func reach(_ tensor: TorchTensor) -> (count: Int, last: Int)? {
     if tensor.shape.contains(0) { return (0, -1) }
     var (count, last) = (1, tensor.offset)

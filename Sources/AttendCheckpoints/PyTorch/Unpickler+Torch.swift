@@ -2,7 +2,7 @@
 import AttendBase
 
 extension Unpickler {
-  /// What a call gives.
+  /// The result of a call.
   mutating func call(_ callable: PickleValue, _ arguments: PickleValue) throws(Failure) -> PickleValue {
     guard case .global(let global) = callable else { throw invalid("calls \(callable.kind)") }
     let arguments = try values(arguments, "the arguments of a call")
@@ -39,7 +39,7 @@ extension Unpickler {
     return .tensor(tensors.count - 1)
   }
 
-  /// What a persistent id stands for: `('storage', class, key, location, elements)`, and in files of old the view of
+  /// The storage of a persistent id: `('storage', class, key, location, elements)`, and in files of old the view of
   /// another storage.
   mutating func storage(_ id: PickleValue) throws(Failure) -> PickleValue {
     let parts = try values(id, "a persistent id")
@@ -159,7 +159,7 @@ extension Unpickler {
     return found
   }
 
-  /// What a dictionary has under the first of the usual keys that it has.
+  /// The value of the first of the usual keys that a dictionary has.
   private func wrapped(in dictionary: PickleContainer) throws(Failure) -> PickleValue? {
     for wrapper in Unpickler.wrappers {
       var found: PickleValue?

@@ -8,7 +8,7 @@ import AttendBase
 struct Unpickler: ~Copyable {
   let bytes: UnsafeRawBufferPointer
   let file: String
-  /// Where the next byte is read; behind the pickle when it has been read.
+  /// The place where the next byte is read; behind the pickle when it has been read.
   private(set) var position: Int
   private let first: Int
   private var stack: GrowingList<PickleValue>

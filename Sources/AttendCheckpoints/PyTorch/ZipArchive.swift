@@ -79,7 +79,7 @@ struct ZipArchive: ~Copyable {
 
   // MARK: The directory
 
-  /// How many entries the directory has, and where it begins.
+  /// The number of entries of the directory, and its start.
   private func directory() throws(Failure) -> (count: Int, place: Int) {
     // The record of its end stands at the end of the file, before a comment of at most 65535 bytes.
     var end = bytes.count - 22

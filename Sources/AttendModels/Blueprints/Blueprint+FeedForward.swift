@@ -2,7 +2,7 @@ import AttendBase
 import AttendKernelInterface
 import AttendLayers
 
-/// What stands after the attention of a layer: one network, or several of which each token uses some.
+/// The networks after the attention of a layer: one, or several of which each token uses some.
 package enum FeedForwardBlueprint: Sendable {
   case dense(FeedForwardNetworkBlueprint)
   case mixture(MixtureBlueprint)
@@ -15,7 +15,7 @@ package enum FeedForwardBlueprint: Sendable {
 
 /// The products of a feed-forward network.
 package struct FeedForwardNetworkBlueprint: Sendable {
-  /// What the activation is applied to and multiplied with `inner`; nil: it is applied to `inner` (Shazeer 2020,
+  /// The product that the activation is applied to and `up` multiplied with; nil: it is applied to `up` (Shazeer 2020,
   /// arXiv:2002.05202).
   package var gate: LinearBlueprint?
   package var up: LinearBlueprint
@@ -26,9 +26,9 @@ package struct FeedForwardNetworkBlueprint: Sendable {
 /// A router and the networks that it chooses from (Shazeer et al. 2017, arXiv:1701.06538).
 package struct MixtureBlueprint: Sendable {
   package var sizes: ExpertSizes
-  /// What checkpoints may call router and experts; the first layout of which the checkpoint has an expert is read.
+  /// The names of router and experts in checkpoints; the first layout of which the checkpoint has an expert is read.
   package var layouts: [Layout]
-  /// How many experts a token uses.
+  /// The number of experts of a token.
   package var topK: Int
   package var weights: Router.Weights
   /// A network that every token uses beside its experts, times the sigmoid of the product `gate`, `[1, width]`.
@@ -82,14 +82,14 @@ package struct ExpertSizes: Sendable {
   }
 }
 
-/// How the tensors of experts are stored.
+/// The storage of the tensors of experts.
 package enum ExpertStorage: Sendable {
   /// Each product of each expert by itself: `7.gate.weight`. Without biases.
   case separate(gate: String, up: String, down: String)
-  /// `gate_up_proj` for the gates and inner products of all experts, gates first, and `down_proj` for the outer ones.
+  /// `gate_up_proj` for the gates and up products of all experts, gates first, and `down_proj` for the down ones.
   /// Without biases.
   case fused
-  /// The same with biases and transposed, gates and inner products taking turns.
+  /// The same with biases and transposed, gates and up products taking turns.
   case fusedInTurns
 }
 

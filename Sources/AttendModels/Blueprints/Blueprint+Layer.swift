@@ -18,7 +18,7 @@ package struct LayerBlueprint: Sendable {
   static let purpose = "the description of the layers"
 }
 
-/// What surrounds a sub-layer: `x = after(x + scale * within(sublayer(before(x))))`.
+/// The norms around a sub-layer: `x = post(x + scale * onOutput(sublayer(pre(x))))`.
 package struct ResidualNorms: Sendable {
   /// Pre-norm.
   package var pre: NormBlueprint?
@@ -26,7 +26,7 @@ package struct ResidualNorms: Sendable {
   package var onOutput: NormBlueprint?
   /// Post-norm, as in the paper of 2017.
   package var post: NormBlueprint?
-  /// What the sub-layer's output is multiplied by.
+  /// The factor on the sub-layer's output.
   package var scale: Float = 1
 }
 
@@ -53,7 +53,7 @@ package struct AttentionBlueprint: Sendable {
   /// The name of the heads' sinks, `[heads]`.
   package var sinks: String?
 
-  /// What scores gain with the distance between query and key.
+  /// The bias of scores by the distance between query and key.
   package enum BiasBlueprint: Sendable {
     case none
     /// ALiBi: a slope for each head.
@@ -70,7 +70,7 @@ package struct DisentangledBlueprint: Sendable {
   /// The name of the positions' vectors, `[2 relativeIndex.buckets, width]`, and their norm.
   package var table: String
   package var norm: NormBlueprint?
-  /// What makes keys and queries of them.
+  /// The products that make keys and queries of them.
   package var keys: Projection
   package var queries: Projection
 
@@ -122,7 +122,7 @@ package struct LinearBlueprint: Sendable {
   /// The part of the stored rows that is meant, where queries, keys and values, or a gate and what it lets through, are
   /// stored as one.
   package var part: Part?
-  /// Which matrix of several, where one tensor holds them all.
+  /// The matrix meant of several, where one tensor holds them all.
   package var slice: Slice?
 
   package enum Bias: Sendable {
@@ -140,10 +140,10 @@ package struct LinearBlueprint: Sendable {
     package var first: Int
     /// Rows of a block.
     package var blockRows: Int
-    /// How many blocks there are, and how many rows further the next one begins.
+    /// The number of blocks, and of rows from one to the next.
     package var blocks = 1
     package var stride = 0
-    /// How many rows further the next row of a block stands.
+    /// The number of rows from one row of a block to the next.
     package var step = 1
 
     /// The first row of a block.

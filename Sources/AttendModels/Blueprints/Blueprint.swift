@@ -3,14 +3,15 @@ import AttendCheckpoints
 import AttendKernelInterface
 import AttendLayers
 
-/// How a model is built; the raw values are those of `attend_model_kind`.
+/// The architecture of a model; the raw values are those of `attend_model_kind`.
 package enum ModelKind: UInt32, Sendable {
   case encoder = 1
   case decoder = 2
   case encoderDecoder = 3
 }
 
-/// What a family makes of a config.json: the choices and sizes of every layer and the names of the tensors. Data only.
+/// The description of a model, made by a family from config.json: the choices and sizes of every layer and the names of
+/// the tensors. Data only.
 package struct Blueprint: Sendable {
   /// As `model_type` spells it.
   package var family: String
@@ -112,7 +113,7 @@ package struct StackBlueprint: Sendable {
 package struct EmbeddingBlueprint: Sendable {
   /// The token table under its possible names; the first that the checkpoint has is read.
   package var tokens: [String]
-  /// What token vectors are multiplied by.
+  /// The factor on token vectors.
   package var scale: Float = 1
   package var positions: PositionBlueprint = .none
   /// The table of token types ("segments") and how many there are.
@@ -123,7 +124,7 @@ package struct EmbeddingBlueprint: Sendable {
   package var projects = Embedding.Projects.norm
 }
 
-/// Where position vectors come from. Each kind says how many positions there are.
+/// The source of position vectors. Each kind says how many positions there are.
 package enum PositionBlueprint: Sendable {
   case none
   /// A table in the checkpoint whose first `offset` rows stand for no position.
@@ -138,21 +139,21 @@ package enum PositionBlueprint: Sendable {
     name: String?, count: Int, offset: Int, endsAtLongest: Bool, interleaved: Bool = false, padding: Int? = nil)
 }
 
-/// What stands behind a stack. The names of a head stand with their prefix.
+/// The output head of a stack. The names of a head stand with their prefix.
 package struct HeadBlueprint: Sendable {
-  package var reads = Head.Reads.everyToken
+  package var pooling = Head.Pooling.everyToken
   /// A product before all others whose name stands without its prefix: back to the width of the token table.
   package var projection: LinearBlueprint?
   /// Products, each with an activation and perhaps a norm, before the last.
-  package var transforms: [(linear: LinearBlueprint, activation: Activation, norm: NormBlueprint?)] = []
+  package var layers: [(linear: LinearBlueprint, activation: Activation, norm: NormBlueprint?)] = []
   package var output: Output
-  /// What the output is multiplied by.
+  /// The factor on the output.
   package var scale: Float = 1
   /// 0: none. Otherwise an output y becomes `softCap * tanh(y / softCap)`.
   package var softCap: Float = 0
 
   package enum Output: Sendable {
-    /// The last transform's output is the head's.
+    /// The last layer's output is the head's.
     case none
     /// A product of its own.
     case linear(LinearBlueprint)
@@ -171,7 +172,7 @@ extension HeadBlueprint {
   static func nextToken(_ config: Configuration, vocabulary: Int, width: Int) throws(Failure) -> HeadBlueprint {
     let head = LinearBlueprint(name: "lm_head", outputs: vocabulary, inputs: width, bias: .none)
     let isTied = try config.boolean("tie_word_embeddings", default: true)
-    return HeadBlueprint(reads: .nextToken, output: isTied ? .ownOrTied(head) : .linear(head))
+    return HeadBlueprint(pooling: .nextToken, output: isTied ? .ownOrTied(head) : .linear(head))
   }
 
   /// The head of an encoder-decoder that was saved with `task`, where its decoder reads a text once more, shifted
@@ -185,8 +186,8 @@ extension HeadBlueprint {
       let name = "classification_head"
       let dense = LinearBlueprint(name: "\(name).dense", outputs: width, inputs: width)
       return HeadBlueprint(
-        reads: .lastEnd(try config.token("eos_token_id", default: end, vocabulary: vocabulary)),
-        transforms: [(dense, .tanh, nil)],
+        pooling: .lastEnd(try config.token("eos_token_id", default: end, vocabulary: vocabulary)),
+        layers: [(dense, .tanh, nil)],
         output: .linear(LinearBlueprint(name: "\(name).out_proj", outputs: try config.labels(), inputs: width)))
     case .questionAnswering:
       return HeadBlueprint(output: .linear(LinearBlueprint(name: "qa_outputs", outputs: 2, inputs: width)))
@@ -201,9 +202,9 @@ extension HeadBlueprint {
   func ofDecoder(
     _ task: HeadTask?, _ config: Configuration, width: Int, padding: Int? = nil, tokenClassifier: String = "classifier"
   ) throws(Failure) -> HeadBlueprint? {
-    func head(_ reads: Head.Reads, _ name: String, _ outputs: Int, _ bias: LinearBlueprint.Bias) -> HeadBlueprint {
+    func head(_ pooling: Head.Pooling, _ name: String, _ outputs: Int, _ bias: LinearBlueprint.Bias) -> HeadBlueprint {
       HeadBlueprint(
-        reads: reads, projection: projection,
+        pooling: pooling, projection: projection,
         output: .linear(LinearBlueprint(name: name, outputs: outputs, inputs: width, bias: bias)))
     }
     switch task {

@@ -72,18 +72,21 @@ extension Builder {
   ) throws(Failure) -> Disentangled {
     let (count, width) = (2 * positions.relativeIndex.buckets, input.inputs)
     let pass = Pass(engine: packer.engine, workspace: Workspace())
-    let table = try packer.passing { () throws(Failure) in
+    let table = try packer.withoutCounting { () throws(Failure) in
       try packer.table(prefix + positions.table, rows: count, width: width)
     }
     let vectors = Matrix(table.pointer(), rows: count, columns: width)
-    try packer.passing { () throws(Failure) in try norm(positions.norm, width) }?.apply(vectors, into: vectors, pass)
+    let tableNorm = try packer.withoutCounting { () throws(Failure) in try norm(positions.norm, width) }
+    tableNorm?.apply(vectors, into: vectors, pass)
     /// Those that a product, or its outputs from `column` on where it is that of tokens, makes.
     func heads(_ projection: DisentangledBlueprint.Projection, column: Int) throws(Failure) -> [PackedMatrix] {
       let (linear, first): (Linear, Int)
       switch projection {
       case .none: return []
       case .shared: (linear, first) = (input, column)
-      case .own(let own): (linear, first) = (try packer.passing { () throws(Failure) in try self.linear([own]) }, 0)
+      case .own(let own):
+        let product = try packer.withoutCounting { () throws(Failure) in try self.linear([own]) }
+        (linear, first) = (product, 0)
       }
       let all = try pass.workspace.matrix(count, linear.outputs)
       try linear.apply(vectors, into: all, pass)

@@ -29,7 +29,7 @@ struct Builder {
   /// Whether an encoder was saved without the head for masked words that it was trained with and that its configuration
   /// still names, as those behind embeddings of sentences are.
   private static func isMissing(_ head: HeadBlueprint, _ packer: Packer) -> Bool {
-    guard case .tied = head.output, let first = head.transforms.first?.linear else { return false }
+    guard case .tied = head.output, let first = head.layers.first?.linear else { return false }
     return !packer.tensors.has("\(first.name).weight")
   }
 
@@ -72,38 +72,38 @@ struct Builder {
 
   /// The pooler, where the checkpoint holds it.
   func pooler(_ pooler: HeadBlueprint, _ stack: StackBlueprint) throws(Failure) -> Head? {
-    guard let first = pooler.transforms.first?.linear.name, packer.tensors.has("\(prefix)\(first).weight") else {
+    guard let first = pooler.layers.first?.linear.name, packer.tensors.has("\(prefix)\(first).weight") else {
       return nil
     }
     return try head(pooler, stack, prefix: prefix)
   }
 
-  /// What stands behind `stack`.
+  /// The head behind `stack`.
   func head(_ head: HeadBlueprint, _ stack: StackBlueprint, prefix: String = "") throws(Failure) -> Head {
-    var transforms: [Head.Transform] = []
+    var layers: [Head.Layer] = []
     if let projection = head.projection {
-      transforms.append(Head.Transform(linear: try linear([projection]), activation: .none, norm: nil))
+      layers.append(Head.Layer(linear: try linear([projection]), activation: .none, norm: nil))
     }
-    for (linear, activation, norm) in head.transforms {
-      transforms.append(
-        Head.Transform(
+    for (linear, activation, norm) in head.layers {
+      layers.append(
+        Head.Layer(
           linear: try packer.linear([linear], prefix: prefix), activation: activation,
           norm: try self.norm(norm, linear.outputs, prefix: prefix)))
     }
     switch head.output {
     case .none: break
     case .linear(let linear), .ownOrTied(let linear):
-      transforms.append(
-        Head.Transform(linear: try packer.linear([linear], prefix: prefix), activation: .none, norm: nil))
+      layers.append(
+        Head.Layer(linear: try packer.linear([linear], prefix: prefix), activation: .none, norm: nil))
     case .tied(let bias):
       let width = stack.embedding.projection?.inputs ?? stack.width
       let weights = try packer.packed(table(of: stack), rows: stack.vocabulary, columns: width)
       let bias = try bias.flatMap { packer.tensors.has($0) ? $0 : nil }.map { (name) throws(Failure) in
         try packer.vector(name, stack.vocabulary)
       }
-      transforms.append(Head.Transform(linear: Linear(weights: weights, bias: bias), activation: .none, norm: nil))
+      layers.append(Head.Layer(linear: Linear(weights: weights, bias: bias), activation: .none, norm: nil))
     }
-    return Head(reads: head.reads, transforms: transforms, scale: head.scale, softCap: head.softCap)
+    return Head(pooling: head.pooling, layers: layers, scale: head.scale, softCap: head.softCap)
   }
 
   private func table(of stack: StackBlueprint) -> String {

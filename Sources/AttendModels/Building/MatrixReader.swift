@@ -123,7 +123,7 @@ final class MatrixReader {
 }
 
 extension LinearBlueprint {
-  /// How many blocks of rows of the stored matrix it is.
+  /// The number of blocks of rows of the stored matrix that it is.
   fileprivate var blocks: Int { part?.blocks ?? 1 }
 
   fileprivate func block(_ index: Int, of whole: StoredMatrix) -> StoredMatrix {

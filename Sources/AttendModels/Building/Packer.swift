@@ -45,7 +45,7 @@ final class Packer {
     return Linear(weights: weights, bias: try bias(parts, prefix: prefix), refinement: refinement)
   }
 
-  /// What rounding took from the last `rows` outputs of packed weights, which came from the last of `sources`.
+  /// The rounding errors of the last `rows` outputs of packed weights, which came from the last of `sources`.
   private func errors(
     of weights: PackedMatrix, _ sources: FixedArray<StoredMatrix>, last rows: Int
   ) throws(Failure) -> PackedMatrix {
@@ -98,7 +98,7 @@ final class Packer {
     let stored = try AlignedBuffer(numbers, of: Float.self, for: "tensor \(name).weight")
     let ordered = try AlignedBuffer(numbers, of: Float.self, for: "tensor \(name).weight")
     defer { withExtendedLifetime((stored, ordered)) {} }
-    passing { convert(tensor, numbers, to: stored.pointer()) }
+    withoutCounting { convert(tensor, numbers, to: stored.pointer()) }
     let (from, to) = (stored.pointer(to: Float.self), ordered.pointer(to: Float.self))
     for row in 0..<width * width {
       let (output, input) = (row / width, row % width)
@@ -129,7 +129,7 @@ final class Packer {
   }
 
   /// Runs `body`, whose result is not kept in the model: what it reads counts as read, not as memory.
-  func passing<Result, Problem: Error>(_ body: () throws(Problem) -> Result) throws(Problem) -> Result {
+  func withoutCounting<Result, Problem: Error>(_ body: () throws(Problem) -> Result) throws(Problem) -> Result {
     let before = weightBytes
     defer { weightBytes = before }
     return try body()

@@ -12,7 +12,7 @@ final class TensorLog {
   private let marks: AlignedBuffer  // [tensors] Mark
   private var narrowed: [String: StoredTensor] = [:]
 
-  /// What became of a tensor.
+  /// The fate of a tensor.
   private struct Mark: OptionSet {
     let rawValue: UInt8
     static let read = Mark(rawValue: 1)
@@ -49,7 +49,7 @@ final class TensorLog {
   /// The number of a tensor, nil where there is none.
   func index(of name: String) -> Int? { checkpoint.index(of: name) }
 
-  /// How many rows a tensor has, nil where there is none.
+  /// The number of rows of a tensor, nil where there is none.
   func rows(_ name: String) -> Int? { checkpoint[name]?.shape.first }
 
   /// Whether two tensors hold the same.

@@ -3,7 +3,7 @@ import AttendCheckpoints
 import AttendLayers
 import Glibc
 
-/// How a family's configuration speaks of rotary positions, where it does not say so itself.
+/// A family's defaults of rotary positions, where its configuration does not give them.
 struct RotaryDefaults {
   var theta: Double = 10_000
   /// The key of theta in configurations that have no `rope_parameters`.
@@ -55,7 +55,7 @@ extension Configuration {
   /// The kind of scaling that this object, `rope_parameters` or `rope_scaling`, names.
   private var ropeType: String { (json["rope_type"] ?? json["type"])?.string ?? "default" }
 
-  /// How many of the components of a head turn.
+  /// The number of components of a head that turn.
   private func rotatedComponents(
     of headDim: Int, _ parameters: Configuration?, _ defaults: RotaryDefaults
   ) throws(Failure) -> Int {
@@ -132,7 +132,8 @@ extension Configuration {
     return if let own { own } else { try config.size("max_position_embeddings") }
   }
 
-  /// How often the positions were stretched: `factor`, or where it is left to be concluded the quotient of the lengths.
+  /// The factor by which positions were stretched: `factor`, or where it is left to be concluded the quotient of
+  /// lengths.
   private func stretch(_ config: Configuration, trained: Int) throws(Failure) -> Double {
     if holds("factor") { return try positive("factor") }
     return Double(try config.size("max_position_embeddings")) / Double(trained)

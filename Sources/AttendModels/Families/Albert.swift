@@ -56,11 +56,11 @@ enum Albert: Family {
     return try .bertLine(config, width: width) { () throws(Failure) in
       let norm = NormBlueprint(name: "predictions.LayerNorm", epsilon: choices.epsilon)
       return HeadBlueprint(
-        transforms: [(linear("predictions.dense", tableWidth), choices.activation, norm)],
+        layers: [(linear("predictions.dense", tableWidth), choices.activation, norm)],
         output: .tied(bias: "predictions.bias"))
     } sequences: { (labels) throws(Failure) in
       return HeadBlueprint(
-        reads: .firstToken, transforms: [(linear("albert.pooler", width), .tanh, nil)],
+        pooling: .firstToken, layers: [(linear("albert.pooler", width), .tanh, nil)],
         output: .linear(linear("classifier", labels)))
     }
   }

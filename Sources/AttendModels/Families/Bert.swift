@@ -86,7 +86,7 @@ enum Bert: Family {
   }
 }
 
-/// What the models of this line differ in. Names of heads are those of the family's own authors.
+/// The differences between the models of this line. Names of heads are those of the family's own authors.
 private struct BertVariant {
   var prefix: String
   /// Positions are counted from `pad_token_id` + 1, as fairseq does; rows of the table below that stand for none.
@@ -128,25 +128,25 @@ private struct BertVariant {
     }
     if let discriminator, task == .preTraining {
       return HeadBlueprint(
-        transforms: [(linear("\(discriminator).dense", width), choices.activation, nil)],
+        layers: [(linear("\(discriminator).dense", width), choices.activation, nil)],
         output: .linear(linear("\(discriminator).dense_prediction", 1)))
     }
     return try .bertLine(config, width: width) { () throws(Failure) in
       let norm = NormBlueprint(name: words.norm, epsilon: choices.epsilon)
       return HeadBlueprint(
-        transforms: [
+        layers: [
           (linear(words.dense, tableWidth), wordsActivation ?? choices.activation, norm)
         ],
         output: .tied(bias: words.bias))
     } sequences: { (labels) throws(Failure) in
       guard let classifierActivation else {
         return HeadBlueprint(
-          reads: .firstToken, transforms: [(linear("\(prefix)pooler.dense", width), .tanh, nil)],
+          pooling: .firstToken, layers: [(linear("\(prefix)pooler.dense", width), .tanh, nil)],
           output: .linear(linear("classifier", labels)))
       }
       return HeadBlueprint(
-        reads: .firstToken,
-        transforms: [(linear("classifier.dense", width), classifierActivation, nil)],
+        pooling: .firstToken,
+        layers: [(linear("classifier.dense", width), classifierActivation, nil)],
         output: .linear(linear("classifier.out_proj", labels)))
     }
   }

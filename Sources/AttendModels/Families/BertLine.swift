@@ -3,8 +3,8 @@ import AttendCheckpoints
 import AttendKernelInterface
 import AttendLayers
 
-/// What the encoders that came after BERT differ in. They share the layer, post-norm with biases everywhere, and the
-/// kinds of heads.
+/// The differences between the encoders that came after BERT. They share the layer, post-norm with biases everywhere,
+/// and the kinds of heads.
 struct BertChoices {
   /// The prefix of the encoder's names in a checkpoint with a head: "bert."
   var prefix: String
@@ -17,11 +17,11 @@ struct BertChoices {
   var embedding: EmbeddingBlueprint
   /// Names of layer `#`'s parts.
   var names: LayerNames
-  /// What is added to the scores of layer i.
+  /// The bias of the scores of layer i.
   var bias: @Sendable (Int) -> AttentionBlueprint.BiasBlueprint = { _ in .none }
-  /// What scores are multiplied by; nil: 1 / √headDim.
+  /// The factor on scores; nil: 1 / √headDim.
   var scale: Float?
-  /// What stands for `#` in the names of a layer: its own number, or that of the group whose weights it shares.
+  /// The number for `#` in the names of a layer: its own, or that of the group whose weights it shares.
   var number: @Sendable (Int) -> Int = { $0 }
   /// The product of the pooler, without the prefix.
   var pooler: String?
@@ -45,8 +45,8 @@ extension Blueprint {
       ], head: head,
       pooler: choices.pooler.map { (name) in
         HeadBlueprint(
-          reads: .firstToken,
-          transforms: [(LinearBlueprint(name: name, outputs: choices.width, inputs: choices.width), .tanh, nil)],
+          pooling: .firstToken,
+          layers: [(LinearBlueprint(name: name, outputs: choices.width, inputs: choices.width), .tanh, nil)],
           output: .none)
       }, ignored: ignored)
   }

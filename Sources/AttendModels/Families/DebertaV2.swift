@@ -135,7 +135,7 @@ enum DebertaV2: Family {
       let name = isLegacy ? "cls.predictions" : "lm_predictions.lm_head",
         transform = isLegacy ? "\(name).transform" : name
       return HeadBlueprint(
-        transforms: [
+        layers: [
           (
             linear("\(transform).dense", tableWidth), choices.activation,
             NormBlueprint(name: "\(transform).LayerNorm", epsilon: choices.epsilon)
@@ -147,8 +147,8 @@ enum DebertaV2: Family {
         throw config.invalid("pooler_hidden_size", "is \(poolerWidth); it must be hidden_size \(width)")
       }
       return HeadBlueprint(
-        reads: .firstToken,
-        transforms: [(linear("pooler.dense", width), try config.activation("pooler_hidden_act", default: "gelu"), nil)],
+        pooling: .firstToken,
+        layers: [(linear("pooler.dense", width), try config.activation("pooler_hidden_act", default: "gelu"), nil)],
         output: .linear(linear("classifier", labels)))
     }
   }

@@ -39,7 +39,7 @@ enum DistilBert: Family {
     }
     return try .bertLine(config, width: width) { () throws(Failure) in
       return HeadBlueprint(
-        transforms: [
+        layers: [
           (
             linear("vocab_transform", width), choices.activation,
             NormBlueprint(name: "vocab_layer_norm", epsilon: 1e-12)
@@ -47,7 +47,7 @@ enum DistilBert: Family {
         ], output: .tied(bias: "vocab_projector.bias"))
     } sequences: { (labels) throws(Failure) in
       return HeadBlueprint(
-        reads: .firstToken, transforms: [(linear("pre_classifier", width), .relu, nil)],
+        pooling: .firstToken, layers: [(linear("pre_classifier", width), .relu, nil)],
         output: .linear(linear("classifier", labels)))
     }
   }

@@ -61,7 +61,7 @@ enum Fairseq: Family {
   ]
 }
 
-/// What the models of this line differ in.
+/// The differences between the models of this line.
 private struct FairseqChoices {
   enum Positions {
     case learned
@@ -70,7 +70,7 @@ private struct FairseqChoices {
     case sinusoidalFromPadding(isStored: Bool)
   }
 
-  /// What the decoder reads a text behind that the encoder has read, for heads that want this.
+  /// The token behind which the decoder reads the encoder's text again, for heads that want this.
   enum Rereading {
     /// `decoder_start_token_id`
     case behindStart
@@ -98,7 +98,7 @@ private struct FairseqChoices {
   /// nil: there are no such heads.
   var rereads: Rereading?
 
-  /// What the decoder makes of the encoder's text.
+  /// The decoder's reading of the encoder's text.
   func shift(_ config: Configuration, vocabulary: Int) throws(Failure) -> TextShift? {
     switch rereads {
     case nil: nil
@@ -154,7 +154,7 @@ extension Blueprint {
     let output = LinearBlueprint(
       name: choices.output, outputs: targets, inputs: width, bias: bias.map { .optional($0) } ?? .none)
     let reading = try HeadBlueprint.ofRereading(task, config, width: width, vocabulary: vocabulary, end: 2)
-    let writing = HeadBlueprint(reads: .nextToken, output: tied ? .ownOrTied(output) : .linear(output))
+    let writing = HeadBlueprint(pooling: .nextToken, output: tied ? .ownOrTied(output) : .linear(output))
     return Blueprint(
       family: modelType, prefixes: ["model.", ""],
       towers: [

@@ -60,7 +60,7 @@ enum GPT2: Family {
   }
 }
 
-/// What the models of this line differ in.
+/// The differences between the models of this line.
 private struct GPT2Variant {
   /// Norms before the sub-layers and at the end, or after their sums.
   var isPreNorm = true

@@ -52,7 +52,7 @@ enum GPTJ: Family {
             width: width, vocabulary: vocabulary, causal: true, embedding: EmbeddingBlueprint(tokens: ["wte.weight"]),
             layers: layers, finalNorm: NormBlueprint(name: "ln_f", epsilon: epsilon)))
       ],
-      head: try HeadBlueprint(reads: .nextToken, output: isTied ? .ownOrTied(output) : .linear(output)).ofDecoder(
+      head: try HeadBlueprint(pooling: .nextToken, output: isTied ? .ownOrTied(output) : .linear(output)).ofDecoder(
         try headTask(config), config, width: width),
       ignored: [
         "h.#.attn.bias", "h.#.attn.masked_bias", "h.#.attn.causal_mask", "h.#.attn.embed_positions",

@@ -50,7 +50,7 @@ enum GPTNeoX: Family {
             embedding: EmbeddingBlueprint(tokens: ["embed_in.weight"]),
             layers: layers, finalNorm: NormBlueprint(name: "final_layer_norm", epsilon: epsilon)))
       ],
-      head: try HeadBlueprint(reads: .nextToken, output: isTied ? .ownOrTied(output) : .linear(output)).ofDecoder(
+      head: try HeadBlueprint(pooling: .nextToken, output: isTied ? .ownOrTied(output) : .linear(output)).ofDecoder(
         try headTask(config), config, width: width),
       ignored: [
         "layers.#.attention.bias", "layers.#.attention.masked_bias", "layers.#.attention.rotary_emb.inv_freq",

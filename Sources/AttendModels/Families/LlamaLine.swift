@@ -3,8 +3,8 @@ import AttendCheckpoints
 import AttendKernelInterface
 import AttendLayers
 
-/// What the decoders that came after Llama differ in. They share the keys of their configuration, the names of their
-/// tensors, rotary positions and a layer of attention and feed-forward network.
+/// The differences between the decoders that came after Llama. They share the keys of their configuration, the names of
+/// their tensors, rotary positions and a layer of attention and feed-forward network.
 struct LlamaChoices {
   var norm = Norm.Kind.rms(offset: 0)
   var epsilonKey = "rms_norm_eps"
@@ -39,7 +39,7 @@ struct LlamaChoices {
   var isCausal = true
   /// The id of padding where the configuration does not say.
   var padding: Int?
-  /// How many positions back layer i sees; 0: all.
+  /// The number of positions that layer i sees back; 0: all.
   var window: (Int) -> Int = { _ in 0 }
   /// The rotary embedding of layer i with heads of so many components, where it is not the same for all; nil: none.
   var rotaryOfLayer: ((_ layer: Int, _ headDim: Int) throws(Failure) -> Rotary?)?
@@ -57,7 +57,7 @@ struct LlamaChoices {
     /// nil: the network is not gated.
     var gate: String? = "mlp.gate_proj"
     var up = "mlp.up_proj"
-    /// Gate and inner as one matrix.
+    /// Gate and up product as one matrix.
     var fusedGateUp: String?
     var down = "mlp.down_proj"
     var attentionBefore: String? = "input_layernorm"
@@ -98,7 +98,7 @@ extension Blueprint {
       name: "lm_head", outputs: vocabulary, inputs: width, bias: choices.logitBias ? .own : .none)
     let tied = try config.boolean("tie_word_embeddings", default: choices.isTied)
     let nextToken = HeadBlueprint(
-      reads: .nextToken, output: tied ? .ownOrTied(head) : .linear(head), scale: choices.logitScale,
+      pooling: .nextToken, output: tied ? .ownOrTied(head) : .linear(head), scale: choices.logitScale,
       softCap: choices.logitCap)
     let stack = StackBlueprint(
       width: width, vocabulary: vocabulary, causal: choices.isCausal,
@@ -110,7 +110,7 @@ extension Blueprint {
       head: try nextToken.ofDecoder(task, config, width: width, padding: choices.padding, tokenClassifier: "score"),
       ignored: ["layers.#.self_attn.rotary_emb.inv_freq", "rotary_emb.inv_freq"])
     // Of an encoder, every token's logits are asked for.
-    if !choices.isCausal, task == nil || task == .nextToken { blueprint.head?.reads = .everyToken }
+    if !choices.isCausal, task == nil || task == .nextToken { blueprint.head?.pooling = .everyToken }
     return blueprint
   }
 }

@@ -56,12 +56,12 @@ enum MPNet: Family {
     }
     return try .bertLine(config, width: width) { () throws(Failure) in
       return HeadBlueprint(
-        transforms: [
+        layers: [
           (linear("lm_head.dense", width), .gelu, NormBlueprint(name: "lm_head.layer_norm", epsilon: choices.epsilon))
         ], output: .tied(bias: "lm_head.bias"))
     } sequences: { (labels) throws(Failure) in
       return HeadBlueprint(
-        reads: .firstToken, transforms: [(linear("classifier.dense", width), .tanh, nil)],
+        pooling: .firstToken, layers: [(linear("classifier.dense", width), .tanh, nil)],
         output: .linear(linear("classifier.out_proj", labels)))
     }
   }

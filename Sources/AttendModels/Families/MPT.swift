@@ -49,7 +49,7 @@ enum MPT: Family {
       ignored: [])
   }
 
-  /// What scores are multiplied by; nil: the usual. Throws for an attention of another kind.
+  /// The factor on scores; nil: the usual. Throws for an attention of another kind.
   private static func attentionScale(_ config: Configuration) throws(Failure) -> Float? {
     guard let attention = try config.child("attn_config") else { return nil }
     let kind = try attention.string("attn_type", default: "multihead_attention")

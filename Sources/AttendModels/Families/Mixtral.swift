@@ -34,7 +34,7 @@ enum Mixtral: Family {
 }
 
 extension Configuration {
-  /// How many experts a token uses, of `count`.
+  /// The number of experts of a token, of `count`.
   func chosenExperts(of count: Int, default standard: Int) throws(Failure) -> Int {
     let topK = try size("num_experts_per_tok", default: standard)
     guard topK <= count else { throw invalid("num_experts_per_tok", "is \(topK); there are \(count) experts") }

@@ -31,7 +31,7 @@ enum ModernBert: Family {
     let bias: LinearBlueprint.Bias = try config.boolean("classifier_bias", default: false) ? .own : .none
     let dense = LinearBlueprint(name: "head.dense", outputs: line.width, inputs: line.width, bias: bias)
     let activation = try config.activation("classifier_activation", default: "gelu")
-    var reads = Head.Reads.everyToken
+    var pooling = Head.Pooling.everyToken
     let output: HeadBlueprint.Output
     switch task {
     case .maskedLanguageModel, .preTraining, .nextToken, .conditionalGeneration:
@@ -42,13 +42,13 @@ enum ModernBert: Family {
       output = .linear(LinearBlueprint(name: "classifier", outputs: labels, inputs: line.width))
     }
     if task == .sequenceClassification {
-      let pooling = try config.string("classifier_pooling", default: "cls")
-      guard pooling == "cls" || pooling == "mean" else {
-        throw Failure(.unsupported, "\(config.path): classifier_pooling \"\(pooling)\" is not implemented")
+      let name = try config.string("classifier_pooling", default: "cls")
+      guard name == "cls" || name == "mean" else {
+        throw Failure(.unsupported, "\(config.path): classifier_pooling \"\(name)\" is not implemented")
       }
-      reads = pooling == "cls" ? .firstToken : .meanOfTokens
+      pooling = name == "cls" ? .firstToken : .meanOfTokens
     }
-    return HeadBlueprint(reads: reads, transforms: [(dense, activation, line.norm("head.norm"))], output: output)
+    return HeadBlueprint(pooling: pooling, layers: [(dense, activation, line.norm("head.norm"))], output: output)
   }
 }
 

@@ -32,7 +32,7 @@ enum T5: Family {
     } else if !readsOnly, rereading == nil {
       let output = LinearBlueprint(name: "lm_head", outputs: line.vocabulary, inputs: line.width, bias: .none)
       head = HeadBlueprint(
-        reads: .nextToken, output: .ownOrTied(output),
+        pooling: .nextToken, output: .ownOrTied(output),
         scale: try scalesLogits(config, modelType) ? 1 / Float(line.width).squareRoot() : 1)
     }
     var towers = [

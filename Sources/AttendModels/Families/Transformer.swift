@@ -29,7 +29,7 @@ enum Transformer: Family {
   }
 }
 
-/// What config.json says, read once.
+/// The contents of config.json, read once.
 private struct TransformerPlan {
   let config: Configuration
   let kind: ModelKind
@@ -63,7 +63,7 @@ private struct TransformerPlan {
     scale = try config.optionalNumber("embedding_scale").map { Float($0) } ?? Float(width).squareRoot()
   }
 
-  /// How many ids a side knows.
+  /// The number of ids of a side.
   func vocabulary(_ side: String) throws(Failure) -> Int {
     guard kind == .encoderDecoder, !sharesTables else { return try config.size("vocab_size") }
     return side == "encoder"
@@ -122,29 +122,29 @@ private struct TransformerPlan {
       ), feedForwardNorms: norms("\(name).norm\(crosses ? 3 : 2)"))
   }
 
-  /// What makes logits: of an encoder only where `head` says so.
+  /// The head that makes logits: of an encoder only where `head` says so.
   func head() throws(Failure) -> HeadBlueprint? {
-    var isClassifier = false, reads = Head.Reads.nextToken
+    var isClassifier = false, pooling = Head.Pooling.nextToken
     if kind == .encoder {
       let kinds = ["none", "tokens", "token-classes", "sequence-classes"]
       let head = try config.choice("head", Dictionary(uniqueKeysWithValues: kinds.map { ($0, $0) }), default: "none")
       guard head != "none" else { return nil }
       isClassifier = head != "tokens"
-      reads = head == "sequence-classes" ? .firstToken : .everyToken
+      pooling = head == "sequence-classes" ? .firstToken : .everyToken
     }
     let name = isClassifier ? "classifier" : "generator"
     if !isClassifier, try config.boolean("tie_word_embeddings", default: true) {
-      return HeadBlueprint(reads: reads, output: .tied(bias: "\(name).bias"))
+      return HeadBlueprint(pooling: pooling, output: .tied(bias: "\(name).bias"))
     }
     let outputs = isClassifier ? try config.labels() : try vocabulary("decoder")
     return HeadBlueprint(
-      reads: reads,
+      pooling: pooling,
       output: .linear(LinearBlueprint(name: name, outputs: outputs, inputs: width, bias: .optional("\(name).bias"))))
   }
 }
 
 extension Configuration {
-  /// What a text stands for; an error that lists the possible ones where it is none of them.
+  /// The meaning of a text; an error that lists the possible ones where it is none of them.
   fileprivate func choice<Value>(
     _ key: String, _ values: [String: Value], default standard: String
   ) throws(Failure) -> Value {

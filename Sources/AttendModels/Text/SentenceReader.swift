@@ -141,7 +141,7 @@ struct SentenceReader {
     }
   }
 
-  /// What `body` reads of the weights in a module's folder; all of them must be read.
+  /// The result of `body`, which must read all weights in a module's folder.
   private mutating func read<Result>(
     _ module: SentenceFolder.Module, _ body: (Packer) throws(Failure) -> Result
   ) throws(Failure) -> Result {

@@ -2,7 +2,7 @@ import AttendBase
 import AttendCheckpoints
 import AttendTokenizers
 
-/// How texts become the sequences that are embedded: what is put before them, and where they end.
+/// The rules by which texts become the sequences that are embedded: what is put before them, and where they end.
 package struct TextRules: Sendable {
   /// The longest sequence, with the special tokens; nil: no limit.
   package let longest: Int?
@@ -80,7 +80,7 @@ package struct TextRules: Sendable {
     return result
   }
 
-  /// How many tokens a prompt is at the beginning of a text: all but a special token at its end.
+  /// The number of tokens of a prompt at the beginning of a text: all but a special token at its end.
   private static func promptLength(_ prompt: String, _ tokenizer: Tokenizer) throws(Failure) -> Int {
     let encoding = try Array(prompt.utf8).withUnsafeBufferPointer { (bytes) throws(Failure) in
       try tokenizer.encode(UnsafeRawBufferPointer(bytes))
@@ -97,7 +97,7 @@ package struct TokenizedTexts: ~Copyable {
   package fileprivate(set) var types = GrowingList<Int32>(for: "the token types of the texts")
   /// `[texts]`
   package fileprivate(set) var lengths = GrowingList<Int>(for: "the lengths of the texts")
-  /// How many tokens of each belong to a prompt.
+  /// The number of tokens of each that belong to a prompt.
   package fileprivate(set) var prompt = 0
 
   fileprivate mutating func append(_ encoding: Encoding) throws(Failure) {

@@ -1,13 +1,13 @@
 import AttendBase
 
-/// What turns the spellings of tokens into text: each decoder changes the list of strings, which are joined at the end.
+/// A step from the spellings of tokens to text: each decoder changes the list of strings, which are joined at the end.
 /// Immutable.
 protocol Decoder: Sendable {
   /// Strings are UTF-8, and remain so. What they grow by is taken from the budget, which throws `invalidArgument`.
   func decode(_ tokens: inout TextList, _ budget: inout DecodingBudget) throws(Failure)
 }
 
-/// What is left of the bytes that the decoders of a text may put in.
+/// The rest of the bytes that the decoders of a text may put in.
 struct DecodingBudget {
   private let whole: TextBudget
   private var used = 0

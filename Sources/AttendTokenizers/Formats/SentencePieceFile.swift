@@ -94,7 +94,7 @@ final class SentencePieceFile {
 
   // MARK: The tokenizer that it describes
 
-  /// How many pieces there are.
+  /// The number of pieces.
   var count: Int { pieces.count }
 
   /// The texts of all pieces of a type.
@@ -104,7 +104,7 @@ final class SentencePieceFile {
     return texts
   }
 
-  /// What stands for unknown characters.
+  /// The stand-in for unknown characters.
   var unknown: Int32? { pieces.elements.firstIndex { $0.type == .unknown }.map { Int32($0) } }
 
   func vocabulary() throws(Failure) -> Vocabulary {
@@ -151,7 +151,7 @@ final class SentencePieceFile {
       try vocabulary(), merges: try MergeTable(capacity: 0), byteOptions, whole: try texts(of: .userDefined))
   }
 
-  /// How byte pairs and characters meet what no piece covers.
+  /// The treatment of what no piece covers, by byte pairs and characters.
   private var byteOptions: BytePairEncoding.Options {
     var options = BytePairEncoding.Options()
     options.unknown = unknown

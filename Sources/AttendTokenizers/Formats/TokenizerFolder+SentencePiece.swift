@@ -1,11 +1,9 @@
 import AttendBase
 import AttendCheckpoints
 
-extension TokenizerFolder {
-  // MARK: SentencePiece alone
-
+extension TokenizerParts {
   /// A SentencePiece model with the special tokens that its class puts around a text.
-  static func sentencePieceParts(
+  static func sentencePiece(
     _ file: SentencePieceFile, _ settings: TokenizerSettings
   ) throws(Failure) -> TokenizerParts {
     var parts = TokenizerParts(model: try file.tokenizerModel(), source: file.file)
@@ -57,9 +55,9 @@ extension TokenizerFolder {
     try settings.add(to: parts.addedTokens, special: special, vocabulary)
     return parts
   }
+}
 
-  // MARK: Marian
-
+extension TokenizerFolder {
   /// Marian (Junczys-Dowmunt et al. 2018, arXiv:1804.00344): source.spm splits the source, vocab.json numbers the
   /// pieces of both languages.
   func marianParts(_ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {

@@ -1,7 +1,7 @@
 import AttendBase
 import AttendCheckpoints
 
-extension TokenizerFolder {
+extension TokenizerParts {
   /// The lines of a text file, without the line feed, and without a carriage return before it.
   static func lines(_ bytes: UnsafeRawBufferPointer) throws(Failure) -> GrowingList<UnsafeBufferPointer<UInt8>> {
     let text = bytes.assumingMemoryBound(to: UInt8.self)
@@ -16,10 +16,8 @@ extension TokenizerFolder {
     return lines
   }
 
-  // MARK: BERT
-
-  /// vocab.txt: a token a line; the id is the number of the line.
-  static func bertParts(_ path: String, _ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
+  /// BERT's vocab.txt: a token a line; the id is the number of the line.
+  static func bert(_ path: String, _ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
     let mapped = try MappedFile(path)
     let lines = try lines(mapped.bytes)
     let vocabulary = try Vocabulary(capacity: lines.count)
@@ -50,9 +48,9 @@ extension TokenizerFolder {
     parts.addedTokens = try settings.added(special: special, vocabulary)
     return parts
   }
+}
 
-  // MARK: GPT-2 and its kin
-
+extension TokenizerFolder {
   /// vocab.json and merges.txt, byte-level: GPT-2, RoBERTa and BART, CLIP.
   func bytePairParts(_ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
     let path = file("vocab.json")
@@ -102,7 +100,7 @@ extension TokenizerFolder {
   private func merges(_ vocabulary: Vocabulary) throws(Failure) -> MergeTable {
     let path = file("merges.txt")
     let mapped = try MappedFile(path)
-    let lines = try TokenizerFolder.lines(mapped.bytes)
+    let lines = try TokenizerParts.lines(mapped.bytes)
     var builder = try MergeBuilder(vocabulary, prefix: [], capacity: lines.count, source: path)
     for (number, line) in lines.elements.enumerated()
     where !line.isEmpty && !(number == 0 && line.starts(with: Array("#version".utf8))) {

@@ -30,12 +30,12 @@ struct TokenizerFolder {
       return try marianParts(settings)
     }
     for name in ["spiece.model", "tokenizer.model", "sentencepiece.model"] where has(name) {
-      return try TokenizerFolder.modelFile(file(name), settings)
+      return try TokenizerParts.modelFile(file(name), settings)
     }
-    if has("vocab.txt") { return try TokenizerFolder.bertParts(file("vocab.txt"), settings) }
+    if has("vocab.txt") { return try TokenizerParts.bert(file("vocab.txt"), settings) }
     if has("vocab.json"), has("merges.txt") { return try bytePairParts(settings) }
     if let name = files.firstName(where: { $0.hasSuffix(".tiktoken") }) {
-      return try TokenizerFolder.tiktokenParts(file(name), settings)
+      return try TokenizerParts.tiktoken(file(name), settings)
     }
     throw Failure(
       .notFound,
@@ -43,19 +43,19 @@ struct TokenizerFolder {
         + "and merges.txt, *.tiktoken)"
     )
   }
+}
 
+extension TokenizerParts {
   /// A file *.model or *.spm: SentencePiece, or text that is tiktoken's.
   static func modelFile(_ path: String, _ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
     let mapped = try MappedFile(path)
     // tiktoken's lines are printable; a SentencePiece file starts with the tag of its first piece, a line feed.
     if !mapped.bytes.isEmpty, mapped.bytes.prefix(16).allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) {
-      return try tiktokenParts(path, settings)
+      return try tiktoken(path, settings)
     }
-    return try sentencePieceParts(try SentencePieceFile(mapped.bytes, file: path), settings)
+    return try sentencePiece(try SentencePieceFile(mapped.bytes, file: path), settings)
   }
-}
 
-extension TokenizerParts {
   /// Finds the tokenizer of a folder, or reads the file given by the rules of its name.
   init(path: String) throws(Failure) {
     if try HuggingFaceFolder.isFolder(path) {
@@ -64,11 +64,11 @@ extension TokenizerParts {
     }
     try UnicodeData.prepare()
     if path.hasSuffix(".model") || path.hasSuffix(".spm") {
-      self = try TokenizerFolder.modelFile(path, TokenizerSettings())
+      self = try TokenizerParts.modelFile(path, TokenizerSettings())
     } else if path.hasSuffix(".tiktoken") {
-      self = try TokenizerFolder.tiktokenParts(path, TokenizerSettings())
+      self = try TokenizerParts.tiktoken(path, TokenizerSettings())
     } else if path.hasSuffix(".txt") {
-      self = try TokenizerFolder.bertParts(path, TokenizerSettings())
+      self = try TokenizerParts.bert(path, TokenizerSettings())
     } else {
       self = try TokenizerJSON(root: try JSON.file(path)).parts()
     }
@@ -89,7 +89,7 @@ extension TokenizerParts {
   }
 }
 
-/// What the files beside a vocabulary say of it: tokenizer_config.json, special_tokens_map.json, added_tokens.json,
+/// The files beside a vocabulary that speak of it: tokenizer_config.json, special_tokens_map.json, added_tokens.json,
 /// config.json.
 struct TokenizerSettings {
   /// tokenizer_class without its ending "Fast", or else what model_type stands for; empty where neither is known.

@@ -1,7 +1,7 @@
 import AttendBase
 import AttendCheckpoints
 
-extension TokenizerFolder {
+extension TokenizerParts {
   /// The expressions that go with tiktoken's files, which do not name them (tiktoken_ext/openai_public.py, and the
   /// tokenizers of Llama 3 and Qwen).
   private enum Pattern {
@@ -18,7 +18,7 @@ extension TokenizerFolder {
   }
 
   /// Lines of a token in base 64 and its rank, which is its id.
-  static func tiktokenParts(_ path: String, _ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
+  static func tiktoken(_ path: String, _ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
     let mapped = try MappedFile(path)
     let lines = try lines(mapped.bytes)
     let vocabulary = try Vocabulary(capacity: lines.count)

@@ -144,7 +144,7 @@ struct SymbolList: ~Copyable {
     starts.removeAll(from: kept)
   }
 
-  /// What the heap holds of a pair: its rank above the place of its first symbol, so that the leftmost of equals comes
+  /// The heap's entry of a pair: its rank above the place of its first symbol, so that the leftmost of equals comes
   /// first.
   private static func entry(_ rank: UInt32, _ index: Int) -> UInt64 { UInt64(rank) << 32 | UInt64(index) }
 

@@ -29,7 +29,7 @@ final class TokenMap: @unchecked Sendable {
     try blob.reserve(capacity * 8)
   }
 
-  /// How many strings there are.
+  /// The number of strings.
   var count: Int { entries.count }
 
   private static func emptySlots(_ count: Int) throws(Failure) -> GrowingList<Slot> {

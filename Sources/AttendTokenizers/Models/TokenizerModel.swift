@@ -12,7 +12,7 @@ struct ModelToken {
 /// The tokens of a text, as long as the text asks.
 typealias TokenList = GrowingList<ModelToken>
 
-/// What turns pieces of text into tokens. Immutable.
+/// A model that turns pieces of text into tokens. Immutable.
 protocol TokenizerModel: Sendable {
   var vocabulary: Vocabulary { get }
 

@@ -19,7 +19,7 @@ final class Unigram: TokenizerModel {
   private let unknownScore: Double
   private let fallback: ByteTokens
   private let source: String
-  /// How much less than the worst token an unknown character scores (SentencePiece, unigram_model.cc).
+  /// The distance of an unknown character's score from the worst token's (SentencePiece, unigram_model.cc).
   private static let unknownPenalty = 10.0
 
   /// `scores` by id, one for each. `isText` says which tokens may be found in text.
@@ -45,7 +45,7 @@ final class Unigram: TokenizerModel {
   /// The best way found to a place in the text.
   private struct Node {
     var score = 0.0
-    /// Where its last token starts, relative to the piece; -1: no way yet.
+    /// The start of its last token, relative to the piece; -1: no way yet.
     var start: Int32 = -1
     var id: Int32 = 0
   }

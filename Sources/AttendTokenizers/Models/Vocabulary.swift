@@ -26,7 +26,7 @@ final class Vocabulary: @unchecked Sendable {
   /// One more than the largest id.
   var size: Int { tokens.count }
 
-  /// How many tokens there are, which is less than `size` where ids are missing.
+  /// The number of tokens, which is less than `size` where ids are missing.
   var count: Int { map.count }
 
   /// Adds a token; one that is there already moves to the new id. Throws `invalidFile`, with `source` as the file, for

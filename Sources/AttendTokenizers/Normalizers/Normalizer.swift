@@ -1,6 +1,6 @@
 import AttendBase
 
-/// What changes a text before it is split. Immutable.
+/// A change of a text before it is split. Immutable.
 protocol Normalizer: Sendable { func normalize(_ text: inout AlignedText) throws(Failure) }
 
 /// One after another.

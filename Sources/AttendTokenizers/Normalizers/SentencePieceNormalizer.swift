@@ -3,7 +3,8 @@ import AttendBase
 /// SentencePiece's own normalization (Kudo and Richardson 2018, arXiv:1808.06226; its normalizer.cc): the compiled map,
 /// runs of spaces become one, spaces become the letter "▁", which also stands in front of the text, or behind it.
 struct SentencePieceNormalizer: Normalizer {
-  /// Where a text gets a space that it does not have, so that its first word, or its last, is spelled as all others.
+  /// The end at which a text gets a space that it does not have, so that its first word, or its last, is spelled as all
+  /// others.
   enum Dummy { case none, prefix, suffix }
 
   private let map: CharacterMap?

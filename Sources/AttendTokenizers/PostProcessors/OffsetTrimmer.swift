@@ -35,7 +35,7 @@ struct OffsetTrimmer {
     }
   }
 
-  /// How many spaces a token begins and ends with: white space, or the letter that stands for a space among byte-level
+  /// The number of spaces that a token begins and ends with: white space, or the letter of a space among byte-level
   /// letters.
   private static func spaces(_ spelling: UnsafeRawBufferPointer) -> (Int, Int) {
     func isSpace(_ scalar: UInt32) -> Bool { scalar == 0x120 || UnicodeData.properties[scalar].isWhitespace }

@@ -18,14 +18,14 @@ struct PostProcessor: Sendable {
     return template.items(pair, addSpecialTokens)
   }
 
-  /// How many tokens the template adds.
+  /// The number of tokens that the template adds.
   func addedCount(isPair: Bool) -> Int {
     let items = isPair ? template?.pair : template?.single
     return items?.count { if case .token = $0 { true } else { false } } ?? 0
   }
 }
 
-/// Where special tokens stand around the texts of an encoding.
+/// The places of special tokens around the texts of an encoding.
 struct Template: Sendable {
   /// A token, or the place of a text.
   enum Item: Sendable {

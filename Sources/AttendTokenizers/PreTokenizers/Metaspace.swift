@@ -2,7 +2,7 @@ import AttendBase
 
 /// SentencePiece's view of spaces: each is the letter "▁", which begins a piece.
 struct Metaspace: PreTokenizer {
-  /// Which pieces get the letter in front if they do not begin with it.
+  /// The pieces that get the letter in front if they do not begin with it.
   enum Prefix { case always, first, never }
 
   fileprivate static let name: StaticString = "the pre-tokenizer Metaspace"

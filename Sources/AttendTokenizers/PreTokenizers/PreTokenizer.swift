@@ -1,6 +1,6 @@
 import AttendBase
 
-/// What splits a text into the pieces that the model sees. Immutable.
+/// A split of a text into the pieces that the model sees. Immutable.
 protocol PreTokenizer: Sendable { func apply(_ text: inout PreTokenizedText) throws(Failure) }
 
 /// One after another.

@@ -4,7 +4,7 @@ import AttendBase
 /// an expression such as `a*b|a` reads a text of one letter to its end from each of its letters. An open-addressing
 /// hash table.
 struct Overshoot {
-  /// How many bytes a search may go behind its last match without being noted.
+  /// The number of bytes that a search may go behind its last match without being noted.
   static let patience = 256
   private var slots: AlignedBuffer?
   private var mask = 0
@@ -26,7 +26,7 @@ struct Overshoot {
     return true
   }
 
-  /// Where a key is, or belongs.
+  /// The place of a key, or where it belongs.
   private static func place(of key: UInt64, _ slots: UnsafeMutablePointer<UInt64>, _ mask: Int) -> Int {
     let mixed = (key ^ key >> 29) &* 0x9E37_79B9_7F4A_7C15
     var place = Int(truncatingIfNeeded: mixed >> 20) & mask

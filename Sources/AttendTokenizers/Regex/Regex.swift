@@ -37,7 +37,7 @@ package final class Regex: SplitPattern, Sendable {
     try forEachMatch(in: text, range, counting: &steps, body)
   }
 
-  /// How many steps the search for all matches takes: scalars that the automaton reads, or instructions that the tables
+  /// The steps of the search for all matches: scalars that the automaton reads, or instructions that the tables
   /// are filled by. For tests of time.
   package func steps(in text: [UInt8]) throws(Failure) -> Int {
     var steps = 0

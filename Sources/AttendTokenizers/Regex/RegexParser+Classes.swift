@@ -19,7 +19,7 @@ private struct ClassBuilder {
 }
 
 extension RegexParser {
-  /// What follows `[` outside a class. Without regard to case a class that holds ß also matches ss.
+  /// The class that follows `[`. Without regard to case a class that holds ß also matches ss.
   mutating func characterClass() throws(Failure) -> RegexNode {
     isInClass = true
     defer { isInClass = false }

@@ -3,7 +3,7 @@ import AttendBase
 extension RegexParser {
   private var word: ScalarSet { ScalarSet.word.union(ScalarSet(dialect.otherWordScalars)) }
 
-  /// What follows a backslash outside a class.
+  /// The escape that follows a backslash outside a class.
   mutating func escape() throws(Failure) -> RegexNode {
     guard let scalar = peek else { throw invalid("unexpected end") }
     if let node = try place(scalar) { return condition(node) }

@@ -1,7 +1,7 @@
 import AttendBase
 
 extension RegexParser {
-  /// What follows `(`; nil for `(?i)`, whose options hold to the end of the group around it.
+  /// The group that follows `(`; nil for `(?i)`, whose options hold to the end of the group around it.
   mutating func group() throws(Failure) -> RegexNode? {
     guard take("?") else {
       countGroup()
@@ -62,7 +62,7 @@ extension RegexParser {
     return node
   }
 
-  /// What stands behind isolated options: where they take the alternatives along, all up to the end of the group.
+  /// The rest behind isolated options: where they take the alternatives along, all up to the end of the group.
   private mutating func rest() throws(Failure) -> RegexNode? {
     dialect.optionsTakeAlternatives ? try alternatives() : nil
   }

@@ -11,7 +11,7 @@ struct RegexParser {
   var budget = RegexBudget()
   /// Groups and classes around this place.
   var depth = 0
-  /// How deep the node read last is.
+  /// The depth of the node read last.
   var height = 0
   /// The atom read last is a plain scalar, or a condition that may not be repeated.
   private var isLiteral = false

@@ -13,7 +13,7 @@ indirect enum RegexNode {
   case assertion(RegexAssertion)
   /// A condition on the text before or after a place.
   case look(RegexAssertion.Direction, RegexNode, isNegative: Bool)
-  /// What the body prefers, or nothing.
+  /// The body by preference, or nothing.
   case atomic(RegexNode)
   /// A place between two grapheme clusters, or within one.
   case clusterBoundary(isNegative: Bool)

@@ -12,11 +12,11 @@ struct AlignedText {
   private(set) var bytes: TextStorage<UInt8>
   /// One entry a byte; empty while each scalar still stands for the scalar at the same place of the source.
   private(set) var alignment: TextStorage<SourceRange>
-  /// Where the text begins in the source.
+  /// The start of the text in the source.
   let base: Int
-  /// How long the text may become on its way.
+  /// The bound of the text's length on its way.
   private let budget: TextBudget
-  /// What may end the call that reads the text before its time.
+  /// The way to end the call that reads the text before its time.
   let cancellation: Cancellation?
 
   /// Part of the source itself, which must be valid UTF-8.

@@ -81,7 +81,7 @@ struct PieceList: ~Copyable {
   }
 }
 
-/// What becomes of the matches of a pattern that splits a text. "the-final--countdown" split at "-":
+/// The fate of the matches of a pattern that splits a text. "the-final--countdown" split at "-":
 enum SplitBehavior: String, CaseIterable, Sendable {
   /// the final countdown
   case removed = "Removed"
@@ -95,7 +95,7 @@ enum SplitBehavior: String, CaseIterable, Sendable {
   case contiguous = "Contiguous"
 }
 
-/// What splits a text.
+/// A pattern at which a text is split.
 protocol SplitPattern {
   /// Calls `body` with each match within `range`, in order. Matches do not overlap, and no empty one stands right
   /// behind another match.

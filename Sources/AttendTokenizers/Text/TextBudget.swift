@@ -1,6 +1,6 @@
 import AttendBase
 
-/// How long a text may become on its way, in bytes: linear in the text, so that no file turns a short text into
+/// The bound of a text's length on its way, in bytes: linear in the text, so that no file turns a short text into
 /// gigabytes, however many replacements follow one another.
 struct TextBudget {
   /// Bytes made of each byte: Unicode's normalization makes up to 11, each of which may become a letter of two.

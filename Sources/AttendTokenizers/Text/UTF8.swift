@@ -75,7 +75,7 @@ enum UTF8Text {
     return length
   }
 
-  /// How many bytes from the start on are valid UTF-8.
+  /// The number of bytes from the start on that are valid UTF-8.
   static func validPrefix(_ bytes: UnsafeRawBufferPointer) -> Int {
     var position = 0
     while position < bytes.count {

@@ -50,7 +50,7 @@ struct NormalizedScalar {
   var change: Int
 }
 
-/// What a normalization form changes.
+/// The changes of a normalization form.
 struct ScalarNormalizer {
   let form: NormalizationForm
 

@@ -20,7 +20,7 @@ enum GeneralCategory: UInt8, CaseIterable, Sendable {
   }
 }
 
-/// What the tokenizer must know of a scalar, in one word.
+/// The properties of a scalar that the tokenizer must know, in one word.
 struct ScalarProperties {
   let bits: UInt16
 

@@ -2,7 +2,7 @@ import AttendBase
 
 /// Links in place of what looks like an address (`urlize`), in text that is escaped already.
 struct JinjaLinks {
-  /// How many characters of an address are shown; nil for all.
+  /// The number of characters of an address that are shown; nil for all.
   let shown: Int?
   /// More attributes of a link, each with a space before it.
   let attributes: [UInt32]

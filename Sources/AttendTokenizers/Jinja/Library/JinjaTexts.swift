@@ -153,7 +153,7 @@ struct JinjaSearch {
     self.borders = borders
   }
 
-  /// Where the pattern, which is not empty, begins for the first time.
+  /// The first place of the pattern, which is not empty.
   func first(in text: ArraySlice<UInt32>) -> Int? {
     var length = 0
     for index in text.indices {
@@ -177,14 +177,14 @@ struct JinjaSearch {
 }
 
 extension JinjaContext {
-  /// Where `pattern` begins in the text for the first time; an empty one at its start.
+  /// The first place of `pattern` in the text; of an empty one its start.
   func find(_ pattern: [UInt32], in text: ArraySlice<UInt32>) throws(Failure) -> Int? {
     try budget.spend(pattern.count + text.count)
     if pattern.isEmpty { return text.startIndex }
     return pattern.count > text.count ? nil : JinjaSearch(pattern).first(in: text)
   }
 
-  /// Where `pattern` begins in the text for the last time.
+  /// The last place of `pattern` in the text.
   func findLast(_ pattern: [UInt32], in text: ArraySlice<UInt32>) throws(Failure) -> Int? {
     if pattern.isEmpty { return text.endIndex }
     let found = try find(pattern.reversed(), in: Array(text.reversed())[...])

@@ -118,7 +118,7 @@ extension JinjaContext {
     return integer.int.map { min(max($0, -1 << 62), 1 << 62) } ?? (integer.isNegative ? -1 << 62 : 1 << 62)
   }
 
-  /// Where a slice of `count` items begins and ends, by Python's rules.
+  /// The start and the end of a slice of `count` items, by Python's rules.
   static func indices(_ start: Int?, _ stop: Int?, _ step: Int, _ count: Int) -> (start: Int, stop: Int) {
     let (low, high) = step > 0 ? (0, count) : (-1, count - 1)
     func clamped(_ bound: Int?, _ otherwise: Int) -> Int {

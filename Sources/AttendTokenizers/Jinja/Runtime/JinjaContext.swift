@@ -6,7 +6,7 @@ final class JinjaContext {
   let budget: JinjaBudget
   /// Whether what is written is escaped (`{% autoescape true %}`).
   var autoescape = false
-  /// Where the template is at, for messages.
+  /// The place in the template, for messages.
   var line = 1
 
   /// Objects that may refer to themselves, by way of others, and are cleared at the end.

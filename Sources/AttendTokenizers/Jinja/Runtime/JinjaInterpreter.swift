@@ -2,7 +2,7 @@ import AttendBase
 
 /// Carries out the statements of a template.
 final class JinjaInterpreter {
-  /// How the statements that follow are to go on.
+  /// The way on for the statements that follow.
   enum Flow { case next, breakLoop, continueLoop }
 
   let context: JinjaContext

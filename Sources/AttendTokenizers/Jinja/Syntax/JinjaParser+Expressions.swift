@@ -54,7 +54,7 @@ extension JinjaParser {
     return value
   }
 
-  /// How tightly operators bind.
+  /// The precedence of operators.
   private enum Precedence: Int, Comparable {
     case or, and, not, comparison, sum, concatenation, product, power
 

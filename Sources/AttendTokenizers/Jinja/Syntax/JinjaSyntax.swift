@@ -169,7 +169,7 @@ final class JinjaLoopStatement {
   var conditionLoads: [JinjaLoad] = []
   /// The function of a recursive loop's body.
   var function = JinjaFunctionLayout()
-  /// Where the variable `loop` is, if anything asks for it.
+  /// The place of the variable `loop`, if anything asks for it.
   var loopSlot: Int?
 
   init(
@@ -207,7 +207,7 @@ final class JinjaMacroStatement {
   let scope: JinjaScope
   let line: Int
   var function = JinjaFunctionLayout()
-  /// Where the special variables are, if the body asks for them.
+  /// The places of the special variables, if the body asks for them.
   var callerSlot, namedSlot, positionalSlot: Int?
   var isGlobal = false
 
@@ -244,7 +244,7 @@ final class JinjaBlock {
   }
 }
 
-/// How many variables an activation of a function has, and whether macros may refer to them.
+/// The number of variables of an activation of a function, and whether macros may refer to them.
 struct JinjaFunctionLayout {
   var count = 0
   var isCaptured = false
