@@ -16,9 +16,10 @@ struct OptionReader {
     places = [call, checkpoint].compactMap { $0 }
   }
 
-  /// The first place that has a key. All know it.
+  /// The first place that has a key. All know it. A null in the call takes back what the checkpoint says.
   private func place(of key: String) -> Configuration? {
     for place in places { place.understand(key) }
+    if call?.json[key]?.isNull == true { return nil }
     return places.first { $0.holds(key) }
   }
 

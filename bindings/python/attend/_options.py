@@ -9,13 +9,17 @@ from typing import Any
 from .errors import InvalidArgumentError
 from .tools import choice, schemas
 
+#: What a conversation may have none of.
+_TOOLS = ("tools", "tool_choice")
+
 
 def spelled(options: Mapping[str, Any]) -> bytes | None:
-    """Options as an object of JSON; what is None is not set, and of no options None.
+    """Options as an object of JSON, and of no options None.
 
-    Functions are their schemas or names, and mappings of tokens to biases lists of pairs.
+    None is null, which takes back what the checkpoint says. Functions are their schemas or names, and mappings of
+    tokens to biases lists of pairs.
     """
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in options.items() if value is not None or name not in _TOOLS}
     if not given:
         return None
     for name in ("sequence_bias", "logit_bias"):

@@ -43,6 +43,14 @@ def test_one_text_gives_one_answer(model: attend.Model) -> None:
     assert found.score is None and np.isnan(found[0].log_probabilities).all()
 
 
+def test_none_takes_back_what_the_checkpoint_says(model: attend.Model) -> None:
+    forced = model.generate("hello", max_new_tokens=3)
+    assert forced.ids.tolist() == [65, 55, 0]  # forced_eos_token_id of the checkpoint
+    free = model.generate("hello", max_new_tokens=3, forced_eos_token_id=None)
+    assert free.ids.tolist() == [65, 55, 74] and free.finish_reason == "length"
+    assert len(model.generate("hello", max_new_tokens=None)[0].ids) == 5
+
+
 def test_many_texts_give_answers_in_their_order(model: attend.Model) -> None:
     found = model.generate(WORDS)
     assert [each.text for each in found] == [case["phonemes"] for case in CASES[:12]]
