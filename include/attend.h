@@ -1109,10 +1109,10 @@ typedef struct attend_score_options {
  * places. What is told of a text depends on it and its context alone, to the bit. All live sequences of the session are
  * dropped, before and after. Since 0.2.
  *
- * `*scores` is owned by the caller, also where the call is cancelled or memory runs out after some texts are scored: it
- * then holds what there is, otherwise NULL. `options` may be NULL. Errors: INVALID_ARGUMENT (ids as in attend_encode, a
- * text that is too long for the window or the model, options that do not fit it), UNSUPPORTED (the model does not tell
- * the next token), CANCELLED, OUT_OF_MEMORY, BUSY, INVALID_STATE (after a fork).
+ * `*scores` is owned by the caller, also where the call is cancelled or memory runs out while texts are scored: it then
+ * holds what was scored by then; after any other error it is NULL. `options` may be NULL. Errors: INVALID_ARGUMENT (ids
+ * as in attend_encode, a text that is too long for the window or the model, options that do not fit it), UNSUPPORTED
+ * (the model does not tell the next token), CANCELLED, OUT_OF_MEMORY, BUSY, INVALID_STATE (after a fork).
  */
 ATTEND_MUST_CHECK attend_error *attend_score(
     attend_session *session, const attend_batch *contexts, const attend_batch *texts,

@@ -102,7 +102,10 @@ private final class GenerateCall {
     let end = CallEnd()
     let (generation, failure) = try generator.generate(
       count, observer: { self.arguments.listener($0, tokenizer, end) }, isEnded: { end.isWanted }, prompt: prompt)
-    result = try GenerationObject(generation, tokenizer, object.textResources, arguments.options.tools?.format)
+    let hasSome = (0..<count).contains { !generation[$0].hypotheses.isEmpty }
+    if failure == nil || hasSome {
+      result = try GenerationObject(generation, tokenizer, object.textResources, arguments.options.tools?.format)
+    }
     if let failure { throw failure }
   }
 }

@@ -22,11 +22,12 @@ package struct ScoreOptions: Sendable {
         "window is \(UInt(bitPattern: window)) and stride \(UInt(bitPattern: stride)), and the model is an "
           + "encoder-decoder, whose targets are read whole")
     }
+    guard window >= 0, window != 1 else {
+      throw Failure(.invalidArgument, "window is \(UInt(bitPattern: window)); it is 2 or more")
+    }
     let positions = session.positions ?? .max
-    guard window >= 0, window <= positions, window != 1 else {
-      throw Failure(
-        .invalidArgument,
-        "window is \(UInt(bitPattern: window)); it is 2 or more, and the model has \(positions) positions")
+    guard window <= positions else {
+      throw Failure(.invalidArgument, "window is \(window), and the model has \(positions) positions")
     }
     let longest = window == 0 ? positions : window
     guard stride >= 0, stride < longest else {

@@ -68,6 +68,9 @@ struct ScorePlan: ~Copyable {
     }
   }
 
+  /// The tokens of all pieces.
+  var tokenCount: Int { pieces.elements.reduce(0) { $0 + $1.count } }
+
   /// Tokens that are read for a group, its source and what is shared counted once.
   func tokens(_ group: Group) -> Int {
     group.pieces.reduce(pieces[group.first].source.count + group.shared) { $0 + pieces[$1].reads - group.shared }

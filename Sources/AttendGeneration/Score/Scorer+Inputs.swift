@@ -45,6 +45,7 @@ extension Scorer {
     guard start == nil || !tokenizer.readsSourcesAlone else {
       throw Failure(.unsupported, "the tokenizer splits sources alone, and target.spm would split targets: give ids")
     }
+    session.cancellation.begin(work: 0)
     var inputs = ScoreInputs()
     var whole = GrowingList<UInt8>(for: "a text behind its context")
     for index in 0..<texts.count {

@@ -42,7 +42,9 @@ package final class Scorer {
       session.recordAttentions(records)
       session.drop()
     }
-    let plan = try ScorePlan(inputs, scores, window: window, stride: options.stride, isWhole: session.mustReadWhole)
+    // A target has its start token besides, and its last one is not read.
+    let longest: Int = session.readsSources ? .max : window
+    let plan = try ScorePlan(inputs, scores, window: longest, stride: options.stride, isWhole: session.mustReadWhole)
     var failure: Failure?
     do throws(Failure) { try run(plan, inputs, scores) } catch { failure = error }
     return (scores, failure)
@@ -90,7 +92,7 @@ package final class Scorer {
   private func run(
     _ plan: borrowing ScorePlan, _ inputs: borrowing ScoreInputs, _ scores: Scores
   ) throws(Failure) {
-    try session.cancellation.enclose(work: inputs.tokens.count) { () throws(Failure) in
+    try session.cancellation.enclose(work: plan.tokenCount) { () throws(Failure) in
       var first = 0
       while first < plan.groups.count {
         var (limit, tokens) = (first, 0)

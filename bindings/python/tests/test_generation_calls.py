@@ -282,6 +282,7 @@ def test_an_exception_of_the_users_carries_it_too(model: attend.Model) -> None:
 
 
 def test_a_call_that_never_began_has_finished_nothing(model: attend.Model) -> None:
-    with pytest.raises(attend.InvalidArgumentError) as raised:
-        model.generate(["cat"], no_such_option=0)
-    assert raised.value.finished is None
+    for options in ({"no_such_option": 0}, {"num_beams": 0}):
+        with pytest.raises(attend.InvalidArgumentError) as raised:
+            model.generate(["cat"], **options)
+        assert raised.value.finished is None
