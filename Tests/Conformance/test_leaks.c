@@ -104,6 +104,58 @@ static void use_session(void) {
     attend_session_free(session);
 }
 
+/** Results, one that a callback cut short, and a refusal of each kind. */
+static attend_verdict end_all(const attend_token_event *event, void *context) {
+    (void)context;
+    return event->request == 1 ? ATTEND_VERDICT_END_ALL : ATTEND_VERDICT_GO_ON;
+}
+
+static void use_generation(void) {
+    const char *const texts[] = { "hello", "cat" };
+    const size_t lengths[] = { 5, 3 };
+    const char *const configs[] = { "{\"num_beams\": 3, \"output_scores\": true}",
+                                    "{\"regex\": \"[A-Z0-9 ]*\"}",
+                                    "{\"do_sample\": true, \"top_k\": 5}",
+                                    "{}",
+                                    "{\"regex\": \"(\"}",
+                                    "{\"none\": 1}" };
+    attend_session *session = NULL;
+    attend_error *error = attend_session_create(model, NULL, &session);
+    if (error) CHECK(!"a session failed");
+    for (size_t i = 0; !error && i < 6; i++) {
+        attend_generation_options options = ATTEND_GENERATION_OPTIONS_INIT;
+        attend_generation *generation = NULL;
+        options.config = configs[i], options.on_token = i == 3 ? end_all : NULL;
+        attend_error *failed = attend_generate_texts(session, texts, lengths, 2, &options, &generation);
+        if ((i < 3) != (failed == NULL) || (i < 4) != (generation != NULL)) CHECK(!"a request failed, or did not");
+        attend_error_free(failed);
+        attend_generation_free(generation);
+    }
+    attend_error_free(error);
+    attend_session_free(session);
+}
+
+/** Scores, a call that was cancelled, and a refusal. */
+static void use_scores(void) {
+    const char *const texts[] = { "hello", "cat" };
+    const size_t lengths[] = { 5, 3 };
+    attend_session *session = NULL;
+    attend_error *error = attend_session_create(model, NULL, &session);
+    if (error) CHECK(!"a session failed");
+    for (size_t i = 0; !error && i < 3; i++) {
+        attend_score_options options = ATTEND_SCORE_OPTIONS_INIT;
+        attend_scores *scores = NULL;
+        if (i == 1) attend_session_cancel(session);
+        options.top_logprobs = i == 2 ? 1000 : 3;
+        attend_error *failed = attend_score_texts(session, texts, lengths, texts, lengths, 2, &options, &scores);
+        if ((i == 0) != (failed == NULL)) CHECK(!"a call failed, or did not");
+        attend_error_free(failed);
+        attend_scores_free(scores);
+    }
+    attend_error_free(error);
+    attend_session_free(session);
+}
+
 static void use_tokenizer(void) {
     const attend_tokenizer *tokenizer = NULL;
     attend_encoding *encoding = NULL;
@@ -193,6 +245,8 @@ int main(void) {
     check_leaks("a loaded model", load_whole, 100);
     model = load_default_model();
     check_leaks("a session", use_session, 300);
+    check_leaks("generation", use_generation, 100);
+    check_leaks("scores", use_scores, 300);
     check_leaks("a tokenizer", use_tokenizer, 3000);
     check_leaks("pairs of texts", use_pairs, 1000);
     check_leaks("a stream", use_stream, 3000);

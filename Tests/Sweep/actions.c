@@ -101,6 +101,37 @@ static void use(sweep_case *one, const attend_model *model) {
     attend_session_free(session);
 }
 
+/** Answers of each kind of search, and scores. Without a head or a tokenizer they are refusals. */
+static void write_texts(sweep_case *one, const attend_model *model) {
+    const char *const configs[] = {
+        "{\"max_new_tokens\": 9, \"output_scores\": true, \"top_logprobs\": 2}",
+        "{\"max_new_tokens\": 9, \"do_sample\": true, \"top_k\": 9, \"top_p\": 0.9, \"num_return_sequences\": 2}",
+        "{\"max_new_tokens\": 9, \"num_beams\": 3, \"num_return_sequences\": 2, \"no_repeat_ngram_size\": 2}",
+        "{\"max_new_tokens\": 9, \"regex\": \"[A-Z ]+\", \"stop_strings\": [\"A B\"]}",
+    };
+    const int32_t tokens[] = { 3, 4, 5, 6, 7 };
+    const size_t lengths[] = { 3, 2 };
+    attend_batch batch = ATTEND_BATCH_INIT;
+    batch.tokens = tokens, batch.lengths = lengths, batch.count = 2;
+    attend_session *session = NULL;
+    if (!well(one, attend_session_create(model, NULL, &session))) return;
+    for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
+        attend_generation_options options = ATTEND_GENERATION_OPTIONS_INIT;
+        attend_generation *generation = NULL;
+        options.config = configs[i];
+        attend_error_free(attend_generate(session, &batch, &options, &generation));
+        attend_generation_free(generation);
+    }
+    attend_score_options options = ATTEND_SCORE_OPTIONS_INIT;
+    options.top_logprobs = 2;
+    for (int with_contexts = 0; with_contexts < 2; with_contexts++) {
+        attend_scores *scores = NULL;
+        attend_error_free(attend_score(session, with_contexts ? &batch : NULL, &batch, &options, &scores));
+        attend_scores_free(scores);
+    }
+    attend_session_free(session);
+}
+
 static attend_model *load(sweep_case *one, bool copy) {
     attend_model_options options = ATTEND_MODEL_OPTIONS_INIT;
     options.threads = 1;
@@ -139,6 +170,19 @@ static void run_use(sweep_case *one) {
     allocations_watch(true);
     run_model(one);
     allocations_watch(false);
+    attend_model_free(model);
+    if (!one->failed) snprintf(one->message, sizeof one->message, "%zu", allocations_seen());
+}
+
+/** The same for what a loaded model writes. */
+static void run_write(sweep_case *one) {
+    attend_model *model = load(one, false);
+    if (!model) return;
+    write_texts(one, model);
+    allocations_watch(true);
+    write_texts(one, model);
+    allocations_watch(false);
+    write_texts(one, model); /* it does so still, and without an error */
     attend_model_free(model);
     if (!one->failed) snprintf(one->message, sizeof one->message, "%zu", allocations_seen());
 }
@@ -217,10 +261,9 @@ void action_run(sweep_case *one) {
     static const struct {
         const char *name;
         void (*run)(sweep_case *);
-    } actions[] = { { "model", run_model }, { "load", run_load },
-                    { "use", run_use },     { "tokenizer", run_tokenizer },
-                    { "chat", run_chat },   { "shrink", run_shrink },
-                    { "fork", run_fork } };
+    } actions[] = { { "model", run_model }, { "load", run_load },    { "use", run_use },
+                    { "write", run_write }, { "chat", run_chat },    { "tokenizer", run_tokenizer },
+                    { "fork", run_fork },   { "shrink", run_shrink } };
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
         if (strcmp(one->action, actions[i].name)) continue;
         actions[i].run(one);

@@ -61,10 +61,10 @@ class Child:
 
 
 def allocations(place: Place, child: Child, thorough: bool) -> Iterator[Case]:
-    """A load and a use in which one allocation of 1 KB or more after the other fails."""
+    """A load, a use and answers in which one allocation of 1 KB or more after the other fails."""
     models = ["Tests/Fixtures/conformance/gpt2", "models/g2p-en", "Tests/Fixtures/conformance/bert"]
     for path in models:
-        for action in ("load", "use"):
+        for action in ("load", "use", "write"):
             [(ending, message)] = child.run(
                 [Case("allocations", f"{action} {path}", action, ROOT / path, least=RUNTIME)]
             )
