@@ -282,6 +282,7 @@ STRUCTS: dict[str, type[Structure]] = {
 
 _handle_out = POINTER(Handle)
 _size_out = POINTER(c_size_t)
+_texts = POINTER(c_char_p)
 
 #: Every function of the header: what it returns, what it takes. ``attend_error *`` is a handle; arrays and text with a
 #: length are addresses.
@@ -311,16 +312,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     ),
     "attend_tokenizer_encode_batch": (
         Handle,
-        [
-            Handle,
-            POINTER(c_char_p),
-            c_void_p,
-            POINTER(c_char_p),
-            c_void_p,
-            c_size_t,
-            POINTER(TokenizeOptions),
-            _handle_out,
-        ],
+        [Handle, _texts, c_void_p, _texts, c_void_p, c_size_t, POINTER(TokenizeOptions), _handle_out],
     ),
     "attend_tokenizer_get_info": (Handle, [Handle, POINTER(TokenizerInfo)]),
     "attend_encoding_ids": (c_void_p, [Handle, _size_out]),
