@@ -41,25 +41,73 @@ final class MatcherStates: Sendable {
   private struct Work: ~Copyable, @unchecked Sendable {
     var engine: Engine
     var maker: MaskMaker
+    var forced = ForcedRuns()
+    /// The mask of the first token, where that is spelled in a way of its own and was asked for.
+    var first: TokenMask?
   }
 
   private let work: Mutex<Work>
+  private let beginning: TokenTable?
 
   init(_ grammar: borrowing Grammar, _ tokens: TokenTable) throws(Failure) {
+    beginning = tokens.beginning
     work = Mutex(Work(engine: try Engine.make(grammar), maker: try MaskMaker.make(tokens)))
   }
 
-  var bytes: Int { work.withLock { $0.engine.bytes } }
+  var bytes: Int { work.withLock { $0.engine.bytes + $0.forced.bytes } }
 
   func withEngine<Result>(_ body: (inout Engine) throws(Failure) -> Result) throws(Failure) -> Result {
-    try work.withLock { work throws(Failure) in try body(&work.engine) }
+    try work.withLock { work throws(Failure) in
+      work.engine.boundRows()
+      return try body(&work.engine)
+    }
   }
 
   /// The tokens that a state allows, and whether the output may end there.
   func mask(of state: Int32) throws(Failure) -> (mask: TokenMask, accepts: Bool) {
     try work.withLock { work throws(Failure) in
+      work.engine.boundRows()
       let mask = try work.maker.mask(of: state, &work.engine)
       return (mask, work.engine.accepts(state))
+    }
+  }
+
+  /// The tokens that are allowed first, and whether the output may be empty.
+  func firstMask() throws(Failure) -> (mask: TokenMask, accepts: Bool) {
+    guard let beginning else { return try mask(of: start) }
+    return try work.withLock { work throws(Failure) in
+      let start = work.engine.start
+      if let known = work.first { return (known, work.engine.accepts(start)) }
+      // Masks are noted with their states, and those of another table must not be found there.
+      work.maker.forget(&work.engine)
+      var maker = try MaskMaker.make(beginning)
+      let mask = try maker.mask(of: start, &work.engine)
+      maker.forget(&work.engine)
+      work.first = mask
+      return (mask, work.engine.accepts(start))
+    }
+  }
+
+  /// Appends the tokens that were found to be forced at a state behind a token. False where that is not known yet.
+  func appendForced(
+    at state: Int32, after last: Int32, to ids: inout GrowingList<Int32>
+  ) throws(Failure) -> Bool {
+    try work.withLock { work throws(Failure) in
+      if work.engine.states[Int(state)].isFree { return true }
+      if try work.forced.append(state, last, to: &ids) { return true }
+      var isFree = work.engine.accepts(state)
+      if !isFree { isFree = try work.engine.onlyByte(after: state) == nil }
+      if isFree { work.engine.states[Int(state)].isFree = true }
+      return isFree
+    }
+  }
+
+  /// Remembers which tokens are forced at a state behind a token: those of `ids` from `first` on.
+  func keepForced(
+    at state: Int32, after last: Int32, _ ids: borrowing GrowingList<Int32>, from first: Int
+  ) throws(Failure) {
+    try work.withLock { work throws(Failure) in
+      try work.forced.insert(state, last, UnsafeBufferPointer(rebasing: ids.elements[first...]))
     }
   }
 

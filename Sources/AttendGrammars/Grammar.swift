@@ -49,6 +49,9 @@ package struct Grammar: ~Copyable {
     case lexeme
     /// The rule `first`.
     case reference
+    /// Different ones of n expressions, in any order. `parts[first ..< second]`: the n as the first stands, then the n
+    /// as later ones stand; `third`: their counts, in `counts`.
+    case distinct
     /// The strings that an automaton accepts: number `first` of `automata`. Regular.
     case automaton
   }
@@ -87,6 +90,12 @@ package struct Grammar: ~Copyable {
     package let high: UInt32
   }
 
+  /// How many at least, and at most.
+  struct Count: BitwiseCopyable {
+    let least: Int32
+    let most: Int32
+  }
+
   struct RuleEntry: BitwiseCopyable {
     /// -1 until the rule is defined.
     var body: Int32
@@ -101,6 +110,7 @@ package struct Grammar: ~Copyable {
   var automata = GrowingList<Automaton>(for: "a grammar")
   var edges = GrowingList<Edge>(for: "a grammar")
   var ends = GrowingList<Int32>(for: "a grammar")
+  var counts = GrowingList<Count>(for: "a grammar")
   var rules = GrowingList<RuleEntry>(for: "a grammar")
   var names = GrowingList<UInt8>(for: "a grammar")
 
@@ -195,6 +205,21 @@ extension Grammar {
     try repetition(of: expression, 0, 1)
   }
 
+  /// The most expressions of which `distinct` tells which were taken.
+  package static let mostDistinct = 30
+
+  /// From `least` to `most` of some expressions, each of them once at most, in any order: `first[i]` is how one stands
+  /// in front, `later[i]` how it stands behind others. No part of a lexeme. Orders are not written out: what was taken
+  /// is remembered while matching.
+  package mutating func distinct(
+    first: [Expression], later: [Expression], _ least: Int, _ most: Int
+  ) throws(Failure) -> Expression {
+    precondition(first.count == later.count && first.count <= Grammar.mostDistinct && least >= 0 && least <= most)
+    guard counts.count < limits.expressions else { throw tooLarge("counts", limits.expressions) }
+    try counts.append(Count(least: Int32(min(least, first.count + 1)), most: Int32(min(most, first.count))))
+    return try addParts(.distinct, first + later, Int32(counts.count - 1))
+  }
+
   /// What both match. Both must be regular: no rule in them may refer to itself.
   package mutating func intersection(_ one: Expression, _ other: Expression) throws(Failure) -> Expression {
     try add(.intersection, one.index, other.index)
@@ -280,13 +305,15 @@ extension Grammar {
     if max(low, last + 1) <= high { try intervals.append(Interval(low: max(low, last + 1), high: high)) }
   }
 
-  private mutating func addParts(_ kind: Kind, _ all: some Collection<Expression>) throws(Failure) -> Expression {
+  private mutating func addParts(
+    _ kind: Kind, _ all: some Collection<Expression>, _ third: Int32 = 0
+  ) throws(Failure) -> Expression {
     let start = parts.count
     for part in all {
       guard parts.count < limits.expressions else { throw tooLarge("parts", limits.expressions) }
       try parts.append(part.index)
     }
-    return try add(kind, Int32(start), Int32(parts.count))
+    return try add(kind, Int32(start), Int32(parts.count), third)
   }
 
   private mutating func add(

@@ -7,6 +7,8 @@ package struct Matcher: Sendable {
   let states: MatcherStates
   /// The number of its state.
   private(set) var state: Int32
+  /// Whether there is no text yet. The first token may stand for other bytes than it does behind others.
+  private(set) var isAtStart = true
   /// Whether an end token was accepted.
   package private(set) var isStopped = false
 
@@ -27,9 +29,12 @@ package struct Matcher: Sendable {
       isStopped = try mayStop()
       return isStopped
     }
-    let bytes = tokens.bytes(of: token)
+    let bytes = nextTokens.bytes(of: token)
     return bytes.isEmpty ? false : try accept(bytes)
   }
+
+  /// The table that says what the next token stands for.
+  var nextTokens: TokenTable { isAtStart ? tokens.beginning ?? tokens : tokens }
 
   /// Goes on by bytes of text, however they are cut into tokens: all of them, or none.
   package mutating func accept(_ bytes: UnsafeBufferPointer<UInt8>) throws(Failure) -> Bool {
@@ -45,6 +50,7 @@ package struct Matcher: Sendable {
     }
     guard next != Engine.dead else { return false }
     state = next
+    if !bytes.isEmpty { isAtStart = false }
     return true
   }
 
@@ -52,7 +58,7 @@ package struct Matcher: Sendable {
   /// tokens are among them where the output may end.
   package func allowed(into mask: UnsafeMutablePointer<UInt32>) throws(Failure) {
     guard !isStopped else { return mask.update(repeating: 0, count: tokens.words) }
-    let (allowed, accepts) = try states.mask(of: state)
+    let (allowed, accepts) = try isAtStart ? states.firstMask() : states.mask(of: state)
     allowed.write(to: mask)
     guard accepts else { return }
     for stop in tokens.stops.elements { mask[Int(stop >> 5)] |= 1 << UInt32(stop & 31) }

@@ -2,6 +2,7 @@ import AttendBase
 import AttendCheckpoints
 import AttendGrammars
 import AttendTestSupport
+import Foundation
 import Testing
 
 @Suite struct JSONSchemaTests {
@@ -43,14 +44,53 @@ import Testing
     return (value < 0 ? "-" : "") + "\(whole)" + fraction
   }
 
+  /// Numbers with exponents against exact arithmetic.
+  @Test(arguments: 0..<40) func exponentsAreThoseOfArithmetic(_ seed: Int) throws {
+    var random = SplitMix(seed: UInt64(seed))
+    let bound = { (random: inout SplitMix) in
+      Decimal(string: "\(random.below(2) == 0 ? "-" : "")\(random.below(130))e\(random.below(7) - 4)")!
+    }
+    let (one, other) = (bound(&random), bound(&random))
+    let (low, high, isOpen) = (min(one, other), max(one, other), random.below(2) == 0)
+    let names = isOpen ? ("exclusiveMinimum", "exclusiveMaximum") : ("minimum", "maximum")
+    let members = [#""\#(names.0)": \#(low)"#, #""\#(names.1)": \#(high)"#][random.below(3) == 0 ? 0..<1 : 0..<2]
+    let schema = #"{"type": "number", \#(members.joined(separator: ", "))}"#
+    guard let matcher = try? SchemaMatcher(schema) else {
+      #expect(low == high && isOpen)
+      return
+    }
+    // Where only the sign counts, numbers are written in any way.
+    let isFree = low == 0 && (high == 0 || members.count == 1)
+    for digits in 0..<130 {
+      for exponent in -5...5 {
+        for sign in ["", "-"] {
+          let text = sign + "\(digits / 10).\(digits % 10)" + ["e", "E"][digits % 2] + "\(exponent)"
+          let value = Decimal(string: text)!
+          let isInside =
+            isOpen
+            ? value > low && (value < high || members.count == 1)
+            : value >= low && (value <= high || members.count == 1)
+          // More digits before the point are no scientific notation.
+          let isRead = digits < 100 && (digits >= 10 || digits == 0) || isFree
+          let wanted = isRead && isInside
+          if try matcher.accepts(text) != wanted { Issue.record("\(schema): \(text) is \(wanted)") }
+        }
+      }
+    }
+  }
+
   @Test func boundsMayBeLarge() throws {
     try check(
       #"{"type": "integer", "minimum": 123456789012345678901234567890}"#,
       accepts: ["123456789012345678901234567890", "1000000000000000000000000000000"],
       refuses: ["123456789012345678901234567889", "5", "-123456789012345678901234567891"])
     try check(
-      #"{"type": "number", "exclusiveMinimum": 0}"#, accepts: ["0.001", "5"],
-      refuses: ["0", "-1", "0.0", "0e5"])
+      #"{"type": "number", "exclusiveMinimum": 0}"#, accepts: ["0.001", "5", "1e-5", "12.5E+7"],
+      refuses: ["0", "-1", "0.0", "0e5", "-1e-5"])
+    try check(
+      #"{"type": "number", "minimum": 2.5e-300, "maximum": 1e300}"#,
+      accepts: ["1", "2.5e-300", "9.9e299", "1e300", "1.00e+0300", "3E-300", "1e0"],
+      refuses: ["0", "2.49e-300", "2.5e-301", "1.01e300", "1e301", "1e", "1.e5", "0e0", "-1e0"])
   }
 
   // MARK: - Strings
@@ -105,6 +145,26 @@ import Testing
     try check(
       #"{"type": "array", "items": {"enum": ["a", "b", "c"]}, "uniqueItems": true, "minItems": 1}"#,
       accepts: [#"["a"]"#, #"["c","a","b"]"#], refuses: ["[]", #"["a","a"]"#, #"["a","b","a"]"#])
+  }
+
+  @Test func manyElementsAreToldApart() throws {
+    let values = (0..<25).map { "\"v\($0)\"" }
+    let matcher = try SchemaMatcher(
+      #"{"type": "array", "items": {"enum": [\#(values.joined(separator: ","))]}, "uniqueItems": true, "#
+        + #""minItems": 2, "maxItems": 20}"#)
+    var random = SplitMix(seed: 3)
+    for _ in 0..<300 {
+      let chosen = (0..<random.below(23)).map { _ in values[random.below(values.count)] }
+      let isValid = chosen.count >= 2 && chosen.count <= 20 && Set(chosen).count == chosen.count
+      let text = "[" + chosen.joined(separator: ",") + "]"
+      #expect(try matcher.accepts(text) == isValid, "\(text)")
+    }
+    for count in 0...25 {
+      #expect(try matcher.accepts("[" + values.suffix(count).joined(separator: ",") + "]") == (2...20).contains(count))
+    }
+    #expect(throws: Failure.self) {
+      try SchemaMatcher(#"{"type": "array", "items": {"enum": ["a", "b"]}, "uniqueItems": true, "minItems": 3}"#)
+    }
   }
 
   @Test func membersAreCounted() throws {

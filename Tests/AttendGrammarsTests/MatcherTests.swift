@@ -6,48 +6,87 @@ import Testing
 @Suite struct MatcherTests {
   @Test func forcedTokensEndWhereTheyCouldGoOn() throws {
     // After "ab" comes "c" or "d": "bc" could take the b, so only the a is certain.
-    let tokens = try Vocabularies.of("a", "b", "c", "d", "bc", "xa")
-    let compiled = try CompiledGrammar(RegularExpression.grammar("ab(c|d)"), tokens)
-    var matcher = try compiled.matcher()
-    var bytes = GrowingList<UInt8>(for: "a test")
-    #expect(try !matcher.forcedBytes(into: &bytes))
-    #expect(Array(bytes.elements) == Array("ab".utf8))
-    var forced = GrowingList<Int32>(for: "a test")
-    let count = try matcher.takeForcedTokens(into: &forced) { text, ids throws(Failure) in
-      for byte in text { try ids.append(Int32(byte) - 97) }
-    }
-    #expect(count == 1)
-    #expect(Array(forced.elements) == [0])
+    let tokens = try Vocabularies.greedy("a", "b", "c", "d", "bc", "xa")
+    var matcher = try CompiledGrammar(RegularExpression.grammar("ab(c|d)"), tokens).matcher()
+    for _ in 0..<2 { #expect(try matcher.forced(after: nil) == [0]) }
+    #expect(try matcher.accept(0))
     #expect(try matcher.allowed() == [1, 4])
+    #expect(try matcher.forced(after: 0) == [])
   }
 
   @Test func allIsForcedWhereTheOutputEnds() throws {
-    let tokens = try Vocabularies.of("a", "b", "c", "abc")
-    let compiled = try CompiledGrammar(RegularExpression.grammar("abc"), tokens)
-    var matcher = try compiled.matcher()
-    var forced = GrowingList<Int32>(for: "a test")
-    let count = try matcher.takeForcedTokens(into: &forced) { _, ids throws(Failure) in try ids.append(3) }
-    #expect(count == 1)
+    let tokens = try Vocabularies.greedy("a", "b", "c", "abc")
+    var matcher = try CompiledGrammar(RegularExpression.grammar("abc"), tokens).matcher()
+    #expect(try matcher.forced(after: nil) == [3])
+    #expect(try matcher.accept(3))
     #expect(try matcher.isFinished())
-    #expect(try matcher.allowed() == [4])
+    #expect(try matcher.forced(after: 3) == [])
     #expect(try matcher.accept(4))
     #expect(matcher.isStopped)
-    #expect(try matcher.allowed() == [])
+    #expect(try matcher.forced(after: 4) == [])
+  }
+
+  /// What was written says where the tokenizer goes on: "ab" would have been one token, "cab" is cut before it.
+  @Test func forcedTokensAreCutBehindTheLast() throws {
+    let tokens = try Vocabularies.greedy("a", "b", "c", "ab", "cd", "d", "e")
+    let compiled = try CompiledGrammar(RegularExpression.grammar("(a|c)b?ab(de)+"), tokens)
+    var matcher = try compiled.matcher()
+    #expect(try matcher.forced(after: nil) == [])
+    #expect(try matcher.accept(2))
+    #expect(try matcher.accept(1))
+    #expect(try matcher.forced(after: 1) == [3, 5, 6])
+    #expect(try compiled.matcher().forced(after: nil) == [])
   }
 
   @Test func tokensOfOtherBytesAreNotForced() throws {
-    let tokens = try Vocabularies.of("a", "b")
-    var matcher = try CompiledGrammar(RegularExpression.grammar("ab"), tokens).matcher()
-    var forced = GrowingList<Int32>(for: "a test")
-    let count = try matcher.takeForcedTokens(into: &forced) { _, ids throws(Failure) in try ids.append(1) }
-    #expect(count == 0 && forced.isEmpty)
-    #expect(try matcher.accept(0))
+    let none = try Vocabularies.of("a", "b")
+    #expect(try CompiledGrammar(RegularExpression.grammar("ab"), none).matcher().forced(after: nil) == [])
+    let cuts: [[Int32]] = [[1], [0], [0, 1, 1], [0, 2], [0, 7], [-1]]
+    for cut in cuts {
+      let tokens = try Vocabularies.of([[0x61], [0x62]]) { _, ids throws(Failure) in
+        for id in cut { try ids.append(id) }
+      }
+      var matcher = try CompiledGrammar(RegularExpression.grammar("ab"), tokens).matcher()
+      #expect(try matcher.forced(after: nil) == [])
+      #expect(try matcher.accept(0))
+      #expect(try matcher.accept(1))
+    }
   }
 
   @Test func tokensOfTheSameBytesAreAllAllowed() throws {
     let tokens = try Vocabularies.of("a", "b", "a", "ab", "ab")
     let matcher = try CompiledGrammar(RegularExpression.grammar("ab?"), tokens).matcher()
     #expect(try matcher.allowed() == [0, 2, 3, 4])
+  }
+
+  @Test func theFirstTokenIsSpelledAsTextsBegin() throws {
+    let words = ["a", "b", "ab", "ba"]
+    let spell = { (prefix: String) in
+      { (id: Int32, bytes: inout GrowingList<UInt8>) throws(Failure) in
+        guard id < 4 else { return }
+        for byte in (prefix + words[Int(id)]).utf8 { try bytes.append(byte) }
+      }
+    }
+    let cut: TokenTable.Cut = { text, ids throws(Failure) in
+      guard text.elementsEqual("a ba".utf8) else { return }
+      try ids.append(0)
+      try ids.append(3)
+    }
+    let tokens = try TokenTable(
+      count: 5, stops: [4], cut: cut, appendingBytes: spell(" "), appendingFirstBytes: spell(""))
+    let compiled = try CompiledGrammar(RegularExpression.grammar("(a|b|ba)( (a|ab))*"), tokens)
+    for _ in 0..<2 {
+      var matcher = try compiled.matcher()
+      #expect(try matcher.allowed() == [0, 1, 3])
+      #expect(try matcher.accept(3))
+      for _ in 0..<2 {
+        #expect(try matcher.allowed() == [0, 2, 4])
+        #expect(try matcher.accept(2))
+      }
+    }
+    let matcher = try CompiledGrammar(RegularExpression.grammar("a ba"), tokens).matcher()
+    #expect(try matcher.allowed() == [0])
+    #expect(try matcher.forced(after: nil) == [0, 3])
   }
 
   @Test func whatIsNoTokenIsAnError() throws {

@@ -59,6 +59,41 @@ import Testing
     }
   }
 
+  /// Bounds of lengths beside patterns, near and far, with tokens that reach them and tokens that do not.
+  @Test(arguments: 0..<60) func farBoundsChangeNoMask(_ seed: Int) throws {
+    var random = SplitMix(seed: UInt64(seed))
+    var words = ["a", "b", " ", "\""]
+    for _ in 0..<80 {
+      let letters = ["ab ", "a", "ab\"", "a b "][random.below(4)].map(String.init)
+      words.append((0..<random.below(40) + 1).map { _ in letters[random.below(letters.count)] }.joined())
+    }
+    let tokens = try Vocabularies.of(words.map { Array($0.utf8) })
+    var grammar = try Grammar()
+    let letter = try grammar.characters([0x61...0x62])
+    let blanks = try grammar.repetition(of: grammar.characters([0x20...0x20]), 1, nil)
+    let word = try grammar.repetition(of: letter, 1, random.below(2) == 0 ? nil : random.below(4) + 1)
+    let more = try grammar.repetition(of: grammar.sequence([word, blanks]), random.below(3), random.below(20) + 3)
+    let any = try grammar.characters([0x20...0x20, 0x61...0x62])
+    let bounded = try grammar.repetition(of: any, 0, random.below(100) + 10)
+    let text = try grammar.intersection(grammar.sequence([more, word]), bounded)
+    let inner = try grammar.lexeme(grammar.sequence([text, grammar.literal("\"".utf8)]))
+    grammar.root = try grammar.sequence([inner, grammar.repetition(of: letter, 0, 2)])
+    var matcher = try CompiledGrammar(grammar, tokens).matcher()
+    for _ in 0..<40 {
+      let allowed = try matcher.allowed()
+      for token in 0..<Int32(tokens.count) {
+        var copy = matcher
+        #expect(try copy.accept(token) == allowed.contains(token), "\(token)")
+      }
+      guard let next = allowed.isEmpty ? nil : allowed[random.below(allowed.count)] else {
+        Issue.record("a way that leads nowhere")
+        return
+      }
+      _ = try matcher.accept(next)
+      if matcher.isStopped { return }
+    }
+  }
+
   @Test(arguments: 0..<100) func goingBackIsAReplay(_ seed: Int) throws {
     var random = SplitMix(seed: UInt64(seed))
     let naive = NaiveGrammar(&random)

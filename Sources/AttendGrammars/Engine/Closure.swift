@@ -46,7 +46,7 @@ struct Closure: ~Copyable {
   private(set) var accepts = false
 
   /// Tasks of one step, past which a grammar is too ambiguous.
-  static let limit = 1 << 20
+  static let limit = 1 << 17
 
   private init() {}
 
@@ -134,6 +134,7 @@ extension Closure {
     case .choice:
       for part in entry.first..<entry.second { try add(program.parts[Int(part)], continuation) }
     case .repetition: try iterate(node, 0, continuation, program)
+    case .distinct: try take(node, 0, continuation, program)
     case .call: try call(entry.first, continuation, program)
     }
   }
@@ -147,6 +148,7 @@ extension Closure {
       case .end: accepts = true
       case .sequence: try proceed(frame.node, frame.place, frame.parent, program)
       case .repetition: try iterate(frame.node, frame.place, frame.parent, program)
+      case .distinct: try take(frame.node, frame.place, frame.parent, program)
       case .group:
         for caller in frame.node..<frame.node + frame.place { try add(-1, stacks.callers[Int(caller)]) }
       }
@@ -156,6 +158,7 @@ extension Closure {
     let frame = provisional[place]
     switch frame.kind {
     case .sequence: try proceed(frame.node, frame.place, frame.parent, program)
+    case .distinct: try take(frame.node, frame.place, frame.parent, program)
     case .group:
       provisional[place].isPassed = true
       var link = frame.parent
@@ -187,6 +190,22 @@ extension Closure {
     // Without an end, only the minimum is counted.
     let next = entry.third < 0 ? min(count + 1, entry.second) : count + 1
     try add(entry.first, isLast ? continuation : frame(.repetition, node, next, continuation))
+  }
+
+  /// Different ones: each that was not taken, and what follows them all where there are enough.
+  private mutating func take(
+    _ node: Int32, _ taken: Int32, _ continuation: Int32, _ program: borrowing Program
+  ) throws(Failure) {
+    let entry = program.nodes[Int(node)]
+    let (count, limits) = ((entry.second - entry.first) / 2, program.counts[Int(entry.third)])
+    let number = Int32(taken.nonzeroBitCount)
+    if number >= limits.least { try add(-1, continuation) }
+    guard number < limits.most else { return }
+    for one in 0..<count where taken >> one & 1 == 0 {
+      let part = program.parts[Int(entry.first + (number == 0 ? one : count + one))]
+      let isLast = number + 1 == limits.most
+      try add(part, isLast ? continuation : frame(.distinct, node, taken | 1 << one, continuation))
+    }
   }
 
   private mutating func call(_ rule: Int32, _ caller: Int32, _ program: borrowing Program) throws(Failure) {

@@ -15,6 +15,8 @@ struct Continuations: ~Copyable {
     case sequence
     /// More repetitions of `node`, after `place`.
     case repetition
+    /// More of different ones, `node`: `place` has a bit for each that was taken.
+    case distinct
     /// Whoever called the rule: `place` continuations, from `callers[node]` on.
     case group
   }

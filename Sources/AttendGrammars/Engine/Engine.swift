@@ -12,8 +12,10 @@ struct Engine: ~Copyable {
     let count: Int32
     /// Whether the output may end here.
     let accepts: Bool
-    /// Where its row of following states begins, in rows; -1 until it is wanted.
+    /// The number of its row of following states; -1 until it is wanted.
     var row: Int32 = -1
+    /// Whether it is known that nothing is forced: the output may end, or several bytes may come next.
+    var isFree = false
     /// Its mask, for whoever keeps masks; -1: none.
     var mask: Int32 = -1
     let hash: UInt64
@@ -29,7 +31,7 @@ struct Engine: ~Copyable {
     var regular = RegularExpressions.Limits()
     var states = 4 << 20
     /// Lexemes that may be read at one place.
-    var items = 1 << 20
+    var items = 1 << 16
     var bytes = 1 << 30
   }
 
@@ -44,7 +46,7 @@ struct Engine: ~Copyable {
 
   var states = GrowingList<State>(for: "the states of a matcher")
   var items = GrowingList<Item>(for: "the states of a matcher")
-  var rows = GrowingList<Int32>(for: "the states of a matcher")
+  private var rows: RowTable
   private var index = HashTable(for: "the states of a matcher")
   private(set) var start: Int32 = 0
 
@@ -85,6 +87,7 @@ struct Engine: ~Copyable {
   ) {
     (self.limits, self.classes) = (limits, classes)
     classCount = lowered.regular.classes.count
+    rows = RowTable(width: classCount)
     program = lowered.program
     regular = lowered.regular
     self.stacks = stacks
@@ -94,6 +97,17 @@ struct Engine: ~Copyable {
   /// Bytes held at this moment.
   var bytes: Int {
     regular.bytes + stacks.bytes + states.bytes + items.bytes + rows.bytes + index.bytes + reachedItems.bytes
+  }
+
+  /// Bytes of rows past which they are forgotten.
+  private static let manyRows = 128 << 20
+
+  /// Forgets all rows where they have become many: states stay, and what is asked of them is computed anew.
+  mutating func boundRows() {
+    guard rows.bytes + regular.rows.bytes > Engine.manyRows else { return }
+    for place in 0..<states.count { states[place].row = -1 }
+    rows.removeAll()
+    regular.forgetRows()
   }
 
   @inline(__always) func accepts(_ state: Int32) -> Bool { states[Int(state)].accepts }
@@ -107,35 +121,33 @@ extension Engine {
     let column = Int(classes.pointer(to: UInt8.self)[Int(byte)])
     let row = states[Int(state)].row
     if row >= 0 {
-      let next = rows[Int(row) * classCount + column]
+      let next = rows[row][column]
       if next >= 0 { return next }
     }
     return try compute(state, column)
   }
 
-  /// The states after each class of bytes, for as long as no other row is made; negative where not computed yet.
+  /// The states after each class of bytes; negative where not computed yet.
   @inline(__always) mutating func row(of state: Int32) throws(Failure) -> UnsafePointer<Int32> {
     if states[Int(state)].row < 0 { try makeRow(state) }
-    return UnsafePointer(rows.storage + Int(states[Int(state)].row) * classCount)
+    return UnsafePointer(rows[states[Int(state)].row])
   }
 
   /// A row that says which bytes lead on, without computing whither.
   private mutating func makeRow(_ state: Int32) throws(Failure) {
-    let start = rows.count
     guard bytes < limits.bytes else {
       throw Failure(.outOfMemory, "the states of a grammar take more than \(limits.bytes) bytes")
     }
-    try rows.reserve(classCount)
-    rows.resize(to: start + classCount, filling: Engine.dead)
+    let number = try rows.add(filling: Engine.dead)
+    let row = rows[number]
     let entry = states[Int(state)]
     for place in Int(entry.first)..<Int(entry.first + entry.count) {
       let lexeme = try regular.row(of: items[place].state)
-      let row = rows.storage + start
       for column in 0..<classCount where lexeme[column] != RegularExpressions.nothing {
         row[column] = Engine.unknown
       }
     }
-    states[Int(state)].row = Int32(start / classCount)
+    states[Int(state)].row = number
   }
 
   private mutating func compute(_ state: Int32, _ column: Int) throws(Failure) -> Int32 {
@@ -152,7 +164,7 @@ extension Engine {
     }
     let accepts = try followEnded()
     let next = try intern(accepts: accepts)
-    rows[Int(states[Int(state)].row) * classCount + column] = next
+    rows[states[Int(state)].row][column] = next
     return next
   }
 

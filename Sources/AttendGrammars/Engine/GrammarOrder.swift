@@ -89,7 +89,8 @@ extension Grammar {
     let entry = nodes[Int(node)]
     switch entry.kind {
     case .nothing, .literal, .characters, .automaton: return nil
-    case .sequence, .choice: return place < entry.second - entry.first ? parts[Int(entry.first + place)] : nil
+    case .sequence, .choice, .distinct:
+      return place < entry.second - entry.first ? parts[Int(entry.first + place)] : nil
     case .repetition, .complement, .lexeme: return place == 0 ? entry.first : nil
     case .intersection: return place == 0 ? entry.first : place == 1 ? entry.second : nil
     case .reference:

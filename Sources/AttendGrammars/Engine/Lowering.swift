@@ -139,7 +139,7 @@ extension Lowering {
     case .repetition where entry.third < 0 || entry.third > 1:
       // A loop around a loop is left to the stack, which sees the inner one again and again.
       if sum.isBroad || sum.loops > 0 { sum.loops = min(sum.loops + 1, 2) }
-    case .lexeme, .intersection, .complement, .automaton: sum.loops = 2
+    case .lexeme, .intersection, .complement, .automaton, .distinct: sum.loops = 2
     default: break
     }
     return sum
@@ -169,6 +169,7 @@ extension Lowering {
     var used = ByteSet()
     for byte in regular.text.elements { used.insert(byte) }
     for byte in UInt8.min...UInt8.max where used.contains(byte) { regular.classes.isolate(byte) }
+    regular.rows = RowTable(width: regular.classes.count)
     try program.settle(&regular)
     guard program.nodes[Int(program.root)].isProductive else {
       throw Failure(.invalidArgument, "the grammar cannot be met: no string matches it")
@@ -208,6 +209,8 @@ extension Lowering {
       try regular.addPart(regular.complement(regularOf[Int(entry.first)]))
       return try regular.intersection(ofPartsFrom: mark)
     case .lexeme: return regularOf[Int(entry.first)]
+    case .distinct:
+      throw Failure(.unsupported, "different ones of several expressions are no part of a lexeme in the grammar")
     case .automaton: return try regular.automaton(grammar.automata[Int(entry.first)], of: grammar)
     case .reference: return regularOf[Int(grammar.rules[Int(entry.first)].body)]
     }
@@ -217,13 +220,16 @@ extension Lowering {
     let entry = grammar.nodes[Int(node)]
     switch entry.kind {
     case .sequence: return try makeSequence(entry, grammar)
-    case .choice:
+    case .choice, .distinct:
       let start = Int32(program.parts.count)
       for part in grammar.parts.elements[Int(entry.first)..<Int(entry.second)] {
         let part = try programNode(of: part, grammar)
         try program.parts.append(part)
       }
-      return try program.add(.choice, start, Int32(program.parts.count))
+      let limit = Int32(program.parts.count)
+      guard entry.kind == .distinct else { return try program.add(.choice, start, limit) }
+      try program.counts.append(grammar.counts[Int(entry.third)])
+      return try program.add(.distinct, start, limit, Int32(program.counts.count - 1))
     case .repetition:
       return try program.add(.repetition, programNode(of: entry.first, grammar), entry.second, entry.third)
     case .reference:

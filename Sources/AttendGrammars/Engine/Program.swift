@@ -15,6 +15,9 @@ struct Program: ~Copyable {
     case choice
     /// `first`, from `second` to `third` times; a negative `third` is without end.
     case repetition
+    /// Different ones of the first half of `parts[first ..< second]`, as later ones of the second half; how many says
+    /// `counts[third]`.
+    case distinct
     /// The rule `first`, which is recursive.
     case call
   }
@@ -31,6 +34,7 @@ struct Program: ~Copyable {
 
   var nodes = GrowingList<Node>(for: "a grammar")
   var parts = GrowingList<Int32>(for: "a grammar")
+  var counts = GrowingList<Grammar.Count>(for: "a grammar")
   /// The bodies of rules that are called, by the number of the rule; -1 for others.
   var bodies = GrowingList<Int32>(for: "a grammar")
   var root: Int32 = 0
@@ -69,20 +73,25 @@ extension Program {
     }
   }
 
-  /// Truth spreads from lexemes to what is made of them: all parts of a sequence, one of a choice. Each edge is
-  /// followed once (Dowling and Gallier 1984).
+  /// Truth spreads from lexemes to what is made of them: all parts of a sequence, one of a choice, as many as there
+  /// must be of different ones. Each edge is followed once (Dowling and Gallier 1984).
   private func leastFixpoint(_ base: borrowing GrowingList<Bool>) throws(Failure) -> GrowingList<Bool> {
     var isTrue = GrowingList<Bool>(for: "a grammar")
     var missing = GrowingList<Int32>(for: "a grammar")
     var ready = GrowingList<Int32>(for: "a grammar")
     for (place, node) in nodes.elements.enumerated() {
       try isTrue.append(false)
-      try missing.append(node.kind == .sequence ? node.second - node.first : 1)
+      switch node.kind {
+      case .sequence: try missing.append(node.second - node.first)
+      case .distinct: try missing.append(counts[Int(node.third)].least)
+      default: try missing.append(1)
+      }
       let isReady =
         switch node.kind {
         case .lexeme: base[place]
         case .sequence: node.first == node.second
         case .repetition: node.second == 0
+        case .distinct: counts[Int(node.third)].least == 0
         case .choice, .call: false
         }
       if isReady { try ready.append(Int32(place)) }
@@ -136,6 +145,8 @@ extension Program {
     switch entry.kind {
     case .lexeme: break
     case .sequence, .choice: for place in entry.first..<entry.second { visit(parts[Int(place)]) }
+    case .distinct:
+      for place in entry.first..<(entry.first + entry.second) / 2 { visit(parts[Int(place)]) }
     case .repetition: visit(entry.first)
     case .call: visit(body(of: entry.first))
     }

@@ -9,8 +9,8 @@ struct ScalarReader {
 
   /// The longest text of a notation, in characters.
   static let longest = 1 << 20
-  /// Groups inside one another.
-  static let depth = 256
+  /// Groups inside one another: what a thread with a small stack can read.
+  static let depth = 100
 
   init(_ text: String, _ notation: String) throws(Failure) {
     guard text.utf8.count <= ScalarReader.longest else {

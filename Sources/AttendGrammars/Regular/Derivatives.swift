@@ -3,26 +3,33 @@ import AttendBase
 // MARK: - Rows
 
 extension RegularExpressions {
-  /// The states after each class of bytes, for as long as no other row is made. Throws where a limit is passed.
+  /// The states after each class of bytes. Throws where a limit is passed.
   @inline(__always) mutating func row(of expression: Int32) throws(Failure) -> UnsafePointer<Int32> {
     if nodes[Int(expression)].row < 0 { try makeRow(of: expression) }
-    return UnsafePointer(rows.storage + Int(nodes[Int(expression)].row) * classes.count)
+    return UnsafePointer(rows[nodes[Int(expression)].row])
   }
 
-  /// The row that is there.
+  /// Forgets all rows, which are made anew where they are wanted.
+  mutating func forgetRows() {
+    for place in 0..<nodes.count { (nodes[place].row, nodes[place].derived) = (-1, -1) }
+    rows.removeAll()
+  }
+
+  /// The derivatives that are there.
   @inline(__always) private func knownRow(_ expression: Int32) -> UnsafePointer<Int32> {
-    UnsafePointer(rows.storage + Int(nodes[Int(expression)].row) * classes.count)
+    UnsafePointer(rows[nodes[Int(expression)].derived])
   }
 
   /// Makes a row and those of the parts that it needs, innermost first, without the stack. States that turn out to be
   /// of no string become `nothing`.
   private mutating func makeRow(of expression: Int32) throws(Failure) {
     try deriveRows(of: expression)
-    let start = Int(nodes[Int(expression)].row) * classes.count
-    for place in start..<start + classes.count {
-      let target = rows[place]
-      if nodes[Int(target)].isBoolean, try !isLive(target) { rows[place] = RegularExpressions.nothing }
+    let number = nodes[Int(expression)].derived
+    let row = rows[number]
+    for one in 0..<classes.count where nodes[Int(row[one])].isBoolean {
+      if try !isLive(row[one]) { row[one] = RegularExpressions.nothing }
     }
+    nodes[Int(expression)].row = number
   }
 
   private mutating func deriveRows(of expression: Int32) throws(Failure) {
@@ -31,7 +38,7 @@ extension RegularExpressions {
     while pending.count > mark {
       let next = pending[pending.count - 1]
       let before = pending.count
-      if nodes[Int(next)].row < 0 {
+      if nodes[Int(next)].derived < 0 {
         try wantParts(of: next)
         if pending.count > before { continue }
         try derive(next)
@@ -59,50 +66,47 @@ extension RegularExpressions {
   }
 
   private mutating func want(_ expression: Int32) throws(Failure) {
-    if nodes[Int(expression)].row < 0 { try pending.append(expression) }
+    if nodes[Int(expression)].derived < 0 { try pending.append(expression) }
   }
 
   private mutating func derive(_ expression: Int32) throws(Failure) {
     let (node, count) = (nodes[Int(expression)], classes.count)
-    let start = rows.count
-    guard start / count < Int(Int32.max), (start + count) * 4 <= limits.rowBytes else {
-      throw tooLarge("bytes of rows", limits.rowBytes)
-    }
-    try rows.reserve(count)
-    rows.resize(to: start + count, filling: RegularExpressions.nothing)
+    guard rows.bytes <= limits.rowBytes else { throw tooLarge("bytes of rows", limits.rowBytes) }
+    let number = try rows.add(filling: RegularExpressions.nothing)
+    let row = rows[number]
     switch node.kind {
     case .nothing, .empty: break
     case .bytes:
       for one in 0..<count where sets[Int(node.first)].contains(classes.representatives[one]) {
-        rows[start + one] = RegularExpressions.empty
+        row[one] = RegularExpressions.empty
       }
     case .literal:
       let own = Int(classes.classes[Int(text[Int(node.first)])])
-      rows[start + own] = try literal(from: node.first + 1, count: node.second - 1)
+      row[own] = try literal(from: node.first + 1, count: node.second - 1)
     case .state:
-      for one in 0..<count { rows[start + one] = knownRow(definitions[Int(node.first)])[one] }
-    case .sequence: try deriveSequence(node, start)
+      for one in 0..<count { row[one] = knownRow(definitions[Int(node.first)])[one] }
+    case .sequence: try deriveSequence(node, row)
     case .repetition:
       let rest = try repetition(node.first, max(node.second - 1, 0), node.third < 0 ? -1 : node.third - 1)
-      try fill(start) { (all, one) throws(Failure) in
+      try fill(row) { (all, one) throws(Failure) in
         try all.sequence(all.knownRow(node.first)[one], rest)
       } key: { all, one in
         UInt64(UInt32(bitPattern: all.knownRow(node.first)[one]))
       }
     case .complement:
-      try fill(start) { (all, one) throws(Failure) in
+      try fill(row) { (all, one) throws(Failure) in
         try all.complement(all.knownRow(node.first)[one])
       } key: { all, one in
         UInt64(UInt32(bitPattern: all.knownRow(node.first)[one]))
       }
-    case .choice, .intersection: try deriveParts(node, start)
+    case .choice, .intersection: try deriveParts(node, row)
     }
-    nodes[Int(expression)].row = Int32(start / count)
+    nodes[Int(expression)].derived = number
   }
 
-  private mutating func deriveSequence(_ node: Node, _ start: Int) throws(Failure) {
+  private mutating func deriveSequence(_ node: Node, _ row: UnsafeMutablePointer<Int32>) throws(Failure) {
     let (first, second, skips) = (node.first, node.second, isNullable(node.first))
-    try fill(start) { (all, one) throws(Failure) in
+    try fill(row) { (all, one) throws(Failure) in
       let through = try all.sequence(all.knownRow(first)[one], second)
       return skips ? try all.choice(through, all.knownRow(second)[one]) : through
     } key: { all, one in
@@ -111,9 +115,9 @@ extension RegularExpressions {
     }
   }
 
-  /// Fills the row that begins at `start`; classes with equal keys have equal states, and most rows have few.
+  /// Fills a row; classes with equal keys have equal states, and most rows have few.
   @inline(__always) private mutating func fill(
-    _ start: Int, _ state: (inout RegularExpressions, Int) throws(Failure) -> Int32,
+    _ row: UnsafeMutablePointer<Int32>, _ state: (inout RegularExpressions, Int) throws(Failure) -> Int32,
     key: (borrowing RegularExpressions, Int) -> UInt64
   ) throws(Failure) {
     var keys = SIMD4<UInt64>(repeating: .max)
@@ -128,11 +132,11 @@ extension RegularExpressions {
         (keys[next], states[next]) = (own, found)
         next = (next + 1) & 3
       }
-      rows[start + one] = found
+      row[one] = found
     }
   }
 
-  private mutating func deriveParts(_ node: Node, _ start: Int) throws(Failure) {
+  private mutating func deriveParts(_ node: Node, _ row: UnsafeMutablePointer<Int32>) throws(Failure) {
     let isChoice = node.kind == .choice
     for one in 0..<classes.count {
       let mark = beginParts()
@@ -149,7 +153,7 @@ extension RegularExpressions {
         try addPart(target)
         if target == RegularExpressions.nothing { break }
       }
-      rows[start + one] = try isChoice ? choice(ofPartsFrom: mark) : intersection(ofPartsFrom: mark)
+      row[one] = try isChoice ? choice(ofPartsFrom: mark) : intersection(ofPartsFrom: mark)
     }
   }
 }

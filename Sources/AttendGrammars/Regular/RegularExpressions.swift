@@ -41,10 +41,14 @@ struct RegularExpressions: ~Copyable {
     let first: Int32
     let second: Int32
     let third: Int32
-    /// Where its row begins, in rows; -1 until it is wanted.
+    /// The number of its row; -1 until it is wanted.
     var row: Int32 = -1
+    /// The same row before it is known which of its states are of no string.
+    var derived: Int32 = -1
     /// Its mask, for whoever keeps masks; -1: none.
     var mask: Int32 = -1
+    /// The most bytes that the shortest end takes from any state that follows; negative: not known.
+    var farthest: Int32 = RegularExpressions.unknown
     /// A hash of what it is, the same in every grammar.
     let hash: UInt64
   }
@@ -59,6 +63,8 @@ struct RegularExpressions: ~Copyable {
 
   static let nothing: Int32 = 0
   static let empty: Int32 = 1
+  /// A number that was not worked out.
+  static let unknown: Int32 = -1
 
   let limits: Limits
   var nodes = GrowingList<Node>(for: "the states of a grammar")
@@ -73,8 +79,10 @@ struct RegularExpressions: ~Copyable {
 
   /// Classes of bytes, which are fixed once all expressions of a grammar are made, before the first row.
   var classes = ByteClasses()
-  /// Rows of `classes.count` states each.
-  var rows = GrowingList<Int32>(for: "the states of a grammar")
+  /// Rows of `classes.count` states each; made anew when the classes are fixed.
+  var rows = RowTable(width: 0)
+  /// Searches for the distance to an end that met too many states.
+  var failedSearches = 0
   /// Expressions whose rows are wanted.
   var pending = GrowingList<Int32>(for: "the states of a grammar")
 

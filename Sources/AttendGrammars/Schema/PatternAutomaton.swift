@@ -156,7 +156,7 @@ struct PatternDeterminizer {
       return Int32(states.count - 1)
     }
     _ = try number([[0, 2]])
-    var place = 0
+    var (place, spent) = (0, 0)
     while place < states.count {
       let threads = states[place]
       ends.append(closure(threads, next: nil).contains { isAccepting($0) })
@@ -165,14 +165,22 @@ struct PatternDeterminizer {
         let word = program.hasBoundaries && isWord[symbol]
         let ready = closures[word] ?? closure(threads, next: word)
         closures[word] = ready
+        spent += ready.count
         let target = advance(ready, symbol, word)
         rows.append(target.isEmpty ? -1 : try number(target))
+      }
+      guard spent <= PatternDeterminizer.budget else {
+        throw Failure(
+          .unsupported, "a regular expression of which over \(PatternDeterminizer.budget) steps are to be followed")
       }
       place += 1
     }
     return PatternAutomaton(
       starts: starts, symbolOf: symbolOf, symbols: representatives.count, rows: rows, ends: ends)
   }
+
+  /// Steps of the program that are followed, in all states together.
+  private static let budget = 1 << 21
 
   /// All threads that are reached without a character. The second number of a thread says what came before it: 0 no
   /// word character, 1 one, 2 the start. `next`: whether a word character follows; nil at the end.

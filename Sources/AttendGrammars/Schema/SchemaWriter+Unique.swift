@@ -8,8 +8,8 @@ extension SchemaWriter {
     case text([UInt8])
   }
 
-  /// Values of which each may stand once, at most: the subsets are counted out.
-  private static let mostUnique = 10
+  /// Values of which each may stand once where elements have schemas by their places: the subsets are counted out.
+  private static let mostPlaced = 10
 
   /// Different elements, at least one, where all that they can be is listed.
   mutating func unique(_ array: SchemaPlan.Array) throws(Failure) -> Grammar.Expression {
@@ -18,9 +18,11 @@ extension SchemaWriter {
     let rest = try singles(array.rest, array)
     var values: [Single] = []
     for value in allowed.joined() + rest where !values.contains(value) { values.append(value) }
-    guard values.count <= SchemaWriter.mostUnique, array.presences.isEmpty else { throw notListed(array) }
+    let most = allowed.isEmpty ? Grammar.mostDistinct : SchemaWriter.mostPlaced
+    guard values.count <= most, array.presences.isEmpty else { throw notListed(array) }
     var expressions: [Grammar.Expression] = []
     for value in values { expressions.append(try expression(value)) }
+    if allowed.isEmpty { return try distinct(expressions, array) }
     let full = 1 << values.count
     // What may follow the elements of a set, from the fullest set down.
     var tails: [Grammar.Expression?] = Array(repeating: nil, count: full)
@@ -42,10 +44,21 @@ extension SchemaWriter {
     return try grammar.nothing()
   }
 
+  private mutating func distinct(
+    _ expressions: [Grammar.Expression], _ array: SchemaPlan.Array
+  ) throws(Failure) -> Grammar.Expression {
+    let least = max(array.least, 1)
+    guard least <= min(array.most ?? .max, expressions.count) else { return try grammar.nothing() }
+    var later: [Grammar.Expression] = []
+    for one in expressions { later.append(try grammar.sequence([tokens.comma, one])) }
+    return try grammar.distinct(first: expressions, later: later, least, array.most ?? .max)
+  }
+
   private func notListed(_ array: SchemaPlan.Array) -> Failure {
     sets.failure(
       "uniqueItems", of: array.node,
-      "it is implemented for elements that are of up to \(SchemaWriter.mostUnique) listed values")
+      "it is implemented for elements that are of up to \(Grammar.mostDistinct) listed values, or "
+        + "\(SchemaWriter.mostPlaced) beside prefixItems")
   }
 
   private func singles(

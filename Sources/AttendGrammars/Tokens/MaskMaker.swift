@@ -58,7 +58,11 @@ struct MaskMaker: ~Copyable {
 
   /// Forgets all masks when there are too many.
   private mutating func makeRoom(for more: Int, _ engine: inout Engine) {
-    guard bytes + more > MaskMaker.maximumBytes else { return }
+    if bytes + more > MaskMaker.maximumBytes { forget(&engine) }
+  }
+
+  /// Forgets all masks.
+  mutating func forget(_ engine: inout Engine) {
     for place in 0..<engine.states.count { engine.states[place].mask = -1 }
     for place in 0..<engine.regular.nodes.count { engine.regular.nodes[place].mask = -1 }
     for mask in masks.elements { mask.release() }
@@ -137,6 +141,9 @@ extension MaskMaker {
       let mask = lexemes[Int(known)].takeUnretainedValue()
       if mask.hasExits || !needsExits { return mask }
     }
+    if let bounded = try boundedMask(lexeme, needsExits: needsExits, &engine) {
+      return try keep(bounded.mask, for: lexeme, isShared: bounded.isShared, &engine)
+    }
     let hasKey = try engine.regular.writeKey(of: lexeme, to: &key)
     let hash = key.elements.reduce(UInt64(0x6b65)) { mixed($0, UInt64($1)) }
     if hasKey {
@@ -152,12 +159,33 @@ extension MaskMaker {
     return try keep(mask, for: lexeme, &engine)
   }
 
+  /// The mask of a state with a bound that is too far away for most tokens: that of the same state without it, but for
+  /// the tokens that are long enough to feel it. Nil where there is none.
+  private mutating func boundedMask(
+    _ lexeme: Int32, needsExits: Bool, _ engine: inout Engine
+  ) throws(Failure) -> (mask: LexemeMask, isShared: Bool)? {
+    guard let (open, room) = try engine.regular.withoutFarBound(lexeme), room >= TokensByLength.shortest else {
+      return nil
+    }
+    let mask = try lexemeMask(open, needsExits: needsExits, &engine)
+    if room >= tokens.longest { return (mask, true) }
+    var inner = try TokenMarks.make(tokens.words)
+    try mask.mask.add(to: &inner)
+    for token in tokens.byLength.tokens(longerThan: room) { inner.remove(token) }
+    exits.removeAll()
+    for exit in mask.exits.elements where Int(tokens.nodes[Int(exit)].depth) <= room { try exits.append(exit) }
+    try walk(lexeme, skipping: 0, longerThan: room, &inner, &engine)
+    return (try LexemeMask(inner, exits: exits, hasExits: mask.hasExits), false)
+  }
+
   private mutating func keep(
-    _ mask: LexemeMask, for lexeme: Int32, _ engine: inout Engine
+    _ mask: LexemeMask, for lexeme: Int32, isShared: Bool = false, _ engine: inout Engine
   ) throws(Failure) -> LexemeMask {
-    makeRoom(for: mask.bytes, &engine)
+    // One that two states share is counted with the first.
+    let more = isShared ? MemoryLayout<Int32>.stride : mask.bytes
+    makeRoom(for: more, &engine)
     try lexemes.append(.passRetained(mask))
-    bytes += mask.bytes
+    bytes += more
     engine.regular.nodes[Int(lexeme)].mask = Int32(lexemes.count - 1)
     return mask
   }
@@ -175,9 +203,10 @@ extension MaskMaker {
   }
 
   /// Marks the tokens that a state of an automaton allows and notes where it may end; subtrees of tokens up to the
-  /// length `skipped` are marked already.
+  /// length `skipped` are marked already, and so is all that has no more than `known` bytes.
   private mutating func walk(
-    _ lexeme: Int32, skipping skipped: UInt8, _ inner: inout TokenMarks, _ engine: inout Engine
+    _ lexeme: Int32, skipping skipped: UInt8, longerThan known: Int = 0, _ inner: inout TokenMarks,
+    _ engine: inout Engine
   ) throws(Failure) {
     let nodes = tokens.nodes.elements
     let classes = engine.classes.pointer(to: UInt8.self)
@@ -186,7 +215,7 @@ extension MaskMaker {
     visited = 0
     while place < nodes.count {
       let node = nodes[place]
-      guard node.bodyLength > skipped else {
+      guard node.bodyLength > skipped, known == 0 || tokens.byLength.longest(below: place) > known else {
         place = Int(node.limit)
         continue
       }
@@ -197,14 +226,13 @@ extension MaskMaker {
         continue
       }
       path[Int(node.depth)] = next
-      if node.token >= 0 {
-        var token = node.token
-        while token >= 0 {
-          try inner.mark(token)
-          token = tokens.sameBytes[Int(token)]
-        }
-      }
       place += 1
+      if node.depth <= known { continue }
+      var token = node.token
+      while token >= 0 {
+        try inner.mark(token)
+        token = tokens.sameBytes[Int(token)]
+      }
       if Int(node.limit) > place, engine.regular.isNullable(next) { try exits.append(Int32(place - 1)) }
     }
   }

@@ -73,6 +73,12 @@ struct TokenMarks: ~Copyable {
     if list.count < TokenMask.listed { try list.append(token) } else { isDense = true }
   }
 
+  /// Takes a mark away.
+  mutating func remove(_ token: Int32) {
+    bits.pointer(to: UInt32.self)[Int(token >> 5)] &= ~(1 << UInt32(token & 31))
+    isDense = true
+  }
+
   /// Marks whole words of tokens.
   mutating func add(_ mask: UnsafePointer<UInt32>) {
     let bits = bits.pointer(to: UInt32.self)

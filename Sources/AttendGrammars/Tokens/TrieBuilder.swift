@@ -16,12 +16,8 @@ struct TrieBuilder: ~Copyable {
   ///
   /// Quicksort in three ways by one byte after another (Bentley and Sedgewick 1997), with a list of its own of what is
   /// yet to be sorted.
-  mutating func sort(
-    _ text: borrowing GrowingList<UInt8>, _ starts: borrowing GrowingList<Int>, leavingOut: (Int32) -> Bool
-  ) throws(Failure) {
-    for id in 0..<Int32(sameBytes.count) where starts[Int(id)] < starts[Int(id) + 1] && !leavingOut(id) {
-      try order.append(id)
-    }
+  mutating func sort(_ texts: TokenTexts, leavingOut: (Int32) -> Bool) throws(Failure) {
+    for id in 0..<Int32(sameBytes.count) where !texts[id].isEmpty && !leavingOut(id) { try order.append(id) }
     struct Range: BitwiseCopyable {
       var low: Int
       var high: Int
@@ -29,11 +25,11 @@ struct TrieBuilder: ~Copyable {
     }
     var pending = GrowingList<Range>(for: "the trie of a vocabulary")
     try pending.append(Range(low: 0, high: order.count, depth: 0))
-    let (text, starts, order) = (text.elements, starts.elements, order.elements)
+    let order = order.elements
     /// The byte of a token at a depth; past its end -1.
     func key(_ place: Int, _ depth: Int) -> Int {
-      let at = starts[Int(order[place])] + depth
-      return at < starts[Int(order[place]) + 1] ? Int(text[at]) : -1
+      let text = texts[order[place]]
+      return depth < text.count ? Int(text[depth]) : -1
     }
     while !pending.isEmpty {
       let range = pending.removeLast()
@@ -63,29 +59,27 @@ struct TrieBuilder: ~Copyable {
     }
   }
 
-  mutating func build(
-    _ text: borrowing GrowingList<UInt8>, _ starts: borrowing GrowingList<Int>
-  ) throws(Failure) {
+  mutating func build(_ texts: TokenTexts) throws(Failure) {
     var path = GrowingList<Int32>(for: "the trie of a vocabulary")  // nodes from the root to the last token
     try nodes.append(TokenTable.Node(depth: 0, byte: 0))
     try path.append(0)
     var previous: Int32 = -1
     for id in order.elements {
-      let (start, limit) = (starts[Int(id)], starts[Int(id) + 1])
+      let text = texts[id]
       var shared = 0
-      while shared < path.count - 1, shared < limit - start,
-        nodes[Int(path[shared + 1])].byte == text[start + shared]
-      { shared += 1 }
-      if shared == limit - start, shared == path.count - 1, previous >= 0 {
+      while shared < path.count - 1, shared < text.count, nodes[Int(path[shared + 1])].byte == text[shared] {
+        shared += 1
+      }
+      if shared == text.count, shared == path.count - 1, previous >= 0 {
         sameBytes[Int(previous)] = id
         hasSameBytes = true
         previous = id
         continue
       }
       close(&path, to: shared + 1)
-      for depth in shared..<limit - start {
+      for depth in shared..<text.count {
         try path.append(Int32(nodes.count))
-        try nodes.append(TokenTable.Node(depth: UInt16(depth + 1), byte: text[start + depth]))
+        try nodes.append(TokenTable.Node(depth: UInt16(depth + 1), byte: text[depth]))
       }
       nodes[nodes.count - 1].token = id
       previous = id
