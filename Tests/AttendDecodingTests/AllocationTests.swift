@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDecoding
+import AttendGrammars
 import Glibc
 import Testing
 
@@ -23,8 +24,11 @@ nonisolated(unsafe) private var asked = 0
 
 /// Buffers and lists do not grow in the token loop once it is warm.
 @Suite(.serialized) struct AllocationTests {
-  private func allocations(_ change: (inout SearchOptions) -> Void) throws -> Int {
+  private func allocations(
+    _ grammar: CompiledGrammar? = nil, _ change: (inout SearchOptions) -> Void
+  ) throws -> Int {
     var request = Request()
+    request.grammar = grammar
     request.options.maximalNewTokens = 100
     change(&request.options)
     let model = try FakeModel(vocabulary: 500)
@@ -79,5 +83,18 @@ nonisolated(unsafe) private var asked = 0
 
   @Test func groupBeams() throws {
     #expect(try allocations { ($0.beams, $0.groups, $0.diversityPenalty) = (6, 3, 0.5) } == 0)
+  }
+
+  /// A grammar all of whose states are met soon, with tokens that are forced and tokens that are chosen.
+  @Test(arguments: [1, 4]) func grammars(_ beams: Int) throws {
+    let cut: TokenTable.Cut = { text, ids throws(Failure) in for byte in text { try ids.append(Int32(byte)) } }
+    let tokens = try TokenTable(count: 500, stops: [499], cut: cut) { id, bytes throws(Failure) in
+      if id < 256 { try bytes.append(UInt8(id)) }
+    }
+    let grammar = try CompiledGrammar(RegularExpression.grammar("((a|b)cde(f|g)){1000}"), tokens)
+    let change = { (options: inout SearchOptions) in (options.beams, options.maximalNewTokens) = (beams, 250) }
+    // Whoever came before has warmed it.
+    _ = try allocations(grammar, change)
+    #expect(try allocations(grammar, change) == 0)
   }
 }

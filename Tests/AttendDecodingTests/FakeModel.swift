@@ -1,6 +1,7 @@
 import AttendBase
 import AttendDecoding
 import AttendDispatch
+import AttendGrammars
 
 /// A model without layers: what follows a text is drawn from a hash of the source and of all that was read. Rows of
 /// equal texts have equal logits, wherever they are in a batch and however they came to be.
@@ -129,11 +130,13 @@ struct Request {
   var prompt: [Int32] = [1, 2, 3]
   var source: [Int32]?
   var stopStrings: StopStrings?
+  var grammar: CompiledGrammar?
 
   func job(_ number: Int, _ model: FakeModel) throws -> DecodingJob {
     let source = try source.map { try list($0) }
     let context = try SearchContext(
-      options, prompt: try list(prompt), source: source, model: model, stopStrings: stopStrings)
+      options, prompt: try list(prompt), source: source, model: model, stopStrings: stopStrings,
+      grammar: grammar)
     return DecodingJob(number: number, context: context, search: try context.makeSearch())
   }
 

@@ -22,6 +22,11 @@ final class SampledSequence {
   /// Where the sequence stands in the grammar; nil: there is none.
   var matcher: Matcher?
   var reason: FinishReason?
+  /// Tokens that the grammar leaves no choice about, and how many of them are taken.
+  private var forced = GrowingList<Int32>(for: "the forced tokens of a sequence")
+  private var forcedTaken = 0
+  /// How many of the first drafts are forced tokens whose logits nobody wants.
+  private(set) var unscored = 0
   private let promptCount: Int
   private let alternativesPerToken: Int
   private let topValues: AlignedBuffer  // [alternativesPerToken]
@@ -94,9 +99,12 @@ final class SampledSequence {
   func accept(_ token: Int32, logProbability: Float) -> Bool {
     logProbabilities.resize(to: logProbabilities.count + 1, filling: logProbability)
     let isDraft = certain < tokens.count && tokens[certain] == token
-    if isDraft {
+    if nextForced != nil {
+      forcedTaken += 1
+    } else if isDraft {
       confirmed += 1
-    } else {
+    }
+    if !isDraft {
       tokens.removeAll(from: certain)
       tokens.resize(to: certain + 1, filling: token)
     }
@@ -105,7 +113,37 @@ final class SampledSequence {
   }
 
   /// Drops the drafts.
-  func dropDrafts() { tokens.removeAll(from: certain) }
+  func dropDrafts() {
+    tokens.removeAll(from: certain)
+    unscored = 0
+  }
+
+  // MARK: Forced tokens
+
+  /// The next token, where the grammar forces it.
+  var nextForced: Int32? { forcedTaken < forced.count ? forced[forcedTaken] : nil }
+
+  /// Finds what the grammar forces behind the certain tokens, unless that is known.
+  func findForced() throws(Failure) {
+    guard nextForced == nil, let matcher else { return }
+    dropForced()
+    try matcher.forcedTokens(after: generated > 0 ? tokens[certain - 1] : nil, into: &forced)
+  }
+
+  /// Goes on without what the grammar forces, which another option forbids.
+  func dropForced() {
+    forced.removeAll()
+    forcedTaken = 0
+  }
+
+  /// Puts up to `most` forced tokens behind the certain ones, as drafts that will be confirmed. There is room.
+  func draftForced(most: Int, areScored: Bool) {
+    let count = min(forced.count - forcedTaken, most, SampledSequence.mostDrafts)
+    for place in 0..<max(count, 0) {
+      tokens.resize(to: certain + place + 1, filling: forced[forcedTaken + place])
+    }
+    unscored = areScored ? 0 : max(count, 0)
+  }
 
   /// Counts tokens as read by the row.
   func advance(_ count: Int) { read += count }

@@ -7,6 +7,9 @@ import AttendGrammars
 ///
 /// Drafts (speculation) change no result: the token of each place is chosen as it would be without, from the same
 /// logits with the same random number, and a draft is only what lets several places be computed in one step.
+///
+/// What a grammar leaves no choice about is not chosen: those tokens are read together, like drafts, in the cut of the
+/// tokenizer, and the random numbers of their places are left out. That holds at each place, with drafts and without.
 package final class SamplingSearch: Search {
   private let context: SearchContext
   private let sequences: [SampledSequence]
@@ -44,7 +47,10 @@ package final class SamplingSearch: Search {
   package var rowCount: Int { rows.count }
   package var isFinished: Bool { rows.isEmpty }
   package func next(row: Int) -> UnsafeBufferPointer<Int32> { sequences[rows[row]].next }
-  package func tails(row: Int) -> Int { sequences[rows[row]].drafts + 1 }
+  package func tails(row: Int) -> Int {
+    let sequence = sequences[rows[row]]
+    return sequence.drafts + 1 - sequence.unscored
+  }
   package func past(row: Int) -> UnsafeBufferPointer<Int32>? { sequences[rows[row]].past }
   package func parent(of row: Int) -> Int { parents[row] }
   package func droppedTokens(of row: Int) -> Int { dropped[row] }
@@ -55,7 +61,10 @@ package final class SamplingSearch: Search {
     guard hasBegun else { return try begin(logits[0], scratch) }
     let sequence = sequences[rows[row]]
     dropped[row] = sequence.next.count
-    for place in 0..<logits.rows {
+    for _ in 0..<sequence.unscored where sequence.reason == nil {
+      if let token = sequence.nextForced { _ = try take(forced: token, for: sequence, logProbability: .nan) }
+    }
+    for place in 0..<logits.rows where sequence.reason == nil {
       guard try pick(for: sequence, logits[place], scratch), sequence.reason == nil else { break }
     }
     sequence.dropDrafts()
@@ -78,15 +87,39 @@ package final class SamplingSearch: Search {
     for sequence: SampledSequence, _ scores: UnsafeMutablePointer<Float>, _ scratch: RowScratch
   ) throws(Failure) -> Bool {
     let history = sequence.history
+    if context.fastForwards { try sequence.findForced() }
     try context.process(scores, history: history, sequence: sequence.index, sequence.matcher, scratch)
     let normalizer = context.options.logProbabilities ? context.normalizer(scores) : nil
     if context.options.alternatives > 0, let normalizer { note(sequence, scores, normalizer) }
+    if let forced = sequence.nextForced {
+      let score = scores[Int(forced)]
+      if score > -.infinity {
+        return try take(forced: forced, for: sequence, logProbability: normalizer?.logProbability(score) ?? .nan)
+      }
+      sequence.dropForced()
+    }
     guard
       let token = try context.choose(scores, history: history, sequence: sequence.index, &sequence.sampling, scratch)
     else { throw context.nothingFollows(sequence.generated) }
+    return try take(
+      token, for: sequence, logProbability: normalizer?.logProbability(scores[Int(token)]) ?? .nan)
+  }
+
+  /// Makes a token that the grammar forces the next. Random numbers belong to places: that of this one is left out.
+  private func take(
+    forced token: Int32, for sequence: SampledSequence, logProbability: Float
+  ) throws(Failure) -> Bool {
+    sequence.sampling.random.step &+= 1
+    return try take(token, for: sequence, logProbability: logProbability)
+  }
+
+  /// Makes a token the next of a sequence, which may end with it. Returns whether it is the draft that stood there.
+  private func take(
+    _ token: Int32, for sequence: SampledSequence, logProbability: Float
+  ) throws(Failure) -> Bool {
     let isLast = sequence.generated + 1 >= context.options.maximalNewTokens
-    sequence.reason = try context.ending(history, with: token, isLast: isLast, &sequence.matcher)
-    return sequence.accept(token, logProbability: normalizer?.logProbability(scores[Int(token)]) ?? .nan)
+    sequence.reason = try context.ending(sequence.history, with: token, isLast: isLast, &sequence.matcher)
+    return sequence.accept(token, logProbability: logProbability)
   }
 
   /// Notes the most probable tokens of a place.
@@ -113,6 +146,7 @@ package final class SamplingSearch: Search {
     parents.removeAll(from: kept)
     dropped.removeAll(from: kept)
     for row in 0..<kept { try prepare(sequences[rows[row]]) }
+    try draftForced()
     draft()
   }
 
@@ -164,6 +198,16 @@ package final class SamplingSearch: Search {
   /// Tokens that a sequence may still be given.
   private func left(_ sequence: SampledSequence) -> Int { context.options.maximalNewTokens - sequence.generated }
 
+  /// Puts what the grammar forces behind the sequences, for the next step to read at once.
+  private func draftForced() throws(Failure) {
+    guard context.fastForwards else { return }
+    for row in 0..<rows.count {
+      let sequence = sequences[rows[row]]
+      try sequence.findForced()
+      sequence.draftForced(most: left(sequence) - 1, areScored: context.wantsScores)
+    }
+  }
+
   /// Lets the drafter put drafts behind the sequences, for the next step to confirm. One that fails is not asked again:
   /// what it takes away is time.
   private func draft() {
@@ -171,7 +215,7 @@ package final class SamplingSearch: Search {
     wishes.removeAll()
     for row in 0..<rows.count {
       let sequence = sequences[rows[row]]
-      wishes.resize(to: row + 1, filling: sequence.wish(most: left(sequence) - 1))
+      wishes.resize(to: row + 1, filling: sequence.wish(most: sequence.drafts > 0 ? 0 : left(sequence) - 1))
     }
     do throws(Failure) { try drafter.draft(wishes.elements, price: context.price) } catch {
       self.drafter = nil

@@ -131,6 +131,13 @@ package final class SearchContext {
 
   // MARK: Rows of logits
 
+  /// Whether tokens that the grammar leaves no choice about are taken together.
+  var fastForwards: Bool { options.fastForward && grammar?.tokens.cutsTexts == true }
+
+  /// Whether the logits of a token that is taken anyway are looked at: for its log-probability, or for an option that
+  /// may forbid it.
+  var wantsScores: Bool { options.logProbabilities || options.alternatives > 0 || !processors.isEmpty }
+
   /// Whether the search wants to know what is attended to in the source.
   var readsAttention: Bool { options.attention || options.ctranslate2.coveragePenalty != 0 }
 

@@ -58,6 +58,10 @@ package struct SearchOptions: Sendable {
   /// What makes the search faster and leaves its results as they are.
   package var speculation = SpeculationOptions()
 
+  /// grammar_fast_forward: whether greedy search and sampling take tokens together that the grammar leaves no choice
+  /// about, as the tokenizer cuts them; else each of them is chosen among those that spell the beginning of that text.
+  package var fastForward = true
+
   // MARK: Results
 
   /// Whether log-probabilities of the generated tokens are computed.

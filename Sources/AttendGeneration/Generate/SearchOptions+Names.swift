@@ -26,6 +26,7 @@ extension SearchOptions {
     // A beam search knows them; with processors they are normalised once more.
     if alternatives > 0 || beams > 1 { logProbabilities = true }
     attention = try reader.boolean("return_attention") ?? false
+    fastForward = try reader.boolean("grammar_fast_forward") ?? true
     speculation.promptLookupTokens = try reader.integer("prompt_lookup_num_tokens") ?? 0
     speculation.maximalMatchingSize = try reader.integer("max_matching_ngram_size") ?? 0
     let drafts = SpeculationOptions()

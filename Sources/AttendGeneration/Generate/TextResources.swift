@@ -63,13 +63,22 @@ package final class TextResources: Sendable {
   private func makeTable(spelling marks: Set<Int32>) throws(Failure) -> AttendGrammars.TokenTable {
     let tokenizer = try tokenizer.get()
     let count = min(tokenizer.size, vocabulary)
-    return try AttendGrammars.TokenTable(count: count, stops: ends.filter { Int($0) < count }) {
-      (id, bytes) throws(Failure) in
-      if marks.contains(id), let spelling = tokenizer.token(id) {
-        for byte in spelling { try bytes.append(byte) }
-      } else {
-        try tokenizer.appendBytes(of: id, to: &bytes)
+    func append(_ id: Int32, _ bytes: inout GrowingList<UInt8>, isFirst: Bool) throws(Failure) {
+      guard marks.contains(id), let spelling = tokenizer.token(id) else {
+        return try tokenizer.appendBytes(of: id, to: &bytes, isFirst: isFirst)
       }
+      for byte in spelling { try bytes.append(byte) }
+    }
+    return try AttendGrammars.TokenTable(
+      count: count, stops: ends.filter { Int($0) < count },
+      cut: { (text, ids) throws(Failure) in
+        let encoding = try tokenizer.encode(UnsafeRawBufferPointer(text), TokenizeOptions(addSpecialTokens: false))
+        for id in encoding.ids { try ids.append(id) }
+      }
+    ) { (id, bytes) throws(Failure) in
+      try append(id, &bytes, isFirst: false)
+    } appendingFirstBytes: { (id, bytes) throws(Failure) in
+      try append(id, &bytes, isFirst: true)
     }
   }
 
