@@ -1,6 +1,7 @@
 import AttendBase
 import AttendCheckpoints
 import AttendDecoding
+import AttendDispatch
 import AttendGrammars
 import AttendLayers
 import AttendModels
