@@ -290,8 +290,77 @@ static void refusals(void) {
     }
 }
 
+/* MARK: Generation */
+
+/** The allocations and frees before each step of a request, as its first sequence sees them. */
+typedef struct steps {
+    size_t count, allocations[64], frees[64];
+} steps;
+
+static bool count_step(float *scores, size_t vocabulary, const int32_t *ids, size_t count, void *context) {
+    steps *steps = context;
+    (void)scores, (void)vocabulary, (void)ids;
+    if (count > steps->count && count < 64) {
+        steps->count = count;
+        steps->allocations[count] = atomic_load(&allocations), steps->frees[count] = atomic_load(&frees);
+    }
+    return true;
+}
+
+/** Sixty tokens for each request, of which the first few steps may make what the later ones use again. */
+static void check_generation(const char *path, const char *config, size_t count) {
+    attend_model *model = NULL;
+    int32_t ids[BATCH * 2];
+    size_t lengths[BATCH];
+    if (!CHECK_SUCCESS(attend_model_create(path, NULL, &model))) return;
+    for (size_t i = 0; i < BATCH; i++) lengths[i] = 2, ids[2 * i] = (int32_t)(5 + i), ids[2 * i + 1] = 7;
+    attend_batch batch = make_batch(ids, lengths, count);
+    attend_session_options session_options = ATTEND_SESSION_OPTIONS_INIT;
+    session_options.threads = 1;
+    attend_session *session = NULL;
+    CHECK_SUCCESS(attend_session_create(model, &session_options, &session));
+    attend_generation_options options = ATTEND_GENERATION_OPTIONS_INIT;
+    options.config = config;
+    for (int run = 0; run < 2; run++) { /* the first is the session's warming up */
+        steps steps = { .count = 0 };
+        attend_generation *generation = NULL;
+        options.on_logits = count_step, options.on_logits_context = &steps;
+        CHECK_SUCCESS(attend_generate(session, &batch, &options, &generation));
+        attend_generation_free(generation);
+        size_t first = 2 + WARM_UP, last = steps.count;
+        if (run == 0 || !CHECK(last >= 50)) continue;
+        size_t made = steps.allocations[last] - steps.allocations[first],
+               freed = steps.frees[last] - steps.frees[first];
+        if (!CHECK(made == 0 && freed == 0)) {
+            checks_say("%s, %zu requests, %s: %zu allocations and %zu frees in %zu steps\n", path, count, config, made,
+                       freed, last - first);
+        }
+    }
+    attend_session_free(session);
+    attend_model_free(model);
+}
+
+static void generation(void) {
+    const char *const models[] = { DEFAULT_MODEL, "Tests/Fixtures/conformance/gpt2" };
+    const char *const configs[] = {
+        "{\"min_new_tokens\": 60, \"max_new_tokens\": 60}",
+        "{\"min_new_tokens\": 60, \"max_new_tokens\": 60, \"num_beams\": 4, \"num_return_sequences\": 4}",
+        "{\"min_new_tokens\": 60, \"max_new_tokens\": 60, \"do_sample\": true, \"top_k\": 20, \"top_p\": 0.9}",
+        "{\"min_new_tokens\": 60, \"max_new_tokens\": 60, \"repetition_penalty\": 1.2, \"no_repeat_ngram_size\": 3}",
+        "{\"max_new_tokens\": 60, \"forced_eos_token_id\": -1, \"regex\": \"[A-Z0-9 ]{300,400}\"}",
+    };
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        for (size_t j = 0; j < sizeof configs / sizeof *configs; j++) {
+            if (i == 1 && j == 4) continue; /* no tokenizer: no language */
+            check_generation(models[i], configs[j], 1);
+            check_generation(models[i], configs[j], BATCH);
+        }
+    }
+}
+
 int main(void) {
     checks_begin();
+    generation();
     refusals();
     scheduler_refusals();
     const attend_compute_type computes[] = { ATTEND_COMPUTE_FLOAT32, ATTEND_COMPUTE_BFLOAT16, ATTEND_COMPUTE_INT8,
