@@ -49,9 +49,9 @@ import Testing
       expected[Array(order.tokens.sorted().prefix(2)), default: 0] += order.probability
     }
     var counts: [[Int]: Int] = [:]
-    for stream in 0..<20_000 {
+    for seed in 0..<20_000 {
       var request = DrawnBeamTests.request(11, tokens: 1) { $0.sampling.temperature = temperature }
-      request.options.firstStream = UInt64(stream)
+      request.options.sampling.seed = UInt64(seed)
       counts[try found(request, model).map { Int($0.tokens[3]) }, default: 0] += 1
     }
     let pairs = expected.keys.sorted { ($0[0], $0[1]) < ($1[0], $1[1]) }

@@ -4,17 +4,16 @@ import AttendBase
 /// token of each beam. The largest k sums of log-probabilities and noise are k draws without replacement (Kool, van
 /// Hoof and Welling 2019, arXiv 1903.06059, "Stochastic beams and where to find them").
 ///
-/// A number depends on the seed, the request, the step, the beam and the token alone.
+/// A number depends on the seed, the step, the beam and the token alone.
 struct BeamNoise: BitwiseCopyable {
   private let key: SIMD2<UInt32>
-  private let stream: UInt32
   private let step: UInt32
   private let beam: UInt32
 
-  /// `stream` is the number of the request's first sequence, `step` that of the token.
-  init(seed: UInt64, stream: UInt64, step: Int, beam: Int) {
+  /// `step` is the number of the token.
+  init(seed: UInt64, step: Int, beam: Int) {
     key = SIMD2(truncatingIfNeeded: SIMD2<UInt64>(seed, seed >> 32))
-    (self.stream, self.step) = (UInt32(truncatingIfNeeded: stream), UInt32(truncatingIfNeeded: step))
+    self.step = UInt32(truncatingIfNeeded: step)
     self.beam = UInt32(truncatingIfNeeded: beam)
   }
 
@@ -28,7 +27,7 @@ struct BeamNoise: BitwiseCopyable {
   var exclusion: Double { uniform(.max).0 }
 
   private func uniform(_ number: UInt32) -> (Double, Double) {
-    let block = Philox.block(counter: SIMD4(number, beam, step, stream), key: key)
+    let block = Philox.block(counter: SIMD4(number, beam, step, 0), key: key)
     return (Philox.uniform(block[0], block[1]), Philox.uniform(block[2], block[3]))
   }
 

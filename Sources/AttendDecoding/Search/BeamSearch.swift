@@ -31,8 +31,7 @@ package final class BeamSearch: Search {
       return state.examine(row, scores, normalizers)
     }
     let normalizer = try context.logSoftmaxAndProcess(scores, history: history, sequence: row, matcher, scratch)
-    let noise = BeamNoise(
-      seed: context.options.sampling.seed, stream: context.options.firstStream, step: state.generated, beam: row)
+    let noise = BeamNoise(seed: context.options.sampling.seed, step: state.generated, beam: row)
     let processed = try context.filter(scores, history: history, sequence: row, noise, scratch)
     state.draw(row, scores, processed: processed, normalizer, noise)
   }

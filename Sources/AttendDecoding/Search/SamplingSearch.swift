@@ -29,8 +29,7 @@ package final class SamplingSearch: Search {
         try SampledSequence(
           index, prompt: context.prompt, expected: context.expectedLength,
           alternatives: min(context.options.alternatives, context.vocabulary),
-          sampling: SamplingState(
-            context.options.sampling, sequence: context.options.firstStream &+ UInt64(index))))
+          sampling: SamplingState(context.options.sampling, sequence: UInt64(index))))
     }
     if let grammar = context.grammar { for sequence in sequences { sequence.matcher = try grammar.matcher() } }
     self.sequences = sequences

@@ -40,8 +40,6 @@ package struct SearchOptions: Sendable {
   /// do_sample
   package var samples = false
   package var sampling = SamplingOptions()
-  /// The number of the first sequence among those that share the seed of `sampling`.
-  package var firstStream: UInt64 = 0
 
   // MARK: Lengths and ends
 
