@@ -1,8 +1,8 @@
 import AttendBase
 import AttendDispatch
 
-/// The copies of pages that sequences come to write to while others read them. They are gathered first, and then made by
-/// all threads: the beams of a search part in every step.
+/// The copies of pages that sequences come to write to while others read them. They are gathered first, and then made
+/// by all threads: the beams of a search part in every step.
 final class PageCopies: SharedWork {
   private struct Copy: BitwiseCopyable {
     let tokens: Int  // positions written

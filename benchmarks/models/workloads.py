@@ -65,13 +65,10 @@ class Cell:
 def _family(name: str, model: str) -> list[Workload]:
     """The workloads of one model."""
     if name == "marian":
+        shape = (31, 32, ("float32", "int8"))
         return [
-            Workload(f"marian 31 to 32, batch {batch}", model, "translate", batch, 31, 32, ("float32", "int8"))
-            for batch in (1, 32)
-        ] + [
-            Workload(
-                f"marian 31 to 32, beam 4, batch {batch}", model, "translate", batch, 31, 32, ("float32", "int8"), beams=4
-            )
+            Workload(f"marian 31 to 32, {search}batch {batch}", model, "translate", batch, *shape, beams=beams)
+            for search, beams in (("", 1), ("beam 4, ", 4))
             for batch in (1, 32)
         ]
     if name == "bert":

@@ -164,8 +164,8 @@ extension LogitsOptions {
       && allowed == nil && function == nil && !renormalizes
   }
 
-  /// Whether nothing but forced tokens changes a score to anything but minus infinity, the three penalties of repetition
-  /// aside.
+  /// Whether nothing but forced tokens changes a score to anything but minus infinity, the three penalties of
+  /// repetition aside.
   fileprivate var changesNoFiniteScore: Bool {
     sequenceBias == nil && logitBias == nil && exponentialDecay == nil && function == nil && !renormalizes
   }

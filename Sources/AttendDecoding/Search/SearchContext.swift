@@ -222,8 +222,8 @@ package final class SearchContext {
     return options.logProbabilities ? normalizer(scores) : nil
   }
 
-  /// The same for beams of which nothing but the best continuations counts. Where the processors forbid at most, the row
-  /// stays as it is: what is chosen of it is brought to log-probabilities then.
+  /// The same for beams of which nothing but the best continuations counts. Where the processors forbid at most, the
+  /// row stays as it is: what is chosen of it is brought to log-probabilities then.
   func processForBeams(
     _ scores: UnsafeMutablePointer<Float>, history tokens: UnsafeBufferPointer<Int32>, sequence: Int,
     _ matcher: Matcher?, _ scratch: RowScratch

@@ -73,8 +73,8 @@ class CTranslate2Runner(Runner):
     def _translate(self, return_scores: bool = False) -> list[Any]:
         length = self.workload.new_tokens
         results = self.model.translate_batch(
-            self.tokens, max_batch_size=0, beam_size=self.workload.beams, min_decoding_length=length, max_decoding_length=length,
-            length_penalty=0, return_scores=return_scores,
+            self.tokens, max_batch_size=0, beam_size=self.workload.beams, min_decoding_length=length,
+            max_decoding_length=length, length_penalty=0, return_scores=return_scores,
         )  # fmt: skip
         return list(results)
 
