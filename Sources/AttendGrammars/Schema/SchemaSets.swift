@@ -31,7 +31,7 @@ final class SchemaSets {
   }
 
   /// Schemas within schemas for one value, at most.
-  private static let deepest = 64
+  private static let deepest = 32
   /// Combinations of shapes, weighed by their sizes, at most.
   private static let budget = 500_000
 
