@@ -1006,7 +1006,8 @@ typedef struct attend_request_options {
     attend_done_callback on_done;                /**< called once, after all others of the request; or NULL */
     void *on_done_context;                       /**< given to `on_done` as it is */
     /** the higher, the sooner, from -32768 to 32767: a request of priority p runs before one of priority 0 that was
-        submitted less than p times priority_seconds earlier. So everything has its turn */
+        submitted less than p times priority_seconds earlier, give or take one priority_seconds: of those that come
+        together the ones that may write more begin first. So everything has its turn */
     int32_t priority;
 } attend_request_options;
 

@@ -15,7 +15,9 @@ package final class Ticket: @unchecked Sendable {
   }
 
   let job: DecodingJob
-  /// The smaller, the sooner: the time of submission, earlier by the waiting that its priority is worth.
+  /// The smaller, the sooner: the time of submission, earlier by the waiting that its priority is worth, and by a
+  /// thousandth of that for each token that it may write, up to one unit. So of those that come together the long ones
+  /// are not left for the end, when little runs beside them (longest processing time first; Graham 1969).
   let urgency: Int
   /// In nanoseconds of `MonotonicTime`.
   let submitted: Int
@@ -40,7 +42,9 @@ package final class Ticket: @unchecked Sendable {
     (observer, onDone) = (request.observer, request.onDone)
     let submitted = MonotonicTime.now
     self.submitted = submitted
-    urgency = submitted - Int(request.priority) * scheduler.options.agingNanoseconds
+    let aging = scheduler.options.agingNanoseconds
+    let tokens = min(request.context.options.maximalNewTokens, 1000)
+    urgency = submitted - Int(request.priority) * aging - aging / 1000 * tokens
     deadline = request.timeLimit.map { submitted.saturatingAdd($0) }
   }
 
