@@ -69,22 +69,22 @@ import Testing
     regex("stars of stars", .works, nested("(", "a*", ")*", 90) + "b"),
     regex("200 ways to be an a", .works, many(200, "") { _ in "a?" } + many(200, "") { _ in "a" }),
     regex("what an a far back decides", .works, "(a|b)*a(a|b){200}"),
-    regex("10,000 alternatives", .works, many(10_000, "|") { "w\($0)x" }),
+    regex("2,000 alternatives", .works, many(2_000, "|") { "w\($0)x" }),
     regex(
-      "a class of 10,000 intervals", .works,
-      "[" + many(10_000, "") { "\\u{\(String(0x100 + 2 * $0, radix: 16))}" } + "]+"),
+      "a class of 2,000 intervals", .works,
+      "[" + many(2_000, "") { "\\u{\(String(0x100 + 2 * $0, radix: 16))}" } + "]+"),
     regex("letters of all scripts, counted", .works, "(\\p{L}{1,1000}\\P{N}{0,1000}){1,1000}"),
     gbnf("groups 10,000 deep", .either, "root ::= " + nested("(", "\"a\"", ")")),
     gbnf("left recursion", .works, "root ::= root \"a\" | \"a\""),
     gbnf(
       "left recursion behind what may be empty", .works, "root ::= x root \"a\" | \"a\"\nx ::= y?\ny ::= x x | \"a\"?"),
     gbnf(
-      "20,000 rules in a chain", .works,
-      "root ::= r0\n" + many(20_000, "\n") { "r\($0) ::= r\($0 + 1)" } + "\nr20000 ::= \"a\""),
+      "2,000 rules in a chain", .works,
+      "root ::= r0\n" + many(2_000, "\n") { "r\($0) ::= r\($0 + 1)" } + "\nr2000 ::= \"a\""),
     gbnf(
-      "20,000 rules that call two", .either,
-      "root ::= r0\n" + many(20_000, "\n") { "r\($0) ::= \"a\" r\($0 + 1) r\($0 + 1) | \"a\"" } + "\nr20000 ::= \"a\""),
-    gbnf("10,000 alternatives", .works, "root ::= " + many(10_000, " | ") { "\"w\($0)x\"" }),
+      "2,000 rules that call two", .either,
+      "root ::= r0\n" + many(2_000, "\n") { "r\($0) ::= \"a\" r\($0 + 1) r\($0 + 1) | \"a\"" } + "\nr2000 ::= \"a\""),
+    gbnf("2,000 alternatives", .works, "root ::= " + many(2_000, " | ") { "\"w\($0)x\"" }),
     gbnf("a count of 2^62", .fails, "root ::= \"a\"{4611686018427387904}"),
     gbnf("rules that never end", .fails, "root ::= a\na ::= b \"a\"\nb ::= a"),
     lark("left recursion", .works, "start: start \"a\" | \"a\""),
@@ -112,10 +112,10 @@ import Testing
     schema(
       "bounds of 300 digits", .works, #"{"type": "number", "minimum": 1e-150, "maximum": 1.7976931348623157e308}"#),
     schema("multiples of next to nothing", .either, #"{"type": "number", "multipleOf": 1e-300}"#),
-    schema("20,000 values", .works, "{\"enum\": [" + many(20_000, ",") { "\"v\($0)\"" } + "]}"),
+    schema("2,000 values", .works, "{\"enum\": [" + many(2_000, ",") { "\"v\($0)\"" } + "]}"),
     schema(
-      "10,000 members", .works,
-      "{\"properties\": {" + many(10_000, ",") { "\"p\($0)\": {\"type\": \"integer\"}" } + "}}"),
+      "2,000 members", .works,
+      "{\"properties\": {" + many(2_000, ",") { "\"p\($0)\": {\"type\": \"integer\"}" } + "}}"),
     schema(
       "exactly one of 100 objects", .either,
       "{\"oneOf\": ["
@@ -126,8 +126,8 @@ import Testing
     schema(
       "a pattern that looks ahead 20 times", .either, "{\"pattern\": \"^" + many(20, "") { "(?=.*a\($0))" } + ".*$\"}"),
     schema(
-      "a pattern of 3,000 optional groups", .either,
-      "{\"pattern\": \"^" + many(3_000, "") { _ in "(a|b)?" } + "$\", \"minLength\": 2000}"),
+      "a pattern of 300 optional groups", .either,
+      "{\"pattern\": \"^" + many(300, "") { _ in "(a|b)?" } + "$\", \"minLength\": 200}"),
     schema(
       "conditions within conditions", .either, nested("{\"if\":{\"required\":[\"a\"]},\"then\":", "{}", "}", 1_000)),
   ]
