@@ -69,18 +69,19 @@ class Attend:
         self.scheduler = attend.Scheduler(self.model, max_rows=rows)
 
     def mixed(self, requests: list[Wish]) -> list[Ids]:
-        running = [
-            self.scheduler.submit(each.ids, max_new_tokens=each.new_tokens, min_new_tokens=each.new_tokens)
-            for each in requests
-        ]
+        running = [self.scheduler.submit(each.ids, **self._options(each)) for each in requests]
         return [each.result().ids for each in running]
 
     def even(self, requests: list[Wish]) -> list[Ids]:
         found = []
         for first in range(0, len(requests), self.rows):
-            batch, count = [each.ids for each in requests[first : first + self.rows]], requests[first].new_tokens
-            found += self.session.generate(batch, max_new_tokens=count, min_new_tokens=count)
+            batch = [each.ids for each in requests[first : first + self.rows]]
+            found += self.session.generate(batch, **self._options(requests[first]))
         return [each.ids for each in found]
+
+    @staticmethod
+    def _options(wish: Wish) -> dict[str, int]:
+        return {"num_beams": 1, "max_new_tokens": wish.new_tokens, "min_new_tokens": wish.new_tokens}
 
 
 class Llama:
