@@ -22,6 +22,13 @@ from speculation import FIRST, make
 STEPS = 8
 
 
+def seconds(session: attend.Session, requests: list[list[int]], tokens: int) -> float:
+    """What it takes to write so many tokens behind each prompt."""
+    start = time.perf_counter()
+    session.generate(requests, max_new_tokens=tokens, eos_token_id=None)
+    return time.perf_counter() - start
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--compute", nargs="+", default=["float32", "int8"])
@@ -37,17 +44,11 @@ def main() -> None:
     print("| type | prefix read | first token of all | a step | ratio | memory: one, all |\n|---|---|---|---|---|---|")
     for compute in options.compute:
         session = attend.Model(folder, compute=compute, threads=options.threads).session(prefix_cache_bytes=1 << 30)
-
-        def seconds(requests: list[list[int]], tokens: int) -> float:
-            start = time.perf_counter()
-            session.generate(requests, max_new_tokens=tokens, eos_token_id=None)
-            return time.perf_counter() - start
-
-        first = seconds(ids[:1], 1)
+        first = seconds(session, ids[:1], 1)
         one = session.memory
-        seconds(ids, 1)
+        seconds(session, ids, 1)
         everybody = session.memory
-        rounds = [(seconds(ids, 1), seconds(ids, 1 + STEPS)) for _ in range(options.rounds)]
+        rounds = [(seconds(session, ids, 1), seconds(session, ids, 1 + STEPS)) for _ in range(options.rounds)]
         begin = statistics.median(short for short, _ in rounds)
         step = statistics.median((long - short) / STEPS for short, long in rounds)
         ratio = statistics.median(STEPS * short / (long - short) for short, long in rounds)

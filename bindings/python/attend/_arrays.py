@@ -107,9 +107,7 @@ def ids(values: Ids, what: str = "tokens") -> Int32Array:
 
 def int32(array: npt.NDArray[np.integer[Any]], what: str) -> Int32Array:
     """Integers as contiguous int32 of the same shape."""
-    if array.dtype is _INT32 and array.flags.c_contiguous:
-        return array
-    if array.size:
+    if array.dtype is not _INT32 and array.size:
         limit = np.iinfo(np.int32)
         if int(array.min()) < limit.min or int(array.max()) > limit.max:
             raise InvalidArgumentError(f"{what}: numbers from {array.min()} to {array.max()} do not fit 32 bits")

@@ -123,15 +123,16 @@ class Owned:
         """
         # What ctypes passes: the caller's argument keeps the handle alive through the call.
         self._as_parameter_ = address
-        self._free = free
         self._parent = parent
+        self._free = free
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a handle of libattend cannot be copied or pickled: it stands for memory of this process")
 
     def __del__(self) -> None:
-        if self._free is not None:
-            self._free(self._as_parameter_)
+        free = getattr(self, "_free", None)  # which an interrupt may have kept from being set
+        if free is not None:
+            free(self._as_parameter_)
 
 
 def create(function: Any, *arguments: Any, free: Any, parent: object = None) -> Owned:

@@ -276,7 +276,7 @@ def test_ctrl_c_ends_a_wait_at_once() -> None:
     before = """
 scheduler = attend.Scheduler(model, threads=1)
 requests = [scheduler.submit("transformer", num_beams=8) for _ in range(4_000)]"""
-    seconds, _ = interrupted("[request.result() for request in requests]", before=before)
+    seconds, _ = interrupted("requests[-1].result()", before=before)
     assert seconds < LONGEST_WAIT
 
 

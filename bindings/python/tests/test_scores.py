@@ -221,5 +221,5 @@ def test_an_exception_of_the_progress_comes_out(gpt2: attend.Model) -> None:
         raise KeyError("enough")
 
     with pytest.raises(KeyError, match="enough") as raised:
-        gpt2.score([[3 + j % 90 for j in range(60)]] * 4000, progress=fail)
+        gpt2.score([[3 + (i + j * j) % 90 for j in range(60)] for i in range(4000)], progress=fail)
     assert len(raised.value.finished) == 4000  # type: ignore[attr-defined]
