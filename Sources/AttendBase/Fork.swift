@@ -75,9 +75,10 @@ package struct PerProcess<Object: AnyObject & Sendable>: ~Copyable, @unchecked S
     let generation = Fork.generation
     var last = made.load(ordering: .acquiring)
     while true {
-      let before = last.map { Unmanaged<Made>.fromOpaque($0).takeUnretainedValue() }
-      if let before, before.generation == generation { return before.object }
-      let own = Unmanaged.passRetained(Made(make(before?.object), generation: generation))
+      let before = last.map { Unmanaged<Made>.fromOpaque($0) }
+      // Nothing that was made is freed, so that the usual case counts one reference, not two.
+      if let known = before?._withUnsafeGuaranteedRef({ $0.generation == generation ? $0.object : nil }) { return known }
+      let own = Unmanaged.passRetained(Made(make(before?.takeUnretainedValue().object), generation: generation))
       let (isPlaced, other) = made.compareExchange(
         expected: last, desired: own.toOpaque(), ordering: .acquiringAndReleasing)
       if isPlaced { return own.takeUnretainedValue().object }

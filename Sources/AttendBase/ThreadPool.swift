@@ -123,8 +123,8 @@ private final class Gate: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   /// Turns of the loop before a thread sleeps: some tens of microseconds, more than lies between two products of one
-  /// forward pass.
-  private static let spinLimit = 2000
+  /// forward pass, or between two calls of a program in Python.
+  private static let spinLimit = 5000
 
   init() {
     pthread_mutex_init(mutex, nil)
