@@ -3,9 +3,11 @@ import AttendDispatch
 import AttendKernelInterface
 
 /// Beginnings of texts whose keys and values are kept for texts that begin alike: a trie over blocks of
-/// `KeyValuePage.tokens` tokens, of which each holds the pages that these tokens filled.
+/// `KeyValuePage.tokens` tokens, of which each holds the pages that these tokens filled; the last block of a text may
+/// have fewer.
 ///
-/// Whoever begins with a kept prefix shares its pages, and so does who wrote them. Memory is bounded: the block that
+/// Whoever begins with a kept prefix shares its pages, the last of them also where only its first tokens are his: who
+/// writes to a shared page copies it. So does who wrote them. Memory is bounded: the block that
 /// was used longest ago goes first, and a block always before the one that it follows. One thread at a time.
 package final class PrefixCache {
   /// The use that was made of it.
@@ -27,6 +29,10 @@ package final class PrefixCache {
     /// Of `parent` and the tokens
     var hash: UInt64 = 0
     var parent = PrefixCache.none
+    /// Tokens; only full blocks have others behind them
+    var count = PrefixCache.block
+    var child = PrefixCache.none  // the newest of those behind it
+    var sibling = PrefixCache.none  // the next older one behind the same block
     /// The page of each kind, see `KeyValueLayout.pages`; none where a window had passed before the text was kept
     var pages: InlineArray<2, PagePool.Page> = [PrefixCache.none, PrefixCache.none]
     /// The next node with the same bucket, or the next unused one
@@ -38,6 +44,8 @@ package final class PrefixCache {
   private static let none: Int32 = -1
   private static let purpose = "the cache of prefixes"
   private static let block = KeyValuePage.tokens
+  /// Tokens that a block with fewer than it has room for must add to what is kept, to be worth its pages.
+  private static let fewestNew = 8
 
   /// The most bytes that it keeps.
   package let limit: Int
@@ -46,6 +54,7 @@ package final class PrefixCache {
   private var nodes = GrowingList<Node>(for: PrefixCache.purpose)
   private var tokens = GrowingList<Int32>(for: PrefixCache.purpose)  // [nodes, block]
   private var buckets = GrowingList<Int32>(for: PrefixCache.purpose)  // first node of each; as many as a power of two
+  private var first = PrefixCache.none  // the newest block that begins a text
   private var unused = PrefixCache.none
   private var count = 0  // nodes in use
   private var newest = PrefixCache.none
@@ -75,9 +84,14 @@ package final class PrefixCache {
   /// Begins a sequence, which has read nothing, with the longest kept prefix of `text` that leaves a token to be read.
   /// Returns how many tokens that are.
   package func begin(_ sequence: Int, with text: UnsafeBufferPointer<Int32>) throws(Failure) -> Int {
-    try follow(text, blocks: max(text.count - 1, 0) / PrefixCache.block)
-    let blocks = usable()
-    let length = blocks * PrefixCache.block
+    let most = max(text.count - 1, 0)
+    try follow(text, blocks: most / PrefixCache.block)
+    var blocks = usable()
+    var length = blocks * PrefixCache.block
+    if blocks == path.count, let part = longestPart(behind: path.elements.last, text[length..<most]) {
+      try path.append(part.node)
+      (blocks, length) = (blocks + 1, length + part.count)
+    }
     for (kind, list) in cache.lists.enumerated() {
       // Those before the window of the next token are left out.
       let first = cache.layout.pages[kind].firstRead(from: length)
@@ -95,12 +109,11 @@ package final class PrefixCache {
     return length
   }
 
-  /// Keeps the full pages of a sequence that has read `text`, as far as they fit.
+  /// Keeps the pages of a sequence that has read `text`, as far as they fit.
   package func keep(_ sequence: Int, _ text: UnsafeBufferPointer<Int32>) throws(Failure) {
     let blocks = min(text.count / PrefixCache.block, limit / mostBytes)
-    guard blocks > 0 else { return }
     try follow(text, blocks: blocks)
-    try path.reserve(blocks - path.count)
+    try path.reserve(blocks + 1 - path.count)
     // Also where memory runs out: no node may be older than the one that follows it.
     defer { usePath() }
     usePath()
@@ -112,6 +125,38 @@ package final class PrefixCache {
       path.resize(to: place + 1, filling: node)
       fill(node, sequence, place)
     }
+    if blocks == text.count / PrefixCache.block, blocks < limit / mostBytes { try keepRest(sequence, text, blocks) }
+  }
+
+  /// Keeps the last tokens of a text, which fill no block, where there are enough that are not kept.
+  private func keepRest(_ sequence: Int, _ text: UnsafeBufferPointer<Int32>, _ place: Int) throws(Failure) {
+    let rest = text[(place * PrefixCache.block)...], parent = path.elements.last
+    let known = longestPart(behind: parent, rest)
+    if let known, rest.count - known.count < PrefixCache.fewestNew {
+      return path.resize(to: place + 1, filling: known.node)
+    }
+    guard rest.count >= PrefixCache.fewestNew else { return }
+    let node = try add(UnsafeBufferPointer(rebasing: rest), behind: parent ?? PrefixCache.none)
+    path.resize(to: place + 1, filling: node)
+    fill(node, sequence, place)
+  }
+
+  /// The block behind `parent`, or that begins a text, which has the most tokens in common with `text`, and how many;
+  /// nil: none has any.
+  private func longestPart(
+    behind parent: Int32?, _ text: Slice<UnsafeBufferPointer<Int32>>
+  ) -> (node: Int32, count: Int)? {
+    var best: (node: Int32, count: Int)?
+    var node = parent.map { nodes[Int($0)].child } ?? first
+    while node != PrefixCache.none {
+      let candidate = nodes[Int(node)]
+      let own = tokens.elements[Int(node) * PrefixCache.block..<Int(node) * PrefixCache.block + candidate.count]
+      let count = zip(own, text).prefix { $0 == $1 }.count
+      let hasPages = pools.indices.allSatisfy { candidate.pages[$0] != PrefixCache.none }
+      if hasPages, count > best?.count ?? 0 { best = (node, count) }
+      node = candidate.sibling
+    }
+    return best
   }
 
   /// Forgets all prefixes; the statistics go on.
@@ -153,7 +198,7 @@ package final class PrefixCache {
     var node = buckets[bucket(hash)]
     while node != PrefixCache.none {
       let candidate = nodes[Int(node)]
-      if candidate.hash == hash, candidate.parent == parent {
+      if candidate.hash == hash, candidate.parent == parent, candidate.count == block.count {
         let own = tokens.elements[Int(node) * PrefixCache.block..<(Int(node) + 1) * PrefixCache.block]
         if own.elementsEqual(block) { return node }
       }
@@ -192,8 +237,11 @@ package final class PrefixCache {
     }
     for (place, token) in block.enumerated() { tokens[Int(node) * PrefixCache.block + place] = token }
     let hash = PrefixCache.hash(parent, block)
-    nodes[Int(node)] = Node(hash: hash, parent: parent, next: buckets[bucket(hash)])
+    let sibling = parent == PrefixCache.none ? first : nodes[Int(parent)].child
+    nodes[Int(node)] = Node(
+      hash: hash, parent: parent, count: block.count, sibling: sibling, next: buckets[bucket(hash)])
     buckets[bucket(hash)] = node
+    if parent == PrefixCache.none { first = node } else { nodes[Int(parent)].child = node }
     link(node)
     count += 1
     statistics.bytes += PrefixCache.nodeBytes
@@ -261,6 +309,7 @@ package final class PrefixCache {
       while nodes[Int(before)].next != node { before = nodes[Int(before)].next }
       nodes[Int(before)].next = nodes[Int(node)].next
     }
+    unlinkSibling(node)
     for (kind, pool) in pools.enumerated() where nodes[Int(node)].pages[kind] != PrefixCache.none {
       pool.release(nodes[Int(node)].pages[kind])
       statistics.bytes -= pool.bytesOfPage
@@ -269,5 +318,17 @@ package final class PrefixCache {
     nodes[Int(node)] = Node(next: unused)
     unused = node
     count -= 1
+  }
+
+  /// Takes a node out of those behind its parent, which is there: it is newer.
+  private func unlinkSibling(_ node: Int32) {
+    let (parent, next) = (nodes[Int(node)].parent, nodes[Int(node)].sibling)
+    var before = parent == PrefixCache.none ? first : nodes[Int(parent)].child
+    if before == node {
+      if parent == PrefixCache.none { first = next } else { nodes[Int(parent)].child = next }
+      return
+    }
+    while nodes[Int(before)].sibling != node { before = nodes[Int(before)].sibling }
+    nodes[Int(before)].sibling = next
   }
 }
