@@ -1,5 +1,6 @@
 import AttendBase
 import AttendGeneration
+import AttendKernelInterface
 import AttendLayers
 import AttendModels
 import AttendTestSupport

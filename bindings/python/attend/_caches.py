@@ -61,8 +61,9 @@ class Caches:
     def keep_prefix(self, index: SupportsIndex, tokens: Ids) -> None:
         """Keeps the beginning of live sequence ``index``, for prompts that begin alike; see ``add_prompt``.
 
-        ``tokens`` are the first ones that it has read, which is not checked. Whole pages of 32 tokens are kept and
-        shared by all who begin with them; beyond the session's ``prefix_cache_bytes`` those go that were used longest
+        ``tokens`` are the first ones that it has read, which is not checked. They are kept in pages of 32 tokens, a
+        last page with fewer where at least 8 of them are new, and shared to the token by all who begin with them;
+        beyond the session's ``prefix_cache_bytes`` those go that were used longest
         ago. Errors: InvalidArgumentError (no such sequence, one that has read fewer tokens), InvalidStateError (no
         sequence is live), BusyError, OutOfMemoryError.
         """
