@@ -57,7 +57,7 @@ import Testing
     #expect(try session.read(first) == plain.read(first))
     try session.keepPrefix(of: 0, first)
     for shared in [1, 7, 31, 32, 33, 40, 49] {
-      let other = Array(first[..<shared]) + [first[shared] + 1] + text(20, seed: 5)
+      let other = Array(first[..<shared]) + [first[shared] + 1] + text(5, seed: 5)
       #expect(try session.found(of: other) == shared)
       #expect(try session.read(other) == plain.read(other))
       #expect(try session.step([4]) == plain.step([4]))
