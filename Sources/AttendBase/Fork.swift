@@ -77,7 +77,8 @@ package struct PerProcess<Object: AnyObject & Sendable>: ~Copyable, @unchecked S
     while true {
       let before = last.map { Unmanaged<Made>.fromOpaque($0) }
       // Nothing that was made is freed, so that the usual case counts one reference, not two.
-      if let known = before?._withUnsafeGuaranteedRef({ $0.generation == generation ? $0.object : nil }) { return known }
+      let known = before?._withUnsafeGuaranteedRef { $0.generation == generation ? $0.object : nil }
+      if let known { return known }
       let own = Unmanaged.passRetained(Made(make(before?.takeUnretainedValue().object), generation: generation))
       let (isPlaced, other) = made.compareExchange(
         expected: last, desired: own.toOpaque(), ordering: .acquiringAndReleasing)
