@@ -732,7 +732,8 @@ ATTEND_MUST_CHECK attend_error *attend_session_add_prompt(
  * of them are new, and shared to the token by all who begin with them; beyond attend_session_options.prefix_cache_bytes
  * those go that were used longest ago. Nothing is kept of a text longer than positions allow that change with its
  * length ("dynamic", "longrope"), nor in a session without that option. Errors: INVALID_ARGUMENT (no such sequence, one
- * that has read fewer tokens), INVALID_STATE (nothing was encoded, no sequence is live), BUSY, OUT_OF_MEMORY. Since 0.2.
+ * that has read fewer tokens), INVALID_STATE (nothing was encoded, no sequence is live), BUSY, OUT_OF_MEMORY. Since
+ * 0.2.
  */
 ATTEND_MUST_CHECK attend_error *attend_session_keep_prefix(
     attend_session *session, size_t index, const int32_t *tokens, size_t count);
