@@ -40,6 +40,8 @@ package protocol StepModel: AnyObject {
   /// Adds rows behind those that are live; of decoders with the beginnings of `prompts` that are at hand already.
   /// Returns through `known` how many tokens of each prompt need not be read any more, always fewer than all.
   func add(prompts: RaggedTokens, known: UnsafeMutablePointer<Int>) throws(Failure)
+  /// How many tokens of a prompt are at hand, as `add` would find them.
+  func known(of prompt: UnsafeBufferPointer<Int32>) -> Int
   /// A row has read all of its prompt, whose beginnings later prompts may share.
   func remember(row: Int, prompt: UnsafeBufferPointer<Int32>)
   /// Adds a row for each source behind those that are live.

@@ -34,6 +34,10 @@ extension Session: StepModel {
     }
   }
 
+  package func known(of prompt: UnsafeBufferPointer<Int32>) -> Int {
+    prompt.count <= longestPrompt ? prefixes?.known(of: prompt) ?? 0 : 0
+  }
+
   /// Where there is no memory to keep a prefix, it is read again.
   package func remember(row: Int, prompt: UnsafeBufferPointer<Int32>) {
     if prefixStatistics != nil { try? keepPrefix(of: row, tokens: prompt) }

@@ -84,14 +84,8 @@ package final class PrefixCache {
   /// Begins a sequence, which has read nothing, with the longest kept prefix of `text` that leaves a token to be read.
   /// Returns how many tokens that are.
   package func begin(_ sequence: Int, with text: UnsafeBufferPointer<Int32>) throws(Failure) -> Int {
-    let most = max(text.count - 1, 0)
-    try follow(text, blocks: most / PrefixCache.block)
-    var blocks = usable()
-    var length = blocks * PrefixCache.block
-    if blocks == path.count, let part = longestPart(behind: path.elements.last, text[length..<most]) {
-      try path.append(part.node)
-      (blocks, length) = (blocks + 1, length + part.count)
-    }
+    let length = try find(text)
+    let blocks = path.count
     for (kind, list) in cache.lists.enumerated() {
       // Those before the window of the next token are left out.
       let first = cache.layout.pages[kind].firstRead(from: length)
@@ -102,11 +96,27 @@ package final class PrefixCache {
     cache.setLength(sequence, length)
     statistics.lookUps += 1
     guard blocks > 0 else { return 0 }
-    path.removeAll(from: blocks)
     usePath()
     statistics.hits += 1
     statistics.tokens += length
     return length
+  }
+
+  /// Tokens of `text` that `begin` would find now; nothing counts as used.
+  package func known(of text: UnsafeBufferPointer<Int32>) -> Int { (try? find(text)) ?? 0 }
+
+  /// Fills `path` with the nodes of the longest kept prefix of `text` that leaves a token to be read. Returns how many
+  /// tokens that are.
+  private func find(_ text: UnsafeBufferPointer<Int32>) throws(Failure) -> Int {
+    let most = max(text.count - 1, 0)
+    try follow(text, blocks: most / PrefixCache.block)
+    let blocks = usable(), length = blocks * PrefixCache.block
+    guard blocks == path.count, let part = longestPart(behind: path.elements.last, text[length..<most]) else {
+      path.removeAll(from: blocks)
+      return length
+    }
+    try path.append(part.node)
+    return length + part.count
   }
 
   /// Keeps the pages of a sequence that has read `text`, as far as they fit.

@@ -64,6 +64,8 @@ final class FakeModel: StepModel {
     }
   }
 
+  func known(of prompt: UnsafeBufferPointer<Int32>) -> Int { 0 }
+
   func add(prompts: RaggedTokens, known: UnsafeMutablePointer<Int>) throws(Failure) {
     add(prompts, isSource: false)
     known.update(repeating: 0, count: prompts.count)

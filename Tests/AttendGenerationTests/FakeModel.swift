@@ -72,6 +72,8 @@ final class FakeModel: StepModel {
     }
   }
 
+  func known(of prompt: UnsafeBufferPointer<Int32>) -> Int { 0 }
+
   func add(prompts: RaggedTokens, known: UnsafeMutablePointer<Int>) throws(Failure) {
     try mayFail()
     known.update(repeating: 0, count: prompts.count)

@@ -198,14 +198,14 @@ final class SchedulerBatch: @unchecked Sendable {
     return load.bytes.saturatingAdd(claim(ticket)) <= limit
   }
 
-  /// Whether a prompt is being read, or about to be, that begins like that of `ticket`.
+  /// Whether a prompt is being read, or about to be, of which that of `ticket` can share more than is known already.
   private func waits(_ ticket: Ticket, for joining: [Ticket]) -> Bool {
     guard !model.readsSources else { return false }
-    let prompt = ticket.job.context.prompt
+    let prompt = ticket.job.context.prompt, wanted = model.known(of: prompt) + SchedulerBatch.worthyPrefix
     func isAlike(_ other: Ticket) -> Bool {
       guard other.job.isReading else { return false }
-      let begins = other.job.context.prompt.prefix(SchedulerBatch.worthyPrefix)
-      return begins.count == SchedulerBatch.worthyPrefix && prompt.starts(with: begins)
+      let begins = other.job.context.prompt.prefix(wanted)
+      return begins.count == wanted && prompt.starts(with: begins)
     }
     return running.contains(where: isAlike) || joining.contains(where: isAlike)
   }

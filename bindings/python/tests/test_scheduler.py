@@ -15,7 +15,7 @@ from typing import Any
 import attend
 import numpy as np
 import pytest
-from conftest import REPOSITORY
+from conftest import FIXTURES, REPOSITORY
 from test_generation import CASES, CONFORMANCE, PROMPTS, WORDS, bits, ids
 from test_interrupts import LONGEST_WAIT, interrupted
 
@@ -278,6 +278,22 @@ scheduler = attend.Scheduler(model, threads=1)
 requests = [scheduler.submit("transformer", num_beams=8) for _ in range(4_000)]"""
     seconds, _ = interrupted("requests[-1].result()", before=before)
     assert seconds < LONGEST_WAIT
+
+
+def test_requests_that_share_a_kept_prefix_join_together() -> None:
+    options: dict[str, Any] = {"max_new_tokens": 1, "eos_token_id": -1}
+    prefix = [3 + 7 * place % 90 for place in range(40)]
+    gate = threading.Event()
+    with attend.Model(CONFORMANCE / "llama") as model:
+        with attend.Scheduler(model, prefix_cache_bytes=1 << 20) as scheduler:
+            scheduler.submit([*prefix, 5], **options).result()
+            scheduler.submit([9], on_token=lambda _: gate.wait(30), **options)
+            requests = [scheduler.submit([*prefix, 6 + place], **options) for place in range(8)]
+            before = scheduler.stats.steps
+            gate.set()
+            found = [request.result().ids.tolist() for request in requests]
+            assert scheduler.stats.steps - before <= 3
+        assert found == [model.generate([*prefix, 6 + place], **options).ids.tolist() for place in range(8)]
 
 
 def test_arguments_are_checked(model: attend.Model) -> None:
