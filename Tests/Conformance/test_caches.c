@@ -49,13 +49,15 @@ static void prefixes(const attend_model *model, size_t width) {
     float *mine = calloc(width, sizeof *mine), *expected = calloc(width, sizeof *expected);
     CHECK(read_prompt(session, text, 100, mine, width) == 0);
     CHECK_SUCCESS(attend_session_keep_prefix(session, 0, text, 100));
-    CHECK(read_prompt(session, other, 110, mine, width) == 64);
+    size_t alike = 0;
+    while (alike < 100 && text[alike] == other[alike]) alike++;
+    CHECK(alike > 64 && read_prompt(session, other, 110, mine, width) == alike);
     CHECK(read_prompt(plain, other, 110, expected, width) == 0);
     CHECK(memcmp(mine, expected, width * sizeof *mine) == 0);
 
     attend_prefix_cache_stats stats = ATTEND_PREFIX_CACHE_STATS_INIT;
     CHECK_SUCCESS(attend_session_prefix_cache_stats(session, &stats));
-    CHECK(stats.lookups == 2 && stats.hits == 1 && stats.tokens == 64 && stats.bytes > 0);
+    CHECK(stats.lookups == 2 && stats.hits == 1 && stats.tokens == alike && stats.bytes > 0);
     CHECK_SUCCESS(attend_session_prefix_cache_clear(session));
     CHECK_SUCCESS(attend_session_prefix_cache_stats(session, &stats));
     CHECK(stats.bytes == 0);
