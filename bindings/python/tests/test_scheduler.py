@@ -15,7 +15,7 @@ from typing import Any
 import attend
 import numpy as np
 import pytest
-from conftest import FIXTURES, REPOSITORY
+from conftest import REPOSITORY
 from test_generation import CASES, CONFORMANCE, PROMPTS, WORDS, bits, ids
 from test_interrupts import LONGEST_WAIT, interrupted
 
