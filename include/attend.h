@@ -563,6 +563,14 @@ void attend_session_cancel(attend_session *session);
  */
 ATTEND_MUST_CHECK attend_error *attend_session_count(const attend_session *session, size_t *count);
 
+/**
+ * How many rows of attend_session_hidden_states belong to sequence `index` of the last attend_encode (or of the last
+ * attend_session_add): its tokens, or what a picture or a sound became. Errors: INVALID_ARGUMENT, INVALID_STATE (the
+ * last call that computed was another one), BUSY. Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_session_encoded_length(
+    const attend_session *session, size_t index, size_t *length);
+
 /** How many tokens the decoder has read of live sequence `index`. Errors: INVALID_ARGUMENT, BUSY. */
 ATTEND_MUST_CHECK attend_error *attend_session_length(const attend_session *session, size_t index, size_t *length);
 
@@ -606,6 +614,26 @@ typedef enum attend_logits_kind {
     ATTEND_LOGITS_ALL = 3       /**< every one */
 } attend_logits_kind;
 
+/** What an attend_input is. Since 0.2. */
+typedef enum attend_input_kind {
+    /** An array as the model's first layer reads it, float32, without gaps: the pixel values of a picture,
+        {channels, height, width}, after all preprocessing; a spectrogram, {bins, frames}; the samples of a sound,
+        {samples}. */
+    ATTEND_INPUT_FEATURES = 1
+} attend_input_kind;
+
+/** One input that is no tokens. Start from ATTEND_INPUT_INIT. Since 0.2. */
+typedef struct attend_input {
+    size_t struct_size;          /**< sizeof(attend_input) */
+    attend_input_kind kind;      /**< must be set */
+    const void *data;            /**< the numbers */
+    attend_element_type type;    /**< ATTEND_TYPE_FLOAT32 */
+    size_t rank;                 /**< how many entries of `shape` count */
+    size_t shape[3];
+} attend_input;
+
+#define ATTEND_INPUT_INIT { sizeof(attend_input), 0, NULL, ATTEND_TYPE_FLOAT32, 0, {0, 0, 0} }
+
 /** Several sequences, end to end, of any lengths. There is no padding: leave it out. Start from ATTEND_BATCH_INIT. */
 typedef struct attend_batch {
     size_t struct_size;          /**< sizeof(attend_batch) */
@@ -614,9 +642,12 @@ typedef struct attend_batch {
     size_t count;                /**< how many sequences, at least 1 */
     const int32_t *token_types;  /**< [sum of lengths] segments, for models that have them, or NULL */
     attend_logits_kind logits;   /**< since 0.2: what attend_decode computes; no other function reads it */
+    /** since 0.2: in place of `tokens` and `lengths`, which are then NULL, for models that read pictures or sounds:
+        `count` inputs, each one sequence; or NULL */
+    const attend_input *inputs;
 } attend_batch;
 
-#define ATTEND_BATCH_INIT { sizeof(attend_batch), NULL, NULL, 0, NULL, ATTEND_LOGITS_DEFAULT }
+#define ATTEND_BATCH_INIT { sizeof(attend_batch), NULL, NULL, 0, NULL, ATTEND_LOGITS_DEFAULT, NULL }
 
 /**
  * Reads a batch: texts (encoder), sources (encoder-decoder) or prompts (decoder). Whatever the session held before is
@@ -1370,7 +1401,8 @@ _Static_assert(sizeof(attend_session_options) == 48 && offsetof(attend_session_o
                "attend_session_options");
 _Static_assert(sizeof(attend_prefix_cache_stats) == 40, "attend_prefix_cache_stats");
 _Static_assert(sizeof(attend_tensor) == 56 && offsetof(attend_tensor, shape) == 24, "attend_tensor");
-_Static_assert(sizeof(attend_batch) == 48 && offsetof(attend_batch, logits) == 40, "attend_batch");
+_Static_assert(sizeof(attend_input) == 64 && offsetof(attend_input, shape) == 40, "attend_input");
+_Static_assert(sizeof(attend_batch) == 56 && offsetof(attend_batch, inputs) == 48, "attend_batch");
 _Static_assert(sizeof(attend_generation_options) == 88 && offsetof(attend_generation_options, assistant) == 80,
                "attend_generation_options");
 _Static_assert(sizeof(attend_embed_options) == 32 && offsetof(attend_embed_options, truncate_dim) == 24,

@@ -4,11 +4,19 @@ import CAttend
 
 @_cdecl("attend_encode") @implementation public func attend_encode(
   _ session: OpaquePointer!, _ batch: UnsafePointer<attend_batch>!
-) -> OpaquePointer! { using(session) { (session) throws(Failure) in try session.encode(try read(batch).batch) } }
+) -> OpaquePointer! {
+  using(session) { (session) throws(Failure) in
+    try withBatch(batch, session) { (batch) throws(Failure) in try session.encode(batch) }
+  }
+}
 
 @_cdecl("attend_session_add") @implementation public func attend_session_add(
   _ session: OpaquePointer!, _ batch: UnsafePointer<attend_batch>!
-) -> OpaquePointer! { using(session) { (session) throws(Failure) in try session.add(try read(batch).batch) } }
+) -> OpaquePointer! {
+  using(session) { (session) throws(Failure) in
+    try withBatch(batch, session) { (batch) throws(Failure) in try session.add(batch) }
+  }
+}
 
 @_cdecl("attend_session_logits") @implementation public func attend_session_logits(
   _ session: OpaquePointer!, _ logits: UnsafeMutablePointer<attend_tensor>!
@@ -77,6 +85,14 @@ import CAttend
   }
 }
 
+@_cdecl("attend_session_encoded_length") @implementation public func attend_session_encoded_length(
+  _ session: OpaquePointer!, _ index: Int, _ length: UnsafeMutablePointer<Int>!
+) -> OpaquePointer! {
+  lookingAt(session) { (session) throws(Failure) in
+    try require(length, "length").pointee = try session.encodedLength(index)
+  }
+}
+
 /// Gives the live sequences tokens; `logits` nil: none are wanted.
 private func decode(
   _ session: Session, _ batch: Batch, _ wanted: LogitsWanted, _ logits: UnsafeMutablePointer<attend_tensor>?
@@ -99,6 +115,7 @@ func read(
     throw Failure(
       .invalidArgument, "\(name).logits is \(batch.logits.rawValue), which is no attend_logits_kind")
   }
+  guard batch.inputs == nil else { throw Failure(.invalidArgument, "\(name).inputs is set; this call takes tokens") }
   let tokens = try Batch(
     tokens: try require(batch.tokens, "\(name).tokens"), lengths: try require(batch.lengths, "\(name).lengths"),
     types: batch.token_types, count: batch.count, allowsEmpty: allowsEmpty)

@@ -23,9 +23,7 @@ import Glibc
       token += batch.lengths[index]
     }
     try call.session.checkPrompts(batch)
-    try call.run(batch.count) {
-      UnsafeBufferPointer(start: batch.tokens + starts[$0], count: batch.lengths[$0])
-    }
+    try call.run(batch.count) { batch.tokens(from: starts[$0], count: batch.lengths[$0]) }
   }
 }
 

@@ -13,6 +13,9 @@ package struct TensorShape: RandomAccessCollection, Equatable, ExpressibleByArra
 
   package init(arrayLiteral sizes: Int...) { self.init(sizes) }
 
+  /// Of a number by itself.
+  package init() {}
+
   package init(_ first: Int, _ second: Int? = nil, _ third: Int? = nil, _ fourth: Int? = nil) {
     append(first)
     if let second { append(second) }

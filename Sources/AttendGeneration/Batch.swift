@@ -1,13 +1,11 @@
 import AttendBase
 import AttendLayers
 
-/// A ragged batch as the caller hands it over: sequences of ids end to end. Borrowed for one call.
+/// A ragged batch as the caller hands it over: sequences of ids end to end, or arrays. Borrowed for one call.
 package struct Batch {
-  /// `[sum of lengths]`
-  package let tokens: UnsafePointer<Int32>
+  /// As the layers read it.
+  let input: StackInput
   package let lengths: SequenceLengths
-  /// `[sum of lengths]`, or nil: all 0.
-  package let types: UnsafePointer<Int32>?
   /// The sum of the lengths, at least 1.
   package let tokenCount: Int
 
@@ -46,25 +44,43 @@ package struct Batch {
     self.init(tokens, SequenceLengths(ones: count), nil, count)
   }
 
+  /// An array for each sequence, which becomes as many hidden states as its length says, in all `sum`.
+  init(_ arrays: UnsafeBufferPointer<FeatureArray>, lengths: UnsafePointer<Int>, sum: Int) {
+    input = .features(arrays)
+    self.lengths = SequenceLengths(lengths, count: arrays.count)
+    tokenCount = sum
+  }
+
   private init(
     _ tokens: UnsafePointer<Int32>, _ lengths: SequenceLengths, _ types: UnsafePointer<Int32>?, _ tokenCount: Int
   ) {
-    self.tokens = tokens
+    input = .tokens(tokens, types: types)
     self.lengths = lengths
-    self.types = types
     self.tokenCount = tokenCount
   }
 
-  /// So that no product with a width of a model overflows.
-  private static let mostTokens = Session.mostSequences
+  /// `[sum of lengths]` ids; nil: it holds arrays.
+  package var tokens: UnsafePointer<Int32>? { if case .tokens(let tokens, _) = input { tokens } else { nil } }
 
-  /// As the layers read it.
-  var input: StackInput { .tokens(tokens, types: types) }
+  /// `count` ids from the one numbered `first` on, none where it holds arrays.
+  package func tokens(from first: Int, count: Int) -> UnsafeBufferPointer<Int32> {
+    UnsafeBufferPointer(start: tokens.map { $0 + first }, count: tokens == nil ? 0 : count)
+  }
+
+  /// `[sum of lengths]` types of tokens, or nil: all 0.
+  package var types: UnsafePointer<Int32>? { if case .tokens(_, let types) = input { types } else { nil } }
+
+  /// So that no product with a width of a model overflows.
+  static let mostTokens = Session.mostSequences
 
   /// Throws, naming sequence and position, if an id is outside the vocabulary of `stack`, or a type is not among those
   /// that it has.
   func check(_ stack: Stack) throws(Failure) {
-    let typeCount = stack.embedding.types?.count
+    guard let tokens else { return }
+    guard stack.embedding != nil else {
+      throw Failure(.invalidArgument, "the batch holds tokens, and this model reads \(stack.input.reads)")
+    }
+    let typeCount = stack.embedding?.types?.count
     guard types == nil || typeCount != nil else {
       throw Failure(.invalidArgument, "batch.token_types is set, and this model has no token types")
     }

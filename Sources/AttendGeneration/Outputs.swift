@@ -18,6 +18,10 @@ final class Outputs {
   let logits = OutputBuffer(purpose: "the logits")
   let pooled = OutputBuffer(purpose: "the pooled vectors")
   let embeddings = OutputBuffer(purpose: "the embeddings")
+  /// The hidden states that each array of a batch becomes
+  var arrayLengths = GrowingList<Int>(for: "the lengths of the sequences")
+  /// The stack that read the last batch
+  var reader: Stack?
   private(set) var lastCall = LastCall.none
   /// Of the sequences of the last call, if that was an encode
   private var lengths = GrowingList<Int>(for: "the lengths of the sequences")
@@ -29,6 +33,7 @@ final class Outputs {
   /// Bytes held at this moment.
   var bytes: Int {
     states.bytes + logits.bytes + pooled.bytes + embeddings.bytes + lengths.bytes + lastRows.bytes + shifted.bytes
+      + arrayLengths.bytes
   }
 
   /// The hidden states of the last encode or decode; nil where there was none.
@@ -90,14 +95,28 @@ final class Outputs {
     case .lastEnd(let id): end = id
     default: return
     }
+    guard let ids = batch.tokens else { return }
     lastRows.resize(to: batch.count, filling: -1)
     var first = 0
     for sequence in 0..<batch.count {
-      let tokens = batch.tokens + first
+      let tokens = ids + first
       var last = batch.lengths[sequence] - 1
       while let padding, last > 0, tokens[last] == padding { last -= 1 }
       while let end, last >= 0, tokens[last] != end { last -= 1 }
       if last >= 0 { lastRows[sequence] = first + last }
+      first += batch.lengths[sequence]
+    }
+  }
+
+  /// Keeps which row of the hidden states makes the embedding of each text. To be called after `keepEncoded`.
+  func keepEndTokens(of batch: Batch, _ end: Model.EndToken) {
+    guard let ids = batch.tokens else { return }
+    lastRows.resize(to: batch.count, filling: -1)
+    var first = 0
+    for sequence in 0..<batch.count {
+      let tokens = UnsafeBufferPointer(start: ids + first, count: batch.lengths[sequence])
+      let wanted = end.id ?? tokens.max()
+      if let place = tokens.firstIndex(where: { $0 == wanted }) { lastRows[sequence] = first + place }
       first += batch.lengths[sequence]
     }
   }
@@ -114,10 +133,11 @@ final class Outputs {
 
   /// Keeps the texts of an encode, for whose tokens there is room, as the decoder reads them.
   func keepShifted(_ batch: Batch, _ shift: TextShift) {
+    guard let tokens = batch.tokens else { return }
     shifted.resize(to: batch.tokenCount, filling: 0)
     var first = 0
     for sequence in 0..<batch.count {
-      shift.apply(batch.tokens + first, count: batch.lengths[sequence], into: shifted.storage + first)
+      shift.apply(tokens + first, count: batch.lengths[sequence], into: shifted.storage + first)
       first += batch.lengths[sequence]
     }
   }

@@ -37,7 +37,7 @@ extension Session {
     guard let ids = texts.ids.elements.baseAddress, let lengths = texts.lengths.elements.baseAddress else {
       throw Failure(.invalidArgument, "there are no texts: count is 0")
     }
-    let types = stack.embedding.types == nil ? nil : texts.types.elements.baseAddress
+    let types = stack.embedding?.types == nil ? nil : texts.types.elements.baseAddress
     let whole = try Batch(tokens: ids, lengths: lengths, types: types, count: texts.lengths.count)
     try check(whole, stack)
     let y = try outputs.reserve(outputs.embeddings, rows: whole.count, columns: width)

@@ -7,7 +7,7 @@ extension Session {
   /// Reads a batch of texts, sources or prompts: its sequences become the live ones. After `outOfMemory` and
   /// `cancelled` none is live; any other failure changes nothing.
   package func encode(_ batch: Batch) throws(Failure) {
-    let stack = try readingStack()
+    let stack = try readingStack(of: batch)
     try check(batch, stack)
     drop()
     cancellation.begin(work: batch.tokenCount * stack.layers.count)
@@ -17,7 +17,7 @@ extension Session {
   /// Reads a batch of texts, sources or prompts: its sequences come after the live ones. A failure leaves those as they
   /// were.
   package func add(_ batch: Batch) throws(Failure) {
-    let stack = try readingStack()
+    let stack = try readingStack(of: batch)
     try check(batch, stack)
     cancellation.begin(work: batch.tokenCount * stack.layers.count)
     try read(batch, stack, positionsAhead: Session.positionsAhead)
@@ -47,7 +47,45 @@ extension Session {
     forgetOutputs()
   }
 
-  /// The stack that reads batches.
+  /// A batch of arrays: each is one sequence. Borrowed for one call, and valid until the next.
+  ///
+  /// Throws `unsupported` for a model that reads none, and `invalidArgument` for an array that it cannot read.
+  package func batch(_ arrays: UnsafeBufferPointer<FeatureArray>) throws(Failure) -> Batch {
+    guard let stack = model.arrayReader else {
+      throw Failure(
+        .unsupported, "this checkpoint is of a \(model.blueprint.family) model, which reads tokens and no arrays")
+    }
+    guard arrays.count > 0, arrays.count <= Session.mostSequences else {
+      throw Failure(
+        .invalidArgument, "\(arrays.count) arrays; from 1 to \(Session.mostSequences) can be read at once")
+    }
+    try outputs.arrayLengths.reserve(arrays.count)
+    outputs.arrayLengths.removeAll()
+    var sum = 0
+    for (index, array) in arrays.enumerated() {
+      let length: Int
+      do throws(Failure) { length = try stack.input.length(of: array) } catch {
+        throw Failure(error.code, "input \(index): \(error.message)")
+      }
+      sum = sum.saturatingAdd(length)
+      guard sum <= Batch.mostTokens else {
+        throw Failure(
+          .invalidArgument, "the arrays become \(sum) hidden states and more; a batch holds at most \(Batch.mostTokens)"
+        )
+      }
+      try outputs.arrayLengths.append(length)
+    }
+    return Batch(arrays, lengths: outputs.arrayLengths.storage, sum: sum)
+  }
+
+  /// The stack that reads a batch.
+  private func readingStack(of batch: Batch) throws(Failure) -> Stack {
+    guard batch.tokens == nil else { return try readingStack() }
+    guard let stack = model.arrayReader else { throw Failure(.internalError, "arrays for a model without a reader") }
+    return stack
+  }
+
+  /// The stack that reads batches of tokens.
   func readingStack() throws(Failure) -> Stack {
     guard let stack = model.encoder ?? model.decoder else { throw Failure(.internalError, "a model without layers") }
     return stack
@@ -91,6 +129,8 @@ extension Session {
       }
       outputs.keepEncoded(x, batch.lengths)
       outputs.keepLastTokens(of: batch, for: model.head)
+      outputs.reader = stack
+      if let end = model.endToken(of: stack) { outputs.keepEndTokens(of: batch, end) }
       if let shift { outputs.keepShifted(batch, shift) }
       sequences.begin()
     } catch {
@@ -101,7 +141,7 @@ extension Session {
 
   /// Runs the encoder. The keys and values of a layer are of use while it runs, and to nobody later.
   private func readText(_ batch: Batch, _ encoder: Stack, into x: Matrix) throws(Failure) {
-    guard let encoderScratch else { throw Failure(.internalError, "an encoder without pages") }
+    let encoderScratch = try scratch(of: encoder)
     pass.recorder?.recordsEncoder = true
     defer {
       encoderScratch.remove(from: 0)
@@ -135,77 +175,5 @@ extension Session {
 
   private func reserve(ahead positions: Int) throws(Failure) {
     try sequences.selfCache.reserve(ahead: min(model.decoder?.positions ?? .max, positions))
-  }
-
-  // MARK: Heads
-
-  /// The logits of the head for the last encode, computed now: of a decoder `[sequences, vocabulary]`, those of what
-  /// follows each prompt; of any other `[tokens, outputs]` or, if the head reads one token of each sequence,
-  /// `[sequences, outputs]`.
-  package func encodedLogits() throws(Failure) -> Output {
-    guard let head = model.head else {
-      throw Failure(
-        .unsupported, "this checkpoint is of a \(model.blueprint.family) model without a head: it gives no logits")
-    }
-    guard !head.tellsNextToken || model.blueprint.kind != .encoderDecoder else {
-      throw Failure(.unsupported, "what may follow a source is told by the decoder: give it a first token")
-    }
-    return try apply(head, to: outputs.logits, rereads: model.blueprint.shift != nil)
-  }
-
-  /// The vectors of the pooler for the last encode, computed now, `[sequences, width]`, or in a folder of
-  /// sentence-transformers those of its modules, `[sequences, outputs]`.
-  package func pooledStates() throws(Failure) -> Output {
-    if let head = model.sentenceHead {
-      let (states, lengths) = try beginHead()
-      let y = try outputs.reserve(outputs.pooled, rows: lengths.count, columns: head.outputs)
-      try head.apply(states, lengths: lengths, into: y, pass)
-      try pass.checkCancellation()
-      return y
-    }
-    guard let pooler = model.pooler else {
-      throw Failure(.unsupported, "this checkpoint is of a \(model.blueprint.family) model without a pooler")
-    }
-    return try apply(pooler, to: outputs.pooled)
-  }
-
-  private func apply(_ head: Head, to buffer: OutputBuffer, rereads: Bool = false) throws(Failure) -> Output {
-    let (encoded, lengths) = try beginHead()
-    let states = rereads ? try rereadStates() : encoded
-    let x =
-      switch head.pooling {
-      case .everyToken: states
-      case .nextToken: try pooled(states, lengths, .lastToken)
-      case .lastToken, .lastEnd: try lastTokens(states)
-      case .firstToken: try pooled(states, lengths, .firstToken)
-      case .meanOfTokens: try pooled(states, lengths, .mean)
-      }
-    let y = try outputs.reserve(buffer, rows: x.rows, columns: head.outputs)
-    try head.apply(x, into: y, pass)
-    try pass.checkCancellation()
-    return y
-  }
-
-  /// The last encode as a head reads it, with scratch memory that is free again.
-  private func beginHead() throws(Failure) -> (states: Matrix, lengths: SequenceLengths) {
-    let encoded = try outputs.encoded()
-    try pass.workspace.reset()
-    cancellation.begin(work: 0)
-    return encoded
-  }
-
-  /// The last token of each sequence that the head reads, `[sequences, width]`, in scratch memory.
-  private func lastTokens(_ states: Matrix) throws(Failure) -> Matrix {
-    let rows = try outputs.lastTokens()
-    let vectors = try pass.workspace.matrix(rows.count, states.columns)
-    for (index, row) in rows.enumerated() { vectors[index].update(from: states[row], count: states.columns) }
-    return vectors
-  }
-
-  /// One vector for each sequence, `[sequences, width]`, in scratch memory.
-  private func pooled(_ states: Matrix, _ lengths: SequenceLengths, _ mode: Pooling.Mode) throws(Failure) -> Matrix {
-    let vectors = try pass.workspace.matrix(lengths.count, states.columns)
-    Pooling([mode]).apply(states, lengths: lengths, into: vectors, pass)
-    return vectors
   }
 }

@@ -16,8 +16,8 @@ package final class Session {
   let sequences: LiveSequences
   /// Beginnings of prompts; nil: none are kept
   let prefixes: PrefixCache?
-  /// Keys and values of one encoder layer, while it runs
-  let encoderScratch: KeyValueCache?
+  /// Keys and values of one encoder layer, while it runs, for each tower that is an encoder
+  private let encoderScratch: [(stack: Stack, cache: KeyValueCache)]
   let outputs = Outputs()
   /// The attention maps; once made it stays, as outgrown outputs do
   private var recorder: AttentionRecorder?
@@ -58,7 +58,15 @@ package final class Session {
     pass = Pass(engine: engine, workspace: Workspace())
     sequences = try LiveSequences(model, options.keyValueType)
     prefixes = try Session.prefixes(model, sequences, limit: options.prefixCacheBytes)
-    encoderScratch = model.encoder.map { KeyValueCache(layout: $0.keyValueLayout) }
+    encoderScratch = model.encoders.map { ($0, KeyValueCache(layout: $0.keyValueLayout)) }
+  }
+
+  /// The pages in which an encoder keeps keys and values while it runs.
+  func scratch(of encoder: Stack) throws(Failure) -> KeyValueCache {
+    guard let pages = encoderScratch.first(where: { $0.stack === encoder }) else {
+      throw Failure(.internalError, "an encoder without pages")
+    }
+    return pages.cache
   }
 
   // MARK: Live sequences
@@ -94,7 +102,8 @@ package final class Session {
 
   /// Bytes of caches, outputs and scratch at this moment.
   package var bytes: Int {
-    pass.workspace.bytes + sequenceBytes + (encoderScratch?.bytes ?? 0) + outputs.bytes + (recorder?.bytes ?? 0)
+    pass.workspace.bytes + sequenceBytes + encoderScratch.reduce(0) { $0 + $1.cache.bytes } + outputs.bytes
+      + (recorder?.bytes ?? 0)
   }
 
   /// Those of them that keep the live sequences.
@@ -103,6 +112,16 @@ package final class Session {
   /// The hidden states of the last encode or decode, `[tokens, width of the stack that made them]`, or nil if there was
   /// none since the sequences were made or selected.
   package var hiddenStates: Output? { outputs.hiddenStates }
+
+  /// The number of hidden states of a sequence of the last encode.
+  package func encodedLength(_ sequence: Int) throws(Failure) -> Int {
+    let lengths = try outputs.encoded().lengths
+    guard sequence >= 0, sequence < lengths.count else {
+      throw Failure(
+        .invalidArgument, "index is \(UInt(bitPattern: sequence)); the last call had \(lengths.count) sequences")
+    }
+    return lengths[sequence]
+  }
 
   /// Nothing that was computed before is to be read any more.
   func forgetOutputs() {

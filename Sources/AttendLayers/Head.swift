@@ -6,7 +6,7 @@ import AttendKernelInterface
 /// vector.
 package struct Head: Sendable {
   /// The hidden states of a sequence that it reads.
-  package enum Pooling: Sendable {
+  package enum Selection: Sendable {
     case everyToken
     /// Every token that is decoded, and of a prompt the last: what it gives are the logits of the next token.
     case nextToken
@@ -18,6 +18,8 @@ package struct Head: Sendable {
     case lastEnd(Int32)
     /// The mean of each sequence's tokens.
     case meanOfTokens
+    /// The vectors of these modes, one after another.
+    case joined(Pooling)
   }
 
   /// `norm(activation(x W + b))`
@@ -33,15 +35,28 @@ package struct Head: Sendable {
     }
   }
 
-  package let pooling: Pooling
+  package let pooling: Selection
+  /// Products of as many parts of a vector, `[inputs]` each, whose mean is the output, before no other layer; usually
+  /// none.
+  package let parts: [Linear]
   package let layers: [Layer]
   /// Factor on the last output.
   package let scale: Float
   /// 0: none. Otherwise an output y becomes `softCap * tanh(y / softCap)` (Gemma Team 2024, arXiv:2408.00118).
   package let softCap: Float
 
-  package init(pooling: Pooling, layers: [Layer], scale: Float, softCap: Float) {
+  /// The width of what it gives.
+  package let outputs: Int
+
+  /// For hidden states of `width` numbers.
+  package init(
+    pooling: Selection, parts: [Linear] = [], layers: [Layer], width: Int, scale: Float, softCap: Float
+  ) {
+    var pooled = width
+    if case .joined(let pooling) = pooling { pooled = pooling.outputs(width: width) }
+    outputs = (layers.last?.linear ?? parts.first)?.outputs ?? pooled
     self.pooling = pooling
+    self.parts = parts
     self.layers = layers
     self.scale = scale
     self.softCap = softCap
@@ -50,13 +65,12 @@ package struct Head: Sendable {
   /// Whether it tells the next token.
   package var tellsNextToken: Bool { if case .nextToken = pooling { true } else { false } }
 
-  /// The width of what it gives.
-  package var outputs: Int { layers.last?.linear.outputs ?? 0 }
-
   /// y, `[rows, outputs]`, from the hidden states of chosen tokens, `[rows, width]`.
   package func apply(_ x: Matrix, into y: Matrix, _ pass: Pass) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       var input = x
+      if !parts.isEmpty { try applyParts(x, into: y, pass) }
+      if parts.isEmpty, layers.isEmpty { for row in 0..<x.rows { y[row].update(from: x[row], count: x.columns) } }
       for (index, layer) in layers.enumerated() {
         let output = index == layers.count - 1 ? y : try pass.workspace.matrix(x.rows, layer.linear.outputs)
         try layer.linear.apply(input, activation: layer.activation, into: output, pass)
@@ -65,5 +79,14 @@ package struct Head: Sendable {
       }
       if scale != 1 || softCap > 0 { pass.engine.scale(y, by: scale, cap: softCap) }
     }
+  }
+
+  private func applyParts(_ x: Matrix, into y: Matrix, _ pass: Pass) throws(Failure) {
+    var first = 0
+    for (index, part) in parts.enumerated() {
+      try part.apply(x.columns(first, part.inputs), residual: index == 0 ? nil : y, into: y, pass)
+      first += part.inputs
+    }
+    pass.engine.scale(y, by: 1 / Float(parts.count))
   }
 }

@@ -45,8 +45,17 @@ package struct SentenceHead: Sendable {
     _ states: Matrix, lengths: SequenceLengths, prompt: Int = 0, into y: Matrix, _ pass: Pass
   ) throws(Failure) {
     try pass.scoped { () throws(Failure) in
-      var x = try pass.workspace.matrix(lengths.count, pooling.outputs(width: states.columns))
-      pooling.apply(states, lengths: lengths, prompt: prompt, into: x, pass)
+      let x = try pass.workspace.matrix(lengths.count, pooling.outputs(width: states.columns))
+      try pooling.apply(states, lengths: lengths, prompt: prompt, into: x, pass)
+      try finish(x, into: y, pass)
+    }
+  }
+
+  /// y, the first numbers of each embedding, from what the pooling gave, `[sequences, outputs of the pooling]`, which
+  /// is written over.
+  package func finish(_ pooled: Matrix, into y: Matrix, _ pass: Pass) throws(Failure) {
+    try pass.scoped { () throws(Failure) in
+      var x = pooled
       for step in steps {
         switch step {
         case .dense(let linear, let activation, let shortcut):

@@ -1,16 +1,10 @@
 import AttendBase
 import AttendDispatch
 
-/// The input of a stack in one pass.
-package enum StackInput {
-  /// Ids and their types, `[tokens]` each; without types all are of type 0.
-  case tokens(UnsafePointer<Int32>, types: UnsafePointer<Int32>?)
-}
-
-/// An encoder or a decoder: an embedding, layers, and in some families a norm at the end.
+/// An encoder or a decoder: an input layer, layers, and in some families a norm at the end.
 package final class Stack: Sendable {
   package let width: Int
-  package let embedding: Embedding
+  package let input: InputLayer
   package let layers: FixedArray<TransformerLayer>
   package let finalNorm: Norm?
   /// Of the keys and values of its own tokens.
@@ -26,27 +20,30 @@ package final class Stack: Sendable {
   package let statedPositions: Int?
 
   package init(
-    width: Int, embedding: Embedding, layers: FixedArray<TransformerLayer>, finalNorm: Norm?,
+    width: Int, input: InputLayer, layers: FixedArray<TransformerLayer>, finalNorm: Norm?,
     keyValueLayout: KeyValueLayout,
     crossKeyValueLayout: KeyValueLayout?, rotaries: RotaryTables, convolution: DebertaConvolution? = nil,
     statedPositions: Int? = nil
   ) {
     self.width = width
-    self.embedding = embedding
+    self.input = input
     self.layers = layers
     self.finalNorm = finalNorm
     self.keyValueLayout = keyValueLayout
     self.crossKeyValueLayout = crossKeyValueLayout
     self.rotaries = rotaries
     self.convolution = convolution
-    self.statedPositions = embedding.positions?.positions ?? statedPositions
+    self.statedPositions = input.tokens?.positions?.positions ?? statedPositions
   }
 
-  /// Ids run from 0 to this less 1.
-  package var vocabulary: Int { embedding.tokens.vocabulary }
+  /// The embedding of tokens; nil: it reads arrays.
+  package var embedding: TokenEmbedding? { input.tokens }
+
+  /// Ids run from 0 to this less 1; 0 where it reads no tokens.
+  package var vocabulary: Int { embedding?.tokens.vocabulary ?? 0 }
 
   /// The longest sequence that can be computed; nil: no limit.
-  package var positions: Int? { embedding.positions?.positions }
+  package var positions: Int? { embedding?.positions?.positions }
 
   /// The longest sequence that is allowed: with computed positions as many as the configuration states, or more.
   package func positions(allowingBeyond isAllowed: Bool) -> Int? { isAllowed ? positions : statedPositions }
@@ -56,9 +53,7 @@ package final class Stack: Sendable {
   package func forward(
     _ input: StackInput, selfKeyValues: KeyValues, crossKeyValues: KeyValues?, into x: Matrix, _ pass: Pass
   ) throws(Failure) {
-    switch input {
-    case .tokens(let ids, let types): try embedding.apply(ids, types: types, selfKeyValues.sequences, into: x, pass)
-    }
+    try self.input.apply(input, selfKeyValues.sequences, into: x, pass)
     try pass.scoped { () throws(Failure) in
       let context = LayerContext(
         selfKeyValues: selfKeyValues, crossKeyValues: crossKeyValues,

@@ -19,7 +19,7 @@ package struct ModelInfo: Sendable {
       guard let stack else { return }
       (vocabulary, width, layers) = (stack.vocabulary, stack.width, stack.layers.count)
       positions = stack.statedPositions
-      tokenTypes = stack.embedding.types?.count ?? 0
+      tokenTypes = stack.embedding?.types?.count ?? 0
     }
   }
 

@@ -11,13 +11,16 @@ package final class Model: Sendable {
   package let engine: Engine
   package let compute: ComputeType
   /// As the blueprint has them.
-  private let towers: [(role: TowerBlueprint.Role, stack: Stack)]
+  private let towers: [Tower]
   /// The head that makes logits: of a decoder those of the next token.
   package let head: Head?
   /// The head that makes one vector of a sequence.
   package let pooler: Head?
   /// The head that makes the embedding of a text, where the folder is one of sentence-transformers.
   package let sentenceHead: SentenceHead?
+  /// The way from the cosine of a picture's and a text's embedding to a logit: `scale * cosine + bias`; nil: the model
+  /// compares none.
+  package let similarity: (scale: Float, bias: Float)?
   /// Whether it was saved as a model that tells the next token.
   private let isCausalLanguageModel: Bool
   /// The rules by which texts become the sequences that are embedded, or why they are not known.
@@ -71,7 +74,7 @@ package final class Model: Sendable {
     let builder = try Builder(asked, packer)
     let blueprint = builder.blueprint
     described = try FixedArray(1, for: "the description of the model") { _ in blueprint }
-    towers = try blueprint.towers.map { (tower) throws(Failure) in (tower.role, try builder.stack(tower.stack)) }
+    towers = try blueprint.towers.map { (tower) throws(Failure) in try Tower(tower, builder.within(tower)) }
     var modules = SentenceReader(engine: engine, compute: compute, copies: options.copiesWeights)
     if let headed = blueprint.last {
       head = try blueprint.head.map { (head) throws(Failure) in try builder.head(head, headed) }
@@ -81,6 +84,12 @@ package final class Model: Sendable {
       }
     } else {
       (head, pooler, sentenceHead) = (nil, nil, nil)
+    }
+    similarity = try blueprint.similarity.map { (similarity) throws(Failure) in
+      let scale = Exponential.exp(Double(try packer.scalar(similarity.scale)))
+      return (
+        Float(scale), try similarity.bias.map { (name) throws(Failure) in try packer.scalar(name) } ?? 0
+      )
     }
     try builder.finish()
     var checksum = Checksum()
@@ -102,11 +111,47 @@ package final class Model: Sendable {
     Log.write(.info, "\(folder.path): \(name), \(count) parameters in \(bytes) bytes, kernels \(kernels)")
   }
 
+  /// A stack, its part in the model, and the head that makes embeddings of what it reads.
+  private struct Tower: Sendable {
+    let role: TowerBlueprint.Role
+    let stack: Stack
+    let embedding: SentenceHead?
+    /// The end token whose state the embedding is made of: nil none, or the largest id.
+    let endToken: EndToken?
+
+    init(_ tower: TowerBlueprint, _ builder: Builder) throws(Failure) {
+      role = tower.role
+      stack = try builder.stack(tower.stack)
+      embedding = try tower.embedding.map { (head) throws(Failure) in
+        try builder.embedding(head, width: tower.stack.width)
+      }
+      if case .endToken(let id) = tower.embedding?.pooling { endToken = EndToken(id: id) } else { endToken = nil }
+    }
+  }
+
+  /// The token of a text whose state is its embedding.
+  package struct EndToken: Sendable {
+    /// The first one of this id; nil: the one of the largest id.
+    package let id: Int32?
+  }
+
   /// As the checkpoint has it.
   package var blueprint: Blueprint { described[0] }
 
   package var encoder: Stack? { tower(.encoder) }
   package var decoder: Stack? { tower(.decoder) }
+
+  /// The head that makes the embedding of what a stack read; nil: it makes none of its own.
+  package func embeddingHead(of stack: Stack) -> SentenceHead? { towers.first { $0.stack === stack }?.embedding }
+
+  /// The token whose state makes the embedding of a text that `stack` read; nil: another state does.
+  package func endToken(of stack: Stack) -> EndToken? { towers.first { $0.stack === stack }?.endToken }
+
+  /// The stack that reads arrays, of pixels or of sounds.
+  package var arrayReader: Stack? { towers.first { $0.stack.embedding == nil }?.stack }
+
+  /// The stacks that read whole texts or arrays.
+  package var encoders: [Stack] { towers.filter { $0.role != .decoder }.map { $0.stack } }
 
   private func tower(_ role: TowerBlueprint.Role) -> Stack? { towers.first { $0.role == role }?.stack }
 
@@ -117,7 +162,7 @@ package final class Model: Sendable {
   /// library makes of a bare checkpoint, the last token's state for one saved as a causal language model and the mean
   /// of all states for any other. Throws `unsupported` for an encoder-decoder.
   package func embeddingHead() throws(Failure) -> SentenceHead {
-    if let sentenceHead { return sentenceHead }
+    if let head = sentenceHead ?? towers.first(where: { $0.stack.embedding != nil })?.embedding { return head }
     guard blueprint.kind != .encoderDecoder else {
       throw Failure(
         .unsupported,

@@ -51,11 +51,12 @@ extension Family {
 /// All families. A new one is a file beside this one and a line here.
 package enum Registry {
   package static let families: [any (Family & Sendable).Type] = [
-    Albert.self, Bart.self, Bert.self, Bloom.self, DebertaV2.self, DistilBert.self, Fairseq.self, Falcon.self,
-    Gemma.self,
+    Albert.self, Bart.self, Bert.self, Bloom.self, CLIP.self, DebertaV2.self, DINOv2.self, DistilBert.self,
+    Fairseq.self,
+    Falcon.self, Gemma.self,
     GPT2.self, GPTJ.self, GPTNeo.self, GPTNeoX.self, GptOss.self, Granite.self, Llama.self, Mistral.self,
     Mixtral.self, ModernBert.self, MPNet.self, MPT.self, Olmo2.self, OPT.self, Phi.self, Phi3.self, Qwen.self,
-    QwenMixtures.self, SmolLM3.self, StableLM.self, StarCoder2.self, T5.self, Transformer.self,
+    QwenMixtures.self, SigLIP.self, SmolLM3.self, StableLM.self, StarCoder2.self, T5.self, Transformer.self, ViT.self,
   ]
 
   /// Every `model_type` that can be loaded, sorted.
@@ -73,7 +74,9 @@ package enum Registry {
     var blueprint = try family.blueprint(config, modelType: modelType)
     try UnreadKeys(config, blueprint).check()
     blueprint.labels = try LabelNames(config)
-    for index in blueprint.towers.indices { blueprint.towers[index].stack.statedPositions = config.statedPositions }
+    for index in blueprint.towers.indices where blueprint.towers[index].stack.embedding != nil {
+      blueprint.towers[index].stack.statedPositions = config.statedPositions
+    }
     return embeds ? family.ofEmbeddings(blueprint) : blueprint
   }
 }

@@ -110,7 +110,7 @@ extension CheckpointCopy {
   fileprivate func tokenTable() throws -> WrittenTensor {
     let blueprint = try blueprint()
     let names = Set(
-      (blueprint.decoder?.embedding.tokens ?? []).flatMap { name in blueprint.prefixes.map { $0 + name } })
+      (blueprint.decoder?.embedding?.tokens ?? []).flatMap { name in blueprint.prefixes.map { $0 + name } })
     return try #require(tensors.first { names.contains($0.name) })
   }
 }

@@ -42,9 +42,10 @@ private struct Fixture {
       let kinds = family.capabilities.kinds.map(\.title).joined(separator: ", ")
       let heads = family.capabilities.heads.map(\.title)
       let fixtures = Fixture.all.filter { family.modelTypes.contains($0.modelType) }
-      var verified = fixtures.filter { $0.collection == "conformance" }.map(\.name)
+      let named = fixtures.filter { ["conformance", "features"].contains($0.collection) }
+      var verified = named.map(\.name)
       verified += family.modelTypes.compactMap { trained[$0] }
-      let others = fixtures.filter { $0.collection != "conformance" }.count
+      let others = fixtures.count - named.count
       if others > 0 { verified.append("\(others) more") }
       lines.append("| \(types) | \(kinds) | \(heads.joined(separator: ", ")) | \(verified.joined(separator: ", ")) |")
     }
@@ -78,7 +79,7 @@ private struct Fixture {
   /// Each configuration with the name of each head in `architectures`.
   @Test func familiesHaveTheHeadsThatTheyOfferAndNoOthers() throws {
     let folder = try TemporaryFolder()
-    for fixture in Fixture.all where fixture.collection == "conformance" {
+    for fixture in Fixture.all where ["conformance", "features"].contains(fixture.collection) {
       guard let family = Registry.families.first(where: { $0.modelTypes.contains(fixture.modelType) }),
         fixture.modelType != "transformer"
       else { continue }

@@ -18,11 +18,11 @@ extension Scorer {
     var inputs = ScoreInputs()
     var (text, context) = (0, 0)
     for index in 0..<texts.count {
-      let ids = UnsafeBufferPointer(start: texts.tokens + text, count: texts.lengths[index])
+      let ids = texts.tokens(from: text, count: texts.lengths[index])
       text += ids.count
       var before = UnsafeBufferPointer<Int32>(start: nil, count: 0)
       if let contexts {
-        before = UnsafeBufferPointer(start: contexts.tokens + context, count: contexts.lengths[index])
+        before = contexts.tokens(from: context, count: contexts.lengths[index])
         context += before.count
       }
       if let start {

@@ -119,6 +119,12 @@ package struct LinearBlueprint: Sendable {
   package var bias = Bias.own
   /// Stored `[inputs, outputs]`, as GPT-2's `Conv1D`.
   package var isTransposed = false
+  /// Stored `[outputs, inputs / (height * width), height, width]`, as the kernels of a convolution whose windows do not
+  /// overlap.
+  package var kernel: (height: Int, width: Int)?
+  /// The tensor of factors on the outputs, `[outputs]`, which weights and bias take up: LayerScale (Touvron et al.
+  /// 2021, arXiv:2103.17239, section 2).
+  package var outputScale: String?
   /// The part of the stored rows that is meant, where queries, keys and values, or a gate and what it lets through, are
   /// stored as one.
   package var part: Part?

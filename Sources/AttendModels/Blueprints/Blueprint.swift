@@ -19,7 +19,7 @@ package struct Blueprint: Sendable {
   /// it.
   package var prefixes: [String]
   /// In the order in which they read: what a tower looks at stands before it.
-  package var towers: [TowerBlueprint]
+  package var towers: [TowerBlueprint] = []
   /// The head that makes logits, where the checkpoint has it.
   package var head: HeadBlueprint?
   /// The head that makes one vector of a sequence. Its names stand without the prefix; checkpoints may leave it out.
@@ -27,6 +27,8 @@ package struct Blueprint: Sendable {
   /// The decoder's input where the head reads what the decoder makes of the text that the encoder read; nil: the caller
   /// gives it.
   package var shift: TextShift?
+  /// The way from two embeddings, of a picture and of a text, to a number that tells how well they match.
+  package var similarity: SimilarityBlueprint?
   /// The names of the classes that the head tells apart, by their numbers.
   package var labels = LabelNames()
   /// Tensors that a checkpoint may hold and that nothing reads: copies of tied weights, tables that are computed,
@@ -70,6 +72,12 @@ package struct Blueprint: Sendable {
   private func tower(_ role: TowerBlueprint.Role) -> StackBlueprint? { towers.first { $0.role == role }?.stack }
 }
 
+/// The tensors of one number each by which the cosine of two embeddings becomes a logit: `e^scale cosine + bias`.
+package struct SimilarityBlueprint: Sendable {
+  package var scale: String
+  package var bias: String?
+}
+
 /// The text that the encoder read as the decoder reads it: each token one place on, behind a first one.
 package enum TextShift: Sendable {
   /// Behind this token.
@@ -85,13 +93,47 @@ package struct TowerBlueprint: Sendable {
     case encoder
     /// Writes a text token by token, looking at the encoder's states if there is an encoder.
     case decoder
+    /// Reads pictures beside a tower that reads texts.
+    case vision
   }
 
   package var role: Role
   package var stack: StackBlueprint
+  /// Before its names, in one spelling or another; nil: those of the model.
+  package var prefixes: [String]?
+  /// The head that makes the embedding of what it reads; nil: it makes none of its own.
+  package var embedding: EmbeddingHeadBlueprint?
 
   static func encoder(_ stack: StackBlueprint) -> TowerBlueprint { TowerBlueprint(role: .encoder, stack: stack) }
   static func decoder(_ stack: StackBlueprint) -> TowerBlueprint { TowerBlueprint(role: .decoder, stack: stack) }
+}
+
+/// From the states of a sequence to its embedding. Names stand with their prefix.
+package struct EmbeddingHeadBlueprint: Sendable {
+  package enum Pooling: Sendable {
+    case firstToken
+    /// The first token of this id, or of a text that a tokenizer made the last one; nil: the one of the largest id.
+    case endToken(Int32?)
+    case lastToken
+    case attention(AttentionPoolingBlueprint)
+  }
+
+  package var pooling: Pooling
+  package var norm: NormBlueprint?
+  package var projection: LinearBlueprint?
+  package var toUnitLength = false
+}
+
+/// The parts of `AttentionPooling`, before whose names stands the blueprint's prefix.
+package struct AttentionPoolingBlueprint: Sendable {
+  package var heads: Int
+  /// The tensor of the learned query, `[1, 1, width]`.
+  package var query: String
+  /// Queries, keys and values of `torch.nn.MultiheadAttention`, one below the other.
+  package var input: LinearBlueprint
+  package var output: LinearBlueprint
+  package var norm: NormBlueprint
+  package var network: FeedForwardBlueprint
 }
 
 /// An encoder or a decoder. Names of tensors stand without the blueprint's prefix, here and below.
@@ -99,7 +141,7 @@ package struct StackBlueprint: Sendable {
   package var width: Int
   package var vocabulary: Int
   package var causal: Bool
-  package var embedding: EmbeddingBlueprint
+  package var input: InputBlueprint
   package var layers: FixedArray<LayerBlueprint>
   package var finalNorm: NormBlueprint?
   /// Beside the first layer.
@@ -107,6 +149,57 @@ package struct StackBlueprint: Sendable {
   /// The longest text that the configuration speaks of, where positions are computed and would go on; nil: it states
   /// none.
   package var statedPositions: Int?
+
+  /// A stack that reads tokens.
+  package init(
+    width: Int, vocabulary: Int, causal: Bool, embedding: EmbeddingBlueprint, layers: FixedArray<LayerBlueprint>,
+    finalNorm: NormBlueprint? = nil, statedPositions: Int? = nil
+  ) {
+    self.width = width
+    self.vocabulary = vocabulary
+    self.causal = causal
+    input = .tokens(embedding)
+    self.layers = layers
+    self.finalNorm = finalNorm
+    self.statedPositions = statedPositions
+  }
+
+  /// An encoder that reads arrays.
+  package init(
+    width: Int, input: InputBlueprint, layers: FixedArray<LayerBlueprint>, finalNorm: NormBlueprint? = nil
+  ) {
+    self.width = width
+    vocabulary = 0
+    causal = false
+    self.input = input
+    self.layers = layers
+    self.finalNorm = finalNorm
+  }
+
+  /// The embedding of tokens; nil: it reads arrays.
+  package var embedding: EmbeddingBlueprint? { if case .tokens(let embedding) = input { embedding } else { nil } }
+}
+
+/// The first layer of a stack.
+package enum InputBlueprint: Sendable {
+  case tokens(EmbeddingBlueprint)
+  case patches(PatchBlueprint)
+}
+
+/// From pixels to the first hidden states (`PatchEmbedding`).
+package struct PatchBlueprint: Sendable {
+  /// A convolution whose windows do not overlap.
+  package var projection: LinearBlueprint
+  package var channels: Int
+  package var patchHeight: Int
+  package var patchWidth: Int
+  /// The vectors before those of patches, which have the first places.
+  package var classTokens: [String] = []
+  /// Vectors behind these that have no place, `[1, count, width]`.
+  package var registers: (name: String, count: Int)?
+  /// The table of places, `[class tokens + rows * columns, width]`, and the grid of the training's pictures.
+  package var positions: (name: String, rows: Int, columns: Int)?
+  package var norm: NormBlueprint?
 }
 
 /// From ids to the first hidden states.
@@ -121,7 +214,7 @@ package struct EmbeddingBlueprint: Sendable {
   package var norm: NormBlueprint?
   /// The product that leads from the width of the token table to the stack's; nil: they are the same.
   package var projection: LinearBlueprint?
-  package var projects = Embedding.Projects.norm
+  package var projects = TokenEmbedding.Projects.norm
 }
 
 /// The source of position vectors. Each kind says how many positions there are.
@@ -141,7 +234,7 @@ package enum PositionBlueprint: Sendable {
 
 /// The output head of a stack. The names of a head stand with their prefix.
 package struct HeadBlueprint: Sendable {
-  package var pooling = Head.Pooling.everyToken
+  package var pooling = Head.Selection.everyToken
   /// A product before all others whose name stands without its prefix: back to the width of the token table.
   package var projection: LinearBlueprint?
   /// Products, each with an activation and perhaps a norm, before the last.
@@ -160,6 +253,8 @@ package struct HeadBlueprint: Sendable {
     /// A product of its own where the checkpoint holds one that differs from the token table of the stack; otherwise
     /// that table. What the configuration calls tied is so if the weights are: this is how transformers decides.
     case ownOrTied(LinearBlueprint)
+    /// The mean of products, each of a part of the vector that the pooling makes.
+    case mean([LinearBlueprint])
     /// The token table of the stack, whose weights are then shared, with a bias under this name, which the checkpoint
     /// may leave out.
     case tied(bias: String?)
@@ -202,7 +297,8 @@ extension HeadBlueprint {
   func ofDecoder(
     _ task: HeadTask?, _ config: Configuration, width: Int, padding: Int? = nil, tokenClassifier: String = "classifier"
   ) throws(Failure) -> HeadBlueprint? {
-    func head(_ pooling: Head.Pooling, _ name: String, _ outputs: Int, _ bias: LinearBlueprint.Bias) -> HeadBlueprint {
+    func head(_ pooling: Head.Selection, _ name: String, _ outputs: Int, _ bias: LinearBlueprint.Bias) -> HeadBlueprint
+    {
       HeadBlueprint(
         pooling: pooling, projection: projection,
         output: .linear(LinearBlueprint(name: name, outputs: outputs, inputs: width, bias: bias)))

@@ -106,7 +106,7 @@ extension Builder {
       activation: convolution.activation, norm: try norm(convolution.norm, width))
   }
 
-  private func feedForward(_ feedForward: FeedForwardBlueprint) throws(Failure) -> FeedForward {
+  func feedForward(_ feedForward: FeedForwardBlueprint) throws(Failure) -> FeedForward {
     switch feedForward {
     case .dense(let network): .dense(try self.network(network))
     case .mixture(let mixture): .mixture(try self.mixture(mixture))

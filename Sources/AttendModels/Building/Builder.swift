@@ -9,8 +9,8 @@ struct Builder {
   /// As the checkpoint has it: without a head that is missing, and with an output that is resolved.
   let blueprint: Blueprint
   let packer: Packer
-  let prefix: String
-  private let output: OutputProjection
+  private(set) var prefix: String
+  let output: OutputProjection
 
   init(_ blueprint: Blueprint, _ packer: Packer) throws(Failure) {
     guard let last = blueprint.last else { throw Failure(.internalError, "a model without layers") }
@@ -24,6 +24,15 @@ struct Builder {
     output = OutputProjection(found.head, behind: last, prefix: prefix, packer)
     found.head?.output = output.output
     self.blueprint = found
+  }
+
+  /// For a tower whose names have a prefix of their own.
+  func within(_ tower: TowerBlueprint) -> Builder {
+    guard let prefixes = tower.prefixes else { return self }
+    var builder = self
+    let probe = tower.stack.layers.isEmpty ? "" : tower.stack.layers[0].attention.query.weightName()
+    builder.prefix = packer.tensors.first(of: prefixes) { $0 + probe }
+    return builder
   }
 
   /// Whether an encoder was saved without the head for masked words that it was trained with and that its configuration
@@ -49,7 +58,7 @@ struct Builder {
     }
     let hasCross = stack.layers.indices.contains { stack.layers[$0].crossAttention != nil }
     return Stack(
-      width: stack.width, embedding: try embedding(stack), layers: layers,
+      width: stack.width, input: try input(stack), layers: layers,
       finalNorm: try norm(stack.finalNorm, stack.width),
       keyValueLayout: try layout(stack, use: stack.causal ? .laterCalls : .ownLayer) { $0.attention.options },
       crossKeyValueLayout: hasCross ? try layout(stack, use: .laterCalls) { $0.crossAttention?.options } : nil,
@@ -72,9 +81,7 @@ struct Builder {
 
   /// The pooler, where the checkpoint holds it.
   func pooler(_ pooler: HeadBlueprint, _ stack: StackBlueprint) throws(Failure) -> Head? {
-    guard let first = pooler.layers.first?.linear.name, packer.tensors.has("\(prefix)\(first).weight") else {
-      return nil
-    }
+    if let first = pooler.layers.first?.linear.name, !packer.tensors.has("\(prefix)\(first).weight") { return nil }
     return try head(pooler, stack, prefix: prefix)
   }
 
@@ -92,71 +99,27 @@ struct Builder {
     }
     switch head.output {
     case .none: break
+    case .mean(let products):
+      let parts = try products.map { (part) throws(Failure) in try packer.linear([part], prefix: prefix) }
+      return Head(
+        pooling: head.pooling, parts: parts, layers: [], width: stack.width, scale: head.scale, softCap: head.softCap)
     case .linear(let linear), .ownOrTied(let linear):
       layers.append(
         Head.Layer(linear: try packer.linear([linear], prefix: prefix), activation: .none, norm: nil))
     case .tied(let bias):
-      let width = stack.embedding.projection?.inputs ?? stack.width
+      let width = stack.embedding?.projection?.inputs ?? stack.width
       let weights = try packer.packed(table(of: stack), rows: stack.vocabulary, columns: width)
       let bias = try bias.flatMap { packer.tensors.has($0) ? $0 : nil }.map { (name) throws(Failure) in
         try packer.vector(name, stack.vocabulary)
       }
       layers.append(Head.Layer(linear: Linear(weights: weights, bias: bias), activation: .none, norm: nil))
     }
-    return Head(pooling: head.pooling, layers: layers, scale: head.scale, softCap: head.softCap)
+    return Head(
+      pooling: head.pooling, layers: layers, width: stack.width, scale: head.scale, softCap: head.softCap)
   }
 
-  private func table(of stack: StackBlueprint) -> String {
+  func table(of stack: StackBlueprint) -> String {
     OutputProjection.table(of: stack, prefix: prefix, ownWeights: output.ownWeights, packer)
-  }
-
-  // MARK: Embedding
-
-  private func embedding(_ stack: StackBlueprint) throws(Failure) -> Embedding {
-    let embedding = stack.embedding
-    let tableWidth = embedding.projection?.inputs ?? stack.width
-    let width = embedding.projects == .tokens ? stack.width : tableWidth  // of positions and types
-    return Embedding(
-      tokens: try tokenTable(stack, tableWidth), width: tableWidth, scale: embedding.scale,
-      positions: try positions(embedding.positions, width),
-      types: try embedding.types.map { (types) throws(Failure) in
-        TypeTable(
-          table: try packer.table(prefix + types.name, rows: types.count, width: width), width: width,
-          count: types.count)
-      }, norm: try norm(embedding.norm, embedding.projects == .norm ? tableWidth : stack.width),
-      projection: try embedding.projection.map { (projection) throws(Failure) in try linear([projection]) },
-      projects: embedding.projects)
-  }
-
-  /// The token table: the head's own weights where the two are one and nothing is lost by packing; else the table in
-  /// the mapped file, of which only the rows that are asked for come into memory.
-  private func tokenTable(_ stack: StackBlueprint, _ width: Int) throws(Failure) -> TokenTable {
-    let name = table(of: stack)
-    if case .tied = output.output, name == output.table, packer.compute == .float32 {
-      return .packed(try packer.packed(name, rows: stack.vocabulary, columns: width))
-    }
-    return try packer.storedTable(name, rows: stack.vocabulary, columns: width)
-  }
-
-  private func positions(_ positions: PositionBlueprint, _ width: Int) throws(Failure) -> PositionTable? {
-    switch positions {
-    case .none: return nil
-    case .learned(let name, let count, let offset, let padding):
-      let table = try packer.table(prefix + name, rows: count + offset, width: width)
-      return PositionTable(
-        table: table, width: width, first: offset, positions: count, padding: padding.map { Int32($0) })
-    case .sinusoidal(let name, let count, let offset, let endsAtLongest, let interleaved, let padding):
-      if let name, packer.tensors.has(prefix + name) {
-        return try self.positions(.learned(name: name, count: count, offset: offset, padding: padding), width)
-      }
-      guard width.isMultiple(of: 2) else {
-        throw Failure(
-          .unsupported, "sinusoidal positions need an even width, and this \(blueprint.family) model has \(width)")
-      }
-      let table = try Sinusoids.table(
-        positions: offset..<offset + count, width: width, endsAtLongest: endsAtLongest, interleaved: interleaved)
-      return PositionTable(table: table, width: width, first: 0, positions: count, padding: padding.map { Int32($0) })
-    }
   }
 
   func norm(_ norm: NormBlueprint?, _ width: Int, prefix: String? = nil) throws(Failure) -> Norm? {

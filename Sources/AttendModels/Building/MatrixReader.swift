@@ -57,15 +57,41 @@ final class MatrixReader {
       return try microscaled(linear, slice, prefix: prefix)
     }
     let rows = linear.storedRows
-    let shape = linear.isTransposed ? TensorShape(linear.inputs, rows) : TensorShape(rows, linear.inputs)
-    let tensor = try tensors.weights(linear.weightName(prefix), shape.sliced(linear.slice?.count))
+    let tensor = try tensors.weights(linear.weightName(prefix), linear.storedShape.sliced(linear.slice?.count))
     try lend(tensor.name, linear)
+    if let scale = linear.outputScale { return try scaled(linear, tensor, by: prefix + scale) }
     let row = linear.inputs * tensor.type.size  // bytes
     let start = (linear.slice?.index ?? 0) * rows * row
     return StoredMatrix(
       base: tensor.bytes.baseAddress! + start, type: tensor.type, rows: rows, columns: linear.inputs,
       transposed: linear.isTransposed,
       release: { tensor.dontNeed(start + $0.lowerBound * row..<start + $0.upperBound * row) })
+  }
+
+  /// A matrix whose rows take a factor each, as float32 until it is packed.
+  private func scaled(
+    _ linear: LinearBlueprint, _ tensor: StoredTensor, by name: String
+  ) throws(Failure) -> StoredMatrix {
+    guard linear.part == nil, linear.slice == nil, !linear.isTransposed, linear.kernel == nil else {
+      throw Failure(.internalError, "\(linear.name): factors on the outputs of a part are not implemented")
+    }
+    let (rows, columns) = (linear.outputs, linear.inputs)
+    let factors = try tensors.weights(name, TensorShape(rows))
+    let memory = try AlignedBuffer(rows * (columns + 1), of: Float.self, for: "tensor \(tensor.name)")
+    let scaled = Matrix(memory.pointer(), rows: rows, columns: columns)
+    let scale = memory.pointer(to: Float.self) + rows * columns
+    var first: Int32 = 0
+    engine.gather(
+      &first, count: 1, from: MatrixReader.matrix(factors, rows: 1, columns: rows),
+      into: Matrix(scale, rows: 1, columns: rows))
+    let indices = try AlignedBuffer(rows, of: Int32.self, for: "tensor \(tensor.name)")
+    for row in 0..<rows { indices.pointer(to: Int32.self)[row] = Int32(row) }
+    engine.gather(
+      indices.pointer(), count: rows, from: MatrixReader.matrix(tensor, rows: rows, columns: columns), into: scaled)
+    for row in 0..<rows { for column in 0..<columns { scaled[row][column] *= scale[row] } }
+    withExtendedLifetime(indices) {}
+    expanded[tensor.name] = memory
+    return StoredMatrix(base: memory.base, type: .float32, rows: rows, columns: columns)
   }
 
   // MARK: 4 bits
@@ -123,6 +149,14 @@ final class MatrixReader {
 }
 
 extension LinearBlueprint {
+  /// The shape of the tensor that holds it, or of one of its slices.
+  fileprivate var storedShape: TensorShape {
+    if let kernel {
+      return TensorShape(storedRows, inputs / (kernel.height * kernel.width), kernel.height, kernel.width)
+    }
+    return isTransposed ? TensorShape(inputs, storedRows) : TensorShape(storedRows, inputs)
+  }
+
   /// The number of blocks of rows of the stored matrix that it is.
   fileprivate var blocks: Int { part?.blocks ?? 1 }
 

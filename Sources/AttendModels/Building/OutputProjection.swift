@@ -35,7 +35,8 @@ struct OutputProjection {
   static func table(
     of stack: StackBlueprint, prefix: String, ownWeights: String?, _ packer: Packer
   ) -> String {
-    let name = prefix + packer.tensors.first(of: stack.embedding.tokens) { prefix + $0 }
+    guard let embedding = stack.embedding else { return "" }
+    let name = prefix + packer.tensors.first(of: embedding.tokens) { prefix + $0 }
     guard !packer.tensors.has(name), let ownWeights, packer.tensors.has(ownWeights) else { return name }
     return ownWeights
   }

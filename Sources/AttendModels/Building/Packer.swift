@@ -151,6 +151,14 @@ extension Packer {
     return vector
   }
 
+  /// A tensor of one number, of whatever rank.
+  func scalar(_ name: String) throws(Failure) -> Float {
+    let tensor = try tensors.weights(name, TensorShape(), or: TensorShape(1))
+    var number: Float = 0
+    convert(tensor, 1, to: &number)
+    return number
+  }
+
   /// Vectors of `count` numbers one after another.
   func vectors(_ names: [String], _ count: Int) throws(Failure) -> AlignedBuffer {
     let vectors = try AlignedBuffer(names.count * count, of: Float.self, for: "tensors like \(names.first ?? "")")
@@ -180,6 +188,16 @@ extension Packer {
     return table
   }
 
+  /// `count` vectors of `width` numbers as float32, stored as a matrix, or as one behind dimensions of size 1.
+  func rows(_ name: String, count: Int, width: Int) throws(Failure) -> AlignedBuffer {
+    let rank = tensors.rank(name) ?? 0
+    let flat = count == 1 && rank == 1 ? TensorShape(width) : TensorShape(count, width)
+    let tensor = try tensors.weights(name, flat, or: TensorShape(1, count, width))
+    let table = try AlignedBuffer(count * width, of: Float.self, for: "tensor \(name)")
+    convert(tensor, count * width, to: table.pointer())
+    return table
+  }
+
   /// The biases of products one after another, zeros where one has none; nil where none has one.
   private func bias(_ parts: [LinearBlueprint], prefix: String) throws(Failure) -> AlignedBuffer? {
     guard parts.contains(where: { biasName($0, prefix: prefix) != nil }) else { return nil }
@@ -189,6 +207,7 @@ extension Packer {
     for part in parts {
       if let name = biasName(part, prefix: prefix) {
         try readBias(name, part, to: next)
+        if let scale = part.outputScale { try multiply(next, by: prefix + scale, part.outputs) }
       } else {
         next.update(repeating: 0, count: part.outputs)
       }
@@ -218,6 +237,13 @@ extension Packer {
       let start = first + part.start(block)
       convert(tensor, from: start, step: part.step, part.blockRows, to: target + block * part.blockRows)
     }
+  }
+
+  /// Multiplies `count` numbers by those of a tensor.
+  private func multiply(_ numbers: UnsafeMutablePointer<Float>, by name: String, _ count: Int) throws(Failure) {
+    let factors = try withoutCounting { () throws(Failure) in try vector(name, count) }
+    for index in 0..<count { numbers[index] *= factors.pointer(to: Float.self)[index] }
+    withExtendedLifetime(factors) {}
   }
 
   /// A vector of `count` numbers, stored as `[count]` or `[1, count]`, to memory of the caller's.

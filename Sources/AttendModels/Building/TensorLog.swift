@@ -52,6 +52,9 @@ final class TensorLog {
   /// The number of rows of a tensor, nil where there is none.
   func rows(_ name: String) -> Int? { checkpoint[name]?.shape.first }
 
+  /// The number of dimensions of a tensor, nil where there is none.
+  func rank(_ name: String) -> Int? { checkpoint[name]?.shape.count }
+
   /// Whether two tensors hold the same.
   func areEqual(_ one: String, _ other: String) -> Bool {
     guard let one = checkpoint[one], let other = checkpoint[other], one.type == other.type, one.shape == other.shape

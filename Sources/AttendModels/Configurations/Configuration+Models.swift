@@ -29,7 +29,9 @@ extension Configuration {
   }
 
   /// A number of heads, likewise.
-  func heads(_ key: String, _ other: String? = nil) throws(Failure) -> Int { try plausible(key, other, nil, "heads") }
+  func heads(_ key: String, _ other: String? = nil, default standard: Int? = nil) throws(Failure) -> Int {
+    try plausible(key, other, standard, "heads")
+  }
 
   private func plausible(_ key: String, _ other: String?, _ standard: Int?, _ things: String) throws(Failure) -> Int {
     let count = if let other { try size(key, other, default: standard) } else { try size(key, default: standard) }
@@ -38,8 +40,10 @@ extension Configuration {
   }
 
   /// A number of heads that must divide `whole`, the value of another key.
-  func divisor(_ key: String, of whole: Int, _ wholeKey: String) throws(Failure) -> Int {
-    let size = try heads(key)
+  func divisor(
+    _ key: String, of whole: Int, _ wholeKey: String, default standard: Int? = nil
+  ) throws(Failure) -> Int {
+    let size = try heads(key, default: standard)
     guard whole % size == 0 else { throw invalid(key, "is \(size), which does not divide \(wholeKey) \(whole)") }
     return size
   }

@@ -13,6 +13,7 @@ package enum HeadTask: String, CaseIterable, Sendable {
   case sequenceClassification = "ForSequenceClassification"
   case tokenClassification = "ForTokenClassification"
   case questionAnswering = "ForQuestionAnswering"
+  case imageClassification = "ForImageClassification"
 
   /// The heads of encoders.
   package static let ofEncoders: [HeadTask] = [
@@ -28,6 +29,7 @@ package enum HeadTask: String, CaseIterable, Sendable {
     case .sequenceClassification: "classes of sequences"
     case .tokenClassification: "classes of tokens"
     case .questionAnswering: "answers to questions"
+    case .imageClassification: "classes of pictures"
     }
   }
 
@@ -36,6 +38,7 @@ package enum HeadTask: String, CaseIterable, Sendable {
     switch self {
     case .nextToken: [rawValue, "LMHeadModel"]
     case .conditionalGeneration: [rawValue, "LMHeadModel"]
+    case .imageClassification: [rawValue, "ForImageClassificationWithTeacher"]
     default: [rawValue]
     }
   }

@@ -97,6 +97,7 @@ extension HeadBlueprint {
     case .sequenceClassification: return try sequences(try config.labels())
     case .tokenClassification: return tokens("classifier", try config.labels())
     case .questionAnswering: return tokens("qa_outputs", 2)
+    default: throw Failure(.internalError, "an encoder of texts with another head")
     }
   }
 }

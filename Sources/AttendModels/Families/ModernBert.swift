@@ -31,7 +31,7 @@ enum ModernBert: Family {
     let bias: LinearBlueprint.Bias = try config.boolean("classifier_bias", default: false) ? .own : .none
     let dense = LinearBlueprint(name: "head.dense", outputs: line.width, inputs: line.width, bias: bias)
     let activation = try config.activation("classifier_activation", default: "gelu")
-    var pooling = Head.Pooling.everyToken
+    var pooling = Head.Selection.everyToken
     let output: HeadBlueprint.Output
     switch task {
     case .maskedLanguageModel, .preTraining, .nextToken, .conditionalGeneration:
@@ -40,6 +40,7 @@ enum ModernBert: Family {
     case .sequenceClassification, .tokenClassification, .questionAnswering:
       let labels = task == .questionAnswering ? 2 : try config.labels()
       output = .linear(LinearBlueprint(name: "classifier", outputs: labels, inputs: line.width))
+    default: throw Failure(.internalError, "an encoder of texts with another head")
     }
     if task == .sequenceClassification {
       let name = try config.string("classifier_pooling", default: "cls")

@@ -124,7 +124,7 @@ private struct TransformerPlan {
 
   /// The head that makes logits: of an encoder only where `head` says so.
   func head() throws(Failure) -> HeadBlueprint? {
-    var isClassifier = false, pooling = Head.Pooling.nextToken
+    var isClassifier = false, pooling = Head.Selection.nextToken
     if kind == .encoder {
       let kinds = ["none", "tokens", "token-classes", "sequence-classes"]
       let head = try config.choice("head", Dictionary(uniqueKeysWithValues: kinds.map { ($0, $0) }), default: "none")

@@ -188,6 +188,22 @@ class Tensor(Structure):
     _fields_ = [("data", c_void_p), ("type", c_int), ("rank", c_size_t), ("shape", c_size_t * 4)]
 
 
+INPUTS = {"features": 1}
+
+
+class Input(Sized):
+    """``attend_input``; its pointer is the address of numpy memory."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("kind", c_int),
+        ("data", c_void_p),
+        ("type", c_int),
+        ("rank", c_size_t),
+        ("shape", c_size_t * 3),
+    ]
+
+
 class Batch(Sized):
     """``attend_batch``; its pointers are the addresses of numpy memory."""
 
@@ -198,6 +214,7 @@ class Batch(Sized):
         ("count", c_size_t),
         ("token_types", c_void_p),
         ("logits", c_int),
+        ("inputs", POINTER(Input)),
     ]
 
 
@@ -268,6 +285,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "attend_session_options": SessionOptions,
     "attend_prefix_cache_stats": PrefixCacheStats,
     "attend_tensor": Tensor,
+    "attend_input": Input,
     "attend_batch": Batch,
     "attend_token_alternative": TokenAlternative,
     "attend_token_event": TokenEvent,
@@ -340,6 +358,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "attend_session_add": (Handle, [Handle, POINTER(Batch)]),
     "attend_session_cancel": (None, [Handle]),
     "attend_session_count": (Handle, [Handle, _size_out]),
+    "attend_session_encoded_length": (Handle, [Handle, c_size_t, _size_out]),
     "attend_session_length": (Handle, [Handle, c_size_t, _size_out]),
     # Encode and decode
     "attend_encode": (Handle, [Handle, POINTER(Batch)]),

@@ -12,6 +12,7 @@ from . import _declarations as c
 from ._answers import Answers
 from ._arrays import Float32Array, Ids, SizeArray, Texts, ids, number, sizes, tensor_view, text_argument
 from ._batches import RaggedBatch, Rules, Sequences, split
+from ._inputs import Features, InputBatch
 from ._caches import Caches, KeyValueType, key_value_type_number
 from ._library import Owned, check, create, library, size
 from ._progress import Progress, Watch
@@ -82,7 +83,17 @@ class Session(Caches, Answers):
     def encode(self, tokens: Sequences, *, token_types: Any = None, attention_mask: Any = None) -> None: ...
     @overload
     def encode(self, tokens: Ids, *, lengths: Ids, token_types: Ids | None = None) -> None: ...
-    def encode(self, tokens: Any, *, lengths: Any = None, token_types: Any = None, attention_mask: Any = None) -> None:
+    @overload
+    def encode(self, *, features: Features) -> None: ...
+    def encode(
+        self,
+        tokens: Any = None,
+        *,
+        lengths: Any = None,
+        token_types: Any = None,
+        attention_mask: Any = None,
+        features: Any = None,
+    ) -> None:
         """Reads a batch, texts (encoder), sources (encoder-decoder) or prompts (decoder), and drops what was held.
 
         ``tokens`` is one of
@@ -101,12 +112,22 @@ class Session(Caches, Answers):
         texts (bos, eos). Lists of different lengths are taken as they are. ``token_types`` are segments, in the form of
         the tokens.
 
+        ``features``, in place of tokens, are arrays as the model's first layer reads them, one for each sequence: pixel
+        values, ``[channels, height, width]``, after all preprocessing; spectrograms, ``[bins, frames]``; samples.
+
         Errors: InvalidArgumentError (an empty batch or sequence, an id outside the vocabulary or a token type that the
         model does not have, more tokens than the model has positions, padding without a mask, a mask with holes),
         TypeError (ids that are no integers, booleans among them), BusyError, InvalidStateError (after a fork): these
         leave the session as it was. After OutOfMemoryError, CancelledError and KeyboardInterrupt no sequence is live.
         """
-        self._read(library.attend_encode, RaggedBatch(tokens, lengths, token_types, attention_mask, self._rules))
+        if features is None:
+            batch = RaggedBatch(tokens, lengths, token_types, attention_mask, self._rules)
+            return self._read(library.attend_encode, batch)
+        if any(given is not None for given in (tokens, lengths, token_types, attention_mask)):
+            raise InvalidArgumentError("features: tokens and what belongs to them cannot be given besides")
+        inputs = InputBatch(features)
+        self._watch.call(library.attend_encode, self._open(), ctypes.byref(inputs.struct))
+        self._lengths = self._encoded_lengths(inputs.struct.count)
 
     @overload
     def add(self, tokens: Sequences, *, token_types: Any = None, attention_mask: Any = None) -> None: ...
@@ -119,6 +140,13 @@ class Session(Caches, Answers):
         added sequences alone. Errors as of ``encode``; each of them leaves the live sequences as they were.
         """
         self._read(library.attend_session_add, RaggedBatch(tokens, lengths, token_types, attention_mask, self._rules))
+
+    def _encoded_lengths(self, count: int) -> SizeArray:
+        lengths, length = np.zeros(count, np.uintp), ctypes.c_size_t()
+        for index in range(count):
+            check(library.attend_session_encoded_length(self._open(), index, ctypes.byref(length)))
+            lengths[index] = length.value
+        return lengths
 
     def _read(self, function: Any, batch: RaggedBatch) -> None:
         self._watch.call(function, self._open(), ctypes.byref(batch.struct))

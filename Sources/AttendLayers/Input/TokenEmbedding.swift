@@ -76,7 +76,7 @@ package struct PositionTable: Sendable {
 
 /// From ids to the first hidden states: scaled token vectors, plus positions and token types, a norm, and a product
 /// where the token table is narrower than the stack.
-package struct Embedding: Sendable {
+package struct TokenEmbedding: Sendable {
   package let tokens: TokenTable
   /// The width of the token table.
   package let width: Int

@@ -1,0 +1,67 @@
+import AttendBase
+import AttendDispatch
+import AttendKernelInterface
+
+/// The input of a stack in one pass.
+package enum StackInput {
+  /// Ids and their types, `[tokens]` each; without types all are of type 0.
+  case tokens(UnsafePointer<Int32>, types: UnsafePointer<Int32>?)
+  /// An array for each sequence.
+  case features(UnsafeBufferPointer<FeatureArray>)
+}
+
+/// An array that a stack reads in place of tokens: the pixels of a picture, `[channels, height, width]`; a spectrogram,
+/// `[bins, 1, frames]`; the samples of a sound, `[1, 1, samples]`. Numbers lie without gaps. Borrowed for one call.
+package struct FeatureArray: BitwiseCopyable, @unchecked Sendable {
+  package let base: UnsafePointer<Float>
+  package let channels: Int
+  package let height: Int
+  package let width: Int
+
+  package init(_ base: UnsafePointer<Float>, channels: Int, height: Int, width: Int) {
+    self.base = base
+    self.channels = channels
+    self.height = height
+    self.width = width
+  }
+
+  /// For messages: "3 x 224 x 224".
+  package var shape: String { "\(channels) x \(height) x \(width)" }
+}
+
+/// The first layer of a stack: from what it reads to the first hidden states.
+package enum InputLayer: Sendable {
+  case tokens(TokenEmbedding)
+  case patches(PatchEmbedding)
+
+  /// What it reads, for messages.
+  package var reads: String {
+    switch self {
+    case .tokens: "tokens"
+    case .patches: "pictures"
+    }
+  }
+
+  /// The embedding of tokens, where it is one.
+  package var tokens: TokenEmbedding? { if case .tokens(let embedding) = self { embedding } else { nil } }
+
+  /// The number of hidden states that it makes of an array. Throws `invalidArgument` for one that it cannot read.
+  package func length(of array: FeatureArray) throws(Failure) -> Int {
+    switch self {
+    case .tokens: throw Failure(.invalidArgument, "this model reads tokens, and the batch holds arrays")
+    case .patches(let embedding): try embedding.length(of: array)
+    }
+  }
+
+  /// Fills x, `[tokens, width]`, whose rows lie sequence after sequence as `sequences` says.
+  func apply(
+    _ input: StackInput, _ sequences: UnsafeBufferPointer<AttentionSequence>, into x: Matrix, _ pass: Pass
+  ) throws(Failure) {
+    switch (self, input) {
+    case (.tokens(let embedding), .tokens(let ids, let types)):
+      try embedding.apply(ids, types: types, sequences, into: x, pass)
+    case (.patches(let embedding), .features(let arrays)): try embedding.apply(arrays, sequences, into: x, pass)
+    default: throw Failure(.internalError, "a stack that reads \(reads) was given something else")
+    }
+  }
+}

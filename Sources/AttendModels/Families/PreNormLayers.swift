@@ -1,0 +1,77 @@
+import AttendBase
+import AttendCheckpoints
+import AttendKernelInterface
+import AttendLayers
+
+/// The layers of encoders with a norm before each sub-layer (Xiong et al. 2020, arXiv:2002.04745), of pictures and of
+/// the texts beside them, and what differs between them.
+struct PreNormLayers {
+  var width: Int
+  var heads: Int
+  var feedForwardWidth: Int
+  var activation: Activation
+  var epsilon: Float
+  var names: Names
+  var causal = false
+  /// Whether queries, keys and values have biases.
+  var hasBias = true
+  /// Tensors of factors on the outputs of attention and network of layer `#`.
+  var layerScales: (attention: String, feedForward: String)?
+  /// Of layer `#` the product whose first half goes through the activation and is multiplied with the second.
+  var gated: String?
+
+  /// The names of tensors; `#` is the number of a layer.
+  struct Names { var query, key, value, output, attentionNorm, up, down, feedForwardNorm: String }
+
+  /// The keys that all share, with the defaults of a family.
+  init(
+    _ config: Configuration, names: Names, width standard: Int, heads: Int = 12, epsilon: Double, activation: String
+  ) throws(Failure) {
+    width = try config.size("hidden_size", default: standard)
+    self.heads = try config.divisor("num_attention_heads", of: width, "hidden_size", default: heads)
+    feedForwardWidth = try config.size("intermediate_size", default: 4 * standard)
+    self.activation = try config.activation("hidden_act", default: activation)
+    self.epsilon = Float(try config.number("layer_norm_eps", default: epsilon))
+    self.names = names
+  }
+
+  func norm(_ name: String) -> NormBlueprint { NormBlueprint(name: name, epsilon: epsilon) }
+
+  func layer(_ index: Int) -> LayerBlueprint {
+    func name(_ pattern: String) -> String {
+      pattern.split(separator: "#", omittingEmptySubsequences: false).joined(separator: "\(index)")
+    }
+    func linear(_ pattern: String, _ outputs: Int, _ inputs: Int, _ hasBias: Bool = true) -> LinearBlueprint {
+      LinearBlueprint(name: name(pattern), outputs: outputs, inputs: inputs, bias: hasBias ? .own : .none)
+    }
+    var output = linear(names.output, width, width), down = linear(names.down, width, feedForwardWidth)
+    output.outputScale = layerScales.map { name($0.attention) }
+    down.outputScale = layerScales.map { name($0.feedForward) }
+    let both = gated.map { linear($0, 2 * feedForwardWidth, width) }
+    return LayerBlueprint(
+      attention: AttentionBlueprint(
+        options: AttentionOptions(heads: heads, headDim: width / heads, causal: causal),
+        query: linear(names.query, width, width, hasBias), key: linear(names.key, width, width, hasBias),
+        value: linear(names.value, width, width, hasBias), output: output),
+      attentionNorms: ResidualNorms(pre: norm(name(names.attentionNorm))),
+      feedForward: FeedForwardBlueprint(
+        gate: both?.part(0, of: 2), up: both?.part(1, of: 2) ?? linear(names.up, feedForwardWidth, width), down: down,
+        activation: activation), feedForwardNorms: ResidualNorms(pre: norm(name(names.feedForwardNorm))))
+  }
+}
+
+extension PreNormLayers.Names {
+  /// Those of ViT and what keeps its names.
+  static let vit = PreNormLayers.Names(
+    query: "encoder.layer.#.attention.attention.query", key: "encoder.layer.#.attention.attention.key",
+    value: "encoder.layer.#.attention.attention.value", output: "encoder.layer.#.attention.output.dense",
+    attentionNorm: "encoder.layer.#.layernorm_before", up: "encoder.layer.#.intermediate.dense",
+    down: "encoder.layer.#.output.dense", feedForwardNorm: "encoder.layer.#.layernorm_after")
+
+  /// Those of CLIP and SigLIP, for pictures and texts.
+  static let clip = PreNormLayers.Names(
+    query: "encoder.layers.#.self_attn.q_proj", key: "encoder.layers.#.self_attn.k_proj",
+    value: "encoder.layers.#.self_attn.v_proj", output: "encoder.layers.#.self_attn.out_proj",
+    attentionNorm: "encoder.layers.#.layer_norm1", up: "encoder.layers.#.mlp.fc1", down: "encoder.layers.#.mlp.fc2",
+    feedForwardNorm: "encoder.layers.#.layer_norm2")
+}

@@ -1,0 +1,86 @@
+"""Models that read pictures or sounds, from the arrays that their first layer takes, against transformers, on every
+kernel set of the machine.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import attend
+import numpy as np
+import pytest
+from conftest import FIXTURES, available_kernels, read_safetensors
+
+TOLERANCE = 1e-4
+CASES = sorted(config.parent for config in (FIXTURES / "features").glob("*/config.json"))
+#: What a case may call its arrays.
+ARRAYS = ("pixel_values", "input_features", "input_values")
+
+
+def close(found: Any, expected: np.ndarray) -> None:
+    np.testing.assert_allclose(np.asarray(found), expected, rtol=0, atol=TOLERANCE)
+
+
+@pytest.fixture(params=CASES, ids=lambda folder: folder.name)
+def folder(request: Any) -> Path:
+    return Path(request.param)
+
+
+@pytest.fixture(params=available_kernels())
+def kernels(request: Any) -> str:
+    return str(request.param)
+
+
+def arrays(expected: dict[str, np.ndarray]) -> np.ndarray:
+    return next(expected[name] for name in ARRAYS if name in expected)
+
+
+def test_there_are_cases() -> None:
+    assert len(CASES) >= 6
+
+
+def test_what_a_case_expects(folder: Path, kernels: str) -> None:
+    expected = read_safetensors(folder / "expected.safetensors")
+    with attend.Model(folder, kernels=kernels) as model, model.session() as session:
+        session.encode(features=arrays(expected))
+        for name in ("last_hidden_state", "encoder_last_hidden_state"):
+            if name in expected:
+                close(session.hidden_states(), expected[name])
+        for name in ("pooler_output", "image_embeds"):
+            if name in expected:
+                close(session.pooled(), expected[name])
+        if "text_embeds" in expected:
+            session.encode(expected["input_ids"])
+            close(session.pooled(), expected["text_embeds"])
+        elif "decoder_input_ids" in expected:
+            close(np.concatenate(session.decode(expected["decoder_input_ids"])), np.concatenate(expected["logits"]))
+        elif "logits" in expected:
+            close(np.reshape(session.logits(), expected["logits"].shape), expected["logits"])
+
+
+def test_a_batch_gives_the_bits_of_each_alone(folder: Path, kernels: str) -> None:
+    if kernels == "portable":
+        pytest.skip("products of OpenBLAS depend on the rows beside them")
+    pictures = arrays(read_safetensors(folder / "expected.safetensors"))
+    with attend.Model(folder, kernels=kernels) as model, model.session() as session:
+        session.encode(features=pictures)
+        together = [states.copy() for states in session.hidden_states()]
+        for picture, states in zip(pictures, together):
+            session.encode(features=[picture])
+            np.testing.assert_array_equal(session.hidden_states()[0], states)
+
+
+def test_wrong_arrays_are_named() -> None:
+    with attend.Model(FIXTURES / "features" / "vit") as model, model.session() as session:
+        with pytest.raises(attend.InvalidArgumentError, match="input 1: a picture of 1 x 32 x 32 has 1 channels"):
+            session.encode(features=[np.zeros((3, 32, 32), np.float32), np.zeros((1, 32, 32), np.float32)])
+        with pytest.raises(attend.InvalidArgumentError, match="has 0 x 4 patches"):
+            session.encode(features=[np.zeros((3, 7, 32), np.float32)])
+        with pytest.raises(attend.InvalidArgumentError, match="the batch holds tokens, and this model reads pictures"):
+            session.encode([[1, 2, 3]])
+        with pytest.raises(TypeError, match="floating-point"):
+            session.encode(features=np.zeros((1, 3, 32, 32), np.uint8))
+    with attend.Model(FIXTURES / "conformance" / "bert") as model, model.session() as session:
+        with pytest.raises(attend.UnsupportedError, match="reads tokens and no arrays"):
+            session.encode(features=np.zeros((1, 3, 32, 32), np.float32))
