@@ -12,7 +12,6 @@ from ctypes import (
     Structure,
     c_bool,
     c_char_p,
-    c_double,
     c_int,
     c_int32,
     c_size_t,
@@ -25,7 +24,6 @@ from ._generation_structs import VERDICT as VERDICT
 from ._generation_structs import GenerationOptions as GenerationOptions
 from ._generation_structs import Hypothesis as Hypothesis
 from ._generation_structs import LogitsCallback as LogitsCallback
-from ._generation_structs import Sized as Sized
 from ._generation_structs import TokenAlternative as TokenAlternative
 from ._generation_structs import TokenCallback as TokenCallback
 from ._generation_structs import TokenEvent as TokenEvent
@@ -36,16 +34,23 @@ from ._scheduler_structs import RequestOptions as RequestOptions
 from ._scheduler_structs import SchedulerOptions as SchedulerOptions
 from ._scheduler_structs import SchedulerStats as SchedulerStats
 from ._score_declarations import SCORE_PROTOTYPES, SCORE_STRUCTS
+from ._sized import ProgressCallback as ProgressCallback
+from ._sized import Sized as Sized
+from ._tokenizer_declarations import SIDE as SIDE
+from ._tokenizer_declarations import TOKENIZER_PROTOTYPES, TOKENIZER_STRUCTS
+from ._tokenizer_declarations import TRUNCATION as TRUNCATION
+from ._tokenizer_declarations import ChatOptions as ChatOptions
+from ._tokenizer_declarations import DetokenizeOptions as DetokenizeOptions
+from ._tokenizer_declarations import TextCallback as TextCallback
+from ._tokenizer_declarations import TokenizeOptions as TokenizeOptions
+from ._tokenizer_declarations import TokenizerInfo as TokenizerInfo
+from ._tokenizer_declarations import TokenOffsets as TokenOffsets
 
 #: Handles are addresses. As a result one arrives as ``int``, or ``None`` for NULL.
 Handle = c_void_p
 
 #: ``attend_log_callback``
 LogCallback = CFUNCTYPE(None, c_int, c_char_p, c_void_p)
-#: ``attend_progress_callback``
-ProgressCallback = CFUNCTYPE(c_bool, c_double, c_void_p)
-#: ``attend_text_callback``
-TextCallback = CFUNCTYPE(c_bool, c_void_p, c_size_t, c_void_p)
 
 TYPE_FLOAT32 = 1
 
@@ -69,12 +74,6 @@ TYPE_NAMES = {
 #: ``attend_compute_type`` by name.
 COMPUTE = {"default": 0, "float32": 1, "bfloat16": 2, "int8": 3, "int4": 4}
 
-#: ``attend_truncation`` by name.
-TRUNCATION = {"longest_first": 0, "only_first": 1, "only_second": 2, "none": 3}
-
-#: ``attend_side`` by name, without the default.
-SIDE = {"right": 1, "left": 2}
-
 #: ``attend_logits_kind`` by name.
 LOGITS = {"default": 0, "none": 1, "last": 2, "all": 3}
 
@@ -97,63 +96,6 @@ class ModelOptions(Sized):
         ("progress_context", c_void_p),
         ("copy_weights", c_bool),
     ]
-
-
-class TokenizeOptions(Sized):
-    """``attend_tokenize_options``"""
-
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("no_special_tokens", c_bool),
-        ("max_length", c_size_t),
-        ("truncation", c_int),
-        ("truncation_side", c_int),
-        ("stride", c_size_t),
-        ("threads", c_uint32),
-        ("progress", ProgressCallback),
-        ("progress_context", c_void_p),
-    ]
-
-
-class TokenizerInfo(Sized):
-    """``attend_tokenizer_info``"""
-
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("size", c_size_t),
-        ("model_max_length", c_size_t),
-        ("begin_token", c_int32),
-        ("end_token", c_int32),
-        ("unknown_token", c_int32),
-        ("separator_token", c_int32),
-        ("pad_token", c_int32),
-        ("class_token", c_int32),
-        ("mask_token", c_int32),
-        ("truncation_side", c_int),
-    ]
-
-
-class DetokenizeOptions(Sized):
-    """``attend_detokenize_options``"""
-
-    _fields_ = [("struct_size", c_size_t), ("keep_special_tokens", c_bool)]
-
-
-class ChatOptions(Sized):
-    """``attend_chat_options``"""
-
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("generation_prompt", c_bool),
-        ("variables", c_char_p),
-        ("template_name", c_char_p),
-    ]
-
-
-class TokenOffsets(Structure):
-    """``attend_token_offsets``"""
-
-    _fields_ = [("byte_start", c_int32), ("byte_end", c_int32), ("scalar_start", c_int32), ("scalar_end", c_int32)]
 
 
 class SessionOptions(Sized):
@@ -277,16 +219,12 @@ class TensorInfo(Sized):
 #: What the header calls each struct.
 STRUCTS: dict[str, type[Structure]] = {
     "attend_model_options": ModelOptions,
-    "attend_tokenize_options": TokenizeOptions,
-    "attend_tokenizer_info": TokenizerInfo,
-    "attend_detokenize_options": DetokenizeOptions,
-    "attend_token_offsets": TokenOffsets,
-    "attend_chat_options": ChatOptions,
     "attend_session_options": SessionOptions,
     "attend_prefix_cache_stats": PrefixCacheStats,
     "attend_tensor": Tensor,
     "attend_input": Input,
     "attend_batch": Batch,
+    **TOKENIZER_STRUCTS,
     "attend_token_alternative": TokenAlternative,
     "attend_token_event": TokenEvent,
     "attend_generation_options": GenerationOptions,
@@ -319,39 +257,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "attend_model_create": (Handle, [c_char_p, POINTER(ModelOptions), _handle_out]),
     "attend_model_free": (None, [Handle]),
     # Tokenizers
-    "attend_tokenizer_create": (Handle, [c_char_p, _handle_out]),
-    "attend_tokenizer_free": (None, [Handle]),
-    "attend_model_tokenizer": (Handle, [Handle, _handle_out]),
-    "attend_tokenizer_size": (c_size_t, [Handle]),
-    "attend_tokenizer_encode": (Handle, [Handle, c_char_p, c_size_t, POINTER(TokenizeOptions), _handle_out]),
-    "attend_tokenizer_encode_pair": (
-        Handle,
-        [Handle, c_char_p, c_size_t, c_char_p, c_size_t, POINTER(TokenizeOptions), _handle_out],
-    ),
-    "attend_tokenizer_encode_batch": (
-        Handle,
-        [Handle, _texts, c_void_p, _texts, c_void_p, c_size_t, POINTER(TokenizeOptions), _handle_out],
-    ),
-    "attend_tokenizer_get_info": (Handle, [Handle, POINTER(TokenizerInfo)]),
-    "attend_encoding_ids": (c_void_p, [Handle, _size_out]),
-    "attend_encoding_offsets": (c_void_p, [Handle]),
-    "attend_encoding_special": (c_void_p, [Handle]),
-    "attend_encoding_token_types": (c_void_p, [Handle]),
-    "attend_encoding_sequence_ids": (c_void_p, [Handle]),
-    "attend_encoding_overflow_count": (c_size_t, [Handle]),
-    "attend_encoding_overflow": (c_void_p, [Handle, c_size_t]),
-    "attend_encoding_free": (None, [Handle]),
-    "attend_detokenizer_create": (Handle, [Handle, POINTER(DetokenizeOptions), TextCallback, c_void_p, _handle_out]),
-    "attend_detokenizer_add": (Handle, [Handle, c_int32]),
-    "attend_detokenizer_finish": (Handle, [Handle]),
-    "attend_detokenizer_free": (None, [Handle]),
-    "attend_tokenizer_chat": (Handle, [Handle, c_char_p, c_size_t, POINTER(ChatOptions), _handle_out]),
-    "attend_tokenizer_encode_chat": (Handle, [Handle, c_char_p, c_size_t, POINTER(ChatOptions), _handle_out]),
-    "attend_tokenizer_decode": (Handle, [Handle, c_void_p, c_size_t, POINTER(DetokenizeOptions), _handle_out]),
-    "attend_text_bytes": (c_void_p, [Handle, _size_out]),
-    "attend_text_free": (None, [Handle]),
-    "attend_tokenizer_token": (c_void_p, [Handle, c_int32, _size_out]),
-    "attend_tokenizer_id": (c_int32, [Handle, c_char_p, c_size_t]),
+    **TOKENIZER_PROTOTYPES,
     # Sessions
     "attend_session_create": (Handle, [Handle, POINTER(SessionOptions), _handle_out]),
     "attend_session_free": (None, [Handle]),

@@ -1,4 +1,4 @@
-"""The structs and callbacks of generation in include/attend.h, and what every sized struct has in common."""
+"""The structs and callbacks of generation in include/attend.h."""
 
 from __future__ import annotations
 
@@ -15,17 +15,9 @@ from ctypes import (
     c_size_t,
     c_uint32,
     c_void_p,
-    sizeof,
 )
-from typing import Any
 
-
-class Sized(Structure):
-    """A struct that begins with its own size; making one fills it in, and zero is the default of all else."""
-
-    def __init__(self, **fields: Any) -> None:
-        super().__init__(**fields)
-        self.struct_size = sizeof(self)
+from ._sized import Sized
 
 
 class TokenAlternative(Structure):

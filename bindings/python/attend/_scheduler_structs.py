@@ -5,7 +5,8 @@ from __future__ import annotations
 from ctypes import CFUNCTYPE, POINTER, Structure, c_bool, c_char_p, c_double, c_int32, c_size_t, c_void_p
 from typing import Any
 
-from ._generation_structs import GenerationOptions, Sized
+from ._generation_structs import GenerationOptions
+from ._sized import Sized
 
 #: ``attend_done_callback``
 DoneCallback = CFUNCTYPE(None, c_void_p)

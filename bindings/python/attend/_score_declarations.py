@@ -5,7 +5,8 @@ from __future__ import annotations
 from ctypes import POINTER, Structure, c_bool, c_char_p, c_double, c_float, c_int, c_int32, c_size_t, c_void_p
 from typing import Any
 
-from ._generation_structs import Sized, TokenAlternative
+from ._generation_structs import TokenAlternative
+from ._sized import Sized
 
 #: ``attend_score_normalization`` by name.
 NORMALIZATION = {"sum": 0, "mean": 1}
