@@ -1,8 +1,8 @@
-"""What ``Session`` offers beside steps: answers and scores."""
+"""What sessions and models offer beside steps: answers and scores."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Iterator, SupportsIndex, cast
+from typing import TYPE_CHECKING, Any, Iterator, SupportsIndex
 
 from . import generation, scores
 from ._progress import Progress
@@ -11,10 +11,15 @@ from .scores import Normalization
 
 if TYPE_CHECKING:
     from .model import Model
+    from .session import Session
 
 
 class Answers:
-    """The part of ``Session`` that generates and scores."""
+    """What generates and scores: a session with all that it holds, a model in a new session for each call."""
+
+    def _answering(self) -> Session:
+        """The session that a call is made in."""
+        raise NotImplementedError
 
     def generate(
         self,
@@ -43,23 +48,23 @@ class Answers:
         type hints and docstrings describe (``json_schema``). ``progress`` is a callable that hears the share of
         requests that are finished, or True for a bar where tqdm is installed.
 
-        All live sequences are dropped, before and after. Errors: InvalidArgumentError, TypeError, NotFoundError (texts
-        without a tokenizer), UnsupportedError (a model that generates nothing), InvalidStateError (the options forbid
-        every token), CancelledError, BusyError, OutOfMemoryError. An exception that ends a call under way, Ctrl-C's
-        too, carries what was finished: ``error.finished`` has the answers in the order of the inputs, None for the
-        others.
+        All live sequences of a session are dropped, before and after. Errors: InvalidArgumentError, TypeError,
+        NotFoundError (texts without a tokenizer), UnsupportedError (a model that generates nothing), InvalidStateError
+        (the options forbid every token), CancelledError, BusyError, OutOfMemoryError. An exception that ends a call
+        under way, Ctrl-C's too, carries what was finished: ``error.finished`` has the answers in the order of the
+        inputs, None for the others.
         """
         return generation.generate(
-            cast(Any, self), inputs, options, on_token, logits_processor, assistant_model, progress
+            self._answering(), inputs, options, on_token, logits_processor, assistant_model, progress
         )
 
     def stream(self, prompt: Any, *, assistant_model: Model | None = None, **options: Any) -> Iterator[str]:
         """The text of one answer as it is written, piece by piece: ``for piece in session.stream("Once")``.
 
-        Inputs, options and errors as of ``generate``; beams give nothing to stream. The session is busy until the
+        Inputs, options and errors as of ``generate``; beams give nothing to stream. A session is busy until the
         stream has ended or was closed.
         """
-        return generation.stream(cast(Any, self), prompt, options, assistant_model)
+        return generation.stream(self._answering(), prompt, options, assistant_model)
 
     def score(
         self,
@@ -84,12 +89,13 @@ class Answers:
         next; each token is then scored in the first window that holds it. ``top_logprobs``: how many of the most
         probable tokens are told for each place. ``progress`` as in ``generate``.
 
-        All live sequences are dropped, before and after. Errors: InvalidArgumentError (what cannot be scored, by its
-        number), TypeError, NotFoundError (texts without a tokenizer), UnsupportedError (a model that does not tell the
-        next token), CancelledError, BusyError, OutOfMemoryError; ``error.finished`` as in ``generate``.
+        All live sequences of a session are dropped, before and after. Errors: InvalidArgumentError (what cannot be
+        scored, by its number), TypeError, NotFoundError (texts without a tokenizer), UnsupportedError (a model that
+        does not tell the next token), CancelledError, BusyError, OutOfMemoryError; ``error.finished`` as in
+        ``generate``.
         """
         options = {"window": window, "stride": stride, "top_logprobs": top_logprobs}
-        return scores.score(cast(Any, self), inputs, targets, options, progress)
+        return scores.score(self._answering(), inputs, targets, options, progress)
 
     def multiple_choice(
         self,
@@ -106,4 +112,4 @@ class Answers:
         ``"sum"`` of their log-probabilities or, which does not prefer short ones, by their ``"mean"``. Errors as of
         ``score``.
         """
-        return scores.multiple_choice(cast(Any, self), inputs, choices, normalization, progress)
+        return scores.multiple_choice(self._answering(), inputs, choices, normalization, progress)

@@ -8,7 +8,7 @@ from typing import Literal, SupportsIndex
 
 from . import _declarations as c
 from ._arrays import Ids, Path, SizeArray, ids, number, path_bytes, sizes
-from ._library import Owned, check, create, library, size, sized
+from ._library import Closable, check, create, library, size, sized
 from .errors import InvalidArgumentError
 
 
@@ -35,11 +35,8 @@ def key_value_type_number(name: str | None) -> int:
     return c.KEY_VALUES[name]
 
 
-class Caches:
+class Caches(Closable):
     """The methods of ``Session`` about its caches."""
-
-    def _open(self) -> Owned:
-        raise NotImplementedError
 
     def _forget(self) -> None:
         """Nothing that was computed before is to be read any more."""

@@ -1,31 +1,29 @@
-"""What ``Model`` offers over sessions of its own: answers, translations, summaries, conversations."""
+"""The tasks that ``Model`` knows: translations, summaries, conversations."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._answers import Answers
 from ._arrays import Int32Array
 from ._languages import Languages
-from ._progress import Progress
 from .errors import UnsupportedError
-from .generation import Generation, LogitsProcessor, OnToken
+from .generation import Generation
 from .tools import Tool, ToolChoice
 
 if TYPE_CHECKING:
-    from .model import Model
-    from .session import Session
     from .tokenizer import Tokenizer
 
 _ENCODER_DECODER = 3
 
 
-class Generating:
-    """The part of ``Model`` that generates."""
+class Generating(Answers):
+    """The tasks of a ``Model``: what it answers, in sessions of its own."""
 
     if TYPE_CHECKING:
         family: str
@@ -36,44 +34,6 @@ class Generating:
 
         @property
         def tokenizer(self) -> Tokenizer: ...
-
-        def session(self) -> Session: ...
-
-    def generate(
-        self,
-        inputs: Any,
-        *,
-        on_token: OnToken | None = None,
-        logits_processor: LogitsProcessor | None = None,
-        assistant_model: Model | None = None,
-        progress: Progress | bool | None = None,
-        **options: Any,
-    ) -> Any:
-        """Answers to prompts or sources, texts or ids; in a session of its own, else as ``Session.generate``."""
-        return self.session().generate(
-            inputs,
-            on_token=on_token,
-            logits_processor=logits_processor,
-            assistant_model=assistant_model,
-            progress=progress,
-            **options,
-        )
-
-    def stream(self, prompt: Any, **options: Any) -> Iterator[str]:
-        """The text of one answer as it is written, in a session of its own; else as ``Session.stream``."""
-        return self.session().stream(prompt, **options)
-
-    def score(self, inputs: Any, targets: Any = None, **options: Any) -> Any:
-        """How probable texts are, by themselves or as targets of inputs; in a session of its own, else as
-        ``Session.score``.
-        """
-        return self.session().score(inputs, targets, **options)
-
-    def multiple_choice(self, inputs: Any, choices: Any, **options: Any) -> Any:
-        """Which of several texts follows most probably; in a session of its own, else as
-        ``Session.multiple_choice``.
-        """
-        return self.session().multiple_choice(inputs, choices, **options)
 
     def translate(
         self,

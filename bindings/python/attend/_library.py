@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import functools
+import operator
 import os
 import sys
 from pathlib import Path
-from typing import Any, Iterator, NoReturn
+from typing import Any, Iterator, NoReturn, TypeVar
 
 from . import _declarations as c
 from . import errors
@@ -114,7 +116,12 @@ class Owned:
     of it, a call under way in another thread) holds one of its own, so nothing is freed under anybody's feet.
     """
 
-    __slots__ = ("_as_parameter_", "_free", "_parent")
+    __slots__ = ("_as_parameter_", "_parent", "_release")
+
+    # Python raises a signal that waits at the beginning of a function, and drops what a destructor raises: a Ctrl-C
+    # that meets one would be lost, and the handle with it. So no line of Python runs here: the destructor is looked up
+    # by C code, which finds a call of the library that is ready to be made.
+    __del__ = property(operator.attrgetter("_release"))
 
     def __init__(self, address: int, free: Any, parent: object = None) -> None:
         """``free`` takes the address back, or is None for what the library lends.
@@ -124,15 +131,10 @@ class Owned:
         # What ctypes passes: the caller's argument keeps the handle alive through the call.
         self._as_parameter_ = address
         self._parent = parent
-        self._free = free
+        self._release = bool if free is None else functools.partial(free, address)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a handle of libattend cannot be copied or pickled: it stands for memory of this process")
-
-    def __del__(self) -> None:
-        free = getattr(self, "_free", None)  # which an interrupt may have kept from being set
-        if free is not None:
-            free(self._as_parameter_)
 
 
 def create(function: Any, *arguments: Any, free: Any, parent: object = None) -> Owned:
@@ -141,3 +143,38 @@ def create(function: Any, *arguments: Any, free: Any, parent: object = None) -> 
     check(function(*arguments, ctypes.byref(handle)))
     assert handle.value is not None
     return Owned(handle.value, free, parent)
+
+
+_Closing = TypeVar("_Closing", bound="Closable")
+
+
+class Closable:
+    """An object with a handle that can be let go before the object is: by ``close``, or at the end of a ``with``."""
+
+    #: The handle, until it is closed.
+    _native: Owned | None
+    #: What errors call the object.
+    _noun: str
+
+    def _open(self) -> Owned:
+        """The handle. A caller holds it through its call, since another thread may close the object meanwhile."""
+        native = self._native
+        if native is None:
+            raise errors.InvalidStateError(f"the {self._noun} is closed")
+        return native
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``close`` was called."""
+        return self._native is None
+
+    def close(self) -> None:
+        """Lets the handle go; closing twice is allowed, using the object after is an InvalidStateError."""
+        self._native = None
+
+    def __enter__(self: _Closing) -> _Closing:
+        self._open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -8,7 +8,6 @@ import functools
 import json
 import operator
 import os
-from types import TracebackType
 from typing import Any, Iterable, NamedTuple, SupportsIndex
 
 import numpy as np
@@ -18,9 +17,9 @@ from ._arrays import Float32Array, Path, number, path_bytes, text_argument, view
 from ._batches import Padding
 from ._caches import KeyValueType
 from ._generating import Generating
-from ._library import Owned, check, library, sized, text
+from ._library import Closable, Owned, check, library, sized, text
 from ._progress import Progress, Watch
-from .errors import AttendError, InvalidArgumentError, InvalidStateError, UnsupportedError
+from .errors import AttendError, InvalidArgumentError, UnsupportedError
 from .session import Session
 from .tokenizer import Tokenizer
 
@@ -44,7 +43,7 @@ class TensorInfo(NamedTuple):
     shape: tuple[int, ...]
 
 
-class Model(Generating):
+class Model(Closable, Generating):
     """A checkpoint folder in the layout of Hugging Face: weights, configuration, tokenizer. Immutable.
 
     ``path``: a folder with config.json and model.safetensors or pytorch_model.bin (or shards of either with their
@@ -79,6 +78,8 @@ class Model(Generating):
     Numbers, read once when the model is made (they stay readable after ``close``); a token that the model does not have
     is None:
     """
+
+    _noun = "model"
 
     #: The folder, absolute.
     path: str
@@ -149,7 +150,7 @@ class Model(Generating):
         }
         self._tensors: tuple[TensorInfo, ...] | None = None
         self._known_padding: Padding | None = None
-        self._native: Owned | None = _load(path_bytes(path), progress, **self._options)
+        self._native = _load(path_bytes(path), progress, **self._options)
         self._describe(self._native)
 
     def _describe(self, native: Owned) -> None:
@@ -189,12 +190,6 @@ class Model(Generating):
         self.forced_bos = _token(info.forced_begin_token)
         self.forced_eos = _token(info.forced_end_token)
 
-    def _open(self) -> Owned:
-        native = self._native
-        if native is None:
-            raise InvalidStateError("the model is closed")
-        return native
-
     def session(
         self,
         *,
@@ -230,6 +225,9 @@ class Model(Generating):
             key_value_type=key_value_type,
             progress=progress,
         )
+
+    def _answering(self) -> Session:
+        return self.session()
 
     def embed(
         self,
@@ -298,23 +296,9 @@ class Model(Generating):
             self._tensors = tuple(_tensor(native, index) for index in range(library.attend_model_tensor_count(native)))
         return self._tensors
 
-    @property
-    def closed(self) -> bool:
-        """Whether ``close`` was called."""
-        return self._native is None
-
     def close(self) -> None:
         """Lets the model go; closing twice is allowed, using it after is an InvalidStateError. Its sessions go on."""
-        self._native = None
-
-    def __enter__(self) -> Model:
-        self._open()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        super().close()
 
     def __repr__(self) -> str:
         return (

@@ -9,14 +9,13 @@ import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 from . import _declarations as c
 from ._arrays import number, utf8
 from ._batches import RaggedBatch, Rules
 from ._caches import KeyValueType, key_value_type_number
-from ._library import Owned, check, create, library
+from ._library import Closable, Owned, check, create, library
 from .errors import CancelledError, InvalidArgumentError, InvalidStateError
 from .generation import Call, Generation, LogitsProcessor, OnToken, TokenEvent, is_one
 from .tools import Tool, ToolChoice
@@ -47,7 +46,7 @@ class SchedulerStats:
     longest_queue_seconds: float
 
 
-class Scheduler:
+class Scheduler(Closable):
     """Requests to one model, submitted at any time from any thread and generated side by side (continuous batching).
 
         with attend.Scheduler(model) as scheduler:
@@ -68,6 +67,8 @@ class Scheduler:
 
     Errors: InvalidArgumentError, UnsupportedError, OutOfMemoryError, InvalidStateError (after ``os.fork()``).
     """
+
+    _noun = "scheduler"
 
     def __init__(
         self,
@@ -100,7 +101,7 @@ class Scheduler:
         )
         if priority_seconds == 0:
             raise InvalidArgumentError("priority_seconds: it is 0, and must be above")
-        self._native: Owned | None = create(
+        self._native = create(
             library.attend_scheduler_create,
             model._open(),
             ctypes.byref(session),
@@ -108,12 +109,6 @@ class Scheduler:
             free=library.attend_scheduler_free,
         )
         _open_ones.add(self)
-
-    def _open(self) -> Owned:
-        native = self._native
-        if native is None:
-            raise InvalidStateError("the scheduler is closed")
-        return native
 
     def submit(
         self,
@@ -162,26 +157,12 @@ class Scheduler:
         check(library.attend_scheduler_get_stats(self._open(), ctypes.byref(found)))
         return SchedulerStats(**{name: getattr(found, name) for name in SchedulerStats.__dataclass_fields__})
 
-    @property
-    def closed(self) -> bool:
-        """Whether ``close`` was called."""
-        return self._native is None
-
     def close(self) -> None:
         """Cancels what is not finished, and waits for the step under way. Closing twice is allowed.
 
         Requests stay: their results are what there was by then.
         """
-        self._native = None
-
-    def __enter__(self) -> Scheduler:
-        self._open()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        super().close()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an attend.Scheduler cannot be copied or pickled: make another of the same model")

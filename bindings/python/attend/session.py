@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Iterable, Literal, NoReturn, SupportsIndex, overload
 
 import numpy as np
@@ -14,7 +13,7 @@ from ._arrays import Float32Array, Ids, SizeArray, Texts, ids, number, sizes, te
 from ._batches import RaggedBatch, Rules, Sequences, split
 from ._inputs import Features, InputBatch
 from ._caches import Caches, KeyValueType, key_value_type_number
-from ._library import Owned, check, create, library, size
+from ._library import check, create, library, size
 from ._progress import Progress, Watch
 from .errors import AttendError, InvalidArgumentError, InvalidStateError
 
@@ -39,6 +38,8 @@ class Session(Caches, Answers):
     a decode call leaves the session as it was.
     """
 
+    _noun = "session"
+
     def __init__(
         self,
         model: Model,
@@ -62,7 +63,7 @@ class Session(Caches, Answers):
             prefix_cache_bytes=number(prefix_cache_bytes, "prefix_cache_bytes"),
             key_value_type=key_value_type_number(key_value_type),
         )
-        self._native: Owned | None = create(
+        self._native = create(
             library.attend_session_create,
             model._open(),
             ctypes.byref(options),
@@ -70,14 +71,11 @@ class Session(Caches, Answers):
             parent=self._watch,
         )
 
+    def _answering(self) -> Session:
+        return self
+
     def _forget(self) -> None:
         self._lengths = None
-
-    def _open(self) -> Owned:
-        native = self._native
-        if native is None:
-            raise InvalidStateError("the session is closed")
-        return native
 
     @overload
     def encode(self, tokens: Sequences, *, token_types: Any = None, attention_mask: Any = None) -> None: ...
@@ -373,27 +371,13 @@ class Session(Caches, Answers):
         """The bytes that the session holds at this moment: caches and scratch."""
         return size(library.attend_session_memory, self._open())
 
-    @property
-    def closed(self) -> bool:
-        """Whether ``close`` was called."""
-        return self._native is None
-
     def close(self) -> None:
         """Lets the session go; closing twice is allowed, using it after is an InvalidStateError.
 
         Views that are still alive, and a call under way in another thread, keep the memory until they end.
         """
-        self._native = None
+        super().close()
         self._lengths = None
-
-    def __enter__(self) -> Session:
-        self._open()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         if self.closed:

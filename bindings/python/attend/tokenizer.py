@@ -5,15 +5,14 @@ from __future__ import annotations
 import ctypes
 import operator
 import os
-from types import TracebackType
 from typing import Any, Iterable, Mapping, NoReturn, Sequence, SupportsIndex
 
 from . import _declarations as c
 from ._arrays import Ids, Int32Array, Path, Texts, ids, path_bytes, utf8
 from ._encodings import Chat, Encoding, Side, Truncation, optional, tokenize_options
-from ._library import Owned, check, create, library, sized, text
+from ._library import Closable, Owned, check, create, library, sized, text
 from ._progress import interruptible
-from .errors import InvalidArgumentError, InvalidStateError
+from .errors import InvalidArgumentError
 
 
 class TextStream:
@@ -64,7 +63,7 @@ class TextStream:
         raise TypeError("a text stream cannot be copied or pickled: make another with Tokenizer.stream()")
 
 
-class Tokenizer:
+class Tokenizer(Closable):
     """A tokenizer. Any number of threads may use it at once.
 
     ``Tokenizer(path)`` loads one from a checkpoint folder (tokenizer.json, SentencePiece models, vocab.json with
@@ -79,11 +78,11 @@ class Tokenizer:
     'h e l l o'
     """
 
+    _noun = "tokenizer"
+
     def __init__(self, path: Path) -> None:
         self._path = os.path.abspath(os.fsdecode(path))
-        self._native: Owned | None = create(
-            library.attend_tokenizer_create, path_bytes(path), free=library.attend_tokenizer_free
-        )
+        self._native = create(library.attend_tokenizer_create, path_bytes(path), free=library.attend_tokenizer_free)
 
     @classmethod
     def _borrowed(cls, model: Owned, path: str) -> Tokenizer:
@@ -92,12 +91,6 @@ class Tokenizer:
         tokenizer._path = path
         tokenizer._native = create(library.attend_model_tokenizer, model, free=None, parent=model)
         return tokenizer
-
-    def _open(self) -> Owned:
-        native = self._native
-        if native is None:
-            raise InvalidStateError("the tokenizer is closed")
-        return native
 
     def encode(
         self,
@@ -322,12 +315,8 @@ class Tokenizer:
         """One more than the largest id."""
         return int(library.attend_tokenizer_size(self._open()))
 
-    def close(self) -> None:
-        """Lets the tokenizer go; closing twice is allowed, using it after is an InvalidStateError."""
-        self._native = None
-
     def __repr__(self) -> str:
-        return f"<attend.Tokenizer {self._path!r}, {'closed' if self._native is None else f'{len(self)} tokens'}>"
+        return f"<attend.Tokenizer {self._path!r}, {'closed' if self.closed else f'{len(self)} tokens'}>"
 
     def __copy__(self) -> Tokenizer:
         self._open()
@@ -341,12 +330,3 @@ class Tokenizer:
     def __reduce__(self) -> tuple[Any, ...]:
         self._open()
         return type(self), (self._path,)
-
-    def __enter__(self) -> Tokenizer:
-        self._open()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 import attend
 import numpy as np
 import pytest
+from attend._library import Owned
 from conftest import DEFAULT_MODEL
 
 HELLO = [13, 10, 17, 17, 20, 0]
@@ -223,3 +225,23 @@ def test_each_thread_hears_its_own(model: attend.Model) -> None:
             time.sleep(0.001)
     thread.join()
     assert found == [True]
+
+
+def test_an_interrupt_that_meets_a_destructor_is_raised_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lost.append)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    freed: list[int] = []
+    tripped = ctypes.CDLL(None)[
+        "raise"
+    ]  # from inside of C, so that Python hears of it in the destructor at the soonest
+    inner = Owned(7, freed.append)
+    outer = Owned(signal.SIGINT, tripped, parent=inner)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            del inner, outer
+            for _ in range(1000):
+                pass
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert freed == [7] and not lost
