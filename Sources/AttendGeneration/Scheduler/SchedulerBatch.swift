@@ -201,13 +201,14 @@ final class SchedulerBatch: @unchecked Sendable {
   /// Whether a prompt is being read, or about to be, of which that of `ticket` can share more than is known already.
   private func waits(_ ticket: Ticket, for joining: [Ticket]) -> Bool {
     guard !model.readsSources else { return false }
-    let prompt = ticket.job.context.prompt, wanted = model.known(of: prompt) + SchedulerBatch.worthyPrefix
-    func isAlike(_ other: Ticket) -> Bool {
-      guard other.job.isReading else { return false }
-      let begins = other.job.context.prompt.prefix(wanted)
-      return begins.count == wanted && prompt.starts(with: begins)
+    let prompt = ticket.job.context.prompt
+    var shared = 0
+    for other in [running, joining].joined() where other.job.isReading {
+      shared = max(shared, zip(prompt, other.job.context.prompt).prefix { $0 == $1 }.count)
     }
-    return running.contains(where: isAlike) || joining.contains(where: isAlike)
+    // What is known already is looked up only where nobody would wait without it.
+    let worthy = SchedulerBatch.worthyPrefix
+    return shared >= worthy && shared - worthy >= model.known(of: prompt)
   }
 
   /// Adds requests to the batch: all at once or, where that fails, one by one, so that only those fail that must.
