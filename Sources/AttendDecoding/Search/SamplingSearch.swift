@@ -59,7 +59,7 @@ package final class SamplingSearch: Search {
   package func examine(row: Int, logits: Matrix, states: Matrix, _ scratch: RowScratch) throws(Failure) {
     guard hasBegun else { return try begin(logits[0], scratch) }
     let sequence = sequences[rows[row]]
-    dropped[row] = sequence.next.count
+    dropped.elements[row] = sequence.next.count  // other threads write to their rows: the list itself is not touched
     for _ in 0..<sequence.unscored where sequence.reason == nil {
       if let token = sequence.nextForced { _ = try take(forced: token, for: sequence, logProbability: .nan) }
     }
