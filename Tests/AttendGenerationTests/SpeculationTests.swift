@@ -48,12 +48,12 @@ import Testing
   ]
 
   private func contexts(
-    _ options: SearchOptions, _ model: any StepModel, _ prompts: [[Int32]], assistant: (() -> any StepModel)? = nil
+    _ options: SearchOptions, _ model: any StepModel, _ prompts: [[Int32]], assistant: (() -> FakeModel)? = nil
   ) throws -> [SearchContext] {
     try prompts.map {
       try SearchContext(
         options, prompt: try tokenList(model.readsSources ? [0] : $0),
-        source: model.readsSources ? try tokenList($0) : nil, model: model, assistant: assistant?())
+        source: model.readsSources ? try tokenList($0) : nil, model: model, assistant: assistant.map(Assistant.init))
     }
   }
 
@@ -152,9 +152,9 @@ import Testing
 
   @Test func aGoodDraftModelSavesSteps() throws {
     let prompt = try tokenList([1, 2, 3, 1])
-    let (target, small) = (FakeModel(.copying), FakeModel(.copying))
+    let small = FakeModel(.copying)
     let drafter = try ModelDrafter(
-      small, for: target, prompt: prompt, source: nil, sequences: 1, mostDrafts: 4, confidence: 0)
+      small, prompt: prompt, source: nil, sequences: 1, mostDrafts: 4, confidence: 0)
     var history = prompt.tokens.map { $0 }
     let room = UnsafeMutableBufferPointer<Int32>.allocate(capacity: 8)
     defer { room.deallocate() }
@@ -178,14 +178,47 @@ import Testing
     let options = plain()
     let other = refusal { () throws(Failure) in
       _ = try SearchContext(
-        options, prompt: list([1]), source: nil, model: model, assistant: FakeModel(vocabulary: 41))
+        options, prompt: list([1]), source: nil, model: model, assistant: Assistant { FakeModel(vocabulary: 41) })
     }
     #expect(other?.message == "the assistant model has a vocabulary of 41 tokens; the model has one of 40")
     let kind = refusal { () throws(Failure) in
       _ = try SearchContext(
-        options, prompt: list([1]), source: nil, model: model, assistant: FakeModel(readsSources: true))
+        options, prompt: list([1]), source: nil, model: model, assistant: Assistant { FakeModel(readsSources: true) })
     }
     #expect(kind?.message == "the assistant model is an encoder-decoder; the model is a decoder")
+  }
+
+  /// Requests that wait for their turn have no session of the assistant.
+  @Test func aDraftModelBeginsWithTheFirstDraft() throws {
+    let model = FakeModel(.copying)
+    var begun = 0
+    let options = plain(20)
+    let assistant = Assistant(vocabulary: model.vocabulary, readsSources: false) {
+      begun += 1
+      return FakeModel(.copying)
+    }
+    let found = try prompts.map {
+      try SearchContext(options, prompt: try tokenList($0), source: nil, model: model, assistant: assistant)
+    }
+    let searches = try found.map { try SamplingSearch($0) }
+    #expect(begun == 0)
+    withExtendedLifetime(searches) {}
+    #expect(try decode(found, model) == decode(try contexts(options, model, prompts), model))
+    #expect(begun == prompts.count)
+  }
+
+  /// One that cannot be made is done without.
+  @Test func aDraftModelThatCannotBeginIsNotAskedAgain() throws {
+    let model = FakeModel(.copying)
+    var calls = 0
+    let assistant = Assistant(vocabulary: model.vocabulary, readsSources: false) { () throws(Failure) in
+      calls += 1
+      throw .outOfMemory(1, for: "a test")
+    }
+    let context = try SearchContext(
+      plain(), prompt: list(prompts[0]), source: nil, model: model, assistant: assistant)
+    #expect(try decode([context], model) == decode(try contexts(plain(), model, [prompts[0]]), model))
+    #expect(calls == 1)
   }
 
   @Test func aDraftModelThatFailsIsNotAskedAgain() throws {
@@ -202,7 +235,7 @@ import Testing
   }
 
   @Test func optionsThatContradictEachOtherAreRefused() throws {
-    func message(_ change: (inout SearchOptions) -> Void, assistant: (any StepModel)? = nil) -> String {
+    func message(_ change: (inout SearchOptions) -> Void, assistant: Assistant? = nil) -> String {
       var options = plain()
       change(&options)
       let failure = refusal { () throws(Failure) in
@@ -219,12 +252,14 @@ import Testing
       message { $0.speculation.promptLookupTokens = -1 } == "prompt_lookup_num_tokens is -1; it is 0 or more")
     #expect(
       message { $0.speculation.maximalMatchingSize = -2 } == "max_matching_ngram_size is -2; it is 0 or more")
-    #expect(message({ $0.speculation.promptLookupTokens = 3 }, assistant: FakeModel()).contains("only one of them"))
     #expect(
-      message({ $0.speculation.assistantTokens = 0 }, assistant: FakeModel())
+      message({ $0.speculation.promptLookupTokens = 3 }, assistant: Assistant { FakeModel() }).contains(
+        "only one of them"))
+    #expect(
+      message({ $0.speculation.assistantTokens = 0 }, assistant: Assistant { FakeModel() })
         == "num_assistant_tokens is 0; it is 1 or more")
     #expect(
-      message({ $0.speculation.assistantConfidence = .nan }, assistant: FakeModel())
+      message({ $0.speculation.assistantConfidence = .nan }, assistant: Assistant { FakeModel() })
         == "assistant_confidence_threshold is nan; it is from 0 to 1")
   }
 
@@ -271,5 +306,13 @@ import Testing
     #expect(followers[found.token] == most, "\(string): \(found) of \(followers)")
     let share = (Double(most) + 0.5) / (Double(followers.values.reduce(0, +)) + 1)
     #expect(found.share == share, "\(string): \(found) of \(followers)")
+  }
+}
+
+extension Assistant {
+  /// A model of the tests, made for each request.
+  fileprivate init(_ make: @escaping () -> FakeModel) {
+    let first = make()
+    self.init(vocabulary: first.vocabulary, readsSources: first.readsSources, begin: make)
   }
 }

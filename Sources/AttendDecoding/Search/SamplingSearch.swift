@@ -17,6 +17,7 @@ package final class SamplingSearch: Search {
   private var parents = GrowingList<Int>(for: "the rows of a request")  // [rows]
   private var dropped = GrowingList<Int>(for: "the rows of a request")  // [rows] tokens read in vain
   private var drafter: (any Drafter)?
+  private var mayDraft: Bool
   private var wishes = GrowingList<DraftWish>(for: "the rows of a request")  // [rows]
   private var hasBegun = false
 
@@ -33,8 +34,8 @@ package final class SamplingSearch: Search {
     }
     if let grammar = context.grammar { for sequence in sequences { sequence.matcher = try grammar.matcher() } }
     self.sequences = sequences
-    drafter = context.drafter
-    try wishes.reserve(drafter == nil ? 0 : count)
+    mayDraft = context.drafts
+    try wishes.reserve(mayDraft ? count : 0)
     try rows.reserve(count)
     try parents.reserve(count)
     try dropped.reserve(count)
@@ -207,17 +208,20 @@ package final class SamplingSearch: Search {
     }
   }
 
-  /// Lets the drafter put drafts behind the sequences, for the next step to confirm. One that fails is not asked again:
-  /// what it takes away is time.
+  /// Lets the drafter put drafts behind the sequences, for the next step to confirm. One that fails, or cannot be made,
+  /// is not asked again: what it takes away is time.
   private func draft() {
-    guard let drafter else { return }
+    guard mayDraft else { return }
     wishes.removeAll()
     for row in 0..<rows.count {
       let sequence = sequences[rows[row]]
       wishes.resize(to: row + 1, filling: sequence.wish(most: sequence.drafts > 0 ? 0 : left(sequence) - 1))
     }
-    do throws(Failure) { try drafter.draft(wishes.elements, price: context.price) } catch {
-      self.drafter = nil
+    do throws(Failure) {
+      if drafter == nil { drafter = try context.makeDrafter() }
+      try drafter?.draft(wishes.elements, price: context.price)
+    } catch {
+      (drafter, mayDraft) = (nil, false)
       return
     }
     for row in 0..<rows.count { sequences[rows[row]].take(wishes[row]) }

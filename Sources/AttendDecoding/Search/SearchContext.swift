@@ -79,7 +79,8 @@ package final class SearchContext {
   let stopStrings: StopStrings?
   /// What the generated text must match; nil: anything.
   package let grammar: CompiledGrammar?
-  let drafter: (any Drafter)?
+  /// The smaller model that drafts; nil: none.
+  private let assistant: Assistant?
   /// Whether what its rows have read may be read again in other parts, and comes to the same.
   let canReread: Bool
   /// What drafts cost in the batch that the request is in.
@@ -91,7 +92,7 @@ package final class SearchContext {
   package init(
     _ options: SearchOptions, prompt: TokenList, source: TokenList?, otherPrompt: TokenList? = nil,
     model: any StepModel,
-    stopStrings: StopStrings? = nil, grammar: CompiledGrammar? = nil, assistant: (any StepModel)? = nil
+    stopStrings: StopStrings? = nil, grammar: CompiledGrammar? = nil, assistant: Assistant? = nil
   ) throws(Failure) {
     try options.check(
       vocabulary: model.vocabulary, isEncoderDecoder: model.readsSources, promptCount: prompt.count)
@@ -100,8 +101,8 @@ package final class SearchContext {
     let longest = max(prompt.count, otherPrompt?.count ?? 0).saturatingAdd(options.maximalNewTokens)
     canReread = longest <= model.longestRereading
     (promptList, sourceList, self.stopStrings) = (prompt, source, stopStrings)
-    drafter = try options.speculation.makeDrafter(
-      prompt: prompt, source: source, model: model, assistant: assistant, options)
+    try options.speculation.check(assistant, for: model, options)
+    self.assistant = assistant
     self.grammar = grammar
     let rows = model.engine.kernels.rows
     var logits = options.logits
@@ -266,6 +267,18 @@ package final class SearchContext {
     let draws = Draws(token: 0, exclusion: noise.exclusion)
     try sampler?.filter(buffer(scores), history(tokens, sequence), scratch.logits, draws, mu: 0)
     return UnsafePointer(copy)
+  }
+
+  // MARK: Drafts
+
+  /// Whether tokens are drafted.
+  var drafts: Bool { assistant != nil || options.speculation.promptLookupTokens > 0 }
+
+  /// The drafter of the request, with a session of the assistant: it is made when there is something to be drafted, so
+  /// that requests that wait for their turn have none. nil: nothing is drafted.
+  func makeDrafter() throws(Failure) -> (any Drafter)? {
+    try options.speculation.makeDrafter(
+      prompt: promptList, source: sourceList, assistant: try assistant?.begin(), options)
   }
 
   // MARK: Ends

@@ -35,26 +35,12 @@ package final class ModelDrafter: Drafter {
   /// Tokens of the prompt that are read in one step.
   private static let promptTokensPerStep = 512
 
-  /// Drafts for `sequences` sequences of a request to `target`, at most `mostDrafts` tokens for each, as long as each
-  /// has at least a probability of `confidence`. The rows of `model` are the drafter's alone. Throws `invalidArgument`
-  /// for a model of another kind or vocabulary.
+  /// Drafts for `sequences` sequences of a request, at most `mostDrafts` tokens for each, as long as each
+  /// has at least a probability of `confidence`. The rows of `model` are the drafter's alone.
   package init(
-    _ model: any StepModel, for target: any StepModel, prompt: TokenList, source: TokenList?, sequences: Int,
+    _ model: any StepModel, prompt: TokenList, source: TokenList?, sequences: Int,
     mostDrafts: Int, confidence: Double
   ) throws(Failure) {
-    guard model.vocabulary == target.vocabulary else {
-      throw Failure(
-        .invalidArgument,
-        "the assistant model has a vocabulary of \(model.vocabulary) tokens; the model has one of \(target.vocabulary)")
-    }
-    guard model.readsSources == target.readsSources else {
-      let kinds = ["a decoder", "an encoder-decoder"]
-      throw Failure(
-        .invalidArgument,
-        "the assistant model is \(kinds[model.readsSources ? 1 : 0]); "
-          + "the model is \(kinds[target.readsSources ? 1 : 0])"
-      )
-    }
     (self.model, self.prompt, self.source) = (model, prompt, source)
     (self.mostDrafts, self.confidence) = (mostDrafts, confidence)
     for _ in 0..<sequences { self.sequences.append(try DraftedSequence(room: mostDrafts, read: prompt.count)) }

@@ -14,15 +14,13 @@ package struct SpeculationOptions: Sendable {
 
   package init() {}
 
-  /// The drafter of a request; nil: nothing is drafted. Throws `invalidArgument` for options that contradict each other
-  /// or the search.
+  /// The drafter of a request; nil: nothing is drafted.
   func makeDrafter(
-    prompt: TokenList, source: TokenList?, model: any StepModel, assistant: (any StepModel)?, _ search: SearchOptions
+    prompt: TokenList, source: TokenList?, assistant: (any StepModel)?, _ search: SearchOptions
   ) throws(Failure) -> (any Drafter)? {
-    try check(hasAssistant: assistant != nil, search)
     if let assistant {
       return try ModelDrafter(
-        assistant, for: model, prompt: prompt, source: source, sequences: search.sequences,
+        assistant, prompt: prompt, source: source, sequences: search.sequences,
         mostDrafts: min(assistantTokens, SampledSequence.mostDrafts), confidence: assistantConfidence)
     }
     guard promptLookupTokens > 0 else { return nil }
@@ -36,7 +34,10 @@ package struct SpeculationOptions: Sendable {
   /// Tokens for which there is room from the start, beside those of the prompt.
   private static let roomAtStart = 4096
 
-  private func check(hasAssistant: Bool, _ search: SearchOptions) throws(Failure) {
+  /// Throws `invalidArgument` for options that contradict each other, the search or the model, and for an assistant of
+  /// another kind or vocabulary.
+  func check(_ assistant: Assistant?, for model: any StepModel, _ search: SearchOptions) throws(Failure) {
+    let hasAssistant = assistant != nil
     try require(promptLookupTokens >= 0, "prompt_lookup_num_tokens is \(promptLookupTokens); it is 0 or more")
     try require(maximalMatchingSize >= 0, "max_matching_ngram_size is \(maximalMatchingSize); it is 0 or more")
     guard promptLookupTokens > 0 || hasAssistant else { return }
@@ -49,11 +50,12 @@ package struct SpeculationOptions: Sendable {
     try require(
       search.penaltyAlpha == 0,
       "penalty_alpha is \(search.penaltyAlpha) with \(name): drafts are for greedy search and sampling")
-    guard hasAssistant else { return }
+    guard let assistant else { return }
     try require(assistantTokens > 0, "num_assistant_tokens is \(assistantTokens); it is 1 or more")
     try require(
       assistantConfidence >= 0 && assistantConfidence <= 1,
       "assistant_confidence_threshold is \(assistantConfidence); it is from 0 to 1")
+    try assistant.check(for: model)
   }
 
   private func require(_ isMet: Bool, _ message: @autoclosure () -> String) throws(Failure) {

@@ -56,14 +56,14 @@ package final class RequestMaker: @unchecked Sendable {
     search.ctranslate2.prefixCount = prompt.count - 1
     let context = try SearchContext(
       search, prompt: prompt, source: session.readsSources ? given : nil, otherPrompt: other, model: session,
-      stopStrings: stopStrings, grammar: grammar, assistant: try assistantSession())
+      stopStrings: stopStrings, grammar: grammar, assistant: try draftModel())
     var request = Scheduler.Request(context)
     request.timeLimit = timeLimit
     return request
   }
 
-  /// A session of the assistant for one request.
-  private func assistantSession() throws(Failure) -> Session? {
+  /// The assistant, with a session for each request.
+  private func draftModel() throws(Failure) -> Assistant? {
     guard let assistant else { return nil }
     guard let head = assistant.head, head.tellsNextToken, assistant.decoder != nil else {
       throw Failure(
@@ -72,7 +72,9 @@ package final class RequestMaker: @unchecked Sendable {
     var options = Session.Options()
     options.threads = min(session.engine.threads, assistant.engine.threads)
     options.allowsBeyondPositions = session.allowsBeyondPositions
-    return try Session(model: assistant, options: options)
+    return Assistant(
+      vocabulary: head.outputs, readsSources: assistant.blueprint.kind == .encoderDecoder,
+      begin: { [options] () throws(Failure) in try Session(model: assistant, options: options) })
   }
 
   /// The answer to a request for which there was no time: nothing.
