@@ -29,9 +29,13 @@ package final class Generation: @unchecked Sendable {
   package var count: Int { answers.count }
   package subscript(request: Int) -> Answer { answers[request].answer }
 
-  /// The first request that failed; nil: none did.
-  package var firstFailure: (request: Int, failure: Failure)? {
-    for request in 0..<count { if let failure = answers[request].answer.failure { return (request, failure) } }
-    return nil
+  /// Why the first request that failed did, which its message names; nil: none failed. Where all did for one reason, as
+  /// an option leads to, it is not that request's, and none is named.
+  package var namedFailure: Failure? {
+    guard let first = (0..<count).first(where: { self[$0].failure != nil }), let failure = self[first].failure else {
+      return nil
+    }
+    let isOfAll = (0..<count).allSatisfy { self[$0].failure?.message == failure.message }
+    return isOfAll ? failure : Failure(failure.code, "request \(first): \(failure.message)")
   }
 }

@@ -69,7 +69,7 @@ package final class Generator {
         try session.cancellation.check()
       }
     } catch { failure = error }
-    return (generation, failure ?? generation.firstFailure.map { Generator.naming($0.request, $0.failure, of: count) })
+    return (generation, failure ?? generation.namedFailure)
   }
 
   /// Keeps what became of a request. One that was cancelled before it began, which its tokens tell, has nothing.
@@ -81,10 +81,6 @@ package final class Generator {
       guard let unbegun else { return box.answer.hypotheses = hypotheses }
       if isLate { box.answer.hypotheses = [try maker.unbegun(unbegun)] }
     } catch { box.answer.failure = error }
-  }
-
-  private static func naming(_ request: Int, _ failure: Failure, of count: Int) -> Failure {
-    count == 1 ? failure : Failure(failure.code, "request \(request): \(failure.message)")
   }
 }
 

@@ -74,6 +74,18 @@ def test_bad_options_are_named(session: attend.Session, options: dict[str, Any],
     assert session.generate("hello").text == "HH EH1 L OW0"
 
 
+def test_only_what_fails_by_itself_is_named_by_its_number(session: attend.Session) -> None:
+    options: dict[str, Any] = {"num_beams": 2, "num_return_sequences": 3}
+    for inputs in ("hello", ["hello"], ["hello", "ab"]):
+        with pytest.raises(attend.InvalidArgumentError, match="^num_return_sequences is 3"):
+            session.generate(inputs, **options)
+    with attend.Model(CONFORMANCE / "gpt2") as model, attend.Scheduler(model) as scheduler:
+        with pytest.raises(attend.InvalidArgumentError, match="^request 1: max_length is 3"):
+            model.generate([[3], [3, 4, 5, 6]], max_length=3)
+        with pytest.raises(attend.InvalidArgumentError, match="^max_length is 3"):
+            scheduler.submit([3, 4, 5, 6], max_length=3)
+
+
 @pytest.mark.parametrize(
     "inputs, error",
     [
