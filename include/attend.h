@@ -1138,9 +1138,10 @@ typedef struct attend_score_options {
  * then the first token of the text, which follows on nothing, is not scored. With an encoder-decoder `contexts` are the
  * sources, and `texts` what it makes of them, without the start token; all their tokens are scored.
  *
- * What neighbours begin with alike, contexts or sources, is computed once. Logits are never held for more than some
- * places. What is told of a text depends on it and its context alone, to the bit. All live sequences of the session are
- * dropped, before and after. Since 0.2.
+ * What neighbours begin with alike, contexts or sources, is computed once; where the session has a cache of prefixes
+ * (`prefix_cache_bytes`), contexts are kept in it and found there. Logits are never held for more than some places. What
+ * is told of a text depends on it and its context alone, to the bit. All live sequences of the session are dropped,
+ * before and after. Since 0.2.
  *
  * `*scores` is owned by the caller, also where the call is cancelled or memory runs out while texts are scored: it then
  * holds what was scored by then; after any other error it is NULL. `options` may be NULL. Errors: INVALID_ARGUMENT (ids

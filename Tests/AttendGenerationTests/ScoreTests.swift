@@ -1,6 +1,8 @@
 import AttendBase
 import AttendDispatch
 import AttendGeneration
+import AttendKernelInterface
+import AttendLayers
 import AttendModels
 import AttendTestSupport
 import Foundation
@@ -26,6 +28,33 @@ import Testing
       }
       #expect(session.count == 0)
     }
+  }
+
+  /// What a session keeps of contexts is not read again, by later scores and by prompts, and changes no bit.
+  @Test(arguments: ["gpt2", "llama", "mistral", "gemma3"], [KeyValueType.float32, .int8])
+  func contextsAreReadOnce(name: String, type: KeyValueType) throws {
+    let loaded = try model(root.path + "/Tests/Fixtures/conformance/" + name)
+    var options = Session.Options()
+    options.keyValueType = type
+    let plain = try Session(model: loaded, options: options)
+    options.prefixCacheBytes = 64 << 20
+    let session = try Session(model: loaded, options: options)
+    let context = text(45), other = Array(context[..<40]) + text(5, seed: 3)
+    let texts = (0..<5).map { text(3 + 2 * $0, seed: 10 + $0) }
+    let contexts = [context, context, other, context, []]
+    let expected = try plain.score(texts, behind: contexts, top: 2)
+    for round in 0..<3 {
+      let before = try #require(session.prefixStatistics).tokens
+      #expect(try session.score(texts, behind: contexts, top: 2) == expected)
+      let found = try #require(session.prefixStatistics).tokens - before
+      if round > 0 { #expect(found >= 40, "\(found)") }
+      #expect(try session.score([texts[1]], behind: [context]) == plain.score([texts[1]], behind: [context]))
+      #expect(try session.score([context]) == plain.score([context]))
+      #expect(session.count == 0)
+    }
+    let prompt = context + [7]
+    let known = try prompt.withUnsafeBufferPointer { try session.add(prompt: $0) }
+    #expect(known == 45)
   }
 
   @Test func longTextsAreReadInWindows() throws {

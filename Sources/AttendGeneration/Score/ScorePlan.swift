@@ -76,6 +76,15 @@ struct ScorePlan: ~Copyable {
     group.pieces.reduce(pieces[group.first].source.count + group.shared) { $0 + pieces[$1].reads - group.shared }
   }
 
+  /// What a group begins with of which nothing is scored, and one token more: where the beginning is known, that one is
+  /// still to be read.
+  func context(_ group: Group, _ inputs: borrowing ScoreInputs) -> UnsafeBufferPointer<Int32> {
+    let first = pieces[group.first]
+    let scored = group.pieces.reduce(Int.max) { min($0, pieces[$1].firstScored) }
+    let count = group.count == 1 ? scored : min(scored, group.shared + 1)
+    return UnsafeBufferPointer(start: inputs.tokens.storage + first.first, count: first.isWhole ? 0 : count)
+  }
+
   private mutating func add(_ piece: Piece, _ inputs: borrowing ScoreInputs) throws(Failure) {
     let number = pieces.count
     try pieces.append(piece)

@@ -14,6 +14,7 @@ package final class Scorer {
   private var pass = ScorePass()
   private var parents = GrowingList<Int>(for: "the rows of a pass")
   private var lengths = GrowingList<Int>(for: "the sources of a pass")
+  private var known = GrowingList<Int>(for: "the rows of a pass")  // [groups] tokens that need not be read
 
   /// Sequences of a wave, and of a part of one.
   private static let mostSequences = 64
@@ -108,7 +109,8 @@ package final class Scorer {
     }
   }
 
-  /// Reads a wave of groups: what they begin with, and then their pieces, in parts that go on from it.
+  /// Reads a wave of groups: what they begin with, and then their pieces, in parts that go on from it. What is kept of
+  /// contexts is not read again.
   private func read(
     groups: Range<Int>, _ plan: borrowing ScorePlan, _ inputs: borrowing ScoreInputs, _ scores: Scores
   ) throws(Failure) {
@@ -117,7 +119,8 @@ package final class Scorer {
     pass.rows.removeAll()
     for index in groups {
       let group = plan.groups[index]
-      try pass.rows.append(ScorePass.Row(pieces: group.span, place: 0, limit: group.shared))
+      let place = min(known[index - groups.lowerBound], group.shared)
+      try pass.rows.append(ScorePass.Row(pieces: group.span, place: place, limit: group.shared))
     }
     try readRows(plan, inputs, scores)
     var (group, piece) = (groups.lowerBound, plan.groups[groups.lowerBound].first)
@@ -127,7 +130,8 @@ package final class Scorer {
       pass.rows.removeAll(from: groups.count)
       var (tokens, read) = (0, 0)
       while group < groups.upperBound, parents.count - groups.count < Scorer.mostSequences {
-        let shared = plan.groups[group].shared, own = plan.pieces[piece].reads - shared
+        let shared = max(plan.groups[group].shared, known[group - groups.lowerBound])
+        let own = plan.pieces[piece].reads - shared
         if tokens > 0, tokens + own > ScorePass.mostTokens { break }
         try parents.append(group - groups.lowerBound)
         try pass.rows.append(
@@ -139,6 +143,7 @@ package final class Scorer {
       }
       try session.select(UnsafeBufferPointer(parents.elements))
       try readRows(plan, inputs, scores)
+      for row in groups.count..<parents.count { keepContext(of: row, plan.pieces[pass.rows[row].pieces.first], inputs) }
       parents.removeAll(from: groups.count)
       try session.select(UnsafeBufferPointer(parents.elements))
       session.cancellation.advanceEnclosing(read)
@@ -149,6 +154,12 @@ package final class Scorer {
   private func begin(
     _ groups: Range<Int>, _ plan: borrowing ScorePlan, _ inputs: borrowing ScoreInputs
   ) throws(Failure) {
+    known.removeAll()
+    if session.prefixStatistics != nil {
+      for index in groups { try known.append(try session.add(prompt: plan.context(plan.groups[index], inputs))) }
+      return
+    }
+    for _ in groups { try known.append(0) }
     guard session.readsSources else { return try session.add(empty: groups.count, positionsAhead: 0) }
     lengths.removeAll()
     for index in groups { try lengths.append(plan.pieces[plan.groups[index].first].source.count) }
@@ -156,6 +167,14 @@ package final class Scorer {
     let first = plan.pieces[plan.groups[groups.lowerBound].first].source.first
     let batch = try Batch(tokens: inputs.sources.storage + first, lengths: lengths.storage, count: groups.count)
     try session.read(batch, try session.readingStack(), positionsAhead: 0)
+  }
+
+  /// Keeps what a text begins with and nothing is scored of, for others behind the same context. What a later window of
+  /// it begins with is nobody's context.
+  private func keepContext(of row: Int, _ piece: ScorePlan.Piece, _ inputs: borrowing ScoreInputs) {
+    guard piece.firstScored > 1, piece.first == inputs.texts[piece.text].first else { return }
+    session.remember(
+      row: row, prompt: UnsafeBufferPointer(start: inputs.tokens.storage + piece.first, count: piece.firstScored))
   }
 
   private func readRows(
