@@ -58,7 +58,10 @@ import Testing
   @Test(arguments: ToolCallFormat.allCases) func whatIsWrittenIsRead(_ format: ToolCallFormat) throws {
     let form = format.form
     func call(_ name: String, _ arguments: String) -> String {
-      if let middle = form.middle { return form.open + name + middle + arguments + form.close }
+      if let middle = form.middle {
+        let open = form.number.map { "\(form.open)12\($0)" } ?? form.open
+        return open + (form.quotesName ? "\"\(name)\"" : name) + middle + arguments + form.close
+      }
       let object = "{\"name\": \"\(name)\", \"\(form.arguments)\": \(arguments)}"
       return form.isArray ? object : form.open + object + form.close
     }
@@ -92,6 +95,8 @@ import Testing
       ("{{ '<tool_call>' }}", ToolCallFormat.hermes), ("'[TOOL_CALLS]' ~ name ~ '[ARGS]'", .mistralNamed),
       ("'[TOOL_CALLS] ['", .mistral), ("<|python_tag|>", .llama3), ("<function={{ name }}>", .functionTag),
       ("<|tool_call|>", .granite), ("<tool_call>\n<function=f>\n<parameter=x>", nil), ("{{ content }}", nil),
+      ("'<|START_ACTION|>[' ~ tool_name", .commandR7B), ("'Action:```json [{ \"tool_name\"'", .commandR),
+      ("'<|channel|>commentary json<|message|>'", .harmony),
     ] as [(String, ToolCallFormat?)]) func templatesTellTheFormat(_ template: String, _ format: ToolCallFormat?)
   {
     #expect(ToolCallFormat.taught(by: template) == format)
@@ -135,15 +140,66 @@ import Testing
     <\u{FF5C}tool\u{2581}call\u{2581}begin\u{FF5C}>weather<\u{FF5C}tool\u{2581}sep\u{FF5C}>\
     {"city": "Oslo </tool_call>"}<\u{FF5C}tool\u{2581}call\u{2581}end\u{FF5C}>
     """,
+    """
+    Action: ```json
+    [
+        {
+            "tool_name": "weather",
+            "parameters": {"city": "Oslo </tool_call>"}
+        }
+    ]```
+    """,
+    """
+    <|START_THINKING|><|END_THINKING|><|START_ACTION|>[
+        {"tool_call_id": "0", "tool_name": "weather", "parameters": {"city": "Oslo </tool_call>"}}
+    ]<|END_ACTION|>
+    """,
+    #"<|channel|>commentary to=functions.weather <|constrain|>json<|message|>{"city": "Oslo </tool_call>"}"#,
+    #" to=functions.weather<|channel|>commentary json<|message|>{"city": "Oslo </tool_call>"}<|call|>"#,
   ]) func callsAreReadBack(_ text: String) throws {
-    let read = try ToolCallReader.read(text, text.contains("</tool_call>\"}}\n") ? .hermes : detected(text))
+    let read = try ToolCallReader.read(text, text.hasPrefix("Let") ? .hermes : detected(text))
     #expect(read.calls == [weather], "\(read.problems)")
     #expect(read.problems.isEmpty)
     #expect(read.content == (text.hasPrefix("Let") ? "Let me see.\n" : ""))
   }
 
-  /// The formats whose marks are not found in the arguments above.
-  private func detected(_ text: String) -> ToolCallFormat? { text.hasPrefix("{") ? .json : nil }
+  /// The format of a text that is not told by its marks, of which the arguments above hold one.
+  private func detected(_ text: String) -> ToolCallFormat? {
+    let formats: [(String, ToolCallFormat)] = [
+      ("{", .json), ("Action", .commandR), ("<|START", .commandR7B), ("<|channel|>", .harmony), (" to=", .harmony),
+    ]
+    return formats.first { text.hasPrefix($0.0) }?.1
+  }
+
+  /// Thoughts and answer are messages of their own; what the template writes between them is none of the text.
+  @Test func messagesOfHarmonyAreTakenApart() throws {
+    let thought = "<|channel|>analysis<|message|>It asks for the weather.<|end|><|start|>assistant"
+    let call = "<|channel|>commentary to=functions.now <|constrain|>json<|message|>{}"
+    let answer = "<|channel|>final<|message|>It rains."
+    let both = try ToolCallReader.read(thought + call)
+    #expect(both.calls == [ToolCall(name: "now", arguments: "{}")] && both.problems.isEmpty)
+    #expect(both.content == "It asks for the weather.")
+    let text = try ToolCallReader.read(thought + answer)
+    #expect(text.content == "It asks for the weather.\nIt rains." && text.calls.isEmpty && text.problems.isEmpty)
+    let either = try matcher(.harmony, .both, several: false)
+    #expect(try either.accepts(thought + call) && either.accepts(thought + answer))
+    #expect(try !either.accepts(thought + call + call) && !either.accepts(thought + call.dropLast(2)))
+    #expect(try ToolCallReader.read("<|channel|>commentary to=functions.now<|message|>{").problems.count == 1)
+  }
+
+  @Test func numbersAndNamesAreThoseOfTheTemplate() throws {
+    let numbered = try matcher(.commandR7B, several: true)
+    func call(_ number: String, _ name: String) -> String {
+      "<|START_ACTION|>[\n    {\"tool_call_id\": \"\(number)\", \"tool_name\": \"\(name)\", "
+        + "\"parameters\": {}}\n]<|END_ACTION|>"
+    }
+    #expect(try numbered.accepts(call("0", "now")) && numbered.accepts(call("17", "now")))
+    #expect(try !numbered.accepts(call("", "now")) && !numbered.accepts(call("07", "now")))
+    #expect(try !numbered.accepts(call("0", "then")) && !numbered.accepts(call("0", "weather")))
+    let text = "<|START_RESPONSE|>It rains.<|END_RESPONSE|>"
+    #expect(try matcher(.commandR7B, .both, several: true).accepts(text))
+    #expect(try ToolCallReader.read(text, .commandR7B).content == "It rains.")
+  }
 
   @Test func severalCallsAreRead() throws {
     let text = #"{"name": "a", "parameters": {}}; {"name": "b", "parameters": {"x": [1, "}"]}}"#

@@ -20,6 +20,12 @@ package enum ToolCallFormat: String, Sendable, CaseIterable {
   case functionTag = "function_tag"
   /// `<|tool_call|>` and an array: Granite 3, Phi 4.
   case granite
+  /// `Action:` and a block of code with an array: Command R and R+.
+  case commandR = "command_r"
+  /// `<|START_ACTION|>` and an array whose calls are numbered: Command R7B and A.
+  case commandR7B = "command_r7b"
+  /// A message to `functions.name` on the channel "commentary", which ends the answer: gpt-oss.
+  case harmony
   /// An object, or an array of them, and nothing else.
   case json
 }
@@ -33,17 +39,25 @@ extension ToolCallFormat {
     /// What stands before each call, and behind it.
     package var open = ""
     package var close = ""
+    /// What stands between the number of a call, which is written behind `open`, and its name; nil: there is no number.
+    package var number: String?
     /// What stands between the name of a function and its arguments; nil: an object holds both.
     package var middle: String?
+    /// Whether a name before `middle` is a JSON string.
+    package var quotesName = false
     /// What stands between two calls.
     package var separator = ""
     /// The key of the arguments in an object that holds both.
     package var arguments = "arguments"
     /// Whether the calls are an array between `open` and `close`, rather than each between its own.
     package var isArray = false
+    /// Whether a call ends the answer.
+    package var isLast = false
+    /// Special tokens in the text around calls, which are none of it.
+    package var around: [String] = []
 
     /// Whether several calls can be told apart.
-    package var hasSeveral: Bool { isArray || !open.isEmpty }
+    package var hasSeveral: Bool { !isLast && (isArray || !open.isEmpty) }
 
     /// The text with which calls begin: what text around them does not hold. Empty: they begin like an object.
     package var mark: String {
@@ -53,7 +67,7 @@ extension ToolCallFormat {
     }
 
     /// All that is not JSON, for finding the special tokens in it.
-    var frame: [String] { [begin, open, middle ?? "", close, separator, end] }
+    var frame: [String] { [begin, open, number ?? "", middle ?? "", close, separator, end] + around }
   }
 
   package var form: Form {
@@ -73,6 +87,20 @@ extension ToolCallFormat {
         middle: DeepSeekMarks.separator)
     case .functionTag: Form(open: "<function=", close: "</function>", middle: ">")
     case .granite: Form(open: "<|tool_call|>", isArray: true)
+    case .commandR:
+      Form(
+        begin: "Action: ```json\n[\n", end: "\n]```", open: "    {\n        \"tool_name\": ", close: "\n    }",
+        middle: ",\n        \"parameters\": ", quotesName: true, separator: ",\n")
+    case .commandR7B:
+      Form(
+        begin: "<|START_ACTION|>[\n", end: "\n]<|END_ACTION|>", open: "    {\"tool_call_id\": \"", close: "}",
+        number: "\", \"tool_name\": ", middle: ", \"parameters\": ", quotesName: true, separator: ",\n",
+        around: ["<|START_THINKING|>", "<|END_THINKING|>", "<|START_RESPONSE|>", "<|END_RESPONSE|>"])
+    case .harmony:
+      Form(
+        open: HarmonyMarks.channel + "commentary " + HarmonyMarks.recipient,
+        middle: " <|constrain|>json" + HarmonyMarks.message, isLast: true,
+        around: [HarmonyMarks.start, HarmonyMarks.end])
     case .json: Form()
     }
   }
@@ -88,6 +116,9 @@ extension ToolCallFormat {
     // Qwen's coders put a tag for each parameter between these marks, which is another language.
     if has("<tool_call>") { return has("<parameter=") || has("<arg_key>") ? nil : .hermes }
     if has("<|tool_call|>") { return .granite }
+    if has("<|START_ACTION|>") { return .commandR7B }
+    if has("Action:"), has("tool_name") { return .commandR }
+    if has(HarmonyMarks.channel), has(HarmonyMarks.message) { return .harmony }
     if has("<function=") { return .functionTag }
     if has("<|python_tag|>") || has("\"parameters\": dictionary") { return .llama3 }
     return nil
@@ -100,6 +131,17 @@ extension ToolCallFormat {
   package static func isRead(_ token: String) -> Bool {
     token == "<|python_tag|>" || allCases.contains { $0.marks(with: token) }
   }
+}
+
+/// The marks of OpenAI's "harmony" format: an answer is made of messages, of which each has a channel and maybe a
+/// recipient.
+enum HarmonyMarks {
+  static let start = "<|start|>assistant"
+  static let channel = "<|channel|>"
+  static let recipient = "to=functions."
+  static let message = "<|message|>"
+  static let end = "<|end|>"
+  static let callEnd = "<|call|>"
 }
 
 /// The marks of DeepSeek's calls.

@@ -26,15 +26,20 @@ package struct ToolCallReader {
   /// Reads a text; without a format, in the one whose marks are in it. Throws `outOfMemory` only.
   package static func read(_ text: String, _ format: ToolCallFormat? = nil) throws(Failure) -> ToolCallReader {
     var reader = ToolCallReader(bytes: Array(text.utf8))
-    switch format ?? reader.detected {
+    let format = format ?? reader.detected
+    switch format {
     case .hermes: try reader.readHermes()
     case .llama3: try reader.readObjects(behind: "<|python_tag|>")
     case .mistral, .mistralNamed: try reader.readMistral()
     case .deepSeek, .deepSeekNamed: try reader.readDeepSeek()
     case .functionTag: try reader.readFunctionTags()
     case .granite: try reader.readArrays(behind: "<|tool_call|>", closedBy: "<|/tool_call|>")
+    case .commandR: try reader.readArrays(behind: "Action:", in: "```json", closedBy: "```")
+    case .commandR7B: try reader.readArrays(behind: "<|START_ACTION|>", closedBy: "<|END_ACTION|>")
+    case .harmony: try reader.readHarmony()
     case .json: try reader.readObjects(behind: nil)
     }
+    for mark in format.form.around { reader.content = reader.content.replacing(mark) }
     return reader
   }
 
@@ -48,6 +53,9 @@ package struct ToolCallReader {
     if find("[TOOL_CALLS]", from: 0) != nil { return .mistral }
     if find(DeepSeekMarks.begin, from: 0) != nil { return .deepSeek }
     if find("<|tool_call|>", from: 0) != nil { return .granite }
+    if find("<|START_ACTION|>", from: 0) != nil { return .commandR7B }
+    if find("Action:", from: 0) != nil, find("\"tool_name\"", from: 0) != nil { return .commandR }
+    if find(HarmonyMarks.message, from: 0) != nil { return .harmony }
     if find(ToolCallReader.functionOpen, from: 0) != nil { return .functionTag }
     return find("<|python_tag|>", from: 0) != nil ? .llama3 : .json
   }
@@ -105,9 +113,13 @@ extension ToolCallReader {
     }
   }
 
-  /// Values behind marks, which may be closed.
-  private mutating func readArrays(behind open: String, closedBy close: String) throws(Failure) {
+  /// Values behind marks, maybe in a block of code, which may be closed.
+  private mutating func readArrays(
+    behind open: String, in block: String = "", closedBy close: String
+  ) throws(Failure) {
     while skipContent(to: open) {
+      skip(" \n\r\t")
+      if starts(with: block) { position += block.utf8.count }
       skip(" \n\r\t")
       let start = position
       guard let end = valueEnd(from: start) else { return report(start, bytes.count, "its array has no end") }
@@ -116,6 +128,37 @@ extension ToolCallReader {
       skip(" \n\r\t")
       if starts(with: close) { position += close.utf8.count }
     }
+  }
+
+  /// Messages, each behind a header. Calls are those to functions, whether the header begins with the channel, as models
+  /// write it, or with the recipient, as the chat template does; the others are content, on lines of their own.
+  private mutating func readHarmony() throws(Failure) {
+    while let mark = find(HarmonyMarks.message, from: position) {
+      func place(_ text: String) -> Int? { find(text, from: position).flatMap { $0 < mark ? $0 : nil } }
+      let start = position, recipient = place(HarmonyMarks.recipient)
+      let header = [place(HarmonyMarks.start), place(HarmonyMarks.channel), recipient].compactMap { $0 }.min()
+      addLine(start, header ?? mark)
+      position = mark + HarmonyMarks.message.utf8.count
+      guard let name = recipient.map({ $0 + HarmonyMarks.recipient.utf8.count }) else {
+        let end = find(HarmonyMarks.end, from: position)
+        addLine(position, end ?? bytes.count)
+        position = end.map { $0 + HarmonyMarks.end.utf8.count } ?? bytes.count
+        continue
+      }
+      let value = position
+      guard let end = valueEnd(from: value) else { return report(start, bytes.count, "its arguments have no end") }
+      position = end
+      let limit = bytes[name..<mark].firstIndex { " <".utf8.contains($0) } ?? mark
+      try call(trimmed(name, limit), argumentsFrom: value, to: end)
+      if starts(with: HarmonyMarks.callEnd) { position += HarmonyMarks.callEnd.utf8.count }
+    }
+    addLine(position, bytes.count)
+  }
+
+  /// Adds text to the content, behind a line break where there is some.
+  private mutating func addLine(_ start: Int, _ end: Int) {
+    guard !trimmed(start, end).isEmpty else { return }
+    content += (content.isEmpty ? "" : "\n") + String(decoding: bytes[start..<end], as: UTF8.self)
   }
 
   private mutating func readFunctionTags() throws(Failure) {
@@ -214,7 +257,9 @@ extension ToolCallReader {
 
   private mutating func take(_ value: JSON, _ start: Int, _ end: Int) throws(Failure) {
     let function = value["function"]?.kind == .object ? value["function"]! : value
-    guard let name = function["name"]?.string, !name.isEmpty else { return report(start, end, "it has no name") }
+    guard let name = (function["name"] ?? function["tool_name"])?.string, !name.isEmpty else {
+      return report(start, end, "it has no name")
+    }
     guard let arguments = function["arguments"] ?? function["parameters"] else {
       calls.append(ToolCall(name: name, arguments: "{}"))
       return

@@ -145,12 +145,19 @@ extension ToolCalls {
       let text = ToolCalls.arguments(tool, number)
       grammar = try JSONSchema.grammar(
         of: JSON.copying(Array(text.utf8), name: "tools[\(number)]"), options, continuing: grammar)
+      let name = form.quotesName ? ToolCalls.quoted(tool.name) : tool.name
       calls.append(
         try grammar.sequence([
-          grammar.literal((form.open + tool.name + middle).utf8), grammar.root, grammar.literal(form.close.utf8),
+          grammar.literal((name + middle).utf8), grammar.root, grammar.literal(form.close.utf8),
         ]))
     }
-    grammar.root = try grammar.choice(calls)
+    var parts = [try grammar.literal(form.open.utf8)]
+    if let number = form.number {
+      parts.append(try RegularExpression.expression("0|[1-9][0-9]*", ignoringCase: false, in: &grammar))
+      parts.append(try grammar.literal(number.utf8))
+    }
+    parts.append(try grammar.choice(calls))
+    grammar.root = try grammar.sequence(parts)
     return grammar
   }
 
