@@ -14,16 +14,18 @@ import Glibc
   _ options: UnsafePointer<attend_generation_options>!, _ generation: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
   generating(session, options, generation) { (call) throws(Failure) in
-    let batch = try read(batch).batch
-    var starts = GrowingList<Int>(for: "the requests of a batch")
-    try starts.reserve(batch.count)
-    var token = 0
-    for index in 0..<batch.count {
-      try starts.append(token)
-      token += batch.lengths[index]
+    try withBatch(batch, call.session) { (batch) throws(Failure) in
+      if let arrays = batch.arrays { return try call.run(inputs: arrays) }
+      var starts = GrowingList<Int>(for: "the requests of a batch")
+      try starts.reserve(batch.count)
+      var token = 0
+      for index in 0..<batch.count {
+        try starts.append(token)
+        token += batch.lengths[index]
+      }
+      try call.session.checkPrompts(batch)
+      try call.run(batch.count) { batch.tokens(from: starts[$0], count: batch.lengths[$0]) }
     }
-    try call.session.checkPrompts(batch)
-    try call.run(batch.count) { batch.tokens(from: starts[$0], count: batch.lengths[$0]) }
   }
 }
 
@@ -93,13 +95,24 @@ private final class GenerateCall {
 
   func tokenizer() throws(Failure) -> Tokenizer { try object.model.tokenizer.get() }
 
-  func run(_ count: Int, _ prompt: (Int) -> UnsafeBufferPointer<Int32>) throws(Failure) {
+  /// Generates from pictures or sounds.
+  func run(inputs arrays: UnsafeBufferPointer<FeatureArray>) throws(Failure) {
+    let inputs = try FixedArray(arrays.count, for: "the inputs of a batch") { (index) throws(Failure) in
+      try MediaInput(copying: arrays[index], for: session.model)
+    }
+    try run(inputs.count, input: { inputs[$0] }) { _ in UnsafeBufferPointer(start: nil, count: 0) }
+  }
+
+  func run(
+    _ count: Int, input: (Int) -> MediaInput? = { _ in nil }, _ prompt: (Int) -> UnsafeBufferPointer<Int32>
+  ) throws(Failure) {
     let tokenizer = try? tokenizer()
     let generator = try Generator(
       session, arguments.options, object.textResources, assistant: arguments.assistant)
     let end = CallEnd()
     let (generation, failure) = try generator.generate(
-      count, observer: { self.arguments.listener($0, tokenizer, end) }, isEnded: { end.isWanted }, prompt: prompt)
+      count, observer: { self.arguments.listener($0, tokenizer, end) }, isEnded: { end.isWanted }, input: input,
+      prompt: prompt)
     let hasSome = (0..<count).contains { !generation[$0].hypotheses.isEmpty }
     if failure == nil || hasSome {
       result = try GenerationObject(generation, tokenizer, object.textResources, arguments.options.tools?.format)

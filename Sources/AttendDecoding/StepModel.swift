@@ -15,6 +15,12 @@ package struct RaggedTokens {
   }
 }
 
+/// What a request reads besides tokens: pictures, sounds. Only the model knows what is in it.
+package protocol StepInput: AnyObject, Sendable {
+  /// The number of hidden states that an encoder makes of it, as long as a source of as many tokens.
+  var length: Int { get }
+}
+
 /// A model with live sequences, here called rows, that read tokens and tell what may follow. `Session` is one; the
 /// tests of the searches have another, whose logits can be worked out by hand.
 ///
@@ -46,6 +52,9 @@ package protocol StepModel: AnyObject {
   func remember(row: Int, prompt: UnsafeBufferPointer<Int32>)
   /// Adds a row for each source behind those that are live.
   func add(sources: RaggedTokens) throws(Failure)
+  /// Adds a row for each input behind those that are live, in place of a source or before the prompt of row i, of which
+  /// nothing is read yet.
+  func add(inputs: [any StepInput], prompts: RaggedTokens) throws(Failure)
   /// Gives row i the tokens of row i of `tokens`. Returns the logits of the last `tails[i]` of them, row after row,
   /// `[sum of tails, vocabulary]`; the caller may write over them. Valid until the next call.
   func step(_ tokens: RaggedTokens, tails: UnsafeBufferPointer<Int>) throws(Failure) -> Matrix?
@@ -62,4 +71,10 @@ package protocol StepModel: AnyObject {
   func length(_ row: Int) -> Int
   /// Forgets what a row has read beyond `length` tokens.
   func truncate(_ row: Int, to length: Int) throws(Failure)
+}
+
+extension StepModel {
+  package func add(inputs: [any StepInput], prompts: RaggedTokens) throws(Failure) {
+    throw Failure(.internalError, "this model reads nothing but tokens")
+  }
 }

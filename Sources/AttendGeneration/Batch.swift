@@ -62,6 +62,11 @@ package struct Batch {
   /// `[sum of lengths]` ids; nil: it holds arrays.
   package var tokens: UnsafePointer<Int32>? { if case .tokens(let tokens, _) = input { tokens } else { nil } }
 
+  /// The arrays, one for each sequence; nil: it holds tokens.
+  package var arrays: UnsafeBufferPointer<FeatureArray>? {
+    if case .features(let arrays) = input { arrays } else { nil }
+  }
+
   /// `count` ids from the one numbered `first` on, none where it holds arrays.
   package func tokens(from first: Int, count: Int) -> UnsafeBufferPointer<Int32> {
     UnsafeBufferPointer(start: tokens.map { $0 + first }, count: tokens == nil ? 0 : count)

@@ -47,6 +47,16 @@ extension Session: StepModel {
     try add(try Batch(tokens: sources.tokens, lengths: sources.lengths, count: sources.count))
   }
 
+  package func add(inputs: [any StepInput], prompts: RaggedTokens) throws(Failure) {
+    var arrays = GrowingList<FeatureArray>(for: "the inputs of a batch")
+    for input in inputs {
+      guard let input = input as? MediaInput else { throw Failure(.internalError, "an input of an unknown kind") }
+      for array in input.arrays { try arrays.append(array) }
+    }
+    defer { withExtendedLifetime(inputs) {} }
+    try add(try batch(UnsafeBufferPointer(arrays.elements)))
+  }
+
   package func recordSourceAttention(_ isOn: Bool) { recordAttentions(isOn) }
 
   package func sourceAttention(row: Int) throws(Failure) -> UnsafeBufferPointer<Float> {

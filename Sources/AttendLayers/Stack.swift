@@ -11,6 +11,8 @@ package final class Stack: Sendable {
   package let keyValueLayout: KeyValueLayout
   /// Of those of the source; nil in a stack without cross-attention.
   package let crossKeyValueLayout: KeyValueLayout?
+  /// From the states of the source to what cross-attention projects; nil: they are the same.
+  package let sourceProjection: Linear?
   /// The rotary embeddings of its layers.
   package let rotaries: RotaryTables
   /// Beside the first layer.
@@ -22,7 +24,7 @@ package final class Stack: Sendable {
   package init(
     width: Int, input: InputLayer, layers: FixedArray<TransformerLayer>, finalNorm: Norm?,
     keyValueLayout: KeyValueLayout,
-    crossKeyValueLayout: KeyValueLayout?, rotaries: RotaryTables, convolution: DebertaConvolution? = nil,
+    crossKeyValueLayout: KeyValueLayout?, sourceProjection: Linear? = nil, rotaries: RotaryTables, convolution: DebertaConvolution? = nil,
     statedPositions: Int? = nil
   ) {
     self.width = width
@@ -31,6 +33,7 @@ package final class Stack: Sendable {
     self.finalNorm = finalNorm
     self.keyValueLayout = keyValueLayout
     self.crossKeyValueLayout = crossKeyValueLayout
+    self.sourceProjection = sourceProjection
     self.rotaries = rotaries
     self.convolution = convolution
     self.statedPositions = input.tokens?.positions?.positions ?? statedPositions
@@ -86,9 +89,17 @@ package final class Stack: Sendable {
   /// Projects the encoder's output, `[source tokens, width]`, to the keys and values of every layer's cross-attention,
   /// once for all steps.
   package func projectSource(_ states: Matrix, into source: KeyValues, _ pass: Pass) throws(Failure) {
-    for index in layers.indices {
-      try layers[index].crossAttention?.project(states, layer: index, source, pass)
-      try pass.checkCancellation()
+    try pass.scoped { () throws(Failure) in
+      var states = states
+      if let sourceProjection {
+        let projected = try pass.workspace.matrix(states.rows, sourceProjection.outputs)
+        try sourceProjection.apply(states, into: projected, pass)
+        states = projected
+      }
+      for index in layers.indices {
+        try layers[index].crossAttention?.project(states, layer: index, source, pass)
+        try pass.checkCancellation()
+      }
     }
   }
 }

@@ -76,9 +76,10 @@ package final class Model: Sendable {
     described = try FixedArray(1, for: "the description of the model") { _ in blueprint }
     towers = try blueprint.towers.map { (tower) throws(Failure) in try Tower(tower, builder.within(tower)) }
     var modules = SentenceReader(engine: engine, compute: compute, copies: options.copiesWeights)
-    if let headed = blueprint.last {
-      head = try blueprint.head.map { (head) throws(Failure) in try builder.head(head, headed) }
-      pooler = try blueprint.pooler.flatMap { (pooler) throws(Failure) in try builder.pooler(pooler, headed) }
+    if let tower = blueprint.towers.last {
+      let (headed, heads) = (tower.stack, builder.within(tower))
+      head = try blueprint.head.map { (head) throws(Failure) in try heads.head(head, headed) }
+      pooler = try blueprint.pooler.flatMap { (pooler) throws(Failure) in try heads.pooler(pooler, headed) }
       sentenceHead = try sentence.map { [kind = blueprint.kind] (sentence) throws(Failure) in
         try modules.head(sentence, kind, width: headed.width)
       }

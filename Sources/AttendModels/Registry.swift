@@ -52,11 +52,11 @@ extension Family {
 package enum Registry {
   package static let families: [any (Family & Sendable).Type] = [
     Albert.self, Bart.self, Bert.self, Bloom.self, CLIP.self, DebertaV2.self, DINOv2.self, DistilBert.self,
-    Fairseq.self,
-    Falcon.self, Gemma.self,
-    GPT2.self, GPTJ.self, GPTNeo.self, GPTNeoX.self, GptOss.self, Granite.self, Llama.self, Mistral.self,
+    Fairseq.self, Falcon.self, Gemma.self, GPT2.self, GPTJ.self, GPTNeo.self, GPTNeoX.self, GptOss.self, Granite.self,
+    Llama.self, Mistral.self,
     Mixtral.self, ModernBert.self, MPNet.self, MPT.self, Olmo2.self, OPT.self, Phi.self, Phi3.self, Qwen.self,
-    QwenMixtures.self, SigLIP.self, SmolLM3.self, StableLM.self, StarCoder2.self, T5.self, Transformer.self, ViT.self,
+    QwenMixtures.self, SigLIP.self, SmolLM3.self, StableLM.self, StarCoder2.self, T5.self, Transformer.self,
+    VisionEncoderDecoder.self, ViT.self,
   ]
 
   /// Every `model_type` that can be loaded, sorted.
@@ -64,19 +64,40 @@ package enum Registry {
 
   /// The blueprint of a checkpoint, or of its part that embeds texts.
   package static func blueprint(_ config: Configuration, embeds: Bool = false) throws(Failure) -> Blueprint {
-    let modelType = try config.string("model_type")
+    var blueprint = try blueprint(of: config)
+    blueprint.labels = try LabelNames(config)
+    return embeds ? try family(config).ofEmbeddings(blueprint) : blueprint
+  }
+
+  /// The blueprint of a part of a model, whose configuration is an object inside of the model's.
+  static func part(_ config: Configuration, default modelType: String? = nil) throws(Failure) -> Blueprint {
+    try blueprint(of: config, default: modelType)
+  }
+
+  private static func family(
+    _ config: Configuration, default standard: String? = nil
+  ) throws(Failure) -> any (Family & Sendable).Type {
+    let modelType = try config.string("model_type", default: standard)
     guard let family = families.first(where: { $0.modelTypes.contains(modelType) }) else {
       throw Failure(
         .unsupported,
         "\(config.path): model_type \"\(modelType)\" is not known; known are \(modelTypes.joined(separator: ", "))")
     }
+    return family
+  }
+
+  private static func blueprint(
+    of config: Configuration, default standard: String? = nil
+  ) throws(Failure) -> Blueprint {
+    let family = try family(config, default: standard)
     config.keyAliases = family.keyAliases
-    var blueprint = try family.blueprint(config, modelType: modelType)
+    var blueprint = try family.blueprint(config, modelType: try config.string("model_type", default: standard))
     try UnreadKeys(config, blueprint).check()
-    blueprint.labels = try LabelNames(config)
     for index in blueprint.towers.indices where blueprint.towers[index].stack.embedding != nil {
-      blueprint.towers[index].stack.statedPositions = config.statedPositions
+      if blueprint.towers[index].stack.statedPositions == nil {
+        blueprint.towers[index].stack.statedPositions = config.statedPositions
+      }
     }
-    return embeds ? family.ofEmbeddings(blueprint) : blueprint
+    return blueprint
   }
 }

@@ -31,7 +31,42 @@ package final class DecodingLoop {
 
   /// Adds requests behind those that are there. A failure adds none.
   package func add(_ new: [DecodingJob]) throws(Failure) {
-    guard !new.isEmpty else { return }
+    let before = model.count
+    var rest = new[...]
+    do throws(Failure) {
+      while let first = rest.first {
+        let run = rest.prefix { ($0.context.input == nil) == (first.context.input == nil) }
+        if first.context.input == nil { try addTexts(run) } else { try addInputs(run) }
+        rest = rest.dropFirst(run.count)
+      }
+    } catch {
+      parents.removeAll()
+      for row in 0..<before { try parents.append(row) }
+      try selectRows()
+      throw error
+    }
+    jobs += new
+    recordAttention()
+  }
+
+  /// Adds the rows of requests that read pictures or sounds.
+  private func addInputs(_ new: ArraySlice<DecodingJob>) throws(Failure) {
+    var rows = StepPlan()
+    var inputs: [any StepInput] = []
+    for job in new {
+      job.join()
+      guard let input = job.context.input else { continue }
+      for prompt in [job.context.prompt, job.context.otherPrompt?.tokens] {
+        guard let prompt else { continue }
+        inputs.append(input)
+        try rows.add(prompt, tail: 0)
+      }
+    }
+    try model.add(inputs: inputs, prompts: rows.ragged)
+  }
+
+  /// Adds the rows of requests that read nothing but tokens.
+  private func addTexts(_ new: ArraySlice<DecodingJob>) throws(Failure) {
     var rows = StepPlan()
     for job in new {
       job.join()
@@ -56,8 +91,6 @@ package final class DecodingLoop {
         if job.context.otherPrompt != nil { job.otherPromptRead = known[row - 1] }
       }
     }
-    jobs += new
-    recordAttention()
   }
 
   /// Takes requests out of the batch that `isUnwanted`; returns them, as far as they have come.
@@ -218,7 +251,9 @@ package final class DecodingLoop {
       let prompt = job.context.prompt.count
       job.isResuming = (0..<job.search.rowCount).contains { (job.search.past(row: $0)?.count ?? 0) > prompt }
     }
-    if !model.readsSources { model.remember(row: job.firstRow, prompt: job.context.prompt) }
+    if !model.readsSources, job.context.input == nil {
+      model.remember(row: job.firstRow, prompt: job.context.prompt)
+    }
   }
 
   /// Makes the rows of the model those that the searches have chosen, without the requests that are finished or have

@@ -71,6 +71,8 @@ package final class SearchContext {
   private let promptList: TokenList
   /// The source of an encoder-decoder; nil: the prompt is the source.
   private let sourceList: TokenList?
+  /// Pictures or sounds that it reads; nil: tokens are all.
+  package let input: (any StepInput)?
   /// The prompt, or the source of an encoder-decoder, that guidance leads away from; nil: no guidance.
   let otherPrompt: TokenList?
   private let endTokens: FixedArray<Int32>?
@@ -90,7 +92,7 @@ package final class SearchContext {
   private(set) var isEnded = false
 
   package init(
-    _ options: SearchOptions, prompt: TokenList, source: TokenList?, otherPrompt: TokenList? = nil,
+    _ options: SearchOptions, prompt: TokenList, source: TokenList?, input: (any StepInput)? = nil, otherPrompt: TokenList? = nil,
     model: any StepModel,
     stopStrings: StopStrings? = nil, grammar: CompiledGrammar? = nil, assistant: Assistant? = nil
   ) throws(Failure) {
@@ -101,6 +103,7 @@ package final class SearchContext {
     let longest = max(prompt.count, otherPrompt?.count ?? 0).saturatingAdd(options.maximalNewTokens)
     canReread = longest <= model.longestRereading
     (promptList, sourceList, self.stopStrings) = (prompt, source, stopStrings)
+    self.input = input
     try options.speculation.check(assistant, for: model, options)
     self.assistant = assistant
     self.grammar = grammar

@@ -22,14 +22,15 @@ package final class Generator {
     mostRows = assistant == nil ? 256 : 16
   }
 
-  /// The answers to requests, each the prompt of a decoder or the source of an encoder-decoder. The `observer` of each
+  /// The answers to requests, each the prompt of a decoder or the source of an encoder-decoder, which is tokens or an
+  /// input. The `observer` of each
   /// request, where it has one, hears its tokens; once `isEnded`, the call is cancelled.
   ///
   /// Where the session's cancellation ends the call, or memory runs out, what there is by then is kept, and `failure`
   /// says why it is not whole.
   package func generate(
     _ count: Int, observer: (Int) -> (any TokenObserver)? = { _ in nil }, isEnded: () -> Bool = { false },
-    prompt: (Int) -> UnsafeBufferPointer<Int32>
+    input: (Int) -> MediaInput? = { _ in nil }, prompt: (Int) -> UnsafeBufferPointer<Int32>
   ) throws(Failure) -> (generation: Generation, failure: Failure?) {
     let generation = try Generation(count: count)
     session.drop()
@@ -48,13 +49,13 @@ package final class Generator {
     do throws(Failure) {
       try session.cancellation.enclose(work: count) { () throws(Failure) in
         try scheduler.generate(
-          count, length: { prompt($0).count }, isEnded: isEnded,
+          count, length: { input($0)?.length ?? prompt($0).count }, isEnded: isEnded,
           request: { (index) throws(Failure) in
             if let deadline, MonotonicTime.now >= deadline {
               generation.answers[index].answer.hypotheses = [try maker.unbegun(prompt(index))]
               return nil
             }
-            var request = try maker.request(prompt(index))
+            var request = try maker.request(prompt(index), input: input(index))
             request.timeLimit = deadline.map { max($0 - MonotonicTime.now, 0) }
             request.observer = observer(index)
             return request

@@ -44,18 +44,26 @@ package final class RequestMaker: @unchecked Sendable {
   var timeLimit: Int? { options.maximalTime.map { $0 < 1e9 ? Int($0 * 1e9) : .max } }
 
   /// The request of the prompt of a decoder, or the source of an encoder-decoder.
-  package func request(_ tokens: UnsafeBufferPointer<Int32>) throws(Failure) -> Scheduler.Request {
-    guard !tokens.isEmpty else { throw Failure(.invalidArgument, "it is empty: there is nothing to go on from") }
+  ///
+  /// `input` are pictures or sounds, which a model that reads them takes in place of a source.
+  package func request(
+    _ tokens: UnsafeBufferPointer<Int32>, input: MediaInput? = nil
+  ) throws(Failure) -> Scheduler.Request {
+    if input == nil, session.readsSources, let reader = session.model.encoder, reader.embedding == nil {
+      throw Failure(.invalidArgument, "this model reads \(reader.input.reads), and was given tokens")
+    }
+    guard !tokens.isEmpty || input != nil else { throw Failure(.invalidArgument, "it is empty: there is nothing to go on from") }
     let given = try TokenList(tokens)
     let prompt = try session.readsSources ? decoderPrompt() : given
     var other: TokenList?
     if options.search.logits.guidanceScale != 1 {
-      other = try TokenList(negative: options.negativePrompt, last: tokens[tokens.count - 1])
+      other = try TokenList(negative: options.negativePrompt, last: tokens.last ?? prompt.tokens[prompt.count - 1])
     }
     var search = try options.search(promptCount: prompt.count, positions: session.positions)
     search.ctranslate2.prefixCount = prompt.count - 1
     let context = try SearchContext(
-      search, prompt: prompt, source: session.readsSources ? given : nil, otherPrompt: other, model: session,
+      search, prompt: prompt, source: session.readsSources ? given : nil, input: input,
+      otherPrompt: other, model: session,
       stopStrings: stopStrings, grammar: grammar, assistant: try draftModel())
     var request = Scheduler.Request(context)
     request.timeLimit = timeLimit

@@ -144,6 +144,9 @@ package struct StackBlueprint: Sendable {
   package var input: InputBlueprint
   package var layers: FixedArray<LayerBlueprint>
   package var finalNorm: NormBlueprint?
+  /// The product that leads from the width of the source's states to that of its own, where it is not a part of the
+  /// cross-attention.
+  package var sourceProjection: LinearBlueprint?
   /// Beside the first layer.
   package var convolution: ConvolutionBlueprint?
   /// The longest text that the configuration speaks of, where positions are computed and would go on; nil: it states

@@ -15,13 +15,11 @@ struct Builder {
   init(_ blueprint: Blueprint, _ packer: Packer) throws(Failure) {
     guard let last = blueprint.last else { throw Failure(.internalError, "a model without layers") }
     self.packer = packer
-    // The prefix in use is the one under which the first product of a stack is found.
-    let layers = (blueprint.encoder ?? last).layers
-    let probe = layers.isEmpty ? "" : layers[0].attention.query.weightName()
-    prefix = packer.tensors.first(of: blueprint.prefixes) { $0 + probe }
+    prefix = packer.prefix(of: blueprint.encoder ?? last, among: blueprint.prefixes)
     var found = blueprint
     if let head = blueprint.head, blueprint.kind == .encoder, Builder.isMissing(head, packer) { found.head = nil }
-    output = OutputProjection(found.head, behind: last, prefix: prefix, packer)
+    let headed = blueprint.towers.last?.prefixes.map { packer.prefix(of: last, among: $0) } ?? prefix
+    output = OutputProjection(found.head, behind: last, prefix: headed, packer)
     found.head?.output = output.output
     self.blueprint = found
   }
@@ -30,8 +28,7 @@ struct Builder {
   func within(_ tower: TowerBlueprint) -> Builder {
     guard let prefixes = tower.prefixes else { return self }
     var builder = self
-    let probe = tower.stack.layers.isEmpty ? "" : tower.stack.layers[0].attention.query.weightName()
-    builder.prefix = packer.tensors.first(of: prefixes) { $0 + probe }
+    builder.prefix = packer.prefix(of: tower.stack, among: prefixes)
     return builder
   }
 
@@ -62,7 +59,9 @@ struct Builder {
       finalNorm: try norm(stack.finalNorm, stack.width),
       keyValueLayout: try layout(stack, use: stack.causal ? .laterCalls : .ownLayer) { $0.attention.options },
       crossKeyValueLayout: hasCross ? try layout(stack, use: .laterCalls) { $0.crossAttention?.options } : nil,
-      rotaries: rotaries,
+      sourceProjection: try stack.sourceProjection.map { (projection) throws(Failure) in
+        try packer.linear([projection], prefix: "")
+      }, rotaries: rotaries,
       convolution: try stack.convolution.map { (convolution) throws(Failure) in
         try self.convolution(convolution, stack.width)
       }, statedPositions: stack.statedPositions)
@@ -133,5 +132,13 @@ struct Builder {
   /// Products that become one, their outputs one after another.
   func linear(_ parts: [LinearBlueprint], refinesLast: Bool = false) throws(Failure) -> Linear {
     try packer.linear(parts, prefix: prefix, refinesLast: refinesLast)
+  }
+}
+
+extension Packer {
+  /// The prefix in use: the one under which the first product of a stack is found.
+  fileprivate func prefix(of stack: StackBlueprint, among prefixes: [String]) -> String {
+    let probe = stack.layers.isEmpty ? "" : stack.layers[0].attention.query.weightName()
+    return tensors.first(of: prefixes) { $0 + probe }
   }
 }

@@ -36,6 +36,40 @@ enum Fairseq: Family {
     return try .fairseq(config, modelType: modelType, choices, task: task)
   }
 
+  /// A decoder of this line behind an encoder of pictures, whose states have `sourceWidth` numbers; `prefix` stands
+  /// before the names of its head.
+  static func decoder(
+    _ config: Configuration, modelType: String, sourceWidth: Int, prefix: String
+  ) throws(Failure) -> (stack: StackBlueprint, head: HeadBlueprint) {
+    guard var choices = modelType == "trocr" ? try trocr(config) : choices[modelType] else {
+      throw Failure(
+        .unsupported,
+        "\(config.path): a decoder of type \"\(modelType)\" behind an encoder of pictures is not implemented")
+    }
+    let width = try config.size("d_model", default: 1024)
+    choices.sourceWidth = try config.optionalSize("cross_attention_hidden_size") == nil ? width : sourceWidth
+    let vocabulary = try config.size("vocab_size", default: 50265)
+    var stack = try StackBlueprint.fairseq(
+      config, "decoder", tokens: ["decoder.embed_tokens.weight"], vocabulary: vocabulary, causal: true, choices)
+    if choices.sourceWidth == width, sourceWidth != width {
+      stack.sourceProjection = LinearBlueprint(name: "enc_to_dec_proj", outputs: width, inputs: sourceWidth)
+    }
+    let output = LinearBlueprint(
+      name: modelType == "trocr" ? "\(prefix)output_projection" : "\(prefix)lm_head", outputs: vocabulary,
+      inputs: width,
+      bias: .none)
+    let tied = try config.boolean("tie_word_embeddings", default: true)
+    return (stack, HeadBlueprint(pooling: .nextToken, output: tied ? .ownOrTied(output) : .linear(output)))
+  }
+
+  /// The decoder of TrOCR (Li et al. 2021, arXiv:2109.10282): that of BART, in its small size with sinusoids.
+  private static func trocr(_ config: Configuration) throws(Failure) -> FairseqChoices {
+    let learned = try config.boolean("use_learned_position_embeddings", default: true)
+    return FairseqChoices(
+      positions: learned ? .learned : .sinusoidalFromPadding(isStored: false),
+      embeddingNorm: try config.boolean("layernorm_embedding", default: true))
+  }
+
   private static let choices: [String: FairseqChoices] = [
     // Lewis et al. 2019, arXiv:1910.13461: learned positions, the first two rows of whose table are unused, and a norm
     // after the embedding.
@@ -97,6 +131,8 @@ private struct FairseqChoices {
   var output = "lm_head"
   /// nil: there are no such heads.
   var rereads: Rereading?
+  /// The width of the source's states; nil: the model's own.
+  var sourceWidth: Int?
 
   /// The decoder's reading of the encoder's text.
   func shift(_ config: Configuration, vocabulary: Int) throws(Failure) -> TextShift? {
@@ -134,19 +170,9 @@ extension Blueprint {
 
     func stack(_ side: String, vocabulary: Int, causal: Bool) throws(Failure) -> StackBlueprint {
       let own = "\(side).embed_tokens.weight"
-      let layers = try FixedArray(try config.layers("\(side)_layers"), for: LayerBlueprint.purpose) {
-        (index) throws(Failure) -> LayerBlueprint in
-        try .fairseq(config, side, "\(side).layers.\(index)", width: width, causal: causal, choices)
-      }
-      return StackBlueprint(
-        width: width, vocabulary: vocabulary, causal: causal,
-        embedding: EmbeddingBlueprint(
-          tokens: tied && shared ? ["shared.weight", own] : [own, "shared.weight"],
-          scale: try config.boolean("scale_embedding", default: choices.scalesEmbedding)
-            ? Float(width).squareRoot() : 1,
-          positions: try choices.positions(config, "\(side).embed_positions.weight"),
-          norm: choices.embeddingNorm ? NormBlueprint(name: "\(side).layernorm_embedding", epsilon: 1e-5) : nil),
-        layers: layers, finalNorm: choices.finalNorm ? NormBlueprint(name: "\(side).layer_norm", epsilon: 1e-5) : nil)
+      return try .fairseq(
+        config, side, tokens: tied && shared ? ["shared.weight", own] : [own, "shared.weight"],
+        vocabulary: vocabulary, causal: causal, choices)
     }
 
     let targets = shared ? vocabulary : try config.size("decoder_vocab_size", "tgt_vocab_size", default: vocabulary)
@@ -180,6 +206,28 @@ extension Blueprint {
   }
 }
 
+extension StackBlueprint {
+  /// The encoder or the decoder.
+  fileprivate static func fairseq(
+    _ config: Configuration, _ side: String, tokens: [String], vocabulary: Int, causal: Bool, _ choices: FairseqChoices
+  ) throws(Failure) -> StackBlueprint {
+    let width = try config.size("d_model")
+    let layers = try FixedArray(try config.layers("\(side)_layers"), for: LayerBlueprint.purpose) {
+      (index) throws(Failure) -> LayerBlueprint in
+      try .fairseq(config, side, "\(side).layers.\(index)", width: width, causal: causal, choices)
+    }
+    return StackBlueprint(
+      width: width, vocabulary: vocabulary, causal: causal,
+      embedding: EmbeddingBlueprint(
+        tokens: tokens,
+        scale: try config.boolean("scale_embedding", default: choices.scalesEmbedding)
+          ? Float(width).squareRoot() : 1,
+        positions: try choices.positions(config, "\(side).embed_positions.weight"),
+        norm: choices.embeddingNorm ? NormBlueprint(name: "\(side).layernorm_embedding", epsilon: 1e-5) : nil),
+      layers: layers, finalNorm: choices.finalNorm ? NormBlueprint(name: "\(side).layer_norm", epsilon: 1e-5) : nil)
+  }
+}
+
 extension LayerBlueprint {
   /// A layer with the names that BART gave them; `side` is "encoder" or "decoder".
   fileprivate static func fairseq(
@@ -191,12 +239,14 @@ extension LayerBlueprint {
     }
     let heads = try config.divisor("\(side)_attention_heads", of: width, "d_model")
     func attention(_ suffix: String, causal: Bool) -> AttentionBlueprint {
-      func projection(_ part: String) -> LinearBlueprint {
-        LinearBlueprint(name: "\(name).\(suffix).\(part)", outputs: width, inputs: width)
+      func projection(_ part: String, from inputs: Int? = nil) -> LinearBlueprint {
+        LinearBlueprint(name: "\(name).\(suffix).\(part)", outputs: width, inputs: inputs ?? width)
       }
+      let source = suffix == "encoder_attn" ? choices.sourceWidth : nil
       return AttentionBlueprint(
         options: AttentionOptions(heads: heads, headDim: width / heads, causal: causal), query: projection("q_proj"),
-        key: projection("k_proj"), value: projection("v_proj"), output: projection("out_proj"))
+        key: projection("k_proj", from: source), value: projection("v_proj", from: source),
+        output: projection("out_proj"))
     }
     let feedForwardWidth = try config.size("\(side)_ffn_dim")
     return LayerBlueprint(

@@ -27,6 +27,31 @@ enum GPT2: Family {
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     guard let variant = variants[modelType] else { throw Failure(.internalError, "\(modelType) is not of this line") }
     try config.require("add_cross_attention", false)
+    let stack = try stack(config, variant)
+    return Blueprint(
+      family: modelType, prefixes: ["transformer.", ""], towers: [.decoder(stack)],
+      head: try .nextToken(config, vocabulary: stack.vocabulary, width: stack.width).ofDecoder(
+        try headTask(config), config, width: stack.width), ignored: ["h.#.attn.bias", "h.#.attn.masked_bias"])
+  }
+
+  /// GPT-2 behind an encoder whose states have `sourceWidth` numbers.
+  static func decoder(
+    _ config: Configuration, sourceWidth: Int
+  ) throws(Failure) -> (stack: StackBlueprint, head: HeadBlueprint) {
+    config.keyAliases = keyAliases
+    try config.require("add_cross_attention", true)
+    try config.refuse("cross_attention_hidden_size")
+    var stack = try stack(config, GPT2Variant(looksAtSource: true))
+    if sourceWidth != stack.width {
+      stack.sourceProjection = LinearBlueprint(name: "enc_to_dec_proj", outputs: stack.width, inputs: sourceWidth)
+    }
+    let output = LinearBlueprint(
+      name: "decoder.lm_head", outputs: stack.vocabulary, inputs: stack.width, bias: .none)
+    let tied = try config.boolean("tie_word_embeddings", default: true)
+    return (stack, HeadBlueprint(pooling: .nextToken, output: tied ? .ownOrTied(output) : .linear(output)))
+  }
+
+  private static func stack(_ config: Configuration, _ variant: GPT2Variant) throws(Failure) -> StackBlueprint {
     let (width, vocabulary) = (try config.size("n_embd"), try config.size("vocab_size"))
     let epsilon = Float(try config.number("layer_norm_epsilon", default: 1e-5))
     let heads = try config.divisor("n_head", of: width, "n_embd")
@@ -42,21 +67,12 @@ enum GPT2: Family {
       return variant.layer(
         "h.\(index)", options, width: width, feedForwardWidth: feedForwardWidth, activation, epsilon)
     }
-    return Blueprint(
-      family: modelType, prefixes: ["transformer.", ""],
-      towers: [
-        .decoder(
-          StackBlueprint(
-            width: width, vocabulary: vocabulary, causal: true,
-            embedding: EmbeddingBlueprint(
-              tokens: ["\(variant.tokens).weight"],
-              positions: .learned(
-                name: "\(variant.positions).weight", count: try config.size("n_positions"), offset: 0)),
-            layers: layers, finalNorm: variant.isPreNorm ? NormBlueprint(name: "ln_f", epsilon: epsilon) : nil))
-      ],
-      head: try .nextToken(config, vocabulary: vocabulary, width: width).ofDecoder(
-        try headTask(config), config, width: width),
-      ignored: ["h.#.attn.bias", "h.#.attn.masked_bias"])
+    return StackBlueprint(
+      width: width, vocabulary: vocabulary, causal: true,
+      embedding: EmbeddingBlueprint(
+        tokens: ["\(variant.tokens).weight"],
+        positions: .learned(name: "\(variant.positions).weight", count: try config.size("n_positions"), offset: 0)),
+      layers: layers, finalNorm: variant.isPreNorm ? NormBlueprint(name: "ln_f", epsilon: epsilon) : nil)
   }
 }
 
@@ -72,6 +88,8 @@ private struct GPT2Variant {
   var isTransposed = true
   /// Keys and values may have one head for all queries, and are stored head by head.
   var mayShareKeys = false
+  /// Each layer has an attention to the states of a source.
+  var looksAtSource = false
   /// The tables of tokens and positions.
   var tokens = "wte"
   var positions = "wpe"
@@ -98,9 +116,22 @@ private struct GPT2Variant {
       attention: AttentionBlueprint(
         options: options, query: input.query, key: input.key, value: input.value,
         output: linear("attn.c_proj", width, width)), attentionNorms: norms("ln_1"),
+      crossAttention: looksAtSource ? crossAttention(options, linear, width) : nil,
+      crossAttentionNorms: looksAtSource ? norms("ln_cross_attn") : ResidualNorms(),
       feedForward: FeedForwardBlueprint(
         up: linear("mlp.c_fc", feedForwardWidth, width), down: linear("mlp.c_proj", width, feedForwardWidth),
         activation: activation),
       feedForwardNorms: norms("ln_2"))
+  }
+
+  private func crossAttention(
+    _ options: AttentionOptions, _ linear: (_ part: String, _ outputs: Int, _ inputs: Int) -> LinearBlueprint,
+    _ width: Int
+  ) -> AttentionBlueprint {
+    let both = linear("crossattention.c_attn", 2 * width, width)
+    return AttentionBlueprint(
+      options: AttentionOptions(heads: options.heads, headDim: options.headDim, scale: options.scale, causal: false),
+      query: linear("crossattention.q_attn", width, width), key: both.part(0, of: 2), value: both.part(1, of: 2),
+      output: linear("crossattention.c_proj", width, width))
   }
 }

@@ -78,12 +78,9 @@ enum SigLIP: Family {
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     var both = Blueprint(family: modelType, prefixes: [""], towers: [], ignored: [])
-    if modelType == "siglip_vision_model" {
-      var tower = try vision(config, isOne: false)
-      tower.role = .encoder
-      both.towers = [tower]
-    } else if try headTask(config) == .imageClassification {
-      var tower = try vision(try config.tower("vision_config"), isOne: false)
+    let alone = modelType == "siglip_vision_model"
+    if try headTask(config) == .imageClassification {
+      var tower = try vision(alone ? config : try config.tower("vision_config"), isOne: false)
       (tower.role, tower.embedding) = (.encoder, nil)
       both.towers = [tower]
       both.head = HeadBlueprint(
@@ -91,6 +88,10 @@ enum SigLIP: Family {
         output: .linear(
           LinearBlueprint(name: "classifier", outputs: try config.labels(), inputs: tower.stack.width)))
       both.ignored = ["text_model.*", "vision_model.head.*", "logit_scale", "logit_bias"]
+    } else if alone {
+      var tower = try vision(config, isOne: false)
+      tower.role = .encoder
+      both.towers = [tower]
     } else {
       both.towers = [
         try text(try config.tower("text_config")), try vision(try config.tower("vision_config"), isOne: true),
