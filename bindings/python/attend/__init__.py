@@ -31,6 +31,7 @@ from .errors import (
     UnsupportedError,
 )
 from .generation import Alternative, Generation, Hypothesis, TokenEvent
+from .inputs import Features, Input
 from .model import Kind, Model, TensorInfo
 from .scheduler import Request, Scheduler, SchedulerStats
 from .scores import Choice, Score
@@ -46,8 +47,10 @@ __all__ = [
     "Choice",
     "Encoding",
     "ErrorCode",
+    "Features",
     "Generation",
     "Hypothesis",
+    "Input",
     "InputOutputError",
     "InternalError",
     "InvalidArgumentError",

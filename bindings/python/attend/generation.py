@@ -13,12 +13,12 @@ import numpy as np
 
 from . import _declarations as c
 from ._arrays import Float32Array, Int32Array, Texts
-from ._batches import RaggedBatch
 from ._encodings import Encoding
 from ._library import Owned, check, create, library, text
 from ._options import spelled
 from ._progress import Bar, Progress
 from .errors import attach_finished
+from .inputs import Input
 from .tools import Message, ToolCall
 
 if TYPE_CHECKING:
@@ -265,7 +265,7 @@ def generate(
             arguments: tuple[Any, ...] = (session._open(), texts.texts, texts.lengths.ctypes.data, texts.lengths.size)
             found = call.run(session, library.attend_generate_texts, arguments, listener)
         else:
-            batch = RaggedBatch(inputs, None, None, None, session._rules)
+            batch = session._batch(inputs, None, None, None)
             arguments = (session._open(), ctypes.byref(batch.struct))
             found = call.run(session, library.attend_generate, arguments, listener)
     session._lengths = None
@@ -316,7 +316,7 @@ def _handle(model: Any) -> Owned:
 
 def is_one(inputs: Any) -> bool:
     """Whether this is one text, or the ids of one sequence, not a list of several."""
-    if isinstance(inputs, (str, bytes, Encoding)):
+    if isinstance(inputs, (str, bytes, Encoding, Input)):
         return True
     if isinstance(inputs, np.ndarray):
         return inputs.ndim == 1 and inputs.dtype != object

@@ -11,11 +11,11 @@ from . import _declarations as c
 from ._answers import Answers
 from ._arrays import Float32Array, Ids, SizeArray, Texts, ids, number, sizes, tensor_view, text_argument
 from ._batches import RaggedBatch, Rules, Sequences, split
-from ._inputs import Features, InputBatch
 from ._caches import Caches, KeyValueType, key_value_type_number
 from ._library import check, create, library, size
 from ._progress import Progress, Watch
 from .errors import AttendError, InvalidArgumentError, InvalidStateError
+from .inputs import InputBatch, Inputs, are_inputs
 
 if TYPE_CHECKING:
     from .model import Model
@@ -82,16 +82,8 @@ class Session(Caches, Answers):
     @overload
     def encode(self, tokens: Ids, *, lengths: Ids, token_types: Ids | None = None) -> None: ...
     @overload
-    def encode(self, *, features: Features) -> None: ...
-    def encode(
-        self,
-        tokens: Any = None,
-        *,
-        lengths: Any = None,
-        token_types: Any = None,
-        attention_mask: Any = None,
-        features: Any = None,
-    ) -> None:
+    def encode(self, tokens: Inputs) -> None: ...
+    def encode(self, tokens: Any, *, lengths: Any = None, token_types: Any = None, attention_mask: Any = None) -> None:
         """Reads a batch, texts (encoder), sources (encoder-decoder) or prompts (decoder), and drops what was held.
 
         ``tokens`` is one of
@@ -101,7 +93,8 @@ class Session(Caches, Answers):
         - an integer matrix, ``[sequences, tokens]``: a list of equally long lists, an array, a tensor;
         - what a tokenizer of transformers returns for one text or several (``input_ids``, ``attention_mask``,
           ``token_type_ids``), or a list of such;
-        - with ``lengths``, all ids end to end, ``[sum of lengths]``; contiguous int32 is then read where it lies.
+        - with ``lengths``, all ids end to end, ``[sum of lengths]``; contiguous int32 is then read where it lies;
+        - of a model that sees or hears, an ``Input`` or a list of them, each one sequence.
 
         Padding is never read as text: ``attention_mask``, in the form of the tokens, is 1 or True for tokens and 0 or
         False for padding on the left or right, which is left out, so that positions count from the first token. Without
@@ -110,45 +103,43 @@ class Session(Caches, Answers):
         texts (bos, eos). Lists of different lengths are taken as they are. ``token_types`` are segments, in the form of
         the tokens.
 
-        ``features``, in place of tokens, are arrays as the model's first layer reads them, one for each sequence: pixel
-        values, ``[channels, height, width]``, after all preprocessing; spectrograms, ``[bins, frames]``; samples.
-
         Errors: InvalidArgumentError (an empty batch or sequence, an id outside the vocabulary or a token type that the
         model does not have, more tokens than the model has positions, padding without a mask, a mask with holes),
         TypeError (ids that are no integers, booleans among them), BusyError, InvalidStateError (after a fork): these
         leave the session as it was. After OutOfMemoryError, CancelledError and KeyboardInterrupt no sequence is live.
         """
-        if features is None:
-            batch = RaggedBatch(tokens, lengths, token_types, attention_mask, self._rules)
-            return self._read(library.attend_encode, batch)
-        if any(given is not None for given in (tokens, lengths, token_types, attention_mask)):
-            raise InvalidArgumentError("features: tokens and what belongs to them cannot be given besides")
-        inputs = InputBatch(features)
-        self._watch.call(library.attend_encode, self._open(), ctypes.byref(inputs.struct))
-        self._lengths = self._encoded_lengths(inputs.struct.count)
+        self._read(library.attend_encode, self._batch(tokens, lengths, token_types, attention_mask))
 
     @overload
     def add(self, tokens: Sequences, *, token_types: Any = None, attention_mask: Any = None) -> None: ...
     @overload
     def add(self, tokens: Ids, *, lengths: Ids, token_types: Ids | None = None) -> None: ...
+    @overload
+    def add(self, tokens: Inputs) -> None: ...
     def add(self, tokens: Any, *, lengths: Any = None, token_types: Any = None, attention_mask: Any = None) -> None:
         """Reads a batch as ``encode`` does and keeps the live sequences: those of the batch come after them.
 
         What is asked of the last ``encode`` (logits, pooled vectors, hidden states, attention maps) is then about the
         added sequences alone. Errors as of ``encode``; each of them leaves the live sequences as they were.
         """
-        self._read(library.attend_session_add, RaggedBatch(tokens, lengths, token_types, attention_mask, self._rules))
+        self._read(library.attend_session_add, self._batch(tokens, lengths, token_types, attention_mask))
 
-    def _encoded_lengths(self, count: int) -> SizeArray:
-        lengths, length = np.zeros(count, np.uintp), ctypes.c_size_t()
-        for index in range(count):
-            check(library.attend_session_encoded_length(self._open(), index, ctypes.byref(length)))
-            lengths[index] = length.value
-        return lengths
+    def _batch(self, tokens: Any, lengths: Any, types: Any, mask: Any) -> RaggedBatch | InputBatch:
+        if not are_inputs(tokens):
+            return RaggedBatch(tokens, lengths, types, mask, self._rules)
+        if any(given is not None for given in (lengths, types, mask)):
+            raise InvalidArgumentError("lengths, token_types and attention_mask belong to tokens, not to inputs")
+        return InputBatch(tokens)
 
-    def _read(self, function: Any, batch: RaggedBatch) -> None:
-        self._watch.call(function, self._open(), ctypes.byref(batch.struct))
+    def _read(self, function: Any, batch: RaggedBatch | InputBatch) -> None:
+        native = self._open()
+        self._watch.call(function, native, ctypes.byref(batch.struct))
         self._lengths = batch.lengths
+        if batch.lengths is None:
+            self._lengths = np.array(
+                [size(library.attend_session_encoded_length, native, index) for index in range(batch.struct.count)],
+                np.uintp,
+            )
 
     def decode_step(self, tokens: Ids) -> Float32Array:
         """Gives live sequence i the token ``tokens[i]``; the logits of what may follow, ``[count, vocabulary]``.

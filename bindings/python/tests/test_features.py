@@ -32,8 +32,9 @@ def kernels(request: Any) -> str:
     return str(request.param)
 
 
-def arrays(expected: dict[str, np.ndarray]) -> np.ndarray:
-    return next(expected[name] for name in ARRAYS if name in expected)
+def inputs(expected: dict[str, np.ndarray]) -> list[attend.Features]:
+    arrays = next(expected[name] for name in ARRAYS if name in expected)
+    return [attend.Features(array) for array in arrays]
 
 
 def test_there_are_cases() -> None:
@@ -43,7 +44,7 @@ def test_there_are_cases() -> None:
 def test_what_a_case_expects(folder: Path, kernels: str) -> None:
     expected = read_safetensors(folder / "expected.safetensors")
     with attend.Model(folder, kernels=kernels) as model, model.session() as session:
-        session.encode(features=arrays(expected))
+        session.encode(inputs(expected))
         for name in ("last_hidden_state", "encoder_last_hidden_state"):
             if name in expected:
                 close(session.hidden_states(), expected[name])
@@ -62,25 +63,49 @@ def test_what_a_case_expects(folder: Path, kernels: str) -> None:
 def test_a_batch_gives_the_bits_of_each_alone(folder: Path, kernels: str) -> None:
     if kernels == "portable":
         pytest.skip("products of OpenBLAS depend on the rows beside them")
-    pictures = arrays(read_safetensors(folder / "expected.safetensors"))
+    pictures = inputs(read_safetensors(folder / "expected.safetensors"))
     with attend.Model(folder, kernels=kernels) as model, model.session() as session:
-        session.encode(features=pictures)
+        session.encode(pictures)
         together = [states.copy() for states in session.hidden_states()]
         for picture, states in zip(pictures, together):
-            session.encode(features=[picture])
+            session.encode(picture)
             np.testing.assert_array_equal(session.hidden_states()[0], states)
+
+
+def test_what_is_written_of_pictures(folder: Path, kernels: str) -> None:
+    """Greedy ids of each by itself, and the best three of four beams, which the reference searched together."""
+    expected = read_safetensors(folder / "expected.safetensors")
+    if "greedy_ids.0" not in expected:
+        pytest.skip("the case writes nothing")
+    with attend.Model(folder, kernels=kernels) as model:
+        answers = model.generate(inputs(expected), max_new_tokens=12, num_beams=1)
+        for index, answer in enumerate(answers):
+            assert answer.tokens.tolist() == expected[f"greedy_ids.{index}"].tolist()[1:]
+
+
+def picture(*shape: int) -> attend.Features:
+    return attend.Features(np.zeros(shape, np.float32))
 
 
 def test_wrong_arrays_are_named() -> None:
     with attend.Model(FIXTURES / "features" / "vit") as model, model.session() as session:
         with pytest.raises(attend.InvalidArgumentError, match="input 1: a picture of 1 x 32 x 32 has 1 channels"):
-            session.encode(features=[np.zeros((3, 32, 32), np.float32), np.zeros((1, 32, 32), np.float32)])
+            session.encode([picture(3, 32, 32), picture(1, 32, 32)])
         with pytest.raises(attend.InvalidArgumentError, match="has 0 x 4 patches"):
-            session.encode(features=[np.zeros((3, 7, 32), np.float32)])
+            session.encode(picture(3, 7, 32))
         with pytest.raises(attend.InvalidArgumentError, match="the batch holds tokens, and this model reads pictures"):
             session.encode([[1, 2, 3]])
-        with pytest.raises(TypeError, match="floating-point"):
-            session.encode(features=np.zeros((1, 3, 32, 32), np.uint8))
+        with pytest.raises(TypeError, match=r"inputs\[1\]: expected an Input"):
+            session.encode([picture(3, 32, 32), [1, 2, 3]])  # type: ignore[list-item]
+        with pytest.raises(attend.InvalidArgumentError, match="belong to tokens"):
+            session.encode(picture(3, 32, 32), lengths=[1])  # type: ignore[call-overload]
     with attend.Model(FIXTURES / "conformance" / "bert") as model, model.session() as session:
         with pytest.raises(attend.UnsupportedError, match="reads tokens and no arrays"):
-            session.encode(features=np.zeros((1, 3, 32, 32), np.float32))
+            session.encode(picture(3, 32, 32))
+    with attend.Model(FIXTURES / "features" / "trocr") as model:
+        with pytest.raises(attend.InvalidArgumentError, match="reads pictures, and was given tokens"):
+            model.generate([[1, 2, 3]])
+    with pytest.raises(TypeError, match="floating-point"):
+        attend.Features(np.zeros((3, 32, 32), np.uint8))
+    with pytest.raises(attend.InvalidArgumentError, match="1 to 3 dimensions"):
+        attend.Features(np.zeros((1, 3, 32, 32), np.float32))
