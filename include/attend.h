@@ -259,11 +259,14 @@ typedef struct attend_tokenize_options {
     /** since 0.2: hears how far the call is, at most every 20 ms, so that a short one is never reported; or NULL */
     attend_progress_callback progress;
     void *progress_context;  /**< since 0.2: given to `progress` as it is */
+    /** since 0.3: the texts are what an encoder-decoder writes, which some tokenizers (Marian) split in another way than
+        what it reads; without a file that says how, the call is ATTEND_ERROR_NOT_FOUND */
+    bool are_targets;
 } attend_tokenize_options;
 
 #define ATTEND_TOKENIZE_OPTIONS_INIT \
     { sizeof(attend_tokenize_options), false, 0, ATTEND_TRUNCATION_LONGEST_FIRST, ATTEND_SIDE_DEFAULT, 0, 0, NULL, \
-      NULL }
+      NULL, false }
 
 /** How to turn ids into text. Start from ATTEND_DETOKENIZE_OPTIONS_INIT. */
 typedef struct attend_detokenize_options {
@@ -1155,8 +1158,8 @@ ATTEND_MUST_CHECK attend_error *attend_score(
 /**
  * The same for texts, which the model's tokenizer turns into ids with the special tokens of its template: `count` texts
  * with their lengths in bytes, and as many contexts, or NULL for both. A decoder's context and text are read as one
- * text; a token that reaches over the end of the context is scored. Errors: as of attend_score, and of
- * attend_tokenizer_encode; UNSUPPORTED too for a tokenizer that reads sources alone (Marian's source.spm). Since 0.2.
+ * text; a token that reaches over the end of the context is scored. Those of an encoder-decoder are read with
+ * `are_targets`. Errors: as of attend_score, and of attend_tokenizer_encode. Since 0.2.
  */
 ATTEND_MUST_CHECK attend_error *attend_score_texts(
     attend_session *session, const char *const *contexts, const size_t *context_lengths, const char *const *texts,
@@ -1390,7 +1393,7 @@ ATTEND_MUST_CHECK attend_error *attend_session_memory(const attend_session *sess
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L && UINTPTR_MAX == 0xffffffffffffffff
 _Static_assert(sizeof(attend_model_options) == 48 && offsetof(attend_model_options, copy_weights) == 40,
                "attend_model_options");
-_Static_assert(sizeof(attend_tokenize_options) == 64 && offsetof(attend_tokenize_options, progress) == 48,
+_Static_assert(sizeof(attend_tokenize_options) == 72 && offsetof(attend_tokenize_options, are_targets) == 64,
                "attend_tokenize_options");
 _Static_assert(sizeof(attend_tokenizer_info) == 56 && offsetof(attend_tokenizer_info, truncation_side) == 52,
                "attend_tokenizer_info");

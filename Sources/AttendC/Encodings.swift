@@ -74,6 +74,7 @@ private func tokenizeOptions(
   var options = TokenizeOptions(
     addSpecialTokens: !known.no_special_tokens, maximalLength: known.max_length == 0 ? nil : known.max_length)
   (options.truncation, options.side, options.stride) = (truncation, side, known.stride)
+  options.areTargets = known.are_targets
   if let progress = known.progress {
     let context = known.progress_context
     options.cancellation = Cancellation { progress($0, context) }

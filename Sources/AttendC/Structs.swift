@@ -10,7 +10,7 @@ protocol SizedStruct {
 }
 
 extension attend_model_options: SizedStruct { static var firstSize: Int { 48 } }
-extension attend_tokenize_options: SizedStruct { static var firstSize: Int { 64 } }
+extension attend_tokenize_options: SizedStruct { static var firstSize: Int { 72 } }
 extension attend_tokenizer_info: SizedStruct { static var firstSize: Int { 56 } }
 extension attend_detokenize_options: SizedStruct { static var firstSize: Int { 16 } }
 extension attend_chat_options: SizedStruct { static var firstSize: Int { 32 } }

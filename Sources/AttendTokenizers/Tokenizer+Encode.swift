@@ -18,6 +18,10 @@ extension Tokenizer {
   func encoded(
     _ text: UnsafeRawBufferPointer, pair: UnsafeRawBufferPointer?, _ options: TokenizeOptions
   ) throws(Failure) -> Encoding {
+    if options.areTargets {
+      let targets = try ofTargets()
+      if targets !== self { return try targets.encoded(text, pair: pair, options) }
+    }
     try checkStride(options)
     let layout = try postProcessor.layout(isPair: pair != nil, options.addSpecialTokens, source: source)
     let texts = pair.map { [text, $0] } ?? [text]

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import Synchronization
 
 /// Turns text into token ids and back, as the files of a checkpoint say. Immutable: any number of threads may use it at
 /// once.
@@ -18,6 +19,8 @@ package final class Tokenizer: Sendable {
   let firstKeepsOddToken: Bool
   /// The file that the tokenizer comes from, for messages.
   let source: String
+  private let targetParts: (@Sendable () throws(Failure) -> TokenizerParts)?
+  private let targets = Mutex<Result<Tokenizer, Failure>?>(nil)
 
   /// The longest source text, in bytes.
   package static let maximalLength = 1 << 27
@@ -31,6 +34,7 @@ package final class Tokenizer: Sendable {
     decoder = parts.decoder
     chatTemplates = parts.chatTemplates
     source = parts.source
+    targetParts = parts.targets
     let added = try AddedVocabulary(parts.addedTokens, normalizer: parts.normalizer)
     self.added = added
     info = parts.settings.map { settings in
@@ -59,8 +63,18 @@ package final class Tokenizer: Sendable {
   /// One more than the largest id.
   package var size: Int { max(model.vocabulary.size, added.size) }
 
-  /// Whether texts are split as sources alone: Marian splits targets by a file of their own, which is not read.
-  package var readsSourcesAlone: Bool { source.hasSuffix("source.spm") }
+  /// The tokenizer of targets, the texts that an encoder-decoder writes (`text_target` in transformers): itself but
+  /// where they are split by a file of their own (Marian), which is read when it is first asked for.
+  package func ofTargets() throws(Failure) -> Tokenizer {
+    guard let targetParts else { return self }
+    let made = targets.withLock { known -> Result<Tokenizer, Failure> in
+      if let known { return known }
+      let made = Result { () throws(Failure) in try Tokenizer(try targetParts()) }
+      known = made
+      return made
+    }
+    return try made.get()
+  }
 
   /// The bytes of a token as the file spells it, with a NUL behind them, as long as the tokenizer lives; nil where
   /// there is none.
@@ -99,6 +113,8 @@ struct TokenizerParts {
   var chatTemplates: Result<ChatTemplates, Failure>
   var decoder: (any Decoder)?
   var addedTokens = AddedTokenList()
+  /// Reads the parts of the tokenizer of targets; nil: they are split like sources.
+  var targets: (@Sendable () throws(Failure) -> TokenizerParts)?
   var source: String
 
   init(model: any TokenizerModel, source: String) {

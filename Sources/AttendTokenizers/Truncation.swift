@@ -19,6 +19,8 @@ package struct TokenizeOptions: Sendable {
   }
 
   package var addSpecialTokens = true
+  /// Whether the texts are what an encoder-decoder writes, see `Tokenizer.ofTargets`.
+  package var areTargets = false
   /// The most tokens of an encoding, those of the template included; nil: no limit.
   package var maximalLength: Int?
   package var truncation = Truncation.longestFirst

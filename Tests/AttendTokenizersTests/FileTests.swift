@@ -71,6 +71,38 @@ import Testing
     #expect(try tokenizer.text([5, 2, 3, 2, 0]) == "abb ab")
   }
 
+  /// Targets have a file of their own, which is read when it is first needed.
+  @Test func marianSplitsTargetsByTargetSPM() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("source.spm", SentencePieceWriter.small())
+    try folder.write("vocab.json", #"{"</s>": 0, "<unk>": 1, "▁ab": 2, "b": 3, "▁": 4, "a": 5, "<pad>": 6}"#)
+    let incomplete = try Tokenizer(path: folder.path)
+    let failure = #expect(throws: Failure.self) { try incomplete.ofTargets() }
+    #expect(failure?.code == .notFound && failure?.message.contains("target.spm") == true)
+    let pieces = [("<unk>", 0, 2), ("▁", -1, 1), ("a", -2, 1), ("b", -3, 1)] as [(String, Float, UInt8)]
+    try folder.write(
+      "target.spm",
+      SentencePieceWriter.write(pieces.map { .init(text: $0.0, score: $0.1, type: $0.2) }, model: 1))
+    let tokenizer = try Tokenizer(path: folder.path)
+    #expect(try tokenizer.ids("ab b", special: true) == [2, 4, 3, 0])
+    #expect(try tokenizer.ofTargets().ids("ab b", special: true) == [4, 5, 3, 4, 3, 0])
+    #expect(try tokenizer.ofTargets() === tokenizer.ofTargets())
+    var options = TokenizeOptions()
+    options.areTargets = true
+    let text = Array("ab b".utf8)
+    let encoding = try text.withUnsafeBytes { try tokenizer.encode($0, options) }
+    #expect(Array(encoding.ids) == [4, 5, 3, 4, 3, 0])
+  }
+
+  /// As transformers' `text_target`.
+  @Test(.enabled(if: Shared.isThere, "the shared folder is not beside this checkout"))
+  func targetsOfMarianAreSplitAsInTransformers() throws {
+    let tokenizer = try Tokenizer(path: Shared.path! + "/tokenizers/marian-fr-en")
+    #expect(try tokenizer.ids("Hello world!", special: true) == [24205, 104, 52620, 19, 43311])
+    #expect(try tokenizer.ofTargets().ids("Hello world!", special: true) == [24205, 52621, 19, 43311])
+    #expect(try tokenizer.ofTargets().ids("", special: true) == [43311])
+  }
+
   @Test func vocabTxtIsBert() throws {
     let folder = try TemporaryFolder()
     try folder.write("vocab.txt", "[PAD]\r\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhe\n##llo\n,\nE\u{301}\n")

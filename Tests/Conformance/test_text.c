@@ -93,6 +93,15 @@ static void encodings(void) {
     CHECK_SUCCESS(attend_tokenizer_encode(tokenizer, "", 0, &options, &empty));
     attend_encoding_offsets(empty), attend_encoding_special(empty), attend_encoding_token_types(empty);
     attend_encoding_free(empty);
+    /* A tokenizer that has one way to split splits targets in it too. */
+    attend_encoding *target = NULL;
+    options.are_targets = true;
+    if (CHECK_SUCCESS(attend_tokenizer_encode(tokenizer, "ab", 2, &options, &target))) {
+        size_t count = 0;
+        const int32_t *ids = attend_encoding_ids(target, &count);
+        CHECK(count == 2 && ids[0] == 'a' && ids[1] == 'b');
+    }
+    attend_encoding_free(target);
 }
 
 /* MARK: Streams */

@@ -42,9 +42,6 @@ extension Scorer {
     _ texts: TextBatch, _ tokenizer: Tokenizer
   ) throws(Failure) -> (scores: Scores, failure: Failure?) {
     let start = try startToken(hasContexts: texts.hasPairs)
-    guard start == nil || !tokenizer.readsSourcesAlone else {
-      throw Failure(.unsupported, "the tokenizer splits sources alone, and target.spm would split targets: give ids")
-    }
     session.cancellation.begin(work: 0)
     var inputs = ScoreInputs()
     var whole = GrowingList<UInt8>(for: "a text behind its context")
@@ -70,7 +67,7 @@ extension Scorer {
     _ target: UnsafeRawBufferPointer, of source: UnsafeRawBufferPointer, _ start: Int32, _ tokenizer: Tokenizer,
     to inputs: inout ScoreInputs
   ) throws(Failure) {
-    let (target, source) = (try tokenizer.encode(target), try tokenizer.encode(source))
+    let (target, source) = (try tokenizer.ofTargets().encode(target), try tokenizer.encode(source))
     guard target.count > 0, source.count > 0 else {
       throw Failure(.invalidArgument, "it has \(target.count) tokens, and its source \(source.count)")
     }

@@ -58,10 +58,19 @@ extension TokenizerParts {
 }
 
 extension TokenizerFolder {
-  /// Marian (Junczys-Dowmunt et al. 2018, arXiv:1804.00344): source.spm splits the source, vocab.json numbers the
-  /// pieces of both languages.
+  /// Marian (Junczys-Dowmunt et al. 2018, arXiv:1804.00344): source.spm splits the source, target.spm the target, and
+  /// vocab.json numbers the pieces of both languages.
   func marianParts(_ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
-    let path = file("source.spm")
+    var parts = try marianParts(settings, splitting: "source.spm")
+    parts.targets = { [path] () throws(Failure) in
+      let folder = TokenizerFolder(path: path)
+      return try folder.marianParts(try TokenizerSettings(folder), splitting: "target.spm")
+    }
+    return parts
+  }
+
+  private func marianParts(_ settings: TokenizerSettings, splitting name: String) throws(Failure) -> TokenizerParts {
+    let path = file(name)
     let mapped = try MappedFile(path)
     let source = try SentencePieceFile(mapped.bytes, file: path)
     let json = try JSON.file(file("vocab.json"))

@@ -112,6 +112,7 @@ def tokenize_options(
     truncation: str,
     stride: int,
     truncation_side: str | None,
+    target: bool,
     threads: int = 0,
 ) -> c.TokenizeOptions:
     """The keyword arguments of the tokenizing functions as the library takes them."""
@@ -126,6 +127,7 @@ def tokenize_options(
         truncation_side=0 if truncation_side is None else c.SIDE[truncation_side],
         stride=_count(stride, "stride", 0, 2**62),
         threads=_count(threads, "threads", 0, 2**31),
+        are_targets=bool(target),
     )
 
 

@@ -41,6 +41,7 @@ class TokenizeOptions(Sized):
         ("threads", c_uint32),
         ("progress", ProgressCallback),
         ("progress_context", c_void_p),
+        ("are_targets", c_bool),
     ]
 
 

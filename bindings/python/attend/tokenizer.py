@@ -102,18 +102,20 @@ class Tokenizer(Closable):
         truncation: Truncation = "longest_first",
         stride: int = 0,
         truncation_side: Side | None = None,
+        target: bool = False,
     ) -> Int32Array:
         """The ids of ``text``, ``[tokens]``, or with ``pair`` of both texts as the tokenizer's template joins them.
 
         ``special_tokens=False`` leaves out what the template adds. ``max_length`` is the most tokens, the template's
         included: where there are more, ``truncation`` says which text loses some ("none": it is an error), and
         ``truncation_side`` at which end (None: as the tokenizer's files say). What is cut off, in windows that share
-        ``stride`` tokens, is in ``tokenize(...).overflow``.
+        ``stride`` tokens, is in ``tokenize(...).overflow``. ``target``: the text is one that an encoder-decoder writes,
+        which some tokenizers (Marian) split in another way than what it reads; ``text_target`` of transformers.
 
         The array is a read-only view of memory that it keeps alive. Bytes count as UTF-8, and what in them is not UTF-8
         as U+FFFD.
         """
-        options = tokenize_options(special_tokens, max_length, truncation, stride, truncation_side)
+        options = tokenize_options(special_tokens, max_length, truncation, stride, truncation_side, target)
         return self._tokenize(text, pair, options).ids
 
     def tokenize(
@@ -126,9 +128,10 @@ class Tokenizer(Closable):
         truncation: Truncation = "longest_first",
         stride: int = 0,
         truncation_side: Side | None = None,
+        target: bool = False,
     ) -> Encoding:
         """What ``encode`` does, with where each token stands in its text, token types, and the windows cut off."""
-        options = tokenize_options(special_tokens, max_length, truncation, stride, truncation_side)
+        options = tokenize_options(special_tokens, max_length, truncation, stride, truncation_side, target)
         return self._tokenize(text, pair, options)
 
     def _tokenize(self, text: str | bytes, pair: str | bytes | None, options: c.TokenizeOptions) -> Encoding:
@@ -155,6 +158,7 @@ class Tokenizer(Closable):
         truncation: Truncation = "longest_first",
         stride: int = 0,
         truncation_side: Side | None = None,
+        target: bool = False,
         threads: int = 0,
     ) -> list[Encoding]:
         """What ``tokenize`` makes of each of ``texts``, with the second text of ``pairs``, on ``threads`` threads.
@@ -163,7 +167,7 @@ class Tokenizer(Closable):
         that failed.
         """
         native = self._open()
-        options = tokenize_options(special_tokens, max_length, truncation, stride, truncation_side, threads)
+        options = tokenize_options(special_tokens, max_length, truncation, stride, truncation_side, target, threads)
         first, second = Texts(texts), None if pairs is None else Texts(pairs, "pairs")
         count = len(first.texts)
         if second is not None and len(second.texts) != count:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -223,3 +224,43 @@ def test_an_exception_of_the_progress_comes_out(gpt2: attend.Model) -> None:
     with pytest.raises(KeyError, match="enough") as raised:
         gpt2.score([[3 + (i + j * j) % 90 for j in range(60)] for i in range(4000)], progress=fail)
     assert len(raised.value.finished) == 4000  # type: ignore[attr-defined]
+
+
+def sentence_piece(pieces: list[str]) -> bytes:
+    """A SentencePiece model of the kind "unigram", which prefers its first pieces."""
+
+    def message(field: int, data: bytes) -> bytes:
+        assert len(data) < 128
+        return bytes([field << 3 | 2, len(data)]) + data
+
+    data = b""
+    for place, piece in enumerate(["<unk>", *pieces]):
+        kind = 1 if place else 2
+        data += message(
+            1, message(1, piece.encode()) + bytes([2 << 3 | 5]) + struct.pack("<f", -place) + bytes([24, kind])
+        )
+    return data + message(2, bytes([3 << 3, 1])) + message(3, message(1, b"identity") + bytes([3 << 3, 1, 4 << 3, 1]))
+
+
+def test_targets_of_marian_are_split_by_their_own_file(tmp_path: Path) -> None:
+    """As ``text_target`` of transformers: target.spm splits targets, and vocab.json numbers the pieces of both."""
+    for file in (FIXTURES / "conformance" / "marian").iterdir():
+        if file.suffix in (".json", ".safetensors") and "expected" not in file.name:
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    vocabulary = ["</s>", "<unk>", "\u2581ab", "b", "\u2581", "a", "<pad>"]
+    (tmp_path / "vocab.json").write_text(json.dumps({piece: id for id, piece in enumerate(vocabulary)}))
+    (tmp_path / "source.spm").write_bytes(sentence_piece(["\u2581ab", "b", "\u2581"]))
+    with attend.Model(tmp_path) as model:
+        with pytest.raises(attend.NotFoundError, match="target.spm"):
+            model.score("ab", "ab")
+    (tmp_path / "target.spm").write_bytes(sentence_piece(["\u2581", "a", "b"]))
+    with attend.Model(tmp_path) as model, model.tokenizer as tokenizer:
+        assert tokenizer.encode("ab").tolist() == [2, 0]
+        assert tokenizer.encode("ab", target=True).tolist() == [4, 5, 3, 0]
+        assert [each.ids.tolist() for each in tokenizer.encode_batch(["ab", "b"], target=True)] == [
+            [4, 5, 3, 0],
+            [4, 3, 0],
+        ]
+        found = model.score(["ab", "ab"], ["ab", "b"])
+        expected = model.score([[2, 0], [2, 0]], [[4, 5, 3, 0], [4, 3, 0]])
+        assert [bits(score) for score in found] == [bits(score) for score in expected]
