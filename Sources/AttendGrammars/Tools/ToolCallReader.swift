@@ -130,8 +130,8 @@ extension ToolCallReader {
     }
   }
 
-  /// Messages, each behind a header. Calls are those to functions, whether the header begins with the channel, as models
-  /// write it, or with the recipient, as the chat template does; the others are content, on lines of their own.
+  /// Messages, each behind a header. Calls are those to functions, whether the header begins with the channel, as
+  /// models write it, or with the recipient, as the chat template does; the others are content, on lines of their own.
   private mutating func readHarmony() throws(Failure) {
     while let mark = find(HarmonyMarks.message, from: position) {
       func place(_ text: String) -> Int? { find(text, from: position).flatMap { $0 < mark ? $0 : nil } }
