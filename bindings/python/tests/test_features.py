@@ -80,7 +80,7 @@ def test_what_is_written_of_pictures(folder: Path, kernels: str) -> None:
     with attend.Model(folder, kernels=kernels) as model:
         answers = model.generate(inputs(expected), max_new_tokens=12, num_beams=1)
         for index, answer in enumerate(answers):
-            assert answer.tokens.tolist() == expected[f"greedy_ids.{index}"].tolist()[1:]
+            assert answer.ids.tolist() == expected[f"greedy_ids.{index}"].tolist()[1:]
 
 
 def picture(*shape: int) -> attend.Features:
@@ -103,8 +103,8 @@ def test_wrong_arrays_are_named() -> None:
         with pytest.raises(attend.UnsupportedError, match="reads tokens and no arrays"):
             session.encode(picture(3, 32, 32))
     with attend.Model(FIXTURES / "features" / "trocr") as model:
-        with pytest.raises(attend.InvalidArgumentError, match="reads pictures, and was given tokens"):
-            model.generate([[1, 2, 3]])
+        with pytest.raises(attend.InvalidArgumentError, match="the batch holds tokens, and this model reads pictures"):
+            model.generate([[5, 6, 7]])
     with pytest.raises(TypeError, match="floating-point"):
         attend.Features(np.zeros((3, 32, 32), np.uint8))
     with pytest.raises(attend.InvalidArgumentError, match="1 to 3 dimensions"):
