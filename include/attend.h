@@ -645,12 +645,14 @@ typedef struct attend_batch {
     size_t count;                /**< how many sequences, at least 1 */
     const int32_t *token_types;  /**< [sum of lengths] segments, for models that have them, or NULL */
     attend_logits_kind logits;   /**< since 0.2: what attend_decode computes; no other function reads it */
-    /** since 0.2: in place of `tokens` and `lengths`, which are then NULL, for models that read pictures or sounds:
-        `count` inputs, each one sequence; or NULL */
+    /** since 0.2: pictures or sounds, for models that read them, or NULL. Without `tokens` and `lengths`, which are then
+        NULL, each is one sequence. With them, of a decoder that sees, they are the pictures that the placeholders among
+        the tokens stand for, in order */
     const attend_input *inputs;
+    size_t input_count;          /**< since 0.2: how many inputs; 0: `count`, without tokens */
 } attend_batch;
 
-#define ATTEND_BATCH_INIT { sizeof(attend_batch), NULL, NULL, 0, NULL, ATTEND_LOGITS_DEFAULT, NULL }
+#define ATTEND_BATCH_INIT { sizeof(attend_batch), NULL, NULL, 0, NULL, ATTEND_LOGITS_DEFAULT, NULL, 0 }
 
 /**
  * Reads a batch: texts (encoder), sources (encoder-decoder) or prompts (decoder). Whatever the session held before is
@@ -1406,7 +1408,7 @@ _Static_assert(sizeof(attend_session_options) == 48 && offsetof(attend_session_o
 _Static_assert(sizeof(attend_prefix_cache_stats) == 40, "attend_prefix_cache_stats");
 _Static_assert(sizeof(attend_tensor) == 56 && offsetof(attend_tensor, shape) == 24, "attend_tensor");
 _Static_assert(sizeof(attend_input) == 64 && offsetof(attend_input, shape) == 40, "attend_input");
-_Static_assert(sizeof(attend_batch) == 56 && offsetof(attend_batch, inputs) == 48, "attend_batch");
+_Static_assert(sizeof(attend_batch) == 64 && offsetof(attend_batch, inputs) == 48, "attend_batch");
 _Static_assert(sizeof(attend_generation_options) == 88 && offsetof(attend_generation_options, assistant) == 80,
                "attend_generation_options");
 _Static_assert(sizeof(attend_embed_options) == 32 && offsetof(attend_embed_options, truncate_dim) == 24,

@@ -103,7 +103,8 @@ private func decode(
 
 /// A batch as the generation room knows it, checked as far as that is possible without a model.
 func read(
-  _ pointer: UnsafePointer<attend_batch>?, _ name: String = "batch", allowsEmpty: Bool = false
+  _ pointer: UnsafePointer<attend_batch>?, _ name: String = "batch", allowsEmpty: Bool = false,
+  takesInputs: Bool = false
 ) throws(Failure) -> (batch: Batch, wanted: LogitsWanted) {
   let batch = try copy(try require(pointer, name), name)
   let wanted: LogitsWanted
@@ -115,7 +116,9 @@ func read(
     throw Failure(
       .invalidArgument, "\(name).logits is \(batch.logits.rawValue), which is no attend_logits_kind")
   }
-  guard batch.inputs == nil else { throw Failure(.invalidArgument, "\(name).inputs is set; this call takes tokens") }
+  guard takesInputs || batch.inputs == nil else {
+    throw Failure(.invalidArgument, "\(name).inputs is set; this call takes tokens")
+  }
   let tokens = try Batch(
     tokens: try require(batch.tokens, "\(name).tokens"), lengths: try require(batch.lengths, "\(name).lengths"),
     types: batch.token_types, count: batch.count, allowsEmpty: allowsEmpty)

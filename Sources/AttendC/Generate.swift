@@ -23,8 +23,11 @@ import Glibc
         try starts.append(token)
         token += batch.lengths[index]
       }
-      try call.session.checkPrompts(batch)
-      try call.run(batch.count) { batch.tokens(from: starts[$0], count: batch.lengths[$0]) }
+      let inputs = try call.inputs(of: batch)
+      if inputs == nil { try call.session.checkPrompts(batch) }
+      try call.run(batch.count, input: { inputs?[$0] }) {
+        batch.tokens(from: starts[$0], count: batch.lengths[$0])
+      }
     }
   }
 }
@@ -98,9 +101,40 @@ private final class GenerateCall {
   /// Generates from pictures or sounds.
   func run(inputs arrays: UnsafeBufferPointer<FeatureArray>) throws(Failure) {
     let inputs = try FixedArray(arrays.count, for: "the inputs of a batch") { (index) throws(Failure) in
-      try MediaInput(copying: arrays[index], for: session.model)
+      try MediaInput(copying: UnsafeBufferPointer(rebasing: arrays[index..<index + 1]), for: session.model)
     }
     try run(inputs.count, input: { inputs[$0] }) { _ in UnsafeBufferPointer(start: nil, count: 0) }
+  }
+
+  /// The pictures of each prompt of a batch; nil: it has none.
+  func inputs(of batch: Batch) throws(Failure) -> FixedArray<MediaInput?>? {
+    guard let pictures = batch.pictures else { return nil }
+    guard let placeholder = session.model.blueprint.placeholder else {
+      throw Failure(
+        .unsupported,
+        "this checkpoint is of a \(session.model.blueprint.family) model, which reads no pictures beside tokens")
+    }
+    let whole = try MediaInput(copying: pictures, for: session.model)
+    var (token, picture) = (0, 0)
+    let inputs = try FixedArray(batch.count, for: "the inputs of a batch") { (index) throws(Failure) -> MediaInput? in
+      let prompt = batch.tokens(from: token, count: batch.lengths[index])
+      token += prompt.count
+      let places = prompt.reduce(0) { $0 + ($1 == placeholder ? 1 : 0) }
+      let first = picture
+      // Each picture has one place, or as many as it becomes states.
+      var left = places
+      while left > 0, picture < pictures.count {
+        left -= places >= whole.lengths[picture] + (picture - first) ? whole.lengths[picture] : 1
+        picture += 1
+      }
+      guard picture > first else { return nil }
+      return try MediaInput(copying: UnsafeBufferPointer(rebasing: pictures[first..<picture]), for: session.model)
+    }
+    guard picture == pictures.count else {
+      throw Failure(
+        .invalidArgument, "the batch holds \(pictures.count) pictures, and its texts have places for \(picture)")
+    }
+    return inputs
   }
 
   func run(

@@ -10,13 +10,28 @@ func withBatch<Result>(
   _ pointer: UnsafePointer<attend_batch>?, _ session: Session, _ body: (Batch) throws(Failure) -> Result
 ) throws(Failure) -> Result {
   let batch = try copy(try require(pointer, "batch"), "batch")
-  guard let inputs = batch.inputs else { return try body(try read(pointer).batch) }
-  guard batch.tokens == nil, batch.lengths == nil, batch.token_types == nil else {
-    throw Failure(.invalidArgument, "batch.inputs is set: tokens, lengths and token_types must be NULL then")
+  guard let inputs = batch.inputs else {
+    guard batch.input_count == 0 else {
+      throw Failure(.invalidArgument, "batch.inputs is NULL, and input_count is not 0")
+    }
+    return try body(try read(pointer).batch)
   }
-  let arrays = try InputList(inputs, count: batch.count)
+  guard batch.tokens != nil else {
+    guard batch.lengths == nil, batch.token_types == nil, [0, batch.count].contains(batch.input_count) else {
+      throw Failure(
+        .invalidArgument,
+        "batch.tokens is NULL: each input is a sequence, lengths and token_types must be NULL, and "
+          + "input_count 0 or count")
+    }
+    let arrays = try InputList(inputs, count: batch.count, "count")
+    defer { withExtendedLifetime(arrays) {} }
+    return try body(try session.batch(UnsafeBufferPointer(arrays.elements)))
+  }
+  let arrays = try InputList(inputs, count: batch.input_count, "input_count")
   defer { withExtendedLifetime(arrays) {} }
-  return try body(try session.batch(UnsafeBufferPointer(arrays.elements)))
+  var texts = try read(pointer, takesInputs: true).batch
+  texts.pictures = UnsafeBufferPointer(arrays.elements)
+  return try body(texts)
 }
 
 /// The inputs of a batch as arrays.
@@ -25,11 +40,11 @@ private final class InputList {
 
   var elements: UnsafeMutableBufferPointer<FeatureArray> { arrays.elements }
 
-  init(_ inputs: UnsafePointer<attend_input>, count: Int) throws(Failure) {
+  init(_ inputs: UnsafePointer<attend_input>, count: Int, _ field: String) throws(Failure) {
     guard count > 0, count <= Session.mostSequences else {
       throw Failure(
         .invalidArgument,
-        "batch.count is \(UInt(bitPattern: count)); from 1 to \(Session.mostSequences) inputs are taken")
+        "batch.\(field) is \(UInt(bitPattern: count)); from 1 to \(Session.mostSequences) inputs are taken")
     }
     try arrays.reserve(count)
     // Each lies as far from the next as the caller's version of the struct is long.

@@ -5,6 +5,8 @@ import AttendLayers
 package struct Batch {
   /// As the layers read it.
   let input: StackInput
+  /// Pictures whose states stand in the place of tokens; nil: none.
+  package var pictures: UnsafeBufferPointer<FeatureArray>?
   package let lengths: SequenceLengths
   /// The sum of the lengths, at least 1.
   package let tokenCount: Int

@@ -10,6 +10,8 @@ final class LiveSequences {
   let selfCache: KeyValueCache
   /// Keys and values of the sources; nil but in an encoder-decoder.
   let crossCache: KeyValueCache?
+  /// Of each sequence the states of its pictures; empty where none has any.
+  private(set) var pictures: [PictureStates?] = []
   /// Whether a batch was read since the session was made or its sequences dropped; all of it may have been deselected.
   private var hasBegun = false
 
@@ -66,6 +68,7 @@ final class LiveSequences {
 
   /// Takes the sequences from `first` on away, of which a pass failed.
   func remove(from first: Int) {
+    if pictures.count > first { pictures.removeSubrange(first...) }
     selfCache.remove(from: first)
     crossCache?.remove(from: first)
   }
@@ -87,8 +90,15 @@ final class LiveSequences {
     }
     try selfCache.reserveSelection(of: parents.count)
     try crossCache?.reserveSelection(of: parents.count)
+    if !pictures.isEmpty { pictures = parents.map { $0 < pictures.count ? pictures[$0] : nil } }
     selfCache.select(parents)
     crossCache?.select(parents)
+  }
+
+  /// Gives a sequence the states that stand in the place of some of its tokens.
+  func attach(_ states: PictureStates, to sequence: Int) {
+    while pictures.count <= sequence { pictures.append(nil) }
+    pictures[sequence] = states
   }
 
   /// Forgets what a sequence has read beyond `length` tokens.

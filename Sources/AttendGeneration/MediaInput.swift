@@ -8,25 +8,67 @@ import AttendModels
 package final class MediaInput: StepInput, @unchecked Sendable {
   private let numbers: AlignedBuffer
   private let descriptions: FixedArray<FeatureArray>
-  /// The number of hidden states that it becomes.
-  package let length: Int
+  /// The number of states that each array becomes, for a decoder those in the place of tokens.
+  package let lengths: FixedArray<Int>
+  package var length: Int { lengths.reduce(0) { $0 + $1 } }
 
-  /// A copy of an array that `model` reads. Throws what reading it would throw.
-  package init(copying array: FeatureArray, for model: Model) throws(Failure) {
+  /// A copy of arrays that `model` reads. Throws what reading them would throw.
+  package init(copying arrays: UnsafeBufferPointer<FeatureArray>, for model: Model) throws(Failure) {
     guard let reader = model.arrayReader else {
       throw Failure(
         .unsupported, "this checkpoint is of a \(model.blueprint.family) model, which reads tokens and no arrays")
     }
-    length = try reader.input.length(of: array)
-    let count = array.channels * array.height * array.width
-    let memory = try AlignedBuffer(count, of: Float.self, for: "an input of a request")
-    memory.pointer(to: Float.self).update(from: array.base, count: count)
+    let connector = model.eyes?.connector
+    lengths = try FixedArray(arrays.count, for: MediaInput.purpose) { (index) throws(Failure) in
+      let length = try reader.input.length(of: arrays[index])
+      return connector?.length(of: length) ?? length
+    }
+    var sum = 0
+    for array in arrays { sum = sum.saturatingAdd(array.numbers) }
+    let memory = try AlignedBuffer(sum, of: Float.self, for: MediaInput.purpose)
     numbers = memory
-    descriptions = try FixedArray(1, for: "an input of a request") { _ in
-      FeatureArray(memory.pointer(), channels: array.channels, height: array.height, width: array.width)
+    var next = memory.pointer(to: Float.self)
+    descriptions = try FixedArray(arrays.count, for: MediaInput.purpose) { (index) throws(Failure) in
+      let array = arrays[index]
+      next.update(from: array.base, count: array.numbers)
+      defer { next += array.numbers }
+      return FeatureArray(next, channels: array.channels, height: array.height, width: array.width)
     }
   }
 
+  private static let purpose = "the inputs of a request"
+
   /// The arrays, whose numbers live as long as this object.
   var arrays: FixedArray<FeatureArray> { descriptions }
+}
+
+extension Model {
+  /// The prompt of a decoder in which each picture has as many placeholders as it becomes states: as it is where it has
+  /// as many already, and where there is one for each picture, as templates write it, each repeated.
+  ///
+  /// Throws `invalidArgument` where there are neither.
+  package func expanded(
+    _ prompt: UnsafeBufferPointer<Int32>, for input: MediaInput
+  ) throws(Failure) -> GrowingList<Int32> {
+    guard let placeholder = blueprint.placeholder else {
+      throw Failure(
+        .unsupported, "this checkpoint is of a \(blueprint.family) model, which reads no pictures beside tokens")
+    }
+    let places = prompt.reduce(0) { $0 + ($1 == placeholder ? 1 : 0) }
+    let pictures = input.lengths.count
+    guard places == pictures || places == input.length else {
+      throw Failure(
+        .invalidArgument,
+        "the text has \(places) places for pictures (id \(placeholder)), and \(pictures) pictures are given")
+    }
+    var result = GrowingList<Int32>(for: "a prompt with pictures")
+    try result.reserve(prompt.count + input.length)
+    var picture = 0
+    for token in prompt {
+      let repeats = token == placeholder && places == pictures ? input.lengths[picture] : 1
+      if token == placeholder { picture += 1 }
+      for _ in 0..<repeats { try result.append(token) }
+    }
+    return result
+  }
 }

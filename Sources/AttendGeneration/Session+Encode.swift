@@ -125,7 +125,12 @@ extension Session {
         try reserve(ahead: positionsAhead)
       case .decoder:
         try reserve(ahead: positionsAhead)
-        try readPrompt(batch, stack, from: first, into: x)
+        if stack === model.decoder {
+          if let pictures = batch.pictures { try attach(pictures, to: batch, from: first) }
+          try readPrompt(batch, stack, from: first, into: x)
+        } else {
+          try readText(batch, stack, into: x)
+        }
       }
       outputs.keepEncoded(x, batch.lengths)
       outputs.keepLastTokens(of: batch, for: model.head)
@@ -140,7 +145,7 @@ extension Session {
   }
 
   /// Runs the encoder. The keys and values of a layer are of use while it runs, and to nobody later.
-  private func readText(_ batch: Batch, _ encoder: Stack, into x: Matrix) throws(Failure) {
+  func readText(_ batch: Batch, _ encoder: Stack, into x: Matrix) throws(Failure) {
     let encoderScratch = try scratch(of: encoder)
     pass.recorder?.recordsEncoder = true
     defer {
@@ -169,7 +174,8 @@ extension Session {
     let cache = sequences.selfCache
     try cache.grow(batch.lengths, from: first, on: pass.engine)
     try decoder.forward(
-      batch.input, selfKeyValues: try cache.writing(batch.lengths, from: first), crossKeyValues: nil, into: x, pass)
+      batch.input, splices: try splices(batch.lengths, from: first),
+      selfKeyValues: try cache.writing(batch.lengths, from: first), crossKeyValues: nil, into: x, pass)
     cache.advance(batch.lengths, from: first)
   }
 

@@ -54,7 +54,18 @@ extension Session: StepModel {
       for array in input.arrays { try arrays.append(array) }
     }
     defer { withExtendedLifetime(inputs) {} }
-    try add(try batch(UnsafeBufferPointer(arrays.elements)))
+    let elements = UnsafeBufferPointer(arrays.elements)
+    if readsSources { return try add(try batch(elements)) }
+    let before = count
+    try add(empty: prompts.count)
+    do throws(Failure) {
+      try pass.workspace.reset()
+      let texts = try Batch(tokens: prompts.tokens, lengths: prompts.lengths, count: prompts.count)
+      try attach(elements, to: texts, from: before)
+    } catch {
+      sequences.remove(from: before)
+      throw error
+    }
   }
 
   package func recordSourceAttention(_ isOn: Bool) { recordAttentions(isOn) }

@@ -19,6 +19,8 @@ package final class Session {
   /// Keys and values of one encoder layer, while it runs, for each tower that is an encoder
   private let encoderScratch: [(stack: Stack, cache: KeyValueCache)]
   let outputs = Outputs()
+  /// What stands in the place of tokens of the call under way
+  var spliceList = GrowingList<Splice>(for: "the places of pictures")
   /// The attention maps; once made it stays, as outgrown outputs do
   private var recorder: AttentionRecorder?
 

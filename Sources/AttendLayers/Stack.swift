@@ -24,7 +24,8 @@ package final class Stack: Sendable {
   package init(
     width: Int, input: InputLayer, layers: FixedArray<TransformerLayer>, finalNorm: Norm?,
     keyValueLayout: KeyValueLayout,
-    crossKeyValueLayout: KeyValueLayout?, sourceProjection: Linear? = nil, rotaries: RotaryTables, convolution: DebertaConvolution? = nil,
+    crossKeyValueLayout: KeyValueLayout?, sourceProjection: Linear? = nil, rotaries: RotaryTables,
+    convolution: DebertaConvolution? = nil,
     statedPositions: Int? = nil
   ) {
     self.width = width
@@ -51,12 +52,16 @@ package final class Stack: Sendable {
   /// The longest sequence that is allowed: with computed positions as many as the configuration states, or more.
   package func positions(allowingBeyond isAllowed: Bool) -> Int? { isAllowed ? positions : statedPositions }
 
-  /// The forward pass: from the input, which lies sequence after sequence as `selfKeyValues` says, to hidden states,
-  /// `[tokens, width]`, in x.
+  /// The forward pass: from the input, which lies sequence after sequence as `selfKeyValues` says, and states of
+  /// another tower in the place of some of its rows, to hidden states, `[tokens, width]`, in x.
   package func forward(
-    _ input: StackInput, selfKeyValues: KeyValues, crossKeyValues: KeyValues?, into x: Matrix, _ pass: Pass
+    _ input: StackInput, splices: UnsafeBufferPointer<Splice> = UnsafeBufferPointer(start: nil, count: 0),
+    selfKeyValues: KeyValues, crossKeyValues: KeyValues?, into x: Matrix, _ pass: Pass
   ) throws(Failure) {
     try self.input.apply(input, selfKeyValues.sequences, into: x, pass)
+    for splice in splices {
+      for row in 0..<splice.count { x[splice.row + row].update(from: splice.states + row * width, count: width) }
+    }
     try pass.scoped { () throws(Failure) in
       let context = LayerContext(
         selfKeyValues: selfKeyValues, crossKeyValues: crossKeyValues,

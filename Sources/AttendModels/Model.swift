@@ -117,6 +117,7 @@ package final class Model: Sendable {
     let role: TowerBlueprint.Role
     let stack: Stack
     let embedding: SentenceHead?
+    let connector: Connector?
     /// The end token whose state the embedding is made of: nil none, or the largest id.
     let endToken: EndToken?
 
@@ -125,6 +126,9 @@ package final class Model: Sendable {
       stack = try builder.stack(tower.stack)
       embedding = try tower.embedding.map { (head) throws(Failure) in
         try builder.embedding(head, width: tower.stack.width)
+      }
+      connector = try tower.connector.map { (connector) throws(Failure) in
+        try builder.connector(connector, width: tower.stack.width)
       }
       if case .endToken(let id) = tower.embedding?.pooling { endToken = EndToken(id: id) } else { endToken = nil }
     }
@@ -147,6 +151,12 @@ package final class Model: Sendable {
 
   /// The token whose state makes the embedding of a text that `stack` read; nil: another state does.
   package func endToken(of stack: Stack) -> EndToken? { towers.first { $0.stack === stack }?.endToken }
+
+  /// The tower whose states the decoder reads in the place of tokens; nil: there is none.
+  package var eyes: (stack: Stack, connector: Connector)? {
+    for tower in towers { if let connector = tower.connector { return (tower.stack, connector) } }
+    return nil
+  }
 
   /// The stack that reads arrays, of pixels or of sounds.
   package var arrayReader: Stack? { towers.first { $0.stack.embedding == nil }?.stack }

@@ -53,7 +53,7 @@ package enum Registry {
   package static let families: [any (Family & Sendable).Type] = [
     Albert.self, Bart.self, Bert.self, Bloom.self, CLIP.self, DebertaV2.self, DINOv2.self, DistilBert.self,
     Fairseq.self, Falcon.self, Gemma.self, GPT2.self, GPTJ.self, GPTNeo.self, GPTNeoX.self, GptOss.self, Granite.self,
-    Llama.self, Mistral.self,
+    Llama.self, Llava.self, Mistral.self,
     Mixtral.self, ModernBert.self, MPNet.self, MPT.self, Olmo2.self, OPT.self, Phi.self, Phi3.self, Qwen.self,
     QwenMixtures.self, SigLIP.self, SmolLM3.self, StableLM.self, StarCoder2.self, T5.self, Transformer.self,
     VisionEncoderDecoder.self, ViT.self,

@@ -52,8 +52,16 @@ package final class RequestMaker: @unchecked Sendable {
     if input == nil, session.readsSources, let reader = session.model.encoder, reader.embedding == nil {
       throw Failure(.invalidArgument, "this model reads \(reader.input.reads), and was given tokens")
     }
-    guard !tokens.isEmpty || input != nil else { throw Failure(.invalidArgument, "it is empty: there is nothing to go on from") }
-    let given = try TokenList(tokens)
+    guard !tokens.isEmpty || input != nil else {
+      throw Failure(.invalidArgument, "it is empty: there is nothing to go on from")
+    }
+    let given: TokenList
+    if let input, !session.readsSources {
+      let expanded = try session.model.expanded(tokens, for: input)
+      given = try TokenList(UnsafeBufferPointer(expanded.elements))
+    } else {
+      given = try TokenList(tokens)
+    }
     let prompt = try session.readsSources ? decoderPrompt() : given
     var other: TokenList?
     if options.search.logits.guidanceScale != 1 {

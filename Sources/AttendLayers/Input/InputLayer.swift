@@ -25,8 +25,24 @@ package struct FeatureArray: BitwiseCopyable, @unchecked Sendable {
     self.width = width
   }
 
+  /// How many numbers it has.
+  package var numbers: Int { channels * height * width }
+
   /// For messages: "3 x 224 x 224".
   package var shape: String { "\(channels) x \(height) x \(width)" }
+}
+
+/// States of another tower that rows of a stack's first hidden states become, in place of their tokens' vectors.
+/// Borrowed for one call.
+package struct Splice: BitwiseCopyable, @unchecked Sendable {
+  package let row: Int
+  package let count: Int
+  /// `[count, width]`
+  package let states: UnsafePointer<Float>
+
+  package init(row: Int, count: Int, states: UnsafePointer<Float>) {
+    (self.row, self.count, self.states) = (row, count, states)
+  }
 }
 
 /// The first layer of a stack: from what it reads to the first hidden states.

@@ -27,6 +27,8 @@ package struct Blueprint: Sendable {
   /// The decoder's input where the head reads what the decoder makes of the text that the encoder read; nil: the caller
   /// gives it.
   package var shift: TextShift?
+  /// The id whose tokens stand for states of the tower that sees; nil: there is none.
+  package var placeholder: Int32?
   /// The way from two embeddings, of a picture and of a text, to a number that tells how well they match.
   package var similarity: SimilarityBlueprint?
   /// The names of the classes that the head tells apart, by their numbers.
@@ -103,9 +105,24 @@ package struct TowerBlueprint: Sendable {
   package var prefixes: [String]?
   /// The head that makes the embedding of what it reads; nil: it makes none of its own.
   package var embedding: EmbeddingHeadBlueprint?
+  /// The way from its states to what the decoder reads in the place of tokens; nil: it does not read them so.
+  package var connector: ConnectorBlueprint?
 
   static func encoder(_ stack: StackBlueprint) -> TowerBlueprint { TowerBlueprint(role: .encoder, stack: stack) }
   static func decoder(_ stack: StackBlueprint) -> TowerBlueprint { TowerBlueprint(role: .decoder, stack: stack) }
+}
+
+/// From the states of a tower to what the decoder reads (`Connector`). Names stand with their prefix, in one spelling
+/// or another; the first that the checkpoint has is read.
+package struct ConnectorBlueprint: Sendable {
+  package enum Step: Sendable {
+    case linear(LinearBlueprint, Activation)
+    case norm(NormBlueprint)
+  }
+
+  package var skipped = 0
+  package var prefixes = [""]
+  package var steps: [Step]
 }
 
 /// From the states of a sequence to its embedding. Names stand with their prefix.
@@ -238,6 +255,8 @@ package enum PositionBlueprint: Sendable {
 /// The output head of a stack. The names of a head stand with their prefix.
 package struct HeadBlueprint: Sendable {
   package var pooling = Head.Selection.everyToken
+  /// Before the name of the last product, in one spelling or another.
+  package var prefixes = [""]
   /// A product before all others whose name stands without its prefix: back to the width of the token table.
   package var projection: LinearBlueprint?
   /// Products, each with an activation and perhaps a norm, before the last.

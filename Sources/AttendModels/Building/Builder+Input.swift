@@ -13,6 +13,26 @@ extension Builder {
     }
   }
 
+  // MARK: Between towers
+
+  /// The connector behind a stack of `width`.
+  func connector(_ connector: ConnectorBlueprint, width: Int) throws(Failure) -> Connector {
+    var probe = ""
+    if case .linear(let linear, _) = connector.steps.first { probe = linear.weightName() }
+    let prefix = packer.tensors.first(of: connector.prefixes) { $0 + probe }
+    var (steps, columns): ([Connector.Step], Int) = ([], width)
+    for step in connector.steps {
+      switch step {
+      case .linear(let linear, let activation):
+        steps.append(.linear(try packer.linear([linear], prefix: prefix), activation))
+        columns = linear.outputs
+      case .norm(let norm):
+        if let norm = try self.norm(norm, columns, prefix: prefix) { steps.append(.norm(norm)) }
+      }
+    }
+    return Connector(skipped: connector.skipped, steps: steps, width: width)
+  }
+
   // MARK: Embeddings
 
   /// The head that makes the embedding of what a stack of `width` read.

@@ -18,6 +18,7 @@ struct Builder {
     prefix = packer.prefix(of: blueprint.encoder ?? last, among: blueprint.prefixes)
     var found = blueprint
     if let head = blueprint.head, blueprint.kind == .encoder, Builder.isMissing(head, packer) { found.head = nil }
+    found.head?.resolvePrefix(packer.tensors)
     let headed = blueprint.towers.last?.prefixes.map { packer.prefix(of: last, among: $0) } ?? prefix
     output = OutputProjection(found.head, behind: last, prefix: headed, packer)
     found.head?.output = output.output
@@ -140,5 +141,21 @@ extension Packer {
   fileprivate func prefix(of stack: StackBlueprint, among prefixes: [String]) -> String {
     let probe = stack.layers.isEmpty ? "" : stack.layers[0].attention.query.weightName()
     return tensors.first(of: prefixes) { $0 + probe }
+  }
+}
+
+extension HeadBlueprint {
+  /// Puts the prefix in use before the name of the last product.
+  fileprivate mutating func resolvePrefix(_ tensors: TensorLog) {
+    func found(_ linear: LinearBlueprint) -> LinearBlueprint {
+      var linear = linear
+      linear.name = tensors.first(of: prefixes) { $0 + linear.weightName() } + linear.name
+      return linear
+    }
+    switch output {
+    case .linear(let linear): output = .linear(found(linear))
+    case .ownOrTied(let linear): output = .ownOrTied(found(linear))
+    case .none, .mean, .tied: break
+    }
   }
 }

@@ -157,6 +157,7 @@ class Batch(Sized):
         ("token_types", c_void_p),
         ("logits", c_int),
         ("inputs", POINTER(Input)),
+        ("input_count", c_size_t),
     ]
 
 
