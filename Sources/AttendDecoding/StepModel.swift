@@ -60,6 +60,11 @@ package protocol StepModel: AnyObject {
   func step(_ tokens: RaggedTokens, tails: UnsafeBufferPointer<Int>) throws(Failure) -> Matrix?
   /// The hidden states of the tokens of the last step, `[tokens, width]`.
   var stepStates: Matrix? { get }
+  /// Sums up the blocks of the logits of the steps that follow, or does it no more. A model may leave it to the
+  /// searches.
+  func summarizeLogits(_ isOn: Bool)
+  /// The blocks of the logits of the last step; nil where they were not summed up.
+  var stepBlocks: RowBlocks? { get }
   /// Keeps what the decoder attends to in the sources in the steps that follow, or keeps it no more.
   func recordSourceAttention(_ isOn: Bool)
   /// The attention of the last decoder layer's first head over the source, of the tokens that a row read in the last

@@ -7,9 +7,11 @@ private struct MultiplyJob {
   let compute: ComputeType
   let rows: Int
   let panels: Int
+  let unit: Int  // panels that stay together
   let rowParts: Int
   let panelParts: Int
   let scratch: UnsafeMutablePointer<Float>
+  let far: FarResults?
   let cancellation: Cancellation?
 
   /// Steps of a panel, each of 32 outputs, between two looks at the cancellation: some milliseconds of one thread.
@@ -20,12 +22,15 @@ private struct MultiplyJob {
   /// The rows and panels of part `part`, at once or, where they are much work, piece by piece, for as long as nobody
   /// cancels.
   func run(_ part: Int) {
-    let unit = arguments.gated ? 2 : 1
     let rows = (0..<self.rows).share(part / panelParts, of: rowParts)
-    let share = (0..<panels / unit).share(part % panelParts, of: panelParts)
-    let panels = share.lowerBound * unit..<share.upperBound * unit
+    let share = (0..<(self.panels + unit - 1) / unit).share(part % panelParts, of: panelParts)
+    let panels = share.lowerBound * unit..<min(share.upperBound * unit, self.panels)
     let scratch = scratch + part * MultiplyArguments.scratch
     let multiply = kernels.products[compute]
+    if let far {
+      return far.compute(
+        arguments, rows: rows, panels: panels, part: part, kernels, { multiply($0, $1, $2, scratch) }, cancellation)
+    }
     guard let cancellation, rows.count * arguments.steps * panels.count > MultiplyJob.stepsBetweenLooks else {
       return withUnsafePointer(to: arguments) { multiply($0, rows, panels, scratch) }
     }
@@ -57,26 +62,39 @@ extension Engine {
   /// With a `refinement` R, of the inputs and the type of W, the last outputs gain x Rᵀ; then there is no activation
   /// and no gate.
   ///
+  /// Results that are `far` are not gated.
+  ///
   /// For a row the result is the same whatever other rows are beside it and however many threads compute.
   package func multiply(
     _ x: Matrix, _ weights: PackedMatrix, refinement: PackedMatrix? = nil, bias: UnsafePointer<Float>? = nil,
-    activation: Activation = .none, residual: Matrix? = nil, into y: Matrix, workspace: Workspace
+    activation: Activation = .none, residual: Matrix? = nil, into y: Matrix, results: ProductResults = .near,
+    workspace: Workspace
   ) throws(Failure) {
     let mark = workspace.mark()
     defer { workspace.release(to: mark) }
     let input = try prepare(x, weights, workspace)
-    try multiply(input, x.rows, weights, bias: bias, activation: activation, residual: residual, into: y, workspace)
+    let first = refinement == nil ? results : .near
+    try multiply(
+      input, x.rows, weights, bias: bias, activation: activation, residual: residual, into: y, first, workspace)
     guard let refinement else { return }
     let last = y.columns(y.columns - refinement.outputs, refinement.outputs)
-    try multiply(input, x.rows, refinement, bias: nil, activation: .none, residual: last, into: last, workspace)
+    try multiply(input, x.rows, refinement, bias: nil, activation: .none, residual: last, into: last, .near, workspace)
+    if case .far(let blocks?) = results { summarize(y, into: blocks) }
   }
 
   /// The same for `rows` rows of inputs that are prepared.
   private func multiply(
     _ input: Input, _ rows: Int, _ weights: PackedMatrix, bias: UnsafePointer<Float>?, activation: Activation,
-    residual: Matrix?, into y: Matrix, _ workspace: Workspace
+    residual: Matrix?, into y: Matrix, _ results: ProductResults, _ workspace: Workspace
   ) throws(Failure) {
-    let (rowParts, panelParts) = split(rows, weights)
+    var unit = weights.gated ? 2 : 1
+    if case .far = results { unit = FarResults.panelsOfBlock }
+    let (rowParts, panelParts) = split(rows, weights, unit: unit)
+    var far: FarResults?
+    if case .far(let blocks) = results {
+      let memory = try workspace.take(rowParts * panelParts * FarResults.numbers, of: Float.self)
+      far = FarResults(y: y, blocks: blocks, memory: memory)
+    }
     let scratch = try workspace.take(rowParts * panelParts * MultiplyArguments.scratch, of: Float.self)
     let arguments = MultiplyArguments(
       x: input.base, xStride: input.stride, xScales: input.scales, xSums: input.sums, weights: weights.base,
@@ -85,16 +103,16 @@ extension Engine {
       residualStride: residual?.stride ?? 0, y: y.base, yStride: y.stride)
     var job = MultiplyJob(
       arguments: arguments, kernels: kernels, compute: weights.compute, rows: rows, panels: weights.panels,
-      rowParts: rowParts, panelParts: panelParts, scratch: scratch, cancellation: cancellation)
+      unit: unit, rowParts: rowParts, panelParts: panelParts, scratch: scratch, far: far, cancellation: cancellation)
     run(&job, parts: rowParts * panelParts) { context, part in
       context.assumingMemoryBound(to: MultiplyJob.self).pointee.run(part)
     }
   }
 
   /// The division of rows and panels among the threads: the one whose largest part is smallest, by panels rather
-  /// than by rows where two are equal, for then each thread reads only its own weights.
-  private func split(_ rows: Int, _ weights: PackedMatrix) -> (rows: Int, panels: Int) {
-    let panels = weights.panels / (weights.gated ? 2 : 1)
+  /// than by rows where two are equal, for then each thread reads only its own weights. `unit` panels stay together.
+  private func split(_ rows: Int, _ weights: PackedMatrix, unit: Int) -> (rows: Int, panels: Int) {
+    let panels = (weights.panels + unit - 1) / unit
     let parts = parts(.max, work: rows * weights.panels * weights.inputs, grain: .product)
     guard parts > 1, rows > 0, panels > 0 else { return (1, 1) }
     let tiles = (rows + 11) / 12

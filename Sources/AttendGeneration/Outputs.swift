@@ -1,4 +1,5 @@
 import AttendBase
+import AttendDispatch
 import AttendLayers
 import AttendModels
 
@@ -16,6 +17,7 @@ enum LastCall {
 final class Outputs {
   let states = OutputBuffer(purpose: "the hidden states")
   let logits = OutputBuffer(purpose: "the logits")
+  let logitBlocks = OutputBuffer(purpose: "the blocks of the logits")
   let pooled = OutputBuffer(purpose: "the pooled vectors")
   let embeddings = OutputBuffer(purpose: "the embeddings")
   /// The hidden states that each array of a batch becomes
@@ -23,6 +25,8 @@ final class Outputs {
   /// The stack that read the last batch
   var reader: Stack?
   private(set) var lastCall = LastCall.none
+  /// The blocks of the last logits; nil where they were not wanted
+  private(set) var lastBlocks: RowBlocks?
   /// Of the sequences of the last call, if that was an encode
   private var lengths = GrowingList<Int>(for: "the lengths of the sequences")
   /// The rows that a head reads which reads a last token of each sequence; -1 where there is none
@@ -32,8 +36,8 @@ final class Outputs {
 
   /// Bytes held at this moment.
   var bytes: Int {
-    states.bytes + logits.bytes + pooled.bytes + embeddings.bytes + lengths.bytes + lastRows.bytes + shifted.bytes
-      + arrayLengths.bytes
+    states.bytes + logits.bytes + logitBlocks.bytes + pooled.bytes + embeddings.bytes + lengths.bytes + lastRows.bytes
+      + shifted.bytes + arrayLengths.bytes
   }
 
   /// The hidden states of the last encode or decode; nil where there was none.
@@ -56,16 +60,28 @@ final class Outputs {
   /// The number of sequences of the last call, with `live` living: those of the batch, or all.
   func sequences(live: Int) -> Int { if case .encoded = lastCall { lengths.count } else { live } }
 
-  /// Memory for a result of `rows` rows; what was there may be written over.
-  func reserve(_ buffer: OutputBuffer, rows: Int, columns: Int) throws(Failure) -> Matrix {
-    let (count, overflow) = rows.multipliedReportingOverflow(by: columns)
+  /// Memory for a result of `rows` rows, `stride` numbers apart, by default end to end; what was there may be written
+  /// over.
+  func reserve(_ buffer: OutputBuffer, rows: Int, columns: Int, stride: Int? = nil) throws(Failure) -> Matrix {
+    let (count, overflow) = rows.multipliedReportingOverflow(by: stride ?? columns)
     guard !overflow else { throw .outOfMemory(Int.max, for: buffer.purpose) }
-    return Matrix(try buffer.reserve(count), rows: rows, columns: columns)
+    return Matrix(try buffer.reserve(count), rows: rows, columns: columns, stride: stride)
+  }
+
+  /// Memory for the blocks of logits, which are those of the last call from now on.
+  func reserveBlocks(of logits: Matrix) throws(Failure) -> RowBlocks {
+    guard let numbers = RowBlocks.numbers(rows: logits.rows, columns: logits.columns) else {
+      throw .outOfMemory(Int.max, for: logitBlocks.purpose)
+    }
+    let blocks = RowBlocks(try logitBlocks.reserve(numbers), rows: logits.rows, columns: logits.columns)
+    lastBlocks = blocks
+    return blocks
   }
 
   /// Nothing that was computed before is to be read any more.
   func forget() {
     lastCall = .none
+    lastBlocks = nil
     lengths.removeAll()
     lastRows.removeAll()
     shifted.removeAll()

@@ -9,7 +9,7 @@ package enum LogitsWanted {
   /// The last of each sequence: `[sequences, vocabulary]`, NaN for one that reads nothing.
   case last
   /// As many of the last ones of each sequence as stand in the list, 0 for none of it: `[sum of the list, vocabulary]`,
-  /// sequence after sequence.
+  /// sequence after sequence. Rows begin cache lines, and their blocks are summed up where `summarizesLogits` says so.
   case tails(UnsafeBufferPointer<Int>)
   /// Each: `[tokens, vocabulary]`.
   case all
@@ -63,7 +63,13 @@ extension Session {
     switch wanted {
     case .none: return nil
     case .all: return try apply(head, to: x)
-    case .tails(let tails): return try apply(head, to: try rows(tails, of: x, lengths))
+    case .tails(let tails):
+      let x = try rows(tails, of: x, lengths)
+      let y = try outputs.reserve(
+        outputs.logits, rows: x.rows, columns: head.outputs, stride: (head.outputs + 15) & ~15)
+      let blocks = summarizesLogits ? try outputs.reserveBlocks(of: y) : nil
+      if x.rows > 0 { try head.apply(x, into: y, blocks: blocks, pass) }
+      return y
     case .last:
       let y = try apply(head, to: try lastRows(of: x, lengths))
       for sequence in 0..<lengths.count where lengths[sequence] == 0 {

@@ -11,6 +11,7 @@ extension Session: StepModel {
   package var positions: Int? { model.decoder?.positions(allowingBeyond: allowsBeyondPositions) }
   package var longestRereading: Int { model.decoder?.embedding?.positions?.padding == nil ? longestPrompt : 0 }
   package var stepStates: Matrix? { hiddenStates }
+  package var stepBlocks: RowBlocks? { outputs.lastBlocks }
 
   package func cacheBytes(tokens: Int) -> Int { sequences.bytes(read: tokens, source: 0) }
   package func sourceBytes(tokens: Int) -> Int { sequences.bytes(read: 0, source: tokens) }
@@ -67,6 +68,8 @@ extension Session: StepModel {
       throw error
     }
   }
+
+  package func summarizeLogits(_ isOn: Bool) { summarizesLogits = isOn }
 
   package func recordSourceAttention(_ isOn: Bool) { recordAttentions(isOn) }
 

@@ -21,6 +21,8 @@ package final class Session {
   let outputs = Outputs()
   /// What stands in the place of tokens of the call under way
   var spliceList = GrowingList<Splice>(for: "the places of pictures")
+  /// Whether the blocks of logits are summed up while these are made
+  var summarizesLogits = false
   /// The attention maps; once made it stays, as outgrown outputs do
   private var recorder: AttentionRecorder?
 

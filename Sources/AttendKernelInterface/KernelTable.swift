@@ -117,7 +117,8 @@ package final class KernelTable: Sendable {
       @Sendable (_ x: UnsafePointer<Float>, _ count: Int, _ shift: Float, _ scale: Float) -> (
         sum: Float, weighted: Float
       )
-    /// The largest x, and the log of the sum of exp(x - largest), which is returned: `logSoftmax` in two numbers.
+    /// The largest x, and the log of the sum of exp(x - largest), which is returned: `logSoftmax` in two numbers. Sums
+    /// are those of `Blocks`.
     package let logSumOfExponentials:
       @Sendable (_ x: UnsafePointer<Float>, _ count: Int, _ largest: UnsafeMutablePointer<Float>) -> Float
     /// The `k` largest of `count` numbers, descending, the smaller index first among equals; NaN counts as minus
@@ -154,6 +155,49 @@ package final class KernelTable: Sendable {
       self.exponentials = exponentials
       self.logSumOfExponentials = logSumOfExponentials
       self.topK = topK
+    }
+  }
+
+  /// The kernels of long rows that are taken in blocks of `logitBlock` numbers, the last perhaps shorter.
+  package struct Blocks: Sendable {
+    /// The largest of each block of a row, and the sum of exp(x - largest), 0 where there is nothing but minus
+    /// infinity.
+    package let summarize:
+      @Sendable (
+        _ x: UnsafePointer<Float>, _ count: Int, _ maxima: UnsafeMutablePointer<Float>,
+        _ sums: UnsafeMutablePointer<Float>
+      ) -> Void
+    /// `Rows.logSumOfExponentials` of a row of which `blocks` blocks are summarized: the same bits.
+    package let logSumOfExponentials:
+      @Sendable (
+        _ maxima: UnsafePointer<Float>, _ sums: UnsafePointer<Float>, _ blocks: Int,
+        _ largest: UnsafeMutablePointer<Float>
+      ) -> Float
+    /// `Rows.topK` of a row of which no block has a number above its bound: the same, of which few blocks are read.
+    package let topK:
+      @Sendable (
+        _ x: UnsafePointer<Float>, _ count: Int, _ bounds: UnsafePointer<Float>, _ k: Int,
+        _ values: UnsafeMutablePointer<Float>, _ indices: UnsafeMutablePointer<Int32>
+      ) -> Void
+    /// y = x, past the caches. Other threads see it after `attend_end_stream`.
+    package let stream: Row
+
+    package init(
+      summarize:
+        @escaping @Sendable (UnsafePointer<Float>, Int, UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>) ->
+        Void,
+      logSumOfExponentials:
+        @escaping @Sendable (UnsafePointer<Float>, UnsafePointer<Float>, Int, UnsafeMutablePointer<Float>) -> Float,
+      topK:
+        @escaping @Sendable (
+          UnsafePointer<Float>, Int, UnsafePointer<Float>, Int, UnsafeMutablePointer<Float>, UnsafeMutablePointer<Int32>
+        ) -> Void,
+      stream: @escaping Row
+    ) {
+      self.summarize = summarize
+      self.logSumOfExponentials = logSumOfExponentials
+      self.topK = topK
+      self.stream = stream
     }
   }
 
@@ -219,6 +263,7 @@ package final class KernelTable: Sendable {
   package let products: Products
   package let conversions: Conversions
   package let rows: Rows
+  package let blocks: Blocks
   /// y = f(x), for whoever checks what is promised of f.
   package let evaluate:
     @Sendable (_ function: Function, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) -> Void
@@ -230,7 +275,7 @@ package final class KernelTable: Sendable {
   package let attention: Attentions
 
   package init(
-    name: String, products: Products, conversions: Conversions, rows: Rows,
+    name: String, products: Products, conversions: Conversions, rows: Rows, blocks: Blocks,
     evaluate: @escaping @Sendable (Function, UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void,
     finish: @escaping Multiply, attentionRows: Int, attention: Attentions
   ) {
@@ -238,6 +283,7 @@ package final class KernelTable: Sendable {
     self.products = products
     self.conversions = conversions
     self.rows = rows
+    self.blocks = blocks
     self.evaluate = evaluate
     self.finish = finish
     self.attentionRows = attentionRows
@@ -248,7 +294,7 @@ package final class KernelTable: Sendable {
   package func with(float32: @escaping Multiply) -> KernelTable {
     let products = Products(float32: float32, bfloat16: products.bfloat16, int8: products.int8, int4: products.int4)
     return KernelTable(
-      name: name, products: products, conversions: conversions, rows: rows, evaluate: evaluate, finish: finish,
-      attentionRows: attentionRows, attention: attention)
+      name: name, products: products, conversions: conversions, rows: rows, blocks: blocks, evaluate: evaluate,
+      finish: finish, attentionRows: attentionRows, attention: attention)
   }
 }

@@ -8,3 +8,6 @@
 
 /// Inputs of one scale in 4-bit weights.
 @inlinable package var quantizedGroup: Int { 32 }
+
+/// Columns of a block of logits: log-sum-exp adds up each block by itself, and then the blocks.
+@inlinable package var logitBlock: Int { 256 }

@@ -38,6 +38,8 @@ package struct MultiplyArguments {
   package var residualStride: Int
   package var y: UnsafeMutablePointer<Float>  // [rows, outputs]
   package var yStride: Int
+  package var yRow: Int  // the row and column of the product that the first number of `y` is
+  package var yColumn: Int
 
   /// Rows that are summed before they are written out; a part's scratch memory holds two panels of them.
   @inlinable package static var blockRows: Int { 96 }
@@ -48,7 +50,8 @@ package struct MultiplyArguments {
     x: UnsafePointer<Float>, xStride: Int, xScales: UnsafePointer<Float>?, xSums: UnsafePointer<Int32>?,
     weights: UnsafePointer<Float>, weightScales: UnsafePointer<Float>?, weightOffsets: UnsafePointer<Int32>?,
     steps: Int, outputs: Int, gated: Bool, bias: UnsafePointer<Float>?, activation: Activation,
-    residual: UnsafePointer<Float>?, residualStride: Int, y: UnsafeMutablePointer<Float>, yStride: Int
+    residual: UnsafePointer<Float>?, residualStride: Int, y: UnsafeMutablePointer<Float>, yStride: Int,
+    yRow: Int = 0, yColumn: Int = 0
   ) {
     self.x = x
     self.xStride = xStride
@@ -66,6 +69,8 @@ package struct MultiplyArguments {
     self.residualStride = residualStride
     self.y = y
     self.yStride = yStride
+    self.yRow = yRow
+    self.yColumn = yColumn
   }
 }
 

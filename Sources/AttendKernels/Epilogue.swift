@@ -40,7 +40,7 @@ private struct Dequantizer {
   if let from = a.pointee.bias { bias = load(from + column, left) }
   let hasBias = a.pointee.bias != nil
   var from = sums + lane
-  var to = a.pointee.y + (rows.row &* a.pointee.yStride &+ column)
+  var to = a.pointee.y + ((rows.row &- a.pointee.yRow) &* a.pointee.yStride &+ column &- a.pointee.yColumn)
   var r = 0
   while r < rows.count {
     var value = dequantizer.numbers(from, a, rows.row &+ r)

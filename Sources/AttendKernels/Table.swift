@@ -22,7 +22,10 @@ import CInstructions
       layerNorm: { layerNorm($0, $1) }, rmsNorm: { rmsNorm($0, $1) }, rotate: { rotate($0, $1) }, add: { add($0, $1, $2, $3) },
       scale: { scale($0, $1, $2, $3) }, softmax: { softmax($0, $1, $2) }, activate: { activate($0, $1, $2, $3) },
       logSoftmax: { logSoftmax($0, $1, $2) }, logSumOfExponentials: { logSumOfExponentials($0, $1, $2) },
-      exponentials: { exponentials($0, $1, $2, $3) }, topK: { topK($0, $1, $2, $3, $4) }), evaluate: { evaluate($0, $1, $2, $3) },
+      exponentials: { exponentials($0, $1, $2, $3) }, topK: { topK($0, $1, $2, $3, $4) }),
+    blocks: .init(
+      summarize: { summarizeBlocks($0, $1, $2, $3) }, logSumOfExponentials: { logSumOfExponentials($0, $1, $2, $3) },
+      topK: { topK($0, $1, bounds: $2, $3, $4, $5) }, stream: { stream($0, $1, $2) }), evaluate: { evaluate($0, $1, $2, $3) },
     finish: { finish($0, $1, $2, $3) }, attentionRows: tileRows,
     attention: .init(
       float32: .init(store: { storeKeyValues($0) }, attend: { attention($0, $1, $2, $3) }), bfloat16: bfloat16Attention(features),

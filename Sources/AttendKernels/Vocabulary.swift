@@ -1,6 +1,7 @@
 // Rows of logits: softmax, its logarithm and the largest of many.
 import AttendBase
 import AttendKernelInterface
+import CInstructions
 
 /// The largest of a row, where none is NaN.
 @_transparent private func largest(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
@@ -30,10 +31,82 @@ import AttendKernelInterface
   return sum(total)
 }
 
-/// `KernelTable.logSumOfExponentials`.
+/// The largest of a block, and the sum of exp(x - largest).
+@_transparent private func summary(_ x: UnsafePointer<Float>, _ count: Int) -> (largest: Float, sum: Float) {
+  let most = largest(x, count)
+  // Minus infinity less itself would be NaN.
+  let shift = most == -Float.infinity ? 0 : most
+  var total = splat(0)
+  var i = 0
+  while i < count {
+    total += exp(load(x + i, count &- i, fill: -Float.infinity) - splat(shift))
+    i &+= 16
+  }
+  return (most, sum(total))
+}
+
+/// What sixteen blocks add to the sum of exp(x - most) over their row.
+@_transparent private func shares(_ maxima: Vector, _ sums: Vector, _ most: Float) -> Vector { exp(maxima - splat(most)) * sums }
+
+/// `KernelTable.Rows.logSumOfExponentials`.
 func logSumOfExponentials(_ x: UnsafePointer<Float>, _ count: Int, _ most: UnsafeMutablePointer<Float>) -> Float {
   most.pointee = largest(x, count)
-  return Float(Exponential.log(Double(sumOfExponentials(x, count, most.pointee))))
+  var total = splat(0)
+  var i = 0
+  while i < count {
+    var maxima = splat(-Float.infinity), sums = splat(0)
+    var lane = 0
+    while lane < 16 && i < count {
+      let block = summary(x + i, count &- i < logitBlock ? count &- i : logitBlock)
+      maxima[lane] = block.largest
+      sums[lane] = block.sum
+      lane &+= 1
+      i &+= logitBlock
+    }
+    total += shares(maxima, sums, most.pointee)
+  }
+  return Float(Exponential.log(Double(sum(total))))
+}
+
+/// `KernelTable.Blocks.logSumOfExponentials`.
+func logSumOfExponentials(
+  _ maxima: UnsafePointer<Float>, _ sums: UnsafePointer<Float>, _ blocks: Int, _ most: UnsafeMutablePointer<Float>
+) -> Float {
+  most.pointee = largest(maxima, blocks)
+  var total = splat(0)
+  var i = 0
+  while i < blocks {
+    total += shares(load(maxima + i, blocks &- i, fill: -Float.infinity), load(sums + i, blocks &- i), most.pointee)
+    i &+= 16
+  }
+  return Float(Exponential.log(Double(sum(total))))
+}
+
+/// `KernelTable.Blocks.summarize`.
+func summarizeBlocks(
+  _ x: UnsafePointer<Float>, _ count: Int, _ maxima: UnsafeMutablePointer<Float>, _ sums: UnsafeMutablePointer<Float>
+) {
+  var block = 0
+  var i = 0
+  while i < count {
+    let result = summary(x + i, count &- i < logitBlock ? count &- i : logitBlock)
+    maxima[block] = result.largest
+    sums[block] = result.sum
+    block &+= 1
+    i &+= logitBlock
+  }
+}
+
+/// `KernelTable.Blocks.stream`. Cache lines that are not written whole go the usual way.
+func stream(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) {
+  let before = (0 &- Int(bitPattern: y) / 4) & 15
+  var i = before < count ? before : count
+  if i > 0 { store(load(x, i), y, i) }
+  while i &+ 16 <= count {
+    attend_stream(y + i, load(x + i))
+    i &+= 16
+  }
+  if i < count { store(load(x + i, count &- i), y + i, count &- i) }
 }
 
 /// `KernelTable.logSoftmax`.
@@ -110,7 +183,41 @@ private func sink(_ values: UnsafeMutablePointer<Float>, _ indices: UnsafeMutabl
   }
 }
 
-/// `KernelTable.topK`: a heap of the best so far; sixteen numbers at a time are compared with the worst of them.
+/// Takes numbers `[first, end)` into the heap of the best `k` so far, which stand before them: sixteen at a time are compared with the
+/// worst of the heap.
+@_transparent private func take(
+  _ x: UnsafePointer<Float>, from first: Int, to end: Int, _ k: Int, _ values: UnsafeMutablePointer<Float>,
+  _ indices: UnsafeMutablePointer<Int32>
+) {
+  var i = first
+  while i < end {
+    let v = load(x + i, end &- i, fill: -Float.infinity)
+    if any(v .> splat(values[0])) {
+      var lane = 0
+      while lane < 16 && i &+ lane < end {
+        if x[i &+ lane] > values[0] {
+          values[0] = x[i &+ lane]
+          indices[0] = Int32(truncatingIfNeeded: i &+ lane)
+          sink(values, indices, from: 0, k)
+        }
+        lane &+= 1
+      }
+    }
+    i &+= 16
+  }
+}
+
+/// Brings the heap into descending order.
+@_transparent private func sort(_ values: UnsafeMutablePointer<Float>, _ indices: UnsafeMutablePointer<Int32>, _ k: Int) {
+  var end = k &- 1
+  while end > 0 {
+    exchange(values, indices, 0, end)
+    sink(values, indices, from: 0, end)
+    end &-= 1
+  }
+}
+
+/// `KernelTable.Rows.topK`.
 func topK(_ x: UnsafePointer<Float>, _ count: Int, _ k: Int, _ values: UnsafeMutablePointer<Float>, _ indices: UnsafeMutablePointer<Int32>)
 {
   if k <= 0 { return }
@@ -125,31 +232,43 @@ func topK(_ x: UnsafePointer<Float>, _ count: Int, _ k: Int, _ values: UnsafeMut
     sink(values, indices, from: root, k)
     root &-= 1
   }
-  i = k
-  while i < count {
-    let v = load(x + i, count &- i, fill: -Float.infinity)
-    if any(v .> splat(values[0])) {
-      var lane = 0
-      while lane < 16 && i &+ lane < count {
-        if x[i &+ lane] > values[0] {
-          values[0] = x[i &+ lane]
-          indices[0] = Int32(truncatingIfNeeded: i &+ lane)
-          sink(values, indices, from: 0, k)
-        }
-        lane &+= 1
-      }
-    }
-    i &+= 16
-  }
-  var end = k &- 1
-  while end > 0 {
-    exchange(values, indices, 0, end)
-    sink(values, indices, from: 0, end)
-    end &-= 1
-  }
+  take(x, from: k, to: count, k, values, indices)
+  sort(values, indices, k)
   i = 0
   while i < k {
     values[i] = x[Int(indices[i])]
     i &+= 1
   }
+}
+
+/// `KernelTable.Blocks.topK`. The largest k are no smaller than the bounds of the k best blocks, if each block reaches its bound; where
+/// too few do, blocks are taken down to the worst that was found, than which the k-th largest is no smaller.
+func topK(
+  _ x: UnsafePointer<Float>, _ count: Int, bounds: UnsafePointer<Float>, _ k: Int, _ values: UnsafeMutablePointer<Float>,
+  _ indices: UnsafeMutablePointer<Int32>
+) {
+  let blocks = (count &+ logitBlock &- 1) / logitBlock
+  if k > blocks || k <= 0 { return topK(x, count, k, values, indices) }
+  topK(bounds, blocks, k, values, indices)
+  var least = values[k &- 1]
+  while least > -Float.infinity {
+    var i = 0
+    while i < k {
+      values[i] = -Float.infinity
+      indices[i] = Int32.max
+      i &+= 1
+    }
+    var block = 0
+    while block < blocks {
+      let first = block &* logitBlock
+      if bounds[block] >= least {
+        take(x, from: first, to: first &+ logitBlock < count ? first &+ logitBlock : count, k, values, indices)
+      }
+      block &+= 1
+    }
+    if values[0] >= least { return sort(values, indices, k) }
+    least = values[0]
+  }
+  // Fewer than k are above minus infinity.
+  topK(x, count, k, values, indices)
 }

@@ -18,9 +18,32 @@ package struct KeyValues {
     self.layout = layout
   }
 
+  /// The sequences, of which neighbours that look at the same pages, as the beams of a source do, are one with the
+  /// queries of all: a key is read once for all of them. Not for queries that see other keys than their neighbours.
+  func joined(_ workspace: Workspace) throws(Failure) -> UnsafeBufferPointer<AttentionSequence> {
+    let joined = try workspace.take(sequences.count, of: AttentionSequence.self)
+    var count = 0
+    for sequence in sequences {
+      if count > 0, (joined + (count - 1)).pointee.hasSameKeys(as: sequence) {
+        (joined + (count - 1)).pointee.count += sequence.count
+      } else {
+        (joined + count).initialize(to: sequence)
+        count += 1
+      }
+    }
+    return UnsafeBufferPointer(start: joined, count: count)
+  }
+
   /// The sequences with the pages that hold a layer.
   func sequences(of layer: Int) -> UnsafeBufferPointer<AttentionSequence> {
     layout.layers[layer].kind == 0 ? sequences : windowed ?? sequences
+  }
+}
+
+extension AttentionSequence {
+  /// Whether another sequence has the same keys.
+  fileprivate func hasSameKeys(as other: AttentionSequence) -> Bool {
+    keys == other.keys && (0..<KeyValueLayout.pages(for: keys)).allSatisfy { pages[$0] == other.pages[$0] }
   }
 }
 
@@ -179,11 +202,11 @@ package struct CrossAttention: Sendable {
       let isQuantized = source.layout.type.isQuantized
       if isQuantized { pass.spread(queries, options) }
       let mixed = try pass.workspace.matrix(x.rows, options.queryWidth)
+      let weights = try pass.recorder?.crossMap(layer: layer, heads: options.heads, source.sequences)
       try pass.engine.attention(
-        queries, source.sequences, source.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale),
-        options.mask, into: mixed,
-        weights: try pass.recorder?.crossMap(layer: layer, heads: options.heads, source.sequences),
-        workspace: pass.workspace)
+        queries, weights == nil ? try source.joined(pass.workspace) : source.sequences,
+        source.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale), options.mask, into: mixed,
+        weights: weights, workspace: pass.workspace)
       if isQuantized { pass.unspread(mixed, options) }
       try output.apply(mixed, residual: sum.residual, into: sum.output, pass)
     }

@@ -65,19 +65,26 @@ package struct Head: Sendable {
   /// Whether it tells the next token.
   package var tellsNextToken: Bool { if case .nextToken = pooling { true } else { false } }
 
-  /// y, `[rows, outputs]`, from the hidden states of chosen tokens, `[rows, width]`.
-  package func apply(_ x: Matrix, into y: Matrix, _ pass: Pass) throws(Failure) {
+  /// Results that no cache holds, 4 MB: they are written past it.
+  private static let farNumbers = 1 << 20
+
+  /// y, `[rows, outputs]`, from the hidden states of chosen tokens, `[rows, width]`, and the blocks of its rows where
+  /// they are wanted.
+  package func apply(_ x: Matrix, into y: Matrix, blocks: RowBlocks? = nil, _ pass: Pass) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       var input = x
       if !parts.isEmpty { try applyParts(x, into: y, pass) }
       if parts.isEmpty, layers.isEmpty { for row in 0..<x.rows { y[row].update(from: x[row], count: x.columns) } }
       for (index, layer) in layers.enumerated() {
-        let output = index == layers.count - 1 ? y : try pass.workspace.matrix(x.rows, layer.linear.outputs)
-        try layer.linear.apply(input, activation: layer.activation, into: output, pass)
+        let isLast = index == layers.count - 1
+        let output = isLast ? y : try pass.workspace.matrix(x.rows, layer.linear.outputs)
+        let results = isLast ? results(y, blocks) : .near
+        try layer.linear.apply(input, activation: layer.activation, into: output, results: results, pass)
         layer.norm?.apply(output, into: output, pass)
         input = output
       }
       if scale != 1 || softCap > 0 { pass.engine.scale(y, by: scale, cap: softCap) }
+      if let blocks, changesProduct { pass.engine.summarize(y, into: blocks) }
     }
   }
 
@@ -88,5 +95,14 @@ package struct Head: Sendable {
       first += part.inputs
     }
     pass.engine.scale(y, by: 1 / Float(parts.count))
+  }
+
+  /// Whether the last product is not yet the result.
+  private var changesProduct: Bool { scale != 1 || softCap > 0 || layers.last?.norm != nil }
+
+  /// Where the last product goes: with its blocks, if it is the result.
+  private func results(_ y: Matrix, _ blocks: RowBlocks?) -> ProductResults {
+    if let blocks, !changesProduct { return .far(blocks) }
+    return y.rows > 1 && y.rows * y.columns >= Head.farNumbers && !changesProduct ? .far(nil) : .near
   }
 }

@@ -23,10 +23,11 @@ package struct Linear: Sendable {
   /// `y = activation(x Wᵀ + b) (+ residual)`: x is `[tokens, inputs]`, y and residual `[tokens, outputs]`; residual may
   /// be y.
   package func apply(
-    _ x: Matrix, activation: Activation = .none, residual: Matrix? = nil, into y: Matrix, _ pass: Pass
+    _ x: Matrix, activation: Activation = .none, residual: Matrix? = nil, into y: Matrix,
+    results: ProductResults = .near, _ pass: Pass
   ) throws(Failure) {
     try pass.engine.multiply(
       x, weights, refinement: refinement, bias: bias.map { UnsafePointer($0.pointer(to: Float.self)) },
-      activation: activation, residual: residual, into: y, workspace: pass.workspace)
+      activation: activation, residual: residual, into: y, results: results, workspace: pass.workspace)
   }
 }

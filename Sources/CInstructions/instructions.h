@@ -76,6 +76,14 @@ ATTEND_INLINE attend_f32x16 attend_load(const float *address) { return *(const a
 /** Sixteen numbers to any address. */
 ATTEND_INLINE void attend_store(float *address, attend_f32x16 v) { *(attend_f32x16_any *)address = v; }
 
+/** Sixteen numbers to an address that is a multiple of 64, past the caches. `attend_end_stream` comes after the last. */
+ATTEND_INLINE void attend_stream(float *address, attend_f32x16 v) {
+    __builtin_nontemporal_store(v, (attend_f32x16 *)address);
+}
+
+/** Lets other threads see what was streamed before they see what is written after. */
+ATTEND_INLINE void attend_end_stream(void) { _mm_sfence(); }
+
 typedef float attend_f32x8_any __attribute__((ext_vector_type(8), aligned(1), may_alias));
 
 /** Eight numbers at any address, each twice. */

@@ -13,6 +13,10 @@ final class FakeModel: StepModel {
   let longestRereading = Int.max
   private(set) var count = 0
   private(set) var stepStates: Matrix?
+  private(set) var stepBlocks: RowBlocks?
+  /// Whether blocks are summed up where a search wants them.
+  var givesBlocks = true
+  private var summarizesLogits = false
   /// What the logits of some tokens are, whatever was read.
   var fixedLogits: [Int32: Float] = [:]
   /// Steps until one fails; nil: none does.
@@ -25,6 +29,7 @@ final class FakeModel: StepModel {
   private var spareLengths: [Int]
   private let logits: AlignedBuffer
   private let states: AlignedBuffer
+  private let blocks: AlignedBuffer
 
   init(vocabulary: Int, readsSources: Bool = false, threads: Int = 1, kernels: String? = nil) throws {
     engine = try Engine(kernels: kernels, threads: threads)
@@ -35,6 +40,8 @@ final class FakeModel: StepModel {
     hashes = Array(repeating: 0, count: cells)
     spare = hashes
     logits = try AlignedBuffer(FakeModel.rows * vocabulary, of: Float.self, for: "a test")
+    blocks = try AlignedBuffer(
+      RowBlocks.numbers(rows: FakeModel.rows, columns: vocabulary)!, of: Float.self, for: "a test")
     states = try AlignedBuffer(FakeModel.rows * 4 * FakeModel.width, of: Float.self, for: "a test")
   }
 
@@ -99,8 +106,14 @@ final class FakeModel: StepModel {
       }
     }
     stepStates = Matrix(states.pointer(), rows: first, columns: FakeModel.width)
-    return Matrix(logits.pointer(), rows: written, columns: vocabulary)
+    let result = Matrix(logits.pointer(), rows: written, columns: vocabulary)
+    stepBlocks =
+      summarizesLogits && givesBlocks ? RowBlocks(blocks.pointer(), rows: written, columns: vocabulary) : nil
+    if let stepBlocks { engine.summarize(result, into: stepBlocks) }
+    return result
   }
+
+  func summarizeLogits(_ isOn: Bool) { summarizesLogits = isOn }
 
   private func write(_ hash: UInt64, to row: UnsafeMutablePointer<Float>) {
     for token in 0..<vocabulary { row[token] = FakeModel.number(FakeModel.mix(hash, UInt64(token) << 20)) }

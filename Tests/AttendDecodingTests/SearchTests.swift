@@ -92,6 +92,24 @@ import Testing
     }
   }
 
+  /// Whether a model sums up the blocks of its logits or leaves it to the searches.
+  @Test func blocksOfLogitsChangeNothing() throws {
+    let requests = SearchTests.kinds()
+    var restricted = requests[2]
+    // Among what is forbidden are the most probable tokens of every step.
+    restricted.options.logits.suppressed = fixed((20..<2700).map(Int32.init))
+    restricted.options.logits.noRepeatSize = 2
+    for request in requests + [restricted] {
+      let results = try [true, false].map { (givesBlocks) in
+        let model = try FakeModel(vocabulary: 3000)
+        model.fixedLogits = [7: 3.9, 300: 3.9, 1000: 4, 1001: 4, 2999: 3.9]
+        model.givesBlocks = givesBlocks
+        return try found(request, model)
+      }
+      #expect(results[0] == results[1])
+    }
+  }
+
   @Test func requestsJoinAndLeave() throws {
     var random = SplitMix(seed: 3)
     let model = try FakeModel(vocabulary: 40)

@@ -20,6 +20,7 @@ final class FakeModel: StepModel {
   var positions: Int?
   let longestRereading = Int.max
   private(set) var stepStates: Matrix?
+  var stepBlocks: RowBlocks? { nil }
   private var rows: [[Int32]] = []
   private var sources: [[Int32]] = []
   private var logits: AlignedBuffer?
@@ -38,6 +39,7 @@ final class FakeModel: StepModel {
   var count: Int { rows.count }
   func length(_ row: Int) -> Int { rows[row].count }
   func cacheBytes(tokens: Int) -> Int { tokens * 100 }
+  func summarizeLogits(_ isOn: Bool) {}
   func sourceBytes(tokens: Int) -> Int { readsSources ? tokens * 100 : 0 }
   /// Bytes of the rows, which share pages of 32 tokens that begin alike.
   var bytes: Int {

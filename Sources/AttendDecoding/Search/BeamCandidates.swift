@@ -52,15 +52,17 @@ final class BeamCandidates {
 
   subscript(rank: Int) -> Candidate { merged[rank] }
 
-  /// Finds the best of one row, of which `normalizer` makes log-probabilities where there is one; rows may be examined
-  /// side by side.
-  func examine(
-    _ row: Int, _ scores: UnsafePointer<Float>, vocabulary: Int, normalizer: Normalizer?, _ engine: Engine
-  ) {
+  /// Finds the best of one row, and brings them to log-probabilities; rows may be examined side by side.
+  func examine(_ row: Int, _ processed: ProcessedRow, vocabulary: Int, _ engine: Engine) {
     let first = row * kept
-    engine.topK(
-      scores, count: vocabulary, k: kept, values: values.storage + first, indices: tokens.storage + first)
-    guard let normalizer else { return }
+    let values = values.storage, tokens = tokens.storage
+    if let bounds = processed.bounds {
+      engine.topK(processed.scores, bounds, row: 0, k: kept, values: values + first, indices: tokens + first)
+    } else {
+      engine.topK(
+        processed.scores, count: vocabulary, k: kept, values: values + first, indices: tokens + first)
+    }
+    guard let normalizer = processed.before else { return }
     for place in first..<first + kept { values[place] = normalizer.logProbability(values[place]) }
   }
 

@@ -20,15 +20,16 @@ package final class BeamSearch: Search {
   package var rowCount: Int { state.beams.count }
   package var isFinished: Bool { state.isFinished }
 
+  package var readsBlocks: Bool { !context.options.samples }
   package func next(row: Int) -> UnsafeBufferPointer<Int32> { state.beams.unread(row, hasBegun) }
   package func parent(of row: Int) -> Int { state.beams.parent(row) }
   package func past(row: Int) -> UnsafeBufferPointer<Int32>? { state.beams.past(row) }
 
-  package func examine(row: Int, logits: Matrix, states: Matrix, _ scratch: RowScratch) throws(Failure) {
+  package func examine(row: Int, logits: RowLogits, states: Matrix, _ scratch: RowScratch) throws(Failure) {
     let scores = logits[0], history = state.beams.history(row), matcher = state.beams.matcher(row)
     guard context.options.samples else {
-      let normalizers = try context.processForBeams(scores, history: history, sequence: row, matcher, scratch)
-      return state.examine(row, scores, normalizers)
+      let processed = try context.processForBeams(logits, history: history, sequence: row, matcher, scratch)
+      return state.examine(row, processed)
     }
     let normalizer = try context.logSoftmaxAndProcess(scores, history: history, sequence: row, matcher, scratch)
     let noise = BeamNoise(seed: context.options.sampling.seed, step: state.generated, beam: row)

@@ -38,10 +38,9 @@ final class BeamState {
   var isAtLength: Bool { generated >= context.options.maximalNewTokens }
 
   /// Finds the best continuations of a beam; the beams may be examined side by side.
-  func examine(_ beam: Int, _ scores: UnsafePointer<Float>, _ normalizers: BeamNormalizers) {
-    self.normalizers[beam] = normalizers.after
-    candidates.examine(
-      beam, scores, vocabulary: context.vocabulary, normalizer: normalizers.before, context.engine)
+  func examine(_ beam: Int, _ row: ProcessedRow) {
+    normalizers[beam] = row.after
+    candidates.examine(beam, row, vocabulary: context.vocabulary, context.engine)
   }
 
   /// Draws continuations of a beam from `scores`, what the steps of sampling left of `processed`, whose log-softmax

@@ -39,11 +39,11 @@ final class CTranslate2Beams {
     let unseen = alternative > 0 ? context.prompt.count + alternative : context.prompt.count - options.prefixCount
     try context.process(scores, history: history, sequence: beam, state.beams.matcher(beam), scratch, unseen: unseen)
     guard let wanted = nextOfPrefix(history) else {
-      return state.examine(beam, scores, BeamNormalizers(before: context.normalizer(scores), after: nil))
+      return state.examine(beam, ProcessedRow(scores, before: context.normalizer(scores)))
     }
     context.engine.logSoftmax(row: scores, count: context.vocabulary)
     draw(scores, to: wanted)
-    state.examine(beam, scores, BeamNormalizers(before: nil, after: nil))
+    state.examine(beam, ProcessedRow(scores))
   }
 
   /// The token of the prefix that beams are drawn to that comes next, if a beam has followed it so far.

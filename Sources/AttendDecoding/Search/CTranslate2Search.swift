@@ -48,7 +48,7 @@ package final class CTranslate2Search: Search {
     try trace?.add(attention, row: row)
   }
 
-  package func examine(row: Int, logits: Matrix, states: Matrix, _ scratch: RowScratch) throws(Failure) {
+  package func examine(row: Int, logits: RowLogits, states: Matrix, _ scratch: RowScratch) throws(Failure) {
     let owner = rows[row]
     guard let first, !hasBegun else {
       return try parts[owner.state].examine(owner.beam, logits[0], scratch)
@@ -60,7 +60,7 @@ package final class CTranslate2Search: Search {
       scores, history: context.prompt, sequence: 0, try context.grammar?.matcher(), scratch,
       unseen: context.prompt.count)
     first.examine(
-      0, scores, vocabulary: context.vocabulary, normalizer: context.normalizer(scores), context.engine)
+      0, ProcessedRow(scores, before: context.normalizer(scores)), vocabulary: context.vocabulary, context.engine)
   }
 
   package func choose() throws(Failure) {

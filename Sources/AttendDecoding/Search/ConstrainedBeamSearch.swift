@@ -53,11 +53,11 @@ package final class ConstrainedBeamSearch: Search {
   package func parent(of row: Int) -> Int { state.beams.parent(row) }
   package func past(row: Int) -> UnsafeBufferPointer<Int32>? { state.beams.past(row) }
 
-  package func examine(row: Int, logits: Matrix, states: Matrix, _ scratch: RowScratch) throws(Failure) {
+  package func examine(row: Int, logits: RowLogits, states: Matrix, _ scratch: RowScratch) throws(Failure) {
     scores[row] = logits[0]
     let normalizer = try context.logSoftmaxAndProcess(
       logits[0], history: state.beams.history(row), sequence: row, state.beams.matcher(row), scratch)
-    state.examine(row, logits[0], BeamNormalizers(before: nil, after: normalizer))
+    state.examine(row, ProcessedRow(logits[0], after: normalizer))
   }
 
   // MARK: Choosing

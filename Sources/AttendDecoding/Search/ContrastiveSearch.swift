@@ -42,7 +42,7 @@ package final class ContrastiveSearch: Search {
   package func next(row: Int) -> UnsafeBufferPointer<Int32> { tried.unread(row, hasBegun) }
   package func parent(of row: Int) -> Int { tried.parent(row) }
 
-  package func examine(row: Int, logits: Matrix, states read: Matrix, _ scratch: RowScratch) throws(Failure) {
+  package func examine(row: Int, logits: RowLogits, states read: Matrix, _ scratch: RowScratch) throws(Failure) {
     if hasBegun {
       similarities[row] = states.propose(read[read.rows - 1], as: row)
     } else {
@@ -51,7 +51,7 @@ package final class ContrastiveSearch: Search {
     let scores = logits[0]
     try context.process(scores, history: tried.history(row), sequence: 0, tried.matcher(row), scratch)
     normalizers[row] = context.normalizer(scores)
-    following.examine(row, scores, vocabulary: context.vocabulary, normalizer: nil, context.engine)
+    following.examine(row, ProcessedRow(scores), vocabulary: context.vocabulary, context.engine)
   }
 
   package func choose() throws(Failure) {

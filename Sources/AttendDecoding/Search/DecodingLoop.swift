@@ -15,6 +15,7 @@ package final class DecodingLoop {
   /// Tokens of prompts that a step reads at most, so that a long one does not keep the others waiting; at least 1.
   package var promptTokensPerStep = 512
   private var recordsAttention = false
+  private var summarizesLogits = false
 
   /// What drafts cost, for measurements that are not to depend on the clock; nil: what the steps take tells.
   package var fixedPrice: DraftPrice?
@@ -46,7 +47,7 @@ package final class DecodingLoop {
       throw error
     }
     jobs += new
-    recordAttention()
+    tellWishes()
   }
 
   /// Adds the rows of requests that read pictures or sounds.
@@ -104,7 +105,7 @@ package final class DecodingLoop {
     try selectRows()
     let removed = jobs.filter(isUnwanted)
     jobs.removeAll(where: isUnwanted)
-    recordAttention()
+    tellWishes()
     return removed
   }
 
@@ -137,7 +138,9 @@ package final class DecodingLoop {
     let logits = try model.step(plan.ragged, tails: UnsafeBufferPointer(plan.tails.elements))
     notePrice(MonotonicTime.now - begin)
     for job in jobs where job.hasLogits && job.context.readsAttention { noteAttention(job) }
-    if let logits, let states = model.stepStates { try work.examine(jobs, plan, logits, states) }
+    if let logits, let states = model.stepStates {
+      try work.examine(jobs, plan, RowLogits(logits, blocks: model.stepBlocks), states)
+    }
     isBroken = true
     for job in jobs {
       finishReading(job)
@@ -148,12 +151,13 @@ package final class DecodingLoop {
     return over
   }
 
-  /// Lets the model keep its attention over sources while a search wants it.
-  private func recordAttention() {
-    let isWanted = jobs.contains { $0.context.readsAttention }
-    guard isWanted != recordsAttention else { return }
-    model.recordSourceAttention(isWanted)
-    recordsAttention = isWanted
+  /// Lets the model keep its attention over sources, and sum up blocks of logits, while a search wants it.
+  private func tellWishes() {
+    let attention = jobs.contains { $0.context.readsAttention }
+    if attention != recordsAttention { model.recordSourceAttention(attention) }
+    let blocks = jobs.contains { $0.search.readsBlocks }
+    if blocks != summarizesLogits { model.summarizeLogits(blocks) }
+    (recordsAttention, summarizesLogits) = (attention, blocks)
   }
 
   /// Tells a search what its rows attended to.
@@ -271,7 +275,7 @@ package final class DecodingLoop {
     var over: [DecodingJob] = []
     for job in jobs where job.isOver { over.append(job) }
     if !over.isEmpty { jobs.removeAll { $0.isOver } }
-    recordAttention()
+    tellWishes()
     try dropTokens()
     return over
   }

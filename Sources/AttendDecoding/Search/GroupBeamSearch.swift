@@ -41,7 +41,7 @@ package final class GroupBeamSearch: Search {
   package func parent(of row: Int) -> Int { rows.parent(of: row) }
   package func past(row: Int) -> UnsafeBufferPointer<Int32>? { groups[rows[row].state].beams.past(rows[row].beam) }
 
-  package func examine(row: Int, logits: Matrix, states: Matrix, _ scratch: RowScratch) throws(Failure) {
+  package func examine(row: Int, logits: RowLogits, states: Matrix, _ scratch: RowScratch) throws(Failure) {
     context.engine.logSoftmax(row: logits[0], count: context.vocabulary)
     scores[row] = logits[0]
     if rows[row].state == 0 { try examine(groups[0], rows[row].beam, row, scratch) }
@@ -58,7 +58,7 @@ package final class GroupBeamSearch: Search {
       copy, history: group.beams.history(beam), sequence: beam, group.beams.matcher(beam), scratch,
       diversity: taken.isEmpty ? nil : diversity)
     let after = context.options.logProbabilities ? context.normalizer(copy) : nil
-    group.examine(beam, copy, BeamNormalizers(before: nil, after: after))
+    group.examine(beam, ProcessedRow(copy, after: after))
   }
 
   package func choose() throws(Failure) {

@@ -12,15 +12,13 @@ final class RowWork: SharedWork {
   // The step under way.
   private var jobs: [DecodingJob] = []
   private var units = GrowingList<Unit>(for: "the rows of a step")
-  private var logits: Matrix?
-  private var states: Matrix?
   private var parts = 1
 
   /// One row of a search: its logits, those behind the other prompt where there is one, and its states.
   private struct Unit: BitwiseCopyable {
     let job: Int
     let row: Int
-    let logits: Matrix
+    let logits: RowLogits
     let other: Matrix?
     let states: Matrix
   }
@@ -32,7 +30,9 @@ final class RowWork: SharedWork {
   }
 
   /// Lets every search look at its rows; what fails, fails its request.
-  func examine(_ jobs: [DecodingJob], _ plan: borrowing StepPlan, _ logits: Matrix, _ states: Matrix) throws(Failure) {
+  func examine(
+    _ jobs: [DecodingJob], _ plan: borrowing StepPlan, _ logits: RowLogits, _ states: Matrix
+  ) throws(Failure) {
     self.jobs = jobs
     defer { self.jobs = [] }
     units.removeAll()
@@ -40,11 +40,12 @@ final class RowWork: SharedWork {
       let count = job.search.rowCount
       for row in 0..<count {
         let place = job.firstRow + row
+        let other = job.context.isGuided ? plan.logits(place + count, of: logits).values : nil
+        var own = plan.logits(place, of: logits)
+        // Guidance will change all of them.
+        if other != nil { own = RowLogits(own.values, blocks: nil) }
         try units.append(
-          Unit(
-            job: index, row: row, logits: plan.logits(place, of: logits),
-            other: job.context.isGuided ? plan.logits(place + count, of: logits) : nil,
-            states: plan.states(place, of: states)))
+          Unit(job: index, row: row, logits: own, other: other, states: plan.states(place, of: states)))
       }
     }
     parts = min(engine.threads, units.count)
@@ -56,7 +57,7 @@ final class RowWork: SharedWork {
       let unit = units[index]
       let job = jobs[unit.job]
       do throws(Failure) {
-        if let other = unit.other { job.context.guide(unit.logits, awayFrom: other) }
+        if let other = unit.other { job.context.guide(unit.logits.values, awayFrom: other) }
         try job.search.examine(row: unit.row, logits: unit.logits, states: unit.states, scratches[part])
       } catch {
         failures.withLock { _ in if job.failure == nil { job.failure = error } }

@@ -57,14 +57,14 @@ package final class SamplingSearch: Search {
 
   // MARK: Examining
 
-  package func examine(row: Int, logits: Matrix, states: Matrix, _ scratch: RowScratch) throws(Failure) {
+  package func examine(row: Int, logits: RowLogits, states: Matrix, _ scratch: RowScratch) throws(Failure) {
     guard hasBegun else { return try begin(logits[0], scratch) }
     let sequence = sequences[rows[row]]
     dropped.elements[row] = sequence.next.count  // other threads write to their rows: the list itself is not touched
     for _ in 0..<sequence.unscored where sequence.reason == nil {
       if let token = sequence.nextForced { _ = try take(forced: token, for: sequence, logProbability: .nan) }
     }
-    for place in 0..<logits.rows where sequence.reason == nil {
+    for place in 0..<logits.count where sequence.reason == nil {
       guard try pick(for: sequence, logits[place], scratch), sequence.reason == nil else { break }
     }
     sequence.dropDrafts()

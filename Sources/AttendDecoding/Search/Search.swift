@@ -1,4 +1,18 @@
 import AttendBase
+import AttendDispatch
+
+/// The logits of one row of a search, `[tails, vocabulary]`, and their blocks where the model has summed them up.
+package struct RowLogits: BitwiseCopyable {
+  package let values: Matrix
+  package let blocks: RowBlocks?
+
+  package init(_ values: Matrix, blocks: RowBlocks?) { (self.values, self.blocks) = (values, blocks) }
+
+  package var count: Int { values.rows }
+
+  /// Those of one place.
+  package subscript(place: Int) -> UnsafeMutablePointer<Float> { values[place] }
+}
 
 /// The search for the answer to one request: which tokens its rows of the batch read, and what is chosen of the logits
 /// that come back. A search begins with one row, and may have more or fewer after each choice.
@@ -16,9 +30,11 @@ package protocol Search: AnyObject {
   /// Notes what the tokens that a row read attended to in the source, `[tokens, source]`, before the row is examined;
   /// called where the context `readsAttention`.
   func note(attention: UnsafeBufferPointer<Float>, row: Int) throws(Failure)
-  /// Looks at the logits of one row, `[tails, vocabulary]`, and may write over them; `states` are those of all tokens
+  /// Whether `examine` looks at the blocks of logits.
+  var readsBlocks: Bool { get }
+  /// Looks at the logits of one row and may write over them; `states` are those of all tokens
   /// that it read, `[tokens, width]`. Touches nothing that belongs to other rows.
-  func examine(row: Int, logits: Matrix, states: Matrix, _ scratch: RowScratch) throws(Failure)
+  func examine(row: Int, logits: RowLogits, states: Matrix, _ scratch: RowScratch) throws(Failure)
   /// Decides, all rows having been examined.
   func choose() throws(Failure)
   /// The row of before that a row of now continues.
@@ -38,6 +54,7 @@ package protocol Search: AnyObject {
 extension Search {
   package func tails(row: Int) -> Int { 1 }
   package func droppedTokens(of row: Int) -> Int { 0 }
+  package var readsBlocks: Bool { false }
   package func note(attention: UnsafeBufferPointer<Float>, row: Int) throws(Failure) {}
   /// A search that keeps more of what was read than its tokens cannot be taken up in other rows.
   package func past(row: Int) -> UnsafeBufferPointer<Int32>? { nil }

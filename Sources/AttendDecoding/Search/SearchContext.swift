@@ -35,12 +35,19 @@ package struct Normalizer: BitwiseCopyable {
   }
 }
 
-/// What makes of a row that was processed for beams the numbers that they add up.
-struct BeamNormalizers: BitwiseCopyable {
+/// A row that was processed for beams, and what makes of it the numbers that they add up.
+struct ProcessedRow: BitwiseCopyable {
+  let scores: UnsafePointer<Float>
+  /// Blocks in which no score is above the largest; nil: not known.
+  let bounds: RowBlocks?
   /// Log-softmax of the row before it was processed; nil: the row holds the result.
   let before: Normalizer?
   /// Log-softmax of the result; nil where it is normalised, or nobody asks.
   let after: Normalizer?
+
+  init(
+    _ scores: UnsafePointer<Float>, bounds: RowBlocks? = nil, before: Normalizer? = nil, after: Normalizer? = nil
+  ) { (self.scores, self.bounds, self.before, self.after) = (scores, bounds, before, after) }
 }
 
 /// Hears each token as it is chosen; of what does not come in order (beams) nothing.
@@ -207,10 +214,13 @@ package final class SearchContext {
     return UnsafePointer(scratch.allowed)
   }
 
-  /// Log-softmax of a row as it stands.
-  func normalizer(_ scores: UnsafePointer<Float>) -> Normalizer {
+  /// Log-softmax of a row as it stands, of whose `blocks` nothing has changed where they are given.
+  func normalizer(_ scores: UnsafePointer<Float>, _ blocks: RowBlocks? = nil) -> Normalizer {
     var largest: Float = 0
-    let logarithm = engine.logSumOfExponentials(scores, count: vocabulary, largest: &largest)
+    let logarithm =
+      if let blocks {
+        engine.logSumOfExponentials(blocks, row: 0, largest: &largest)
+      } else { engine.logSumOfExponentials(scores, count: vocabulary, largest: &largest) }
     return Normalizer(largest: largest, logarithm: logarithm)
   }
 
@@ -227,19 +237,22 @@ package final class SearchContext {
   }
 
   /// The same for beams of which nothing but the best continuations counts. Where the processors forbid at most, the
-  /// row stays as it is: what is chosen of it is brought to log-probabilities then.
+  /// row stays as it is: what is chosen of it is brought to log-probabilities then, and of a row whose blocks are summed
+  /// up few are read.
   func processForBeams(
-    _ scores: UnsafeMutablePointer<Float>, history tokens: UnsafeBufferPointer<Int32>, sequence: Int,
-    _ matcher: Matcher?, _ scratch: RowScratch
-  ) throws(Failure) -> BeamNormalizers {
+    _ logits: RowLogits, history tokens: UnsafeBufferPointer<Int32>, sequence: Int, _ matcher: Matcher?,
+    _ scratch: RowScratch
+  ) throws(Failure) -> ProcessedRow {
+    let scores = logits[0], blocks = logits.blocks
     guard processors.onlyForbids(after: history(tokens, sequence)) else {
       let after = try logSoftmaxAndProcess(scores, history: tokens, sequence: sequence, matcher, scratch)
-      return BeamNormalizers(before: nil, after: after)
+      return ProcessedRow(scores, after: after)
     }
-    let before = normalizer(scores)
-    guard !processors.isEmpty || matcher != nil else { return BeamNormalizers(before: before, after: nil) }
+    let before = normalizer(scores, blocks)
+    guard !processors.isEmpty || matcher != nil else { return ProcessedRow(scores, bounds: blocks, before: before) }
     try process(scores, history: tokens, sequence: sequence, matcher, scratch)
-    return BeamNormalizers(before: before, after: options.logProbabilities ? normalizer(scores).after(before) : nil)
+    let after = options.logProbabilities ? normalizer(scores).after(before) : nil
+    return ProcessedRow(scores, bounds: blocks, before: before, after: after)
   }
 
   /// The most probable token; nil where none can follow.

@@ -1,4 +1,5 @@
 import AttendBase
+import AttendDispatch
 
 /// The tokens of one step over all rows of the batch, and where the logits of each row will lie. Built anew for each
 /// step, in memory that stays.
@@ -40,7 +41,10 @@ struct StepPlan: ~Copyable {
   }
 
   /// The logits of a row, `[tails, vocabulary]`.
-  func logits(_ row: Int, of all: Matrix) -> Matrix { all.rows(firstLogits[row], tails[row]) }
+  func logits(_ row: Int, of all: RowLogits) -> RowLogits {
+    let (first, count) = (firstLogits[row], tails[row])
+    return RowLogits(all.values.rows(first, count), blocks: all.blocks?.rows(first, count))
+  }
 
   /// The hidden states of the tokens that a row read, `[tokens, width]`.
   func states(_ row: Int, of all: Matrix) -> Matrix { all.rows(firstTokens[row], lengths[row]) }

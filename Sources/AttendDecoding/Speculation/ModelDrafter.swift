@@ -165,8 +165,9 @@ package final class ModelDrafter: Drafter {
       let logits = try model.step(plan.ragged, tails: UnsafeBufferPointer(plan.tails.elements))
       if !isFirst { times.note(tokens: plan.tokens.count, nanoseconds: MonotonicTime.now - begin) }
       guard let logits else { return }
+      let rows = RowLogits(logits, blocks: nil)
       for row in wishes.indices where plan.tails[row] > 0 {
-        choose(&wishes[row], plan.logits(row, of: logits)[0], least)
+        choose(&wishes[row], plan.logits(row, of: rows)[0], least)
       }
       isFirst = false
     }
