@@ -106,8 +106,13 @@ private func logarithms(_ engine: Engine, _ x: Matrix) -> [UInt32] {
         let far = Table(rows, outputs, gap: gap), summary = Summary(rows: rows, columns: outputs)
         try engine.with(threads: threads).multiply(
           x.matrix, packed, bias: bias, into: far.matrix, results: .far(summary.blocks), workspace: Workspace())
-        #expect(far.bits == near.bits, "\(rows) x \(inputs) x \(outputs), \(threads) threads")
-        #expect(summary.logarithms(engine, rows: rows) == logarithms(engine, near.matrix))
+        // OpenBLAS promises no bits.
+        let isExact = engine.kernelsName != "portable" || compute != .float32
+        let isNear =
+          isExact ? far.bits == near.bits : largestError(far.values, near.values.map { Double($0) }) < 3e-6
+        #expect(isNear, "\(rows) x \(inputs) x \(outputs), \(threads) threads")
+        let isSummedUp = summary.logarithms(engine, rows: rows) == logarithms(engine, far.matrix)
+        #expect(isSummedUp)
         for row in 0..<rows - 1 { for column in outputs..<outputs + gap { #expect(far.matrix[row][column].isNaN) } }
       }
     }
