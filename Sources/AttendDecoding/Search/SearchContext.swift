@@ -237,8 +237,8 @@ package final class SearchContext {
   }
 
   /// The same for beams of which nothing but the best continuations counts. Where the processors forbid at most, the
-  /// row stays as it is: what is chosen of it is brought to log-probabilities then, and of blocks that are summed up few
-  /// are read.
+  /// row stays as it is: what is chosen of it is brought to log-probabilities then, and few blocks are read
+  /// where they are summed up.
   func processForBeams(
     _ logits: RowLogits, history tokens: UnsafeBufferPointer<Int32>, sequence: Int, _ matcher: Matcher?,
     _ scratch: RowScratch
