@@ -68,6 +68,8 @@ let package = Package(
       name: "AttendLayers", dependencies: ["AttendDispatch", "AttendKernelInterface", "AttendBase"],
       swiftSettings: swift),
     .target(name: "AttendTokenizers", dependencies: ["AttendCheckpoints", "AttendBase"], swiftSettings: swift),
+    .target(
+      name: "AttendPictures", dependencies: ["AttendCheckpoints", "CPictures", "AttendBase"], swiftSettings: swift),
     .target(name: "AttendCheckpoints", dependencies: ["AttendBase"], swiftSettings: swift),
     // The arithmetic.
     .target(
@@ -81,7 +83,7 @@ let package = Package(
       "AttendKernelsAVX512", ["-march=skylake-avx512", "-mprefer-vector-width=512"], ["ATTEND_FMA", "ATTEND_AVX512"]),
     .target(name: "AttendKernelInterface", dependencies: ["AttendBase"], swiftSettings: swift),
     // The ground.
-    .systemLibrary(name: "CInstructions"),
+    .systemLibrary(name: "CInstructions"), .target(name: "CPictures"),
     .target(name: "AttendBase", dependencies: ["CInstructions"], swiftSettings: swift),
     // The limits of the machine, and how near the kernels come.
     .target(name: "BenchmarkLimits", path: "benchmarks/limits"),
@@ -110,7 +112,8 @@ let package = Package(
       of: "AttendDecoding", with: ["AttendGrammars", "AttendCheckpoints", "AttendDispatch", "AttendKernelInterface"]),
     tests(of: "AttendModels", with: ["AttendLayers", "AttendCheckpoints", "AttendKernelInterface"]),
     tests(of: "AttendLayers", with: ["AttendDispatch", "AttendKernelInterface"]),
-    tests(of: "AttendTokenizers", with: ["AttendCheckpoints"]), tests(of: "AttendCheckpoints", with: []),
+    tests(of: "AttendTokenizers", with: ["AttendCheckpoints"]),
+    tests(of: "AttendPictures", with: ["AttendCheckpoints"]), tests(of: "AttendCheckpoints", with: []),
     .testTarget(
       name: "AttendKernelsTests",
       dependencies: ["AttendTestSupport", "AttendDispatch", "AttendKernelInterface", "AttendBase"],

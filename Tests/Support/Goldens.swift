@@ -16,5 +16,8 @@ package struct Goldens {
     file[name]!.bytes.withMemoryRebound(to: T.self) { Array($0) }
   }
 
+  /// Whether the file holds a tensor.
+  package func has(_ name: String) -> Bool { file[name] != nil }
+
   package func shape(_ name: String) -> [Int] { Array(file[name]!.shape) }
 }

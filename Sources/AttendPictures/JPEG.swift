@@ -1,0 +1,57 @@
+// JPEG, by libjpeg-turbo with its defaults: the accurate integer inverse cosine transform, fancy upsampling.
+import AttendBase
+import CPictures
+
+extension PictureFile {
+  /// Rows that are converted together where the library does not give RGB itself.
+  private static let rowsAtOnce = 16
+
+  /// Pixels of any JPEG of 8 bits: gray, RGB, YCbCr, CMYK and YCCK.
+  func decodeJPEG() throws(Failure) -> Picture {
+    try CodecLibrary.jpeg.open { attend_jpeg_bind($0) }
+    guard let reader = attend_jpeg_open(bytes.start, bytes.count) else {
+      throw Failure(.outOfMemory, "out of memory: a reader for \(name)")
+    }
+    defer { attend_jpeg_close(reader) }
+    var header = attend_picture_header()
+    try done(reader, attend_jpeg_header(reader, &header))
+    try check(width: Int(header.width), height: Int(header.height))
+    try done(reader, attend_jpeg_start(reader, eighths(of: header), &header))
+    let picture = try room(Int(header.width), Int(header.height))
+    switch header.channels {
+    case 1: try read(reader, into: picture, channels: 1, Picture.spreadGray)
+    case 4: try read(reader, into: picture, channels: 4, Picture.mixInks)
+    default: try done(reader, attend_jpeg_read(reader, picture.pixels, picture.stride, header.height))
+    }
+    try done(reader, attend_jpeg_finish(reader))
+    return picture
+  }
+
+  /// The smallest scale, in eighths, at which the picture still has the sides that are enough.
+  private func eighths(of header: attend_picture_header) -> UInt32 {
+    guard let enough = options.enough else { return 8 }
+    func scaled(_ side: UInt32, _ eighths: Int) -> Int { (Int(side) * eighths + 7) / 8 }
+    let fitting = (1..<8).first {
+      scaled(header.width, $0) >= enough.width && scaled(header.height, $0) >= enough.height
+    }
+    return UInt32(fitting ?? 8)
+  }
+
+  private func read(
+    _ reader: OpaquePointer, into picture: Picture, channels: Int,
+    _ convert: (UnsafePointer<UInt8>, UnsafeMutablePointer<UInt8>, _ count: Int) -> Void
+  ) throws(Failure) {
+    let stride = picture.width * channels
+    let rows = try AlignedBuffer(bytes: stride * PictureFile.rowsAtOnce, for: "rows of \(name)")
+    defer { withExtendedLifetime(rows) {} }
+    for first in Swift.stride(from: 0, to: picture.height, by: PictureFile.rowsAtOnce) {
+      let count = min(PictureFile.rowsAtOnce, picture.height - first)
+      try done(reader, attend_jpeg_read(reader, rows.pointer(), stride, UInt32(count)))
+      convert(rows.pointer(), picture.pixels + first * picture.stride, count * picture.width)
+    }
+  }
+
+  private func done(_ reader: OpaquePointer, _ status: Int32) throws(Failure) {
+    guard status == 0 else { throw failure(String(cString: attend_jpeg_message(reader))) }
+  }
+}

@@ -1,0 +1,67 @@
+// The doors to libpng and libjpeg. Both report errors by a jump over the frames of their caller (setjmp, longjmp),
+// which frames of Swift must not be jumped over: here every call ends in one of C, and returns. Both libraries are
+// opened by name, by the caller; no header of theirs is needed.
+#ifndef ATTEND_PICTURES_H
+#define ATTEND_PICTURES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// A sentence of a library about a file, ended by a NUL.
+enum { attend_picture_message_size = 256 };
+
+// What a file says of its picture before any pixel is read.
+typedef struct {
+    uint32_t width, height;
+    // Bytes of a pixel as it will be read: 1 gray, 3 RGB, 4 RGBA (PNG) or inks (JPEG).
+    uint32_t channels;
+    // Bits of a sample in the file.
+    uint32_t depth;
+} attend_picture_header;
+
+// A file that is being read. Its bytes stay where they are until it is closed.
+typedef struct attend_png attend_png;
+typedef struct attend_jpeg attend_jpeg;
+
+// Takes the functions of an open library; returns the name of the first that it lacks, or NULL. Several threads may
+// call it at once: each writes the same.
+const char *attend_png_bind(void *library);
+const char *attend_jpeg_bind(void *library);
+
+// NULL where there is no memory.
+attend_png *attend_png_open(const uint8_t *bytes, size_t count);
+attend_jpeg *attend_jpeg_open(const uint8_t *bytes, size_t count);
+
+// The rest return 0, or -1 with a message, after which the file can only be closed.
+const char *attend_png_message(const attend_png *png);
+const char *attend_jpeg_message(const attend_jpeg *jpeg);
+
+int attend_png_header(attend_png *png, attend_picture_header *header);
+int attend_jpeg_header(attend_jpeg *jpeg, attend_picture_header *header);
+
+// All rows, of 8 bits a sample, [height, width, channels], `stride` bytes apart.
+int attend_png_read(attend_png *png, uint8_t *pixels, size_t stride);
+
+// Fixes the scale, eighths/8 of each side, which the inverse cosine transform brings about itself; `header` becomes
+// that of the smaller picture.
+int attend_jpeg_start(attend_jpeg *jpeg, unsigned eighths, attend_picture_header *header);
+
+// The next `rows` rows, `stride` bytes apart.
+int attend_jpeg_read(attend_jpeg *jpeg, uint8_t *pixels, size_t stride, unsigned rows);
+
+// Reads what follows the last row, to the mark of the end.
+int attend_jpeg_finish(attend_jpeg *jpeg);
+
+void attend_png_close(attend_png *png);
+void attend_jpeg_close(attend_jpeg *jpeg);
+
+// WebPBitstreamFeatures: what libwebp says of a file. It returns its errors, and so needs no door.
+typedef struct {
+    int width, height;
+    int has_alpha, has_animation;
+    int format;
+    uint32_t reserved[5];
+} attend_webp_features;
+
+#endif
