@@ -69,7 +69,8 @@ let package = Package(
       swiftSettings: swift),
     .target(name: "AttendTokenizers", dependencies: ["AttendCheckpoints", "AttendBase"], swiftSettings: swift),
     .target(
-      name: "AttendPictures", dependencies: ["AttendCheckpoints", "CPictures", "AttendBase"], swiftSettings: swift),
+      name: "AttendPictures", dependencies: ["AttendCheckpoints", "CPictures", "CInstructions", "AttendBase"],
+      swiftSettings: swift),
     .target(name: "AttendCheckpoints", dependencies: ["AttendBase"], swiftSettings: swift),
     // The arithmetic.
     .target(

@@ -7,6 +7,9 @@ package struct Picture: Sendable {
   package let height: Int
   let memory: AlignedBuffer
 
+  /// Bytes behind the last pixel, which vectors may read.
+  private static let slack = 16
+
   /// The bytes of a row.
   var stride: Int { width * 3 }
 
@@ -20,7 +23,9 @@ package struct Picture: Sendable {
   init(width: Int, height: Int, for purpose: @autoclosure () -> String) throws(Failure) {
     self.width = width
     self.height = height
-    memory = try AlignedBuffer(width.saturatingMultiply(height), of: (UInt8, UInt8, UInt8).self, for: purpose())
+    let (bytes, overflow) = width.saturatingMultiply(height).multipliedReportingOverflow(by: 3)
+    guard !overflow, bytes < Int.max - Picture.slack else { throw .outOfMemory(Int.max, for: purpose()) }
+    memory = try AlignedBuffer(bytes: bytes + Picture.slack, for: purpose())
   }
 
   /// Decodes a file in memory. Its format is told by its first bytes, never by a name; `name` is what messages call it.
