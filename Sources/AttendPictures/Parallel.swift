@@ -23,4 +23,25 @@ enum Parallel {
       }
     }
   }
+
+  /// What `make` gives for each of `[0, count)`, on up to `threads` threads. Throws the failure of the lowest number;
+  /// `purpose` is named where the system gives no memory.
+  static func map<Value>(
+    _ count: Int, threads: Int, for purpose: String, _ make: (Int) throws(Failure) -> Value
+  ) throws(Failure) -> FixedArray<Value> {
+    let results = try AlignedBuffer(count, of: Result<Value, Failure>.self, for: purpose)
+    let slots = results.pointer(to: Result<Value, Failure>.self)
+    run(count, atLeast: 1, threads: threads) { range in
+      for index in range {
+        do throws(Failure) { (slots + index).initialize(to: .success(try make(index))) } catch {
+          (slots + index).initialize(to: .failure(error))
+        }
+      }
+    }
+    defer {
+      slots.deinitialize(count: count)
+      withExtendedLifetime(results) {}
+    }
+    return try FixedArray(count, for: purpose) { index throws(Failure) in try slots[index].get() }
+  }
 }

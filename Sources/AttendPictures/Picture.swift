@@ -53,6 +53,16 @@ package struct Picture: Sendable {
   }
 }
 
+extension Picture {
+  /// Makes `count` pictures, each by a call of `make` with its number, on up to `threads` threads; 0: one for each
+  /// processor. Throws the failure of the lowest number.
+  package static func load(
+    _ count: Int, threads: Int = 0, _ make: (Int) throws(Failure) -> Picture
+  ) throws(Failure) -> FixedArray<Picture> {
+    try Parallel.map(count, threads: threads, for: "\(count) pictures", make)
+  }
+}
+
 /// The choices of whoever has a picture decoded.
 package struct PictureOptions: Sendable {
   /// Pixels that a picture may have; more is an error before any memory is asked for. The default is that of Pillow:

@@ -2,13 +2,20 @@ import AttendBase
 import AttendCheckpoints
 
 /// What stands between a picture and a vision tower, as `preprocessor_config.json` or `processor_config.json` says:
-/// resize, crop, rescale and normalise, in this order.
+/// resize, crop, cut into tiles, rescale and normalise.
 ///
 /// Results are those of the processors of transformers 5.24 with Pillow up to 12: to the bit before the rescale, and
 /// within rounding after it. Immutable: any number of threads may use one at once.
 package struct PictureProcessor: Sendable {
-  let steps: [PictureStep]
+  /// What happens to a picture before it is cut, and to each tile after.
+  let before: [PictureStep]
+  let cutting: PictureCutting
+  let after: [PictureStep]
   let scale: PixelScale
+  /// Tiles of different sizes lie in frames of the largest.
+  let framesTiles: Bool
+  /// Patches instead of tiles.
+  let patches: PatchLayout?
   /// The pixels that a picture may have on its way.
   let maximalPixels: Int
 
@@ -21,8 +28,10 @@ package struct PictureProcessor: Sendable {
     let options = try configuration.child("image_processor") ?? configuration
     let kind = try PictureProcessor.kind(options, modelType)
     let reader = ProcessorReader(options, kind)
-    steps = try reader.steps()
+    (before, cutting, after) = try reader.steps()
+    patches = kind == .qwen2VL ? try reader.patches() : nil
     scale = try reader.scale()
+    framesTiles = kind == .idefics2
     self.maximalPixels = maximalPixels
     try reader.refuseUnknown()
   }
@@ -48,33 +57,93 @@ package struct PictureProcessor: Sendable {
   package func process<Pictures: RandomAccessCollection<Picture>>(
     _ pictures: Pictures, threads: Int = 0
   ) throws(Failure) -> PixelValues where Pictures.Index == Int {
-    let prepared = try FixedArray(pictures.count, for: "prepared pictures") { index throws(Failure) in
-      try pictures[pictures.startIndex + index].changed(
-        by: steps, named: "picture \(index)", most: maximalPixels, threads: threads)
+    let prepared = try Parallel.map(pictures.count, threads: threads, for: "prepared pictures") {
+      index throws(Failure) in
+      try prepare(pictures[pictures.startIndex + index], named: "picture \(index)", threads: threads)
     }
-    let size = prepared.first?.size ?? PictureSize(height: 0, width: 0)
-    for index in 0..<prepared.count where prepared[index].size != size {
-      throw Failure(
-        .invalidArgument,
-        "pictures of one batch must come out in one size, but picture 0 comes out as \(size.width) x \(size.height), "
-          + "and picture \(index) as \(prepared[index].width) x \(prepared[index].height)")
-    }
+    var first = 0
     let places = try FixedArray(prepared.count, for: "places of pictures") { index throws(Failure) in
-      PixelValues.Place(first: index, count: 1, original: pictures[pictures.startIndex + index].size)
+      let cut = prepared[index]
+      let count = patches == nil ? cut.tiles.count : cut.rows * cut.columns
+      defer { first += count }
+      return PixelValues.Place(
+        first: first, count: count, rows: cut.rows, columns: cut.columns,
+        original: pictures[pictures.startIndex + index].size)
     }
-    let values = try PixelValues(places, height: size.height, width: size.width)
-    Parallel.run(prepared.count, atLeast: 1, threads: threads) { range in
+    if let patches { return try write(patches, of: prepared, places, threads: threads) }
+    return try write(prepared, places, threads: threads)
+  }
+
+  /// The tiles of a picture as bytes, before they become numbers.
+  package func tiles(of picture: Picture, threads: Int = 0) throws(Failure) -> [Picture] {
+    try prepare(picture, named: "the picture", threads: threads).tiles
+  }
+
+  private func prepare(_ picture: Picture, named name: String, threads: Int) throws(Failure) -> CutPicture {
+    if let patches { return try patches.prepare(picture, named: name, most: maximalPixels, threads: threads) }
+    let whole = try picture.changed(by: before, named: name, most: maximalPixels, threads: threads)
+    var cut = try whole.cut(cutting, named: name, most: maximalPixels, threads: threads)
+    for index in 0..<cut.tiles.count where !after.isEmpty {
+      cut.tiles[index] = try cut.tiles[index].changed(by: after, named: name, most: maximalPixels, threads: threads)
+    }
+    return cut
+  }
+
+  /// The numbers of tiles.
+  private func write(
+    _ pictures: FixedArray<CutPicture>, _ places: FixedArray<PixelValues.Place>, threads: Int
+  ) throws(Failure) -> PixelValues {
+    let size = try commonSize(pictures)
+    var picture = 0
+    let values = try PixelValues(places, channels: 3, height: size.height, width: size.width) { tile in
+      while tile >= places[picture].first + places[picture].count { picture += 1 }
+      return pictures[picture].tiles[tile - places[picture].first].size
+    }
+    Parallel.run(pictures.count, atLeast: 1, threads: threads) { range in
       for index in range {
-        scale.write(
-          prepared[index], to: values.values + index * values.tileCount, rowStride: values.width,
-          planeStride: values.width * values.height)
+        for (offset, tile) in pictures[index].tiles.enumerated() {
+          let target = values.values + (places[index].first + offset) * values.tileCount
+          if tile.size != size { target.update(repeating: 0, count: values.tileCount) }
+          scale.write(tile, to: target, rowStride: size.width, planeStride: size.area)
+        }
       }
     }
     return values
   }
 
-  /// The bytes that a picture has after all steps but the last two, [height, width, 3].
-  package func pixels(of picture: Picture, threads: Int = 0) throws(Failure) -> Picture {
-    try picture.changed(by: steps, named: "the picture", most: maximalPixels, threads: threads)
+  /// The size of all tiles, or of the frames around them.
+  private func commonSize(_ pictures: FixedArray<CutPicture>) throws(Failure) -> PictureSize {
+    guard var size = pictures.first?.tiles.first?.size else { return PictureSize(height: 0, width: 0) }
+    for (index, picture) in pictures.enumerated() {
+      for tile in picture.tiles where tile.size != size {
+        guard framesTiles else {
+          throw Failure(
+            .invalidArgument,
+            "pictures of one batch must come out in one size, but picture 0 comes out as \(size.width) x "
+              + "\(size.height), and picture \(index) as \(tile.width) x \(tile.height)")
+        }
+        size = PictureSize(height: max(size.height, tile.height), width: max(size.width, tile.width))
+      }
+    }
+    return size
+  }
+
+  /// The numbers of patches.
+  private func write(
+    _ layout: PatchLayout, of pictures: FixedArray<CutPicture>, _ places: FixedArray<PixelValues.Place>, threads: Int
+  ) throws(Failure) -> PixelValues {
+    let side = PictureSize(height: layout.side, width: layout.side)
+    let values = try PixelValues(
+      places, channels: 3 * layout.frames, height: layout.side, width: layout.side
+    ) { _ in side }
+    for index in 0..<pictures.count {
+      let target = values.values + places[index].first * values.tileCount
+      Parallel.run(places[index].count, atLeast: 64, threads: threads) { range in
+        for patch in range {
+          layout.write(pictures[index], patch, scale, to: target + patch * values.tileCount)
+        }
+      }
+    }
+    return values
   }
 }

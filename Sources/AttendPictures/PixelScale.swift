@@ -22,13 +22,21 @@ struct PixelScale: Sendable {
   }
 
   /// Writes the numbers of a picture, [3, height, width], the channels `planeStride` and the rows `rowStride` apart.
+  func write(_ picture: Picture, to target: UnsafeMutablePointer<Float>, rowStride: Int, planeStride: Int) {
+    write(
+      picture, rows: 0..<picture.height, columns: 0..<picture.width, to: target, rowStride: rowStride,
+      planeStride: planeStride)
+  }
+
+  /// Those of a part of a picture.
   func write(
-    _ picture: Picture, to target: UnsafeMutablePointer<Float>, rowStride: Int, planeStride: Int
+    _ picture: Picture, rows: Range<Int>, columns: Range<Int>, to target: UnsafeMutablePointer<Float>, rowStride: Int,
+    planeStride: Int
   ) {
     let table = values.pointer(to: Float.self)
-    for row in 0..<picture.height {
-      let from = picture.pixels + row * picture.stride, to = target + row * rowStride
-      for column in 0..<picture.width {
+    for (place, row) in rows.enumerated() {
+      let from = picture.pixels + row * picture.stride + columns.lowerBound * 3, to = target + place * rowStride
+      for column in 0..<columns.count {
         for channel in 0..<3 {
           to[channel * planeStride + column] = table[channel * 256 + Int(from[column * 3 + channel])]
         }

@@ -16,6 +16,13 @@ enum ProcessorClass: String, CaseIterable {
   case idefics = "IdeficsImageProcessor"
   case donut = "DonutImageProcessor"
   case chameleon = "ChameleonImageProcessor"
+  case llavaNext = "LlavaNextImageProcessor"
+  case idefics2 = "Idefics2ImageProcessor"
+  case idefics3 = "Idefics3ImageProcessor"
+  case smolVLM = "SmolVLMImageProcessor"
+  case mllama = "MllamaImageProcessor"
+  case qwen2VL = "Qwen2VLImageProcessor"
+  case gemma3 = "Gemma3ImageProcessor"
 
   /// The class that a file names: with or without "Fast" or "Pil" at its end, or as it was called when it was a
   /// "FeatureExtractor".
@@ -51,10 +58,13 @@ enum ProcessorClass: String, CaseIterable {
 
   var defaults: Defaults {
     switch self {
-    case .vit: return Defaults(filter: .bilinear)
+    case .vit, .mllama, .gemma3: return Defaults(filter: .bilinear)
+    case .idefics2: return Defaults(size: .between(378, 980), filter: .bilinear)
+    case .idefics3, .smolVLM: return Defaults(size: .evenly(longest: 4 * 364), filter: .lanczos)
+    case .qwen2VL: return Defaults(mean: Defaults.clipMean, deviation: Defaults.clipDeviation)
     case .deit: return Defaults(size: .exact(PictureSize(height: 256, width: 256)), crops: true)
     case .beit, .siglip: return Defaults()
-    case .bit, .clip, .chineseClip, .llava: return Defaults.clip
+    case .bit, .clip, .chineseClip, .llava, .llavaNext: return Defaults.clip
     case .convNext: return Defaults(size: .shortest(384), numberIsSquare: false)
     case .blip:
       return Defaults(
@@ -85,6 +95,13 @@ enum ProcessorClass: String, CaseIterable {
     case "idefics": .idefics
     case "donut-swin", "donut": .donut
     case "chameleon": .chameleon
+    case "llava_next", "granite4_vision": .llavaNext
+    case "idefics2": .idefics2
+    case "idefics3": .idefics3
+    case "smolvlm": .smolVLM
+    case "mllama": .mllama
+    case "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe": .qwen2VL
+    case "gemma3": .gemma3
     default: nil
     }
   }

@@ -3,9 +3,9 @@ import AttendCheckpoints
 
 /// Reads the options of a processor's file, in the spellings of all versions of transformers.
 struct ProcessorReader {
-  private let options: Configuration
-  private let kind: ProcessorClass
-  private let defaults: ProcessorClass.Defaults
+  let options: Configuration
+  let kind: ProcessorClass
+  let defaults: ProcessorClass.Defaults
 
   init(_ options: Configuration, _ kind: ProcessorClass) {
     self.options = options
@@ -13,11 +13,26 @@ struct ProcessorReader {
     defaults = kind.defaults
   }
 
-  /// The steps up to the last bytes.
-  func steps() throws(Failure) -> [PictureStep] {
-    let size = try size(), filter = try filter()
-    let resizes = try options.boolean("do_resize", default: true)
-    let crop = try crop()
+  /// What happens to a picture, how it is cut, and what happens to its tiles.
+  func steps() throws(Failure) -> (before: [PictureStep], PictureCutting, after: [PictureStep]) {
+    let filter = try filter(), resizes = try options.boolean("do_resize", default: true)
+    switch kind {
+    case .qwen2VL: return ([], .none, [])
+    case .llavaNext: return try anyResolution(filter, resizes)
+    case .idefics2:
+      _ = try options.optionalBoolean("do_pad")
+      let splits = try options.boolean("do_image_splitting", default: false)
+      return ([], splits ? .quarters : .none, try resizes ? [.resize(idefics2Size(), filter)] : [])
+    case .idefics3, .smolVLM: return try grid(filter, resizes)
+    case .mllama: return try canvas(filter, resizes)
+    case .gemma3: return try panAndScan(filter, resizes)
+    default: return (try wholeSteps(filter, resizes), .none, [])
+    }
+  }
+
+  /// The steps of a processor that does not cut.
+  private func wholeSteps(_ filter: ResamplingFilter, _ resizes: Bool) throws(Failure) -> [PictureStep] {
+    let size = try size(), crop = try crop()
     let pads = try options.boolean("do_pad", default: defaults.pads)
     switch kind {
     case .convNext: return try (resizes ? convNext(size, filter) : []) + crop
@@ -51,7 +66,8 @@ struct ProcessorReader {
       // Of labels, not of pictures.
       "do_reduce_labels", "reduce_labels",
       // Without a part in what transformers computes.
-      "default_to_square", "num_additional_image_tokens", "patch_size", "vision_feature_select_strategy")
+      "default_to_square", "num_additional_image_tokens", "patch_size", "vision_feature_select_strategy",
+      "aspect_ratio_setting", "return_row_col_info", "video_sampling")
     for key in options.unread {
       let value = options.json[key]
       guard let value, !value.isNull, value.bool != false else { continue }
@@ -62,7 +78,7 @@ struct ProcessorReader {
 
   // MARK: Options
 
-  private func size() throws(Failure) -> SizeRule {
+  func size() throws(Failure) -> SizeRule {
     if kind == .idefics, let side = try options.optionalSize("image_size") {
       return .exact(PictureSize(height: side, width: side))
     }
@@ -76,7 +92,7 @@ struct ProcessorReader {
     return rule ?? defaults.size
   }
 
-  private func filter() throws(Failure) -> ResamplingFilter {
+  func filter() throws(Failure) -> ResamplingFilter {
     guard let number = try options.optionalInteger("resample") else { return defaults.filter }
     guard let filter = ResamplingFilter(rawValue: number) else {
       throw options.invalid("resample", "is \(number), which is no filter of Pillow")
@@ -84,7 +100,7 @@ struct ProcessorReader {
     return filter
   }
 
-  private func crop() throws(Failure) -> [PictureStep] {
+  func crop() throws(Failure) -> [PictureStep] {
     let rule = try SizeRule.read(options, "crop_size", numberIsSquare: true)
     guard try options.boolean("do_center_crop", default: defaults.crops) else { return [] }
     guard case .exact(let size) = rule ?? .exact(defaults.cropSize) else {

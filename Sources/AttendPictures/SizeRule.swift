@@ -23,6 +23,10 @@ enum SizeRule: Sendable, Equatable {
   case shortest(Int)
   /// The same, but the longer side becomes no longer than the second.
   case shortestUpTo(Int, longest: Int)
+  /// No side becomes longer than the second, then none shorter than the first (Idefics 2).
+  case between(Int, Int)
+  /// The longer side becomes this, the other an even number; none above 4,096 (Idefics 3).
+  case evenly(longest: Int)
   /// One side becomes this, the other no longer than this.
   case within(PictureSize)
 
@@ -40,10 +44,28 @@ enum SizeRule: Sendable, Equatable {
       let raw = Double(longest) * short / long
       let rounded = Int(raw.rounded(.toNearestOrEven))
       return picture.shortest == rounded ? picture : SizeRule.scaled(picture, shortest: rounded, by: raw)
+    case .between(let least, let most):
+      let size = picture.longest > most ? SizeRule.shrunk(picture, longest: most) : picture
+      return PictureSize(height: max(size.height, least), width: max(size.width, least))
+    case .evenly(let longest):
+      var size = SizeRule.shrunk(picture, longest: longest)
+      if width >= height { size.height += size.height & 1 } else { size.width += size.width & 1 }
+      size = PictureSize(height: max(1, size.height), width: max(1, size.width))
+      let limit = 4096
+      if size.longest > limit { size = SizeRule.shrunk(size, longest: limit) }
+      return PictureSize(height: max(1, size.height), width: max(1, size.width))
     case .within(let most):
       let scale = min(Double(most.height) / Double(height), Double(most.width) / Double(width))
       return PictureSize(height: Int(Double(height) * scale), width: Int(Double(width) * scale))
     }
+  }
+
+  /// The longer side becomes `longest`, the other follows by the quotient of width and height.
+  private static func shrunk(_ picture: PictureSize, longest: Int) -> PictureSize {
+    let aspect = Double(picture.width) / Double(picture.height)
+    return picture.width >= picture.height
+      ? PictureSize(height: Int(Double(longest) / aspect), width: longest)
+      : PictureSize(height: longest, width: Int(Double(longest) * aspect))
   }
 
   /// The shorter side becomes `shortest`, the longer one `factor` times the ratio of the two.

@@ -4,9 +4,6 @@ import AttendPictures
 import AttendTestSupport
 import Testing
 
-/// The pixels of a picture as an array.
-func pixels(_ picture: Picture) throws -> [UInt8] { try picture.withPixels { Array($0) } }
-
 @Suite("Decoding", .enabled(if: Shared.isThere, "needs ../shared")) struct DecodingTests {
   private static let folder = "seeing-hearing/image"
 
