@@ -70,8 +70,8 @@ package struct PictureOptions: Sendable {
   package var maximalPixels = 178_956_970
   /// Whether the picture is turned as its EXIF orientation says: what a camera means to be up comes to lie up.
   package var appliesOrientation = true
-  /// A size that is enough: a JPEG may be decoded at a smaller scale, in eighths, of which no side is below these. Fast,
-  /// and not the pixels that a full decode and a resize give. Of the picture as it is stored, before any turn.
+  /// A size that is enough: a JPEG may be decoded at a smaller scale, in eighths, of which no side is below these.
+  /// Fast, and not the pixels that a full decode and a resize give. Of the picture as it is stored, before any turn.
   package var enough: (width: Int, height: Int)?
 
   package init() {}

@@ -67,8 +67,8 @@ import Testing
     #expect(largestDifference(sampled, goldens.numbers("pil/sampled_values/big")) <= 1e-5)
   }
 
-  /// Those goldens come from other variants: torchvision's, or, for SigLIP, Pillow 13, whose order of the passes changes
-  /// tall pictures (0 and 3).
+  /// Those goldens come from other variants: torchvision's, or, for SigLIP, Pillow 13, whose order of the passes
+  /// changes tall pictures (0 and 3).
   @Test(
     "the first set of front ends, by torchvision, is within a level",
     arguments: ["clip", "deit", "dinov2", "siglip", "vit"])
