@@ -32,6 +32,9 @@ missing_packages() {
   command -v python3 > /dev/null || echo python3
   { python3 -c 'import ensurepip' || python3 -m pip --version; } > /dev/null 2>&1 || echo python3-venv
   ldconfig -p 2> /dev/null | grep -q 'libopenblas\.so' || echo libopenblas-dev
+  ldconfig -p 2> /dev/null | grep -q 'libpng16\.so\.16' || echo libpng16-16
+  ldconfig -p 2> /dev/null | grep -q 'libjpeg\.so\.62' || echo libjpeg62-turbo
+  ldconfig -p 2> /dev/null | grep -q 'libwebp\.so\.7' || echo libwebp7
   [ -n "$(find /usr/include -maxdepth 2 -path '*python3*/Python.h' -print -quit 2> /dev/null)" ] || echo python3-dev
 }
 
