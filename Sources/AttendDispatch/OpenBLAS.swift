@@ -32,7 +32,8 @@ struct OpenBLAS: Sendable {
   }
 
   /// `KernelTable.Multiply` for float32: each panel, [inputs][32], is a matrix as BLAS knows them; `table` finishes the
-  /// sums. A fork waits meanwhile: OpenBLAS has locks of its own.
+  /// sums. Rows of x that overlap are no matrix to BLAS: their products are sums of those of pieces that do not. A fork
+  /// waits meanwhile: OpenBLAS has locks of its own.
   func multiply(
     _ arguments: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>,
     _ sums: UnsafeMutablePointer<Float>, _ table: KernelTable
@@ -43,16 +44,20 @@ struct OpenBLAS: Sendable {
     _ sums: UnsafeMutablePointer<Float>, _ table: KernelTable
   ) {
     let rowMajor: Int32 = 101, plain: Int32 = 111
-    let inputs = Int32(arguments.pointee.steps), width = Int32(panelWidth), xStride = arguments.pointee.xStride
+    let inputs = arguments.pointee.steps, width = Int32(panelWidth), xStride = arguments.pointee.xStride
+    let piece = max(min(inputs, xStride), 1)
     let unit = arguments.pointee.gated ? 2 : 1
     for panel in stride(from: panels.lowerBound, to: panels.upperBound, by: unit) {
       for first in stride(from: rows.lowerBound, to: rows.upperBound, by: MultiplyArguments.blockRows) {
         let count = min(MultiplyArguments.blockRows, rows.upperBound - first)
         for index in 0..<unit {
-          sgemm(
-            rowMajor, plain, plain, Int32(count), width, inputs, 1, arguments.pointee.x + first * xStride,
-            Int32(xStride), arguments.pointee.weights + (panel + index) * arguments.pointee.steps * panelWidth, width,
-            0, sums + index * count * panelWidth, width)
+          let weights = arguments.pointee.weights + (panel + index) * inputs * panelWidth
+          for input in stride(from: 0, to: inputs, by: piece) {
+            sgemm(
+              rowMajor, plain, plain, Int32(count), width, Int32(min(piece, inputs - input)), 1,
+              arguments.pointee.x + (first * xStride + input), Int32(xStride), weights + input * panelWidth, width,
+              input > 0 ? 1 : 0, sums + index * count * panelWidth, width)
+          }
         }
         table.finish(arguments, first..<first + count, panel..<panel + unit, sums)
       }

@@ -129,7 +129,7 @@ package struct SelfAttention: Sendable {
         keys, projected.columns(options.queryWidth + options.keyValueWidth, options.keyValueWidth), sequences, heads)
       let mixed = try pass.workspace.matrix(x.rows, options.queryWidth)  // [tokens, heads, headDim]
       let weights = try pass.recorder?.selfMap(layer: layer, heads: options.heads, sequences)
-      try attend(queries, keys, sequences, heads, into: mixed, weights: weights, pass)
+      try attend(x, queries, keys, sequences, heads, into: mixed, weights: weights, pass)
       if heads.type.isQuantized { pass.unspread(mixed, options) }
       try output.apply(mixed, residual: sum.residual, into: sum.output, pass)
     }
@@ -137,8 +137,8 @@ package struct SelfAttention: Sendable {
 
   /// The kernel's call, or where relative positions have keys and queries of their own one for each group of sequences.
   private func attend(
-    _ queries: Matrix, _ keys: Matrix, _ sequences: UnsafeBufferPointer<AttentionSequence>, _ heads: AttentionHeads,
-    into y: Matrix, weights: UnsafeMutablePointer<Float>?, _ pass: Pass
+    _ x: Matrix, _ queries: Matrix, _ keys: Matrix, _ sequences: UnsafeBufferPointer<AttentionSequence>,
+    _ heads: AttentionHeads, into y: Matrix, weights: UnsafeMutablePointer<Float>?, _ pass: Pass
   ) throws(Failure) {
     var bias = self.bias.forKernels
     guard let disentangled = self.bias.disentangled else {
@@ -146,7 +146,7 @@ package struct SelfAttention: Sendable {
         queries, sequences, heads, options.mask, bias: bias, into: y, weights: weights, workspace: pass.workspace)
     }
     var weights = weights
-    try disentangled.forEachGroup(sequences, q: queries, k: keys, headDim: options.headDim, pass) {
+    try disentangled.forEachGroup(sequences, x, q: queries, k: keys, headDim: options.headDim, pass) {
       (group, terms) throws(Failure) in
       bias.disentangled = terms
       try pass.engine.attention(

@@ -49,38 +49,43 @@ package struct RelativeIndex: Sendable {
   }
 }
 
-/// Disentangled attention (He et al. 2020, arXiv:2006.03654, section 3.1): a score gains the product of the query with
-/// the key of the relative position, and the product of the key with the query of the relative position.
-///
-/// Positions have the same keys and queries in every pass, so that they are computed once, and a pass computes one
-/// product for each token and row.
+/// Attention whose scores know relative positions by terms that depend on the content too.
 package struct Disentangled: Sendable {
   /// The row of each distance from `-radius` to `radius`, `[2 radius + 1]`.
   private let rows: AlignedBuffer
   private let radius: Int
   private let columns: Int
-  /// Of each head the keys of positions, `[columns, headDim]`; empty where scores do not use them.
-  private let keys: [PackedMatrix]
-  /// Of each head the queries of positions.
-  private let queries: [PackedMatrix]
+  private let terms: Terms
   /// Tokens whose products with the positions are held at a time, whole sequences and at least one: scratch memory
   /// stays bounded in large batches.
   private static let tokensAtOnce = 1024
 
-  /// `keys` and `queries` hold a matrix `[2 buckets, headDim]` for each head, or nothing.
-  package init(_ index: RelativeIndex, keys: [PackedMatrix], queries: [PackedMatrix]) throws(Failure) {
-    self.keys = keys
-    self.queries = queries
-    radius = index.radius
-    columns = 2 * index.buckets
+  package enum Terms: Sendable {
+    /// Disentangled attention (He et al. 2020, arXiv:2006.03654, section 3.1): a score gains the product of the query
+    /// with the key of the relative position, and the product of the key with the query of the relative position. Both
+    /// hold a matrix `[columns, headDim]` for each head, or nothing where scores do not use them.
+    ///
+    /// Positions have the same keys and queries in every pass, so that they are computed once, and a pass computes one
+    /// product for each token and row.
+    case products(keys: [PackedMatrix], queries: [PackedMatrix])
+    /// The query's gate times the bias of the relative position.
+    case gated(GatedDistances)
+  }
+
+  /// Relative positions have `columns` rows in a table; `row` is that of a key that lies so many positions before the
+  /// query, the same for all distances beyond `radius`.
+  package init(radius: Int, columns: Int, _ terms: Terms, row: (Int) -> Int) throws(Failure) {
+    self.radius = radius
+    self.columns = columns
+    self.terms = terms
     rows = try AlignedBuffer(2 * radius + 1, of: Int32.self, for: "relative positions")
-    for distance in -radius...radius { rows.pointer(to: Int32.self)[distance + radius] = Int32(index.row(distance)) }
+    for distance in -radius...radius { rows.pointer(to: Int32.self)[distance + radius] = Int32(row(distance)) }
   }
 
   /// Calls `body` for groups of the sequences that together are all of them, each with what their scores gain. `q` and
-  /// `k` are the queries and keys of all tokens, `[tokens, heads * headDim]`.
+  /// `k` are the queries and keys of all tokens, `[tokens, heads * headDim]`, made of x.
   func forEachGroup(
-    _ sequences: UnsafeBufferPointer<AttentionSequence>, q: Matrix, k: Matrix, headDim: Int, _ pass: Pass,
+    _ sequences: UnsafeBufferPointer<AttentionSequence>, _ x: Matrix, q: Matrix, k: Matrix, headDim: Int, _ pass: Pass,
     _ body: (UnsafeBufferPointer<AttentionSequence>, DisentangledBias) throws(Failure) -> Void
   ) throws(Failure) {
     var first = 0
@@ -92,32 +97,43 @@ package struct Disentangled: Sendable {
       } while end < sequences.count && tokens + sequences[end].count <= Disentangled.tokensAtOnce
       let group = UnsafeBufferPointer(rebasing: sequences[first..<end])
       try pass.scoped { () throws(Failure) in
+        let start = group[0].row
+        let contentToPosition: Matrix?, positionToContent: Matrix?
+        switch terms {
+        case .products(let keys, let queries):
+          contentToPosition = try products(q.rows(start, tokens), keys, headDim, pass)
+          positionToContent = try products(k.rows(start, tokens), queries, headDim, pass)
+        case .gated(let gated):
+          (contentToPosition, positionToContent) = (try gated.terms(x.rows(start, tokens), pass), nil)
+        }
         try body(
           group,
           DisentangledBias(
-            contentToPosition: try products(q, keys, group, tokens, headDim, pass),
-            positionToContent: try products(k, queries, group, tokens, headDim, pass),
+            contentToPosition: contentToPosition?.behind(start), positionToContent: positionToContent?.behind(start),
             relativeIndex: UnsafePointer(rows.pointer(to: Int32.self)), radius: radius, buckets: columns))
       }
       first = end
     }
   }
 
-  /// The products of the group's tokens with the positions, as if the matrix `[tokens, heads * columns]` held those of
-  /// all tokens.
+  /// The products of tokens with the positions, `[tokens, heads * columns]`.
   private func products(
-    _ x: Matrix, _ positions: [PackedMatrix], _ group: UnsafeBufferPointer<AttentionSequence>, _ tokens: Int,
-    _ headDim: Int, _ pass: Pass
+    _ x: Matrix, _ positions: [PackedMatrix], _ headDim: Int, _ pass: Pass
   ) throws(Failure) -> Matrix? {
     guard !positions.isEmpty else { return nil }
-    let start = group[0].row
-    let products = try pass.workspace.matrix(tokens, positions.count * columns)
+    let products = try pass.workspace.matrix(x.rows, positions.count * columns)
     for (head, matrix) in positions.enumerated() {
       try pass.engine.multiply(
-        x.rows(start, tokens).columns(head * headDim, headDim), matrix, bias: nil,
-        into: products.columns(head * columns, columns), workspace: pass.workspace)
+        x.columns(head * headDim, headDim), matrix, bias: nil, into: products.columns(head * columns, columns),
+        workspace: pass.workspace)
     }
-    return Matrix(
-      products.base - start * products.stride, rows: start + tokens, columns: products.columns, stride: products.stride)
+    return products
+  }
+}
+
+extension Matrix {
+  /// As if it held `count` further rows before its own, which nobody reads.
+  fileprivate func behind(_ count: Int) -> Matrix {
+    Matrix(base - count * stride, rows: count + rows, columns: columns, stride: stride)
   }
 }

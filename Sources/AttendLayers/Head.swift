@@ -36,6 +36,8 @@ package struct Head: Sendable {
   }
 
   package let pooling: Selection
+  /// Before all products.
+  package let norm: Norm?
   /// Products of as many parts of a vector, `[inputs]` each, whose mean is the output, before no other layer; usually
   /// none.
   package let parts: [Linear]
@@ -50,12 +52,14 @@ package struct Head: Sendable {
 
   /// For hidden states of `width` numbers.
   package init(
-    pooling: Selection, parts: [Linear] = [], layers: [Layer], width: Int, scale: Float, softCap: Float
+    pooling: Selection, norm: Norm? = nil, parts: [Linear] = [], layers: [Layer], width: Int, scale: Float,
+    softCap: Float
   ) {
     var pooled = width
     if case .joined(let pooling) = pooling { pooled = pooling.outputs(width: width) }
     outputs = (layers.last?.linear ?? parts.first)?.outputs ?? pooled
     self.pooling = pooling
+    self.norm = norm
     self.parts = parts
     self.layers = layers
     self.scale = scale
@@ -73,6 +77,10 @@ package struct Head: Sendable {
   package func apply(_ x: Matrix, into y: Matrix, blocks: RowBlocks? = nil, _ pass: Pass) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       var input = x
+      if let norm {
+        input = try pass.workspace.matrix(x.rows, x.columns)
+        norm.apply(x, into: input, pass)
+      }
       if !parts.isEmpty { try applyParts(x, into: y, pass) }
       if parts.isEmpty, layers.isEmpty { for row in 0..<x.rows { y[row].update(from: x[row], count: x.columns) } }
       for (index, layer) in layers.enumerated() {

@@ -15,6 +15,8 @@ package struct Pooling: Sendable {
     case mean
     /// The mean of the tokens from this place on; every sequence has one there.
     case meanFrom(Int)
+    /// The mean of the tokens before this place; every sequence has as many.
+    case meanTo(Int)
     /// The sum over the square root of the number of tokens.
     case meanOverRoot
     /// The mean in which the token at position p, counted from 1, weighs p.
@@ -64,6 +66,7 @@ package struct Pooling: Sendable {
     case .maximum: maximum(states, into: y.base)
     case .mean: mean(states, into: y, pass)
     case .meanFrom(let first): mean(states.rows(first, count - first), into: y, pass)
+    case .meanTo(let end): mean(states.rows(0, end), into: y, pass)
     case .attention(let pooling): try pooling.apply(states, into: y, pass)
     case .meanOverRoot:
       sum(states, into: y, pass)

@@ -11,10 +11,13 @@ package struct TransformerLayer: Sendable {
   /// Self-attention and feed-forward network read the same x, and both are added to it (Wang and Komatsuzaki 2021,
   /// GPT-J).
   package let isParallel: Bool
+  /// A feed-forward network before the attention and a convolution behind it.
+  package let conformer: ConformerParts?
 
   package init(
     selfAttention: SelfAttention, selfAttentionNorms: SublayerNorms, crossAttention: CrossAttention?,
-    crossAttentionNorms: SublayerNorms, feedForward: FeedForward, feedForwardNorms: SublayerNorms, isParallel: Bool
+    crossAttentionNorms: SublayerNorms, feedForward: FeedForward, feedForwardNorms: SublayerNorms, isParallel: Bool,
+    conformer: ConformerParts? = nil
   ) {
     self.selfAttention = selfAttention
     self.selfAttentionNorms = selfAttentionNorms
@@ -23,14 +26,25 @@ package struct TransformerLayer: Sendable {
     self.feedForward = feedForward
     self.feedForwardNorms = feedForwardNorms
     self.isParallel = isParallel
+    self.conformer = conformer
   }
 
   /// x, `[tokens, width]`, becomes the layer's output. Its keys and values have place `index` in the pages.
   package func apply(_ x: Matrix, index: Int, _ context: LayerContext, _ pass: Pass) throws(Failure) {
     if isParallel { return try applyParallel(x, index: index, context, pass) }
     let x = ResidualStream(x, pass)
+    if let conformer {
+      try x.add(conformer.feedForwardNorms) { (sum) throws(Failure) in
+        try conformer.feedForward.apply(sum, pass)
+      }
+    }
     try x.add(selfAttentionNorms) { (sum) throws(Failure) in
       try selfAttention.apply(sum, layer: index, context, pass)
+    }
+    if let conformer {
+      try x.add(conformer.convolutionNorms) { (sum) throws(Failure) in
+        try conformer.convolution.apply(sum, context.selfKeyValues.sequences, pass)
+      }
     }
     if let crossAttention {
       let source = try context.source()

@@ -51,12 +51,12 @@ extension Family {
 /// All families. A new one is a file beside this one and a line here.
 package enum Registry {
   package static let families: [any (Family & Sendable).Type] = [
-    Albert.self, Bart.self, Bert.self, Bloom.self, CLIP.self, DebertaV2.self, DINOv2.self, DistilBert.self,
+    Albert.self, AST.self, Bart.self, Bert.self, Bloom.self, CLIP.self, DebertaV2.self, DINOv2.self, DistilBert.self,
     Fairseq.self, Falcon.self, Gemma.self, GPT2.self, GPTJ.self, GPTNeo.self, GPTNeoX.self, GptOss.self, Granite.self,
-    Llama.self, Llava.self, Mistral.self,
-    Mixtral.self, ModernBert.self, MPNet.self, MPT.self, Olmo2.self, OPT.self, Phi.self, Phi3.self, Qwen.self,
-    QwenMixtures.self, SigLIP.self, SmolLM3.self, StableLM.self, StarCoder2.self, T5.self, Transformer.self,
-    VisionEncoderDecoder.self, ViT.self,
+    Llama.self, Llava.self, Mistral.self, Mixtral.self, ModernBert.self, Moonshine.self, MPNet.self, MPT.self,
+    Olmo2.self, OPT.self, Phi.self, Phi3.self, Qwen.self, QwenMixtures.self, SigLIP.self, SmolLM3.self, StableLM.self,
+    StarCoder2.self, T5.self, Transformer.self, VisionEncoderDecoder.self, ViT.self, Wav2Vec2.self, Wav2Vec2Bert.self,
+    Whisper.self,
   ]
 
   /// Every `model_type` that can be loaded, sorted.

@@ -11,7 +11,8 @@ package enum StackInput {
 }
 
 /// An array that a stack reads in place of tokens: the pixels of a picture, `[channels, height, width]`; a spectrogram,
-/// `[bins, 1, frames]`; the samples of a sound, `[1, 1, samples]`. Numbers lie without gaps. Borrowed for one call.
+/// `[bins, 1, frames]` or `[frames, 1, bins]`; the samples of a sound, `[1, 1, samples]`. Numbers lie without gaps.
+/// Borrowed for one call.
 package struct FeatureArray: BitwiseCopyable, @unchecked Sendable {
   package let base: UnsafePointer<Float>
   package let channels: Int
@@ -30,6 +31,11 @@ package struct FeatureArray: BitwiseCopyable, @unchecked Sendable {
 
   /// For messages: "3 x 224 x 224".
   package var shape: String { "\(channels) x \(height) x \(width)" }
+
+  /// The same of a sound: "80 x 3000", "16000".
+  package var soundShape: String {
+    height > 1 ? shape : channels > 1 ? "\(channels) x \(width)" : "\(width)"
+  }
 }
 
 /// States of another tower that rows of a stack's first hidden states become, in place of their tokens' vectors.
@@ -49,12 +55,14 @@ package struct Splice: BitwiseCopyable, @unchecked Sendable {
 package enum InputLayer: Sendable {
   case tokens(TokenEmbedding)
   case patches(PatchEmbedding)
+  case sound(SoundEmbedding)
 
   /// What it reads, for messages.
   package var reads: String {
     switch self {
     case .tokens: "tokens"
-    case .patches: "pictures"
+    case .patches(let embedding): embedding.spectrogram == nil ? "pictures" : "sounds"
+    case .sound: "sounds"
     }
   }
 
@@ -66,6 +74,7 @@ package enum InputLayer: Sendable {
     switch self {
     case .tokens: throw Failure(.invalidArgument, "this model reads tokens, and the batch holds arrays")
     case .patches(let embedding): try embedding.length(of: array)
+    case .sound(let embedding): try embedding.length(of: array)
     }
   }
 
@@ -77,6 +86,7 @@ package enum InputLayer: Sendable {
     case (.tokens(let embedding), .tokens(let ids, let types)):
       try embedding.apply(ids, types: types, sequences, into: x, pass)
     case (.patches(let embedding), .features(let arrays)): try embedding.apply(arrays, sequences, into: x, pass)
+    case (.sound(let embedding), .features(let arrays)): try embedding.apply(arrays, sequences, into: x, pass)
     default: throw Failure(.internalError, "a stack that reads \(reads) was given something else")
     }
   }

@@ -3,14 +3,19 @@ import AttendDispatch
 import AttendKernelInterface
 
 /// From the pixels of a picture to the first hidden states (Dosovitskiy et al. 2020, arXiv:2010.11929, equation 1):
-/// patches that do not overlap, each projected, with a vector for its place; before them vectors that are learned, the
-/// class token and others.
+/// patches, each projected, with a vector for its place; before them vectors that are learned, the class token and
+/// others. A spectrogram can be such a picture (Gong et al. 2021, arXiv:2104.01778).
 package struct PatchEmbedding: Sendable {
   /// `[width, channels * patchHeight * patchWidth]`
   package let projection: Linear
   package let channels: Int
   package let patchHeight: Int
   package let patchWidth: Int
+  /// The lines and columns from one patch to the next.
+  package let steps: (height: Int, width: Int)
+  /// The size that a spectrogram, `[frames, bins]`, must have, whose bins are the lines of the picture; nil: pictures
+  /// are pictures.
+  package let spectrogram: (frames: Int, bins: Int)?
   /// `[leading, width]`: class tokens with the vectors of their places, then registers (Darcet et al. 2023,
   /// arXiv:2309.16588), which have no place; nil: none.
   package let leading: AlignedBuffer?
@@ -21,13 +26,16 @@ package struct PatchEmbedding: Sendable {
   package let norm: Norm?
 
   package init(
-    projection: Linear, channels: Int, patchHeight: Int, patchWidth: Int, leading: AlignedBuffer?, leadingCount: Int,
-    positions: GridPositions?, norm: Norm?
+    projection: Linear, channels: Int, patchHeight: Int, patchWidth: Int, steps: (height: Int, width: Int),
+    spectrogram: (frames: Int, bins: Int)?, leading: AlignedBuffer?, leadingCount: Int, positions: GridPositions?,
+    norm: Norm?
   ) {
     self.projection = projection
     self.channels = channels
     self.patchHeight = patchHeight
     self.patchWidth = patchWidth
+    self.steps = steps
+    self.spectrogram = spectrogram
     self.leading = leading
     self.leadingCount = leadingCount
     self.positions = positions
@@ -37,25 +45,56 @@ package struct PatchEmbedding: Sendable {
   /// The rows and columns of patches of a picture; what is over at the lower and right edge is not read, as a
   /// convolution leaves it.
   func grid(of array: FeatureArray) -> (rows: Int, columns: Int) {
-    (array.height / patchHeight, array.width / patchWidth)
+    (
+      array.height < patchHeight ? 0 : (array.height - patchHeight) / steps.height + 1,
+      array.width < patchWidth ? 0 : (array.width - patchWidth) / steps.width + 1
+    )
   }
 
   /// The number of vectors that stand for a picture. Throws `invalidArgument` where it has other channels, or not one
   /// whole patch.
   func length(of array: FeatureArray) throws(Failure) -> Int {
-    guard array.channels == channels else {
-      throw Failure(
-        .invalidArgument, "a picture of \(array.shape) has \(array.channels) channels; the model reads \(channels)")
+    var picture = array
+    if let spectrogram {
+      guard array.height == 1, array.channels == spectrogram.frames, array.width == spectrogram.bins else {
+        throw Failure(
+          .invalidArgument,
+          "a spectrogram has shape \(array.soundShape); the model reads just \(spectrogram.frames) frames of "
+            + "\(spectrogram.bins) bins")
+      }
+      picture = turned(array, base: array.base)
     }
-    let grid = grid(of: array)
+    guard picture.channels == channels else {
+      throw Failure(
+        .invalidArgument,
+        "a picture of \(picture.shape) has \(picture.channels) channels; the model reads \(channels)")
+    }
+    let grid = grid(of: picture)
     let (count, overflow) = grid.rows.multipliedReportingOverflow(by: grid.columns)
     guard count > 0, !overflow, count <= PatchEmbedding.mostPatches else {
       throw Failure(
         .invalidArgument,
-        "a picture of \(array.shape) has \(grid.rows) x \(grid.columns) patches of \(patchHeight) x "
+        "a picture of \(picture.shape) has \(grid.rows) x \(grid.columns) patches of \(patchHeight) x "
           + "\(patchWidth); from 1 to \(PatchEmbedding.mostPatches) can be read")
     }
     return leadingCount + count
+  }
+
+  /// A spectrogram as a picture, whose numbers lie at `base`.
+  private func turned(_ array: FeatureArray, base: UnsafePointer<Float>) -> FeatureArray {
+    FeatureArray(base, channels: 1, height: array.width, width: array.channels)
+  }
+
+  /// The picture of an array: itself, or of a spectrogram its transpose in scratch memory.
+  private func picture(_ array: FeatureArray, _ pass: Pass) throws(Failure) -> FeatureArray {
+    guard let spectrogram else { return array }
+    let pixels = try pass.workspace.take(spectrogram.frames * spectrogram.bins, of: Float.self)
+    for frame in 0..<spectrogram.frames {
+      for bin in 0..<spectrogram.bins {
+        pixels[bin * spectrogram.frames + frame] = array.base[frame * spectrogram.bins + bin]
+      }
+    }
+    return turned(array, base: pixels)
   }
 
   /// More than any picture of use has; so that no product with a width of a model overflows.
@@ -67,15 +106,15 @@ package struct PatchEmbedding: Sendable {
     _ pass: Pass
   ) throws(Failure) {
     for (array, sequence) in zip(arrays, sequences) {
-      let grid = grid(of: array)
       if let leading {
         let vectors = Matrix(leading.pointer(), rows: leadingCount, columns: x.columns)
         for row in 0..<leadingCount { x[sequence.row + row].update(from: vectors[row], count: x.columns) }
       }
       let own = x.rows(sequence.row + leadingCount, sequence.count - leadingCount)
       try pass.scoped { () throws(Failure) in
+        let picture = try picture(array, pass), grid = grid(of: picture)
         let patches = try pass.workspace.matrix(own.rows, projection.inputs)
-        gather(array, grid, into: patches)
+        gather(picture, grid, into: patches)
         let places = try positions?.table(rows: grid.rows, columns: grid.columns, pass)
         try projection.apply(patches, residual: places, into: own, pass)
       }
@@ -89,10 +128,10 @@ package struct PatchEmbedding: Sendable {
     for row in 0..<grid.rows {
       for channel in 0..<channels {
         for line in 0..<patchHeight {
-          let from = array.base + (channel * array.height + row * patchHeight + line) * array.width
+          let from = array.base + (channel * array.height + row * steps.height + line) * array.width
           let place = (channel * patchHeight + line) * patchWidth
           for column in 0..<grid.columns {
-            (patches[row * grid.columns + column] + place).update(from: from + column * patchWidth, count: patchWidth)
+            (patches[row * grid.columns + column] + place).update(from: from + column * steps.width, count: patchWidth)
           }
         }
       }

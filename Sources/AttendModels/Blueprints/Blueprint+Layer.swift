@@ -13,6 +13,8 @@ package struct LayerBlueprint: Sendable {
   /// Attention and feed-forward network read the same x, each through its norm before; without one, the latter reads
   /// what the former reads.
   package var isParallel = false
+  /// Beside these in a Conformer.
+  package var conformer: ConformerBlueprint?
 
   /// Of the memory for the layers of a stack, where there is none.
   static let purpose = "the description of the layers"
@@ -61,6 +63,8 @@ package struct AttentionBlueprint: Sendable {
     /// The table `name`, `[buckets, heads]`, of T5.
     case relative(name: String, RelativeBuckets)
     case disentangled(DisentangledBlueprint)
+    case relativeKeys(RelativeKeysBlueprint)
+    case gated(GatedDistancesBlueprint)
   }
 }
 
@@ -83,12 +87,9 @@ package struct DisentangledBlueprint: Sendable {
   }
 }
 
-/// A convolution over neighbouring tokens from `name.weight`, `[width, width, taps]`, and `name.bias`, and the norm
-/// after it.
+/// A convolution over neighbouring tokens, with an odd number of taps, and the norm after it.
 package struct ConvolutionBlueprint: Sendable {
-  package var name: String
-  /// Odd.
-  package var taps: Int
+  package var kernel: KernelBlueprint
   package var activation: Activation
   package var norm: NormBlueprint
 }
@@ -119,9 +120,10 @@ package struct LinearBlueprint: Sendable {
   package var bias = Bias.own
   /// Stored `[inputs, outputs]`, as GPT-2's `Conv1D`.
   package var isTransposed = false
-  /// Stored `[outputs, inputs / (height * width), height, width]`, as the kernels of a convolution whose windows do not
-  /// overlap.
+  /// Stored `[outputs, inputs / (height * width), height, width]`, as the kernels of a convolution over patches.
   package var kernel: (height: Int, width: Int)?
+  /// Stored `[outputs, inputs, 1]`, as the kernel of a convolution over time that sees one frame.
+  package var isPointwise = false
   /// The tensor of factors on the outputs, `[outputs]`, which weights and bias take up: LayerScale (Touvron et al.
   /// 2021, arXiv:2103.17239, section 2).
   package var outputScale: String?

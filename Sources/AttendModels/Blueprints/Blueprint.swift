@@ -204,15 +204,19 @@ package struct StackBlueprint: Sendable {
 package enum InputBlueprint: Sendable {
   case tokens(EmbeddingBlueprint)
   case patches(PatchBlueprint)
+  case sound(SoundBlueprint)
 }
 
 /// From pixels to the first hidden states (`PatchEmbedding`).
 package struct PatchBlueprint: Sendable {
-  /// A convolution whose windows do not overlap.
   package var projection: LinearBlueprint
   package var channels: Int
   package var patchHeight: Int
   package var patchWidth: Int
+  /// The lines and columns from one patch to the next; nil: patches do not overlap.
+  package var steps: (height: Int, width: Int)?
+  /// The size of the spectrograms that are read instead of pictures.
+  package var spectrogram: (frames: Int, bins: Int)?
   /// The vectors before those of patches, which have the first places.
   package var classTokens: [String] = []
   /// Vectors behind these that have no place, `[1, count, width]`.
@@ -257,6 +261,8 @@ package struct HeadBlueprint: Sendable {
   package var pooling = Head.Selection.everyToken
   /// Before the name of the last product, in one spelling or another.
   package var prefixes = [""]
+  /// Before all products.
+  package var norm: NormBlueprint?
   /// A product before all others whose name stands without its prefix: back to the width of the token table.
   package var projection: LinearBlueprint?
   /// Products, each with an activation and perhaps a norm, before the last.

@@ -10,6 +10,7 @@ extension Builder {
     switch stack.input {
     case .tokens(let embedding): .tokens(try tokens(embedding, stack))
     case .patches(let patches): .patches(try self.patches(patches, stack.width))
+    case .sound(let sound): .sound(try self.sound(sound, stack.width))
     }
   }
 
@@ -142,7 +143,8 @@ extension Builder {
     withExtendedLifetime(places) {}
     return PatchEmbedding(
       projection: try linear([patches.projection]), channels: patches.channels, patchHeight: patches.patchHeight,
-      patchWidth: patches.patchWidth, leading: leading, leadingCount: classes + registers, positions: grid,
+      patchWidth: patches.patchWidth, steps: patches.steps ?? (patches.patchHeight, patches.patchWidth),
+      spectrogram: patches.spectrogram, leading: leading, leadingCount: classes + registers, positions: grid,
       norm: try norm(patches.norm, width))
   }
 

@@ -17,7 +17,8 @@ extension Builder {
           keyValue: try linear([cross.key, cross.value], refinesLast: true), output: try linear([cross.output]))
       }, crossAttentionNorms: try norms(layer.crossAttentionNorms, stack),
       feedForward: try feedForward(layer.feedForward), feedForwardNorms: try norms(layer.feedForwardNorms, stack),
-      isParallel: layer.isParallel)
+      isParallel: layer.isParallel,
+      conformer: try layer.conformer.map { (conformer) throws(Failure) in try self.conformer(conformer, stack) })
   }
 
   private func selfAttention(
@@ -61,6 +62,11 @@ extension Builder {
       bias.distances = try packer.relativeBias(prefix + name, buckets, heads: heads)
       bias.reach = buckets.maxDistance
     case .disentangled(let positions): bias.disentangled = try disentangled(positions, attention.options, input)
+    case .relativeKeys(let keys): bias.disentangled = try relativeKeys(keys, attention.options)
+    case .gated(let gated):
+      bias.disentangled = try Disentangled(
+        radius: gated.buckets.maxDistance, columns: gated.buckets.count, .gated(try gates(gated, attention.options))
+      ) { gated.buckets.bucket(-$0) }
     }
     bias.sinks = try attention.sinks.map { (name) throws(Failure) in try packer.vector(prefix + name, heads) }
     return bias
@@ -93,16 +99,18 @@ extension Builder {
       return try packer.heads(all.columns(first, options.queryWidth), headDim: options.headDim)
     }
     defer { withExtendedLifetime(table) {} }
+    let keys = try heads(positions.keys, column: options.queryWidth)
+    let index = positions.relativeIndex
     return try Disentangled(
-      positions.relativeIndex, keys: try heads(positions.keys, column: options.queryWidth),
-      queries: try heads(positions.queries, column: 0))
+      radius: index.radius, columns: count,
+      .products(keys: keys, queries: try heads(positions.queries, column: 0))
+    ) { index.row($0) }
   }
 
   /// A convolution over neighbouring tokens.
   func convolution(_ convolution: ConvolutionBlueprint, _ width: Int) throws(Failure) -> DebertaConvolution {
     DebertaConvolution(
-      taps: convolution.taps,
-      linear: try packer.convolution(prefix + convolution.name, width: width, taps: convolution.taps),
+      taps: convolution.kernel.taps, linear: try packer.convolution(convolution.kernel, prefix: prefix)[0],
       activation: convolution.activation, norm: try norm(convolution.norm, width))
   }
 
@@ -138,7 +146,7 @@ extension Builder {
     return MixtureOfExperts(router: router, experts: experts, shared: shared)
   }
 
-  private func norms(_ norms: ResidualNorms, _ stack: StackBlueprint) throws(Failure) -> SublayerNorms {
+  func norms(_ norms: ResidualNorms, _ stack: StackBlueprint) throws(Failure) -> SublayerNorms {
     SublayerNorms(
       pre: try norm(norms.pre, stack.width), onOutput: try norm(norms.onOutput, stack.width),
       post: try norm(norms.post, stack.width), scale: norms.scale)

@@ -115,7 +115,8 @@ struct Builder {
       layers.append(Head.Layer(linear: Linear(weights: weights, bias: bias), activation: .none, norm: nil))
     }
     return Head(
-      pooling: head.pooling, layers: layers, width: stack.width, scale: head.scale, softCap: head.softCap)
+      pooling: head.pooling, norm: try norm(head.norm, stack.width, prefix: prefix), layers: layers,
+      width: stack.width, scale: head.scale, softCap: head.softCap)
   }
 
   func table(of stack: StackBlueprint) -> String {

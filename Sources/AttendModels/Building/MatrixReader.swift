@@ -154,6 +154,7 @@ extension LinearBlueprint {
     if let kernel {
       return TensorShape(storedRows, inputs / (kernel.height * kernel.width), kernel.height, kernel.width)
     }
+    if isPointwise { return TensorShape(storedRows, inputs, 1) }
     return isTransposed ? TensorShape(inputs, storedRows) : TensorShape(storedRows, inputs)
   }
 

@@ -90,26 +90,6 @@ final class Packer {
     return heads
   }
 
-  /// The product of `taps` neighbours, `[taps * width]`, with `name.weight`, stored `[width, width, taps]`, and
-  /// `name.bias`.
-  func convolution(_ name: String, width: Int, taps: Int) throws(Failure) -> Linear {
-    let tensor = try tensors.weights("\(name).weight", TensorShape(width, width, taps))
-    let numbers = width * width * taps
-    let stored = try AlignedBuffer(numbers, of: Float.self, for: "tensor \(name).weight")
-    let ordered = try AlignedBuffer(numbers, of: Float.self, for: "tensor \(name).weight")
-    defer { withExtendedLifetime((stored, ordered)) {} }
-    withoutCounting { convert(tensor, numbers, to: stored.pointer()) }
-    let (from, to) = (stored.pointer(to: Float.self), ordered.pointer(to: Float.self))
-    for row in 0..<width * width {
-      let (output, input) = (row / width, row % width)
-      for tap in 0..<taps { to[(output * taps + tap) * width + input] = from[row * taps + tap] }
-    }
-    let matrix = StoredMatrix(base: ordered.base, type: .float32, rows: width, columns: taps * width)
-    return Linear(
-      weights: count(try PackedMatrix([matrix], compute: compute, engine: engine)),
-      bias: try vector("\(name).bias", width))
-  }
-
   // MARK: Tables
 
   /// A whole matrix, packed; asked for twice it is the same object.
@@ -135,7 +115,7 @@ final class Packer {
     return try body()
   }
 
-  private func count(_ packed: PackedMatrix) -> PackedMatrix {
+  func count(_ packed: PackedMatrix) -> PackedMatrix {
     weightBytes += packed.bytes
     return packed
   }
@@ -149,6 +129,15 @@ extension Packer {
     let vector = try AlignedBuffer(count, of: Float.self, for: "tensor \(name)")
     try read(name, count, to: vector.pointer())
     return vector
+  }
+
+  /// Numbers `range`, or all, of a tensor of this shape as float32.
+  func numbers(_ name: String, _ shape: TensorShape, range: Range<Int>? = nil) throws(Failure) -> AlignedBuffer {
+    let tensor = try tensors.weights(name, shape)
+    let range = range ?? 0..<tensor.count
+    let numbers = try AlignedBuffer(range.count, of: Float.self, for: "tensor \(name)")
+    convert(tensor, from: range.lowerBound, range.count, to: numbers.pointer())
+    return numbers
   }
 
   /// A tensor of one number, of whatever rank.

@@ -14,6 +14,9 @@ package enum HeadTask: String, CaseIterable, Sendable {
   case tokenClassification = "ForTokenClassification"
   case questionAnswering = "ForQuestionAnswering"
   case imageClassification = "ForImageClassification"
+  case audioClassification = "ForAudioClassification"
+  /// Connectionist temporal classification (Graves et al. 2006): a symbol or a blank for every frame.
+  case ctc = "ForCTC"
 
   /// The heads of encoders.
   package static let ofEncoders: [HeadTask] = [
@@ -30,6 +33,8 @@ package enum HeadTask: String, CaseIterable, Sendable {
     case .tokenClassification: "classes of tokens"
     case .questionAnswering: "answers to questions"
     case .imageClassification: "classes of pictures"
+    case .audioClassification: "classes of sounds"
+    case .ctc: "symbols of frames"
     }
   }
 

@@ -47,7 +47,7 @@ enum DebertaV2: Family {
         "embeddings.position_ids", positions, "encoder.rel_embeddings.weight", "encoder.LayerNorm.weight",
         "encoder.LayerNorm.bias",
       ] + headsOfTraining)
-    blueprint.towers[0].stack.convolution = try convolution(config, epsilon)
+    blueprint.towers[0].stack.convolution = try convolution(config, width: width, epsilon)
     return blueprint
   }
 
@@ -109,14 +109,17 @@ enum DebertaV2: Family {
     try config.optionalNumber(key) ?? -1 < 1 ? nil : try config.size(key)
   }
 
-  private static func convolution(_ config: Configuration, _ epsilon: Float) throws(Failure) -> ConvolutionBlueprint? {
+  private static func convolution(
+    _ config: Configuration, width: Int, _ epsilon: Float
+  ) throws(Failure) -> ConvolutionBlueprint? {
     let taps = try config.integer("conv_kernel_size", default: 0)
     guard taps > 0 else { return nil }
     guard !taps.isMultiple(of: 2) else { throw config.invalid("conv_kernel_size", "is \(taps); it must be odd") }
     let groups = try config.size("conv_groups", default: 1)
     guard groups == 1 else { throw Failure(.unsupported, "\(config.path): conv_groups \(groups) is not implemented") }
     return ConvolutionBlueprint(
-      name: "encoder.conv.conv", taps: taps, activation: try config.activation("conv_act", default: "tanh"),
+      kernel: KernelBlueprint(name: "encoder.conv.conv", outputs: width, inputs: width, taps: taps),
+      activation: try config.activation("conv_act", default: "tanh"),
       norm: NormBlueprint(name: "encoder.conv.LayerNorm", epsilon: epsilon))
   }
 

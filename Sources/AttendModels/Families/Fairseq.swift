@@ -96,7 +96,7 @@ enum Fairseq: Family {
 }
 
 /// The differences between the models of this line.
-private struct FairseqChoices {
+struct FairseqChoices {
   enum Positions {
     case learned
     case sinusoidal
@@ -129,6 +129,8 @@ private struct FairseqChoices {
   var isTied = true
   /// The product that makes logits, where it is not the token table.
   var output = "lm_head"
+  /// Whether the products that make keys have a bias.
+  var keyBias = true
   /// nil: there are no such heads.
   var rereads: Rereading?
   /// The width of the source's states; nil: the model's own.
@@ -230,7 +232,7 @@ extension StackBlueprint {
 
 extension LayerBlueprint {
   /// A layer with the names that BART gave them; `side` is "encoder" or "decoder".
-  fileprivate static func fairseq(
+  static func fairseq(
     _ config: Configuration, _ side: String, _ name: String, width: Int, causal: Bool, _ choices: FairseqChoices
   ) throws(Failure) -> LayerBlueprint {
     func norms(_ suffix: String) -> ResidualNorms {
@@ -239,13 +241,14 @@ extension LayerBlueprint {
     }
     let heads = try config.divisor("\(side)_attention_heads", of: width, "d_model")
     func attention(_ suffix: String, causal: Bool) -> AttentionBlueprint {
-      func projection(_ part: String, from inputs: Int? = nil) -> LinearBlueprint {
-        LinearBlueprint(name: "\(name).\(suffix).\(part)", outputs: width, inputs: inputs ?? width)
+      func projection(_ part: String, from inputs: Int? = nil, hasBias: Bool = true) -> LinearBlueprint {
+        LinearBlueprint(
+          name: "\(name).\(suffix).\(part)", outputs: width, inputs: inputs ?? width, bias: hasBias ? .own : .none)
       }
       let source = suffix == "encoder_attn" ? choices.sourceWidth : nil
       return AttentionBlueprint(
         options: AttentionOptions(heads: heads, headDim: width / heads, causal: causal), query: projection("q_proj"),
-        key: projection("k_proj", from: source), value: projection("v_proj", from: source),
+        key: projection("k_proj", from: source, hasBias: choices.keyBias), value: projection("v_proj", from: source),
         output: projection("out_proj"))
     }
     let feedForwardWidth = try config.size("\(side)_ffn_dim")

@@ -1,0 +1,107 @@
+import AttendBase
+import AttendCheckpoints
+import AttendDispatch
+import AttendKernelInterface
+import AttendLayers
+
+extension Builder {
+  /// The first layer of a stack of `width` that reads sounds.
+  func sound(_ sound: SoundBlueprint, _ width: Int) throws(Failure) -> SoundEmbedding {
+    let features = sound.convolutions.last?.kernel.outputs ?? sound.projection?.inputs ?? width
+    return SoundEmbedding(
+      form: sound.form, frames: sound.frames,
+      convolutions: try sound.convolutions.map { (convolution) throws(Failure) in try self.convolution(convolution) },
+      norm: try norm(sound.norm, features),
+      projection: try sound.projection.map { (projection) throws(Failure) in try linear([projection]) },
+      positions: try sound.positions.map { (positions) throws(Failure) in
+        try packer.rows(prefix + positions.name, count: positions.count, width: width)
+      }, positional: try sound.positional.map { (convolution) throws(Failure) in try positional(convolution) },
+      lastNorm: try norm(sound.lastNorm, width))
+  }
+
+  /// Samples stay in float32: a convolution over one channel has too few inputs for errors of rounding to average out.
+  private func convolution(_ convolution: TimeConvolutionBlueprint) throws(Failure) -> TimeConvolution {
+    let kernel = convolution.kernel
+    let products = try packer.convolution(kernel, prefix: prefix, compute: kernel.inputs == 1 ? .float32 : nil)
+    let norm: TimeConvolution.Norm
+    switch convolution.norm {
+    case .none: norm = .none
+    case .frames(let frames): norm = try self.norm(frames, kernel.outputs).map { .frames($0) } ?? .none
+    case .time(let time, let groups):
+      norm = .time(
+        TimeNorm(
+          groups: groups, gain: try packer.vector("\(prefix)\(time.name).weight", kernel.outputs),
+          bias: try packer.vector("\(prefix)\(time.name).bias", kernel.outputs), epsilon: time.epsilon))
+    }
+    return TimeConvolution(
+      linear: products[0], taps: kernel.taps, stride: convolution.stride, padding: convolution.padding,
+      activation: convolution.activation, norm: norm, lastActivation: convolution.lastActivation)
+  }
+
+  private func positional(_ convolution: PositionalConvolutionBlueprint) throws(Failure) -> PositionalConvolution {
+    PositionalConvolution(
+      groups: try packer.convolution(convolution.kernel, prefix: prefix), taps: convolution.kernel.taps,
+      norm: convolution.epsilon.map { Norm(kind: .layer, gain: nil, bias: nil, epsilon: $0) },
+      activation: convolution.activation)
+  }
+
+  // MARK: Layers
+
+  /// What a layer of a Conformer has besides.
+  func conformer(_ conformer: ConformerBlueprint, _ stack: StackBlueprint) throws(Failure) -> ConformerParts {
+    let input = conformer.input
+    return ConformerParts(
+      feedForward: try feedForward(conformer.feedForward),
+      feedForwardNorms: try norms(conformer.feedForwardNorms, stack),
+      convolution: ConvolutionModule(
+        input: try packer.gated(input.part(1, of: 2), input.part(0, of: 2), prefix: prefix),
+        factors: try packer.depthwise(prefix + conformer.kernel.name, width: stack.width, taps: conformer.kernel.taps),
+        taps: conformer.kernel.taps, norm: try norm(conformer.norm, stack.width), activation: conformer.activation,
+        output: try linear([conformer.output])),
+      convolutionNorms: try norms(conformer.convolutionNorms, stack))
+  }
+
+  /// Scores that gain products of queries with vectors of distances.
+  func relativeKeys(_ blueprint: RelativeKeysBlueprint, _ options: AttentionOptions) throws(Failure) -> Disentangled {
+    let (left, right, count) = (blueprint.left, blueprint.right, blueprint.left + blueprint.right + 1)
+    let table = try packer.withoutCounting { () throws(Failure) in
+      try packer.table(prefix + blueprint.table, rows: count, width: options.headDim)
+    }
+    defer { withExtendedLifetime(table) {} }
+    let vectors = try packer.heads(
+      Matrix(table.pointer(), rows: count, columns: options.headDim), headDim: options.headDim)
+    let keys = [PackedMatrix](repeating: vectors[0], count: options.heads)
+    return try Disentangled(radius: max(left, right), columns: count, .products(keys: keys, queries: [])) {
+      min(max(-$0, -left), right) + left
+    }
+  }
+
+  /// The gates of WavLM's positions. Of the eight outputs of their product each half is only ever summed, so that two
+  /// are kept.
+  func gates(_ gated: GatedDistancesBlueprint, _ options: AttentionOptions) throws(Failure) -> GatedDistances {
+    let (headDim, heads, halves, half) = (options.headDim, options.heads, 2, 4)
+    let (weights, bias, table) = try packer.withoutCounting { () throws(Failure) in
+      (
+        try packer.table("\(prefix)\(gated.gate).weight", rows: halves * half, width: headDim),
+        try packer.vector("\(prefix)\(gated.gate).bias", halves * half),
+        try packer.numbers(prefix + gated.table, TensorShape(gated.buckets.count, heads))
+      )
+    }
+    defer { withExtendedLifetime((weights, bias, table)) {} }
+    let product = try AlignedBuffer(halves * headDim, of: Float.self, for: "tensor \(gated.gate)")
+    let offsets = try AlignedBuffer(halves, of: Float.self, for: "tensor \(gated.gate)")
+    product.pointer(to: Float.self).update(repeating: 0, count: halves * headDim)
+    offsets.pointer(to: Float.self).update(repeating: 0, count: halves)
+    let sums = Matrix(product.pointer(), rows: halves, columns: headDim)
+    for row in 0..<halves * half {
+      offsets.pointer(to: Float.self)[row / half] += bias.pointer(to: Float.self)[row]
+      let weights = weights.pointer(to: Float.self) + row * headDim
+      for column in 0..<headDim { sums[row / half][column] += weights[column] }
+    }
+    defer { withExtendedLifetime(product) {} }
+    let gate = Linear(weights: try packer.heads(sums, headDim: headDim)[0], bias: offsets)
+    return try GatedDistances(
+      heads: heads, buckets: gated.buckets.count, table: table.pointer(), scale: options.scale, gate: gate,
+      factors: try packer.numbers(prefix + gated.factors, TensorShape(1, heads, 1, 1)))
+  }
+}
