@@ -45,7 +45,8 @@ let package = Package(
       name: "AttendC",
       dependencies: [
         "CAttend", "AttendGeneration", "AttendDecoding", "AttendGrammars", "AttendModels", "AttendLayers",
-        "AttendTokenizers", "AttendCheckpoints", "AttendDispatch", "AttendKernelInterface", "AttendBase",
+        "AttendTokenizers", "AttendPictures", "AttendCheckpoints", "AttendDispatch", "AttendKernelInterface",
+        "AttendBase",
       ], swiftSettings: swift),
     // The rooms.
     .target(
@@ -61,7 +62,8 @@ let package = Package(
     .target(
       name: "AttendModels",
       dependencies: [
-        "AttendLayers", "AttendTokenizers", "AttendCheckpoints", "AttendDispatch", "AttendKernelInterface",
+        "AttendLayers", "AttendTokenizers", "AttendPictures", "AttendCheckpoints", "AttendDispatch",
+        "AttendKernelInterface",
         "AttendBase",
       ], swiftSettings: swift),
     .target(

@@ -259,8 +259,8 @@ typedef struct attend_tokenize_options {
     /** since 0.2: hears how far the call is, at most every 20 ms, so that a short one is never reported; or NULL */
     attend_progress_callback progress;
     void *progress_context;  /**< since 0.2: given to `progress` as it is */
-    /** since 0.3: the texts are what an encoder-decoder writes, which some tokenizers (Marian) split in another way than
-        what it reads; without a file that says how, the call is ATTEND_ERROR_NOT_FOUND */
+    /** since 0.2: the texts are what an encoder-decoder writes, which some tokenizers (Marian) split in another way
+        than what it reads; without a file that says how, the call is ATTEND_ERROR_NOT_FOUND */
     bool are_targets;
 } attend_tokenize_options;
 
@@ -455,6 +455,8 @@ ATTEND_MUST_CHECK attend_error *attend_detokenizer_finish(attend_detokenizer *de
 /** Frees a detokenizer; NULL is allowed. */
 void attend_detokenizer_free(attend_detokenizer *detokenizer);
 
+struct attend_input;
+
 /** How to write a conversation as text. Start from ATTEND_CHAT_OPTIONS_INIT. */
 typedef struct attend_chat_options {
     size_t struct_size;       /**< sizeof(attend_chat_options) */
@@ -463,9 +465,13 @@ typedef struct attend_chat_options {
     const char *variables;
     /** which of several templates, ended by NUL; NULL: the default one, or "tool_use" where there are tools */
     const char *template_name;
+    /** since 0.2: the pictures of the conversation, in the order of their places in it, for attend_generate_chat; no
+        other function reads them; or NULL */
+    const struct attend_input *inputs;
+    size_t input_count;       /**< since 0.2: how many */
 } attend_chat_options;
 
-#define ATTEND_CHAT_OPTIONS_INIT { sizeof(attend_chat_options), false, NULL, NULL }
+#define ATTEND_CHAT_OPTIONS_INIT { sizeof(attend_chat_options), false, NULL, NULL, NULL, 0 }
 
 /**
  * Writes a conversation as the text that the model was trained on, by the chat template that was read with the
@@ -621,21 +627,35 @@ typedef enum attend_logits_kind {
 typedef enum attend_input_kind {
     /** An array as the model's first layer reads it, float32, without gaps: the pixel values of a picture,
         {channels, height, width}, after all preprocessing; a spectrogram, {bins, frames}; the samples of a sound,
-        {samples}. */
-    ATTEND_INPUT_FEATURES = 1
+        {samples} */
+    ATTEND_INPUT_FEATURES = 1,
+    /** The bytes of a picture's file: PNG, JPEG, WebP, BMP or GIF (its first picture), told by the first bytes. It is
+        turned as its EXIF orientation says, composed over white, and prepared as preprocessor_config.json of the
+        model's folder says. libpng, libjpeg-turbo and libwebp are opened when they are needed; where one is missing,
+        the error names its package */
+    ATTEND_INPUT_BYTES = 2,
+    /** The same, of the file at a path */
+    ATTEND_INPUT_FILE = 3,
+    /** Pixels of the caller's, {height, width, channels} with 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGBA) channels:
+        uint8, or float32 from 0 to 1; `strides` say where they lie. Prepared like a file */
+    ATTEND_INPUT_PIXELS = 4
 } attend_input_kind;
 
-/** One input that is no tokens. Start from ATTEND_INPUT_INIT. Since 0.2. */
+/** One input that is no tokens; borrowed for the call. Start from ATTEND_INPUT_INIT. Since 0.2. */
 typedef struct attend_input {
     size_t struct_size;          /**< sizeof(attend_input) */
     attend_input_kind kind;      /**< must be set */
-    const void *data;            /**< the numbers */
-    attend_element_type type;    /**< ATTEND_TYPE_FLOAT32 */
-    size_t rank;                 /**< how many entries of `shape` count */
+    const void *data;            /**< the numbers, the file's bytes, or its path in UTF-8, ended by NUL */
+    size_t size;                 /**< BYTES: how many */
+    attend_element_type type;    /**< FEATURES, PIXELS: of the numbers */
+    size_t rank;                 /**< FEATURES, PIXELS: how many entries of `shape` count */
     size_t shape[3];
+    /** PIXELS: bytes from one to the next of each dimension, of any sign; all 0: there are no gaps */
+    ptrdiff_t strides[3];
 } attend_input;
 
-#define ATTEND_INPUT_INIT { sizeof(attend_input), 0, NULL, ATTEND_TYPE_FLOAT32, 0, {0, 0, 0} }
+#define ATTEND_INPUT_INIT \
+    { sizeof(attend_input), (attend_input_kind)0, NULL, 0, ATTEND_TYPE_FLOAT32, 0, {0, 0, 0}, {0, 0, 0} }
 
 /** Several sequences, end to end, of any lengths. There is no padding: leave it out. Start from ATTEND_BATCH_INIT. */
 typedef struct attend_batch {
@@ -645,8 +665,8 @@ typedef struct attend_batch {
     size_t count;                /**< how many sequences, at least 1 */
     const int32_t *token_types;  /**< [sum of lengths] segments, for models that have them, or NULL */
     attend_logits_kind logits;   /**< since 0.2: what attend_decode computes; no other function reads it */
-    /** since 0.2: pictures or sounds, for models that read them, or NULL. Without `tokens` and `lengths`, which are then
-        NULL, each is one sequence. With them, of a decoder that sees, they are the pictures that the placeholders among
+    /** since 0.2: pictures or sounds, for models that read them, or NULL. Without `tokens` and `lengths`, which are
+        then NULL, each is one sequence. With them, of a decoder that sees, they are the pictures that the placeholders among
         the tokens stand for, in order */
     const attend_input *inputs;
     size_t input_count;          /**< since 0.2: how many inputs; 0: `count`, without tokens */
@@ -1144,9 +1164,9 @@ typedef struct attend_score_options {
  * sources, and `texts` what it makes of them, without the start token; all their tokens are scored.
  *
  * What neighbours begin with alike, contexts or sources, is computed once; where the session has a cache of prefixes
- * (`prefix_cache_bytes`), contexts are kept in it and found there. Logits are never held for more than some places. What
- * is told of a text depends on it and its context alone, to the bit. All live sequences of the session are dropped,
- * before and after. Since 0.2.
+ * (`prefix_cache_bytes`), contexts are kept in it and found there. Logits are never held for more than some places.
+ * What is told of a text depends on it and its context alone, to the bit. All live sequences of the session are
+ * dropped, before and after. Since 0.2.
  *
  * `*scores` is owned by the caller, also where the call is cancelled or memory runs out while texts are scored: it then
  * holds what was scored by then; after any other error it is NULL. `options` may be NULL. Errors: INVALID_ARGUMENT (ids
@@ -1401,13 +1421,13 @@ _Static_assert(sizeof(attend_tokenizer_info) == 56 && offsetof(attend_tokenizer_
                "attend_tokenizer_info");
 _Static_assert(sizeof(attend_detokenize_options) == 16, "attend_detokenize_options");
 _Static_assert(sizeof(attend_token_offsets) == 16, "attend_token_offsets");
-_Static_assert(sizeof(attend_chat_options) == 32 && offsetof(attend_chat_options, template_name) == 24,
+_Static_assert(sizeof(attend_chat_options) == 48 && offsetof(attend_chat_options, inputs) == 32,
                "attend_chat_options");
 _Static_assert(sizeof(attend_session_options) == 48 && offsetof(attend_session_options, key_value_type) == 40,
                "attend_session_options");
 _Static_assert(sizeof(attend_prefix_cache_stats) == 40, "attend_prefix_cache_stats");
 _Static_assert(sizeof(attend_tensor) == 56 && offsetof(attend_tensor, shape) == 24, "attend_tensor");
-_Static_assert(sizeof(attend_input) == 64 && offsetof(attend_input, shape) == 40, "attend_input");
+_Static_assert(sizeof(attend_input) == 96 && offsetof(attend_input, strides) == 72, "attend_input");
 _Static_assert(sizeof(attend_batch) == 64 && offsetof(attend_batch, inputs) == 48, "attend_batch");
 _Static_assert(sizeof(attend_generation_options) == 88 && offsetof(attend_generation_options, assistant) == 80,
                "attend_generation_options");

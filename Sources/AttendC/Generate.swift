@@ -57,7 +57,8 @@ import Glibc
   generating(session, options, generation) { (call) throws(Failure) in
     let encoding = try call.tokenizer().encodedConversation(
       messages, length, chat, asksForAnswer: true, tools: call.tools)
-    try call.run(1) { _ in encoding.ids.buffer }
+    let input = try call.input(of: chat)
+    try call.run(1, input: { _ in input }) { _ in encoding.ids.buffer }
   }
 }
 
@@ -104,6 +105,20 @@ private final class GenerateCall {
       try MediaInput(copying: UnsafeBufferPointer(rebasing: arrays[index..<index + 1]), for: session.model)
     }
     try run(inputs.count, input: { inputs[$0] }) { _ in UnsafeBufferPointer(start: nil, count: 0) }
+  }
+
+  /// The pictures of a conversation; nil: it has none.
+  func input(of pointer: UnsafePointer<attend_chat_options>?) throws(Failure) -> MediaInput? {
+    let chat = try copy(pointer, "chat")
+    guard let inputs = chat.inputs else {
+      guard chat.input_count == 0 else {
+        throw Failure(.invalidArgument, "chat.inputs is NULL, and input_count is not 0")
+      }
+      return nil
+    }
+    let arrays = try InputList(inputs, count: chat.input_count, "chat", "input_count", session)
+    defer { withExtendedLifetime(arrays) {} }
+    return try MediaInput(copying: UnsafeBufferPointer(arrays.elements), for: session.model)
   }
 
   /// The pictures of each prompt of a batch; nil: it has none.

@@ -2,6 +2,8 @@ import AttendBase
 import AttendDispatch
 import AttendGeneration
 import AttendLayers
+import AttendModels
+import AttendPictures
 import CAttend
 
 /// Calls `body` with a batch of the caller's, of tokens or of arrays, checked as far as that is possible without a
@@ -23,47 +25,119 @@ func withBatch<Result>(
         "batch.tokens is NULL: each input is a sequence, lengths and token_types must be NULL, and "
           + "input_count 0 or count")
     }
-    let arrays = try InputList(inputs, count: batch.count, "count")
+    let arrays = try InputList(inputs, count: batch.count, "batch", "count", session)
     defer { withExtendedLifetime(arrays) {} }
     return try body(try session.batch(UnsafeBufferPointer(arrays.elements)))
   }
-  let arrays = try InputList(inputs, count: batch.input_count, "input_count")
+  let arrays = try InputList(inputs, count: batch.input_count, "batch", "input_count", session)
   defer { withExtendedLifetime(arrays) {} }
   var texts = try read(pointer, takesInputs: true).batch
   texts.pictures = UnsafeBufferPointer(arrays.elements)
   return try body(texts)
 }
 
-/// The inputs of a batch as arrays.
-private final class InputList {
+/// The inputs of a call as arrays: pictures are decoded and prepared, on the session's threads.
+final class InputList {
   private var arrays = GrowingList<FeatureArray>(for: "the inputs of a batch")
+  private let pixels: PixelValues?
 
+  /// Alive as long as this object.
   var elements: UnsafeMutableBufferPointer<FeatureArray> { arrays.elements }
 
-  init(_ inputs: UnsafePointer<attend_input>, count: Int, _ field: String) throws(Failure) {
+  /// `owner` and `field` are what messages call the struct and its count.
+  init(
+    _ inputs: UnsafePointer<attend_input>, count: Int, _ owner: String, _ field: String, _ session: Session
+  ) throws(Failure) {
     guard count > 0, count <= Session.mostSequences else {
       throw Failure(
         .invalidArgument,
-        "batch.\(field) is \(UInt(bitPattern: count)); from 1 to \(Session.mostSequences) inputs are taken")
+        "\(owner).\(field) is \(UInt(bitPattern: count)); from 1 to \(Session.mostSequences) inputs are taken")
     }
     try arrays.reserve(count)
     // Each lies as far from the next as the caller's version of the struct is long.
     let step = inputs.pointee.struct_size
-    for index in 0..<count {
+    let known = try FixedArray(count, for: "the inputs of a batch") { (index) throws(Failure) in
       let place = (UnsafeRawPointer(inputs) + index * step).assumingMemoryBound(to: attend_input.self)
-      let name = "batch.inputs[\(index)]"
-      let input = try copy(place, name)
+      let input = try copy(place, "\(owner).inputs[\(index)]")
       guard input.struct_size == step else {
-        throw Failure(.invalidArgument, "\(name).struct_size is \(input.struct_size), and that of the first is \(step)")
+        throw Failure(
+          .invalidArgument,
+          "\(owner).inputs[\(index)].struct_size is \(input.struct_size), and that of the first is \(step)")
       }
-      try arrays.append(try InputList.array(input, name))
+      return input
+    }
+    let files = known.indices.filter { known[$0].kind != ATTEND_INPUT_FEATURES }
+    pixels = try files.isEmpty ? nil : InputList.pixels(known, files, owner, session)
+    var picture = 0
+    for index in 0..<count {
+      if let pixels, known[index].kind != ATTEND_INPUT_FEATURES {
+        for tile in 0..<pixels[picture].count { try arrays.append(pixels.array(pixels[picture].first + tile)) }
+        picture += 1
+      } else {
+        try arrays.append(try InputList.features(known[index], "\(owner).inputs[\(index)]"))
+      }
     }
   }
 
-  private static func array(_ input: attend_input, _ name: String) throws(Failure) -> FeatureArray {
-    guard input.kind == ATTEND_INPUT_FEATURES else {
-      throw Failure(.invalidArgument, "\(name).kind is \(input.kind.rawValue), which is no attend_input_kind")
+  // MARK: Pictures
+
+  /// The pictures among the inputs, which are those of these numbers, as the model reads them.
+  private static func pixels(
+    _ inputs: FixedArray<attend_input>, _ numbers: [Int], _ owner: String, _ session: Session
+  ) throws(Failure) -> PixelValues {
+    guard let reader = session.model.arrayReader else {
+      throw Failure(
+        .unsupported,
+        "this checkpoint is of a \(session.model.blueprint.family) model, which reads tokens and no pictures")
     }
+    guard reader.input.reads == "pictures" else {
+      throw Failure(.unsupported, "this model reads \(reader.input.reads); pictures were given")
+    }
+    let processor = try session.model.pictureProcessor.get(), threads = session.engine.threads
+    let pictures = try Picture.load(numbers.count, threads: threads) { (index) throws(Failure) in
+      try picture(inputs[numbers[index]], "\(owner).inputs[\(numbers[index])]")
+    }
+    return try processor.process(pictures, threads: threads)
+  }
+
+  private static func picture(_ input: attend_input, _ name: String) throws(Failure) -> Picture {
+    let data = try require(input.data, "\(name).data")
+    switch input.kind {
+    case ATTEND_INPUT_BYTES:
+      guard input.size > 0 else { throw Failure(.invalidArgument, "\(name).size is 0: a file has bytes") }
+      return try Picture(UnsafeRawBufferPointer(start: data, count: input.size), named: name)
+    case ATTEND_INPUT_FILE: return try Picture(file: String(cString: data.assumingMemoryBound(to: CChar.self)))
+    case ATTEND_INPUT_PIXELS: return try Picture(try pixels(input, data, name), named: name)
+    default: throw Failure(.invalidArgument, "\(name).kind is \(input.kind.rawValue), which is no attend_input_kind")
+    }
+  }
+
+  private static func pixels(
+    _ input: attend_input, _ data: UnsafeRawPointer, _ name: String
+  ) throws(Failure) -> PixelArray {
+    guard input.rank == 3 else {
+      throw Failure(.invalidArgument, "\(name).rank is \(input.rank); pixels have 3 dimensions")
+    }
+    let element: PixelArray.Element
+    switch input.type {
+    case ATTEND_TYPE_UINT8: element = .uint8
+    case ATTEND_TYPE_FLOAT32: element = .float32(white: 1)
+    default: throw Failure(.invalidArgument, "\(name).type is \(input.type.rawValue); pixels are uint8 or float32")
+    }
+    for (dimension, size) in [input.shape.0, input.shape.1, input.shape.2].enumerated() where size <= 0 {
+      throw Failure(.invalidArgument, "\(name).shape[\(dimension)] is \(UInt(bitPattern: size))")
+    }
+    var array = PixelArray(
+      data, element, height: input.shape.0, width: input.shape.1, channels: input.shape.2)
+    if input.strides != (0, 0, 0) {
+      (array.rowStride, array.pixelStride, array.channelStride) = input.strides
+    }
+    return array
+  }
+
+  // MARK: Features
+
+  private static func features(_ input: attend_input, _ name: String) throws(Failure) -> FeatureArray {
     guard input.type == ATTEND_TYPE_FLOAT32 else {
       throw Failure(.invalidArgument, "\(name).type is \(input.type.rawValue); features are float32")
     }
@@ -91,4 +165,11 @@ private final class InputList {
 
   /// Of one array: so that no product with a width of a model overflows.
   private static let mostNumbers = 1 << 40
+}
+
+extension PixelValues {
+  /// A tile as a model reads it.
+  fileprivate func array(_ tile: Int) -> FeatureArray {
+    FeatureArray(values + tile * tileCount, channels: channels, height: height, width: width)
+  }
 }

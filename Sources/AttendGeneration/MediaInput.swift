@@ -43,6 +43,16 @@ package final class MediaInput: StepInput, @unchecked Sendable {
 }
 
 extension Model {
+  /// Throws `invalidArgument` for a text with places for pictures, where none are given.
+  package func refusePlaces(in text: UnsafeBufferPointer<Int32>) throws(Failure) {
+    guard let placeholder = blueprint.placeholder else { return }
+    let places = text.reduce(0) { $0 + ($1 == placeholder ? 1 : 0) }
+    guard places == 0 else {
+      throw Failure(
+        .invalidArgument, "the text has \(places) places for pictures (id \(placeholder)), and no picture is given")
+    }
+  }
+
   /// The prompt of a decoder in which each picture has as many placeholders as it becomes states: as it is where it has
   /// as many already, and where there is one for each picture, as templates write it, each repeated.
   ///

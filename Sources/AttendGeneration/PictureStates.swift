@@ -57,8 +57,8 @@ extension Session {
     return UnsafeBufferPointer(spliceList.elements)
   }
 
-  /// The states that the decoder reads in the place of tokens, of all arrays, `[sum, width]`, in scratch memory, and how
-  /// many belong to each.
+  /// The states that the decoder reads in the place of tokens, of all arrays, `[sum, width]`, in scratch memory, and
+  /// how many belong to each.
   func see(_ arrays: UnsafeBufferPointer<FeatureArray>) throws(Failure) -> (states: Matrix, counts: SequenceLengths) {
     guard let (tower, connector) = model.eyes else {
       throw Failure(

@@ -126,7 +126,11 @@ extension Session {
       case .decoder:
         try reserve(ahead: positionsAhead)
         if stack === model.decoder {
-          if let pictures = batch.pictures { try attach(pictures, to: batch, from: first) }
+          if let pictures = batch.pictures {
+            try attach(pictures, to: batch, from: first)
+          } else {
+            try model.refusePlaces(in: batch.tokens(from: 0, count: batch.tokenCount))
+          }
           try readPrompt(batch, stack, from: first, into: x)
         } else {
           try readText(batch, stack, into: x)

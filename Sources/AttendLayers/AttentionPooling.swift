@@ -1,8 +1,8 @@
 import AttendBase
 import AttendDispatch
 
-/// One vector of a sequence by attention with a query that was learned (Lee et al. 2018, arXiv:1810.00825, section 3.2),
-/// and a feed-forward network behind it, as SigLIP has it.
+/// One vector of a sequence by attention with a query that was learned (Lee et al. 2018, arXiv:1810.00825, section
+/// 3.2), and a feed-forward network behind it, as SigLIP has it.
 ///
 /// Of the queries' product nothing is left at run time: the query is the same for all sequences.
 package struct AttentionPooling: Sendable {

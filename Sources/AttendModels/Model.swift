@@ -2,6 +2,7 @@ import AttendBase
 import AttendCheckpoints
 import AttendDispatch
 import AttendLayers
+import AttendPictures
 import AttendTokenizers
 
 /// A loaded checkpoint. Immutable: any number of sessions and threads use it at once.
@@ -34,6 +35,8 @@ package final class Model: Sendable {
   package let generation: GenerationDefaults
   /// The tokenizer in the folder, or why there is none.
   package let tokenizer: Result<Tokenizer, Failure>
+  /// The preparation of pictures that the folder asks for, or why there is none.
+  package let pictureProcessor: Result<PictureProcessor, Failure>
   /// Elements of all weights, each counted once.
   package let parameters: Int
   /// Bytes that the weights take as the kernels read them.
@@ -101,6 +104,8 @@ package final class Model: Sendable {
     weightBytes = packer.weightBytes + modules.weightBytes
     isCausalLanguageModel = configurations.model.saves(.nextToken)
     tokenizer = Result { () throws(Failure) in try Tokenizer(folder, lowercasing: sentence?.lowercases ?? false) }
+    let seesAs = blueprint.family
+    pictureProcessor = Result { () throws(Failure) in try PictureProcessor(folder, modelType: seesAs) }
     let positions = towers.first?.stack.positions
     textRules = Result { () throws(Failure) in
       try TextRules(folder, sentence, configurations.model, positions: positions)

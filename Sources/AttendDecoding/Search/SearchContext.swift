@@ -99,7 +99,8 @@ package final class SearchContext {
   private(set) var isEnded = false
 
   package init(
-    _ options: SearchOptions, prompt: TokenList, source: TokenList?, input: (any StepInput)? = nil, otherPrompt: TokenList? = nil,
+    _ options: SearchOptions, prompt: TokenList, source: TokenList?, input: (any StepInput)? = nil,
+    otherPrompt: TokenList? = nil,
     model: any StepModel,
     stopStrings: StopStrings? = nil, grammar: CompiledGrammar? = nil, assistant: Assistant? = nil
   ) throws(Failure) {

@@ -60,6 +60,7 @@ package final class RequestMaker: @unchecked Sendable {
       let expanded = try session.model.expanded(tokens, for: input)
       given = try TokenList(UnsafeBufferPointer(expanded.elements))
     } else {
+      try session.model.refusePlaces(in: tokens)
       given = try TokenList(tokens)
     }
     let prompt = try session.readsSources ? decoderPrompt() : given

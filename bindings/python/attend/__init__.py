@@ -31,7 +31,7 @@ from .errors import (
     UnsupportedError,
 )
 from .generation import Alternative, Generation, Hypothesis, TokenEvent
-from .inputs import Features, Input
+from .inputs import Features, Input, Picture
 from .model import Kind, Model, TensorInfo
 from .scheduler import Request, Scheduler, SchedulerStats
 from .scores import Choice, Score
@@ -63,6 +63,7 @@ __all__ = [
     "Model",
     "NotFoundError",
     "OutOfMemoryError",
+    "Picture",
     "PrefixCache",
     "Request",
     "Scheduler",

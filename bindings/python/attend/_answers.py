@@ -29,13 +29,18 @@ class Answers:
         logits_processor: LogitsProcessor | None = None,
         assistant_model: Model | None = None,
         progress: Progress | bool | None = None,
+        images: Any = None,
         **options: Any,
     ) -> Any:
         """Answers: what a decoder goes on with behind prompts, what an encoder-decoder makes of sources.
 
         ``inputs``: one text or sequence of ids, which gives one ``Generation``; or several (any form that ``encode``
         takes, or a list of texts), which give a list of them in the order of the inputs. Texts get the special tokens
-        of the tokenizer's template.
+        of the tokenizer's template. A model that sees or hears in place of reading sources takes an ``Input`` or a list
+        of them.
+
+        ``images``: the pictures that prompts of a decoder have places for, each a ``Picture`` or what it is made of;
+        of several prompts a list for each. A place is one placeholder token, or as many as the picture becomes.
 
         ``options`` are those of transformers' GenerationConfig by name (``max_new_tokens``, ``num_beams``,
         ``do_sample``, ``temperature``, ``stop_strings``, ...) and more, all in docs/generation.md; what is left out is
@@ -55,7 +60,7 @@ class Answers:
         inputs, None for the others.
         """
         return generation.generate(
-            self._answering(), inputs, options, on_token, logits_processor, assistant_model, progress
+            self._answering(), inputs, options, on_token, logits_processor, assistant_model, progress, images
         )
 
     def stream(self, prompt: Any, *, assistant_model: Model | None = None, **options: Any) -> Iterator[str]:

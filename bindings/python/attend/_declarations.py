@@ -15,6 +15,7 @@ from ctypes import (
     c_int,
     c_int32,
     c_size_t,
+    c_ssize_t,
     c_uint32,
     c_void_p,
 )
@@ -53,6 +54,7 @@ Handle = c_void_p
 LogCallback = CFUNCTYPE(None, c_int, c_char_p, c_void_p)
 
 TYPE_FLOAT32 = 1
+TYPE_UINT8 = 20
 
 #: ``attend_element_type`` to the name of the element type.
 TYPE_NAMES = {
@@ -130,7 +132,7 @@ class Tensor(Structure):
     _fields_ = [("data", c_void_p), ("type", c_int), ("rank", c_size_t), ("shape", c_size_t * 4)]
 
 
-INPUTS = {"features": 1}
+INPUTS = {"features": 1, "bytes": 2, "file": 3, "pixels": 4}
 
 
 class Input(Sized):
@@ -140,9 +142,11 @@ class Input(Sized):
         ("struct_size", c_size_t),
         ("kind", c_int),
         ("data", c_void_p),
+        ("size", c_size_t),
         ("type", c_int),
         ("rank", c_size_t),
         ("shape", c_size_t * 3),
+        ("strides", c_ssize_t * 3),
     ]
 
 

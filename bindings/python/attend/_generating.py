@@ -12,6 +12,7 @@ import numpy as np
 from ._answers import Answers
 from ._arrays import Int32Array
 from ._languages import Languages
+from ._messages import without_pictures
 from .errors import UnsupportedError
 from .generation import Generation
 from .tools import Tool, ToolChoice
@@ -97,10 +98,16 @@ class Generating(Answers):
         begins as a call is a valid one), "required", "none", or the one function to call. The calls are in
         ``tool_calls`` of the answer, the text around them in ``message.content``; ``message.to_dict()`` goes behind the
         other messages.
+
+        A part of a message's content may be a picture, for models that see: ``{"type": "image", "image": picture}``, a
+        ``Picture`` or what it is made of; ``{"type": "image_url", "image_url": {"url": "data:..."}}`` too. Nothing is
+        downloaded.
         """
+        messages, pictures = without_pictures(messages)
         with self.tokenizer as tokenizer:
             prompt = tokenizer.encode_chat(messages, add_generation_prompt=True, tools=tools)
-        answer: Generation = self.generate(prompt, tools=tools, tool_choice=tool_choice, **options)
+        images = pictures or None
+        answer: Generation = self.generate(prompt, tools=tools, tool_choice=tool_choice, images=images, **options)
         return answer
 
     def _require_sources(self, task: str) -> None:

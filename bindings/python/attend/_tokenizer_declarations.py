@@ -77,6 +77,8 @@ class ChatOptions(Sized):
         ("generation_prompt", c_bool),
         ("variables", c_char_p),
         ("template_name", c_char_p),
+        ("inputs", c_void_p),
+        ("input_count", c_size_t),
     ]
 
 

@@ -17,8 +17,8 @@ from ._encodings import Encoding
 from ._library import Owned, check, create, library, text
 from ._options import spelled
 from ._progress import Bar, Progress
-from .errors import attach_finished
-from .inputs import Input
+from .errors import InvalidArgumentError, attach_finished
+from .inputs import Input, InputBatch, Picture
 from .tools import Message, ToolCall
 
 if TYPE_CHECKING:
@@ -249,9 +249,12 @@ def generate(
     logits_processor: LogitsProcessor | None,
     assistant: Model | None,
     progress: Progress | bool | None,
+    images: Any = None,
 ) -> Generation | list[Generation]:
     """``Session.generate``"""
     one = is_one(inputs)
+    if images is not None:
+        inputs, images = _with_images(session, inputs, images, one)
     if one:
         inputs = [inputs]
     elif not hasattr(inputs, "__array__") and not isinstance(inputs, Mapping):
@@ -266,6 +269,9 @@ def generate(
             found = call.run(session, library.attend_generate_texts, arguments, listener)
         else:
             batch = session._batch(inputs, None, None, None)
+            if images:
+                seen = InputBatch(images)
+                batch.struct.inputs, batch.struct.input_count = seen.struct.inputs, len(images)
             arguments = (session._open(), ctypes.byref(batch.struct))
             found = call.run(session, library.attend_generate, arguments, listener)
     session._lengths = None
@@ -312,6 +318,18 @@ def _handle(model: Any) -> Owned:
         raise TypeError(f"assistant_model: expected a Model, found {type(model).__name__}")
     handle: Owned = model._open()
     return handle
+
+
+def _with_images(session: Session, inputs: Any, images: Any, one: bool) -> tuple[Any, list[Input]]:
+    """Prompts as ids, and the pictures of all of them in their order."""
+    prompts, lists = ([inputs], [images]) if one else (list(inputs), list(images))
+    if len(prompts) != len(lists):
+        raise InvalidArgumentError(f"images: {len(lists)} lists of pictures for {len(prompts)} prompts")
+    if any(isinstance(prompt, (str, bytes)) for prompt in prompts):
+        with session._model.tokenizer as tokenizer:
+            prompts = [tokenizer.encode(prompt) for prompt in prompts]
+    flat = [picture for own in lists for picture in (own if isinstance(own, (list, tuple)) else [own])]
+    return (prompts[0] if one else prompts), [made if isinstance(made, Input) else Picture(made) for made in flat]
 
 
 def is_one(inputs: Any) -> bool:

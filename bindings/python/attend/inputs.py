@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 from typing import TYPE_CHECKING, Any, Sequence, Union
 
 import numpy as np
 
 from . import _declarations as c
-from ._arrays import SizeArray, SupportsArray
+from ._arrays import SizeArray, SupportsArray, path_bytes
 from ._batches import address
 from .errors import InvalidArgumentError
 
@@ -16,12 +18,9 @@ if TYPE_CHECKING:
 
 
 class Input:
-    """What a model reads in place of tokens. ``Features`` is one. Immutable: any thread may use it."""
+    """What a model reads in place of tokens: ``Picture`` or ``Features``. Immutable: any thread may use it."""
 
     _struct: c.Input
-
-    def __repr__(self) -> str:
-        return f"attend.{type(self).__name__}({tuple(self._struct.shape[: self._struct.rank])})"
 
 
 class Features(Input):
@@ -46,6 +45,65 @@ class Features(Input):
             rank=self.array.ndim,
             shape=(*self.array.shape, *[0] * (3 - self.array.ndim)),
         )
+
+
+class Picture(Input):
+    """A picture, which the library decodes and prepares as preprocessor_config.json in the model's folder says.
+
+    ``source`` is one of
+
+    - the path of a file, a string or anything like a path: PNG, JPEG, WebP, BMP, GIF (its first picture);
+    - the bytes of such a file;
+    - an image of PIL;
+    - an array or a tensor of pixels, ``[height, width]`` (gray) or ``[height, width, channels]``, with
+      ``channels_first`` ``[channels, height, width]``; uint8, or floating-point from 0 to 1; 1 (gray), 2 (gray and
+      alpha), 3 (RGB) or 4 (RGBA) channels. Read where it lies, whatever its strides.
+
+    Files are turned as their EXIF orientation says; transparency is composed over white. A file is read when the
+    picture is used: that call then raises NotFoundError, InvalidFileError (no picture, or a damaged one) or
+    UnsupportedError (the system lacks the library for its format; the message names the package).
+    """
+
+    def __init__(self, source: Any, *, channels_first: bool = False) -> None:
+        self._kept: Any
+        if isinstance(source, (bytes, bytearray, memoryview)):
+            self._kept = bytes(source)
+            self._struct = c.Input(kind=c.INPUTS["bytes"], data=_bytes_address(self._kept), size=len(self._kept))
+        elif isinstance(source, (str, os.PathLike)):
+            self._kept = path_bytes(source) + b"\0"
+            self._struct = c.Input(kind=c.INPUTS["file"], data=_bytes_address(self._kept))
+        else:
+            self._kept = _pixels(source, channels_first)
+            self._struct = c.Input(
+                kind=c.INPUTS["pixels"],
+                data=address(self._kept),
+                type=c.TYPE_UINT8 if self._kept.dtype == np.uint8 else c.TYPE_FLOAT32,
+                rank=3,
+                shape=self._kept.shape,
+                strides=self._kept.strides,
+            )
+
+
+def _bytes_address(data: bytes) -> int | None:
+    return ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value
+
+
+def _pixels(source: Any, channels_first: bool) -> Any:
+    """An array ``[height, width, channels]``, uint8 or float32."""
+    if hasattr(source, "convert") and hasattr(source, "mode"):  # an image of PIL
+        if source.mode not in ("L", "LA", "RGB", "RGBA"):
+            source = source.convert("RGBA" if "transparency" in source.info else "RGB")
+        channels_first = False
+    array = np.asarray(source)
+    if array.dtype != np.uint8:
+        if array.dtype.kind != "f":
+            raise TypeError(f"picture: expected uint8 or floating-point pixels, found {array.dtype}")
+        array = array.astype(np.float32, copy=False)
+    if array.ndim == 2:
+        return array[:, :, np.newaxis]
+    if array.ndim != 3:
+        raise InvalidArgumentError(f"picture: expected 2 or 3 dimensions, found {array.ndim}")
+    return array.transpose(1, 2, 0) if channels_first else array
 
 
 #: One or several inputs.

@@ -52,6 +52,7 @@ class Session(Caches, Answers):
     ) -> None:
         """The options are those of ``Model.session``."""
         self._family = model.family
+        self._model = model
         self._lengths: SizeArray | None = None  # of the last call's sequences: how hidden_states is cut
         self._embedding_size = model.embedding_size
         self._rules = Rules(model._padding, model.token_type_count > 0)

@@ -5,7 +5,20 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from ctypes import POINTER, c_bool, c_char_p, c_double, c_float, c_int, c_int32, c_size_t, c_uint32, c_void_p, sizeof
+from ctypes import (
+    POINTER,
+    c_bool,
+    c_char_p,
+    c_double,
+    c_float,
+    c_int,
+    c_int32,
+    c_size_t,
+    c_ssize_t,
+    c_uint32,
+    c_void_p,
+    sizeof,
+)
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +75,7 @@ def allowed(text: str) -> list[Any]:
         "int32_t": [c_int32],
         "uint32_t": [c_uint32],
         "size_t": [c_size_t],
+        "ptrdiff_t": [c_ssize_t],
         "size_t *": [POINTER(c_size_t), c_void_p],
         "char *": [c_char_p, c_void_p],
         "char **": [POINTER(c_char_p)],
@@ -119,7 +133,8 @@ def test_structs_have_the_fields_of_the_header(name: str) -> None:
     assert [field[0] for field in declared] == [re.sub(r"\[.*", "", field) for _, field in fields]
     for (field, kind), (text, spelled) in zip(declared, fields):
         match = re.search(r"\[(\d+)\]", spelled)
-        assert kind in ([c_size_t * int(match[1])] if match else allowed(text)), field
+        plain = allowed(text)
+        assert kind in ([one * int(match[1]) for one in plain] if match else plain), field
 
 
 def test_sizes_and_offsets_are_those_of_the_compiler(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@ import AttendCheckpoints
 import AttendKernelInterface
 import AttendLayers
 
-/// ViT (Dosovitskiy et al. 2020, arXiv:2010.11929), and DeiT (Touvron et al. 2020, arXiv:2012.12877), which has a second
-/// token beside that of the class: its state was trained to tell what a teacher said.
+/// ViT (Dosovitskiy et al. 2020, arXiv:2010.11929), and DeiT (Touvron et al. 2020, arXiv:2012.12877), which has a
+/// second token beside that of the class: its state was trained to tell what a teacher said.
 enum ViT: Family {
   static let modelTypes = ["vit", "deit"]
   static let capabilities = Capabilities.encoder([.imageClassification])
