@@ -17,6 +17,10 @@ package final class Stack: Sendable {
   package let rotaries: RotaryTables
   /// Beside the first layer.
   package let convolution: DebertaConvolution?
+  /// `[layers + 1]`: the share of what the first layer reads, and of what each layer makes, in the states that the stack
+  /// gives, as classifiers of sounds want them (Yang et al. 2021, arXiv:2105.01051, section 3.2); nil: these are the
+  /// last layer's.
+  package let shares: AlignedBuffer?
   /// The longest text that the model's configuration speaks of, be it the rows of its position table or what it was
   /// trained on; nil: it states none. Where positions are computed, longer texts can be read, for what that is worth.
   package let statedPositions: Int?
@@ -25,7 +29,7 @@ package final class Stack: Sendable {
     width: Int, input: InputLayer, layers: FixedArray<TransformerLayer>, finalNorm: Norm?,
     keyValueLayout: KeyValueLayout,
     crossKeyValueLayout: KeyValueLayout?, sourceProjection: Linear? = nil, rotaries: RotaryTables,
-    convolution: DebertaConvolution? = nil,
+    convolution: DebertaConvolution? = nil, shares: AlignedBuffer? = nil,
     statedPositions: Int? = nil
   ) {
     self.width = width
@@ -37,6 +41,7 @@ package final class Stack: Sendable {
     self.sourceProjection = sourceProjection
     self.rotaries = rotaries
     self.convolution = convolution
+    self.shares = shares
     self.statedPositions = input.tokens?.positions?.positions ?? statedPositions
   }
 
@@ -68,15 +73,27 @@ package final class Stack: Sendable {
         angles: try rotaries.angles(selfKeyValues.sequences, tokens: x.rows, pass))
       try pass.checkCancellation()
       let convolved = try convolution?.apply(x, selfKeyValues.sequences, pass)
+      let mixture = try shares.map { (_) throws(Failure) in try pass.workspace.matrix(x.rows, x.columns) }
+      if let mixture {
+        for row in 0..<x.rows { mixture[row].update(repeating: 0, count: x.columns) }
+        add(x, of: 0, to: mixture, pass)
+      }
       for index in layers.indices {
         try context.forEachSlice(of: x, rows: Stack.rowsAtOnce(layers[index]), pass) { (x, context) throws(Failure) in
           try layers[index].apply(x, index: index, context, pass)
           try pass.finishedLayer(rows: x.rows)
         }
         if index == 0, let convolved { convolution?.add(convolved, to: x, pass) }
+        if let mixture { add(x, of: index + 1, to: mixture, pass) }
       }
+      if let mixture { for row in 0..<x.rows { x[row].update(from: mixture[row], count: x.columns) } }
     }
     finalNorm?.apply(x, into: x, pass)
+  }
+
+  /// Adds the share of what was made before layer `place`.
+  private func add(_ x: Matrix, of place: Int, to mixture: Matrix, _ pass: Pass) {
+    if let shares { pass.engine.add(x, to: mixture, scale: shares.pointer(to: Float.self)[place]) }
   }
 
   /// Rows of a slice: few enough to stay in the third cache with what is made of them.

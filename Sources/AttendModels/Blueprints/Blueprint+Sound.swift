@@ -23,9 +23,6 @@ package struct KernelBlueprint: Sendable {
   package var taps: Int
   package var groups = 1
   package var hasBias = true
-  /// Stored as directions and as lengths, one for each tap (Salimans and Kingma 2016, arXiv:1602.07868), in today's
-  /// spelling of PyTorch or in that of before.
-  package var isWeightNormed = false
 }
 
 /// One of the convolutions that make frames of samples or of other frames (`TimeConvolution`).

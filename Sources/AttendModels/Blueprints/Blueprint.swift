@@ -166,6 +166,9 @@ package struct StackBlueprint: Sendable {
   package var sourceProjection: LinearBlueprint?
   /// Beside the first layer.
   package var convolution: ConvolutionBlueprint?
+  /// The tensor, under its whole name, of numbers whose softmax are the shares of the layers in the states that the
+  /// stack gives; nil: these are the last layer's.
+  package var shares: String?
   /// The longest text that the configuration speaks of, where positions are computed and would go on; nil: it states
   /// none.
   package var statedPositions: Int?

@@ -47,6 +47,17 @@ extension Builder {
 
   // MARK: Layers
 
+  /// The softmax of `count` numbers.
+  func shares(_ name: String, _ count: Int) throws(Failure) -> AlignedBuffer {
+    let shares = try packer.vector(name, count)
+    let numbers = UnsafeMutableBufferPointer(start: shares.pointer(to: Float.self), count: count)
+    let largest = numbers.max() ?? 0
+    var sum = 0.0
+    for number in numbers { sum += Exponential.exp(Double(number - largest)) }
+    for index in numbers.indices { numbers[index] = Float(Exponential.exp(Double(numbers[index] - largest)) / sum) }
+    return shares
+  }
+
   /// What a layer of a Conformer has besides.
   func conformer(_ conformer: ConformerBlueprint, _ stack: StackBlueprint) throws(Failure) -> ConformerParts {
     let input = conformer.input

@@ -65,7 +65,8 @@ struct Builder {
       }, rotaries: rotaries,
       convolution: try stack.convolution.map { (convolution) throws(Failure) in
         try self.convolution(convolution, stack.width)
-      }, statedPositions: stack.statedPositions)
+      }, shares: try stack.shares.map { (name) throws(Failure) in try shares(name, stack.layers.count + 1) },
+      statedPositions: stack.statedPositions)
   }
 
   /// The places of layers with such attention in the pages of a cache; a layer without keeps nothing.

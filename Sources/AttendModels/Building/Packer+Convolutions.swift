@@ -29,40 +29,16 @@ extension Packer {
 
   /// The weights of a convolution, `[outputs, taps, inputs / groups]`: the channels of one tap together.
   private func weights(_ kernel: KernelBlueprint, prefix: String) throws(Failure) -> AlignedBuffer {
-    let (channels, taps) = (kernel.inputs / kernel.groups, kernel.taps)
-    let shape = TensorShape(kernel.outputs, channels, taps)
-    let name = "\(prefix)\(kernel.name)"
-    var (stored, lengths): (AlignedBuffer, AlignedBuffer?)
-    if kernel.isWeightNormed {
-      let today = "\(name).parametrizations.weight.original"
-      let isOld = !tensors.has("\(today)1") && tensors.has("\(name).weight_v")
-      stored = try numbers(isOld ? "\(name).weight_v" : "\(today)1", shape)
-      lengths = try numbers(isOld ? "\(name).weight_g" : "\(today)0", TensorShape(1, 1, taps))
-    } else {
-      (stored, lengths) = (try numbers("\(name).weight", shape), nil)
-    }
-    let rows = kernel.outputs * channels
-    let ordered = try AlignedBuffer(rows * taps, of: Float.self, for: "tensor \(name).weight")
+    let (channels, taps, name) = (kernel.inputs / kernel.groups, kernel.taps, "\(prefix)\(kernel.name).weight")
+    let stored = try numbers(name, TensorShape(kernel.outputs, channels, taps))
+    let ordered = try AlignedBuffer(kernel.outputs * channels * taps, of: Float.self, for: "tensor \(name)")
     let (from, to) = (stored.pointer(to: Float.self), ordered.pointer(to: Float.self))
-    for tap in 0..<taps {
-      let factor = lengths.map { $0.pointer(to: Float.self)[tap] / length(from + tap, count: rows, step: taps) }
-      for row in 0..<rows {
-        let (output, channel) = (row / channels, row % channels)
-        to[(output * taps + tap) * channels + channel] = from[row * taps + tap] * (factor ?? 1)
-      }
+    for row in 0..<kernel.outputs * channels {
+      let (output, channel) = (row / channels, row % channels)
+      for tap in 0..<taps { to[(output * taps + tap) * channels + channel] = from[row * taps + tap] }
     }
-    withExtendedLifetime((stored, lengths)) {}
+    withExtendedLifetime(stored) {}
     return ordered
-  }
-
-  /// The length of a vector whose components lie `step` numbers apart.
-  private func length(_ vector: UnsafePointer<Float>, count: Int, step: Int) -> Float {
-    var sum = 0.0
-    for index in 0..<count {
-      let component = Double(vector[index * step])
-      sum += component * component
-    }
-    return Float(sum.squareRoot())
   }
 
   /// The factors of a convolution in which each channel sees only itself, `[taps, width]`, stored `[width, 1, taps]`.

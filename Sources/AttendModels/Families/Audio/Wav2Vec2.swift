@@ -17,26 +17,41 @@ enum Wav2Vec2: Family {
     let line = try Wav2Vec2Line(config, modelType: modelType)
     let name = String(modelType.map { $0 == "-" ? "_" : $0 })
     return Blueprint(
-      family: modelType, prefixes: ["\(name).", ""], towers: [.encoder(try line.stack())],
+      family: modelType, prefixes: ["\(name).", ""],
+      towers: [.encoder(try SpeechHead.stack(try line.stack(), behind: config))],
       head: try SpeechHead.head(config, line.width),
       ignored: [
         "masked_spec_embed", "quantizer.*", "project_q.*", "project_hid.*", "final_proj.*", "speaker_proj.*",
-        "label_embeddings_concat", "layer_norm_for_extract.*",
+        "label_embeddings_concat", "layer_norm_for_extract.*", "encoder.layer_norm.*",
       ])
   }
 }
 
 /// The heads of encoders of speech.
 enum SpeechHead {
+  /// A stack as the head that the checkpoint was saved with reads it. Where that is a mixture of the layers, the norm
+  /// behind the last one is not used, as in transformers 5.
+  static func stack(_ stack: StackBlueprint, behind config: Configuration) throws(Failure) -> StackBlueprint {
+    guard try task(config) == .sequenceClassification,
+      try config.boolean("use_weighted_layer_sum", default: false)
+    else { return stack }
+    var stack = stack
+    (stack.shares, stack.finalNorm) = ("layer_weights", nil)
+    return stack
+  }
+
+  private static func task(_ config: Configuration) throws(Failure) -> HeadTask? {
+    try config.headTask([.ctc, .sequenceClassification, .preTraining])
+  }
+
   /// The head that the checkpoint was saved with; nil: bare layers, or those that were trained without labels, whose
   /// own heads nobody needs later.
   static func head(_ config: Configuration, _ width: Int) throws(Failure) -> HeadBlueprint? {
-    switch try config.headTask([.ctc, .sequenceClassification, .preTraining]) {
+    switch try task(config) {
     case .ctc:
       return HeadBlueprint(
         output: .linear(LinearBlueprint(name: "lm_head", outputs: try config.size("vocab_size"), inputs: width)))
     case .sequenceClassification:
-      try config.require("use_weighted_layer_sum", false)
       let projected = try config.size("classifier_proj_size", default: 256)
       // The mean of what the product makes is what it makes of the mean.
       let projector = LinearBlueprint(name: "projector", outputs: projected, inputs: width)
@@ -134,19 +149,18 @@ private struct Wav2Vec2Line {
   private func positional() throws(Failure) -> [PositionalConvolutionBlueprint] {
     let groups = try config.divisor("num_conv_pos_embedding_groups", of: width, "hidden_size", default: 16)
     let name = "encoder.pos_conv_embed"
-    func convolution(_ name: String, taps: Int, isWeightNormed: Bool) -> PositionalConvolutionBlueprint {
+    func convolution(_ name: String, taps: Int, epsilon: Float? = nil) -> PositionalConvolutionBlueprint {
       PositionalConvolutionBlueprint(
-        kernel: KernelBlueprint(
-          name: name, outputs: width, inputs: width, taps: taps, groups: groups, isWeightNormed: isWeightNormed),
-        epsilon: isWeightNormed ? nil : 1e-5, activation: soundActivation)
+        kernel: KernelBlueprint(name: name, outputs: width, inputs: width, taps: taps, groups: groups),
+        epsilon: epsilon, activation: soundActivation)
     }
     guard modelType == "data2vec-audio" else {
       let taps = try config.plausibleSize("num_conv_pos_embeddings", default: 128)
-      return [convolution("\(name).conv", taps: taps, isWeightNormed: true)]
+      return [convolution("\(name).conv", taps: taps)]
     }
     let taps = try config.plausibleSize("conv_pos_kernel_size", default: 19)
     let count = try config.layers("num_conv_pos_embeddings", default: 5)
-    return (0..<count).map { convolution("\(name).layers.\($0).conv", taps: taps, isWeightNormed: false) }
+    return (0..<count).map { convolution("\(name).layers.\($0).conv", taps: taps, epsilon: 1e-5) }
   }
 
   // MARK: Layers

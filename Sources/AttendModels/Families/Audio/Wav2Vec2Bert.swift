@@ -15,20 +15,19 @@ enum Wav2Vec2Bert: Family {
     let line = try ConformerLine(config)
     let bins = try config.size("feature_projection_input_dim", default: 160)
     let name = "feature_projection"
+    let stack = StackBlueprint(
+      width: line.width,
+      input: .sound(
+        SoundBlueprint(
+          form: .framesByBins(bins: bins), norm: line.norm("\(name).layer_norm"),
+          projection: LinearBlueprint(name: "\(name).projection", outputs: line.width, inputs: bins))),
+      layers: try FixedArray(
+        try config.layers("num_hidden_layers", default: 24), for: LayerBlueprint.purpose
+      ) { line.layer($0) })
     return Blueprint(
       family: modelType, prefixes: ["wav2vec2_bert.", ""],
-      towers: [
-        .encoder(
-          StackBlueprint(
-            width: line.width,
-            input: .sound(
-              SoundBlueprint(
-                form: .framesByBins(bins: bins), norm: line.norm("\(name).layer_norm"),
-                projection: LinearBlueprint(name: "\(name).projection", outputs: line.width, inputs: bins))),
-            layers: try FixedArray(
-              try config.layers("num_hidden_layers", default: 24), for: LayerBlueprint.purpose
-            ) { line.layer($0) }))
-      ], head: try SpeechHead.head(config, line.width), ignored: ["masked_spec_embed"])
+      towers: [.encoder(try SpeechHead.stack(stack, behind: config))],
+      head: try SpeechHead.head(config, line.width), ignored: ["masked_spec_embed"])
   }
 }
 
