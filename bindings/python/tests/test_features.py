@@ -72,6 +72,52 @@ def test_a_batch_gives_the_bits_of_each_alone(folder: Path, kernels: str) -> Non
             np.testing.assert_array_equal(session.hidden_states()[0], states)
 
 
+@pytest.mark.parametrize("name", ["wav2vec2-ctc", "wavlm", "sound-wav2vec2-stable", "sound-data2vec"])
+def test_sounds_of_other_lengths_in_a_batch_change_nothing(name: str) -> None:
+    expected = read_safetensors(FIXTURES / "features" / name / "expected.safetensors")
+    first, second = expected["input_values"][:2]
+    with attend.Model(FIXTURES / "features" / name) as model, model.session() as session:
+        session.encode([attend.Features(sound) for sound in (second[:301], first, second)])
+        logits, lengths = session.logits().copy(), [len(states) for states in session.hidden_states()]
+        close(logits[lengths[0] :], np.concatenate(expected["logits"][:2]))
+        session.encode(attend.Features(second[:301]))
+        np.testing.assert_array_equal(session.logits(), logits[: lengths[0]])
+
+
+@pytest.mark.parametrize("compute", ["bfloat16", "int8", "int4"])
+def test_sounds_are_read_in_every_type(folder: Path, compute: str) -> None:
+    expected = read_safetensors(folder / "expected.safetensors")
+    name = next((name for name in ("last_hidden_state", "encoder_last_hidden_state") if name in expected), None)
+    if name is None or "input_values" not in expected and "input_features" not in expected:
+        pytest.skip("it reads no sounds, or says nothing of states")
+    with attend.Model(folder, compute=compute) as model, model.session() as session:
+        session.encode(inputs(expected))
+        found = np.concatenate(session.hidden_states()).ravel()
+    # Of 4 bits a tiny model keeps little: what is asked is that these are its states and no others.
+    likeness = np.corrcoef(found, np.concatenate(expected[name]).ravel())[0, 1]
+    assert likeness > {"bfloat16": 0.999, "int8": 0.99, "int4": 0.5}[compute]
+
+
+def test_wrong_sounds_are_named() -> None:
+    def refused(name: str, shape: tuple[int, ...], message: str) -> None:
+        with attend.Model(FIXTURES / "features" / name) as model, model.session() as session:
+            with pytest.raises(attend.InvalidArgumentError, match=message):
+                session.encode(attend.Features(np.zeros(shape, np.float32)))
+
+    refused("whisper", (16, 59), "input 0: a spectrogram has 59 frames; the model reads just 60")
+    refused("whisper", (15, 60), r"shape 15 x 60; the model reads spectrograms of 16 bins, \[16, frames\]")
+    refused("wav2vec2-ctc", (2, 1600), r"shape 2 x 1600; the model reads the samples of one channel, \[samples\]")
+    refused("wav2vec2-ctc", (39,), "a sound of 39 samples is too short: the model makes one state of at least 40")
+    refused("moonshine", (894,), "a sound of 894 samples is too short: the model makes one state of at least 895")
+    refused("wav2vec2-bert", (25, 80), r"shape 25 x 80; the model reads spectrograms of 160 bins, \[frames, 160\]")
+    refused("ast", (63, 32), "shape 63 x 32; the model reads just 64 frames of 32 bins")
+    with attend.Model(FIXTURES / "features" / "wav2vec2-ctc") as model, model.session() as session:
+        session.encode(attend.Features(np.zeros(40, np.float32)))
+        assert session.logits().shape == (1, 32)
+        with pytest.raises(attend.InvalidArgumentError, match="holds tokens, and this model reads sounds"):
+            session.encode([[1, 2, 3]])
+
+
 def test_what_is_written_of_pictures(folder: Path, kernels: str) -> None:
     """Greedy ids of each by itself, and the best three of four beams, which the reference searched together."""
     expected = read_safetensors(folder / "expected.safetensors")
