@@ -73,6 +73,7 @@ let package = Package(
     .target(
       name: "AttendPictures", dependencies: ["AttendCheckpoints", "CPictures", "CInstructions", "AttendBase"],
       swiftSettings: swift),
+    .target(name: "AttendSounds", dependencies: ["AttendCheckpoints", "AttendBase"], swiftSettings: swift),
     .target(name: "AttendCheckpoints", dependencies: ["AttendBase"], swiftSettings: swift),
     // The arithmetic.
     .target(
@@ -116,7 +117,8 @@ let package = Package(
     tests(of: "AttendModels", with: ["AttendLayers", "AttendCheckpoints", "AttendKernelInterface"]),
     tests(of: "AttendLayers", with: ["AttendDispatch", "AttendKernelInterface"]),
     tests(of: "AttendTokenizers", with: ["AttendCheckpoints"]),
-    tests(of: "AttendPictures", with: ["AttendCheckpoints"]), tests(of: "AttendCheckpoints", with: []),
+    tests(of: "AttendPictures", with: ["AttendCheckpoints"]), tests(of: "AttendSounds", with: ["AttendCheckpoints"]),
+    tests(of: "AttendCheckpoints", with: []),
     .testTarget(
       name: "AttendKernelsTests",
       dependencies: ["AttendTestSupport", "AttendDispatch", "AttendKernelInterface", "AttendBase"],

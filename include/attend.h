@@ -666,7 +666,7 @@ typedef struct attend_batch {
     const int32_t *token_types;  /**< [sum of lengths] segments, for models that have them, or NULL */
     attend_logits_kind logits;   /**< since 0.2: what attend_decode computes; no other function reads it */
     /** since 0.2: pictures or sounds, for models that read them, or NULL. Without `tokens` and `lengths`, which are
-        then NULL, each is one sequence. With them, of a decoder that sees, they are the pictures that the placeholders among
+        then NULL, each is one sequence. With them, of a decoder that sees, they are the pictures that placeholders among
         the tokens stand for, in order */
     const attend_input *inputs;
     size_t input_count;          /**< since 0.2: how many inputs; 0: `count`, without tokens */

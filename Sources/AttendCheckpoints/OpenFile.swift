@@ -3,14 +3,14 @@ import AttendBase
 import Glibc
 
 /// A regular file, open for reading until the value ends.
-struct OpenFile: ~Copyable {
+package struct OpenFile: ~Copyable {
   let descriptor: Int32
-  let path: String
+  package let path: String
   /// Bytes in the file when it was opened.
-  let size: Int
+  package let size: Int
 
   /// Throws `notFound` where nothing is at `path`, `inputOutput` where it cannot be opened or is no regular file.
-  init(_ path: String) throws(Failure) {
+  package init(_ path: String) throws(Failure) {
     guard !path.utf8.contains(0) else {
       throw Failure(.notFound, "\(path.debugDescription) does not exist: a path cannot hold NUL")
     }
@@ -37,12 +37,12 @@ struct OpenFile: ~Copyable {
 
   deinit { close(descriptor) }
 
-  /// Reads from the file's start until `target` is full or the file ends, and tells how many bytes that are. Throws
-  /// `inputOutput`.
-  func read(into target: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
+  /// Reads from `offset`, the file's start if it is not given, until `target` is full or the file ends, and tells how
+  /// many bytes that are. Throws `inputOutput`.
+  package func read(into target: UnsafeMutableRawBufferPointer, at offset: Int = 0) throws(Failure) -> Int {
     var filled = 0
     while filled < target.count {
-      let got = pread(descriptor, target.baseAddress! + filled, target.count - filled, off_t(filled))
+      let got = pread(descriptor, target.baseAddress! + filled, target.count - filled, off_t(offset + filled))
       if got < 0 && errno == EINTR { continue }
       guard got >= 0 else { throw OpenFile.failure("read", path, errno) }
       if got == 0 { break }  // it has become shorter since it was opened
