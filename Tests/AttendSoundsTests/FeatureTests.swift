@@ -43,7 +43,6 @@ struct FeatureGoldenTests {
         worst = max(worst, abs(value - (frame < stored ? expected[band * stored + frame] : rest)))
         sum += Double(value)
       }
-      print("WORST", folder, name, worst, sum - entry["sum"]!.double!)
       #expect(worst < 1e-4, "\(folder) \(name)")
       #expect(abs(sum - entry["sum"]!.double!) < 1e-4 * Double(features.values.count))
       compared += 1
@@ -65,7 +64,6 @@ struct FeatureGoldenTests {
         worst = max(worst, abs(expected[band * 82 + step] - features.values[step * 50 * 80 + band]))
       }
     }
-    print("WORST long", worst)
     #expect(worst < 1e-4)
     #expect(abs(total(features) + 6468.114507496357) < 10)
     let cut = try logMel.features(sound, truncates: true)
@@ -81,7 +79,6 @@ struct FeatureGoldenTests {
       let features = try frontEnd.features(Sound(source(Self.clip(name))))
       let expected = goldens.numbers("wav2vec2/\(name)")
       let worst = zip(features.values, expected).map { abs($0 - $1) }.max()!
-      print("WORST w2v", name, worst)
       #expect(worst < 1e-5, "\(name)")
     }
     guard case .waveform(let waveform) = frontEnd else { throw CancellationError() }
@@ -100,7 +97,6 @@ struct FeatureGoldenTests {
       let expected = goldens.numbers("ast/\(name)")
       #expect(features.rows == 128 && features.width == 128)
       let worst = zip(features.values, expected).map { abs($0 - $1) }.max()!
-      print("WORST ast", name, worst)
       #expect(worst < 1e-4, "\(name)")
     }
   }
