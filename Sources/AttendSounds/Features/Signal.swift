@@ -1,7 +1,7 @@
 import AttendBase
 
-/// Samples as a spectrogram sees them: zeros follow the real ones up to a length, and both ends are mirrored. A piece of
-/// a longer sound says where it begins.
+/// Samples as a spectrogram sees them: zeros follow the real ones up to a length, and both ends are mirrored. A piece
+/// of a longer sound says where it begins.
 struct Signal {
   /// Samples from `[first, first + samples.count)`; those before are not asked for.
   let samples: UnsafeBufferPointer<Float>
