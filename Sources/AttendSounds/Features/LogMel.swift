@@ -92,4 +92,17 @@ package final class LogMel: Sendable {
     let floor = peak - 8
     for index in 0..<count { values[index] = (max(values[index], floor) + 4) * 0.25 }
   }
+
+  /// Writes `count` frames of features, [count, bands], as the model reads a window of them, [bands, windowFrames]; the
+  /// frames behind them are zeros, as the reference fills a window up.
+  package func transpose(
+    _ rows: UnsafePointer<Float>, _ count: Int, into target: UnsafeMutablePointer<Float>
+  ) {
+    let real = min(count, windowFrames)
+    for band in 0..<bands {
+      let line = target + band * windowFrames
+      for frame in 0..<real { line[frame] = rows[frame * bands + band] }
+      (line + real).update(repeating: 0, count: windowFrames - real)
+    }
+  }
 }
