@@ -45,8 +45,8 @@ let package = Package(
       name: "AttendC",
       dependencies: [
         "CAttend", "AttendGeneration", "AttendDecoding", "AttendGrammars", "AttendModels", "AttendLayers",
-        "AttendTokenizers", "AttendPictures", "AttendCheckpoints", "AttendDispatch", "AttendKernelInterface",
-        "AttendBase",
+        "AttendTokenizers", "AttendPictures", "AttendSounds", "AttendCheckpoints", "AttendDispatch",
+        "AttendKernelInterface", "AttendBase",
       ], swiftSettings: swift),
     // The rooms.
     .target(
@@ -62,9 +62,8 @@ let package = Package(
     .target(
       name: "AttendModels",
       dependencies: [
-        "AttendLayers", "AttendTokenizers", "AttendPictures", "AttendCheckpoints", "AttendDispatch",
-        "AttendKernelInterface",
-        "AttendBase",
+        "AttendLayers", "AttendTokenizers", "AttendPictures", "AttendSounds", "AttendCheckpoints", "AttendDispatch",
+        "AttendKernelInterface", "AttendBase",
       ], swiftSettings: swift),
     .target(
       name: "AttendLayers", dependencies: ["AttendDispatch", "AttendKernelInterface", "AttendBase"],

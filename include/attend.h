@@ -629,16 +629,20 @@ typedef enum attend_input_kind {
         {channels, height, width}, after all preprocessing; a spectrogram, {bins, frames}; the samples of a sound,
         {samples} */
     ATTEND_INPUT_FEATURES = 1,
-    /** The bytes of a picture's file: PNG, JPEG, WebP, BMP or GIF (its first picture), told by the first bytes. It is
-        turned as its EXIF orientation says, composed over white, and prepared as preprocessor_config.json of the
-        model's folder says. libpng, libjpeg-turbo and libwebp are opened when they are needed; where one is missing,
-        the error names its package */
+    /** The bytes of a file, told by the first of them. A picture: PNG, JPEG, WebP, BMP or GIF (its first picture). It is
+        turned as its EXIF orientation says, and composed over white. A sound: WAV, and whatever libsndfile reads (FLAC,
+        MP3, Ogg, ...); channels become their mean, and the rate that of the model. Both are prepared as
+        preprocessor_config.json of the model's folder says. libpng, libjpeg-turbo, libwebp and libsndfile are opened
+        when they are needed; where one is missing, the error names its package */
     ATTEND_INPUT_BYTES = 2,
     /** The same, of the file at a path */
     ATTEND_INPUT_FILE = 3,
     /** Pixels of the caller's, {height, width, channels} with 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGBA) channels:
         uint8, or float32 from 0 to 1; `strides` say where they lie. Prepared like a file */
-    ATTEND_INPUT_PIXELS = 4
+    ATTEND_INPUT_PIXELS = 4,
+    /** Samples of the caller's, {frames} or {frames, channels}, int16 or float32 from -1 to 1, without gaps, of which
+        `sample_rate` make a second. Prepared like a file */
+    ATTEND_INPUT_SAMPLES = 5
 } attend_input_kind;
 
 /** One input that is no tokens; borrowed for the call. Start from ATTEND_INPUT_INIT. Since 0.2. */
@@ -647,15 +651,16 @@ typedef struct attend_input {
     attend_input_kind kind;      /**< must be set */
     const void *data;            /**< the numbers, the file's bytes, or its path in UTF-8, ended by NUL */
     size_t size;                 /**< BYTES: how many */
-    attend_element_type type;    /**< FEATURES, PIXELS: of the numbers */
-    size_t rank;                 /**< FEATURES, PIXELS: how many entries of `shape` count */
+    attend_element_type type;    /**< FEATURES, PIXELS, SAMPLES: of the numbers */
+    size_t rank;                 /**< FEATURES, PIXELS, SAMPLES: how many entries of `shape` count */
     size_t shape[3];
     /** PIXELS: bytes from one to the next of each dimension, of any sign; all 0: there are no gaps */
     ptrdiff_t strides[3];
+    uint32_t sample_rate;        /**< SAMPLES */
 } attend_input;
 
 #define ATTEND_INPUT_INIT \
-    { sizeof(attend_input), (attend_input_kind)0, NULL, 0, ATTEND_TYPE_FLOAT32, 0, {0, 0, 0}, {0, 0, 0} }
+    { sizeof(attend_input), (attend_input_kind)0, NULL, 0, ATTEND_TYPE_FLOAT32, 0, {0, 0, 0}, {0, 0, 0}, 0 }
 
 /** Several sequences, end to end, of any lengths. There is no padding: leave it out. Start from ATTEND_BATCH_INIT. */
 typedef struct attend_batch {
@@ -1427,7 +1432,7 @@ _Static_assert(sizeof(attend_session_options) == 48 && offsetof(attend_session_o
                "attend_session_options");
 _Static_assert(sizeof(attend_prefix_cache_stats) == 40, "attend_prefix_cache_stats");
 _Static_assert(sizeof(attend_tensor) == 56 && offsetof(attend_tensor, shape) == 24, "attend_tensor");
-_Static_assert(sizeof(attend_input) == 96 && offsetof(attend_input, strides) == 72, "attend_input");
+_Static_assert(sizeof(attend_input) == 104 && offsetof(attend_input, sample_rate) == 96, "attend_input");
 _Static_assert(sizeof(attend_batch) == 64 && offsetof(attend_batch, inputs) == 48, "attend_batch");
 _Static_assert(sizeof(attend_generation_options) == 88 && offsetof(attend_generation_options, assistant) == 80,
                "attend_generation_options");

@@ -4,6 +4,7 @@ import AttendGeneration
 import AttendLayers
 import AttendModels
 import AttendPictures
+import AttendSounds
 import CAttend
 
 /// Calls `body` with a batch of the caller's, of tokens or of arrays, checked as far as that is possible without a
@@ -36,10 +37,11 @@ func withBatch<Result>(
   return try body(texts)
 }
 
-/// The inputs of a call as arrays: pictures are decoded and prepared, on the session's threads.
+/// The inputs of a call as arrays: pictures and sounds are decoded and prepared, on the session's threads.
 final class InputList {
   private var arrays = GrowingList<FeatureArray>(for: "the inputs of a batch")
   private let pixels: PixelValues?
+  private var sounds: [SoundArray] = []
 
   /// Alive as long as this object.
   var elements: UnsafeMutableBufferPointer<FeatureArray> { arrays.elements }
@@ -67,14 +69,20 @@ final class InputList {
       return input
     }
     let files = known.indices.filter { known[$0].kind != ATTEND_INPUT_FEATURES }
-    pixels = try files.isEmpty ? nil : InputList.pixels(known, files, owner, session)
+    let reads = session.model.arrayReader?.input.reads
+    pixels = try files.isEmpty || reads == "sounds" ? nil : InputList.pixels(known, files, owner, session)
     var picture = 0
     for index in 0..<count {
-      if let pixels, known[index].kind != ATTEND_INPUT_FEATURES {
+      let name = "\(owner).inputs[\(index)]"
+      if known[index].kind == ATTEND_INPUT_FEATURES {
+        try arrays.append(try InputList.features(known[index], name))
+      } else if let pixels {
         for tile in 0..<pixels[picture].count { try arrays.append(pixels.array(pixels[picture].first + tile)) }
         picture += 1
       } else {
-        try arrays.append(try InputList.features(known[index], "\(owner).inputs[\(index)]"))
+        sounds.append(
+          try SoundArray(try InputList.sound(known[index], name), session.model, threads: session.engine.threads))
+        try arrays.append(sounds[sounds.count - 1].array)
       }
     }
   }
@@ -91,7 +99,7 @@ final class InputList {
         "this checkpoint is of a \(session.model.blueprint.family) model, which reads tokens and no pictures")
     }
     guard reader.input.reads == "pictures" else {
-      throw Failure(.unsupported, "this model reads \(reader.input.reads); pictures were given")
+      throw Failure(.unsupported, "this model reads \(reader.input.reads) and no pictures")
     }
     let processor = try session.model.pictureProcessor.get(), threads = session.engine.threads
     let pictures = try Picture.load(numbers.count, threads: threads) { (index) throws(Failure) in
@@ -108,6 +116,7 @@ final class InputList {
       return try Picture(UnsafeRawBufferPointer(start: data, count: input.size), named: name)
     case ATTEND_INPUT_FILE: return try Picture(file: String(cString: data.assumingMemoryBound(to: CChar.self)))
     case ATTEND_INPUT_PIXELS: return try Picture(try pixels(input, data, name), named: name)
+    case ATTEND_INPUT_SAMPLES: throw Failure(.invalidArgument, "\(name) is a sound; this model reads pictures")
     default: throw Failure(.invalidArgument, "\(name).kind is \(input.kind.rawValue), which is no attend_input_kind")
     }
   }
@@ -133,6 +142,38 @@ final class InputList {
       (array.rowStride, array.pixelStride, array.channelStride) = input.strides
     }
     return array
+  }
+
+  // MARK: Sounds
+
+  private static func sound(_ input: attend_input, _ name: String) throws(Failure) -> any SampleSource {
+    let data = try require(input.data, "\(name).data")
+    switch input.kind {
+    case ATTEND_INPUT_BYTES:
+      return try Sound.reader(SoundBytes(UnsafeRawBufferPointer(start: data, count: input.size), name: name))
+    case ATTEND_INPUT_FILE:
+      return try Sound.reader(try SoundBytes(path: String(cString: data.assumingMemoryBound(to: CChar.self))))
+    case ATTEND_INPUT_SAMPLES: return try samples(input, data, name)
+    case ATTEND_INPUT_PIXELS: throw Failure(.invalidArgument, "\(name) is a picture; this model reads sounds")
+    default: throw Failure(.invalidArgument, "\(name).kind is \(input.kind.rawValue), which is no attend_input_kind")
+    }
+  }
+
+  private static func samples(
+    _ input: attend_input, _ data: UnsafeRawPointer, _ name: String
+  ) throws(Failure) -> CallerSamples {
+    guard (1...2).contains(input.rank) else {
+      throw Failure(.invalidArgument, "\(name).rank is \(input.rank); samples have 1 or 2 dimensions")
+    }
+    let values: CallerSamples.Values
+    switch input.type {
+    case ATTEND_TYPE_INT16: values = .int16(data.assumingMemoryBound(to: Int16.self))
+    case ATTEND_TYPE_FLOAT32: values = .float32(data.assumingMemoryBound(to: Float.self))
+    default: throw Failure(.invalidArgument, "\(name).type is \(input.type.rawValue); samples are int16 or float32")
+    }
+    return try CallerSamples(
+      values, frames: input.shape.0, channels: input.rank == 2 ? input.shape.1 : 1, rate: Int(input.sample_rate),
+      name: name)
   }
 
   // MARK: Features
@@ -171,5 +212,35 @@ extension PixelValues {
   /// A tile as a model reads it.
   fileprivate func array(_ tile: Int) -> FeatureArray {
     FeatureArray(values + tile * tileCount, channels: channels, height: height, width: width)
+  }
+}
+
+/// A sound as a model reads it, and the memory that holds it.
+private struct SoundArray {
+  let array: FeatureArray
+  private let owner: AnyObject
+
+  init(_ source: any SampleSource, _ model: Model, threads: Int) throws(Failure) {
+    let frontEnd = try model.soundFrontEnd.get()
+    let features = try frontEnd.features(try Sound(source, rate: frontEnd.rate), threads: threads)
+    guard let values = features.values.baseAddress, features.rows > 0 else {
+      throw Failure(.invalidArgument, "\(source.name) is too short: it has no samples, or not enough for one frame")
+    }
+    switch frontEnd {
+    case .waveform:
+      array = FeatureArray(values, channels: 1, height: 1, width: features.rows)
+      owner = features
+    case .filterBank:
+      array = FeatureArray(values, channels: features.rows, height: 1, width: features.width)
+      owner = features
+    case .logMel:
+      let memory = try AlignedBuffer(features.rows * features.width, of: Float.self, for: "the features of a sound")
+      let lines: UnsafeMutablePointer<Float> = memory.pointer()
+      for frame in 0..<features.rows {
+        for band in 0..<features.width { lines[band * features.rows + frame] = values[frame * features.width + band] }
+      }
+      array = FeatureArray(lines, channels: features.width, height: 1, width: features.rows)
+      owner = memory
+    }
   }
 }

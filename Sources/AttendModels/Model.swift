@@ -3,6 +3,7 @@ import AttendCheckpoints
 import AttendDispatch
 import AttendLayers
 import AttendPictures
+import AttendSounds
 import AttendTokenizers
 
 /// A loaded checkpoint. Immutable: any number of sessions and threads use it at once.
@@ -37,6 +38,8 @@ package final class Model: Sendable {
   package let tokenizer: Result<Tokenizer, Failure>
   /// The preparation of pictures that the folder asks for, or why there is none.
   package let pictureProcessor: Result<PictureProcessor, Failure>
+  /// The features of sounds that the folder asks for, or why there are none.
+  package let soundFrontEnd: Result<FrontEnd, Failure>
   /// Elements of all weights, each counted once.
   package let parameters: Int
   /// Bytes that the weights take as the kernels read them.
@@ -106,6 +109,7 @@ package final class Model: Sendable {
     tokenizer = Result { () throws(Failure) in try Tokenizer(folder, lowercasing: sentence?.lowercases ?? false) }
     let seesAs = blueprint.family
     pictureProcessor = Result { () throws(Failure) in try PictureProcessor(folder, modelType: seesAs) }
+    soundFrontEnd = Result { () throws(Failure) in try FrontEnd(folder) }
     let positions = towers.first?.stack.positions
     textRules = Result { () throws(Failure) in
       try TextRules(folder, sentence, configurations.model, positions: positions)

@@ -31,7 +31,7 @@ from .errors import (
     UnsupportedError,
 )
 from .generation import Alternative, Generation, Hypothesis, TokenEvent
-from .inputs import Features, Input, Picture
+from .inputs import Features, Input, Picture, Sound
 from .model import Kind, Model, TensorInfo
 from .scheduler import Request, Scheduler, SchedulerStats
 from .scores import Choice, Score
@@ -70,6 +70,7 @@ __all__ = [
     "SchedulerStats",
     "Score",
     "Session",
+    "Sound",
     "TensorInfo",
     "TextStream",
     "TokenEvent",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping  # those of `typing` are slow to ask what an object is
-from typing import Any, NamedTuple, Union
+from collections.abc import Iterable, Mapping, Sequence  # those of `typing` are slow to ask what an object is
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,9 @@ from . import _declarations as c
 from ._arrays import Float32Array, Ids, Int32Array, SizeArray, SupportsArray, address, ids, int32, integers, sizes
 from ._encodings import Encoding
 from .errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from .inputs import Input
 
 #: A batch: several sequences, the rows of an integer matrix, encodings, or what a tokenizer of transformers returns.
 Sequences = Union[Iterable[Union[Ids, Encoding, Mapping[str, Any]]], SupportsArray, Mapping[str, Any], Encoding]
@@ -128,6 +131,11 @@ class RaggedBatch:
             count=self.lengths.size,
             token_types=None if types is None else address(types),
         )
+
+    def see(self, images: Sequence[Input]) -> None:
+        """Adds the pictures that placeholders among the tokens stand for."""
+        self._seen = (c.Input * len(images))(*(image._struct for image in images)), images
+        self.struct.inputs, self.struct.input_count = self._seen[0], len(images)
 
 
 def split(array: Float32Array, lengths: SizeArray) -> list[Float32Array]:

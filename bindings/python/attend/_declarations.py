@@ -54,6 +54,7 @@ Handle = c_void_p
 LogCallback = CFUNCTYPE(None, c_int, c_char_p, c_void_p)
 
 TYPE_FLOAT32 = 1
+TYPE_INT16 = 11
 TYPE_UINT8 = 20
 
 #: ``attend_element_type`` to the name of the element type.
@@ -132,7 +133,7 @@ class Tensor(Structure):
     _fields_ = [("data", c_void_p), ("type", c_int), ("rank", c_size_t), ("shape", c_size_t * 4)]
 
 
-INPUTS = {"features": 1, "bytes": 2, "file": 3, "pixels": 4}
+INPUTS = {"features": 1, "bytes": 2, "file": 3, "pixels": 4, "samples": 5}
 
 
 class Input(Sized):
@@ -147,6 +148,7 @@ class Input(Sized):
         ("rank", c_size_t),
         ("shape", c_size_t * 3),
         ("strides", c_ssize_t * 3),
+        ("sample_rate", c_uint32),
     ]
 
 

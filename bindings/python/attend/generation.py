@@ -18,7 +18,7 @@ from ._library import Owned, check, create, library, text
 from ._options import spelled
 from ._progress import Bar, Progress
 from .errors import InvalidArgumentError, attach_finished
-from .inputs import Input, InputBatch, Picture
+from .inputs import Input, pictures
 from .tools import Message, ToolCall
 
 if TYPE_CHECKING:
@@ -268,10 +268,7 @@ def generate(
             arguments: tuple[Any, ...] = (session._open(), texts.texts, texts.lengths.ctypes.data, texts.lengths.size)
             found = call.run(session, library.attend_generate_texts, arguments, listener)
         else:
-            batch = session._batch(inputs, None, None, None)
-            if images:
-                seen = InputBatch(images)
-                batch.struct.inputs, batch.struct.input_count = seen.struct.inputs, len(images)
+            batch = session._batch(inputs, images=images or None)
             arguments = (session._open(), ctypes.byref(batch.struct))
             found = call.run(session, library.attend_generate, arguments, listener)
     session._lengths = None
@@ -328,8 +325,7 @@ def _with_images(session: Session, inputs: Any, images: Any, one: bool) -> tuple
     if any(isinstance(prompt, (str, bytes)) for prompt in prompts):
         with session._model.tokenizer as tokenizer:
             prompts = [tokenizer.encode(prompt) for prompt in prompts]
-    flat = [picture for own in lists for picture in (own if isinstance(own, (list, tuple)) else [own])]
-    return (prompts[0] if one else prompts), [made if isinstance(made, Input) else Picture(made) for made in flat]
+    return (prompts[0] if one else prompts), [picture for own in lists for picture in pictures(own)]
 
 
 def is_one(inputs: Any) -> bool:

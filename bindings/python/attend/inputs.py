@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import TYPE_CHECKING, Any, Sequence, Union
+from typing import TYPE_CHECKING, Any, Sequence, SupportsIndex, Union
 
 import numpy as np
 
 from . import _declarations as c
-from ._arrays import SizeArray, SupportsArray, path_bytes
+from ._arrays import SizeArray, SupportsArray, number, path_bytes
 from ._batches import address
 from .errors import InvalidArgumentError
 
@@ -18,9 +18,22 @@ if TYPE_CHECKING:
 
 
 class Input:
-    """What a model reads in place of tokens: ``Picture`` or ``Features``. Immutable: any thread may use it."""
+    """What a model reads in place of tokens: ``Picture``, ``Sound`` or ``Features``. Immutable: any thread may use it."""
 
     _struct: c.Input
+    _kept: Any  # what the struct points into
+
+    def _is_file(self, source: Any) -> bool:
+        """Points to the bytes or the path of a file, if the source is that."""
+        if isinstance(source, (bytes, bytearray, memoryview)):
+            self._kept = bytes(source)
+            self._struct = c.Input(kind=c.INPUTS["bytes"], data=_bytes_address(self._kept), size=len(self._kept))
+        elif isinstance(source, (str, os.PathLike)):
+            self._kept = path_bytes(source) + b"\0"
+            self._struct = c.Input(kind=c.INPUTS["file"], data=_bytes_address(self._kept))
+        else:
+            return False
+        return True
 
 
 class Features(Input):
@@ -65,14 +78,7 @@ class Picture(Input):
     """
 
     def __init__(self, source: Any, *, channels_first: bool = False) -> None:
-        self._kept: Any
-        if isinstance(source, (bytes, bytearray, memoryview)):
-            self._kept = bytes(source)
-            self._struct = c.Input(kind=c.INPUTS["bytes"], data=_bytes_address(self._kept), size=len(self._kept))
-        elif isinstance(source, (str, os.PathLike)):
-            self._kept = path_bytes(source) + b"\0"
-            self._struct = c.Input(kind=c.INPUTS["file"], data=_bytes_address(self._kept))
-        else:
+        if not self._is_file(source):
             self._kept = _pixels(source, channels_first)
             self._struct = c.Input(
                 kind=c.INPUTS["pixels"],
@@ -82,6 +88,44 @@ class Picture(Input):
                 shape=self._kept.shape,
                 strides=self._kept.strides,
             )
+
+
+class Sound(Input):
+    """A sound, which the library decodes and prepares as preprocessor_config.json in the model's folder says.
+
+    ``source`` is one of
+
+    - the path of a file, a string or anything like a path: WAV, and what libsndfile reads (FLAC, MP3, Ogg, ...);
+    - the bytes of such a file;
+    - an array or a tensor of samples, ``[frames]`` or ``[frames, channels]``, int16, or floating-point from -1 to 1,
+      of which ``sampling_rate`` make a second.
+
+    Channels become their mean; the rate becomes that of the model. A file is read when the sound is used: that call
+    then raises NotFoundError, InvalidFileError (no sound, or a damaged one) or UnsupportedError (libsndfile is wanted
+    and not installed).
+    """
+
+    def __init__(self, source: Any, *, sampling_rate: SupportsIndex | None = None) -> None:
+        if self._is_file(source):
+            if sampling_rate is not None:
+                raise InvalidArgumentError("sampling_rate: a file says its own")
+            return
+        if sampling_rate is None:
+            raise InvalidArgumentError("sampling_rate: samples have none of their own; give it")
+        array = np.asarray(source)
+        if array.dtype != np.int16 and array.dtype.kind != "f":
+            raise TypeError(f"sound: expected int16 or floating-point samples, found {array.dtype}")
+        if array.ndim not in (1, 2):
+            raise InvalidArgumentError(f"sound: expected 1 or 2 dimensions, found {array.ndim}")
+        self._kept = np.ascontiguousarray(array, np.int16 if array.dtype == np.int16 else np.float32)
+        self._struct = c.Input(
+            kind=c.INPUTS["samples"],
+            data=address(self._kept),
+            type=c.TYPE_INT16 if self._kept.dtype == np.int16 else c.TYPE_FLOAT32,
+            rank=self._kept.ndim,
+            shape=(*self._kept.shape, *[0] * (3 - self._kept.ndim)),
+            sample_rate=number(sampling_rate, "sampling_rate", bits=32),
+        )
 
 
 def _bytes_address(data: bytes) -> int | None:
@@ -113,6 +157,12 @@ Inputs = Union[Input, Sequence[Input]]
 def are_inputs(given: Any) -> bool:
     """Whether an argument holds inputs, rather than tokens or texts."""
     return isinstance(given, Input) or isinstance(given, (list, tuple)) and bool(given) and isinstance(given[0], Input)
+
+
+def pictures(given: Any) -> list[Input]:
+    """Inputs of what is one already, or of what a ``Picture`` is made of; one or several."""
+    several = given if isinstance(given, (list, tuple)) else [given]
+    return [one if isinstance(one, Input) else Picture(one) for one in several]
 
 
 class InputBatch:

@@ -15,7 +15,7 @@ from ._caches import Caches, KeyValueType, key_value_type_number
 from ._library import check, create, library, size
 from ._progress import Progress, Watch
 from .errors import AttendError, InvalidArgumentError, InvalidStateError
-from .inputs import InputBatch, Inputs, are_inputs
+from .inputs import InputBatch, Inputs, are_inputs, pictures
 
 if TYPE_CHECKING:
     from .model import Model
@@ -79,12 +79,22 @@ class Session(Caches, Answers):
         self._lengths = None
 
     @overload
-    def encode(self, tokens: Sequences, *, token_types: Any = None, attention_mask: Any = None) -> None: ...
+    def encode(
+        self, tokens: Sequences, *, token_types: Any = None, attention_mask: Any = None, images: Any = None
+    ) -> None: ...
     @overload
     def encode(self, tokens: Ids, *, lengths: Ids, token_types: Ids | None = None) -> None: ...
     @overload
     def encode(self, tokens: Inputs) -> None: ...
-    def encode(self, tokens: Any, *, lengths: Any = None, token_types: Any = None, attention_mask: Any = None) -> None:
+    def encode(
+        self,
+        tokens: Any,
+        *,
+        lengths: Any = None,
+        token_types: Any = None,
+        attention_mask: Any = None,
+        images: Any = None,
+    ) -> None:
         """Reads a batch, texts (encoder), sources (encoder-decoder) or prompts (decoder), and drops what was held.
 
         ``tokens`` is one of
@@ -104,12 +114,15 @@ class Session(Caches, Answers):
         texts (bos, eos). Lists of different lengths are taken as they are. ``token_types`` are segments, in the form of
         the tokens.
 
+        ``images``, of a decoder that sees: the pictures that the placeholders among the tokens stand for, in order, each
+        an ``Input`` or what a ``Picture`` is made of; each has as many placeholders as it becomes states.
+
         Errors: InvalidArgumentError (an empty batch or sequence, an id outside the vocabulary or a token type that the
         model does not have, more tokens than the model has positions, padding without a mask, a mask with holes),
         TypeError (ids that are no integers, booleans among them), BusyError, InvalidStateError (after a fork): these
         leave the session as it was. After OutOfMemoryError, CancelledError and KeyboardInterrupt no sequence is live.
         """
-        self._read(library.attend_encode, self._batch(tokens, lengths, token_types, attention_mask))
+        self._read(library.attend_encode, self._batch(tokens, lengths, token_types, attention_mask, images))
 
     @overload
     def add(self, tokens: Sequences, *, token_types: Any = None, attention_mask: Any = None) -> None: ...
@@ -125,11 +138,18 @@ class Session(Caches, Answers):
         """
         self._read(library.attend_session_add, self._batch(tokens, lengths, token_types, attention_mask))
 
-    def _batch(self, tokens: Any, lengths: Any, types: Any, mask: Any) -> RaggedBatch | InputBatch:
+    def _batch(
+        self, tokens: Any, lengths: Any = None, types: Any = None, mask: Any = None, images: Any = None
+    ) -> RaggedBatch | InputBatch:
         if not are_inputs(tokens):
-            return RaggedBatch(tokens, lengths, types, mask, self._rules)
-        if any(given is not None for given in (lengths, types, mask)):
-            raise InvalidArgumentError("lengths, token_types and attention_mask belong to tokens, not to inputs")
+            batch = RaggedBatch(tokens, lengths, types, mask, self._rules)
+            if images is not None:
+                batch.see(pictures(images))
+            return batch
+        if any(given is not None for given in (lengths, types, mask, images)):
+            raise InvalidArgumentError(
+                "lengths, token_types, attention_mask and images belong to tokens, not to inputs"
+            )
         return InputBatch(tokens)
 
     def _read(self, function: Any, batch: RaggedBatch | InputBatch) -> None:

@@ -44,6 +44,8 @@ def test_there_are_cases() -> None:
 def test_what_a_case_expects(folder: Path, kernels: str) -> None:
     expected = read_safetensors(folder / "expected.safetensors")
     with attend.Model(folder, kernels=kernels) as model, model.session() as session:
+        if "input_ids" in expected and "decoder_input_ids" not in expected and "text_embeds" not in expected:
+            return pictures_among_texts(session, expected)
         session.encode(inputs(expected))
         for name in ("last_hidden_state", "encoder_last_hidden_state"):
             if name in expected:
@@ -58,6 +60,12 @@ def test_what_a_case_expects(folder: Path, kernels: str) -> None:
             close(np.concatenate(session.decode(expected["decoder_input_ids"])), np.concatenate(expected["logits"]))
         elif "logits" in expected:
             close(np.reshape(session.logits(), expected["logits"].shape), expected["logits"])
+
+
+def pictures_among_texts(session: attend.Session, expected: dict[str, np.ndarray]) -> None:
+    """The logits of what follows texts with pictures."""
+    session.encode(expected["input_ids"], images=inputs(expected))
+    close(session.logits(), expected["logits"][:, -1])
 
 
 def test_a_batch_gives_the_bits_of_each_alone(folder: Path, kernels: str) -> None:
