@@ -629,8 +629,8 @@ typedef enum attend_input_kind {
         {channels, height, width}, after all preprocessing; a spectrogram, {bins, frames}; the samples of a sound,
         {samples} */
     ATTEND_INPUT_FEATURES = 1,
-    /** The bytes of a file, told by the first of them. A picture: PNG, JPEG, WebP, BMP or GIF (its first picture). It is
-        turned as its EXIF orientation says, and composed over white. A sound: WAV, and whatever libsndfile reads (FLAC,
+    /** The bytes of a file, told by the first of them. A picture: PNG, JPEG, WebP, BMP or GIF (its first picture), which
+        is turned as its EXIF orientation says, and composed over white. A sound: WAV, and whatever libsndfile reads (FLAC,
         MP3, Ogg, ...); channels become their mean, and the rate that of the model. Both are prepared as
         preprocessor_config.json of the model's folder says. libpng, libjpeg-turbo, libwebp and libsndfile are opened
         when they are needed; where one is missing, the error names its package */
@@ -671,8 +671,8 @@ typedef struct attend_batch {
     const int32_t *token_types;  /**< [sum of lengths] segments, for models that have them, or NULL */
     attend_logits_kind logits;   /**< since 0.2: what attend_decode computes; no other function reads it */
     /** since 0.2: pictures or sounds, for models that read them, or NULL. Without `tokens` and `lengths`, which are
-        then NULL, each is one sequence. With them, of a decoder that sees, they are the pictures that placeholders among
-        the tokens stand for, in order */
+        then NULL, each is one sequence. With them, of a decoder that sees, they are the pictures that placeholders
+        among the tokens stand for, in order */
     const attend_input *inputs;
     size_t input_count;          /**< since 0.2: how many inputs; 0: `count`, without tokens */
 } attend_batch;

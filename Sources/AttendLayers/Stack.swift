@@ -17,9 +17,9 @@ package final class Stack: Sendable {
   package let rotaries: RotaryTables
   /// Beside the first layer.
   package let convolution: DebertaConvolution?
-  /// `[layers + 1]`: the share of what the first layer reads, and of what each layer makes, in the states that the stack
-  /// gives, as classifiers of sounds want them (Yang et al. 2021, arXiv:2105.01051, section 3.2); nil: these are the
-  /// last layer's.
+  /// `[layers + 1]`: the share of what the first layer reads, and of what each layer makes, in the states that the
+  /// stack gives, as classifiers of sounds want them (Yang et al. 2021, arXiv:2105.01051, section 3.2); nil: these are
+  /// the last layer's.
   package let shares: AlignedBuffer?
   /// The longest text that the model's configuration speaks of, be it the rows of its position table or what it was
   /// trained on; nil: it states none. Where positions are computed, longer texts can be read, for what that is worth.

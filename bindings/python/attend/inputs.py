@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Sequence, SupportsIndex, Union
 import numpy as np
 
 from . import _declarations as c
-from ._arrays import SizeArray, SupportsArray, number, path_bytes
-from ._batches import address
+from ._arrays import SizeArray, SupportsArray, address, number, path_bytes
+from ._batches import RaggedBatch, Rules
 from .errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class Input:
-    """What a model reads in place of tokens: ``Picture``, ``Sound`` or ``Features``. Immutable: any thread may use it."""
+    """What a model reads in place of tokens: a ``Picture``, a ``Sound`` or ``Features``.
+
+    Immutable: any thread may use it.
+    """
 
     _struct: c.Input
     _kept: Any  # what the struct points into
@@ -179,3 +182,15 @@ class InputBatch:
         self.struct = c.Batch(count=len(self._inputs), inputs=self._structs)
         #: Of the sequences; how many hidden states an input becomes is for the model to say.
         self.lengths: SizeArray | None = None
+
+
+def batch_of(tokens: Any, lengths: Any, types: Any, mask: Any, images: Any, rules: Rules) -> RaggedBatch | InputBatch:
+    """The batch that the arguments of ``Session.encode`` describe."""
+    if not are_inputs(tokens):
+        batch = RaggedBatch(tokens, lengths, types, mask, rules)
+        if images is not None:
+            batch.see(pictures(images))
+        return batch
+    if any(given is not None for given in (lengths, types, mask, images)):
+        raise InvalidArgumentError("lengths, token_types, attention_mask, images: they belong to tokens")
+    return InputBatch(tokens)

@@ -15,7 +15,7 @@ from ._caches import Caches, KeyValueType, key_value_type_number
 from ._library import check, create, library, size
 from ._progress import Progress, Watch
 from .errors import AttendError, InvalidArgumentError, InvalidStateError
-from .inputs import InputBatch, Inputs, are_inputs, pictures
+from .inputs import InputBatch, Inputs, batch_of
 
 if TYPE_CHECKING:
     from .model import Model
@@ -114,8 +114,8 @@ class Session(Caches, Answers):
         texts (bos, eos). Lists of different lengths are taken as they are. ``token_types`` are segments, in the form of
         the tokens.
 
-        ``images``, of a decoder that sees: the pictures that the placeholders among the tokens stand for, in order, each
-        an ``Input`` or what a ``Picture`` is made of; each has as many placeholders as it becomes states.
+        ``images``, of a decoder that sees: the pictures that the placeholders among the tokens stand for, in order,
+        each an ``Input`` or what a ``Picture`` is made of; each has as many placeholders as it becomes states.
 
         Errors: InvalidArgumentError (an empty batch or sequence, an id outside the vocabulary or a token type that the
         model does not have, more tokens than the model has positions, padding without a mask, a mask with holes),
@@ -141,16 +141,7 @@ class Session(Caches, Answers):
     def _batch(
         self, tokens: Any, lengths: Any = None, types: Any = None, mask: Any = None, images: Any = None
     ) -> RaggedBatch | InputBatch:
-        if not are_inputs(tokens):
-            batch = RaggedBatch(tokens, lengths, types, mask, self._rules)
-            if images is not None:
-                batch.see(pictures(images))
-            return batch
-        if any(given is not None for given in (lengths, types, mask, images)):
-            raise InvalidArgumentError(
-                "lengths, token_types, attention_mask and images belong to tokens, not to inputs"
-            )
-        return InputBatch(tokens)
+        return batch_of(tokens, lengths, types, mask, images, self._rules)
 
     def _read(self, function: Any, batch: RaggedBatch | InputBatch) -> None:
         native = self._open()

@@ -151,7 +151,7 @@ def test_wrong_arrays_are_named() -> None:
             session.encode([[1, 2, 3]])
         with pytest.raises(TypeError, match=r"inputs\[1\]: expected an Input"):
             session.encode([picture(3, 32, 32), [1, 2, 3]])  # type: ignore[list-item]
-        with pytest.raises(attend.InvalidArgumentError, match="belong to tokens"):
+        with pytest.raises(attend.InvalidArgumentError, match="they belong to tokens"):
             session.encode(picture(3, 32, 32), lengths=[1])  # type: ignore[call-overload]
     with attend.Model(FIXTURES / "conformance" / "bert") as model, model.session() as session:
         with pytest.raises(attend.UnsupportedError, match="reads tokens and no arrays"):
