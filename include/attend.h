@@ -629,8 +629,8 @@ typedef enum attend_input_kind {
         {channels, height, width}, after all preprocessing; a spectrogram, {bins, frames}; the samples of a sound,
         {samples} */
     ATTEND_INPUT_FEATURES = 1,
-    /** The bytes of a file, told by the first of them. A picture: PNG, JPEG, WebP, BMP or GIF (its first picture), which
-        is turned as its EXIF orientation says, and composed over white. A sound: WAV, and whatever libsndfile reads (FLAC,
+    /** The bytes of a file, told by the first of them. A picture: PNG, JPEG, WebP, BMP or GIF (its first picture),
+        turned as its EXIF orientation says and composed over white. A sound: WAV, and whatever libsndfile reads (FLAC,
         MP3, Ogg, ...); channels become their mean, and the rate that of the model. Both are prepared as
         preprocessor_config.json of the model's folder says. libpng, libjpeg-turbo, libwebp and libsndfile are opened
         when they are needed; where one is missing, the error names its package */

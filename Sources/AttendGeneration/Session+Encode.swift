@@ -93,6 +93,11 @@ extension Session {
 
   /// Throws `invalidArgument` for what `stack` cannot read.
   func check(_ batch: Batch, _ stack: Stack) throws(Failure) {
+    if batch.pictures != nil, model.eyes == nil {
+      throw Failure(
+        .unsupported,
+        "this checkpoint is of a \(model.blueprint.family) model, which reads no pictures beside tokens")
+    }
     try batch.check(stack)
     guard let positions = stack.positions(allowingBeyond: allowsBeyondPositions) else { return }
     for sequence in 0..<batch.count where batch.lengths[sequence] > positions {
