@@ -35,10 +35,22 @@ import Testing
     Change("deberta-v2", "conv_kernel_size", "2"),
     Change("deberta-v2-question-answering", "conv_groups", "2", .unsupported),
     Change("deberta-v2-sequence-classification", "pooler_hidden_size", "17"),
-    Change("deberta-v2-masked-lm", "legacy", "false"),
+    Change("deberta-v2-masked-lm", "legacy", "false"), Change("whisper", "encoder_attention_heads", "5"),
+    Change("wav2vec2-ctc", "conv_kernel", "[10, 0, 3]"), Change("wav2vec2-ctc", "conv_stride", "[5, 2]"),
+    Change("wav2vec2-ctc", "feat_extract_norm", "\"batch\""),
+    Change("wav2vec2-ctc", "num_conv_pos_embedding_groups", "5"),
+    Change("wav2vec2-ctc", "num_conv_pos_embeddings", "1000000"),
+    Change("wav2vec2-ctc", "add_adapter", "true", .unsupported),
+    Change("wav2vec2-ctc", "adapter_attn_dim", "16", .unsupported),
+    Change("hubert", "conv_pos_batch_norm", "true", .unsupported), Change("wavlm", "max_bucket_distance", "8"),
+    Change("wav2vec2-bert", "position_embeddings_type", "\"rotary\"", .unsupported),
+    Change("wav2vec2-bert", "conv_depthwise_kernel_size", "4"), Change("ast", "patch_size", "40"),
+    Change("ast", "num_mel_bins", "2000000000"),
   ]) func isNamed(change: Change) throws {
     let fixtures = Repository.root.appendingPathComponent("Tests/Fixtures")
-    let files = ["conformance", "heads"].map { fixtures.appendingPathComponent("\($0)/\(change.name)/config.json") }
+    let files = ["conformance", "heads", "features"].map {
+      fixtures.appendingPathComponent("\($0)/\(change.name)/config.json")
+    }
     let data = try Data(contentsOf: try #require(files.first { FileManager.default.fileExists(atPath: $0.path) }))
     var config = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
     config[change.key] = try JSONSerialization.jsonObject(with: Data(change.value.utf8), options: .fragmentsAllowed)

@@ -43,14 +43,14 @@ package struct TimeConvolution: Sendable {
   package var channels: Int { linear.inputs / taps }
 
   /// The frames that it makes of so many; 0: there are too few for one.
-  func length(of frames: Int) -> Int {
+  package func length(of frames: Int) -> Int {
     let padded = frames + 2 * padding
     return padded < taps ? 0 : (padded - taps) / stride + 1
   }
 
   /// y, `[length(of: frames), outputs]`, of frames with the padding around them, `[frames + 2 * padding, channels]`,
   /// which lie at `x` without gaps. Without a norm y gains `residual`.
-  func apply(
+  package func apply(
     _ x: UnsafePointer<Float>, residual: Matrix? = nil, into y: Matrix, _ pass: Pass
   ) throws(Failure) {
     let windows = Matrix(
@@ -87,7 +87,7 @@ package struct PositionalConvolution: Sendable {
   ///
   /// What lies outside of the sequence is zero. A frame has `taps / 2` frames before it among its inputs, and with an
   /// even number of taps one fewer behind it.
-  func apply(_ x: Matrix, residual: Matrix?, into y: Matrix, _ pass: Pass) throws(Failure) {
+  package func apply(_ x: Matrix, residual: Matrix?, into y: Matrix, _ pass: Pass) throws(Failure) {
     let channels = x.columns / groups.count
     try pass.scoped { () throws(Failure) in
       let frames = x.rows + taps - 1

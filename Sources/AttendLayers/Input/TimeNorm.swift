@@ -22,7 +22,7 @@ package struct TimeNorm: Sendable {
   }
 
   /// Normalises x, `[frames, channels]`, in place.
-  func apply(_ x: Matrix, _ pass: Pass) throws(Failure) {
+  package func apply(_ x: Matrix, _ pass: Pass) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       let work = try TimeNormWork(x, self, threads: pass.engine.threads, pass.workspace)
       work.run(.sums, on: pass.engine)

@@ -41,7 +41,7 @@ enum AST: Family {
       throw config.invalid("patch_size", "is larger than the \(frames) frames of \(bins) bins of a spectrogram")
     }
     guard bins * frames <= mostNumbers else {
-      throw config.invalid("max_length", "is \(frames); \(frames) x \(bins) numbers are not plausible")
+      throw config.invalid("num_mel_bins", "is \(bins); \(bins) x max_length \(frames) numbers are not plausible")
     }
     var projection = LinearBlueprint(
       name: "embeddings.patch_embeddings.projection", outputs: width, inputs: patch.height * patch.width)

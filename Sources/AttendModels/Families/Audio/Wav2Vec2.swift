@@ -213,7 +213,7 @@ extension Configuration {
     else {
       throw invalid(
         key,
-        "holds \(sizes.count) numbers, expected 1 to \(Configuration.mostConvolutions), from 1 to "
+        "is \(json[key]?.excerpt ?? ""), expected up to \(Configuration.mostConvolutions) numbers from 1 to "
           + "\(Configuration.mostTaps)")
     }
     return sizes
