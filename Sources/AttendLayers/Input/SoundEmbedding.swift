@@ -18,18 +18,19 @@ package struct SoundEmbedding: Sendable {
   package let form: Form
   /// The frames that a spectrogram must have; nil: as many as it likes.
   package let frames: Int?
-  package let convolutions: [TimeConvolution]
+  package let convolutions: ConvolutionChain
   package let norm: Norm?
+  /// nil: there are convolutions, and no norm.
   package let projection: Linear?
-  /// `[frames, width]`, added to the states of a sound from its first on; nil: none. Behind convolutions the last of
-  /// which has no norm, and without a projection.
+  /// `[frames, width]`, added to the states of a sound from its first on; nil: none. There is no projection then, and
+  /// the last convolution has no norm.
   package let positions: AlignedBuffer?
   /// What they make of the states one after the other is added to these.
   package let positional: [PositionalConvolution]
   package let lastNorm: Norm?
 
   package init(
-    form: Form, frames: Int?, convolutions: [TimeConvolution], norm: Norm?, projection: Linear?,
+    form: Form, frames: Int?, convolutions: ConvolutionChain, norm: Norm?, projection: Linear?,
     positions: AlignedBuffer?, positional: [PositionalConvolution], lastNorm: Norm?
   ) {
     self.form = form
@@ -61,13 +62,13 @@ package struct SoundEmbedding: Sendable {
   /// model reads, or is too short for one.
   func length(of array: FeatureArray) throws(Failure) -> Int {
     try checkShape(array)
-    let read = count(of: array)
-    var count = read
-    for convolution in convolutions { count = convolution.length(of: count) }
+    let count = convolutions.length(of: count(of: array))
     guard count > 0 else {
+      let unit = if case .samples = form { "samples" } else { "frames" }
       throw Failure(
         .invalidArgument,
-        "a sound of \(read) \(unit) is too short: the model makes one state of at least \(least)")
+        "a sound of \(self.count(of: array)) \(unit) is too short: the model makes one state of at least "
+          + "\(convolutions.leastFrames)")
     }
     return count
   }
@@ -89,13 +90,6 @@ package struct SoundEmbedding: Sendable {
     }
   }
 
-  private var unit: String { if case .samples = form { "samples" } else { "frames" } }
-
-  /// The samples or frames that one hidden state takes.
-  private var least: Int {
-    convolutions.reversed().reduce(1) { ($0 - 1) * $1.stride + $1.taps - 2 * $1.padding }
-  }
-
   // MARK: Computing
 
   /// Fills x, `[tokens, width]`, with the states of a sound for each sequence.
@@ -105,7 +99,7 @@ package struct SoundEmbedding: Sendable {
   ) throws(Failure) {
     for (array, sequence) in zip(arrays, sequences) {
       let own = x.rows(sequence.row, sequence.count)
-      try pass.scoped { () throws(Failure) in try convolve(array, into: own, pass) }
+      try pass.scoped { () throws(Failure) in try read(array, into: own, pass) }
       try pass.scoped { () throws(Failure) in try addPlaces(own, pass) }
       try pass.checkCancellation()
     }
@@ -113,52 +107,21 @@ package struct SoundEmbedding: Sendable {
   }
 
   /// Takes a sound through the convolutions, the norm and the product.
-  private func convolve(_ array: FeatureArray, into y: Matrix, _ pass: Pass) throws(Failure) {
-    let places = positions.map { Matrix($0.pointer(), rows: y.rows, columns: y.columns) }
-    var frames = count(of: array)
-    var x = try rows(array, padding: convolutions.first?.padding ?? 0, pass)
-    var buffers = try FrameBuffers(self, frames: frames, pass.workspace)
-    for (index, convolution) in convolutions.enumerated() {
-      frames = convolution.length(of: frames)
-      if index == convolutions.count - 1, projection == nil {
-        return try convolution.apply(x, residual: places, into: y, pass)
-      }
-      let padding = index + 1 < convolutions.count ? convolutions[index + 1].padding : 0
-      let next = buffers.next(frames: frames, channels: convolution.linear.outputs, padding: padding)
-      try convolution.apply(x, into: next.frames, pass)
-      x = UnsafePointer(next.base)
-      try pass.checkCancellation()
+  private func read(_ array: FeatureArray, into y: Matrix, _ pass: Pass) throws(Failure) {
+    let isTransposed = if case .binsByFrames = form { true } else { false }
+    let sound = SoundFrames(array: array, channels: channels, count: count(of: array), isTransposed: isTransposed)
+    guard let projection else {
+      let places = positions.map { Matrix($0.pointer(), rows: y.rows, columns: y.columns) }
+      return try convolutions.apply(sound, residual: places, into: y, pass)
     }
-    let columns = convolutions.last?.linear.outputs ?? channels
-    var states = Matrix(UnsafeMutablePointer(mutating: x), rows: frames, columns: columns)
-    if let norm {
-      // Into other memory: what lies at x may be the caller's.
-      let normed = try pass.workspace.matrix(frames, columns)
-      norm.apply(states, into: normed, pass)
-      states = normed
+    let features = try pass.workspace.matrix(y.rows, convolutions.outputs ?? channels)
+    if convolutions.outputs != nil {
+      try convolutions.apply(sound, residual: nil, into: features, pass)
+    } else {
+      for row in 0..<features.rows { sound.copy(row..<row + 1, to: features[row]) }
     }
-    try projection?.apply(states, into: y, pass)
-  }
-
-  /// A sound as the first convolution reads it, `[padding + frames + padding, channels]` without gaps: where it lies,
-  /// or in scratch memory.
-  private func rows(_ array: FeatureArray, padding: Int, _ pass: Pass) throws(Failure) -> UnsafePointer<Float> {
-    let frames = count(of: array)
-    var isTransposed = false
-    if case .binsByFrames = form { isTransposed = true }
-    guard padding > 0 || isTransposed else { return array.base }
-    let size = try FrameBuffers.size(frames: frames + 2 * padding, channels: channels)
-    let padded = try pass.workspace.take(size, of: Float.self)
-    let target = FrameBuffers.padded(padded, frames: frames, channels: channels, padding: padding)
-    guard isTransposed else {
-      target.base.update(from: array.base, count: frames * channels)
-      return UnsafePointer(padded)
-    }
-    for bin in 0..<channels {
-      let from = array.base + bin * frames
-      for frame in 0..<frames { target.base[frame * channels + bin] = from[frame] }
-    }
-    return UnsafePointer(padded)
+    norm?.apply(features, into: features, pass)
+    try projection.apply(features, into: y, pass)
   }
 
   /// Adds to the states of one sound what the positional convolutions make of them.
@@ -174,48 +137,5 @@ package struct SoundEmbedding: Sendable {
     let output = try pass.workspace.matrix(x.rows, x.columns)
     try last.apply(input, residual: nil, into: output, pass)
     pass.engine.add(output, to: x)
-  }
-}
-
-/// Two pieces of scratch memory in which convolutions leave frames by turns.
-private struct FrameBuffers {
-  private let buffers: InlineArray<2, UnsafeMutablePointer<Float>>
-  private var turn = 0
-
-  /// Room for all that the convolutions of an embedding leave there of a sound of so many samples or frames.
-  init(_ embedding: SoundEmbedding, frames: Int, _ workspace: Workspace) throws(Failure) {
-    var sizes = InlineArray<2, Int>(repeating: 0), frames = frames
-    for (index, convolution) in embedding.convolutions.enumerated() {
-      frames = convolution.length(of: frames)
-      let padding = index + 1 < embedding.convolutions.count ? embedding.convolutions[index + 1].padding : 0
-      let size = try FrameBuffers.size(frames: frames + 2 * padding, channels: convolution.linear.outputs)
-      sizes[index % 2] = max(sizes[index % 2], size)
-    }
-    let first = try workspace.take(sizes[0], of: Float.self)
-    buffers = [first, try workspace.take(sizes[1], of: Float.self)]
-  }
-
-  /// The memory of the next convolution: from the zeros before its frames on, and the frames.
-  mutating func next(
-    frames: Int, channels: Int, padding: Int
-  ) -> (base: UnsafeMutablePointer<Float>, frames: Matrix) {
-    defer { turn = 1 - turn }
-    let frames = FrameBuffers.padded(buffers[turn], frames: frames, channels: channels, padding: padding)
-    return (buffers[turn], frames)
-  }
-
-  static func size(frames: Int, channels: Int) throws(Failure) -> Int {
-    let (size, overflow) = frames.multipliedReportingOverflow(by: channels)
-    guard !overflow else { throw .outOfMemory(Int.max, for: "the frames of a sound") }
-    return size
-  }
-
-  /// The frames between as many zeros before and behind them, which are written here.
-  static func padded(
-    _ base: UnsafeMutablePointer<Float>, frames: Int, channels: Int, padding: Int
-  ) -> Matrix {
-    base.update(repeating: 0, count: padding * channels)
-    (base + (padding + frames) * channels).update(repeating: 0, count: padding * channels)
-    return Matrix(base + padding * channels, rows: frames, columns: channels)
   }
 }

@@ -15,20 +15,13 @@ package struct TimeConvolution: Sendable {
   package let padding: Int
   /// Of the product.
   package let activation: Activation
-  package let norm: Norm
+  /// Of each frame by itself.
+  package let norm: Norm?
   /// Behind the norm.
   package let lastActivation: Activation
 
-  package enum Norm: Sendable {
-    case none
-    /// Of each frame by itself.
-    case frames(AttendLayers.Norm)
-    /// Of channels over all frames.
-    case time(TimeNorm)
-  }
-
   package init(
-    linear: Linear, taps: Int, stride: Int, padding: Int, activation: Activation, norm: Norm,
+    linear: Linear, taps: Int, stride: Int, padding: Int, activation: Activation, norm: Norm?,
     lastActivation: Activation
   ) {
     self.linear = linear
@@ -48,19 +41,24 @@ package struct TimeConvolution: Sendable {
     return padded < taps ? 0 : (padded - taps) / stride + 1
   }
 
-  /// y, `[length(of: frames), outputs]`, of frames with the padding around them, `[frames + 2 * padding, channels]`,
-  /// which lie at `x` without gaps. Without a norm y gains `residual`.
-  package func apply(
+  /// The frames that it reads for some that it makes; those below 0 and behind the last are zeros.
+  func inputs(of frames: Range<Int>) -> Range<Int> {
+    frames.lowerBound * stride - padding..<(frames.upperBound - 1) * stride - padding + taps
+  }
+
+  /// The product and its activation: y, `[frames, outputs]`, of the frames that `inputs` names, `[inputs, channels]`,
+  /// which lie at `x` without gaps. y gains `residual`.
+  package func multiply(
     _ x: UnsafePointer<Float>, residual: Matrix? = nil, into y: Matrix, _ pass: Pass
   ) throws(Failure) {
     let windows = Matrix(
       UnsafeMutablePointer(mutating: x), rows: y.rows, columns: linear.inputs, stride: stride * channels)
     try linear.apply(windows, activation: activation, residual: residual, into: y, pass)
-    switch norm {
-    case .none: break
-    case .frames(let norm): norm.apply(y, into: y, pass)
-    case .time(let norm): try norm.apply(y, pass)
-    }
+  }
+
+  /// What follows the product.
+  func finish(_ y: Matrix, _ pass: Pass) {
+    norm?.apply(y, into: y, pass)
     if lastActivation != .none { pass.engine.activate(y, lastActivation, into: y) }
   }
 }

@@ -1,11 +1,8 @@
 import AttendBase
 import AttendDispatch
 
-/// The norm of groups of channels over all frames of a sequence (Wu and He 2018, arXiv:1803.08494; PyTorch's
-/// `GroupNorm`): each group becomes of mean 0 and variance 1.
-///
-/// Sums run over blocks of frames in single precision and over blocks and channels in double precision, always in the
-/// same order; threads share channels, never sums.
+/// The norm of groups of channels over all frames of a sound (Wu and He 2018, arXiv:1803.08494; PyTorch's `GroupNorm`):
+/// each group becomes of mean 0 and variance 1.
 package struct TimeNorm: Sendable {
   /// Each has as many channels.
   package let groups: Int
@@ -20,106 +17,123 @@ package struct TimeNorm: Sendable {
     self.bias = bias
     self.epsilon = epsilon
   }
-
-  /// Normalises x, `[frames, channels]`, in place.
-  package func apply(_ x: Matrix, _ pass: Pass) throws(Failure) {
-    try pass.scoped { () throws(Failure) in
-      let work = try TimeNormWork(x, self, threads: pass.engine.threads, pass.workspace)
-      work.run(.sums, on: pass.engine)
-      forEachGroup(of: work) { (channels, mean) in
-        (work.means + channels.lowerBound).update(repeating: Float(mean), count: channels.count)
-      }
-      work.run(.squares, on: pass.engine)
-      forEachGroup(of: work) { (channels, variance) in
-        let factor = Float(1 / (variance + Double(epsilon)).squareRoot())
-        for channel in channels { work.factors[channel] = factor * gain.pointer(to: Float.self)[channel] }
-      }
-      work.run(.normalise, on: pass.engine)
-    }
-  }
-
-  /// Calls `body` with the channels of each group and the mean over them and all frames of what was summed.
-  private func forEachGroup(of work: TimeNormWork, _ body: (Range<Int>, Double) -> Void) {
-    let count = work.x.columns / groups
-    for group in 0..<groups {
-      let channels = group * count..<(group + 1) * count
-      let sum = channels.reduce(0) { $0 + work.sums[$1] }
-      body(channels, sum / Double(count * work.x.rows))
-    }
-  }
 }
 
-/// The steps over all numbers, of which threads take some channels each.
-private final class TimeNormWork: SharedWork {
-  enum Step {
-    /// Of the numbers.
-    case sums
-    /// Of the squares of their distances from the means.
-    case squares
-    case normalise
-  }
+/// The means and variances of the channels of a sound that comes piece by piece, and what they make of its frames.
+///
+/// Each block of frames has its own mean and squares of distances from it, in single precision; blocks are joined in
+/// double precision (Chan, Golub and LeVeque 1979), from the first to the last. Threads share channels, never sums.
+package final class TimeMoments: SharedWork {
+  private enum Step { case add, normalise }
 
-  let x: Matrix
-  /// `[channels]` each, as far as the steps have come.
-  let sums: UnsafeMutablePointer<Double>
-  let means: UnsafeMutablePointer<Float>
-  let factors: UnsafeMutablePointer<Float>
   private let norm: TimeNorm
+  private let channels: Int
+  /// `[channels]` each. Of all frames so far, and when these are all: of the channel's group, the mean and the factor
+  /// on distances from it.
+  private let means: UnsafeMutablePointer<Double>
+  private let squares: UnsafeMutablePointer<Double>
+  private let centres: UnsafeMutablePointer<Float>
+  private let factors: UnsafeMutablePointer<Float>
   private let parts: Int
-  private var step = Step.sums
+  private var frames = 0  // so far
+  private var x = Matrix(UnsafeMutablePointer(bitPattern: 4)!, rows: 0, columns: 0)
+  private var step = Step.add
 
-  /// Channels whose sums are kept beside each other: some cache lines of each frame.
+  /// Channels that are taken beside each other: some cache lines of each frame.
   private static let channelsAtOnce = 64
-  /// Frames of a block.
-  private static let blockFrames = 64
+  /// Frames of a block; pieces begin with a new one.
+  package static let blockFrames = 64
 
-  init(_ x: Matrix, _ norm: TimeNorm, threads: Int, _ workspace: Workspace) throws(Failure) {
-    (self.x, self.norm) = (x, norm)
-    sums = try workspace.take(x.columns)
-    means = try workspace.take(x.columns)
-    factors = try workspace.take(x.columns)
-    parts = min(threads, (x.columns + TimeNormWork.channelsAtOnce - 1) / TimeNormWork.channelsAtOnce)
+  /// Its memory is scratch memory of the pass.
+  package init(_ norm: TimeNorm, channels: Int, _ pass: Pass) throws(Failure) {
+    self.norm = norm
+    self.channels = channels
+    means = try pass.workspace.take(channels)
+    squares = try pass.workspace.take(channels)
+    centres = try pass.workspace.take(channels)
+    factors = try pass.workspace.take(channels)
+    means.update(repeating: 0, count: channels)
+    squares.update(repeating: 0, count: channels)
+    parts = min(pass.engine.threads, (channels + TimeMoments.channelsAtOnce - 1) / TimeMoments.channelsAtOnce)
   }
 
-  func run(_ step: Step, on engine: Engine) {
-    self.step = step
+  /// Takes the next frames, `[frames, channels]`, into account.
+  package func add(_ x: Matrix, _ engine: Engine) {
+    run(.add, x, engine)
+    frames += x.rows
+  }
+
+  /// Says that these were all frames.
+  package func finish() {
+    let own = channels / norm.groups
+    for group in 0..<norm.groups {
+      let range = group * own..<(group + 1) * own
+      let mean = range.reduce(0) { $0 + means[$1] } / Double(own)
+      let sum = range.reduce(0) {
+        $0 + squares[$1] + Double(frames) * (means[$1] - mean) * (means[$1] - mean)
+      }
+      let factor = 1 / (sum / Double(own * frames) + Double(norm.epsilon)).squareRoot()
+      for channel in range {
+        centres[channel] = Float(mean)
+        factors[channel] = Float(factor) * norm.gain.pointer(to: Float.self)[channel]
+      }
+    }
+  }
+
+  /// Normalises frames in place.
+  package func normalise(_ x: Matrix, _ engine: Engine) { run(.normalise, x, engine) }
+
+  private func run(_ step: Step, _ x: Matrix, _ engine: Engine) {
+    (self.step, self.x) = (step, x)
     engine.share(self, parts: parts)
   }
 
-  func run(_ part: Int) {
-    let most = TimeNormWork.channelsAtOnce
-    for first in stride(from: part * most, to: x.columns, by: parts * most) {
-      let channels = first..<min(first + most, x.columns)
+  package func run(_ part: Int) {
+    let most = TimeMoments.channelsAtOnce
+    for first in stride(from: part * most, to: channels, by: parts * most) {
+      let range = first..<min(first + most, channels)
       switch step {
-      case .sums: sum(channels) { (x, _) in x }
-      case .squares: sum(channels) { (x, mean) in (x - mean) * (x - mean) }
-      case .normalise: normalise(channels)
+      case .add: add(range)
+      case .normalise: normalise(range)
       }
     }
   }
 
-  /// The sums of what `term` makes of the numbers of some channels and their means.
-  @inline(__always) private func sum(_ channels: Range<Int>, _ term: (Float, Float) -> Float) {
-    withUnsafeTemporaryAllocation(of: Float.self, capacity: channels.count) { block in
-      let own = means + channels.lowerBound, totals = sums + channels.lowerBound
-      totals.update(repeating: 0, count: channels.count)
-      for first in stride(from: 0, to: x.rows, by: TimeNormWork.blockFrames) {
-        block.update(repeating: 0)
-        for row in first..<min(first + TimeNormWork.blockFrames, x.rows) {
-          let numbers = x[row] + channels.lowerBound
-          for channel in 0..<channels.count { block[channel] += term(numbers[channel], own[channel]) }
+  private func add(_ range: Range<Int>) {
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * range.count) { memory in
+      let sums = memory.baseAddress!, distances = sums + range.count
+      var before = Double(frames)
+      for first in stride(from: 0, to: x.rows, by: TimeMoments.blockFrames) {
+        let rows = first..<min(first + TimeMoments.blockFrames, x.rows), count = Double(rows.count)
+        memory.update(repeating: 0)
+        for row in rows {
+          let numbers = x[row] + range.lowerBound
+          for channel in 0..<range.count { sums[channel] += numbers[channel] }
         }
-        for channel in 0..<channels.count { totals[channel] += Double(block[channel]) }
+        for channel in 0..<range.count { sums[channel] /= Float(rows.count) }
+        for row in rows {
+          let numbers = x[row] + range.lowerBound
+          for channel in 0..<range.count {
+            let distance = numbers[channel] - sums[channel]
+            distances[channel] += distance * distance
+          }
+        }
+        for (place, channel) in range.enumerated() {
+          let shift = Double(sums[place]) - means[channel]
+          means[channel] += shift * count / (before + count)
+          squares[channel] += Double(distances[place]) + shift * shift * before * count / (before + count)
+        }
+        before += count
       }
     }
   }
 
-  private func normalise(_ channels: Range<Int>) {
+  private func normalise(_ range: Range<Int>) {
     let bias = norm.bias.pointer(to: Float.self)
     for row in 0..<x.rows {
       let numbers = x[row]
-      for channel in channels {
-        numbers[channel] = (numbers[channel] - means[channel]) * factors[channel] + bias[channel]
+      for channel in range {
+        numbers[channel] = (numbers[channel] - centres[channel]) * factors[channel] + bias[channel]
       }
     }
   }

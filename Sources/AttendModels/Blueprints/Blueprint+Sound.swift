@@ -7,6 +7,8 @@ package struct SoundBlueprint: Sendable {
   /// The frames that a spectrogram must have; nil: as many as it likes.
   package var frames: Int?
   package var convolutions: [TimeConvolutionBlueprint] = []
+  /// Of groups of channels of the first convolution, over all frames, before its last activation.
+  package var timeNorm: (norm: NormBlueprint, groups: Int)?
   package var norm: NormBlueprint?
   package var projection: LinearBlueprint?
   /// A table of vectors for the first places, `[count, width]`.
@@ -32,17 +34,10 @@ package struct TimeConvolutionBlueprint: Sendable {
   package var padding = 0
   /// Before the norm.
   package var activation = Activation.none
-  package var norm = Norm.none
+  /// Of each frame.
+  package var norm: NormBlueprint?
   /// Behind the norm.
   package var lastActivation = Activation.none
-
-  package enum Norm: Sendable {
-    case none
-    /// Of each frame.
-    case frames(NormBlueprint)
-    /// Of groups of channels over all frames.
-    case time(NormBlueprint, groups: Int)
-  }
 }
 
 /// A convolution that tells frames their places (`PositionalConvolution`).

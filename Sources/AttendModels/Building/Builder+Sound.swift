@@ -10,7 +10,9 @@ extension Builder {
     let features = sound.convolutions.last?.kernel.outputs ?? sound.projection?.inputs ?? width
     return SoundEmbedding(
       form: sound.form, frames: sound.frames,
-      convolutions: try sound.convolutions.map { (convolution) throws(Failure) in try self.convolution(convolution) },
+      convolutions: ConvolutionChain(
+        try sound.convolutions.map { (convolution) throws(Failure) in try self.convolution(convolution) },
+        timeNorm: try timeNorm(sound)),
       norm: try norm(sound.norm, features),
       projection: try sound.projection.map { (projection) throws(Failure) in try linear([projection]) },
       positions: try sound.positions.map { (positions) throws(Failure) in
@@ -23,19 +25,19 @@ extension Builder {
   private func convolution(_ convolution: TimeConvolutionBlueprint) throws(Failure) -> TimeConvolution {
     let kernel = convolution.kernel
     let products = try packer.convolution(kernel, prefix: prefix, compute: kernel.inputs == 1 ? .float32 : nil)
-    let norm: TimeConvolution.Norm
-    switch convolution.norm {
-    case .none: norm = .none
-    case .frames(let frames): norm = try self.norm(frames, kernel.outputs).map { .frames($0) } ?? .none
-    case .time(let time, let groups):
-      norm = .time(
-        TimeNorm(
-          groups: groups, gain: try packer.vector("\(prefix)\(time.name).weight", kernel.outputs),
-          bias: try packer.vector("\(prefix)\(time.name).bias", kernel.outputs), epsilon: time.epsilon))
-    }
     return TimeConvolution(
       linear: products[0], taps: kernel.taps, stride: convolution.stride, padding: convolution.padding,
-      activation: convolution.activation, norm: norm, lastActivation: convolution.lastActivation)
+      activation: convolution.activation, norm: try norm(convolution.norm, kernel.outputs),
+      lastActivation: convolution.lastActivation)
+  }
+
+  private func timeNorm(_ sound: SoundBlueprint) throws(Failure) -> TimeNorm? {
+    guard let (norm, groups) = sound.timeNorm, let channels = sound.convolutions.first?.kernel.outputs else {
+      return nil
+    }
+    return TimeNorm(
+      groups: groups, gain: try packer.vector("\(prefix)\(norm.name).weight", channels),
+      bias: try packer.vector("\(prefix)\(norm.name).bias", channels), epsilon: norm.epsilon)
   }
 
   private func positional(_ convolution: PositionalConvolutionBlueprint) throws(Failure) -> PositionalConvolution {

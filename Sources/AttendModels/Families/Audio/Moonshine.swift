@@ -45,14 +45,13 @@ enum Moonshine: Family {
           name: "encoder.conv\(index)", outputs: outputs, inputs: inputs, taps: taps, hasBias: hasBias),
         stride: stride, activation: activation)
     }
-    var first = convolution(1, width, 1, taps: 127, stride: 64, hasBias: false, .tanh)
-    first.norm = .time(NormBlueprint(name: "encoder.groupnorm", epsilon: 1e-5), groups: 1)
     return SoundBlueprint(
       form: .samples,
       convolutions: [
-        first, convolution(2, 2 * width, width, taps: 7, stride: 3, hasBias: true, .gelu),
+        convolution(1, width, 1, taps: 127, stride: 64, hasBias: false, .tanh),
+        convolution(2, 2 * width, width, taps: 7, stride: 3, hasBias: true, .gelu),
         convolution(3, width, 2 * width, taps: 3, stride: 2, hasBias: true, .gelu),
-      ])
+      ], timeNorm: (NormBlueprint(name: "encoder.groupnorm", epsilon: 1e-5), 1))
   }
 }
 

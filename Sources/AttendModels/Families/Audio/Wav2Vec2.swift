@@ -103,17 +103,21 @@ private struct Wav2Vec2Line {
   // MARK: Sounds
 
   private func sound() throws(Failure) -> SoundBlueprint {
-    let convolutions = try self.convolutions()
-    let features = convolutions.last?.kernel.outputs ?? 0
+    let hasTimeNorm = try self.hasTimeNorm()
+    let convolutions = try self.convolutions(hasTimeNorm)
+    let (first, last) = (convolutions.first?.kernel.outputs ?? 0, convolutions.last?.kernel.outputs ?? 0)
     let hasNorm = modelType == "hubert" ? try config.boolean("feat_proj_layer_norm", default: true) : true
     return SoundBlueprint(
-      form: .samples, convolutions: convolutions, norm: hasNorm ? norm("feature_projection.layer_norm") : nil,
-      projection: LinearBlueprint(name: "feature_projection.projection", outputs: width, inputs: features),
+      form: .samples, convolutions: convolutions,
+      timeNorm: hasTimeNorm
+        ? (NormBlueprint(name: "feature_extractor.conv_layers.0.layer_norm", epsilon: 1e-5), first) : nil,
+      norm: hasNorm ? norm("feature_projection.layer_norm") : nil,
+      projection: LinearBlueprint(name: "feature_projection.projection", outputs: width, inputs: last),
       positional: try positional(), lastNorm: isPreNorm ? nil : norm("encoder.layer_norm"))
   }
 
   /// From samples to frames.
-  private func convolutions() throws(Failure) -> [TimeConvolutionBlueprint] {
+  private func convolutions(_ hasTimeNorm: Bool) throws(Failure) -> [TimeConvolutionBlueprint] {
     let outputs = try config.sizes("conv_dim", default: [512, 512, 512, 512, 512, 512, 512])
     let taps = try config.sizes("conv_kernel", default: [10, 3, 3, 3, 3, 2, 2])
     let steps = try config.sizes("conv_stride", default: [5, 2, 2, 2, 2, 2, 2])
@@ -121,28 +125,26 @@ private struct Wav2Vec2Line {
       throw config.invalid(
         "conv_dim", "has \(outputs.count) numbers, conv_kernel \(taps.count) and conv_stride \(steps.count)")
     }
+    let hasBias = try config.boolean("conv_bias", default: false)
+    return outputs.indices.map { (index) in
+      let name = "feature_extractor.conv_layers.\(index)"
+      let hasNorm = !hasTimeNorm || index == 0
+      return TimeConvolutionBlueprint(
+        kernel: KernelBlueprint(
+          name: "\(name).conv", outputs: outputs[index], inputs: index == 0 ? 1 : outputs[index - 1],
+          taps: taps[index], hasBias: hasBias), stride: steps[index], activation: hasNorm ? .none : soundActivation,
+        norm: hasTimeNorm ? nil : NormBlueprint(name: "\(name).layer_norm", epsilon: 1e-5),
+        lastActivation: hasNorm ? soundActivation : .none)
+    }
+  }
+
+  /// Whether the first convolution has a norm of each channel over time; otherwise all have one of each frame.
+  private func hasTimeNorm() throws(Failure) -> Bool {
     let kind = modelType == "data2vec-audio" ? "layer" : try config.string("feat_extract_norm", default: "group")
     guard kind == "group" || kind == "layer" else {
       throw config.invalid("feat_extract_norm", "is \"\(kind)\", expected \"group\" or \"layer\"")
     }
-    let hasBias = try config.boolean("conv_bias", default: false)
-    return outputs.indices.map { (index) in
-      let name = "feature_extractor.conv_layers.\(index)"
-      var convolution = TimeConvolutionBlueprint(
-        kernel: KernelBlueprint(
-          name: "\(name).conv", outputs: outputs[index], inputs: index == 0 ? 1 : outputs[index - 1],
-          taps: taps[index], hasBias: hasBias), stride: steps[index])
-      let norm = NormBlueprint(name: "\(name).layer_norm", epsilon: 1e-5)
-      switch (kind, index) {
-      case ("layer", _): convolution.norm = .frames(norm)
-      case (_, 0): convolution.norm = .time(norm, groups: outputs[index])
-      default:
-        convolution.activation = soundActivation
-        return convolution
-      }
-      convolution.lastActivation = soundActivation
-      return convolution
-    }
+    return kind == "group"
   }
 
   /// What tells frames their places: one convolution with many taps, in data2vec several with few.
