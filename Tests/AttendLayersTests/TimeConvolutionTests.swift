@@ -32,7 +32,7 @@ import Testing
   ]) func overlappingRowsAreAConvolution(sizes: Sizes) throws {
     let (linear, weights) = try product(sizes.outputs, sizes.taps * sizes.channels, seed: 1)
     let convolution = TimeConvolution(
-      linear: linear, taps: sizes.taps, stride: sizes.stride, padding: sizes.padding, activation: .none, norm: .none,
+      linear: linear, taps: sizes.taps, stride: sizes.stride, padding: sizes.padding, activation: .none, norm: nil,
       lastActivation: .none)
     var numbers = SplitMix(seed: 2)
     let zeros = [Float](repeating: 0, count: sizes.padding * sizes.channels)
@@ -41,7 +41,7 @@ import Testing
     #expect(count == (sizes.frames + 2 * sizes.padding - sizes.taps) / sizes.stride + 1)
     var y = [Float](repeating: .nan, count: count * sizes.outputs)
     try y.withUnsafeMutableBufferPointer {
-      try convolution.apply(
+      try convolution.multiply(
         x, into: Matrix($0.baseAddress!, rows: count, columns: sizes.outputs),
         Pass(engine: engine, workspace: Workspace()))
     }
@@ -61,7 +61,7 @@ import Testing
   @Test func tooFewFramesMakeNone() throws {
     let (linear, _) = try product(2, 8, seed: 3)
     let convolution = TimeConvolution(
-      linear: linear, taps: 4, stride: 2, padding: 1, activation: .none, norm: .none, lastActivation: .none)
+      linear: linear, taps: 4, stride: 2, padding: 1, activation: .none, norm: nil, lastActivation: .none)
     #expect((0...5).map { convolution.length(of: $0) } == [0, 0, 1, 1, 2, 2])
   }
 
@@ -104,7 +104,13 @@ import Testing
       var y = x
       try y.withUnsafeMutableBufferPointer {
         let pass = Pass(engine: engine.with(threads: threads), workspace: Workspace())
-        try norm.apply(Matrix($0.baseAddress!, rows: frames, columns: channels), pass)
+        let states = Matrix($0.baseAddress!, rows: frames, columns: channels)
+        let moments = try TimeMoments(norm, channels: channels, pass)
+        // In two pieces, the first of whole blocks.
+        moments.add(states.rows(0, 2 * TimeMoments.blockFrames), pass.engine)
+        moments.add(states.rows(2 * TimeMoments.blockFrames, frames - 2 * TimeMoments.blockFrames), pass.engine)
+        moments.finish()
+        moments.normalise(states, pass.engine)
       }
       results.append(y)
     }
@@ -121,6 +127,41 @@ import Testing
         #expect(abs(Double(results[0][frame * channels + channel]) - expected) < 1e-4)
       }
     }
+  }
+
+  /// What a frame is made of does not depend on where a piece begins, nor on the threads.
+  @Test(arguments: [false, true]) func piecesOfASoundHaveTheBitsOfTheWhole(isTransposed: Bool) throws {
+    let (count, channels, width) = (500, 6, 20)
+    var numbers = SplitMix(seed: 6)
+    let sound = numbers.floats(count * channels)
+    let norm = TimeNorm(
+      groups: 1, gain: try buffer(numbers.floats(width)), bias: try buffer(numbers.floats(width)), epsilon: 1e-5)
+    func convolution(_ inputs: Int, taps: Int, stride: Int, padding: Int) throws -> TimeConvolution {
+      TimeConvolution(
+        linear: try product(width, taps * inputs, seed: UInt64(20 + taps)).0, taps: taps, stride: stride,
+        padding: padding, activation: .none, norm: nil, lastActivation: .gelu)
+    }
+    let convolutions = [
+      try convolution(channels, taps: 5, stride: 2, padding: 3), try convolution(width, taps: 3, stride: 1, padding: 1),
+      try convolution(width, taps: 4, stride: 3, padding: 0),
+    ]
+    func frames(numbersAtOnce: Int, threads: Int) throws -> [Float] {
+      let chain = ConvolutionChain(convolutions, timeNorm: norm, numbersAtOnce: numbersAtOnce)
+      let rows = chain.length(of: count)
+      var y = [Float](repeating: .nan, count: rows * width)
+      try sound.withUnsafeBufferPointer { sound in
+        try y.withUnsafeMutableBufferPointer {
+          try chain.apply(
+            SoundFrames(sound.baseAddress!, channels: channels, count: count, isTransposed: isTransposed),
+            residual: nil, into: Matrix($0.baseAddress!, rows: rows, columns: width),
+            Pass(engine: engine.with(threads: threads), workspace: Workspace()))
+        }
+      }
+      return y
+    }
+    let whole = try frames(numbersAtOnce: .max, threads: 2)
+    #expect(whole.allSatisfy { $0.isFinite })
+    for most in [1, 300, 1000] { #expect(try frames(numbersAtOnce: most, threads: 1) == whole) }
   }
 
   private func buffer(_ numbers: [Float]) throws -> AlignedBuffer {

@@ -10,15 +10,19 @@ package struct ConvolutionChain: Sendable {
   package let timeNorm: TimeNorm?
   /// Frames of the last convolution in a piece.
   private let framesAtOnce: Int
-  /// The numbers that a convolution may read for a piece: some of them stay in the third cache.
-  private static let numbersAtOnce = 1 << 22
+  /// Frames of the first convolution at once where its mean and variance are measured.
+  private let framesMeasuredAtOnce: Int
 
-  package init(_ convolutions: [TimeConvolution], timeNorm: TimeNorm?) {
+  /// A convolution reads at most `numbersAtOnce` numbers for a piece, which stay in the third cache.
+  package init(_ convolutions: [TimeConvolution], timeNorm: TimeNorm?, numbersAtOnce: Int = 1 << 22) {
     self.convolutions = convolutions
     self.timeNorm = timeNorm
     var frames = 1 << 20
-    while frames > 1, ConvolutionChain.numbers(frames, convolutions) > ConvolutionChain.numbersAtOnce { frames /= 2 }
+    while frames > 1, ConvolutionChain.numbers(frames, convolutions) > numbersAtOnce { frames /= 2 }
     framesAtOnce = frames
+    // Whole blocks, so that sums are the same whatever is measured at once.
+    let blocks = numbersAtOnce / (convolutions.first?.linear.outputs ?? 1) / TimeMoments.blockFrames
+    framesMeasuredAtOnce = max(blocks, 1) * TimeMoments.blockFrames
   }
 
   /// The most numbers that one of the convolutions reads for so many frames of the last.
@@ -35,7 +39,7 @@ package struct ConvolutionChain: Sendable {
   var outputs: Int? { convolutions.last?.linear.outputs }
 
   /// The frames that it makes of so many.
-  func length(of frames: Int) -> Int { length(of: frames, before: convolutions.count) }
+  package func length(of frames: Int) -> Int { length(of: frames, before: convolutions.count) }
 
   /// The frames that convolution `index` reads.
   private func length(of frames: Int, before index: Int) -> Int {
@@ -50,7 +54,7 @@ package struct ConvolutionChain: Sendable {
   }
 
   /// y, `[frames, outputs]`, of a sound. y gains `residual`, where the last convolution has no norm.
-  func apply(_ sound: SoundFrames, residual: Matrix?, into y: Matrix, _ pass: Pass) throws(Failure) {
+  package func apply(_ sound: SoundFrames, residual: Matrix?, into y: Matrix, _ pass: Pass) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       let moments = try moments(of: sound, pass)
       for first in stride(from: 0, to: y.rows, by: framesAtOnce) {
@@ -83,7 +87,8 @@ package struct ConvolutionChain: Sendable {
     convolution.finish(y, pass)
   }
 
-  /// Some of the frames that convolution `index` reads, with the zeros around them, where they lie or in scratch memory.
+  /// Some of the frames that convolution `index` reads, with the zeros around them, where they lie or in scratch
+  /// memory.
   private func inputs(_ frames: Range<Int>, of index: Int, _ piece: Piece) throws(Failure) -> UnsafePointer<Float> {
     let real = frames.clamped(to: 0..<length(of: piece.sound.count, before: index))
     if index == 0, real == frames, let base = piece.sound.base(of: real) { return base }
@@ -106,10 +111,9 @@ package struct ConvolutionChain: Sendable {
     guard let timeNorm, let first = convolutions.first else { return nil }
     let moments = try TimeMoments(timeNorm, channels: first.linear.outputs, pass)
     let (frames, piece) = (first.length(of: sound.count), Piece(sound: sound, moments: nil, pass: pass))
-    let most = max(ConvolutionChain.numbersAtOnce / first.linear.outputs, TimeMoments.blockFrames)
-    for start in stride(from: 0, to: frames, by: most) {
+    for start in stride(from: 0, to: frames, by: framesMeasuredAtOnce) {
       try pass.scoped { () throws(Failure) in
-        let range = start..<min(start + most, frames)
+        let range = start..<min(start + framesMeasuredAtOnce, frames)
         let y = try pass.workspace.matrix(range.count, first.linear.outputs)
         let x = try inputs(first.inputs(of: range), of: 0, piece)
         try first.multiply(x, into: y, pass)
@@ -123,23 +127,30 @@ package struct ConvolutionChain: Sendable {
 }
 
 /// A sound as frames one after another, `[count, channels]`: the samples, or what a spectrogram has at a time.
-struct SoundFrames {
-  let array: FeatureArray
+package struct SoundFrames {
+  let base: UnsafePointer<Float>
   let channels: Int
   let count: Int
-  /// The array is `[channels, count]`.
+  /// The numbers lie `[channels, count]`.
   let isTransposed: Bool
+
+  package init(_ base: UnsafePointer<Float>, channels: Int, count: Int, isTransposed: Bool) {
+    self.base = base
+    self.channels = channels
+    self.count = count
+    self.isTransposed = isTransposed
+  }
 
   /// Where some frames lie without gaps; nil: nowhere.
   func base(of frames: Range<Int>) -> UnsafePointer<Float>? {
-    isTransposed ? nil : array.base + frames.lowerBound * channels
+    isTransposed ? nil : base + frames.lowerBound * channels
   }
 
   /// Copies some frames to memory without gaps.
   func copy(_ frames: Range<Int>, to target: UnsafeMutablePointer<Float>) {
     if let base = base(of: frames) { return target.update(from: base, count: frames.count * channels) }
     for channel in 0..<channels {
-      let from = array.base + channel * count
+      let from = base + channel * count
       for (place, frame) in frames.enumerated() { target[place * channels + channel] = from[frame] }
     }
   }

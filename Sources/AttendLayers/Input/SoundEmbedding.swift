@@ -109,7 +109,7 @@ package struct SoundEmbedding: Sendable {
   /// Takes a sound through the convolutions, the norm and the product.
   private func read(_ array: FeatureArray, into y: Matrix, _ pass: Pass) throws(Failure) {
     let isTransposed = if case .binsByFrames = form { true } else { false }
-    let sound = SoundFrames(array: array, channels: channels, count: count(of: array), isTransposed: isTransposed)
+    let sound = SoundFrames(array.base, channels: channels, count: count(of: array), isTransposed: isTransposed)
     guard let projection else {
       let places = positions.map { Matrix($0.pointer(), rows: y.rows, columns: y.columns) }
       return try convolutions.apply(sound, residual: places, into: y, pass)

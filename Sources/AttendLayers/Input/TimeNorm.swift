@@ -36,7 +36,7 @@ package final class TimeMoments: SharedWork {
   private let factors: UnsafeMutablePointer<Float>
   private let parts: Int
   private var frames = 0  // so far
-  private var x = Matrix(UnsafeMutablePointer(bitPattern: 4)!, rows: 0, columns: 0)
+  private var piece: Matrix?
   private var step = Step.add
 
   /// Channels that are taken beside each other: some cache lines of each frame.
@@ -84,22 +84,23 @@ package final class TimeMoments: SharedWork {
   package func normalise(_ x: Matrix, _ engine: Engine) { run(.normalise, x, engine) }
 
   private func run(_ step: Step, _ x: Matrix, _ engine: Engine) {
-    (self.step, self.x) = (step, x)
+    (self.step, piece) = (step, x)
     engine.share(self, parts: parts)
   }
 
   package func run(_ part: Int) {
+    guard let piece else { return }
     let most = TimeMoments.channelsAtOnce
     for first in stride(from: part * most, to: channels, by: parts * most) {
       let range = first..<min(first + most, channels)
       switch step {
-      case .add: add(range)
-      case .normalise: normalise(range)
+      case .add: add(piece, range)
+      case .normalise: normalise(piece, range)
       }
     }
   }
 
-  private func add(_ range: Range<Int>) {
+  private func add(_ x: Matrix, _ range: Range<Int>) {
     withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * range.count) { memory in
       let sums = memory.baseAddress!, distances = sums + range.count
       var before = Double(frames)
@@ -128,7 +129,7 @@ package final class TimeMoments: SharedWork {
     }
   }
 
-  private func normalise(_ range: Range<Int>) {
+  private func normalise(_ x: Matrix, _ range: Range<Int>) {
     let bias = norm.bias.pointer(to: Float.self)
     for row in 0..<x.rows {
       let numbers = x[row]
