@@ -81,6 +81,31 @@ struct WaveTests {
     }
   }
 
+  /// Files of every encoding, cut at 100 places each: whole frames that are there, or an error.
+  @Test(arguments: [
+    (UInt16(1), UInt16(8)), (1, 16), (1, 24), (1, 32), (3, 32), (3, 64), (6, 8), (7, 8), (0xFFFE, 16),
+  ]) func cutFiles(tag: UInt16, bits: UInt16) throws {
+    let frame = Int(bits / 8) * 2
+    var random = SplitMix(seed: UInt64(tag) * 64 + UInt64(bits))
+    let data = (0..<500 * frame).map { _ in tag == 3 ? 0 : UInt8(random.below(256)) }
+    var format = Wave.format(tag: tag, channels: 2, rate: 44100, bits: bits)
+    if tag == 0xFFFE {  // WAVE_FORMAT_EXTENSIBLE: the tag of PCM begins the identifier of the subformat
+      let identifier: [UInt8] = [1, 0, 0, 0, 0, 0, 16, 0, 128, 0, 0, 170, 0, 56, 155, 113]
+      let extra: [UInt8] = Wave.little(UInt16(22)) + Wave.little(bits) + Wave.little(UInt32(3))
+      format = Wave.chunk("fmt ", Array(format[8...]) + extra + identifier)
+    }
+    let file = Wave.file(format, Wave.chunk("data", data)), head = file.count - data.count
+    let whole = try readAll(reader(file))
+    #expect(whole.count == 500)
+    for step in 0..<100 {
+      let length = step < 50 ? head * step / 50 : head + data.count * (step - 50) / 50
+      do {
+        let samples = try readAll(reader(Array(file[..<length])))
+        #expect(length >= head && samples == Array(whole[..<((length - head) / frame)]))
+      } catch { #expect(error is Failure && length < head) }
+    }
+  }
+
   @Test func wrongHeaders() throws {
     func message(_ bytes: [UInt8]) -> String? {
       #expect(throws: Failure.self) { try readAll(reader(bytes)) }?.message
@@ -124,6 +149,22 @@ struct WaveTests {
         #expect(failure?.code == .invalidArgument)
       }
     }
+  }
+
+  /// FLAC, Ogg Vorbis and MP3, cut at 100 places each: samples of the beginning, or an error; where libsndfile is not
+  /// installed, an error that names its package.
+  @Test(arguments: ["tone.flac", "tone.ogg", "tone.mp3"]) func cutFilesOfOtherFormats(name: String) throws {
+    let file = [UInt8](try Data(contentsOf: URL(fileURLWithPath: SoundFixtures.folder + "/" + name)))
+    do {
+      let whole = try readAll(reader(file, name: name))
+      let loudest = whole.map(abs).max() ?? 0
+      #expect(whole.count >= 3200 && loudest > 0.4 && loudest < 0.6, "\(whole.count) \(loudest)")
+      for step in 0..<100 {
+        do {
+          #expect(try readAll(reader(Array(file[..<(file.count * step / 100)]), name: name)).count <= whole.count)
+        } catch { #expect(error is Failure) }
+      }
+    } catch let failure as Failure { #expect(failure.message.contains("libsndfile1") && failure.code == .unsupported) }
   }
 
   @Test func aLimitOfSamples() throws {

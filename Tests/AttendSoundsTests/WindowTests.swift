@@ -53,8 +53,10 @@ struct WindowTests {
     return values
   }
 
-  @Test(arguments: [0, 1, 199, 200, 201, 31_999, 32_000, 32_001, 80_077], [false, true])
-  func windowsAreCutOutOfTheWhole(count: Int, normalizes: Bool) throws {
+  @Test(arguments: [
+    (0, false), (1, false), (200, false), (201, true), (31_999, false), (32_001, false), (40_077, true),
+    (50_077, false),
+  ]) func windowsAreCutOutOfTheWhole(count: Int, normalizes: Bool) throws {
     let logMel = try Self.logMel(normalizes: normalizes)
     let samples = Self.recording(count)
     let whole = try logMel.features(Sound(source(samples)))
@@ -64,7 +66,7 @@ struct WindowTests {
       #expect(windows.frames == whole.rows && windows.realFrames == whole.realRows)
       var random = SplitMix(seed: 7)
       var places = [(0, whole.rows), (whole.rows, 0), (whole.rows - 1, 1), (0, 1)]
-      places += (0..<5).map { _ in
+      places += (0..<4).map { _ in
         let first = random.below(whole.rows)
         return (first, random.below(whole.rows - first + 1))
       }
@@ -93,13 +95,13 @@ struct WindowTests {
       let failure = #expect(throws: Failure.self) { try windows.window(at: first, count: count, into: &place) }
       #expect(failure?.message.contains("312") == true)
     }
-    #expect(throws: Failure.self) { try windows.modelWindow(at: .min + 1, into: &place) }
+    #expect(throws: Failure.self) { try windows.modelWindow(at: .min, into: &place) }
     #expect(throws: Failure.self) { try windows.modelWindow(at: 313, into: &place) }
   }
 
   /// Windows that go forward read the source once after the peak was found; resampled sounds too.
   @Test func readingForwardReadsOnce() throws {
-    let logMel = try Self.logMel(), samples = Self.recording(200_000)
+    let logMel = try Self.logMel(), samples = Self.recording(150_000)
     let unmeasured = Unmeasured(try source(samples, rate: 44_100))
     let windows = try LogMelWindows(logMel, unmeasured)
     let starts = unmeasured.starts

@@ -83,7 +83,7 @@ package final class LogMelWindows {
   /// the recording there are zeros, as in the reference: features of nothing, not of silence. Throws `invalidArgument`
   /// for a frame that the recording does not have.
   package func modelWindow(at frame: Int, into target: UnsafeMutablePointer<Float>) throws(Failure) {
-    let count = max(min(logMel.windowFrames, frames.saturatingAdd(-frame)), 0)
+    let count = (0...frames).contains(frame) ? min(logMel.windowFrames, frames - frame) : 0
     let start: UnsafeMutablePointer<Float> = rows.pointer()
     try window(at: frame, count: count, into: start)
     logMel.transpose(start, count, into: target)
