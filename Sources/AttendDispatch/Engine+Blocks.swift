@@ -115,6 +115,16 @@ extension Engine {
     }
   }
 
+  /// Sums up again those blocks of a row x, which is row `row`, that have `changed`. On the caller's thread.
+  package func summarize(
+    _ x: UnsafePointer<Float>, where changed: UnsafeMutableBufferPointer<Bool>, into blocks: RowBlocks, row: Int
+  ) {
+    for block in changed.indices where changed[block] {
+      let first = block * logitBlock
+      blocks.note(row: row, from: first, x + first, count: min(logitBlock, blocks.columns - first), kernels.blocks)
+    }
+  }
+
   /// `logSumOfExponentials` of row `row` of those that are summed up: the same bits. On the caller's thread.
   package func logSumOfExponentials(_ blocks: RowBlocks, row: Int, largest: inout Float) -> Float {
     kernels.blocks.logSumOfExponentials(blocks.maxima[row], blocks.sums[row], blocks.maxima.columns, &largest)

@@ -22,6 +22,28 @@ func fixed<T>(_ values: [T]) -> FixedArray<T> { try! FixedArray(values.count, fo
 
 func fixed<T>(_ values: [[T]]) -> FixedArray<FixedArray<T>> { fixed(values.map { fixed($0) }) }
 
+/// Changes of 3,000 logits in few places, in many, and in all. The most probable tokens of a `FakeModel` that fixes
+/// logits are among what is forbidden.
+let logitsChanges: [@Sendable (inout LogitsOptions) -> Void] = [
+  { $0.suppressed = fixed([1000]) },
+  {
+    $0.suppressed = fixed((20..<2700).map(Int32.init))
+    $0.noRepeatSize = 2
+  },
+  { $0.badWords = fixed([[1001], [1000, 2999], [3, 7]]) },
+  { $0.allowed = fixed([7, 300, 301, 2999]) },
+  {
+    $0.endTokens = fixed([0, 1000])
+    $0.minimalLength = 8
+    $0.suppressedFirst = fixed([1001, 2999])
+  },
+  { $0.logitBias = fixed([TokenBias(token: 300, bias: 2), TokenBias(token: 2999, bias: -1)]) },
+  { $0.repetitionPenalty = 1.3 },
+  { $0.allowedByFunction = { (_, set) in for token in 0..<300 { set[token / 32] |= 1 << UInt32(token % 32) } } },
+  { $0.function = { (scores, _) in scores[2000] = 5 } },
+  { $0.renormalizes = true },
+]
+
 /// Ids in memory of their own.
 struct Ids {
   private let memory: AlignedBuffer

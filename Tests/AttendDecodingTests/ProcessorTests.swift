@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDecoding
+import AttendKernelInterface
 import Foundation
 import Testing
 
@@ -118,6 +119,29 @@ private func row(_ count: Int) -> [Float] { (0..<count).map { Float($0) / 4 - 1 
       try working.process(row, written.history, scratch)
     }
     #expect(scores[1] == row(8)[1] * 2)
+  }
+
+  /// Blocks that are not noted are what they were, and few tokens change few blocks.
+  @Test func changesAreNotedByBlocks() throws {
+    let before = row(3000), written = Written([3, 1000, 5, 2999, 1000], prompt: 1)
+    var noted: [Int] = []
+    for change in logitsChanges {
+      var options = LogitsOptions()
+      change(&options)
+      let scratch = try LogitsScratch(vocabulary: before.count)
+      let processors = try LogitsProcessors(options, vocabulary: before.count, rows: rows)
+      var after = before
+      try after.withUnsafeMutableBufferPointer { row throws(Failure) in
+        try processors.process(row, written.history, scratch)
+      }
+      for token in before.indices where !scratch.changed[token / logitBlock] {
+        #expect(after[token] == before[token])
+      }
+      #expect(after != before)
+      noted.append(scratch.changed.count { $0 })
+      withExtendedLifetime(scratch) {}
+    }
+    #expect(noted == [1, 11, 2, 12, 2, 2, 3, 11, 12, 12])
   }
 
   @Test func decayStaysFinite() throws {

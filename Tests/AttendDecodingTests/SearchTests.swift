@@ -94,12 +94,16 @@ import Testing
 
   /// Whether a model sums up the blocks of its logits or leaves it to the searches.
   @Test func blocksOfLogitsChangeNothing() throws {
-    let requests = SearchTests.kinds()
-    var restricted = requests[2]
-    // Among what is forbidden are the most probable tokens of every step.
-    restricted.options.logits.suppressed = fixed((20..<2700).map(Int32.init))
-    restricted.options.logits.noRepeatSize = 2
-    for request in requests + [restricted] {
+    let kinds = SearchTests.kinds()
+    var requests = kinds
+    for kind in kinds where kind.options.beams > 1 && !kind.options.ctranslate2.alternatives {
+      requests += logitsChanges.map { (change) in
+        var request = kind
+        change(&request.options.logits)
+        return request
+      }
+    }
+    for request in requests {
       let results = try [true, false].map { (givesBlocks) in
         let model = try FakeModel(vocabulary: 3000)
         model.fixedLogits = [7: 3.9, 300: 3.9, 1000: 4, 1001: 4, 2999: 3.9]

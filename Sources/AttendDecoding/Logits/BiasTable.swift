@@ -38,13 +38,13 @@ struct BiasTable: Sendable {
     return false
   }
 
-  func apply(_ scores: UnsafeMutableBufferPointer<Float>, _ history: UnsafeBufferPointer<Int32>) {
-    for entry in tokens { scores[Int(entry.token)] += entry.bias }
+  func apply(_ row: ScoreRow, _ history: UnsafeBufferPointer<Int32>) {
+    for entry in tokens { row[entry.token] += entry.bias }
     guard let sequences, let last = history.last else { return }
     var place = sequences.partition { $0.context < last }
     while place < sequences.count, sequences[place].context == last {
       let entry = sequences[place]
-      if entry.follows(history) { scores[Int(entry.tokens[entry.tokens.count - 1])] += entry.bias }
+      if entry.follows(history) { row[entry.tokens[entry.tokens.count - 1]] += entry.bias }
       place += 1
     }
   }

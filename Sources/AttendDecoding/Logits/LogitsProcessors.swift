@@ -73,77 +73,73 @@ package final class LogitsProcessors: Sendable {
   /// those written; n-grams, bad words; minimal lengths; the function that says what is allowed; forced tokens; decay;
   /// suppressed tokens and the shortlist; the user's own function; `allowed`; renormalisation. Forbidden is minus
   /// infinity, whatever the logit was; what is forced is allowed again. A last token that `allowed` has not is not
-  /// forced: a text that is not finished ends with its length. Throws what a function of the user's throws.
+  /// forced: a text that is not finished ends with its length. The scratch's `changed` says where the row has been
+  /// written. Throws what a function of the user's throws.
   package func process(
     _ scores: UnsafeMutableBufferPointer<Float>, _ history: History, _ scratch: LogitsScratch,
     diversity: Diversity? = nil, allowed: UnsafePointer<UInt32>? = nil
   ) throws(Failure) {
     precondition(scores.count == vocabulary && scratch.vocabulary == vocabulary)
-    sequenceBias?.apply(scores, history.tokens)
-    logitBias?.apply(scores, history.tokens)
-    if let diversity { for token in diversity.taken { scores[Int(token)] -= diversity.penalty } }
+    let row = ScoreRow(scores, scratch)
+    sequenceBias?.apply(row, history.tokens)
+    logitBias?.apply(row, history.tokens)
+    if let diversity { for token in diversity.taken { row[token] -= diversity.penalty } }
     if !isEmpty {
-      discourageRepetition(scores, history, scratch)
-      try restrict(scores, history, scratch)
-      force(scores, history, allowed)
-      suppress(scores, history)
-      try options.function?(scores, history)
+      discourageRepetition(row, history, scratch)
+      try restrict(row, history, scratch)
+      force(row, history, allowed)
+      suppress(row, history)
+      if let function = options.function { try function(row.whole(), history) }
     }
-    if let allowed { scores.forbid(outside: allowed) }
-    if options.renormalizes { renormalize(scores) }
+    if let allowed { row.forbid(outside: allowed) }
+    if options.renormalizes { renormalize(row.whole()) }
   }
 
-  private func discourageRepetition(
-    _ scores: UnsafeMutableBufferPointer<Float>, _ history: History, _ scratch: LogitsScratch
-  ) {
-    if !sourcePenalties.changesNothing { sourcePenalties.apply(scores, history.source, scratch) }
-    if !penalties.changesNothing { penalties.apply(scores, history.tokens, scratch) }
+  private func discourageRepetition(_ row: ScoreRow, _ history: History, _ scratch: LogitsScratch) {
+    if !sourcePenalties.changesNothing { sourcePenalties.apply(row, history.source, scratch) }
+    if !penalties.changesNothing { penalties.apply(row, history.tokens, scratch) }
     if options.noRepeatSize > 0 {
-      forbidRepeated(options.noRepeatSize, of: history.tokens, after: history.tokens, scores)
+      forbidRepeated(options.noRepeatSize, of: history.tokens, after: history.tokens, row)
     }
     if options.encoderNoRepeatSize > 0 {
-      forbidRepeated(options.encoderNoRepeatSize, of: history.source, after: history.tokens, scores)
+      forbidRepeated(options.encoderNoRepeatSize, of: history.source, after: history.tokens, row)
     }
-    badWords?.apply(scores, history.tokens)
+    badWords?.apply(row, history.tokens)
   }
 
-  private func restrict(
-    _ scores: UnsafeMutableBufferPointer<Float>, _ history: History, _ scratch: LogitsScratch
-  ) throws(Failure) {
+  private func restrict(_ row: ScoreRow, _ history: History, _ scratch: LogitsScratch) throws(Failure) {
     if history.tokens.count < options.minimalLength || history.generatedCount < options.minimalNewTokens {
-      if let ends = options.endTokens { scores.forbid(ends) }
+      if let ends = options.endTokens { row.forbid(ends) }
     }
     if let function = options.allowedByFunction {
       scratch.set.update(repeating: 0)
       try function(history, scratch.set)
-      scores.forbid(outside: scratch.set.baseAddress!)
+      row.forbid(outside: scratch.set.baseAddress!)
     }
   }
 
-  private func force(
-    _ scores: UnsafeMutableBufferPointer<Float>, _ history: History, _ allowed: UnsafePointer<UInt32>?
-  ) {
-    if let first = options.forcedFirst, history.tokens.count == 1 { scores.force(first) }
+  private func force(_ row: ScoreRow, _ history: History, _ allowed: UnsafePointer<UInt32>?) {
+    if let first = options.forcedFirst, history.tokens.count == 1 { row.force(first) }
     if let last = options.forcedLast, options.isLast(after: history), allowed?.holds(last) ?? true {
-      scores.force(last)
+      row.force(last)
     }
     guard let decay = options.exponentialDecay, let ends = options.endTokens else { return }
     let excess = history.generatedCount - decay.start
     guard excess > 0 else { return }
     let growth = Exponential.power(decay.factor, excess) - 1
-    for token in ends where scores[Int(token)].isFinite {
-      let score = Double(scores[Int(token)])
+    for token in ends where row[token].isFinite {
+      let score = Double(row[token])
       let most = Double(Float.greatestFiniteMagnitude)
-      scores[Int(token)] = Float(min(score + abs(score) * min(growth, most), most))
+      row[token] = Float(min(score + abs(score) * min(growth, most), most))
     }
   }
 
-  private func suppress(_ scores: UnsafeMutableBufferPointer<Float>, _ history: History) {
-    if let suppressed = options.suppressed { scores.forbid(suppressed) }
+  private func suppress(_ row: ScoreRow, _ history: History) {
+    if let suppressed = options.suppressed { row.forbid(suppressed) }
     if let first = options.suppressedFirst, history.generatedCount == options.firstFree(after: history) {
-      scores.forbid(first)
+      row.forbid(first)
     }
-    if let shortlist { scores.forbid(outside: shortlist.pointer()) }
+    if let shortlist { row.forbid(outside: shortlist.pointer()) }
   }
 
   /// Log-softmax; a row of nothing but minus infinity stays.

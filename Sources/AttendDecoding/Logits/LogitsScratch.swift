@@ -1,7 +1,8 @@
 import AttendBase
+import AttendKernelInterface
 
 /// The memory that processors and samplers work in: made once for each thread, for any number of requests on models of
-/// one vocabulary. Means nothing between two calls.
+/// one vocabulary. Means nothing between two calls, but for `changed`.
 package final class LogitsScratch {
   /// How many ids there are.
   package let vocabulary: Int
@@ -10,6 +11,9 @@ package final class LogitsScratch {
   let counts: UnsafeMutablePointer<Int32>
   /// A set of ids, bit `id % 32` of word `id / 32`.
   let set: UnsafeMutableBufferPointer<UInt32>
+  /// `[blocks]`: whether the last row that was processed was changed in each block of `logitBlock` ids. Stays until
+  /// the next is processed.
+  package let changed: UnsafeMutableBufferPointer<Bool>
   /// `[vocabulary]`: ids with their logits, as `Candidates` sorts them.
   let order: UnsafeMutablePointer<UInt64>
   /// `[vocabulary]`: the weights of those, and while they are sorted, their copies.
@@ -45,6 +49,8 @@ package final class LogitsScratch {
     let purpose = "the scratch of \(vocabulary) logits"
     let counts = try AlignedBuffer(vocabulary, of: Int32.self, for: purpose)
     let set = try AlignedBuffer((vocabulary + 31) / 32, of: UInt32.self, for: purpose)
+    let blocks = (vocabulary + logitBlock - 1) / logitBlock
+    let changed = try AlignedBuffer(blocks, of: Bool.self, for: purpose)
     let order = try AlignedBuffer(vocabulary, of: UInt64.self, for: purpose)
     weights = try AlignedBuffer(vocabulary, of: UInt64.self, for: purpose)
     let values = try AlignedBuffer(LogitsScratch.heapLimit, of: Float.self, for: purpose)
@@ -53,11 +59,13 @@ package final class LogitsScratch {
     self.vocabulary = vocabulary
     self.counts = counts.pointer()
     self.set = UnsafeMutableBufferPointer(start: set.pointer(), count: (vocabulary + 31) / 32)
+    self.changed = UnsafeMutableBufferPointer(start: changed.pointer(), count: blocks)
+    self.changed.initialize(repeating: false)
     self.order = order.pointer()
     self.values = values.pointer()
     self.indices = indices.pointer()
     self.digits = digits.pointer()
-    memory = [counts, set, order, weights, values, indices, digits]
+    memory = [counts, set, changed, order, weights, values, indices, digits]
     self.counts.initialize(repeating: 0, count: vocabulary)
   }
 

@@ -12,7 +12,7 @@ struct RepetitionPenalties: Sendable {
 
   /// Changes the logit of each id in `tokens` once, however often it occurs.
   func apply(
-    _ scores: UnsafeMutableBufferPointer<Float>, _ tokens: UnsafeBufferPointer<Int32>, _ scratch: LogitsScratch
+    _ row: ScoreRow, _ tokens: UnsafeBufferPointer<Int32>, _ scratch: LogitsScratch
   ) {
     let seen = tokens.last(window)
     scratch.count(seen)
@@ -20,8 +20,8 @@ struct RepetitionPenalties: Sendable {
       let count = scratch.counts[Int(token)]
       guard count > 0 else { continue }
       scratch.counts[Int(token)] = 0
-      let score = scores[Int(token)]
-      scores[Int(token)] =
+      let score = row[token]
+      row[token] =
         (score <= 0 ? score * repetition : score / repetition) - (Float(count) * frequency + presence)
     }
   }
@@ -30,18 +30,18 @@ struct RepetitionPenalties: Sendable {
 /// Forbids every id that would complete an n-gram of `text`, where `history` ends with its other n - 1 ids.
 func forbidRepeated(
   _ n: Int, of text: UnsafeBufferPointer<Int32>, after history: UnsafeBufferPointer<Int32>,
-  _ scores: UnsafeMutableBufferPointer<Float>
+  _ row: ScoreRow
 ) {
   let context = n - 1
   guard history.count >= context, text.count >= n else { return }
   let end = UnsafeBufferPointer(rebasing: history[(history.count - context)...])
   for place in context..<text.count {
     let token = text[place]
-    guard token >= 0, Int(token) < scores.count else { continue }
+    guard token >= 0, Int(token) < row.count else { continue }
     // From the end: most places differ there at once.
     var matched = 0
     while matched < context, text[place - 1 - matched] == end[context - 1 - matched] { matched += 1 }
-    if matched == context { scores[Int(token)] = -.infinity }
+    if matched == context { row[token] = -.infinity }
   }
 }
 

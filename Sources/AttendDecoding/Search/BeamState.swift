@@ -39,7 +39,7 @@ final class BeamState {
 
   /// Finds the best continuations of a beam; the beams may be examined side by side.
   func examine(_ beam: Int, _ row: ProcessedRow) {
-    normalizers[beam] = row.after
+    normalizers.elements[beam] = row.after
     candidates.examine(beam, row, vocabulary: context.vocabulary, context.engine)
   }
 
@@ -49,7 +49,7 @@ final class BeamState {
     _ beam: Int, _ scores: UnsafePointer<Float>, processed: UnsafePointer<Float>, _ normalizer: Normalizer?,
     _ noise: BeamNoise
   ) {
-    normalizers[beam] = normalizer
+    normalizers.elements[beam] = normalizer
     candidates.draw(beam, scores, processed: processed, vocabulary: context.vocabulary, noise)
   }
 

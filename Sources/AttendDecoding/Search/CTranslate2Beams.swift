@@ -34,12 +34,13 @@ final class CTranslate2Beams {
 
   // MARK: Examining
 
-  func examine(_ beam: Int, _ scores: UnsafeMutablePointer<Float>, _ scratch: RowScratch) throws(Failure) {
+  func examine(_ beam: Int, _ logits: RowLogits, _ scratch: RowScratch) throws(Failure) {
+    let scores = logits[0], blocks = logits.blocks
     let history = state.beams.history(beam)
     let unseen = alternative > 0 ? context.prompt.count + alternative : context.prompt.count - options.prefixCount
-    try context.process(scores, history: history, sequence: beam, state.beams.matcher(beam), scratch, unseen: unseen)
+    try context.process(logits, history: history, sequence: beam, state.beams.matcher(beam), scratch, unseen: unseen)
     guard let wanted = nextOfPrefix(history) else {
-      return state.examine(beam, ProcessedRow(scores, before: context.normalizer(scores)))
+      return state.examine(beam, ProcessedRow(scores, bounds: blocks, before: context.normalizer(scores, blocks)))
     }
     context.engine.logSoftmax(row: scores, count: context.vocabulary)
     draw(scores, to: wanted)

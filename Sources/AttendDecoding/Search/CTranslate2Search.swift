@@ -35,6 +35,7 @@ package final class CTranslate2Search: Search {
   }
 
   package var rowCount: Int { rows.count }
+  package var readsBlocks: Bool { true }
   package var isFinished: Bool { isEnded || rows.count == 0 }
 
   package func next(row: Int) -> UnsafeBufferPointer<Int32> {
@@ -51,7 +52,7 @@ package final class CTranslate2Search: Search {
   package func examine(row: Int, logits: RowLogits, states: Matrix, _ scratch: RowScratch) throws(Failure) {
     let owner = rows[row]
     guard let first, !hasBegun else {
-      return try parts[owner.state].examine(owner.beam, logits[0], scratch)
+      return try parts[owner.state].examine(owner.beam, logits, scratch)
     }
     let scores = logits[0]
     context.forbidEnds(scores)

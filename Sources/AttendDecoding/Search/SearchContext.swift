@@ -194,6 +194,17 @@ package final class SearchContext {
       allowed: try allowed(by: matcher, scratch))
   }
 
+  /// The same for a row whose blocks the model may have summed up: they are those of the result then.
+  func process(
+    _ logits: RowLogits, history tokens: UnsafeBufferPointer<Int32>, sequence: Int, _ matcher: Matcher?,
+    _ scratch: RowScratch, unseen: Int = 0
+  ) throws(Failure) {
+    try process(logits[0], history: tokens, sequence: sequence, matcher, scratch, unseen: unseen)
+    if let blocks = logits.blocks {
+      engine.summarize(logits[0], where: scratch.logits.changed, into: blocks, row: 0)
+    }
+  }
+
   /// Whether the token behind `count` others is forced and stands for no text, as that of a language does
   /// (forced_bos_token_id): a grammar of texts has no say about it, and a matcher stays where it is.
   private func beginsOutsideText(_ count: Int) -> Bool {
@@ -215,7 +226,7 @@ package final class SearchContext {
     return UnsafePointer(scratch.allowed)
   }
 
-  /// Log-softmax of a row as it stands, of whose `blocks` nothing has changed where they are given.
+  /// Log-softmax of a row as it stands, from its `blocks` where they are given.
   func normalizer(_ scores: UnsafePointer<Float>, _ blocks: RowBlocks? = nil) -> Normalizer {
     var largest: Float = 0
     let logarithm =
@@ -251,8 +262,8 @@ package final class SearchContext {
     }
     let before = normalizer(scores, blocks)
     guard !processors.isEmpty || matcher != nil else { return ProcessedRow(scores, bounds: blocks, before: before) }
-    try process(scores, history: tokens, sequence: sequence, matcher, scratch)
-    let after = options.logProbabilities ? normalizer(scores).after(before) : nil
+    try process(logits, history: tokens, sequence: sequence, matcher, scratch)
+    let after = options.logProbabilities ? normalizer(scores, blocks).after(before) : nil
     return ProcessedRow(scores, bounds: blocks, before: before, after: after)
   }
 
@@ -307,7 +318,9 @@ package final class SearchContext {
   }
 
   /// Forbids the end tokens.
-  func forbidEnds(_ scores: UnsafeMutablePointer<Float>) { if let endTokens { buffer(scores).forbid(endTokens) } }
+  func forbidEnds(_ scores: UnsafeMutablePointer<Float>) {
+    if let endTokens { for end in endTokens { scores[Int(end)] = -.infinity } }
+  }
 
   /// A candidate that ends as transformers 4 writes it down: with the first of the end tokens, whichever was chosen.
   func withFirstEnd(_ candidate: BeamCandidates.Candidate) -> BeamCandidates.Candidate {

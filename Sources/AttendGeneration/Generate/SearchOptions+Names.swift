@@ -23,7 +23,7 @@ extension SearchOptions {
     try readCTranslate2(reader)
     logProbabilities = try reader.boolean("output_scores") ?? false
     alternatives = try reader.integer("top_logprobs") ?? 0
-    // A beam search knows them; with processors they are normalised once more.
+    // A beam search has them at no cost.
     if alternatives > 0 || beams > 1 { logProbabilities = true }
     attention = try reader.boolean("return_attention") ?? false
     fastForward = try reader.boolean("grammar_fast_forward") ?? true
