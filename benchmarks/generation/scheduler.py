@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import statistics
 import sys
 import time
@@ -91,6 +92,7 @@ class Llama:
         import llama_cpp
         from convert_gguf import gguf_file
 
+        logging.getLogger("llama-cpp-python").setLevel(logging.ERROR)  # not every tensor of every graph
         self.api: Any = llama_cpp
         self.rows = rows
         self.vocabulary = json.loads((folder / "config.json").read_text())["vocab_size"]
@@ -102,6 +104,8 @@ class Llama:
         options.n_batch = options.n_ubatch = 512 + rows
         options.n_threads = options.n_threads_batch = threads
         self.context = llama_cpp.llama_init_from_model(self.model, options)
+        if not self.context:
+            raise RuntimeError(f"llama.cpp did not load {path.decode()}")
         self.batch = llama_cpp.llama_batch_init(512 + rows, 0, 1)
         # The same as Attend: ids that end nothing are all that may be written.
         self.end = json.loads((folder / "config.json").read_text()).get("eos_token_id")
