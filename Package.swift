@@ -52,8 +52,8 @@ let package = Package(
     .target(
       name: "AttendGeneration",
       dependencies: [
-        "AttendDecoding", "AttendGrammars", "AttendModels", "AttendLayers", "AttendTokenizers", "AttendCheckpoints",
-        "AttendDispatch", "AttendKernelInterface", "AttendBase",
+        "AttendDecoding", "AttendGrammars", "AttendModels", "AttendLayers", "AttendTokenizers", "AttendSounds",
+        "AttendCheckpoints", "AttendDispatch", "AttendKernelInterface", "AttendBase",
       ], swiftSettings: swift),
     .target(
       name: "AttendDecoding",

@@ -1236,6 +1236,123 @@ ATTEND_MUST_CHECK attend_error *attend_scores_probabilities(
 void attend_scores_free(attend_scores *scores);
 
 /* ------------------------------------------------------------------------------------------------------------------
+ * Speech
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/** A recording: a file, the bytes of one, or samples. Start from ATTEND_SOUND_INIT and set one of the three. Since 0.2. */
+typedef struct attend_sound {
+    size_t struct_size;          /**< sizeof(attend_sound) */
+    /** a path, ended by NUL: WAV, or with libsndfile whatever that reads (FLAC, MP3, Ogg, ...); or NULL */
+    const char *path;
+    const void *bytes;           /**< the content of such a file, `byte_count` bytes; or NULL */
+    size_t byte_count;
+    const void *samples;         /**< `[frames, channels]`, mixed to one channel; or NULL */
+    attend_element_type type;    /**< of `samples`: ATTEND_TYPE_FLOAT32, or ATTEND_TYPE_INT16 */
+    size_t frames;
+    size_t channels;             /**< 0: 1 */
+    size_t rate;                 /**< frames in a second; 0: 16000 */
+} attend_sound;
+
+#define ATTEND_SOUND_INIT { sizeof(attend_sound), NULL, NULL, 0, NULL, ATTEND_TYPE_FLOAT32, 0, 0, 0 }
+
+/** A word, with the spaces before it and the punctuation around it. Since 0.2. */
+typedef struct attend_word {
+    double start;                /**< seconds */
+    double end;
+    const char *text;            /**< UTF-8, without a NUL */
+    size_t text_length;
+} attend_word;
+
+/** A part of what is said. Set struct_size (ATTEND_SEGMENT_INIT) before asking. Since 0.2. */
+typedef struct attend_segment {
+    size_t struct_size;          /**< sizeof(attend_segment) */
+    size_t recording;            /**< the place of its recording among those of the call */
+    double start;                /**< seconds from the beginning of the recording */
+    double end;
+    const int32_t *ids;          /**< `[count]`, timestamps among them, without an end token */
+    size_t count;
+    const double *times;         /**< `[count]`, seconds, with return_token_timestamps or words; or NULL */
+    const char *text;            /**< UTF-8, without a NUL; NULL where the model has no tokenizer */
+    size_t text_length;
+    const attend_word *words;    /**< `[word_count]`, with return_timestamps "word"; or NULL */
+    size_t word_count;
+    /** of the window of 30 s that it is a part of: where it begins, in seconds; the temperature; the mean of the tokens'
+        log-probabilities; NaN without its threshold: how far the text compresses, and how probable silence is */
+    double window_start;
+    double temperature;
+    double log_probability;
+    double compression_ratio;
+    double no_speech_probability;
+} attend_segment;
+
+#define ATTEND_SEGMENT_INIT \
+    { sizeof(attend_segment), 0, 0, 0, NULL, 0, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0 }
+
+/** Hears of a segment as soon as it is certain, on the thread of the call, whose session it must not use; it is borrowed
+    until it returns. False ends the call. Since 0.2. */
+typedef bool (*attend_segment_callback)(const attend_segment *segment, void *context);
+
+/** How to transcribe. Start from ATTEND_TRANSCRIBE_OPTIONS_INIT. Since 0.2. */
+typedef struct attend_transcribe_options {
+    size_t struct_size;          /**< sizeof(attend_transcribe_options) */
+    /** an object of JSON, ended by NUL, whose keys are options: those of WhisperForConditionalGeneration.generate of
+        transformers (language, task, return_timestamps, temperature, ...) and of generation, all in docs/generation.md;
+        what is not there is as the checkpoint's generation_config.json says. NULL: none */
+    const char *config;
+    attend_segment_callback on_segment;  /**< or NULL */
+    void *on_segment_context;            /**< given to `on_segment` as it is */
+} attend_transcribe_options;
+
+#define ATTEND_TRANSCRIBE_OPTIONS_INIT { sizeof(attend_transcribe_options), NULL, NULL, NULL }
+
+/** What is said in recordings. Immutable; any thread may read it. Since 0.2. */
+typedef struct attend_transcription attend_transcription;
+
+/**
+ * Writes down what is said in `count` recordings, with a Whisper: in windows of 30 s, each of which begins where the one
+ * before was understood to its end; windows of several recordings are decoded side by side. The memory is that of
+ * windows, however long a recording is. Where one is longer than a window, timestamps are written, and
+ * `return_timestamps` may not be false. All live sequences of the session are dropped, before and after. The session's
+ * progress is the share of the recordings that is heard. Since 0.2.
+ *
+ * `*transcription` is owned by the caller, also where the call is cancelled or fails in the middle: it then holds the
+ * segments that there were by then; after an error of the arguments it is NULL. `options` may be NULL. Errors:
+ * INVALID_ARGUMENT (an option, by name; samples that are no numbers), NOT_FOUND, INPUT_OUTPUT, INVALID_FILE (no sound),
+ * UNSUPPORTED (the model is no Whisper; a library that is not installed is named), CANCELLED, OUT_OF_MEMORY, BUSY,
+ * INVALID_STATE (after a fork).
+ */
+ATTEND_MUST_CHECK attend_error *attend_transcribe(
+    attend_session *session, const attend_sound *sounds, size_t count, const attend_transcribe_options *options,
+    attend_transcription **transcription);
+
+/**
+ * Tells which languages are spoken in the first 30 s of recordings: `*transcription` has them, and no segments. Errors:
+ * as of attend_transcribe; UNSUPPORTED (the model knows one language). Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_detect_languages(
+    attend_session *session, const attend_sound *sounds, size_t count, attend_transcription **transcription);
+
+/** How many recordings there are. `transcription` must not be NULL. */
+size_t attend_transcription_count(const attend_transcription *transcription);
+
+/** How many segments a recording has; 0 where there is no such recording. */
+size_t attend_transcription_segment_count(const attend_transcription *transcription, size_t recording);
+
+/** Fills `*segment`, whose addresses are borrowed from `transcription`. Errors: INVALID_ARGUMENT. */
+ATTEND_MUST_CHECK attend_error *attend_transcription_get_segment(
+    const attend_transcription *transcription, size_t recording, size_t index, attend_segment *segment);
+
+/** The code of the language of a recording, "en", borrowed and ended by NUL; NULL where the model names none. */
+const char *attend_transcription_language(const attend_transcription *transcription, size_t recording);
+
+/** The text of all segments of a recording, borrowed and ended by NUL; NULL where the model has no tokenizer. */
+const char *attend_transcription_text(
+    const attend_transcription *transcription, size_t recording, size_t *length);
+
+/** Frees a transcription; NULL is allowed. */
+void attend_transcription_free(attend_transcription *transcription);
+
+/* ------------------------------------------------------------------------------------------------------------------
  * Embeddings
  * ------------------------------------------------------------------------------------------------------------------ */
 
@@ -1436,6 +1553,12 @@ _Static_assert(sizeof(attend_input) == 104 && offsetof(attend_input, sample_rate
 _Static_assert(sizeof(attend_batch) == 64 && offsetof(attend_batch, inputs) == 48, "attend_batch");
 _Static_assert(sizeof(attend_generation_options) == 88 && offsetof(attend_generation_options, assistant) == 80,
                "attend_generation_options");
+_Static_assert(sizeof(attend_sound) == 72 && offsetof(attend_sound, rate) == 64, "attend_sound");
+_Static_assert(sizeof(attend_word) == 32 && offsetof(attend_word, text_length) == 24, "attend_word");
+_Static_assert(sizeof(attend_segment) == 128 && offsetof(attend_segment, no_speech_probability) == 120,
+               "attend_segment");
+_Static_assert(sizeof(attend_transcribe_options) == 32 && offsetof(attend_transcribe_options, on_segment_context) == 24,
+               "attend_transcribe_options");
 _Static_assert(sizeof(attend_embed_options) == 32 && offsetof(attend_embed_options, truncate_dim) == 24,
                "attend_embed_options");
 _Static_assert(sizeof(attend_model_info) == 176 && offsetof(attend_model_info, decoder_start_token) == 88,

@@ -216,7 +216,7 @@ struct GenerationArguments {
   }
 
   /// Options as an object. What is wrong with the text is wrong with the argument.
-  private static func configuration(_ text: CString, _ name: String) throws(Failure) -> Configuration {
+  static func configuration(_ text: CString, _ name: String) throws(Failure) -> Configuration {
     do throws(Failure) {
       return try Configuration(try JSON.parse(text.bytes, file: "\(name).config", owner: text))
     } catch { throw Failure(error.code == .invalidFile ? .invalidArgument : error.code, error.message) }

@@ -23,6 +23,34 @@ extension Session {
     try read(batch, stack, positionsAhead: Session.positionsAhead)
   }
 
+  /// Adds sequences behind the live ones whose sources have been encoded before. A failure leaves those as they were.
+  func add(encoded sources: [EncodedSource]) throws(Failure) {
+    guard let encoder = model.encoder, sources.allSatisfy({ $0.width == encoder.width }) else {
+      throw Failure(.internalError, "states of another encoder")
+    }
+    forgetOutputs()
+    let first = sequences.count
+    try sequences.add(sources.count)
+    do throws(Failure) {
+      var lengths = GrowingList<Int>(for: "the lengths of the sequences")
+      for source in sources { try lengths.append(source.length) }
+      let sum = sources.reduce(0) { $0.saturatingAdd($1.length) }
+      try pass.workspace.reset()
+      let states = try outputs.reserve(outputs.states, rows: sum, columns: encoder.width)
+      var row = 0
+      for source in sources {
+        source.write(to: states.rows(row, source.length))
+        row += source.length
+      }
+      try projectSource(SequenceLengths(lengths.storage, count: lengths.count), states, from: first)
+      try reserve(ahead: Session.positionsAhead)
+      sequences.begin()
+    } catch {
+      sequences.remove(from: first)
+      throw error
+    }
+  }
+
   /// Adds `count` sequences of a decoder of which nothing is read yet, behind the live ones: `decode` reads their
   /// prompts, in as many calls as the caller likes, to the bits of one. Pages for `positionsAhead` positions of each
   /// are set aside. A failure changes nothing.
@@ -126,7 +154,7 @@ extension Session {
       case .encoder: try readText(batch, stack, into: x)
       case .encoderDecoder:
         try readText(batch, stack, into: x)
-        try projectSource(batch, x, from: first)
+        try projectSource(batch.lengths, x, from: first)
         try reserve(ahead: positionsAhead)
       case .decoder:
         try reserve(ahead: positionsAhead)
@@ -169,13 +197,15 @@ extension Session {
 
   /// Makes the keys and values that the decoder's cross-attention looks at, once for all steps, of the sequences from
   /// `first` on.
-  private func projectSource(_ batch: Batch, _ states: Matrix, from first: Int) throws(Failure) {
+  private func projectSource(
+    _ lengths: SequenceLengths, _ states: Matrix, from first: Int
+  ) throws(Failure) {
     guard let decoder = model.decoder, let cache = sequences.crossCache else {
       throw Failure(.internalError, "an encoder-decoder without cross-attention")
     }
-    try cache.grow(batch.lengths, from: first, on: pass.engine)
-    try decoder.projectSource(states, into: try cache.writing(batch.lengths, from: first), pass)
-    cache.advance(batch.lengths, from: first)
+    try cache.grow(lengths, from: first, on: pass.engine)
+    try decoder.projectSource(states, into: try cache.writing(lengths, from: first), pass)
+    cache.advance(lengths, from: first)
   }
 
   /// Runs the decoder over the prompts of the sequences from `first` on.

@@ -49,6 +49,13 @@ extension Session: StepModel {
   }
 
   package func add(inputs: [any StepInput], prompts: RaggedTokens) throws(Failure) {
+    if inputs.first is EncodedSource {
+      return try add(
+        encoded: inputs.map { (input) throws(Failure) in
+          guard let source = input as? EncodedSource else { throw Failure(.internalError, "inputs of several kinds") }
+          return source
+        })
+    }
     var arrays = GrowingList<FeatureArray>(for: "the inputs of a batch")
     for input in inputs {
       guard let input = input as? MediaInput else { throw Failure(.internalError, "an input of an unknown kind") }

@@ -12,6 +12,7 @@ extension LogitsOptions {
     try tokens.check(endTokens, "eos_token_id")
     try tokens.check(suppressed, "suppress_tokens")
     try tokens.check(suppressedFirst, "begin_suppress_tokens")
+    try timestamps?.check(tokens)
     try tokens.check(allowed, "allowed_tokens")
     try tokens.check(forcedFirst, "forced_bos_token_id")
     try tokens.check(forcedLast, "forced_eos_token_id")

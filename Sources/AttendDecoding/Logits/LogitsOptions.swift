@@ -103,6 +103,8 @@ package struct LogitsOptions: Sendable {
   package var suppressed: FixedArray<Int32>?
   /// begin_suppress_tokens
   package var suppressedFirst: FixedArray<Int32>?
+  /// return_timestamps: how timestamps of speech follow each other; nil: they are ids as others are.
+  package var timestamps: TimestampRules?
   /// The shortlist: the only ids that may be written at all; nil: every id.
   package var allowed: FixedArray<Int32>?
 

@@ -71,7 +71,7 @@ package final class LogitsProcessors: Sendable {
   /// `diversity` is what other groups of beams took. `allowed` is a set of ids, bit `id % 32` of word `id / 32`, as a
   /// grammar makes it: the others are forbidden. The order: biases; diversity; penalties of the source's ids, then of
   /// those written; n-grams, bad words; minimal lengths; the function that says what is allowed; forced tokens; decay;
-  /// suppressed tokens and the shortlist; the user's own function; `allowed`; renormalisation. Forbidden is minus
+  /// suppressed tokens, rules of timestamps and the shortlist; the user's own function; `allowed`; renormalisation. Forbidden is minus
   /// infinity, whatever the logit was; what is forced is allowed again. A last token that `allowed` has not is not
   /// forced: a text that is not finished ends with its length. The scratch's `changed` says where the row has been
   /// written. Throws what a function of the user's throws.
@@ -139,6 +139,7 @@ package final class LogitsProcessors: Sendable {
     if let first = options.suppressedFirst, history.generatedCount == options.firstFree(after: history) {
       row.forbid(first)
     }
+    options.timestamps?.apply(row.whole(), history, rows)
     if let shortlist { row.forbid(outside: shortlist.pointer()) }
   }
 
@@ -157,7 +158,7 @@ extension LogitsOptions {
     sequenceBias == nil && logitBias == nil && badWords == nil && noRepeatSize == 0 && encoderNoRepeatSize == 0
       && minimalLength == 0 && minimalNewTokens == 0 && forcedFirst == nil && forcedLast == nil
       && exponentialDecay == nil && allowedByFunction == nil && suppressed == nil && suppressedFirst == nil
-      && allowed == nil && function == nil && !renormalizes
+      && timestamps == nil && allowed == nil && function == nil && !renormalizes
   }
 
   /// Whether nothing but forced tokens changes a score to anything but minus infinity, the three penalties of

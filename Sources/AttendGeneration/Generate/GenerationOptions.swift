@@ -91,7 +91,7 @@ package struct GenerationOptions: Sendable {
   }
 
   /// What the checkpoint says: generation_config.json, or config.json where there is none.
-  private static func configuration(of model: Model) throws(Failure) -> Configuration {
+  static func configuration(of model: Model) throws(Failure) -> Configuration {
     let file = model.generationText ?? model.configText
     return try Configuration(try JSON.parse(file.bytes, file: file.path, owner: file))
   }

@@ -25,9 +25,22 @@ extension LogitsOptions {
     exponentialDecay = try LogitsOptions.decay(reader.json("exponential_decay_length_penalty"))
     suppressed = try reader.tokens("suppress_tokens")
     suppressedFirst = try reader.tokens("begin_suppress_tokens")
+    timestamps = try timestamps(reader)
     allowed = try reader.tokens("allowed_tokens")
     renormalizes = try reader.boolean("renormalize_logits") ?? false
     guidanceScale = Float(try reader.number("guidance_scale") ?? 1)
+  }
+
+  /// The rules of timestamps, where the options ask for these.
+  private func timestamps(_ reader: OptionReader) throws(Failure) -> TimestampRules? {
+    let latest = try reader.integer("max_initial_timestamp_index")
+    let none = try reader.token("no_timestamps_token_id")
+    guard try reader.boolean("return_timestamps") ?? false else { return nil }
+    guard let none, none < .max, let end = endTokens?.first else {
+      throw Failure(
+        .invalidArgument, "return_timestamps is set, and there is no no_timestamps_token_id or no eos_token_id")
+    }
+    return TimestampRules(first: none + 1, end: end, latestInitial: latest)
   }
 
   private mutating func readBiases(_ reader: OptionReader) throws(Failure) {

@@ -38,6 +38,7 @@ from .scores import Choice, Score
 from .session import Session
 from .tokenizer import TextStream, Tokenizer
 from .tools import Message, ToolCall, json_schema
+from .transcription import Segment, Transcription, Word
 
 __all__ = [
     "Alternative",
@@ -69,6 +70,7 @@ __all__ = [
     "Scheduler",
     "SchedulerStats",
     "Score",
+    "Segment",
     "Session",
     "Sound",
     "TensorInfo",
@@ -76,7 +78,9 @@ __all__ = [
     "TokenEvent",
     "Tokenizer",
     "ToolCall",
+    "Transcription",
     "UnsupportedError",
+    "Word",
     "__version__",
     "json_schema",
     "kernels_name",

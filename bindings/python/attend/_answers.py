@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Iterator, SupportsIndex
 
-from . import generation, scores
+from . import generation, scores, transcription
 from ._progress import Progress
 from .generation import LogitsProcessor, OnToken
 from .scores import Normalization
+from .transcription import Segment
 
 if TYPE_CHECKING:
     from .model import Model
@@ -118,3 +119,60 @@ class Answers:
         ``score``.
         """
         return scores.multiple_choice(self._answering(), inputs, choices, normalization, progress)
+
+    def transcribe(
+        self,
+        sounds: Any,
+        *,
+        task: str | None = "transcribe",
+        return_timestamps: bool | str = True,
+        rate: SupportsIndex | None = None,
+        progress: Progress | bool | None = None,
+        **options: Any,
+    ) -> Any:
+        """What is said in a recording, by a Whisper: a ``Transcription``, or a list of those of several.
+
+        ``sounds``: a path, the bytes of a file (WAV; other formats where libsndfile is installed), or samples,
+        ``[samples]`` or ``[samples, channels]``, float or int16, ``rate`` of them in a second, by default 16000; or a
+        list of such, whose windows of 30 s are decoded side by side.
+
+        ``options`` are those of transformers' ``WhisperForConditionalGeneration.generate`` and of ``generate``:
+        ``language`` (its code or its English name, or one for each recording; by default it is detected), ``prompt``
+        (a text that might have been said before) or ``prompt_ids``, ``condition_on_prev_tokens``,
+        ``prompt_condition_type``, ``temperature`` (one, or several to be tried in turn while a threshold is missed),
+        ``compression_ratio_threshold``, ``logprob_threshold``, ``no_speech_threshold``, ``return_token_timestamps``,
+        ``num_beams``, ``suppress_tokens``, ``max_new_tokens``, ...; all in docs/generation.md. ``task``:
+        ``"transcribe"``, ``"translate"`` into English, or None: as the checkpoint says. ``return_timestamps``: whether
+        the model writes times, which recordings beyond 30 s need; ``"word"``: each word has its own too. ``progress``
+        is a callable that hears the share that is heard, or True for a bar where tqdm is installed.
+
+        All live sequences of a session are dropped, before and after. Errors: InvalidArgumentError, TypeError,
+        NotFoundError, InputOutputError, InvalidFileError (no sound), UnsupportedError (no Whisper; a library that is
+        not installed), CancelledError, BusyError, OutOfMemoryError. An exception that ends a call under way, Ctrl-C's
+        too, carries what there was by then: ``error.finished`` has a Transcription for each recording.
+        """
+        given = {"return_timestamps": return_timestamps, **({} if task is None else {"task": task}), **options}
+        return transcription.transcribe(self._answering(), sounds, given, rate, progress)
+
+    def transcribe_stream(
+        self,
+        sound: Any,
+        *,
+        task: str | None = "transcribe",
+        return_timestamps: bool | str = True,
+        rate: SupportsIndex | None = None,
+        **options: Any,
+    ) -> Iterator[Segment]:
+        """The segments of a recording as they come: ``for segment in model.transcribe_stream("talk.wav")``.
+
+        Arguments and errors as of ``transcribe``. A session is busy until the stream has ended or was closed.
+        """
+        given = {"return_timestamps": return_timestamps, **({} if task is None else {"task": task}), **options}
+        return transcription.stream(self._answering(), sound, given, rate)
+
+    def detect_language(self, sounds: Any, *, rate: SupportsIndex | None = None) -> Any:
+        """The code of the language that is spoken in the first 30 s of a recording, or the list of those of several.
+
+        Arguments and errors as of ``transcribe``; UnsupportedError for a model that knows one language.
+        """
+        return transcription.detect_language(self._answering(), sounds, rate)

@@ -16,6 +16,7 @@ from .errors import InternalError, InvalidArgumentError
 Int32Array = npt.NDArray[np.int32]
 SizeArray = npt.NDArray[np.uintp]
 Float32Array = npt.NDArray[np.float32]
+Float64Array = npt.NDArray[np.float64]
 
 
 class SupportsArray(Protocol):

@@ -37,6 +37,8 @@ from ._scheduler_structs import SchedulerStats as SchedulerStats
 from ._score_declarations import SCORE_PROTOTYPES, SCORE_STRUCTS
 from ._sized import ProgressCallback as ProgressCallback
 from ._sized import Sized as Sized
+from ._sound_declarations import SOUND_PROTOTYPES, SOUND_STRUCTS
+from ._sound_declarations import SegmentCallback as SegmentCallback
 from ._tokenizer_declarations import SIDE as SIDE
 from ._tokenizer_declarations import TOKENIZER_PROTOTYPES, TOKENIZER_STRUCTS
 from ._tokenizer_declarations import TRUNCATION as TRUNCATION
@@ -238,6 +240,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "attend_hypothesis": Hypothesis,
     **_SCHEDULER_STRUCTS,
     **SCORE_STRUCTS,
+    **SOUND_STRUCTS,
     "attend_embed_options": EmbedOptions,
     "attend_model_info": ModelInfo,
     "attend_tensor_info": TensorInfo,
@@ -310,6 +313,8 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     **_SCHEDULER_PROTOTYPES,
     # Scores
     **SCORE_PROTOTYPES,
+    # Speech
+    **SOUND_PROTOTYPES,
     # Embeddings
     "attend_embed": (Handle, [Handle, POINTER(c_char_p), c_void_p, c_size_t, POINTER(EmbedOptions), POINTER(Tensor)]),
     # Introspection

@@ -90,6 +90,8 @@ def allowed(text: str) -> list[Any]:
         "attend_logits_callback": [c.LogitsCallback],
         "attend_done_callback": [c.DoneCallback],
         "uint8_t *": [c_void_p],
+        "double *": [c_void_p, POINTER(c_double)],
+        "attend_segment_callback": [c.SegmentCallback],
     }
     if plain in simple:
         return simple[plain]
