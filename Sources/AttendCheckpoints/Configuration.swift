@@ -14,6 +14,7 @@ package final class Configuration {
   package var keyAliases: [String: String] = [:]
   private var understood = GrowingList<Bool>(for: "the keys of a configuration")  // of each member
   private var children: [String: Configuration] = [:]
+  private var settled: [String] = []
 
   /// The object `json`; throws `invalidFile` where it is none.
   package convenience init(_ json: JSON) throws(Failure) { try self.init(json, prefix: "") }
@@ -39,6 +40,12 @@ package final class Configuration {
 
   /// Notes keys as known and without a meaning for what is computed, such as the rates of dropout.
   package func understand(_ keys: String...) { for key in keys { _ = read(key) } }
+
+  /// Takes a key as absent from now on, and as understood: what is around this object says otherwise.
+  package func settle(_ key: String) {
+    understand(key)
+    settled.append(key)
+  }
 
   /// Calls `body` with the members whose keys nobody has asked for, in their order.
   package func forEachUnread(_ body: (_ key: JSON, _ value: JSON) throws(Failure) -> Void) throws(Failure) {
@@ -69,7 +76,9 @@ package final class Configuration {
   /// The first of `keys`, then of their second names, that is present and not null.
   func find(_ keys: [String]) -> (key: String, value: JSON)? {
     var found: (key: String, value: JSON)?
-    func look(_ key: String) { if let value = read(key), !value.isNull, found == nil { found = (key, value) } }
+    func look(_ key: String) {
+      if let value = read(key), !value.isNull, found == nil, !settled.contains(key) { found = (key, value) }
+    }
     for key in keys { look(key) }
     for key in keys { if let alias = keyAliases[key] { look(alias) } }
     return found

@@ -19,6 +19,12 @@ package struct RaggedTokens {
 package protocol StepInput: AnyObject, Sendable {
   /// The number of hidden states that an encoder makes of it, as long as a source of as many tokens.
   var length: Int { get }
+  /// Whether the prompt beside it must be read in one step.
+  var readsPromptAtOnce: Bool { get }
+}
+
+extension StepInput {
+  package var readsPromptAtOnce: Bool { false }
 }
 
 /// A model with live sequences, here called rows, that read tokens and tell what may follow. `Session` is one; the

@@ -85,7 +85,7 @@ private struct AttentionJob {
       q: q[sequence.row] + column, qStride: q.stride, out: out[sequence.row] + column, outStride: out.stride,
       group: group, headDim: heads.headDim, pages: sequence.pages, keyOffset: heads.keyOffset + head * heads.headStride,
       valueOffset: heads.valueOffset + head * heads.headStride, position: sequence.position, keys: sequence.keys,
-      scale: heads.scale, mask: mask, bias: bias, head: head * group, row: sequence.row,
+      scale: heads.scale, mask: mask, spans: sequence.spans, bias: bias, head: head * group, row: sequence.row,
       weights: weights.map { $0 + (written + head * group * sequence.count * sequence.keys) },
       weightsHeadStride: sequence.count * sequence.keys, ahead: parts * kernels.attentionRows)
   }
@@ -111,7 +111,7 @@ extension Engine {
 
   /// out = softmax(scale q kᵀ, masked) v; q and out `[tokens, heads * headDim]`, head h reading key/value head h /
   /// (heads / keyValueHeads) (Vaswani et al. 2017, arXiv:1706.03762; Ainslie et al. 2023, arXiv:2305.13245). A query
-  /// that sees no key gets zeros.
+  /// that sees no key gets zeros. Sequences with spans see the keys that these say, and not those of the mask.
   ///
   /// A raw score q k becomes (q k + disentangled terms) * scale + slopes' + distances', then it is capped and masked;
   /// see `AttentionBias`.

@@ -11,6 +11,8 @@ package final class MediaInput: StepInput, @unchecked Sendable {
   /// The number of states that each array becomes, for a decoder those in the place of tokens.
   package let lengths: FixedArray<Int>
   package var length: Int { lengths.reduce(0) { $0 + $1 } }
+  /// Whether tokens of the prompt see those behind them.
+  package let readsPromptAtOnce: Bool
 
   /// A copy of arrays that `model` reads. Throws what reading them would throw.
   package init(copying arrays: UnsafeBufferPointer<FeatureArray>, for model: Model) throws(Failure) {
@@ -19,9 +21,10 @@ package final class MediaInput: StepInput, @unchecked Sendable {
         .unsupported, "this checkpoint is of a \(model.blueprint.family) model, which reads tokens and no arrays")
     }
     let connector = model.eyes?.connector
+    readsPromptAtOnce = model.blueprint.readingBothWays != nil
     lengths = try FixedArray(arrays.count, for: MediaInput.purpose) { (index) throws(Failure) in
       let length = try reader.input.length(of: arrays[index])
-      return connector?.length(of: length) ?? length
+      return try connector?.shape(of: length, reader.input.grid(of: arrays[index])).count ?? length
     }
     var sum = 0
     for array in arrays { sum = sum.saturatingAdd(array.numbers) }

@@ -3,11 +3,16 @@ import AttendDispatch
 import AttendLayers
 import AttendModels
 
-/// The states of a sequence's pictures, and the positions of the tokens in whose place they stand.
+/// The states of a sequence's pictures, the positions of the tokens in whose place they stand, and what the decoder
+/// knows of its tokens besides their order because of them.
 final class PictureStates {
   private let states: AlignedBuffer  // [positions, width]
   private let width: Int
   private var positions = GrowingList<Int>(for: "the places of pictures")  // ascending
+  private var blocks = GrowingList<TokenBlock>(for: "the places of pictures")  // of the text, ascending
+  private var coordinates = GrowingList<Int32>(for: "the places of pictures")  // [tokens of the text, 3], or none
+  private var next = 0  // the coordinate of the first token behind the text
+  private let textCount: Int
 
   /// States, `[rows, width]`, that are copied, for the tokens of `text` that are the id `placeholder`. Throws
   /// `invalidArgument` where there are not as many.
@@ -20,13 +25,63 @@ final class PictureStates {
           + "the pictures become \(states.rows)")
     }
     width = states.columns
+    textCount = text.count
     self.states = try AlignedBuffer(max(states.rows, 1) * width, of: Float.self, for: "the states of pictures")
     let copy = Matrix(self.states.pointer(), rows: states.rows, columns: width)
     for row in 0..<states.rows { copy[row].update(from: states[row], count: width) }
   }
 
   /// Bytes held.
-  var bytes: Int { states.bytes + positions.bytes }
+  var bytes: Int { states.bytes + positions.bytes + blocks.bytes + coordinates.bytes }
+
+  // MARK: Places
+
+  /// Lets tokens see what follows them, as far as `reading` says.
+  func join(_ reading: Blueprint.ReadingBothWays) throws(Failure) {
+    if case .prompts = reading {
+      return try blocks.append(TokenBlock(sequence: 0, first: 0, limit: textCount, exceedsWindows: true))
+    }
+    var first = 0
+    while first < positions.count {
+      var end = first + 1
+      while end < positions.count, positions[end] == positions[end - 1] + 1 { end += 1 }
+      try blocks.append(TokenBlock(sequence: 0, first: positions[first], limit: positions[end - 1] + 1))
+      first = end
+    }
+  }
+
+  /// Gives tokens coordinates: those of a text count on, those of a picture are its rows and columns from where it
+  /// begins, and what follows goes on behind the larger of its sides (Wang et al. 2024, arXiv:2409.12191, section 2.1).
+  /// The grids are those of the states of the pictures, in their order.
+  func place(_ grids: UnsafeBufferPointer<PatchGrid>) throws(Failure) {
+    try coordinates.reserve(TokenPlaces.axes * textCount)
+    var (token, start, seen) = (0, 0, 0)
+    func append(_ time: Int, _ row: Int, _ column: Int) throws(Failure) {
+      for place in [time, row, column] { try coordinates.append(Int32(clamping: place)) }
+      token += 1
+    }
+    for grid in grids where grid.count > 0 && seen < positions.count {
+      while token < positions[seen] {
+        try append(start, start, start)
+        start += 1
+      }
+      guard positions[seen + grid.count - 1] == token + grid.count - 1 else {
+        throw Failure(
+          .invalidArgument, "the tokens of a picture of \(grid.rows) x \(grid.columns) states do not follow one another"
+        )
+      }
+      for place in 0..<grid.count { try append(start, start + place / grid.columns, start + place % grid.columns) }
+      seen += grid.count
+      start += max(grid.rows, grid.columns)
+    }
+    while token < textCount {
+      try append(start, start, start)
+      start += 1
+    }
+    next = start
+  }
+
+  // MARK: Passes
 
   /// Appends what stands in the place of tokens `[first, first + count)` of the sequence, which are the rows of a call
   /// from `row` on. Valid as long as this object.
@@ -38,6 +93,30 @@ final class PictureStates {
       try splices.append(Splice(row: row + position - first, count: 1, states: state))
     }
   }
+
+  /// Appends the blocks among tokens `[first, first + count)`, of sequence `sequence` of a call. Throws `invalidState`
+  /// where the call ends inside of one: its tokens see what is not read yet.
+  func append(
+    blocksFrom first: Int, count: Int, sequence: Int, to list: inout GrowingList<TokenBlock>
+  ) throws(Failure) {
+    for block in blocks.elements where block.limit > first && block.first < first + count {
+      guard block.first >= first, block.limit <= first + count else {
+        throw Failure(
+          .invalidState,
+          "tokens \(block.first) to \(block.limit - 1) of sequence \(sequence) see each other: one call reads them; "
+            + "this one reads \(first) to \(first + count - 1)")
+      }
+      var block = block
+      block.sequence = sequence
+      try list.append(block)
+    }
+  }
+
+  /// The coordinate `axis` of the token at a position of the sequence.
+  func coordinate(_ axis: Int, at position: Int) -> Int32 {
+    if position < textCount, coordinates.count > 0 { return coordinates[TokenPlaces.axes * position + axis] }
+    return Int32(clamping: coordinates.count > 0 ? next + position - textCount : position)
+  }
 }
 
 extension Session {
@@ -45,70 +124,50 @@ extension Session {
   /// call.
   func splices(_ lengths: SequenceLengths, from first: Int = 0) throws(Failure) -> UnsafeBufferPointer<Splice> {
     spliceList.removeAll()
-    guard !sequences.pictures.isEmpty else { return UnsafeBufferPointer(start: nil, count: 0) }
-    var row = 0
-    for index in 0..<lengths.count {
-      let sequence = first + index
-      if sequence < sequences.pictures.count, let pictures = sequences.pictures[sequence] {
-        try pictures.append(from: length(sequence), count: lengths[index], row: row, to: &spliceList)
-      }
-      row += lengths[index]
+    try forEachWithPictures(lengths, from: first) { (pictures, sequence, index, row) throws(Failure) in
+      try pictures.append(from: length(sequence), count: lengths[index], row: row, to: &spliceList)
     }
     return UnsafeBufferPointer(spliceList.elements)
   }
 
-  /// The states that the decoder reads in the place of tokens, of all arrays, `[sum, width]`, in scratch memory, and
-  /// how many belong to each.
-  func see(_ arrays: UnsafeBufferPointer<FeatureArray>) throws(Failure) -> (states: Matrix, counts: SequenceLengths) {
-    guard let (tower, connector) = model.eyes else {
-      throw Failure(
-        .unsupported, "this checkpoint is of a \(model.blueprint.family) model, which reads no pictures beside tokens")
+  /// What is known of the tokens of such a batch besides their order. Valid until the next call.
+  func places(
+    _ lengths: SequenceLengths, from first: Int = 0, of decoder: Stack
+  ) throws(Failure) -> TokenPlaces {
+    guard !sequences.pictures.isEmpty else { return TokenPlaces() }
+    blockList.removeAll()
+    coordinateList.removeAll()
+    var hasCoordinates = false
+    try forEachWithPictures(lengths, from: first) { (pictures, sequence, index, row) throws(Failure) in
+      try pictures.append(blocksFrom: length(sequence), count: lengths[index], sequence: index, to: &blockList)
+      hasCoordinates = decoder.rotaries.readCoordinates
     }
-    let batch = try self.batch(arrays)
-    let seen = try pass.workspace.matrix(batch.tokenCount, tower.width)
-    try readText(batch, tower, into: seen)
-    let counts: UnsafeMutablePointer<Int> = try pass.workspace.take(arrays.count)
-    var sum = 0
-    for index in 0..<arrays.count {
-      counts[index] = connector.length(of: batch.lengths[index])
-      sum += counts[index]
+    guard hasCoordinates else { return TokenPlaces(blocks: UnsafeBufferPointer(blockList.elements)) }
+    for index in 0..<lengths.count {
+      let sequence = first + index
+      let pictures = sequence < sequences.pictures.count ? sequences.pictures[sequence] : nil
+      for position in length(sequence)..<length(sequence) + lengths[index] {
+        for axis in 0..<TokenPlaces.axes {
+          try coordinateList.append(pictures?.coordinate(axis, at: position) ?? Int32(clamping: position))
+        }
+      }
     }
-    let states = try pass.workspace.matrix(sum, connector.width)
-    try connector.apply(seen, lengths: batch.lengths, into: states, pass)
-    return (states, SequenceLengths(counts, count: arrays.count))
+    return TokenPlaces(
+      blocks: UnsafeBufferPointer(blockList.elements), coordinates: UnsafePointer(coordinateList.storage))
   }
 
-  /// Reads the pictures of sequences from `first` on, whose texts stand in `texts`, and puts their states in the place
-  /// of the texts' placeholders: each text takes as many whole pictures as it has room for.
-  func attach(
-    _ arrays: UnsafeBufferPointer<FeatureArray>, to texts: Batch, from first: Int
+  private func forEachWithPictures(
+    _ lengths: SequenceLengths, from first: Int,
+    _ body: (_ pictures: PictureStates, _ sequence: Int, _ index: Int, _ row: Int) throws(Failure) -> Void
   ) throws(Failure) {
-    guard let placeholder = model.blueprint.placeholder else {
-      throw Failure(.internalError, "pictures without a placeholder")
-    }
-    try pass.scoped { () throws(Failure) in
-      let (states, counts) = try see(arrays)
-      var (token, picture, row) = (0, 0, 0)
-      for sequence in 0..<texts.count {
-        let text = texts.tokens(from: token, count: texts.lengths[sequence])
-        token += text.count
-        let room = text.reduce(0) { $0 + ($1 == placeholder ? 1 : 0) }
-        guard room > 0 else { continue }
-        var rows = 0
-        while picture < counts.count, rows + counts[picture] <= room {
-          rows += counts[picture]
-          picture += 1
-        }
-        do throws(Failure) {
-          let own = try PictureStates(states.rows(row, rows), in: text, placeholder: placeholder)
-          sequences.attach(own, to: first + sequence)
-        } catch { throw Failure(error.code, "sequence \(sequence): \(error.message)") }
-        row += rows
+    guard !sequences.pictures.isEmpty else { return }
+    var row = 0
+    for index in 0..<lengths.count {
+      let sequence = first + index
+      if sequence < sequences.pictures.count, let pictures = sequences.pictures[sequence] {
+        try body(pictures, sequence, index, row)
       }
-      guard picture == counts.count else {
-        throw Failure(
-          .invalidArgument, "the batch holds \(counts.count) pictures, and its texts have places for \(picture)")
-      }
+      row += lengths[index]
     }
   }
 }

@@ -39,7 +39,8 @@ extension Session {
     try cache.grow(batch.lengths, on: pass.engine)
     let x = try outputs.reserve(outputs.states, rows: batch.tokenCount, columns: decoder.width)
     try decoder.forward(
-      batch.input, splices: try splices(batch.lengths), selfKeyValues: try cache.writing(batch.lengths),
+      batch.input, splices: try splices(batch.lengths), places: try places(batch.lengths, of: decoder),
+      selfKeyValues: try cache.writing(batch.lengths),
       crossKeyValues: try sequences.crossCache?.reading(batch.lengths), into: x, pass)
     let y = try head.map { (head) throws(Failure) in try logits(wanted, of: x, batch.lengths, head) } ?? nil
     try pass.checkCancellation()

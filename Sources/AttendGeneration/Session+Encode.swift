@@ -214,6 +214,7 @@ extension Session {
     try cache.grow(batch.lengths, from: first, on: pass.engine)
     try decoder.forward(
       batch.input, splices: try splices(batch.lengths, from: first),
+      places: try places(batch.lengths, from: first, of: decoder),
       selfKeyValues: try cache.writing(batch.lengths, from: first), crossKeyValues: nil, into: x, pass)
     cache.advance(batch.lengths, from: first)
   }

@@ -21,6 +21,9 @@ package final class Session {
   let outputs = Outputs()
   /// What stands in the place of tokens of the call under way
   var spliceList = GrowingList<Splice>(for: "the places of pictures")
+  /// Its tokens that belong together because of pictures, and the coordinates of its tokens
+  var blockList = GrowingList<TokenBlock>(for: "the places of pictures")
+  var coordinateList = GrowingList<Int32>(for: "the places of pictures")
   /// Whether the blocks of logits are summed up while these are made
   var summarizesLogits = false
   /// The attention maps; once made it stays, as outgrown outputs do

@@ -15,6 +15,7 @@ package struct AttentionArguments {
   package var keys: Int  // positions stored
   package var scale: Float
   package var mask: AttentionMask
+  package var spans: UnsafePointer<KeySpan>?  // of the queries, in place of what the mask says; nil: as it says
   package var bias: UnsafePointer<AttentionBias>?  // nil: nothing is added to the scores
   package var head: Int  // the first query head of the group
   package var row: Int  // the row of the sequence's first token
@@ -25,8 +26,8 @@ package struct AttentionArguments {
   package init(
     q: UnsafePointer<Float>, qStride: Int, out: UnsafeMutablePointer<Float>, outStride: Int, group: Int, headDim: Int,
     pages: UnsafePointer<UnsafeMutableRawPointer>, keyOffset: Int, valueOffset: Int, position: Int, keys: Int,
-    scale: Float, mask: AttentionMask, bias: UnsafePointer<AttentionBias>?, head: Int, row: Int,
-    weights: UnsafeMutablePointer<Float>?, weightsHeadStride: Int, ahead: Int
+    scale: Float, mask: AttentionMask, spans: UnsafePointer<KeySpan>? = nil, bias: UnsafePointer<AttentionBias>?,
+    head: Int, row: Int, weights: UnsafeMutablePointer<Float>?, weightsHeadStride: Int, ahead: Int
   ) {
     self.q = q
     self.qStride = qStride
@@ -41,6 +42,7 @@ package struct AttentionArguments {
     self.keys = keys
     self.scale = scale
     self.mask = mask
+    self.spans = spans
     self.bias = bias
     self.head = head
     self.row = row

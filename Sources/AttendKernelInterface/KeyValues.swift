@@ -54,6 +54,14 @@ package enum KeyValueType: UInt32, Sendable, CaseIterable {
   package var isQuantized: Bool { self == .int8 || self == .int4 }
 }
 
+/// Positions `[first, limit)` of the keys that a query sees; none where the limit is not beyond the first.
+package struct KeySpan: BitwiseCopyable {
+  package var first: Int32
+  package var limit: Int32
+
+  package init(first: Int32, limit: Int32) { (self.first, self.limit) = (first, limit) }
+}
+
 /// One sequence of an attention call.
 package struct AttentionSequence: BitwiseCopyable {
   /// The first row of queries.
@@ -66,8 +74,14 @@ package struct AttentionSequence: BitwiseCopyable {
   package var keys: Int
   /// Page p holds positions `[32 p, 32 p + 32)`. As many as `keys` need, or for storing `position + count`.
   package var pages: UnsafePointer<UnsafeMutableRawPointer>
+  /// Of each query the keys that it sees, whatever a mask says; nil: as the mask says.
+  package var spans: UnsafePointer<KeySpan>?
 
-  package init(row: Int, count: Int, position: Int, keys: Int, pages: UnsafePointer<UnsafeMutableRawPointer>) {
+  package init(
+    row: Int, count: Int, position: Int, keys: Int, pages: UnsafePointer<UnsafeMutableRawPointer>,
+    spans: UnsafePointer<KeySpan>? = nil
+  ) {
+    self.spans = spans
     self.row = row
     self.count = count
     self.position = position

@@ -9,6 +9,7 @@ import CInstructions
 
 /// The first key that a query sees.
 @_transparent private func firstKey(_ a: UnsafePointer<AttentionArguments>, _ query: Int) -> Int {
+  if let spans = a.pointee.spans { return Int(truncatingIfNeeded: spans[query].first) }
   if a.pointee.mask.window == 0 { return 0 }
   let first =
     a.pointee.mask.causal
@@ -19,12 +20,30 @@ import CInstructions
 /// The end of the keys that a query sees.
 @_transparent private func keyLimit(_ a: UnsafePointer<AttentionArguments>, _ query: Int) -> Int {
   var limit = a.pointee.keys
+  if let spans = a.pointee.spans {
+    let end = Int(truncatingIfNeeded: spans[query].limit)
+    return end < limit ? end : limit
+  }
   if a.pointee.mask.causal {
     limit = a.pointee.position &+ query &+ 1
   } else if a.pointee.mask.window > 0 {
     limit = a.pointee.position &+ query &+ a.pointee.mask.window / 2 &+ 1
   }
   return limit < a.pointee.keys ? limit : a.pointee.keys
+}
+
+/// The keys that any of the queries from `first` to `last` sees, and perhaps some between them.
+@_transparent private func reach(_ a: UnsafePointer<AttentionArguments>, _ first: Int, _ last: Int) -> (Int, Int) {
+  var (low, high) = (firstKey(a, first), keyLimit(a, last))
+  guard a.pointee.spans != nil else { return (low, high) }
+  var query = first
+  while query <= last {
+    let (begin, end) = (firstKey(a, query), keyLimit(a, query))
+    low = begin < low ? begin : low
+    high = end > high ? end : high
+    query &+= 1
+  }
+  return (low, high)
 }
 
 /// A position of the tile at `tile`, as an offset from 0 to 128.
@@ -282,7 +301,7 @@ import CInstructions
   _ scratch: UnsafeMutablePointer<Float>
 ) {
   let s = AttentionScratch(scratch, headDim: a.pointee.headDim)
-  let low = firstKey(a, pairs.lowerBound / a.pointee.group), high = keyLimit(a, (pairs.upperBound &- 1) / a.pointee.group)
+  let (low, high) = reach(a, pairs.lowerBound / a.pointee.group, (pairs.upperBound &- 1) / a.pointee.group)
   prefetchQueries(a, pairs)
   var head = 0
   while head < heads {

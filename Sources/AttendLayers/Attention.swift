@@ -56,13 +56,16 @@ package struct AttentionOptions: Sendable {
   /// Factor on the scores, 1/√headDim in the paper.
   package let scale: Float
   package let mask: AttentionMask
+  /// Whether tokens see those of their own block only (`TokenPlaces`), where they see in both directions.
+  package let staysInBlocks: Bool
 
   /// By default there are as many heads of keys and values as of queries, and the scale is the paper's.
   package init(
     heads: Int, keyValueHeads: Int? = nil, headDim: Int, scale: Float? = nil, causal: Bool, window: Int = 0,
-    softCap: Float = 0
+    softCap: Float = 0, staysInBlocks: Bool = false
   ) {
     self.heads = heads
+    self.staysInBlocks = staysInBlocks
     self.keyValueHeads = keyValueHeads ?? heads
     self.headDim = headDim
     self.scale = scale ?? 1 / Float(headDim).squareRoot()
@@ -122,7 +125,7 @@ package struct SelfAttention: Sendable {
       keyNorm?.apply(keys, into: keys, pass)
       try rotate(queries, keys, context, pass)
       let heads = context.selfKeyValues.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale)
-      let sequences = context.selfKeyValues.sequences(of: layer)
+      let sequences = try context.sequences(of: layer, options, pass)
       // Whole numbers are rounded from rotated ones.
       if heads.type.isQuantized { pass.spread(projected, options) }
       pass.engine.storeKeyValues(

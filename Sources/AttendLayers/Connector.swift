@@ -9,52 +9,97 @@ package struct Connector: Sendable {
     /// `activation(x Wᵀ + b)`
     case linear(Linear, Activation)
     case norm(Norm)
+    case group(Grouping)
+  }
+
+  /// One state of squares of `side` x `side` neighbouring patches.
+  package enum Grouping: Sendable {
+    /// Their mean; patches that are over at the right and lower edge are left out.
+    case mean(side: Int)
+    /// Their states one after another, row by row (Shi et al. 2016, arXiv:1609.05158, backwards).
+    case join(side: Int)
+
+    var side: Int {
+      switch self {
+      case .mean(let side), .join(let side): side
+      }
+    }
   }
 
   /// States at the beginning of each sequence that are left out: the class token.
   package let skipped: Int
+  /// That of the states of patches; what a grouping gives lies row by row.
+  package let order: PatchOrder
   package let steps: [Step]
   /// Of what it gives.
   package let width: Int
 
   /// For states of `width` numbers.
-  package init(skipped: Int, steps: [Step], width: Int) {
-    self.skipped = skipped
-    self.steps = steps
+  package init(skipped: Int, order: PatchOrder, steps: [Step], width: Int) {
+    (self.skipped, self.order, self.steps) = (skipped, order, steps)
     var outputs = width
-    for case .linear(let linear, _) in steps { outputs = linear.outputs }
+    for step in steps {
+      switch step {
+      case .linear(let linear, _): outputs = linear.outputs
+      case .group(.join(let side)): outputs *= side * side
+      case .norm, .group: break
+      }
+    }
     self.width = outputs
   }
 
-  /// The number of states that it gives for a sequence of `count`.
-  package func length(of count: Int) -> Int { count - skipped }
+  /// What it gives for a sequence of `count` states, of patches in this grid: as many states, and their own grid.
+  /// Throws `invalidArgument` where squares of patches do not cover it.
+  package func shape(of count: Int, _ grid: PatchGrid?) throws(Failure) -> (count: Int, grid: PatchGrid?) {
+    guard var grid else { return (count - skipped, nil) }
+    var count = count - skipped
+    for case .group(let grouping) in steps {
+      let side = grouping.side, after = PatchGrid(rows: grid.rows / side, columns: grid.columns / side)
+      var fits = after.count > 0
+      if case .join = grouping { fits = after.rows * side == grid.rows && after.columns * side == grid.columns }
+      guard fits else {
+        throw Failure(
+          .invalidArgument,
+          "a picture has \(grid.rows) x \(grid.columns) patches, of which \(side) x \(side) become one state")
+      }
+      (grid, count) = (after, after.count)
+    }
+    return (count, grid)
+  }
 
-  /// y, `[sum of lengths, width]`, from the states of all sequences, `[tokens, width of the tower]`.
-  package func apply(_ states: Matrix, lengths: SequenceLengths, into y: Matrix, _ pass: Pass) throws(Failure) {
+  /// y, `[sum of counts, width]`, from the states of all sequences, `[tokens, width of the tower]`, with the grids that
+  /// each sequence's patches lie in.
+  package func apply(
+    _ states: Matrix, lengths: SequenceLengths, grids: UnsafePointer<PatchGrid>, into y: Matrix, _ pass: Pass
+  ) throws(Failure) {
     try pass.scoped { () throws(Failure) in
-      var x = try kept(states, lengths, rows: y.rows, pass)
+      let grids = UnsafeBufferPointer(start: grids, count: lengths.count)
+      var (x, order) = (try kept(states, lengths, pass), order)
+      let own = try pass.workspace.take(lengths.count, of: PatchGrid.self)
+      for (index, grid) in grids.enumerated() { own[index] = grid }
       for step in steps {
+        let output: Matrix
         switch step {
         case .linear(let linear, let activation):
-          let output = try pass.workspace.matrix(x.rows, linear.outputs)
+          output = try pass.workspace.matrix(x.rows, linear.outputs)
           try linear.apply(x, activation: activation, into: output, pass)
-          x = output
         case .norm(let norm):
-          let output = try pass.workspace.matrix(x.rows, x.columns)
+          output = try pass.workspace.matrix(x.rows, x.columns)
           norm.apply(x, into: output, pass)
-          x = output
+        case .group(let grouping):
+          output = try grouping.apply(x, UnsafeMutableBufferPointer(start: own, count: lengths.count), order, pass)
+          order = .rows
         }
+        x = output
       }
       for row in 0..<y.rows { y[row].update(from: x[row], count: y.columns) }
     }
   }
 
   /// The states without those that are left out.
-  private func kept(
-    _ states: Matrix, _ lengths: SequenceLengths, rows: Int, _ pass: Pass
-  ) throws(Failure) -> Matrix {
+  private func kept(_ states: Matrix, _ lengths: SequenceLengths, _ pass: Pass) throws(Failure) -> Matrix {
     if skipped == 0 { return states }
-    let x = try pass.workspace.matrix(rows, states.columns)
+    let x = try pass.workspace.matrix(states.rows - skipped * lengths.count, states.columns)
     var (from, to) = (0, 0)
     for sequence in 0..<lengths.count {
       for row in skipped..<lengths[sequence] {
@@ -64,5 +109,41 @@ package struct Connector: Sendable {
       from += lengths[sequence]
     }
     return x
+  }
+}
+
+extension Connector.Grouping {
+  /// The states of squares of the patches of pictures, whose grids become those of the squares. Sums go over a square
+  /// row by row.
+  fileprivate func apply(
+    _ x: Matrix, _ grids: UnsafeMutableBufferPointer<PatchGrid>, _ order: PatchOrder, _ pass: Pass
+  ) throws(Failure) -> Matrix {
+    let area = side * side
+    let rows = grids.reduce(0) { $0 + ($1.rows / side) * ($1.columns / side) }
+    var joins = false
+    if case .join = self { joins = true }
+    let y = try pass.workspace.matrix(rows, joins ? area * x.columns : x.columns)
+    var (from, to) = (0, 0)
+    for index in grids.indices {
+      let grid = grids[index], after = PatchGrid(rows: grid.rows / side, columns: grid.columns / side)
+      for square in 0..<after.count {
+        let (top, left) = (square / after.columns * side, square % after.columns * side)
+        for place in 0..<area {
+          let state = x[from + order.place(row: top + place / side, column: left + place % side, grid)]
+          if joins {
+            (y[to + square] + place * x.columns).update(from: state, count: x.columns)
+          } else if place == 0 {
+            y[to + square].update(from: state, count: x.columns)
+          } else {
+            for component in 0..<x.columns { y[to + square][component] += state[component] }
+          }
+        }
+      }
+      from += grid.count
+      to += after.count
+      grids[index] = after
+    }
+    if !joins { pass.engine.scale(y, by: 1 / Float(area)) }
+    return y
   }
 }

@@ -82,7 +82,7 @@ package struct Head: Sendable {
         norm.apply(x, into: input, pass)
       }
       if !parts.isEmpty { try applyParts(x, into: y, pass) }
-      if parts.isEmpty, layers.isEmpty { for row in 0..<x.rows { y[row].update(from: x[row], count: x.columns) } }
+      if parts.isEmpty, layers.isEmpty { for row in 0..<x.rows { y[row].update(from: input[row], count: x.columns) } }
       for (index, layer) in layers.enumerated() {
         let isLast = index == layers.count - 1
         let output = isLast ? y : try pass.workspace.matrix(x.rows, layer.linear.outputs)

@@ -10,6 +10,10 @@ package struct LayerContext {
   package let crossKeyValues: KeyValues?
   /// Cosines and sines of the tokens' positions, as `RotaryTables` lays them out.
   package let angles: Matrix?
+  /// Tokens that belong together, of all sequences of the pass.
+  package let blocks: UnsafeBufferPointer<TokenBlock>
+  /// The number in the pass of the first of `selfKeyValues`.
+  package let firstSequence: Int
 
   /// Throws where a layer with cross-attention finds no source, which is a defect of this library.
   func source() throws(Failure) -> KeyValues {
@@ -45,7 +49,8 @@ package struct LayerContext {
         let slice = LayerContext(
           selfKeyValues: selfKeyValues.slice(first..<end, from: row, in: memory),
           crossKeyValues: crossKeyValues?.slice(
-            first..<end, from: row, in: memory + 2 * count), angles: angles?.rows(row, rows))
+            first..<end, from: row, in: memory + 2 * count), angles: angles?.rows(row, rows), blocks: blocks,
+          firstSequence: first)
         try body(x.rows(row, rows), slice)
         first = end
       }

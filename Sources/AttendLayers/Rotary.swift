@@ -13,8 +13,18 @@ package struct Rotary: Sendable, Equatable {
   package let interleaved: Bool
   package let theta: Double
   package let scaling: RotaryScaling
+  /// The coordinate of a token by which each pair turns, in `TokenPlaces` 0 time, 1 row, 2 column (Wang et al. 2024,
+  /// arXiv:2409.12191, section 2.1); empty: all by its position.
+  package let axes: [Int]
+  /// Parts of the pairs in each of which wavelengths begin anew; a divisor of their number.
+  package let parts: Int
 
-  package init(dimensions: Int, interleaved: Bool = false, theta: Double, scaling: RotaryScaling = .none) {
+  package init(
+    dimensions: Int, interleaved: Bool = false, theta: Double, scaling: RotaryScaling = .none, axes: [Int] = [],
+    parts: Int = 1
+  ) {
+    self.axes = axes
+    self.parts = parts
     self.dimensions = dimensions
     self.interleaved = interleaved
     self.theta = theta
@@ -28,7 +38,7 @@ package struct Rotary: Sendable, Equatable {
   /// float32, and so do we.
   func frequencies(length: Int) -> [Float] {
     (0..<pairs).map { pair in
-      let exponent = Double(2 * pair) / Double(dimensions)
+      let exponent = Double(2 * parts * (pair % max(pairs / parts, 1))) / Double(dimensions)
       return Float(scaling.scaled(pow(theta, -exponent), pair: pair, exponent: exponent, length: length, self))
     }
   }
@@ -126,10 +136,14 @@ package struct RotaryTables: Sendable {
   /// The length beyond which the angles of a token depend on how long its text is; nil: they never do.
   package var changesBeyond: Int? { entries.compactMap(\.rotary.scaling.changesBeyond).min() }
 
-  /// Cosines and sines of the positions of all tokens, `[tokens, width]`, in scratch memory; nil where nothing is
-  /// rotated.
-  func angles(_ sequences: UnsafeBufferPointer<AttentionSequence>, tokens: Int, _ pass: Pass) throws(Failure) -> Matrix?
-  {
+  /// Whether tokens turn by coordinates.
+  package var readCoordinates: Bool { entries.contains { !$0.rotary.axes.isEmpty } }
+
+  /// Cosines and sines of the positions or coordinates, `[tokens, 3]`, of all tokens, `[tokens, width]`, in scratch
+  /// memory; nil where nothing is rotated.
+  func angles(
+    _ sequences: UnsafeBufferPointer<AttentionSequence>, tokens: Int, coordinates: UnsafePointer<Int32>?, _ pass: Pass
+  ) throws(Failure) -> Matrix? {
     guard !entries.isEmpty else { return nil }
     let angles = try pass.workspace.matrix(tokens, width)
     for entry in entries {
@@ -142,7 +156,7 @@ package struct RotaryTables: Sendable {
         while first < sequence.count {
           let some = first..<min(first + RotaryTables.tokensBetweenLooks, sequence.count)
           try pass.checkCancellation()
-          RotaryTables.fill(angles, entry.place, sequence, some, frequencies, scaling.magnitude)
+          RotaryTables.fill(angles, entry, sequence, some, frequencies, coordinates)
           first = some.upperBound
         }
       }
@@ -154,13 +168,15 @@ package struct RotaryTables: Sendable {
   private static let tokensBetweenLooks = 1024
 
   private static func fill(
-    _ angles: Matrix, _ place: Place, _ sequence: AttentionSequence, _ tokens: Range<Int>, _ frequencies: [Float],
-    _ magnitude: Float
+    _ angles: Matrix, _ entry: Entry, _ sequence: AttentionSequence, _ tokens: Range<Int>, _ frequencies: [Float],
+    _ coordinates: UnsafePointer<Int32>?
   ) {
+    let (place, axes, magnitude) = (entry.place, entry.rotary.axes, entry.rotary.scaling.magnitude)
     for token in tokens {
       let row = angles[sequence.row + token] + place.column
-      let position = Float(sequence.position + token)
+      let own = axes.isEmpty ? nil : coordinates.map { $0 + TokenPlaces.axes * (sequence.row + token) }
       for (pair, frequency) in frequencies.enumerated() {
+        let position = own.map { Float($0[axes[pair]]) } ?? Float(sequence.position + token)
         let (sine, cosine) = Trigonometry.sineAndCosine(Double(position * frequency))
         row[pair] = Float(cosine) * magnitude
         row[place.pairs + pair] = Float(sine) * magnitude

@@ -58,19 +58,24 @@ package final class Stack: Sendable {
   package func positions(allowingBeyond isAllowed: Bool) -> Int? { isAllowed ? positions : statedPositions }
 
   /// The forward pass: from the input, which lies sequence after sequence as `selfKeyValues` says, and states of
-  /// another tower in the place of some of its rows, to hidden states, `[tokens, width]`, in x.
+  /// another tower in the place of some of its rows, to hidden states, `[tokens, width]`, in x. `places` are those of
+  /// tokens; arrays have their own.
   package func forward(
     _ input: StackInput, splices: UnsafeBufferPointer<Splice> = UnsafeBufferPointer(start: nil, count: 0),
-    selfKeyValues: KeyValues, crossKeyValues: KeyValues?, into x: Matrix, _ pass: Pass
+    places: TokenPlaces = TokenPlaces(), selfKeyValues: KeyValues, crossKeyValues: KeyValues?, into x: Matrix,
+    _ pass: Pass
   ) throws(Failure) {
     try self.input.apply(input, selfKeyValues.sequences, into: x, pass)
     for splice in splices {
       for row in 0..<splice.count { x[splice.row + row].update(from: splice.states + row * width, count: width) }
     }
     try pass.scoped { () throws(Failure) in
+      let places = try self.input.places(input, selfKeyValues.sequences, tokens: x.rows, pass) ?? places
       let context = LayerContext(
         selfKeyValues: selfKeyValues, crossKeyValues: crossKeyValues,
-        angles: try rotaries.angles(selfKeyValues.sequences, tokens: x.rows, pass))
+        angles: try rotaries.angles(
+          selfKeyValues.sequences, tokens: x.rows, coordinates: places.coordinates, pass),
+        blocks: places.blocks, firstSequence: 0)
       try pass.checkCancellation()
       let convolved = try convolution?.apply(x, selfKeyValues.sequences, pass)
       let mixture = try shares.map { (_) throws(Failure) in try pass.workspace.matrix(x.rows, x.columns) }

@@ -132,12 +132,13 @@ package final class Model: Sendable {
 
     init(_ tower: TowerBlueprint, _ builder: Builder) throws(Failure) {
       role = tower.role
-      stack = try builder.stack(tower.stack)
+      let stack = try builder.stack(tower.stack)
+      self.stack = stack
       embedding = try tower.embedding.map { (head) throws(Failure) in
         try builder.embedding(head, width: tower.stack.width)
       }
       connector = try tower.connector.map { (connector) throws(Failure) in
-        try builder.connector(connector, width: tower.stack.width)
+        try builder.connector(connector, behind: stack)
       }
       if case .endToken(let id) = tower.embedding?.pooling { endToken = EndToken(id: id) } else { endToken = nil }
     }

@@ -51,10 +51,13 @@ extension Family {
 /// All families. A new one is a file beside this one and a line here.
 package enum Registry {
   package static let families: [any (Family & Sendable).Type] = [
-    Albert.self, AST.self, Bart.self, Bert.self, Bloom.self, CLIP.self, DebertaV2.self, DINOv2.self, DistilBert.self,
-    Fairseq.self, Falcon.self, Gemma.self, GPT2.self, GPTJ.self, GPTNeo.self, GPTNeoX.self, GptOss.self, Granite.self,
+    Albert.self, AST.self, Bart.self, Bert.self, BLIP.self, Bloom.self, CLIP.self, DebertaV2.self, DINOv2.self,
+    DistilBert.self,
+    Fairseq.self, Falcon.self, Gemma.self, Gemma3.self, GPT2.self, GPTJ.self, GPTNeo.self, GPTNeoX.self, GptOss.self,
+    Granite.self, Idefics3.self,
     Llama.self, Llava.self, Mistral.self, Mixtral.self, ModernBert.self, Moonshine.self, MPNet.self, MPT.self,
-    Olmo2.self, OPT.self, Phi.self, Phi3.self, Qwen.self, QwenMixtures.self, SigLIP.self, SmolLM3.self, StableLM.self,
+    Olmo2.self, OPT.self, PaliGemma.self, Phi.self, Phi3.self, Qwen.self, Qwen2VL.self, QwenMixtures.self, SigLIP.self,
+    SmolLM3.self, StableLM.self,
     StarCoder2.self, T5.self, Transformer.self, VisionEncoderDecoder.self, ViT.self, Wav2Vec2.self, Wav2Vec2Bert.self,
     Whisper.self,
   ]
@@ -72,6 +75,12 @@ package enum Registry {
   /// The blueprint of a part of a model, whose configuration is an object inside of the model's.
   static func part(_ config: Configuration, default modelType: String? = nil) throws(Failure) -> Blueprint {
     try blueprint(of: config, default: modelType)
+  }
+
+  /// The same of a part that is read as if it named `modelType`.
+  static func part(_ config: Configuration, as modelType: String) throws(Failure) -> Blueprint {
+    config.settle("model_type")
+    return try blueprint(of: config, default: modelType)
   }
 
   private static func family(

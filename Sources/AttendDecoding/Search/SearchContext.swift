@@ -157,7 +157,9 @@ package final class SearchContext {
   var readsStates: Bool { options.penaltyAlpha > 0 }
 
   /// Whether the prompt is read in one step.
-  var readsPromptAtOnce: Bool { isGuided || readsAttention || readsStates }
+  var readsPromptAtOnce: Bool {
+    isGuided || readsAttention || readsStates || input?.readsPromptAtOnce == true
+  }
 
   /// Whether every hypothesis is read behind two prompts (classifier-free guidance; Sanchez et al. 2023, arXiv
   /// 2306.17806).

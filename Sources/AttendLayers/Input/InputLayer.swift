@@ -78,6 +78,22 @@ package enum InputLayer: Sendable {
     }
   }
 
+  /// The patches of an array; nil where it has none.
+  package func grid(of array: FeatureArray) -> PatchGrid? {
+    if case .patches(let embedding) = self { embedding.grid(of: array) } else { nil }
+  }
+
+  /// The order in which the states of patches lie.
+  package var order: PatchOrder { if case .patches(let embedding) = self { embedding.order } else { .rows } }
+
+  /// What is known of the places of what arrays become, in scratch memory; nil: nothing besides their order.
+  func places(
+    _ input: StackInput, _ sequences: UnsafeBufferPointer<AttentionSequence>, tokens: Int, _ pass: Pass
+  ) throws(Failure) -> TokenPlaces? {
+    guard case .patches(let embedding) = self, case .features(let arrays) = input else { return nil }
+    return try embedding.places(arrays, sequences, tokens: tokens, pass)
+  }
+
   /// Fills x, `[tokens, width]`, whose rows lie sequence after sequence as `sequences` says.
   func apply(
     _ input: StackInput, _ sequences: UnsafeBufferPointer<AttentionSequence>, into x: Matrix, _ pass: Pass

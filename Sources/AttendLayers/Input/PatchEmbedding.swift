@@ -24,12 +24,31 @@ package struct PatchEmbedding: Sendable {
   package let positions: GridPositions?
   /// Of all vectors; in CLIP.
   package let norm: Norm?
+  /// nil: pictures are of one size, or their places' vectors are interpolated.
+  package let anySize: AnySize?
+
+  /// What is particular to towers that read pictures of any size by coordinates (Wang et al. 2024, arXiv:2409.12191,
+  /// section 2.1). They read a picture, or a list of its patches as processors write it, `[rows, columns, numbers of a
+  /// patch]`, where those that are merged follow one another.
+  package struct AnySize: Sendable {
+    /// Frames of a video that a patch holds; a picture is each of them.
+    package let frames: Int
+    /// Patches along each axis that become one state behind the tower.
+    package let merged: Int
+    /// Patches along each axis of the windows that layers stay in; nil: there are none.
+    package let window: Int?
+
+    package init(frames: Int, merged: Int, window: Int?) {
+      (self.frames, self.merged, self.window) = (frames, merged, window)
+    }
+  }
 
   package init(
     projection: Linear, channels: Int, patchHeight: Int, patchWidth: Int, steps: (height: Int, width: Int),
     spectrogram: (frames: Int, bins: Int)?, leading: AlignedBuffer?, leadingCount: Int, positions: GridPositions?,
-    norm: Norm?
+    norm: Norm?, anySize: AnySize? = nil
   ) {
+    self.anySize = anySize
     self.projection = projection
     self.channels = channels
     self.patchHeight = patchHeight
@@ -44,12 +63,20 @@ package struct PatchEmbedding: Sendable {
 
   /// The rows and columns of patches of a picture; what is over at the lower and right edge is not read, as a
   /// convolution leaves it.
-  func grid(of array: FeatureArray) -> (rows: Int, columns: Int) {
-    (
-      array.height < patchHeight ? 0 : (array.height - patchHeight) / steps.height + 1,
-      array.width < patchWidth ? 0 : (array.width - patchWidth) / steps.width + 1
-    )
+  func grid(of array: FeatureArray) -> PatchGrid {
+    if isList(array) { return PatchGrid(rows: array.channels, columns: array.height) }
+    return PatchGrid(
+      rows: array.height < patchHeight ? 0 : (array.height - patchHeight) / steps.height + 1,
+      columns: array.width < patchWidth ? 0 : (array.width - patchWidth) / steps.width + 1)
   }
+
+  /// Whether an array is a list of patches.
+  private func isList(_ array: FeatureArray) -> Bool {
+    anySize != nil && array.width == projection.inputs && array.channels != channels
+  }
+
+  /// That of the states of patches.
+  var order: PatchOrder { anySize?.window.map { .windows(side: $0) } ?? .rows }
 
   /// The number of vectors that stand for a picture. Throws `invalidArgument` where it has other channels, or not one
   /// whole patch.
@@ -64,18 +91,33 @@ package struct PatchEmbedding: Sendable {
       }
       picture = turned(array, base: array.base)
     }
-    guard picture.channels == channels else {
+    guard picture.channels == channels || isList(picture) else {
       throw Failure(
         .invalidArgument,
         "a picture of \(picture.shape) has \(picture.channels) channels; the model reads \(channels)")
     }
     let grid = grid(of: picture)
+    if let positions, !positions.interpolates, (grid.rows, grid.columns) != (positions.rows, positions.columns) {
+      throw Failure(
+        .invalidArgument,
+        "a picture of \(picture.shape) has \(grid.rows) x \(grid.columns) patches of \(patchHeight) x \(patchWidth); "
+          + "the model reads just \(positions.rows) x \(positions.columns)")
+    }
     let (count, overflow) = grid.rows.multipliedReportingOverflow(by: grid.columns)
     guard count > 0, !overflow, count <= PatchEmbedding.mostPatches else {
       throw Failure(
         .invalidArgument,
         "a picture of \(picture.shape) has \(grid.rows) x \(grid.columns) patches of \(patchHeight) x "
           + "\(patchWidth); from 1 to \(PatchEmbedding.mostPatches) can be read")
+    }
+    if let merged = anySize?.merged {
+      let isWhole = isList(picture) || picture.height % patchHeight == 0 && picture.width % patchWidth == 0
+      guard isWhole, grid.rows % merged == 0, grid.columns % merged == 0 else {
+        throw Failure(
+          .invalidArgument,
+          "a picture of \(picture.shape) is not made of squares of \(merged) x \(merged) patches of \(patchHeight) x "
+            + "\(patchWidth)")
+      }
     }
     return leadingCount + count
   }
@@ -123,19 +165,63 @@ package struct PatchEmbedding: Sendable {
     norm?.apply(x, into: x, pass)
   }
 
-  /// The pixels of each patch, `[patches, channels, patchHeight, patchWidth]`.
-  private func gather(_ array: FeatureArray, _ grid: (rows: Int, columns: Int), into patches: Matrix) {
+  /// The pixels of each patch, `[patches, channels, frames, patchHeight, patchWidth]`.
+  private func gather(_ array: FeatureArray, _ grid: PatchGrid, into patches: Matrix) {
+    if isList(array) { return copyList(array, grid, into: patches) }
+    let frames = anySize?.frames ?? 1, area = patchHeight * patchWidth
     for row in 0..<grid.rows {
       for channel in 0..<channels {
         for line in 0..<patchHeight {
           let from = array.base + (channel * array.height + row * steps.height + line) * array.width
-          let place = (channel * patchHeight + line) * patchWidth
           for column in 0..<grid.columns {
-            (patches[row * grid.columns + column] + place).update(from: from + column * steps.width, count: patchWidth)
+            let patch = patches[order.place(row: row, column: column, grid)] + line * patchWidth
+            for frame in 0..<frames {
+              (patch + (channel * frames + frame) * area).update(from: from + column * steps.width, count: patchWidth)
+            }
           }
         }
       }
     }
+  }
+
+  /// Patches of a list, of which those that are merged follow one another.
+  private func copyList(_ array: FeatureArray, _ grid: PatchGrid, into patches: Matrix) {
+    let merged = anySize?.merged ?? 1, area = merged * merged
+    for index in 0..<grid.count {
+      let square = index / area, place = index % area
+      let row = square / (grid.columns / merged) * merged + place / merged
+      let column = square % (grid.columns / merged) * merged + place % merged
+      patches[order.place(row: row, column: column, grid)]
+        .update(from: array.base + index * array.width, count: array.width)
+    }
+  }
+
+  /// The rows and columns of patches as coordinates, and the windows that layers may stay in, in scratch memory; nil
+  /// where patches are told their places by vectors.
+  func places(
+    _ arrays: UnsafeBufferPointer<FeatureArray>, _ sequences: UnsafeBufferPointer<AttentionSequence>, tokens: Int,
+    _ pass: Pass
+  ) throws(Failure) -> TokenPlaces? {
+    guard anySize != nil else { return nil }
+    let coordinates = try pass.workspace.take(TokenPlaces.axes * tokens, of: Int32.self)
+    let blocks = try pass.workspace.take(tokens, of: TokenBlock.self)
+    var count = 0
+    for (index, array) in arrays.enumerated() {
+      let grid = grid(of: array)
+      for row in 0..<grid.rows {
+        for column in 0..<grid.columns {
+          let token = sequences[index].row + order.place(row: row, column: column, grid)
+          let own = coordinates + TokenPlaces.axes * token
+          (own[0], own[1], own[2]) = (0, Int32(row), Int32(column))
+        }
+      }
+      guard case .windows = order else { continue }
+      order.forEachWindow(of: grid) { (first, limit) in
+        (blocks + count).initialize(to: TokenBlock(sequence: index, first: first, limit: limit))
+        count += 1
+      }
+    }
+    return TokenPlaces(blocks: UnsafeBufferPointer(start: blocks, count: count), coordinates: coordinates)
   }
 }
 
@@ -148,8 +234,11 @@ package struct GridPositions: Sendable {
   package let rows: Int
   package let columns: Int
   package let width: Int
+  /// Whether pictures may have another size than the training's.
+  package let interpolates: Bool
 
-  package init(table: AlignedBuffer, rows: Int, columns: Int, width: Int) {
+  package init(table: AlignedBuffer, rows: Int, columns: Int, width: Int, interpolates: Bool = true) {
+    self.interpolates = interpolates
     self.table = table
     self.rows = rows
     self.columns = columns

@@ -122,6 +122,8 @@ package struct LinearBlueprint: Sendable {
   package var isTransposed = false
   /// Stored `[outputs, inputs / (height * width), height, width]`, as the kernels of a convolution over patches.
   package var kernel: (height: Int, width: Int)?
+  /// Of such a kernel over the frames of a video, whose tensor has one dimension more, before the height.
+  package var kernelFrames: Int?
   /// Stored `[outputs, inputs, 1]`, as the kernel of a convolution over time that sees one frame.
   package var isPointwise = false
   /// The tensor of factors on the outputs, `[outputs]`, which weights and bias take up: LayerScale (Touvron et al.

@@ -29,6 +29,8 @@ package struct Blueprint: Sendable {
   package var shift: TextShift?
   /// The id whose tokens stand for states of the tower that sees; nil: there is none.
   package var placeholder: Int32?
+  /// What a decoder with pictures reads in both directions; nil: nothing, each token sees those before it.
+  package var readingBothWays: ReadingBothWays?
   /// The way from two embeddings, of a picture and of a text, to a number that tells how well they match.
   package var similarity: SimilarityBlueprint?
   /// The names of the classes that the head tells apart, by their numbers.
@@ -72,6 +74,17 @@ package struct Blueprint: Sendable {
   }
 
   private func tower(_ role: TowerBlueprint.Role) -> StackBlueprint? { towers.first { $0.role == role }?.stack }
+}
+
+extension Blueprint {
+  /// Tokens that see each other, whatever stands first.
+  package enum ReadingBothWays: Sendable {
+    /// The tokens of a picture.
+    case pictures
+    /// Those of a whole prompt with pictures, a text and what it stands for (PaliGemma; Beyer et al. 2024,
+    /// arXiv:2407.07726, section 3.1).
+    case prompts
+  }
 }
 
 /// The tensors of one number each by which the cosine of two embeddings becomes a logit: `e^scale cosine + bias`.
@@ -118,6 +131,7 @@ package struct ConnectorBlueprint: Sendable {
   package enum Step: Sendable {
     case linear(LinearBlueprint, Activation)
     case norm(NormBlueprint)
+    case group(Connector.Grouping)
   }
 
   package var skipped = 0
@@ -226,7 +240,11 @@ package struct PatchBlueprint: Sendable {
   package var registers: (name: String, count: Int)?
   /// The table of places, `[class tokens + rows * columns, width]`, and the grid of the training's pictures.
   package var positions: (name: String, rows: Int, columns: Int)?
+  /// Whether pictures may have another size than these.
+  package var interpolates = true
   package var norm: NormBlueprint?
+  /// nil: pictures are told their places by vectors.
+  package var anySize: PatchEmbedding.AnySize?
 }
 
 /// From ids to the first hidden states.

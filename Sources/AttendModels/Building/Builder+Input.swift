@@ -17,9 +17,10 @@ extension Builder {
   // MARK: Between towers
 
   /// The connector behind a stack of `width`.
-  func connector(_ connector: ConnectorBlueprint, width: Int) throws(Failure) -> Connector {
+  func connector(_ connector: ConnectorBlueprint, behind stack: Stack) throws(Failure) -> Connector {
+    let width = stack.width
     var probe = ""
-    if case .linear(let linear, _) = connector.steps.first { probe = linear.weightName() }
+    for case .linear(let linear, _) in connector.steps.prefix(3) where probe.isEmpty { probe = linear.weightName() }
     let prefix = packer.tensors.first(of: connector.prefixes) { $0 + probe }
     var (steps, columns): ([Connector.Step], Int) = ([], width)
     for step in connector.steps {
@@ -29,9 +30,12 @@ extension Builder {
         columns = linear.outputs
       case .norm(let norm):
         if let norm = try self.norm(norm, columns, prefix: prefix) { steps.append(.norm(norm)) }
+      case .group(let grouping):
+        if case .join(let side) = grouping { columns *= side * side }
+        steps.append(.group(grouping))
       }
     }
-    return Connector(skipped: connector.skipped, steps: steps, width: width)
+    return Connector(skipped: connector.skipped, order: stack.input.order, steps: steps, width: width)
   }
 
   // MARK: Embeddings
@@ -138,14 +142,15 @@ extension Builder {
         table.pointer(to: Float.self).update(
           from: places.pointer(to: Float.self) + classes * width, count: count * width)
       }
-      return GridPositions(table: table, rows: stated.rows, columns: stated.columns, width: width)
+      return GridPositions(
+        table: table, rows: stated.rows, columns: stated.columns, width: width, interpolates: patches.interpolates)
     }
     withExtendedLifetime(places) {}
     return PatchEmbedding(
       projection: try linear([patches.projection]), channels: patches.channels, patchHeight: patches.patchHeight,
       patchWidth: patches.patchWidth, steps: patches.steps ?? (patches.patchHeight, patches.patchWidth),
       spectrogram: patches.spectrogram, leading: leading, leadingCount: classes + registers, positions: grid,
-      norm: try norm(patches.norm, width))
+      norm: try norm(patches.norm, width), anySize: patches.anySize)
   }
 
   /// Class tokens with the vectors of their places, then registers, `[leading, width]`.

@@ -151,6 +151,10 @@ final class MatrixReader {
 extension LinearBlueprint {
   /// The shape of the tensor that holds it, or of one of its slices.
   fileprivate var storedShape: TensorShape {
+    if let kernel, let frames = kernelFrames {
+      let area = frames * kernel.height * kernel.width
+      return TensorShape([storedRows, inputs / area, frames, kernel.height, kernel.width])
+    }
     if let kernel {
       return TensorShape(storedRows, inputs / (kernel.height * kernel.width), kernel.height, kernel.width)
     }

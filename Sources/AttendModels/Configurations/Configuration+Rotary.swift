@@ -49,7 +49,22 @@ extension Configuration {
       throw Failure(.unsupported, "\(path): rope_type \"\(type)\" is not implemented for this model_type")
     }
     let scaling = try source.rotaryScaling(dimensions: dimensions, theta: theta, self)
-    return Rotary(dimensions: dimensions, interleaved: defaults.interleaved, theta: theta, scaling: scaling)
+    return Rotary(
+      dimensions: dimensions, interleaved: defaults.interleaved, theta: theta, scaling: scaling,
+      axes: try source.rotaryAxes(pairs: dimensions / 2))
+  }
+
+  /// The coordinate that each of a head's pairs turns by, where this object tells sections of time, row and column.
+  private func rotaryAxes(pairs: Int) throws(Failure) -> [Int] {
+    guard let sections = try optionalIntegers("mrope_section") else { return [] }
+    guard sections.count == 3, sections.reduce(0, +) == pairs else {
+      throw invalid("mrope_section", "has sections of \(sections) pairs; three with \(pairs) in all are needed")
+    }
+    // Taking turns as long as rows and columns have pairs left; the others are those of time.
+    if try boolean("mrope_interleaved", default: false) {
+      return (0..<pairs).map { $0 % 3 > 0 && $0 / 3 < sections[$0 % 3] ? $0 % 3 : 0 }
+    }
+    return sections.enumerated().flatMap { (axis, count) in Array(repeating: axis, count: count) }
   }
 
   /// The kind of scaling that this object, `rope_parameters` or `rope_scaling`, names.
@@ -97,7 +112,7 @@ extension Configuration {
   private func rotaryScaling(dimensions: Int, theta: Double, _ config: Configuration) throws(Failure) -> RotaryScaling {
     let type = try string("rope_type", "type", default: "default")
     switch type {
-    case "default": return .none
+    case "default", "mrope": return .none
     case "linear": return .linear(factor: try positive("factor"))
     case "proportional":
       let share = min(max(try optionalNumber("partial_rotary_factor") ?? 1, 0), 1)

@@ -41,7 +41,6 @@ enum Bert: Family {
     let tableWidth =
       variant.hasTableWidth ? try config.size("embedding_size", default: width) : width
     try refuseOtherChoices(config)
-    let layer = "encoder.layer.#"
     let choices = BertChoices(
       prefix: variant.prefix, width: width, layers: try config.layers("num_hidden_layers"),
       heads: try config.divisor("num_attention_heads", of: width, "hidden_size"),
@@ -57,12 +56,7 @@ enum Bert: Family {
         norm: NormBlueprint(name: "embeddings.LayerNorm", epsilon: epsilon),
         projection: tableWidth == width
           ? nil : LinearBlueprint(name: "embeddings_project", outputs: width, inputs: tableWidth)),
-      names: BertChoices.LayerNames(
-        query: "\(layer).attention.self.query", key: "\(layer).attention.self.key",
-        value: "\(layer).attention.self.value", output: "\(layer).attention.output.dense",
-        attentionNorm: "\(layer).attention.output.LayerNorm", up: "\(layer).intermediate.dense",
-        down: "\(layer).output.dense", feedForwardNorm: "\(layer).output.LayerNorm"),
-      pooler: "pooler.dense",
+      names: .bert("encoder.layer.#"), pooler: "pooler.dense",
       vocabulary: try config.size("vocab_size"))
     return try .bertLine(
       modelType: modelType, choices,

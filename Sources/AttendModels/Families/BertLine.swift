@@ -27,7 +27,38 @@ struct BertChoices {
   var pooler: String?
   var vocabulary: Int
 
-  struct LayerNames { var query, key, value, output, attentionNorm, up, down, feedForwardNorm: String }
+  /// Whether a token sees only those before it.
+  var causal = false
+  /// The source of the cross-attention behind the attention; nil: there is none.
+  var source: Source?
+
+  struct LayerNames {
+    var query, key, value, output, attentionNorm, up, down, feedForwardNorm: String
+
+    /// Those of BERT itself, behind the name of a layer.
+    static func bert(_ layer: String) -> LayerNames {
+      LayerNames(
+        query: "\(layer).attention.self.query", key: "\(layer).attention.self.key",
+        value: "\(layer).attention.self.value", output: "\(layer).attention.output.dense",
+        attentionNorm: "\(layer).attention.output.LayerNorm", up: "\(layer).intermediate.dense",
+        down: "\(layer).output.dense", feedForwardNorm: "\(layer).output.LayerNorm")
+    }
+  }
+
+  /// What cross-attention looks at, and its name in layer `#`.
+  struct Source {
+    var width: Int
+    var name: String
+  }
+}
+
+extension StackBlueprint {
+  /// The layers of that line behind their embedding.
+  static func bertLine(_ choices: BertChoices) throws(Failure) -> StackBlueprint {
+    StackBlueprint(
+      width: choices.width, vocabulary: choices.vocabulary, causal: choices.causal, embedding: choices.embedding,
+      layers: try FixedArray(choices.layers, for: LayerBlueprint.purpose) { .bertLine(choices, $0) })
+  }
 }
 
 extension Blueprint {
@@ -36,13 +67,7 @@ extension Blueprint {
     modelType: String, _ choices: BertChoices, head: HeadBlueprint?, ignored: [String]
   ) throws(Failure) -> Blueprint {
     Blueprint(
-      family: modelType, prefixes: [choices.prefix, ""],
-      towers: [
-        .encoder(
-          StackBlueprint(
-            width: choices.width, vocabulary: choices.vocabulary, causal: false, embedding: choices.embedding,
-            layers: try FixedArray(choices.layers, for: LayerBlueprint.purpose) { .bertLine(choices, $0) }))
-      ], head: head,
+      family: modelType, prefixes: [choices.prefix, ""], towers: [.encoder(try .bertLine(choices))], head: head,
       pooler: choices.pooler.map { (name) in
         HeadBlueprint(
           pooling: .firstToken,
@@ -67,11 +92,19 @@ extension LayerBlueprint {
     return LayerBlueprint(
       attention: AttentionBlueprint(
         options: AttentionOptions(
-          heads: choices.heads, headDim: width / choices.heads, scale: choices.scale, causal: false),
+          heads: choices.heads, headDim: width / choices.heads, scale: choices.scale, causal: choices.causal),
         query: linear(names.query, width, width), key: linear(names.key, width, width),
         value: linear(names.value, width, width), output: linear(names.output, width, width),
         bias: choices.bias(index)),
       attentionNorms: norms(names.attentionNorm),
+      crossAttention: choices.source.map { (source) in
+        AttentionBlueprint(
+          options: AttentionOptions(heads: choices.heads, headDim: width / choices.heads, causal: false),
+          query: linear("\(source.name).self.query", width, width),
+          key: linear("\(source.name).self.key", width, source.width),
+          value: linear("\(source.name).self.value", width, source.width),
+          output: linear("\(source.name).output.dense", width, width))
+      }, crossAttentionNorms: choices.source.map { norms("\($0.name).output.LayerNorm") } ?? ResidualNorms(),
       feedForward: FeedForwardBlueprint(
         up: linear(names.up, choices.feedForwardWidth, width),
         down: linear(names.down, width, choices.feedForwardWidth),

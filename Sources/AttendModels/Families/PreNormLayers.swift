@@ -17,11 +17,22 @@ struct PreNormLayers {
   var hasBias = true
   /// Tensors of factors on the outputs of attention and network of layer `#`.
   var layerScales: (attention: String, feedForward: String)?
+  var normKind = Norm.Kind.layer
+  /// By which queries and keys turn.
+  var rotary: Rotary?
+  /// Whether the tokens of layer i see those of their own block only (`TokenPlaces`).
+  var staysInBlocks: (Int) -> Bool = { _ in false }
   /// Of layer `#` the product whose first half goes through the activation and is multiplied with the second.
   var gated: String?
 
   /// The names of tensors; `#` is the number of a layer.
-  struct Names { var query, key, value, output, attentionNorm, up, down, feedForwardNorm: String }
+  struct Names {
+    var query, key, value, output, attentionNorm, up, down, feedForwardNorm: String
+    /// Queries, keys and values as one matrix; nil: each has its own.
+    var input: String?
+    /// The product that the activation is applied to; nil: there is none beside `up`.
+    var gate: String?
+  }
 
   /// The keys that all share, with the defaults of a family.
   init(
@@ -35,7 +46,17 @@ struct PreNormLayers {
     self.names = names
   }
 
-  func norm(_ name: String) -> NormBlueprint { NormBlueprint(name: name, epsilon: epsilon) }
+  /// Layers of these sizes.
+  init(
+    width: Int, heads: Int, feedForwardWidth: Int, activation: Activation, epsilon: Float, names: Names
+  ) {
+    (self.width, self.heads, self.feedForwardWidth) = (width, heads, feedForwardWidth)
+    (self.activation, self.epsilon, self.names) = (activation, epsilon, names)
+  }
+
+  func norm(_ name: String) -> NormBlueprint {
+    NormBlueprint(name: name, kind: normKind, epsilon: epsilon, hasBias: normKind == .layer)
+  }
 
   func layer(_ index: Int) -> LayerBlueprint {
     func name(_ pattern: String) -> String {
@@ -48,14 +69,19 @@ struct PreNormLayers {
     output.outputScale = layerScales.map { name($0.attention) }
     down.outputScale = layerScales.map { name($0.feedForward) }
     let both = gated.map { linear($0, 2 * feedForwardWidth, width) }
+    let gate = names.gate.map { linear($0, feedForwardWidth, width) }
+    var query = linear(names.query, width, width, hasBias), key = linear(names.key, width, width, hasBias)
+    var value = linear(names.value, width, width, hasBias)
+    if let input = names.input { (query, key, value) = linear(input, 3 * width, width, hasBias).inThirds() }
     return LayerBlueprint(
       attention: AttentionBlueprint(
-        options: AttentionOptions(heads: heads, headDim: width / heads, causal: causal),
-        query: linear(names.query, width, width, hasBias), key: linear(names.key, width, width, hasBias),
-        value: linear(names.value, width, width, hasBias), output: output),
+        options: AttentionOptions(
+          heads: heads, headDim: width / heads, causal: causal, staysInBlocks: staysInBlocks(index)),
+        query: query, key: key, value: value, output: output, rotary: rotary),
       attentionNorms: ResidualNorms(pre: norm(name(names.attentionNorm))),
       feedForward: FeedForwardBlueprint(
-        gate: both?.part(0, of: 2), up: both?.part(1, of: 2) ?? linear(names.up, feedForwardWidth, width), down: down,
+        gate: both?.part(0, of: 2) ?? gate, up: both?.part(1, of: 2) ?? linear(names.up, feedForwardWidth, width),
+        down: down,
         activation: activation), feedForwardNorms: ResidualNorms(pre: norm(name(names.feedForwardNorm))))
   }
 }

@@ -188,8 +188,8 @@ def batch_of(tokens: Any, lengths: Any, types: Any, mask: Any, images: Any, rule
     """The batch that the arguments of ``Session.encode`` describe."""
     if not are_inputs(tokens):
         batch = RaggedBatch(tokens, lengths, types, mask, rules)
-        if images is not None:
-            batch.see(pictures(images))
+        if images is not None and (seen := pictures(images)):
+            batch.see(seen)
         return batch
     if any(given is not None for given in (lengths, types, mask, images)):
         raise InvalidArgumentError("lengths, token_types, attention_mask, images: they belong to tokens")

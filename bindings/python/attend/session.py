@@ -83,7 +83,9 @@ class Session(Caches, Answers):
         self, tokens: Sequences, *, token_types: Any = None, attention_mask: Any = None, images: Any = None
     ) -> None: ...
     @overload
-    def encode(self, tokens: Ids, *, lengths: Ids, token_types: Ids | None = None) -> None: ...
+    def encode(
+        self, tokens: Ids, *, lengths: Ids, token_types: Ids | None = None, images: Any = None
+    ) -> None: ...
     @overload
     def encode(self, tokens: Inputs) -> None: ...
     def encode(
@@ -125,18 +127,30 @@ class Session(Caches, Answers):
         self._read(library.attend_encode, self._batch(tokens, lengths, token_types, attention_mask, images))
 
     @overload
-    def add(self, tokens: Sequences, *, token_types: Any = None, attention_mask: Any = None) -> None: ...
+    def add(
+        self, tokens: Sequences, *, token_types: Any = None, attention_mask: Any = None, images: Any = None
+    ) -> None: ...
     @overload
-    def add(self, tokens: Ids, *, lengths: Ids, token_types: Ids | None = None) -> None: ...
+    def add(
+        self, tokens: Ids, *, lengths: Ids, token_types: Ids | None = None, images: Any = None
+    ) -> None: ...
     @overload
     def add(self, tokens: Inputs) -> None: ...
-    def add(self, tokens: Any, *, lengths: Any = None, token_types: Any = None, attention_mask: Any = None) -> None:
+    def add(
+        self,
+        tokens: Any,
+        *,
+        lengths: Any = None,
+        token_types: Any = None,
+        attention_mask: Any = None,
+        images: Any = None,
+    ) -> None:
         """Reads a batch as ``encode`` does and keeps the live sequences: those of the batch come after them.
 
         What is asked of the last ``encode`` (logits, pooled vectors, hidden states, attention maps) is then about the
         added sequences alone. Errors as of ``encode``; each of them leaves the live sequences as they were.
         """
-        self._read(library.attend_session_add, self._batch(tokens, lengths, token_types, attention_mask))
+        self._read(library.attend_session_add, self._batch(tokens, lengths, token_types, attention_mask, images))
 
     def _batch(
         self, tokens: Any, lengths: Any = None, types: Any = None, mask: Any = None, images: Any = None
