@@ -1397,6 +1397,19 @@ ATTEND_MUST_CHECK attend_error *attend_embed(
     attend_session *session, const char *const *texts, const size_t *lengths, size_t count,
     const attend_embed_options *options, attend_tensor *embeddings);
 
+/**
+ * How well pictures and texts match, of a model with a tower for each (CLIP, SigLIP); since 0.2. `pictures`,
+ * [picture_count, width], are embeddings as attend_session_pooled gives them of an encoded batch of pictures, `texts`,
+ * [text_count, width], those of attend_embed; width is attend_model_info.embedding_size. Fills `logits` and
+ * `probabilities`, [picture_count, text_count] each: where texts compete for a picture, as in CLIP, the probabilities of
+ * a picture sum to 1; where each pair is judged by itself, as in SigLIP, each is between 0 and 1.
+ *
+ * Errors: INVALID_ARGUMENT (NULL, a count of 0), UNSUPPORTED (a model that compares none).
+ */
+ATTEND_MUST_CHECK attend_error *attend_similarity(const attend_model *model, const float *pictures, size_t picture_count,
+                                                  const float *texts, size_t text_count, float *logits,
+                                                  float *probabilities);
+
 /* ------------------------------------------------------------------------------------------------------------------
  * Introspection
  * ------------------------------------------------------------------------------------------------------------------ */

@@ -1,5 +1,7 @@
 import AttendBase
+import AttendDispatch
 import AttendGeneration
+import AttendLayers
 import AttendModels
 import CAttend
 
@@ -27,6 +29,32 @@ import CAttend
       return try buffer(texts[index], lengths[index], "texts[\(index)]")
     }
     target.pointee = attend_tensor(embeddings)
+  }
+}
+
+@_cdecl("attend_similarity") @implementation public func attend_similarity(
+  _ model: OpaquePointer!, _ pictures: UnsafePointer<Float>!, _ pictureCount: Int, _ texts: UnsafePointer<Float>!,
+  _ textCount: Int, _ logits: UnsafeMutablePointer<Float>!, _ probabilities: UnsafeMutablePointer<Float>!
+) -> OpaquePointer! {
+  attempt { () throws(Failure) in
+    let model = try object(model, as: ModelObject.self, "model").model
+    guard let similarity = model.similarity else {
+      throw Failure(
+        .unsupported, "this checkpoint is of a \(model.blueprint.family) model, which compares no pictures with texts")
+    }
+    let width = try model.embeddingHead().width
+    func rows(_ base: UnsafePointer<Float>?, _ count: Int, _ name: String) throws(Failure) -> Matrix {
+      guard count > 0, count <= Session.mostSequences else {
+        throw Failure(
+          .invalidArgument,
+          "the number of \(name) is \(UInt(bitPattern: count)); from 1 to \(Session.mostSequences) are compared")
+      }
+      return Matrix(UnsafeMutablePointer(mutating: try require(base, name)), rows: count, columns: width)
+    }
+    let (pictures, texts) = (try rows(pictures, pictureCount, "pictures"), try rows(texts, textCount, "texts"))
+    let logits = Matrix(try require(logits, "logits"), rows: pictureCount, columns: textCount)
+    let probabilities = Matrix(try require(probabilities, "probabilities"), rows: pictureCount, columns: textCount)
+    similarity.compare(pictures, texts, logits: logits, probabilities: probabilities)
   }
 }
 

@@ -17,7 +17,7 @@ package struct GenerationDefaults: Sendable {
   /// bos_token_id
   package let begin: Int?
   /// eos_token_id, one or several; empty where there is none
-  package let end: [Int]
+  package var end: [Int]
   /// pad_token_id
   package let pad: Int?
   /// unk_token_id

@@ -20,9 +20,8 @@ package final class Model: Sendable {
   package let pooler: Head?
   /// The head that makes the embedding of a text, where the folder is one of sentence-transformers.
   package let sentenceHead: SentenceHead?
-  /// The way from the cosine of a picture's and a text's embedding to a logit: `scale * cosine + bias`; nil: the model
-  /// compares none.
-  package let similarity: (scale: Float, bias: Float)?
+  /// The way from a picture's and a text's embedding to a probability; nil: the model compares none.
+  package let similarity: Similarity?
   /// Whether it was saved as a model that tells the next token.
   private let isCausalLanguageModel: Bool
   /// The rules by which texts become the sequences that are embedded, or why they are not known.
@@ -70,10 +69,12 @@ package final class Model: Sendable {
     let folder = sentence?.transformer ?? files
     let configurations = try ModelConfigurations(folder)
     (configText, generationText) = (configurations.modelText, configurations.generationText)
-    generation = configurations.defaults
     engine = try Engine(kernels: options.kernels, threads: options.threads)
     compute = options.compute
     let asked = try Registry.blueprint(configurations.model, embeds: sentence != nil)
+    var defaults = configurations.defaults
+    if let end = asked.endToken { defaults.end = [end] }
+    generation = defaults
     checkpoint = try Checkpoint(folder, copies: options.copiesWeights)
     let tensors = try TensorLog(checkpoint, progress: options.progress)
     let packer = Packer(tensors, engine: engine, compute: compute)
@@ -94,9 +95,8 @@ package final class Model: Sendable {
     }
     similarity = try blueprint.similarity.map { (similarity) throws(Failure) in
       let scale = Exponential.exp(Double(try packer.scalar(similarity.scale)))
-      return (
-        Float(scale), try similarity.bias.map { (name) throws(Failure) in try packer.scalar(name) } ?? 0
-      )
+      return Similarity(
+        scale: Float(scale), bias: try similarity.bias.map { (name) throws(Failure) in try packer.scalar(name) })
     }
     try builder.finish()
     var checksum = Checksum()
@@ -112,7 +112,7 @@ package final class Model: Sendable {
     soundFrontEnd = Result { () throws(Failure) in try FrontEnd(folder) }
     let positions = towers.first?.stack.positions
     textRules = Result { () throws(Failure) in
-      try TextRules(folder, sentence, configurations.model, positions: positions)
+      try TextRules(folder, sentence, configurations.model, positions: positions, filledTo: blueprint.textLength)
     }
     guard options.progress(1) else {
       throw Failure(.cancelled, "loading \(folder.path) was cancelled by the progress callback")

@@ -31,6 +31,10 @@ package struct Blueprint: Sendable {
   package var placeholder: Int32?
   /// What a decoder with pictures reads in both directions; nil: nothing, each token sees those before it.
   package var readingBothWays: ReadingBothWays?
+  /// Tokens that a text is filled up to with padding before it is embedded, as in the training; nil: it is not.
+  package var textLength: Int?
+  /// The id that ends what the decoder writes, whatever the configuration calls the end; nil: as that says.
+  package var endToken: Int?
   /// The way from two embeddings, of a picture and of a text, to a number that tells how well they match.
   package var similarity: SimilarityBlueprint?
   /// The names of the classes that the head tells apart, by their numbers.

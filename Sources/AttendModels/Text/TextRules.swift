@@ -6,19 +6,24 @@ import AttendTokenizers
 package struct TextRules: Sendable {
   /// The longest sequence, with the special tokens; nil: no limit.
   package let longest: Int?
+  /// Whether texts are filled up to that with padding.
+  private let fills: Bool
   private let prompts: [String: String]
   private let defaultPrompt: String?
 
   /// As the folder of the transformer, and the one around it where there is one, say. `positions` are those of the
-  /// model; nil: it does not say.
+  /// model; nil: it does not say. `length` is that of the texts of its training, all of which were filled up to it; nil:
+  /// they were not.
   init(
-    _ folder: HuggingFaceFolder, _ sentence: SentenceFolder?, _ config: Configuration, positions: Int?
+    _ folder: HuggingFaceFolder, _ sentence: SentenceFolder?, _ config: Configuration, positions: Int?,
+    filledTo length: Int? = nil
   ) throws(Failure) {
+    fills = length != nil
     var longest = sentence?.longest
     if let tokenizer = try folder.configuration("tokenizer_config.json") {
       longest = longest ?? TextRules.limit(tokenizer, "model_max_length")
     }
-    self.longest = [longest, positions, TextRules.limit(config, "max_position_embeddings")].compactMap {
+    self.longest = [longest, positions, length, TextRules.limit(config, "max_position_embeddings")].compactMap {
       $0
     }.min()
     prompts = sentence?.prompts ?? [:]
@@ -58,6 +63,7 @@ package struct TextRules: Sendable {
     try result.lengths.reserve(count)
     if !prompt.isEmpty { result.prompt = try TextRules.promptLength(prompt, tokenizer) }
     let options = TokenizeOptions(maximalLength: longest)
+    let padding = try fills ? TextRules.padding(tokenizer) : nil
     var bytes = GrowingList<UInt8>(for: "a text behind its prompt")
     for byte in prompt.utf8 { try bytes.append(byte) }
     for index in 0..<count {
@@ -75,9 +81,18 @@ package struct TextRules: Sendable {
           ? "becomes no token" : "has \(encoding.count) tokens, none of them behind the prompt's \(result.prompt)"
         throw Failure(.invalidArgument, "text \(index) \(reason)")
       }
-      try result.append(encoding)
+      try result.append(encoding, filledTo: padding == nil ? 0 : longest ?? 0, with: padding ?? 0)
     }
     return result
+  }
+
+  /// The id that texts are filled up with.
+  private static func padding(_ tokenizer: Tokenizer) throws(Failure) -> Int32 {
+    guard let id = try tokenizer.info.get().pad else {
+      throw Failure(
+        .unsupported, "texts of this model are filled up with padding, and its tokenizer has no token for that")
+    }
+    return id
   }
 
   /// The number of tokens of a prompt at the beginning of a text: all but a special token at its end.
@@ -100,9 +115,15 @@ package struct TokenizedTexts: ~Copyable {
   /// The number of tokens of each that belong to a prompt.
   package fileprivate(set) var prompt = 0
 
-  fileprivate mutating func append(_ encoding: Encoding) throws(Failure) {
+  fileprivate mutating func append(
+    _ encoding: Encoding, filledTo length: Int, with padding: Int32
+  ) throws(Failure) {
     for id in encoding.ids { try ids.append(id) }
     for type in encoding.typeIDs { try types.append(type) }
-    try lengths.append(encoding.count)
+    for _ in encoding.count..<max(length, encoding.count) {
+      try ids.append(padding)
+      try types.append(0)
+    }
+    try lengths.append(max(length, encoding.count))
   }
 }

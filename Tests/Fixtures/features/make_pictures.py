@@ -1,7 +1,7 @@
 """Makes the cases of families for which no checkpoint of random weights is handed around: a folder each with
 config.json, model.safetensors and expected.safetensors, from transformers.
 
-    python Tests/Fixtures/features/make.py [NAME...]
+    python Tests/Fixtures/features/make_pictures.py [NAME...]
 """
 
 from __future__ import annotations

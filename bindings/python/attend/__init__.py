@@ -14,6 +14,7 @@ carry ``code``.
 from ._caches import PrefixCache
 from ._encodings import Encoding
 from ._runtime import LogLevel, kernels_name, set_log, version
+from ._similarity import Similarity
 from ._version import __version__
 from .errors import (
     AttendError,
@@ -73,6 +74,7 @@ __all__ = [
     "Segment",
     "Session",
     "Sound",
+    "Similarity",
     "TensorInfo",
     "TextStream",
     "TokenEvent",

@@ -317,6 +317,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     **SOUND_PROTOTYPES,
     # Embeddings
     "attend_embed": (Handle, [Handle, POINTER(c_char_p), c_void_p, c_size_t, POINTER(EmbedOptions), POINTER(Tensor)]),
+    "attend_similarity": (Handle, [Handle, c_void_p, c_size_t, c_void_p, c_size_t, c_void_p, c_void_p]),
     # Introspection
     "attend_model_get_info": (Handle, [Handle, POINTER(ModelInfo)]),
     "attend_model_family": (c_char_p, [Handle]),

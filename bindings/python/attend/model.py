@@ -19,6 +19,7 @@ from ._caches import KeyValueType
 from ._generating import Generating
 from ._library import Closable, Owned, check, library, sized, text
 from ._progress import Progress, Watch
+from ._similarity import Comparing
 from .errors import AttendError, InvalidArgumentError, UnsupportedError
 from .session import Session
 from .tokenizer import Tokenizer
@@ -43,7 +44,7 @@ class TensorInfo(NamedTuple):
     shape: tuple[int, ...]
 
 
-class Model(Closable, Generating):
+class Model(Closable, Comparing, Generating):
     """A checkpoint folder in the layout of Hugging Face: weights, configuration, tokenizer. Immutable.
 
     ``path``: a folder with config.json and model.safetensors or pytorch_model.bin (or shards of either with their

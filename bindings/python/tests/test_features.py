@@ -181,6 +181,25 @@ def test_what_is_written_of_pictures(folder: Path, kernels: str) -> None:
             assert answer.ids.tolist() == expected[f"greedy_ids.{index}"].tolist()[1:]
 
 
+@pytest.mark.parametrize("name", ["clip", "siglip"])
+def test_pictures_and_texts_are_compared(name: str, kernels: str) -> None:
+    folder = FIXTURES / "features" / name
+    expected = read_safetensors(folder / "expected.safetensors")
+    with attend.Model(folder, kernels=kernels) as model, model.session() as session:
+        session.encode(expected["input_ids"])
+        found = model.similarity(inputs(expected), session.pooled().copy())
+        with pytest.raises(attend.InvalidArgumentError, match="texts: expected embeddings of"):
+            model.similarity(inputs(expected), np.zeros((2, 5), np.float32))
+    logits = expected["logits_per_image"]
+    np.testing.assert_allclose(found.logits, logits, rtol=0, atol=1e-3 if name == "clip" else TOLERANCE)
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    wanted = odds / odds.sum(axis=1, keepdims=True) if name == "clip" else 1 / (1 + np.exp(-logits))
+    close(found.probabilities, wanted)
+    with attend.Model(FIXTURES / "features" / "vit") as other:
+        with pytest.raises(attend.UnsupportedError, match="compares no pictures with texts"):
+            other.similarity(picture(3, 32, 32), np.zeros((1, other.embedding_size), np.float32))
+
+
 def picture(*shape: int) -> attend.Features:
     return attend.Features(np.zeros(shape, np.float32))
 

@@ -27,13 +27,16 @@ enum BLIP: Family {
     reader.prefixes = ["vision_model."]
     let (writer, head) = try decoder(text, sourceWidth: choices.width)
     config.understand("projection_dim", "image_text_hidden_size", "logit_scale_init_value", "tie_word_embeddings")
-    return Blueprint(
+    let separator = try text.integer("sep_token_id", default: 102)
+    var captions = Blueprint(
       family: modelType, prefixes: [""],
       towers: [reader, TowerBlueprint(role: .decoder, stack: writer, prefixes: ["text_decoder.bert."])], head: head,
       ignored: [
         "text_decoder.cls.predictions.decoder.weight", "text_decoder.cls.predictions.decoder.bias",
         "text_decoder.bert.embeddings.position_ids",
       ])
+    captions.endToken = separator
+    return captions
   }
 
   private static func vision(_ config: Configuration) throws(Failure) -> VisionChoices {

@@ -96,6 +96,9 @@ enum SigLIP: Family {
       both.towers = [
         try text(try config.tower("text_config")), try vision(try config.tower("vision_config"), isOne: true),
       ]
+      both.textLength = both.towers[0].stack.embedding.flatMap { (embedding) -> Int? in
+        if case .learned(_, let count, _, _) = embedding.positions { count } else { nil }
+      }
       both.similarity = SimilarityBlueprint(scale: "logit_scale", bias: "logit_bias")
     }
     both.ignored += ["text_model.embeddings.position_ids", "vision_model.embeddings.position_ids"]
