@@ -1239,7 +1239,9 @@ void attend_scores_free(attend_scores *scores);
  * Speech
  * ------------------------------------------------------------------------------------------------------------------ */
 
-/** A recording: a file, the bytes of one, or samples. Start from ATTEND_SOUND_INIT and set one of the three. Since 0.2. */
+/**
+ * A recording: a file, the bytes of one, or samples. Start from ATTEND_SOUND_INIT and set one of the three. Since 0.2.
+ */
 typedef struct attend_sound {
     size_t struct_size;          /**< sizeof(attend_sound) */
     /** a path, ended by NUL: WAV, or with libsndfile whatever that reads (FLAC, MP3, Ogg, ...); or NULL */
@@ -1276,8 +1278,9 @@ typedef struct attend_segment {
     size_t text_length;
     const attend_word *words;    /**< `[word_count]`, with return_timestamps "word"; or NULL */
     size_t word_count;
-    /** of the window of 30 s that it is a part of: where it begins, in seconds; the temperature; the mean of the tokens'
-        log-probabilities; NaN without its threshold: how far the text compresses, and how probable silence is */
+    /** of the window of 30 s that it is a part of: where it begins, in seconds; the temperature; the mean of the
+        tokens' log-probabilities; NaN without its threshold: how far the text compresses, and how probable silence
+        is */
     double window_start;
     double temperature;
     double log_probability;
@@ -1288,8 +1291,8 @@ typedef struct attend_segment {
 #define ATTEND_SEGMENT_INIT \
     { sizeof(attend_segment), 0, 0, 0, NULL, 0, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0 }
 
-/** Hears of a segment as soon as it is certain, on the thread of the call, whose session it must not use; it is borrowed
-    until it returns. False ends the call. Since 0.2. */
+/** Hears of a segment as soon as it is certain, on the thread of the call, whose session it must not use; it is
+    borrowed until it returns. False ends the call. Since 0.2. */
 typedef bool (*attend_segment_callback)(const attend_segment *segment, void *context);
 
 /** How to transcribe. Start from ATTEND_TRANSCRIBE_OPTIONS_INIT. Since 0.2. */
@@ -1309,8 +1312,8 @@ typedef struct attend_transcribe_options {
 typedef struct attend_transcription attend_transcription;
 
 /**
- * Writes down what is said in `count` recordings, with a Whisper: in windows of 30 s, each of which begins where the one
- * before was understood to its end; windows of several recordings are decoded side by side. The memory is that of
+ * Writes down what is said in `count` recordings, with a Whisper: in windows of 30 s, each of which begins where the
+ * one before was understood to its end; windows of several recordings are decoded side by side. The memory is that of
  * windows, however long a recording is. Where one is longer than a window, timestamps are written, and
  * `return_timestamps` may not be false. All live sequences of the session are dropped, before and after. The session's
  * progress is the share of the recordings that is heard. Since 0.2.
@@ -1401,14 +1404,14 @@ ATTEND_MUST_CHECK attend_error *attend_embed(
  * How well pictures and texts match, of a model with a tower for each (CLIP, SigLIP); since 0.2. `pictures`,
  * [picture_count, width], are embeddings as attend_session_pooled gives them of an encoded batch of pictures, `texts`,
  * [text_count, width], those of attend_embed; width is attend_model_info.embedding_size. Fills `logits` and
- * `probabilities`, [picture_count, text_count] each: where texts compete for a picture, as in CLIP, the probabilities of
- * a picture sum to 1; where each pair is judged by itself, as in SigLIP, each is between 0 and 1.
+ * `probabilities`, [picture_count, text_count] each: where texts compete for a picture, as in CLIP, the probabilities
+ * of a picture sum to 1; where each pair is judged by itself, as in SigLIP, each is between 0 and 1.
  *
  * Errors: INVALID_ARGUMENT (NULL, a count of 0), UNSUPPORTED (a model that compares none).
  */
-ATTEND_MUST_CHECK attend_error *attend_similarity(const attend_model *model, const float *pictures, size_t picture_count,
-                                                  const float *texts, size_t text_count, float *logits,
-                                                  float *probabilities);
+ATTEND_MUST_CHECK attend_error *attend_similarity(
+    const attend_model *model, const float *pictures, size_t picture_count, const float *texts, size_t text_count,
+    float *logits, float *probabilities);
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Introspection

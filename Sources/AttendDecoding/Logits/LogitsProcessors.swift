@@ -71,10 +71,10 @@ package final class LogitsProcessors: Sendable {
   /// `diversity` is what other groups of beams took. `allowed` is a set of ids, bit `id % 32` of word `id / 32`, as a
   /// grammar makes it: the others are forbidden. The order: biases; diversity; penalties of the source's ids, then of
   /// those written; n-grams, bad words; minimal lengths; the function that says what is allowed; forced tokens; decay;
-  /// suppressed tokens, rules of timestamps and the shortlist; the user's own function; `allowed`; renormalisation. Forbidden is minus
-  /// infinity, whatever the logit was; what is forced is allowed again. A last token that `allowed` has not is not
-  /// forced: a text that is not finished ends with its length. The scratch's `changed` says where the row has been
-  /// written. Throws what a function of the user's throws.
+  /// suppressed tokens, rules of timestamps and the shortlist; the user's own function; `allowed`; renormalisation.
+  /// Forbidden is minus infinity, whatever the logit was; what is forced is allowed again. A last token that `allowed`
+  /// has not is not forced: a text that is not finished ends with its length. The scratch's `changed` says where the
+  /// row has been written. Throws what a function of the user's throws.
   package func process(
     _ scores: UnsafeMutableBufferPointer<Float>, _ history: History, _ scratch: LogitsScratch,
     diversity: Diversity? = nil, allowed: UnsafePointer<UInt32>? = nil

@@ -2,8 +2,8 @@ import AttendBase
 import Glibc
 
 /// How well zlib compresses the ids of a text, which tells of repetitions: a decoder that is caught in a loop writes
-/// what compresses well. The measure is that of the reference, which takes the bytes of ids and zlib's default level, so
-/// it is zlib itself that is asked; it is opened by name when first wanted.
+/// what compresses well. The measure is that of the reference, which takes the bytes of ids and zlib's default level,
+/// so it is zlib itself that is asked; it is opened by name when first wanted.
 struct CompressionRatio: Sendable {
   /// compressBound(sourceLen)
   private typealias Bound = @convention(c) (UInt) -> UInt

@@ -5,8 +5,8 @@ import AttendModels
 import AttendSounds
 
 extension Model {
-  /// The front end by which a Whisper hears, of preprocessor_config.json or processor_config.json in its folder, or that
-  /// of all checkpoints where there is neither. Throws `unsupported` for a model that does not transcribe.
+  /// The front end by which a Whisper hears, of preprocessor_config.json or processor_config.json in its folder, or
+  /// that of all checkpoints where there is neither. Throws `unsupported` for a model that does not transcribe.
   package func speechFrontEnd() throws(Failure) -> LogMel {
     try requireSpeech()
     guard case .logMel(let logMel) = try FrontEnd(try frontEndConfiguration()) else {

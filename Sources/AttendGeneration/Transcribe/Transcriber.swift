@@ -6,9 +6,9 @@ import AttendModels
 import AttendSounds
 import AttendTokenizers
 
-/// What writes down what is said in recordings, with a Whisper (Radford et al. 2022, arXiv:2212.04356): in windows of 30
-/// s, each of which begins where the last one was understood to its end. Several recordings go side by side, each window
-/// of one beside a window of the others.
+/// What writes down what is said in recordings, with a Whisper (Radford et al. 2022, arXiv:2212.04356): in windows of
+/// 30 s, each of which begins where the last one was understood to its end. Several recordings go side by side, each
+/// window of one beside a window of the others.
 package final class Transcriber {
   private let session: Session
   private let logMel: LogMel
@@ -69,8 +69,8 @@ package final class Transcriber {
 
   // MARK: Recordings
 
-  /// Writes down `sources`. Where one is longer than a window, the call is long: timestamps are needed, and with several
-  /// recordings each ends where its sound does, not where its window does, as in the reference.
+  /// Writes down `sources`. Where one is longer than a window, the call is long: timestamps are needed, and with
+  /// several recordings each ends where its sound does, not where its window does, as in the reference.
   ///
   /// Where the session's cancellation or the `listener` ends the call, or something fails, what there is by then is
   /// kept, and `failure` says why it is not whole. All live sequences of the session are dropped, before and after.

@@ -18,7 +18,7 @@ from ._library import Owned, check, create, library, text
 from ._options import spelled
 from ._progress import Bar, Progress
 from .errors import InvalidArgumentError, attach_finished
-from .inputs import Input, pictures
+from .inputs import Input, batch_of, pictures
 from .tools import Message, ToolCall
 
 if TYPE_CHECKING:
@@ -268,7 +268,7 @@ def generate(
             arguments: tuple[Any, ...] = (session._open(), texts.texts, texts.lengths.ctypes.data, texts.lengths.size)
             found = call.run(session, library.attend_generate_texts, arguments, listener)
         else:
-            batch = session._batch(inputs, images=images or None)
+            batch = batch_of(session._rules, inputs, images=images)
             arguments = (session._open(), ctypes.byref(batch.struct))
             found = call.run(session, library.attend_generate, arguments, listener)
     session._lengths = None

@@ -184,13 +184,15 @@ class InputBatch:
         self.lengths: SizeArray | None = None
 
 
-def batch_of(tokens: Any, lengths: Any, types: Any, mask: Any, images: Any, rules: Rules) -> RaggedBatch | InputBatch:
+def batch_of(
+    rules: Rules, tokens: Any, lengths: Any = None, types: Any = None, mask: Any = None, images: Any = None
+) -> RaggedBatch | InputBatch:
     """The batch that the arguments of ``Session.encode`` describe."""
     if not are_inputs(tokens):
         batch = RaggedBatch(tokens, lengths, types, mask, rules)
         if images is not None and (seen := pictures(images)):
             batch.see(seen)
         return batch
-    if any(given is not None for given in (lengths, types, mask, images)):
+    if images or any(given is not None for given in (lengths, types, mask)):
         raise InvalidArgumentError("lengths, token_types, attention_mask, images: they belong to tokens")
     return InputBatch(tokens)

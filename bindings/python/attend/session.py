@@ -122,7 +122,7 @@ class Session(Caches, Answers):
         TypeError (ids that are no integers, booleans among them), BusyError, InvalidStateError (after a fork): these
         leave the session as it was. After OutOfMemoryError, CancelledError and KeyboardInterrupt no sequence is live.
         """
-        self._read(library.attend_encode, self._batch(tokens, lengths, token_types, attention_mask, images))
+        self._read(library.attend_encode, batch_of(self._rules, tokens, lengths, token_types, attention_mask, images))
 
     @overload
     def add(
@@ -146,22 +146,18 @@ class Session(Caches, Answers):
         What is asked of the last ``encode`` (logits, pooled vectors, hidden states, attention maps) is then about the
         added sequences alone. Errors as of ``encode``; each of them leaves the live sequences as they were.
         """
-        self._read(library.attend_session_add, self._batch(tokens, lengths, token_types, attention_mask, images))
-
-    def _batch(
-        self, tokens: Any, lengths: Any = None, types: Any = None, mask: Any = None, images: Any = None
-    ) -> RaggedBatch | InputBatch:
-        return batch_of(tokens, lengths, types, mask, images, self._rules)
+        self._read(
+            library.attend_session_add, batch_of(self._rules, tokens, lengths, token_types, attention_mask, images)
+        )
 
     def _read(self, function: Any, batch: RaggedBatch | InputBatch) -> None:
         native = self._open()
         self._watch.call(function, native, ctypes.byref(batch.struct))
         self._lengths = batch.lengths
         if batch.lengths is None:
-            self._lengths = np.array(
-                [size(library.attend_session_encoded_length, native, index) for index in range(batch.struct.count)],
-                np.uintp,
-            )
+            numbers = range(batch.struct.count)
+            found = [size(library.attend_session_encoded_length, native, index) for index in numbers]
+            self._lengths = np.array(found, np.uintp)
 
     def decode_step(self, tokens: Ids) -> Float32Array:
         """Gives live sequence i the token ``tokens[i]``; the logits of what may follow, ``[count, vocabulary]``.
