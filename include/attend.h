@@ -1239,9 +1239,7 @@ void attend_scores_free(attend_scores *scores);
  * Speech
  * ------------------------------------------------------------------------------------------------------------------ */
 
-/**
- * A recording: a file, the bytes of one, or samples. Start from ATTEND_SOUND_INIT and set one of the three. Since 0.2.
- */
+/** A recording: a file, the bytes of one, or samples; one of the three. Start from ATTEND_SOUND_INIT. Since 0.2. */
 typedef struct attend_sound {
     size_t struct_size;          /**< sizeof(attend_sound) */
     /** a path, ended by NUL: WAV, or with libsndfile whatever that reads (FLAC, MP3, Ogg, ...); or NULL */

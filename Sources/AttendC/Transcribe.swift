@@ -148,7 +148,7 @@ final class TranscriptionObject: @unchecked Sendable {
     let segment = transcription.segments[index]
     let own = words[recording].start.map { $0 + segment.words.first }
     var result = describe(segment, of: transcription, recording, words: own)
-    if texts[recording] == nil { result.text = nil }
+    result.text = texts[recording].map { $0.characters + segment.text.first }
     return result
   }
 }

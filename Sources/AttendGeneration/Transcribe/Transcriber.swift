@@ -6,7 +6,7 @@ import AttendModels
 import AttendSounds
 import AttendTokenizers
 
-/// What writes down what is said in recordings, with a Whisper (Radford et al. 2022, arXiv:2212.04356): in windows of
+/// The writer of what is said in recordings, with a Whisper (Radford et al. 2022, arXiv:2212.04356): in windows of
 /// 30 s, each of which begins where the last one was understood to its end. Several recordings go side by side, each
 /// window of one beside a window of the others.
 package final class Transcriber {

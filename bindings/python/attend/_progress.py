@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import queue
 import threading
-from typing import Any, Callable, Generator, TypeVar
+from typing import Any, Callable, Generator, Iterator, TypeVar
 
 from . import _declarations as c
 from ._library import check, library
@@ -14,6 +14,7 @@ from ._library import check, library
 Progress = Callable[[float], object]
 
 _Result = TypeVar("_Result")
+_Piece = TypeVar("_Piece")
 #: Bytes of text below which nobody waits long: a thread costs a thousandth of what they take.
 _LONG = 1 << 18
 _OneArgument = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_double)
@@ -98,6 +99,42 @@ def interruptible(size: int, body: Callable[[], _Result], options: c.TokenizeOpt
     if problem is not None:
         raise problem
     return result  # type: ignore[return-value]
+
+
+def streamed(name: str, work: Callable[[Callable[[_Piece | None], bool]], None]) -> Iterator[_Piece]:
+    """What ``work`` gives piece by piece, computed on a thread of its own while the caller reads.
+
+    ``work`` is called with a function that takes a piece, or None for none, and tells whether more are wanted: a stream
+    that is closed, or no longer referred to, ends the computing.
+    """
+    pieces: queue.SimpleQueue[_Piece | BaseException | None] = queue.SimpleQueue()
+    closed = threading.Event()
+
+    def hear(piece: _Piece | None) -> bool:
+        if piece is not None:
+            pieces.put(piece)
+        return not closed.is_set()
+
+    def run() -> None:
+        try:
+            work(hear)
+            pieces.put(None)
+        except BaseException as problem:
+            pieces.put(problem)
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread.start()
+    try:
+        while True:
+            piece = pieces.get()
+            if piece is None:
+                return
+            if isinstance(piece, BaseException):
+                raise piece
+            yield piece
+    finally:
+        closed.set()
+        thread.join()
 
 
 def _listen(

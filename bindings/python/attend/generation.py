@@ -16,7 +16,7 @@ from ._arrays import Float32Array, Int32Array, Texts
 from ._encodings import Encoding
 from ._library import Owned, check, create, library, text
 from ._options import spelled
-from ._progress import Bar, Progress
+from ._progress import Bar, Progress, streamed
 from .errors import InvalidArgumentError, attach_finished
 from .inputs import Input, batch_of, pictures
 from .tools import Message, ToolCall
@@ -280,34 +280,11 @@ def stream(session: Session, prompt: Any, options: Mapping[str, Any], assistant:
 
     A stream that is closed, or no longer referred to, ends the computing.
     """
-    pieces: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
-    closed = threading.Event()
 
-    def hear(event: TokenEvent) -> bool:
-        if event.text:
-            pieces.put(event.text)
-        return not closed.is_set()
+    def work(hear: Callable[[str | None], bool]) -> None:
+        generate(session, prompt, options, lambda event: hear(event.text or None), None, assistant, None)
 
-    def work() -> None:
-        try:
-            generate(session, prompt, options, hear, None, assistant, None)
-            pieces.put(None)
-        except BaseException as problem:
-            pieces.put(problem)
-
-    thread = threading.Thread(target=work, name="attend stream", daemon=True)
-    thread.start()
-    try:
-        while True:
-            piece = pieces.get()
-            if piece is None:
-                return
-            if isinstance(piece, BaseException):
-                raise piece
-            yield piece
-    finally:
-        closed.set()
-        thread.join()
+    return streamed("attend stream", work)
 
 
 def _handle(model: Any) -> Owned:

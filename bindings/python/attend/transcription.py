@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-import queue
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +15,7 @@ from . import _sound_declarations as s
 from ._arrays import Float64Array, Int32Array, address, number, path_bytes
 from ._library import Owned, check, library
 from ._options import spelled
-from ._progress import Bar, Progress
+from ._progress import Bar, Progress, streamed
 from .errors import InvalidArgumentError, attach_finished
 
 if TYPE_CHECKING:
@@ -100,7 +98,9 @@ class Sounds:
                 f"sounds[{place}]: expected a path, bytes, or samples of float or int16, found {found.dtype}"
             )
         if found.ndim not in (1, 2):
-            raise InvalidArgumentError(f"sounds[{place}]: expected [samples] or [samples, channels], {found.ndim} dim.")
+            raise InvalidArgumentError(
+                f"sounds[{place}]: expected [samples] or [samples, channels], found {found.ndim} dimensions"
+            )
         samples = np.ascontiguousarray(found, np.int16 if found.dtype == np.int16 else np.float32)
         if not samples.size:
             samples = np.zeros((1, *samples.shape[1:]), samples.dtype)[:0]
@@ -151,33 +151,11 @@ def detect_language(session: Session, sounds: Any, rate: Any) -> Any:
 
 def stream(session: Session, sound: Any, options: Mapping[str, Any], rate: Any) -> Iterator[Segment]:
     """The segments of a recording as they come, computed on a thread of its own while the caller reads."""
-    pieces: queue.SimpleQueue[Segment | BaseException | None] = queue.SimpleQueue()
-    closed = threading.Event()
 
-    def hear(segment: Segment) -> bool:
-        pieces.put(segment)
-        return not closed.is_set()
+    def work(hear: Callable[[Segment | None], bool]) -> None:
+        transcribe(session, sound, options, rate, None, hear)
 
-    def work() -> None:
-        try:
-            transcribe(session, sound, options, rate, None, hear)
-            pieces.put(None)
-        except BaseException as problem:
-            pieces.put(problem)
-
-    thread = threading.Thread(target=work, name="attend transcribe", daemon=True)
-    thread.start()
-    try:
-        while True:
-            piece = pieces.get()
-            if piece is None:
-                return
-            if isinstance(piece, BaseException):
-                raise piece
-            yield piece
-    finally:
-        closed.set()
-        thread.join()
+    return streamed("attend transcribe", work)
 
 
 def _run(
