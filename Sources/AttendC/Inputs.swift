@@ -77,7 +77,11 @@ final class InputList {
       if known[index].kind == ATTEND_INPUT_FEATURES {
         try arrays.append(try InputList.features(known[index], name))
       } else if let pixels {
-        for tile in 0..<pixels[picture].count { try arrays.append(pixels.array(pixels[picture].first + tile)) }
+        if session.model.arrayReader?.input.readsPatchLists == true {
+          try arrays.append(pixels.list(picture))
+        } else {
+          for tile in 0..<pixels[picture].count { try arrays.append(pixels.array(pixels[picture].first + tile)) }
+        }
         picture += 1
       } else {
         sounds.append(
@@ -212,6 +216,13 @@ extension PixelValues {
   /// A tile as a model reads it.
   fileprivate func array(_ tile: Int) -> FeatureArray {
     FeatureArray(values + tile * tileCount, channels: channels, height: height, width: width)
+  }
+
+  /// A picture that was cut into patches as a model reads their list.
+  fileprivate func list(_ picture: Int) -> FeatureArray {
+    let place = self[picture]
+    return FeatureArray(
+      values + place.first * tileCount, channels: place.rows, height: place.columns, width: tileCount)
   }
 }
 

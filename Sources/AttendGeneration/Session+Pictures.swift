@@ -14,6 +14,11 @@ struct SeenPictures {
 }
 
 extension Session {
+  /// Whether pictures stand in the place of tokens of a live sequence.
+  func hasPictures(_ sequence: Int) -> Bool {
+    sequences.pictures.indices.contains(sequence) && sequences.pictures[sequence] != nil
+  }
+
   /// The states that the decoder reads in the place of tokens, of all arrays, in scratch memory.
   func see(_ arrays: UnsafeBufferPointer<FeatureArray>) throws(Failure) -> SeenPictures {
     guard let (tower, connector) = model.eyes else {

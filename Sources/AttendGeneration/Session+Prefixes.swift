@@ -39,6 +39,11 @@ extension Session {
     guard sequence >= 0, sequence < count else {
       throw Failure(.invalidArgument, "index is \(UInt(bitPattern: sequence)); \(count) sequences are live")
     }
+    guard !hasPictures(sequence) else {
+      throw Failure(
+        .unsupported,
+        "live sequence \(sequence) has read pictures; prefixes are told apart by their tokens alone")
+    }
     let length = length(sequence)
     guard tokens.count <= length else {
       throw Failure(

@@ -149,8 +149,18 @@ extension Session {
     withExtendedLifetime(file) {}
   }
 
+  /// Throws `unsupported` for sequences behind whose pictures tokens turn by coordinates: where those go on is not
+  /// saved.
+  private func refusePictures(among indices: UnsafeBufferPointer<Int>) throws(Failure) {
+    guard model.decoder?.rotaries.readCoordinates == true else { return }
+    for index in indices where hasPictures(index) {
+      throw Failure(.unsupported, "live sequence \(index) has read pictures, of which the places are not saved")
+    }
+  }
+
   /// The number of bytes that sequences take when they are saved.
   private func savedBytes(_ indices: UnsafeBufferPointer<Int>) throws(Failure) -> Int {
+    try refusePictures(among: indices)
     try requireLive()
     guard model.decoder != nil else {
       throw Failure(

@@ -1,7 +1,6 @@
 import AttendBase
+import AttendGeneration
 import Testing
-
-@testable import AttendGeneration
 
 /// Timestamps from 100 on, a fiftieth of a second and two frames each.
 @Suite struct SegmentCutTests {

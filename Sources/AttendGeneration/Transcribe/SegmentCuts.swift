@@ -1,31 +1,37 @@
 import AttendBase
 
 /// Where the text of a window is cut into segments, and how far the next window begins behind it.
-struct SegmentCuts: ~Copyable {
+package struct SegmentCuts: ~Copyable {
   /// Tokens `[first, limit)` of the window's text, from `start` to `end` in seconds.
-  struct Cut: BitwiseCopyable {
-    let first: Int
-    let limit: Int
-    let start: Double
-    let end: Double
+  package struct Cut: BitwiseCopyable {
+    package let first: Int
+    package let limit: Int
+    package let start: Double
+    package let end: Double
   }
 
-  private(set) var cuts = GrowingList<Cut>(for: "the segments of a window")
+  package private(set) var cuts = GrowingList<Cut>(for: "the segments of a window")
   /// Frames from the beginning of this window to that of the next.
-  private(set) var advance: Int
+  package private(set) var advance: Int
 
-  /// What times are made of.
-  struct Clock {
+  /// The units that times are made of.
+  package struct Clock {
     /// Seconds of a timestamp's step.
     let step: Double
     /// Frames of such a step.
     let frames: Int
     /// The token of 0.00 s; nil: the model writes no timestamps.
     let firstTimestamp: Int32?
+
+    package init(step: Double, frames: Int, firstTimestamp: Int32?) {
+      (self.step, self.frames, self.firstTimestamp) = (step, frames, firstTimestamp)
+    }
   }
 
   /// Cuts `tokens`, without an end token, of a window that begins at `offset` seconds and holds `frames` frames.
-  init(_ tokens: UnsafeBufferPointer<Int32>, offset: Double, frames: Int, _ clock: Clock) throws(Failure) {
+  package init(
+    _ tokens: UnsafeBufferPointer<Int32>, offset: Double, frames: Int, _ clock: Clock
+  ) throws(Failure) {
     advance = frames
     func index(_ token: Int32) -> Int? {
       guard let first = clock.firstTimestamp, token >= first else { return nil }

@@ -83,6 +83,11 @@ package enum InputLayer: Sendable {
     if case .patches(let embedding) = self { embedding.grid(of: array) } else { nil }
   }
 
+  /// Whether pictures may come as lists of their patches, `[rows, columns, numbers of a patch]`.
+  package var readsPatchLists: Bool {
+    if case .patches(let embedding) = self { embedding.anySize != nil } else { false }
+  }
+
   /// The order in which the states of patches lie.
   package var order: PatchOrder { if case .patches(let embedding) = self { embedding.order } else { .rows } }
 

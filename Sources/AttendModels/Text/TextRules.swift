@@ -12,8 +12,8 @@ package struct TextRules: Sendable {
   private let defaultPrompt: String?
 
   /// As the folder of the transformer, and the one around it where there is one, say. `positions` are those of the
-  /// model; nil: it does not say. `length` is that of the texts of its training, all of which were filled up to it;
-  /// nil: they were not.
+  /// model; nil: it does not say. `length` is that of the texts of its training, all filled up to it; nil: they were
+  /// not.
   init(
     _ folder: HuggingFaceFolder, _ sentence: SentenceFolder?, _ config: Configuration, positions: Int?,
     filledTo length: Int? = nil

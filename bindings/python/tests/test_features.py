@@ -4,6 +4,8 @@ kernel set of the machine.
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +181,58 @@ def test_what_is_written_of_pictures(folder: Path, kernels: str) -> None:
         answers = model.generate(inputs(expected), max_new_tokens=12, num_beams=1)
         for index, answer in enumerate(answers):
             assert answer.ids.tolist() == expected[f"greedy_ids.{index}"].tolist()[1:]
+
+
+def test_patches_of_a_picture_are_its_pixels(tmp_path: Path, kernels: str) -> None:
+    """What the processor of Qwen2-VL cuts is read as the whole picture is."""
+    shutil.copytree(FIXTURES / "features" / "qwen2_5_vl", tmp_path, dirs_exist_ok=True)
+    options = {"image_processor_type": "Qwen2VLImageProcessor", "patch_size": 4, "merge_size": 2,
+               "temporal_patch_size": 2, "min_pixels": 64, "max_pixels": 65536,
+               "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}  # fmt: skip
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(options))
+    pixels = np.random.default_rng(1).integers(0, 256, (24, 40, 3), np.uint8)
+    with attend.Model(tmp_path, kernels=kernels) as model, model.session() as session:
+        session.encode(attend.Picture(pixels))
+        cut = session.hidden_states()[0].copy()
+        session.encode(attend.Features((pixels.transpose(2, 0, 1) / np.float32(127.5) - 1).astype(np.float32)))
+        assert cut.shape == (60, 32)
+        close(session.hidden_states()[0], cut)
+        with pytest.raises(attend.InvalidArgumentError, match="is not made of squares of 2 x 2 patches of 4 x 4"):
+            session.encode(picture(3, 24, 36))
+
+
+def test_configurations_of_before_hold_all_keys_in_one(tmp_path: Path) -> None:
+    """Qwen2-VL was published with the keys of its text beside those of the tower, and with other names of tensors."""
+    folder = FIXTURES / "features" / "qwen2_vl"
+    expected = read_safetensors(folder / "expected.safetensors")
+    config = json.loads((folder / "config.json").read_text())
+    text = config.pop("text_config")
+    rotary = text.pop("rope_parameters")
+    config.update({key: value for key, value in text.items() if key not in config})
+    config.update(rope_theta=rotary["rope_theta"])
+    config["rope_scaling"] = {"type": "mrope", "mrope_section": rotary["mrope_section"]}
+    config["vision_config"].pop("rope_parameters")
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with attend.Model(tmp_path) as model, model.session() as session:
+        session.encode([expected["input_ids"][0]], images=inputs(expected))
+        close(session.logits(), expected["logits"][:, -1])
+
+
+def test_tokens_that_see_each_other_are_read_in_one_call() -> None:
+    folder = FIXTURES / "features" / "gemma3-vision"
+    expected = read_safetensors(folder / "expected.safetensors")
+    prompt, pictures = expected["input_ids"][0].tolist(), inputs(expected)
+    with attend.Model(folder) as model, model.session() as session:
+        session.encode([prompt], images=pictures)
+        whole = session.logits().copy()
+        session.truncate(0, 7)  # inside of the first picture
+        with pytest.raises(attend.InvalidStateError, match="see each other: one call reads them"):
+            session.decode([prompt[7:]])
+        session.truncate(0, 4)
+        np.testing.assert_array_equal(session.decode([prompt[4:]])[0][-1], whole[0])
+        with pytest.raises(attend.InvalidArgumentError, match="holds 2 pictures, and its texts have places for 1"):
+            session.encode([prompt[:10]], images=pictures)
 
 
 @pytest.mark.parametrize("name", ["clip", "siglip"])

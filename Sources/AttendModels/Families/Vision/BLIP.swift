@@ -11,6 +11,7 @@ enum BLIP: Family {
   static let capabilities = Capabilities(kinds: [.encoderDecoder, .encoder], heads: [.conditionalGeneration])
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
+    let task = try headTask(config)
     if modelType == "blip_vision_model" {
       let choices = try vision(config)
       return Blueprint(
@@ -18,7 +19,7 @@ enum BLIP: Family {
         pooler: HeadBlueprint(pooling: .firstToken, norm: choices.layers.norm("post_layernorm"), output: .none),
         ignored: [])
     }
-    guard try headTask(config) == .conditionalGeneration else {
+    guard task == .conditionalGeneration else {
       throw Failure(
         .unsupported, "\(config.path): a BLIP that writes no captions (BlipModel) is not implemented")
     }
