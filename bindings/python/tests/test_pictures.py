@@ -168,3 +168,14 @@ def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
     with attend.Model(FIXTURES / "conformance" / "bert") as model, model.session() as session:
         with pytest.raises(attend.UnsupportedError, match="reads tokens and no pictures"):
             session.encode(attend.Picture(np.zeros((8, 8), np.uint8)))
+
+
+@needs_shared
+def test_pictures_compared_with_texts() -> None:
+    path = SHARED / "multimodal" / "clip-zero-shot"
+    case = json.loads((path / "cases.json").read_text())["cases"]
+    expected = read_safetensors(path / "expected.safetensors")
+    with attend.Model(path) as model:
+        found = model.similarity([attend.Picture(picture(name)) for name in case["pictures"]], case["texts"])
+    np.testing.assert_allclose(found.logits, expected["logits_per_image"], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(found.probabilities, expected["probabilities"], rtol=0, atol=1e-4)
