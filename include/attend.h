@@ -1239,22 +1239,6 @@ void attend_scores_free(attend_scores *scores);
  * Speech
  * ------------------------------------------------------------------------------------------------------------------ */
 
-/** A recording: a file, the bytes of one, or samples; one of the three. Start from ATTEND_SOUND_INIT. Since 0.2. */
-typedef struct attend_sound {
-    size_t struct_size;          /**< sizeof(attend_sound) */
-    /** a path, ended by NUL: WAV, or with libsndfile whatever that reads (FLAC, MP3, Ogg, ...); or NULL */
-    const char *path;
-    const void *bytes;           /**< the content of such a file, `byte_count` bytes; or NULL */
-    size_t byte_count;
-    const void *samples;         /**< `[frames, channels]`, mixed to one channel; or NULL */
-    attend_element_type type;    /**< of `samples`: ATTEND_TYPE_FLOAT32, or ATTEND_TYPE_INT16 */
-    size_t frames;
-    size_t channels;             /**< 0: 1 */
-    size_t rate;                 /**< frames in a second; 0: 16000 */
-} attend_sound;
-
-#define ATTEND_SOUND_INIT { sizeof(attend_sound), NULL, NULL, 0, NULL, ATTEND_TYPE_FLOAT32, 0, 0, 0 }
-
 /** A word, with the spaces before it and the punctuation around it. Since 0.2. */
 typedef struct attend_word {
     double start;                /**< seconds */
@@ -1314,7 +1298,8 @@ typedef struct attend_transcription attend_transcription;
  * one before was understood to its end; windows of several recordings are decoded side by side. The memory is that of
  * windows, however long a recording is. Where one is longer than a window, timestamps are written, and
  * `return_timestamps` may not be false. All live sequences of the session are dropped, before and after. The session's
- * progress is the share of the recordings that is heard. Since 0.2.
+ * progress is the share of the recordings that is heard. `sounds` are inputs of the kinds ATTEND_INPUT_FILE,
+ * ATTEND_INPUT_BYTES and ATTEND_INPUT_SAMPLES. Since 0.2.
  *
  * `*transcription` is owned by the caller, also where the call is cancelled or fails in the middle: it then holds the
  * segments that there were by then; after an error of the arguments it is NULL. `options` may be NULL. Errors:
@@ -1323,7 +1308,7 @@ typedef struct attend_transcription attend_transcription;
  * INVALID_STATE (after a fork).
  */
 ATTEND_MUST_CHECK attend_error *attend_transcribe(
-    attend_session *session, const attend_sound *sounds, size_t count, const attend_transcribe_options *options,
+    attend_session *session, const attend_input *sounds, size_t count, const attend_transcribe_options *options,
     attend_transcription **transcription);
 
 /**
@@ -1331,7 +1316,7 @@ ATTEND_MUST_CHECK attend_error *attend_transcribe(
  * as of attend_transcribe; UNSUPPORTED (the model knows one language). Since 0.2.
  */
 ATTEND_MUST_CHECK attend_error *attend_detect_languages(
-    attend_session *session, const attend_sound *sounds, size_t count, attend_transcription **transcription);
+    attend_session *session, const attend_input *sounds, size_t count, attend_transcription **transcription);
 
 /** How many recordings there are. `transcription` must not be NULL. */
 size_t attend_transcription_count(const attend_transcription *transcription);
@@ -1567,7 +1552,6 @@ _Static_assert(sizeof(attend_input) == 104 && offsetof(attend_input, sample_rate
 _Static_assert(sizeof(attend_batch) == 64 && offsetof(attend_batch, inputs) == 48, "attend_batch");
 _Static_assert(sizeof(attend_generation_options) == 88 && offsetof(attend_generation_options, assistant) == 80,
                "attend_generation_options");
-_Static_assert(sizeof(attend_sound) == 72 && offsetof(attend_sound, rate) == 64, "attend_sound");
 _Static_assert(sizeof(attend_word) == 32 && offsetof(attend_word, text_length) == 24, "attend_word");
 _Static_assert(sizeof(attend_segment) == 128 && offsetof(attend_segment, no_speech_probability) == 120,
                "attend_segment");

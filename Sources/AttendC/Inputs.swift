@@ -37,6 +37,28 @@ func withBatch<Result>(
   return try body(texts)
 }
 
+/// The inputs of the caller's, each as his version of the header knows it. `field` and `name` are what messages call
+/// their count and each of them.
+func copies(
+  of inputs: UnsafePointer<attend_input>, _ count: Int, _ field: String, name: (Int) -> String
+) throws(Failure) -> FixedArray<attend_input> {
+  guard count > 0, count <= Session.mostSequences else {
+    throw Failure(
+      .invalidArgument, "\(field) is \(UInt(bitPattern: count)); from 1 to \(Session.mostSequences) inputs are taken")
+  }
+  // Each lies as far from the next as the caller's version of the struct is long.
+  let step = inputs.pointee.struct_size
+  return try FixedArray(count, for: "the inputs of a call") { (index) throws(Failure) in
+    let place = (UnsafeRawPointer(inputs) + index * step).assumingMemoryBound(to: attend_input.self)
+    let input = try copy(place, name(index))
+    guard input.struct_size == step else {
+      throw Failure(
+        .invalidArgument, "\(name(index)).struct_size is \(input.struct_size), and that of the first is \(step)")
+    }
+    return input
+  }
+}
+
 /// The inputs of a call as arrays: pictures and sounds are decoded and prepared, on the session's threads.
 final class InputList {
   private var arrays = GrowingList<FeatureArray>(for: "the inputs of a batch")
@@ -50,24 +72,8 @@ final class InputList {
   init(
     _ inputs: UnsafePointer<attend_input>, count: Int, _ owner: String, _ field: String, _ session: Session
   ) throws(Failure) {
-    guard count > 0, count <= Session.mostSequences else {
-      throw Failure(
-        .invalidArgument,
-        "\(owner).\(field) is \(UInt(bitPattern: count)); from 1 to \(Session.mostSequences) inputs are taken")
-    }
+    let known = try copies(of: inputs, count, "\(owner).\(field)") { "\(owner).inputs[\($0)]" }
     try arrays.reserve(count)
-    // Each lies as far from the next as the caller's version of the struct is long.
-    let step = inputs.pointee.struct_size
-    let known = try FixedArray(count, for: "the inputs of a batch") { (index) throws(Failure) in
-      let place = (UnsafeRawPointer(inputs) + index * step).assumingMemoryBound(to: attend_input.self)
-      let input = try copy(place, "\(owner).inputs[\(index)]")
-      guard input.struct_size == step else {
-        throw Failure(
-          .invalidArgument,
-          "\(owner).inputs[\(index)].struct_size is \(input.struct_size), and that of the first is \(step)")
-      }
-      return input
-    }
     let files = known.indices.filter { known[$0].kind != ATTEND_INPUT_FEATURES }
     let reads = session.model.arrayReader?.input.reads
     pixels = try files.isEmpty || reads == "sounds" ? nil : InputList.pixels(known, files, owner, session)
@@ -150,7 +156,7 @@ final class InputList {
 
   // MARK: Sounds
 
-  private static func sound(_ input: attend_input, _ name: String) throws(Failure) -> any SampleSource {
+  static func sound(_ input: attend_input, _ name: String) throws(Failure) -> any SampleSource {
     let data = try require(input.data, "\(name).data")
     switch input.kind {
     case ATTEND_INPUT_BYTES:
@@ -159,6 +165,7 @@ final class InputList {
       return try Sound.reader(try SoundBytes(path: String(cString: data.assumingMemoryBound(to: CChar.self))))
     case ATTEND_INPUT_SAMPLES: return try samples(input, data, name)
     case ATTEND_INPUT_PIXELS: throw Failure(.invalidArgument, "\(name) is a picture; this model reads sounds")
+    case ATTEND_INPUT_FEATURES: throw Failure(.invalidArgument, "\(name) is an array of features, not a sound")
     default: throw Failure(.invalidArgument, "\(name).kind is \(input.kind.rawValue), which is no attend_input_kind")
     }
   }

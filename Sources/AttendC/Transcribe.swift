@@ -9,7 +9,7 @@ import Glibc
 // An `attend_transcription` is a `TranscriptionObject`.
 
 @_cdecl("attend_transcribe") @implementation public func attend_transcribe(
-  _ session: OpaquePointer!, _ sounds: UnsafePointer<attend_sound>!, _ count: Int,
+  _ session: OpaquePointer!, _ sounds: UnsafePointer<attend_input>!, _ count: Int,
   _ options: UnsafePointer<attend_transcribe_options>!, _ transcription: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
   hearing(session, sounds, count, transcription) { (session, sources) throws(Failure) in
@@ -32,7 +32,7 @@ import Glibc
 }
 
 @_cdecl("attend_detect_languages") @implementation public func attend_detect_languages(
-  _ session: OpaquePointer!, _ sounds: UnsafePointer<attend_sound>!, _ count: Int,
+  _ session: OpaquePointer!, _ sounds: UnsafePointer<attend_input>!, _ count: Int,
   _ transcription: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
   hearing(session, sounds, count, transcription) { (session, sources) throws(Failure) in
@@ -43,7 +43,7 @@ import Glibc
 
 /// Runs a call that hears sounds. What is written down is handed over, also where it fails.
 private func hearing(
-  _ session: OpaquePointer?, _ sounds: UnsafePointer<attend_sound>?, _ count: Int,
+  _ session: OpaquePointer?, _ sounds: UnsafePointer<attend_input>?, _ count: Int,
   _ target: UnsafeMutablePointer<OpaquePointer?>?,
   _ body: (Session, [any SampleSource]) throws(Failure) -> (transcriptions: [Transcription], failure: Failure?)
 ) -> OpaquePointer? {
@@ -61,52 +61,14 @@ private func hearing(
   }
 }
 
-/// The sounds of the caller's. Each struct lies as far from the next as his version of it is long.
+/// The sounds of the caller's.
 private func sources(
-  _ sounds: UnsafePointer<attend_sound>?, _ count: Int
+  _ sounds: UnsafePointer<attend_input>?, _ count: Int
 ) throws(Failure) -> [any SampleSource] {
-  let sounds = try require(sounds, "sounds")
-  guard count > 0, count <= Session.mostSequences else {
-    throw Failure(
-      .invalidArgument, "count is \(UInt(bitPattern: count)); from 1 to \(Session.mostSequences) sounds are taken")
-  }
-  let step = sounds.pointee.struct_size
+  let known = try copies(of: try require(sounds, "sounds"), count, "count") { "sounds[\($0)]" }
   var sources: [any SampleSource] = []
-  for index in 0..<count {
-    let place = (UnsafeRawPointer(sounds) + index * step).assumingMemoryBound(to: attend_sound.self)
-    let name = "sounds[\(index)]"
-    let sound = try copy(place, name)
-    guard sound.struct_size == step else {
-      throw Failure(.invalidArgument, "\(name).struct_size is \(sound.struct_size), and that of the first is \(step)")
-    }
-    sources.append(try source(sound, name))
-  }
+  for index in 0..<count { sources.append(try InputList.sound(known[index], "sounds[\(index)]")) }
   return sources
-}
-
-private func source(_ sound: attend_sound, _ name: String) throws(Failure) -> any SampleSource {
-  let given = [sound.path != nil, sound.bytes != nil, sound.samples != nil].filter { $0 }.count
-  guard given == 1 else {
-    throw Failure(.invalidArgument, "\(name): \(given) of path, bytes and samples are set; a sound is one of them")
-  }
-  if let path = sound.path { return try Sound.reader(try SoundBytes(path: String(cString: path))) }
-  if let bytes = sound.bytes {
-    guard sound.byte_count >= 0 else {
-      throw Failure(.invalidArgument, "\(name).byte_count is \(UInt(bitPattern: sound.byte_count))")
-    }
-    return try Sound.reader(SoundBytes(UnsafeRawBufferPointer(start: bytes, count: sound.byte_count), name: name))
-  }
-  let samples = try require(sound.samples, "\(name).samples")
-  let values: CallerSamples.Values
-  switch sound.type {
-  case ATTEND_TYPE_FLOAT32: values = .float32(samples.assumingMemoryBound(to: Float.self))
-  case ATTEND_TYPE_INT16: values = .int16(samples.assumingMemoryBound(to: Int16.self))
-  default:
-    throw Failure(.invalidArgument, "\(name).type is \(sound.type.rawValue); samples are float32 or int16")
-  }
-  return try CallerSamples(
-    values, frames: sound.frames, channels: sound.channels == 0 ? 1 : sound.channels,
-    rate: sound.rate == 0 ? 16000 : sound.rate, name: name)
 }
 
 /// The object of an `attend_transcription`, in memory as C reads it.

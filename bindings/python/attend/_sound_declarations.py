@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from ctypes import CFUNCTYPE, POINTER, Structure, c_bool, c_char_p, c_double, c_int, c_int32, c_size_t, c_void_p
+from ctypes import CFUNCTYPE, POINTER, Structure, c_bool, c_char_p, c_double, c_int32, c_size_t, c_void_p
 from typing import Any
 
 from ._sized import Sized
-
-
-class Sound(Sized):
-    """``attend_sound``"""
-
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("path", c_char_p),
-        ("bytes", c_void_p),
-        ("byte_count", c_size_t),
-        ("samples", c_void_p),
-        ("type", c_int),
-        ("frames", c_size_t),
-        ("channels", c_size_t),
-        ("rate", c_size_t),
-    ]
 
 
 class Word(Structure):
@@ -69,13 +53,12 @@ class TranscribeOptions(Sized):
 
 
 SOUND_STRUCTS: dict[str, type[Structure]] = {
-    "attend_sound": Sound,
     "attend_word": Word,
     "attend_segment": Segment,
     "attend_transcribe_options": TranscribeOptions,
 }
 
-_sounds, _out = POINTER(Sound), POINTER(c_void_p)
+_sounds, _out = c_void_p, POINTER(c_void_p)
 
 SOUND_PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "attend_transcribe": (c_void_p, [c_void_p, _sounds, c_size_t, POINTER(TranscribeOptions), _out]),

@@ -131,6 +131,13 @@ class Sound(Input):
         )
 
 
+def recording(source: Any, sampling_rate: SupportsIndex | None) -> Sound:
+    """A sound whose samples, where it is no file, have this rate; None: 16 kHz, at which models hear."""
+    if isinstance(source, (bytes, bytearray, memoryview, str, os.PathLike)):
+        return Sound(source)
+    return Sound(source, sampling_rate=16000 if sampling_rate is None else sampling_rate)
+
+
 def _bytes_address(data: bytes) -> int | None:
     return ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,16 +11,15 @@ import numpy as np
 
 from . import _declarations as c
 from . import _sound_declarations as s
-from ._arrays import Float64Array, Int32Array, address, number, path_bytes
+from ._arrays import Float64Array, Int32Array
 from ._library import Owned, check, library
 from ._options import spelled
 from ._progress import Bar, Progress, streamed
-from .errors import InvalidArgumentError, attach_finished
+from .errors import attach_finished
+from .inputs import Input, InputBatch, recording
 
 if TYPE_CHECKING:
     from .session import Session
-
-_TYPE_INT16 = 11
 
 
 @dataclass(frozen=True)
@@ -74,44 +72,9 @@ class Transcription:
         return self.text or ""
 
 
-class Sounds:
-    """Several ``attend_sound`` together with what they point into."""
-
-    def __init__(self, sounds: Sequence[Any], rate: Any) -> None:
-        self._rate = 0 if rate is None else number(rate, "rate")
-        if rate is not None and self._rate == 0:
-            raise InvalidArgumentError("rate is 0; a sound has samples in every second")
-        self._kept: list[Any] = []
-        self.structs = (s.Sound * len(sounds))(*(self._struct(sound, place) for place, sound in enumerate(sounds)))
-
-    def _struct(self, sound: Any, place: int) -> s.Sound:
-        if isinstance(sound, (bytes, bytearray, memoryview)):
-            content = bytes(sound)
-            self._kept.append(content)
-            start = ctypes.cast(ctypes.c_char_p(content), ctypes.c_void_p).value
-            return s.Sound(bytes=start, byte_count=len(content))
-        if isinstance(sound, (str, os.PathLike)):
-            return s.Sound(path=path_bytes(sound))
-        found = np.asarray(sound)
-        if found.dtype.kind != "f" and found.dtype != np.int16:
-            raise TypeError(
-                f"sounds[{place}]: expected a path, bytes, or samples of float or int16, found {found.dtype}"
-            )
-        if found.ndim not in (1, 2):
-            raise InvalidArgumentError(
-                f"sounds[{place}]: expected [samples] or [samples, channels], found {found.ndim} dimensions"
-            )
-        samples = np.ascontiguousarray(found, np.int16 if found.dtype == np.int16 else np.float32)
-        if not samples.size:
-            samples = np.zeros((1, *samples.shape[1:]), samples.dtype)[:0]
-        self._kept.append(samples)
-        return s.Sound(
-            samples=address(samples),
-            type=_TYPE_INT16 if samples.dtype == np.int16 else c.TYPE_FLOAT32,
-            frames=samples.shape[0],
-            channels=samples.shape[1] if samples.ndim == 2 else 1,
-            rate=self._rate,
-        )
+def _recordings(sounds: Sequence[Any], rate: Any) -> InputBatch:
+    """The recordings of a call: each a ``Sound`` or what one is made of, arrays at ``rate``."""
+    return InputBatch([sound if isinstance(sound, Input) else recording(sound, rate) for sound in sounds])
 
 
 def _is_one(sounds: Any) -> bool:
@@ -128,9 +91,9 @@ def transcribe(
 ) -> Transcription | list[Transcription]:
     """``Session.transcribe``; ``hear`` is called with each segment, and ends the call with False."""
     one = _is_one(sounds)
-    given = Sounds([sounds] if one else sounds, rate)
-    if not len(given.structs):
+    if not one and not len(sounds):
         return []
+    given = _recordings([sounds] if one else sounds, rate)
     struct = s.TranscribeOptions(config=spelled(options))
     if hear is not None:
         struct.on_segment = s.SegmentCallback(lambda segment, _: hear(_segment(segment.contents)) is not False)
@@ -142,9 +105,9 @@ def transcribe(
 def detect_language(session: Session, sounds: Any, rate: Any) -> Any:
     """``Session.detect_language``"""
     one = _is_one(sounds)
-    given = Sounds([sounds] if one else sounds, rate)
-    if not len(given.structs):
+    if not one and not len(sounds):
         return []
+    given = _recordings([sounds] if one else sounds, rate)
     found = [each.language for each in _run(session, library.attend_detect_languages, given, (), None)]
     return found[0] if one else found
 
@@ -159,11 +122,11 @@ def stream(session: Session, sound: Any, options: Mapping[str, Any], rate: Any) 
 
 
 def _run(
-    session: Session, function: Any, sounds: Sounds, options: tuple[Any, ...], progress: Progress | None
+    session: Session, function: Any, sounds: InputBatch, options: tuple[Any, ...], progress: Progress | None
 ) -> list[Transcription]:
     """Makes a call. What there is where it fails goes with the exception."""
     handle = c.Handle()
-    arguments = (session._open(), sounds.structs, len(sounds.structs), *options, ctypes.byref(handle))
+    arguments = (session._open(), sounds.struct.inputs, sounds.struct.count, *options, ctypes.byref(handle))
     try:
         session._watch.call(function, *arguments, progress=progress)
     except BaseException as problem:  # an interrupt from the keyboard too
