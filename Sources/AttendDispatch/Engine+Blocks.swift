@@ -77,8 +77,11 @@ struct FarResults {
     var arguments = arguments
     let memory = memory + part * FarResults.numbers
     (arguments.y, arguments.yStride) = (memory, FarResults.stride)
-    for some in rows.pieces(of: FarResults.rows) {
-      for block in panels.pieces(of: FarResults.panelsOfBlock) {
+    // Strides, which need no memory, as lazy pieces do.
+    for begin in Swift.stride(from: rows.lowerBound, to: rows.upperBound, by: FarResults.rows) {
+      let some = begin..<min(begin + FarResults.rows, rows.upperBound)
+      for place in Swift.stride(from: panels.lowerBound, to: panels.upperBound, by: FarResults.panelsOfBlock) {
+        let block = place..<min(place + FarResults.panelsOfBlock, panels.upperBound)
         if let cancellation, cancellation.look() { return }
         let first = block.lowerBound * panelWidth
         let count = min(logitBlock, y.columns - first)

@@ -8,22 +8,22 @@ extension PictureFile {
 
   /// Pixels of any JPEG of 8 bits: gray, RGB, YCbCr, CMYK and YCCK.
   func decodeJPEG() throws(Failure) -> Picture {
-    try CodecLibrary.jpeg.open { attend_jpeg_bind($0) }
-    guard let reader = attend_jpeg_open(bytes.start, bytes.count) else {
+    try CodecLibrary.jpeg.open { picture_jpeg_bind($0) }
+    guard let reader = picture_jpeg_open(bytes.start, bytes.count) else {
       throw Failure(.outOfMemory, "out of memory: a reader for \(name)")
     }
-    defer { attend_jpeg_close(reader) }
+    defer { picture_jpeg_close(reader) }
     var header = attend_picture_header()
-    try done(reader, attend_jpeg_header(reader, &header))
+    try done(reader, picture_jpeg_header(reader, &header))
     try check(width: Int(header.width), height: Int(header.height))
-    try done(reader, attend_jpeg_start(reader, eighths(of: header), &header))
+    try done(reader, picture_jpeg_start(reader, eighths(of: header), &header))
     let picture = try room(Int(header.width), Int(header.height))
     switch header.channels {
     case 1: try read(reader, into: picture, channels: 1, Picture.spreadGray)
     case 4: try read(reader, into: picture, channels: 4, Picture.mixInks)
-    default: try done(reader, attend_jpeg_read(reader, picture.pixels, picture.stride, header.height))
+    default: try done(reader, picture_jpeg_read(reader, picture.pixels, picture.stride, header.height))
     }
-    try done(reader, attend_jpeg_finish(reader))
+    try done(reader, picture_jpeg_finish(reader))
     return picture
   }
 
@@ -46,12 +46,12 @@ extension PictureFile {
     defer { withExtendedLifetime(rows) {} }
     for first in Swift.stride(from: 0, to: picture.height, by: PictureFile.rowsAtOnce) {
       let count = min(PictureFile.rowsAtOnce, picture.height - first)
-      try done(reader, attend_jpeg_read(reader, rows.pointer(), stride, UInt32(count)))
+      try done(reader, picture_jpeg_read(reader, rows.pointer(), stride, UInt32(count)))
       convert(rows.pointer(), picture.pixels + first * picture.stride, count * picture.width)
     }
   }
 
   private func done(_ reader: OpaquePointer, _ status: Int32) throws(Failure) {
-    guard status == 0 else { throw failure(String(cString: attend_jpeg_message(reader))) }
+    guard status == 0 else { throw failure(String(cString: picture_jpeg_message(reader))) }
   }
 }

@@ -9,13 +9,13 @@ extension PictureFile {
     if bytes.has("IHDR", at: 12), let width = bytes.big(16, 4), let height = bytes.big(20, 4) {
       try check(width: width, height: height)
     }
-    try CodecLibrary.png.open { attend_png_bind($0) }
-    guard let reader = attend_png_open(bytes.start, bytes.count) else {
+    try CodecLibrary.png.open { picture_png_bind($0) }
+    guard let reader = picture_png_open(bytes.start, bytes.count) else {
       throw Failure(.outOfMemory, "out of memory: a reader for \(name)")
     }
-    defer { attend_png_close(reader) }
+    defer { picture_png_close(reader) }
     var header = attend_picture_header()
-    guard attend_png_header(reader, &header) == 0 else { throw failure(String(cString: attend_png_message(reader))) }
+    guard picture_png_header(reader, &header) == 0 else { throw failure(String(cString: picture_png_message(reader))) }
     let (width, height) = (Int(header.width), Int(header.height))
     let picture = try room(width, height)
     if header.channels == 3 {
@@ -33,8 +33,8 @@ extension PictureFile {
   private func read(
     _ reader: OpaquePointer, _ pixels: UnsafeMutablePointer<UInt8>, _ stride: Int
   ) throws(Failure) {
-    guard attend_png_read(reader, pixels, stride) == 0 else {
-      throw failure(String(cString: attend_png_message(reader)))
+    guard picture_png_read(reader, pixels, stride) == 0 else {
+      throw failure(String(cString: picture_png_message(reader)))
     }
   }
 }

@@ -115,11 +115,11 @@ struct attend_jpeg {
     char message[attend_picture_message_size];
 };
 
-const char *attend_jpeg_bind(void *handle) {
+const char *picture_jpeg_bind(void *handle) {
     return find_functions(handle, names, sizeof(names) / sizeof(names[0]), &library);
 }
 
-const char *attend_jpeg_message(const attend_jpeg *reader) { return reader->message; }
+const char *picture_jpeg_message(const attend_jpeg *reader) { return reader->message; }
 
 static void fail(struct decompressor *decompressor, const char *message) {
     attend_jpeg *reader = decompressor->context;
@@ -157,7 +157,7 @@ static void limit_scans(struct decompressor *decompressor) {
     if (decompressor->scan > maximal_scans) fail(decompressor, "it has more than 500 scans");
 }
 
-attend_jpeg *attend_jpeg_open(const uint8_t *bytes, size_t count) {
+attend_jpeg *picture_jpeg_open(const uint8_t *bytes, size_t count) {
     attend_jpeg *reader = calloc(1, sizeof(attend_jpeg));
     if (!reader) return NULL;
     struct decompressor *decompressor = &reader->decompressor;
@@ -172,7 +172,7 @@ attend_jpeg *attend_jpeg_open(const uint8_t *bytes, size_t count) {
     return reader;
 }
 
-int attend_jpeg_header(attend_jpeg *reader, attend_picture_header *header) {
+int picture_jpeg_header(attend_jpeg *reader, attend_picture_header *header) {
     if (setjmp(reader->escape)) return -1;
     struct decompressor *decompressor = &reader->decompressor;
     library.CreateDecompress(decompressor, interface_version, sizeof(*decompressor));
@@ -193,7 +193,7 @@ int attend_jpeg_header(attend_jpeg *reader, attend_picture_header *header) {
     return 0;
 }
 
-int attend_jpeg_start(attend_jpeg *reader, unsigned eighths, attend_picture_header *header) {
+int picture_jpeg_start(attend_jpeg *reader, unsigned eighths, attend_picture_header *header) {
     if (setjmp(reader->escape)) return -1;
     struct decompressor *decompressor = &reader->decompressor;
     decompressor->scale_numerator = eighths;
@@ -205,7 +205,7 @@ int attend_jpeg_start(attend_jpeg *reader, unsigned eighths, attend_picture_head
     return 0;
 }
 
-int attend_jpeg_read(attend_jpeg *reader, uint8_t *pixels, size_t stride, unsigned rows) {
+int picture_jpeg_read(attend_jpeg *reader, uint8_t *pixels, size_t stride, unsigned rows) {
     if (setjmp(reader->escape)) return -1;
     struct decompressor *decompressor = &reader->decompressor;
     enum { at_once = 16 };
@@ -220,13 +220,13 @@ int attend_jpeg_read(attend_jpeg *reader, uint8_t *pixels, size_t stride, unsign
     return 0;
 }
 
-int attend_jpeg_finish(attend_jpeg *reader) {
+int picture_jpeg_finish(attend_jpeg *reader) {
     if (setjmp(reader->escape)) return -1;
     library.finish_decompress(&reader->decompressor);
     return 0;
 }
 
-void attend_jpeg_close(attend_jpeg *reader) {
+void picture_jpeg_close(attend_jpeg *reader) {
     if (reader->decompressor.memory && !setjmp(reader->escape)) library.destroy_decompress(&reader->decompressor);
     free(reader);
 }

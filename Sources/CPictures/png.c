@@ -77,11 +77,11 @@ struct attend_png {
     char message[attend_picture_message_size];
 };
 
-const char *attend_png_bind(void *handle) {
+const char *picture_png_bind(void *handle) {
     return find_functions(handle, names, sizeof(names) / sizeof(names[0]), &library);
 }
 
-const char *attend_png_message(const attend_png *reader) { return reader->message; }
+const char *picture_png_message(const attend_png *reader) { return reader->message; }
 
 static void fail(void *png, const char *message) {
     attend_png *reader = library.get_error_ptr(png);
@@ -102,27 +102,27 @@ static void read_bytes(void *png, uint8_t *target, size_t count) {
     reader->left -= count;
 }
 
-attend_png *attend_png_open(const uint8_t *bytes, size_t count) {
+attend_png *picture_png_open(const uint8_t *bytes, size_t count) {
     attend_png *reader = calloc(1, sizeof(attend_png));
     if (!reader) return NULL;
     reader->bytes = bytes;
     reader->left = count;
     if (setjmp(reader->escape)) {
-        attend_png_close(reader);
+        picture_png_close(reader);
         return NULL;
     }
     // The library is asked for its own version: any 1.6 has the functions above.
     reader->png = library.create_read_struct(library.get_libpng_ver(NULL), reader, fail, ignore);
     if (reader->png) reader->info = library.create_info_struct(reader->png);
     if (!reader->info) {
-        attend_png_close(reader);
+        picture_png_close(reader);
         return NULL;
     }
     library.set_read_fn(reader->png, reader, read_bytes);
     return reader;
 }
 
-int attend_png_header(attend_png *reader, attend_picture_header *header) {
+int picture_png_header(attend_png *reader, attend_picture_header *header) {
     if (setjmp(reader->escape)) return -1;
     void *png = reader->png, *info = reader->info;
     // A wrong sum anywhere means a damaged file. Of the chunks that are not needed for pixels none is unpacked, and so
@@ -139,7 +139,7 @@ int attend_png_header(attend_png *reader, attend_picture_header *header) {
     return 0;
 }
 
-int attend_png_read(attend_png *reader, uint8_t *pixels, size_t stride) {
+int picture_png_read(attend_png *reader, uint8_t *pixels, size_t stride) {
     if (setjmp(reader->escape)) return -1;
     void *png = reader->png;
     library.set_expand(png); // palettes, 1, 2 and 4 bits, and transparent colours
@@ -156,7 +156,7 @@ int attend_png_read(attend_png *reader, uint8_t *pixels, size_t stride) {
     return 0;
 }
 
-void attend_png_close(attend_png *reader) {
+void picture_png_close(attend_png *reader) {
     if (reader->png) library.destroy_read_struct(&reader->png, &reader->info, NULL);
     free(reader);
 }

@@ -105,6 +105,18 @@ package enum TextShift: Sendable {
   case behindLast(padding: Int32)
 }
 
+/// A part that few descriptions have, in memory of its own: the towers of a model lie side by side in an array, whose
+/// memory is the language runtime's and is to stay below 1 KB.
+package indirect enum Boxed<Value: Sendable>: Sendable {
+  case of(Value)
+
+  var value: Value {
+    switch self {
+    case .of(let value): value
+    }
+  }
+}
+
 /// A stack of layers and its part in the model.
 package struct TowerBlueprint: Sendable {
   package enum Role: Sendable {
@@ -121,9 +133,21 @@ package struct TowerBlueprint: Sendable {
   /// Before its names, in one spelling or another; nil: those of the model.
   package var prefixes: [String]?
   /// The head that makes the embedding of what it reads; nil: it makes none of its own.
-  package var embedding: EmbeddingHeadBlueprint?
+  package var embedding: EmbeddingHeadBlueprint? {
+    get { head?.value }
+    set { head = newValue.map { .of($0) } }
+  }
+  private var head: Boxed<EmbeddingHeadBlueprint>?
   /// The way from its states to what the decoder reads in the place of tokens; nil: it does not read them so.
   package var connector: ConnectorBlueprint?
+
+  package init(
+    role: Role, stack: StackBlueprint, prefixes: [String]? = nil, embedding: EmbeddingHeadBlueprint? = nil,
+    connector: ConnectorBlueprint? = nil
+  ) {
+    (self.role, self.stack, self.prefixes, self.connector) = (role, stack, prefixes, connector)
+    self.embedding = embedding
+  }
 
   static func encoder(_ stack: StackBlueprint) -> TowerBlueprint { TowerBlueprint(role: .encoder, stack: stack) }
   static func decoder(_ stack: StackBlueprint) -> TowerBlueprint { TowerBlueprint(role: .decoder, stack: stack) }
@@ -181,7 +205,11 @@ package struct StackBlueprint: Sendable {
   package var finalNorm: NormBlueprint?
   /// The product that leads from the width of the source's states to that of its own, where it is not a part of the
   /// cross-attention.
-  package var sourceProjection: LinearBlueprint?
+  package var sourceProjection: LinearBlueprint? {
+    get { projection?.value }
+    set { projection = newValue.map { .of($0) } }
+  }
+  private var projection: Boxed<LinearBlueprint>?
   /// Beside the first layer.
   package var convolution: ConvolutionBlueprint?
   /// The tensor, under its whole name, of numbers whose softmax are the shares of the layers in the states that the
@@ -222,7 +250,7 @@ package struct StackBlueprint: Sendable {
 }
 
 /// The first layer of a stack.
-package enum InputBlueprint: Sendable {
+package indirect enum InputBlueprint: Sendable {
   case tokens(EmbeddingBlueprint)
   case patches(PatchBlueprint)
   case sound(SoundBlueprint)

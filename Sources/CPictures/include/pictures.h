@@ -26,35 +26,35 @@ typedef struct attend_jpeg attend_jpeg;
 
 // Takes the functions of an open library; returns the name of the first that it lacks, or NULL. Several threads may
 // call it at once: each writes the same.
-const char *attend_png_bind(void *library);
-const char *attend_jpeg_bind(void *library);
+const char *picture_png_bind(void *library);
+const char *picture_jpeg_bind(void *library);
 
 // NULL where there is no memory.
-attend_png *attend_png_open(const uint8_t *bytes, size_t count);
-attend_jpeg *attend_jpeg_open(const uint8_t *bytes, size_t count);
+attend_png *picture_png_open(const uint8_t *bytes, size_t count);
+attend_jpeg *picture_jpeg_open(const uint8_t *bytes, size_t count);
 
 // The rest return 0, or -1 with a message, after which the file can only be closed.
-const char *attend_png_message(const attend_png *png);
-const char *attend_jpeg_message(const attend_jpeg *jpeg);
+const char *picture_png_message(const attend_png *png);
+const char *picture_jpeg_message(const attend_jpeg *jpeg);
 
-int attend_png_header(attend_png *png, attend_picture_header *header);
-int attend_jpeg_header(attend_jpeg *jpeg, attend_picture_header *header);
+int picture_png_header(attend_png *png, attend_picture_header *header);
+int picture_jpeg_header(attend_jpeg *jpeg, attend_picture_header *header);
 
 // All rows, of 8 bits a sample, [height, width, channels], `stride` bytes apart.
-int attend_png_read(attend_png *png, uint8_t *pixels, size_t stride);
+int picture_png_read(attend_png *png, uint8_t *pixels, size_t stride);
 
 // Fixes the scale, eighths/8 of each side, which the inverse cosine transform brings about itself; `header` becomes
 // that of the smaller picture.
-int attend_jpeg_start(attend_jpeg *jpeg, unsigned eighths, attend_picture_header *header);
+int picture_jpeg_start(attend_jpeg *jpeg, unsigned eighths, attend_picture_header *header);
 
 // The next `rows` rows, `stride` bytes apart.
-int attend_jpeg_read(attend_jpeg *jpeg, uint8_t *pixels, size_t stride, unsigned rows);
+int picture_jpeg_read(attend_jpeg *jpeg, uint8_t *pixels, size_t stride, unsigned rows);
 
 // Reads what follows the last row, to the mark of the end.
-int attend_jpeg_finish(attend_jpeg *jpeg);
+int picture_jpeg_finish(attend_jpeg *jpeg);
 
-void attend_png_close(attend_png *png);
-void attend_jpeg_close(attend_jpeg *jpeg);
+void picture_png_close(attend_png *png);
+void picture_jpeg_close(attend_jpeg *jpeg);
 
 // WebPBitstreamFeatures: what libwebp says of a file. It returns its errors, and so needs no door.
 typedef struct {
