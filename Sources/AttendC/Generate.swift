@@ -124,22 +124,20 @@ private final class GenerateCall {
   /// The pictures of each prompt of a batch; nil: it has none.
   func inputs(of batch: Batch) throws(Failure) -> FixedArray<MediaInput?>? {
     guard let pictures = batch.pictures else { return nil }
-    guard let placeholder = session.model.blueprint.placeholder else {
-      throw Failure(
-        .unsupported,
-        "this checkpoint is of a \(session.model.blueprint.family) model, which reads no pictures beside tokens")
+    _ = try session.model.picturePlaceholder()
+    let lengths = try FixedArray(pictures.count, for: "the inputs of a batch") { (index) throws(Failure) in
+      try session.model.states(of: pictures[index])
     }
-    let whole = try MediaInput(copying: pictures, for: session.model)
     var (token, picture) = (0, 0)
     let inputs = try FixedArray(batch.count, for: "the inputs of a batch") { (index) throws(Failure) -> MediaInput? in
       let prompt = batch.tokens(from: token, count: batch.lengths[index])
       token += prompt.count
-      let places = prompt.reduce(0) { $0 + ($1 == placeholder ? 1 : 0) }
+      let places = session.model.places(in: prompt)
       let first = picture
       // Each picture has one place, or as many as it becomes states.
       var left = places
       while left > 0, picture < pictures.count {
-        left -= places >= whole.lengths[picture] + (picture - first) ? whole.lengths[picture] : 1
+        left -= places >= lengths[picture] + (picture - first) ? lengths[picture] : 1
         picture += 1
       }
       guard picture > first else { return nil }

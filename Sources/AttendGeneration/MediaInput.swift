@@ -16,15 +16,9 @@ package final class MediaInput: StepInput, @unchecked Sendable {
 
   /// A copy of arrays that `model` reads. Throws what reading them would throw.
   package init(copying arrays: UnsafeBufferPointer<FeatureArray>, for model: Model) throws(Failure) {
-    guard let reader = model.arrayReader else {
-      throw Failure(
-        .unsupported, "this checkpoint is of a \(model.blueprint.family) model, which reads tokens and no arrays")
-    }
-    let connector = model.eyes?.connector
     readsPromptAtOnce = model.blueprint.readingBothWays != nil
     lengths = try FixedArray(arrays.count, for: MediaInput.purpose) { (index) throws(Failure) in
-      let length = try reader.input.length(of: arrays[index])
-      return try connector?.shape(of: length, reader.input.grid(of: arrays[index])).count ?? length
+      try model.states(of: arrays[index])
     }
     var sum = 0
     for array in arrays { sum = sum.saturatingAdd(array.numbers) }
@@ -46,10 +40,36 @@ package final class MediaInput: StepInput, @unchecked Sendable {
 }
 
 extension Model {
+  /// The number of states that an array becomes, for a decoder those in the place of tokens. Throws `unsupported` for a
+  /// model that reads none, and `invalidArgument` for an array that it cannot read.
+  package func states(of array: FeatureArray) throws(Failure) -> Int {
+    guard let reader = arrayReader else {
+      throw Failure(
+        .unsupported, "this checkpoint is of a \(blueprint.family) model, which reads tokens and no arrays")
+    }
+    let length = try reader.input.length(of: array)
+    return try eyes?.connector.shape(of: length, reader.input.grid(of: array)).count ?? length
+  }
+
+  /// The id whose tokens stand for pictures. Throws `unsupported` where there is none.
+  package func picturePlaceholder() throws(Failure) -> Int32 {
+    guard let placeholder = blueprint.placeholder else {
+      throw Failure(
+        .unsupported, "this checkpoint is of a \(blueprint.family) model, which reads no pictures beside tokens")
+    }
+    return placeholder
+  }
+
+  /// The number of places for pictures in a text; 0 for a model without any.
+  package func places(in text: UnsafeBufferPointer<Int32>) -> Int {
+    guard let placeholder = blueprint.placeholder else { return 0 }
+    return text.reduce(0) { $0 + ($1 == placeholder ? 1 : 0) }
+  }
+
   /// Throws `invalidArgument` for a text with places for pictures, where none are given.
   package func refusePlaces(in text: UnsafeBufferPointer<Int32>) throws(Failure) {
     guard let placeholder = blueprint.placeholder else { return }
-    let places = text.reduce(0) { $0 + ($1 == placeholder ? 1 : 0) }
+    let places = places(in: text)
     guard places == 0 else {
       throw Failure(
         .invalidArgument, "the text has \(places) places for pictures (id \(placeholder)), and no picture is given")
@@ -63,11 +83,8 @@ extension Model {
   package func expanded(
     _ prompt: UnsafeBufferPointer<Int32>, for input: MediaInput
   ) throws(Failure) -> GrowingList<Int32> {
-    guard let placeholder = blueprint.placeholder else {
-      throw Failure(
-        .unsupported, "this checkpoint is of a \(blueprint.family) model, which reads no pictures beside tokens")
-    }
-    let places = prompt.reduce(0) { $0 + ($1 == placeholder ? 1 : 0) }
+    let placeholder = try picturePlaceholder()
+    let places = places(in: prompt)
     let pictures = input.lengths.count
     guard places == pictures || places == input.length else {
       throw Failure(

@@ -61,7 +61,7 @@ extension Session {
       for sequence in 0..<texts.count {
         let text = texts.tokens(from: token, count: texts.lengths[sequence])
         token += text.count
-        let room = text.reduce(0) { $0 + ($1 == placeholder ? 1 : 0) }
+        let room = model.places(in: text)
         guard room > 0 else { continue }
         let firstPicture = picture
         var rows = 0
