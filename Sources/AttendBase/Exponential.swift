@@ -33,6 +33,16 @@ package enum Exponential {
     return value * powerOfTwo(half) * powerOfTwo(whole - half)
   }
 
+  /// The hyperbolic tangent, off by less than 2^-50 or, where it is smaller than that, of itself.
+  ///
+  /// Below 2^-13, where the quotient would lose places, two terms of Taylor's series.
+  package static func tanh(_ x: Double) -> Double {
+    if abs(x) < 0x1p-13 { return x - x * x * x / 3 }
+    let e = exp(-2 * abs(x))
+    let value = (1 - e) / (1 + e)
+    return x < 0 ? -value : value
+  }
+
   /// The natural logarithm, off by less than 2^-51 of the larger of itself and 1; minus infinity of 0, NaN below.
   ///
   /// For x = 2^n m with m from √½ to √2, n ln 2 + 2 artanh((m - 1) / (m + 1)), by its series.

@@ -19,11 +19,14 @@ package struct RaggedTokens {
 package protocol StepInput: AnyObject, Sendable {
   /// The number of hidden states that an encoder makes of it, as long as a source of as many tokens.
   var length: Int { get }
+  /// The number of them whose keys and values the decoder's cross-attention keeps.
+  var sourceLength: Int { get }
   /// Whether the prompt beside it must be read in one step.
   var readsPromptAtOnce: Bool { get }
 }
 
 extension StepInput {
+  package var sourceLength: Int { length }
   package var readsPromptAtOnce: Bool { false }
 }
 

@@ -8,9 +8,10 @@ import AttendModels
 package final class MediaInput: StepInput, @unchecked Sendable {
   private let numbers: AlignedBuffer
   private let descriptions: FixedArray<FeatureArray>
-  /// The number of states that each array becomes, for a decoder those in the place of tokens.
+  /// The number of states that each array becomes, for a decoder that of its placeholders.
   package let lengths: FixedArray<Int>
   package var length: Int { lengths.reduce(0) { $0 + $1 } }
+  package let sourceLength: Int
   /// Whether tokens of the prompt see those behind them.
   package let readsPromptAtOnce: Bool
 
@@ -20,6 +21,7 @@ package final class MediaInput: StepInput, @unchecked Sendable {
     lengths = try FixedArray(arrays.count, for: MediaInput.purpose) { (index) throws(Failure) in
       try model.states(of: arrays[index])
     }
+    sourceLength = try model.sourceLength(of: arrays)
     var sum = 0
     for array in arrays { sum = sum.saturatingAdd(array.numbers) }
     let memory = try AlignedBuffer(sum, of: Float.self, for: MediaInput.purpose)
@@ -40,9 +42,23 @@ package final class MediaInput: StepInput, @unchecked Sendable {
 }
 
 extension Model {
-  /// The number of states that an array becomes, for a decoder those in the place of tokens. Throws `unsupported` for a
-  /// model that reads none, and `invalidArgument` for an array that it cannot read.
+  /// The number of states that an array becomes, for a decoder that of its placeholders: as many, or one where layers
+  /// look at the states by cross-attention. Throws `unsupported` for a model that reads none, and `invalidArgument` for
+  /// an array that it cannot read.
   package func states(of array: FeatureArray) throws(Failure) -> Int {
+    let count = try readStates(of: array)
+    return blueprint.sight == nil ? count : 1
+  }
+
+  /// The number of states of arrays at which cross-attention looks.
+  fileprivate func sourceLength(of arrays: UnsafeBufferPointer<FeatureArray>) throws(Failure) -> Int {
+    if blueprint.kind == .decoder, blueprint.sight == nil { return 0 }
+    var sum = 0
+    for array in arrays { sum = sum.saturatingAdd(try readStates(of: array)) }
+    return sum
+  }
+
+  private func readStates(of array: FeatureArray) throws(Failure) -> Int {
     guard let reader = arrayReader else {
       throw Failure(
         .unsupported, "this checkpoint is of a \(blueprint.family) model, which reads tokens and no arrays")

@@ -1,4 +1,5 @@
 import AttendBase
+import AttendKernelInterface
 import AttendDispatch
 import AttendLayers
 import AttendModels
@@ -12,6 +13,8 @@ final class PictureStates {
   private var blocks = GrowingList<TokenBlock>(for: "the places of pictures")  // of the text, ascending
   private var coordinates = GrowingList<Int32>(for: "the places of pictures")  // [tokens of the text, 3], or none
   private var next = 0  // the coordinate of the first token behind the text
+  private var looks = GrowingList<Look>(for: "the places of pictures")  // ascending
+  private let unseeing: KeySpan  // of the tokens before the first look
   private let textCount: Int
 
   /// States, `[rows, width]`, that are copied, for the tokens of `text` that are the id `placeholder`. Throws
@@ -25,14 +28,59 @@ final class PictureStates {
           + "the pictures become \(states.rows)")
     }
     width = states.columns
+    unseeing = .all
     textCount = text.count
     self.states = try AlignedBuffer(max(states.rows, 1) * width, of: Float.self, for: "the states of pictures")
     let copy = Matrix(self.states.pointer(), rows: states.rows, columns: width)
     for row in 0..<states.rows { copy[row].update(from: states[row], count: width) }
   }
 
+  /// Pictures at whose states tokens of `text` look by cross-attention, `counts` of each, which lie end to end; a token
+  /// of the id `placeholder` stands for each.
+  init(
+    _ counts: UnsafeBufferPointer<Int>, seen sight: PictureSight, in text: UnsafeBufferPointer<Int32>,
+    placeholder: Int32
+  ) throws(Failure) {
+    (width, textCount) = (0, text.count)
+    states = try AlignedBuffer(0, of: Float.self, for: "the states of pictures")
+    if case .run = sight { unseeing = .all } else { unseeing = KeySpan(first: 0, limit: 0) }
+    var (picture, first, limit) = (0, 0, 0)
+    for (position, token) in text.enumerated() {
+      if token == placeholder, picture < counts.count {
+        var goesOn = false
+        if case .run = sight { goesOn = position > 0 && text[position - 1] == placeholder }
+        first = goesOn ? first : limit
+        limit += counts[picture]
+        picture += 1
+        try looks.append(Look(from: position, first: first, limit: limit))
+      } else if case .last(let end?) = sight, token == end, picture > 0 {
+        try looks.append(Look(from: position + 1, first: 0, limit: 0))
+      }
+    }
+  }
+
+  /// The states that tokens see from a position of the sequence on.
+  private struct Look: BitwiseCopyable {
+    let position: Int
+    let span: KeySpan
+
+    init(from position: Int, first: Int, limit: Int) {
+      self.position = position
+      span = KeySpan(first: Int32(clamping: first), limit: Int32(clamping: limit))
+    }
+  }
+
+  /// Appends what tokens `[first, first + count)` of the sequence see.
+  func append(spansFrom first: Int, count: Int, to spans: inout GrowingList<KeySpan>) throws(Failure) {
+    var next = looks.elements.firstIndex { $0.position > first } ?? looks.count
+    for position in first..<first + count {
+      while next < looks.count, looks[next].position <= position { next += 1 }
+      try spans.append(next == 0 ? unseeing : looks[next - 1].span)
+    }
+  }
+
   /// Bytes held.
-  var bytes: Int { states.bytes + positions.bytes + blocks.bytes + coordinates.bytes }
+  var bytes: Int { states.bytes + positions.bytes + blocks.bytes + coordinates.bytes + looks.bytes }
 
   // MARK: Places
 

@@ -41,7 +41,7 @@ extension Session {
     try decoder.forward(
       batch.input, splices: try splices(batch.lengths), places: try places(batch.lengths, of: decoder),
       selfKeyValues: try cache.writing(batch.lengths),
-      crossKeyValues: try sequences.crossCache?.reading(batch.lengths), into: x, pass)
+      crossKeyValues: try sourceKeyValues(batch.lengths), into: x, pass)
     let y = try head.map { (head) throws(Failure) in try logits(wanted, of: x, batch.lengths, head) } ?? nil
     try pass.checkCancellation()
     cache.advance(batch.lengths)

@@ -197,7 +197,7 @@ extension Session {
 
   /// Makes the keys and values that the decoder's cross-attention looks at, once for all steps, of the sequences from
   /// `first` on.
-  private func projectSource(
+  func projectSource(
     _ lengths: SequenceLengths, _ states: Matrix, from first: Int
   ) throws(Failure) {
     guard let decoder = model.decoder, let cache = sequences.crossCache else {
@@ -215,7 +215,8 @@ extension Session {
     try decoder.forward(
       batch.input, splices: try splices(batch.lengths, from: first),
       places: try places(batch.lengths, from: first, of: decoder),
-      selfKeyValues: try cache.writing(batch.lengths, from: first), crossKeyValues: nil, into: x, pass)
+      selfKeyValues: try cache.writing(batch.lengths, from: first),
+      crossKeyValues: try sourceKeyValues(batch.lengths, from: first), into: x, pass)
     cache.advance(batch.lengths, from: first)
   }
 

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendDispatch
+import AttendKernelInterface
 import AttendLayers
 import AttendModels
 
@@ -48,7 +49,8 @@ extension Session {
   }
 
   /// Reads the pictures of sequences from `first` on, whose texts stand in `texts`, and puts their states in the place
-  /// of the texts' placeholders: each text takes as many whole pictures as it has room for.
+  /// of the texts' placeholders, or where cross-attention looks at them: each text takes as many whole pictures as it
+  /// has room for.
   func attach(
     _ arrays: UnsafeBufferPointer<FeatureArray>, to texts: Batch, from first: Int
   ) throws(Failure) {
@@ -56,21 +58,29 @@ extension Session {
       throw Failure(.internalError, "pictures without a placeholder")
     }
     try pass.scoped { () throws(Failure) in
-      let seen = try see(arrays)
+      let seen = try see(arrays), sight = model.blueprint.sight
+      let keys = try pass.workspace.take(texts.count, of: Int.self)  // states of each sequence
       var (token, picture, row) = (0, 0, 0)
       for sequence in 0..<texts.count {
         let text = texts.tokens(from: token, count: texts.lengths[sequence])
         token += text.count
-        let room = model.places(in: text)
-        guard room > 0 else { continue }
         let firstPicture = picture
-        var rows = 0
-        while picture < arrays.count, rows + seen.counts[picture] <= room {
+        var (room, rows) = (model.places(in: text), 0)
+        while picture < arrays.count, room > 0, sight != nil || seen.counts[picture] <= room {
+          room -= sight == nil ? seen.counts[picture] : 1
           rows += seen.counts[picture]
           picture += 1
         }
+        keys[sequence] = rows
+        guard picture > firstPicture || room > 0 else { continue }
         do throws(Failure) {
-          let own = try PictureStates(seen.states.rows(row, rows), in: text, placeholder: placeholder)
+          let own =
+            if let sight {
+              try PictureStates(
+                UnsafeBufferPointer(start: seen.counts + firstPicture, count: picture - firstPicture), seen: sight,
+                in: text, placeholder: placeholder)
+            } else { try PictureStates(seen.states.rows(row, rows), in: text, placeholder: placeholder) }
+          guard sight == nil || room == 0 else { try refuse(picture - firstPicture, in: text) }
           if let reading = model.blueprint.readingBothWays { try own.join(reading) }
           if model.decoder?.rotaries.readCoordinates == true {
             try own.place(UnsafeBufferPointer(rebasing: seen.grids[firstPicture..<picture]))
@@ -83,6 +93,31 @@ extension Session {
         throw Failure(
           .invalidArgument, "the batch holds \(arrays.count) pictures, and its texts have places for \(picture)")
       }
+      if sight != nil { try projectSource(SequenceLengths(keys, count: texts.count), seen.states, from: first) }
     }
+  }
+
+  /// Throws for a text with places for more pictures than there are.
+  private func refuse(_ pictures: Int, in text: UnsafeBufferPointer<Int32>) throws(Failure) -> Never {
+    throw Failure(
+      .invalidArgument, "the text has places for \(model.places(in: text)) pictures, and \(pictures) are given")
+  }
+
+  /// The keys and values of sources or pictures, as the tokens of a batch that the sequences from `first` on read next
+  /// look at them; nil where no layer does. Valid until the next call.
+  func sourceKeyValues(_ lengths: SequenceLengths, from first: Int = 0) throws(Failure) -> KeyValues? {
+    guard let cache = sequences.crossCache else { return nil }
+    let whole = try cache.reading(lengths, from: first)
+    guard model.blueprint.sight != nil else { return whole }
+    let own = try pass.workspace.take(lengths.count, of: AttentionSequence.self)
+    spanList.removeAll()
+    try spanList.reserve(lengths.sum)
+    for (index, sequence) in whole.sequences.enumerated() {
+      (own + index).initialize(to: sequence)
+      guard hasPictures(first + index), let pictures = sequences.pictures[first + index] else { continue }
+      (own + index).pointee.spans = UnsafePointer(spanList.storage + spanList.count)
+      try pictures.append(spansFrom: length(first + index), count: sequence.count, to: &spanList)
+    }
+    return KeyValues(sequences: UnsafeBufferPointer(start: own, count: lengths.count), layout: whole.layout)
   }
 }

@@ -149,10 +149,10 @@ extension Session {
     withExtendedLifetime(file) {}
   }
 
-  /// Throws `unsupported` for sequences behind whose pictures tokens turn by coordinates: where those go on is not
-  /// saved.
+  /// Throws `unsupported` for sequences behind whose pictures tokens turn by coordinates, or look at these pictures:
+  /// where those go on is not saved.
   private func refusePictures(among indices: UnsafeBufferPointer<Int>) throws(Failure) {
-    guard model.decoder?.rotaries.readCoordinates == true else { return }
+    guard model.decoder?.rotaries.readCoordinates == true || model.blueprint.sight != nil else { return }
     for index in indices where hasPictures(index) {
       throw Failure(.unsupported, "live sequence \(index) has read pictures, of which the places are not saved")
     }

@@ -60,6 +60,11 @@ package struct KeySpan: BitwiseCopyable {
   package var limit: Int32
 
   package init(first: Int32, limit: Int32) { (self.first, self.limit) = (first, limit) }
+
+  /// All that there are.
+  package static let all = KeySpan(first: 0, limit: .max)
+  /// Whether it is that of all.
+  package var isAll: Bool { limit == .max }
 }
 
 /// One sequence of an attention call.

@@ -19,7 +19,8 @@ package struct KeyValues {
   }
 
   /// The sequences, of which neighbours that look at the same pages, as the beams of a source do, are one with the
-  /// queries of all: a key is read once for all of them. Not for queries that see other keys than their neighbours.
+  /// queries of all: a key is read once for all of them. Queries that see some of the keys only need spans that lie end
+  /// to end.
   func joined(_ workspace: Workspace) throws(Failure) -> UnsafeBufferPointer<AttentionSequence> {
     let joined = try workspace.take(sequences.count, of: AttentionSequence.self)
     var count = 0
@@ -41,9 +42,10 @@ package struct KeyValues {
 }
 
 extension AttentionSequence {
-  /// Whether another sequence has the same keys.
+  /// Whether another sequence, whose queries come next, has the same keys.
   fileprivate func hasSameKeys(as other: AttentionSequence) -> Bool {
-    keys == other.keys && (0..<KeyValueLayout.pages(for: keys)).allSatisfy { pages[$0] == other.pages[$0] }
+    keys == other.keys && spans.map { $0 + count } == other.spans
+      && (0..<KeyValueLayout.pages(for: keys)).allSatisfy { pages[$0] == other.pages[$0] }
   }
 }
 
@@ -176,12 +178,19 @@ package struct CrossAttention: Sendable {
   /// Keys and values in one product: `[2 keyValueWidth, width]`.
   package let keyValue: Linear
   package let output: Linear
+  /// On queries and keys.
+  package let queryNorm: Norm?
+  package let keyNorm: Norm?
 
-  package init(options: AttentionOptions, query: Linear, keyValue: Linear, output: Linear) {
+  package init(
+    options: AttentionOptions, query: Linear, keyValue: Linear, output: Linear, queryNorm: Norm?, keyNorm: Norm?
+  ) {
     self.options = options
     self.query = query
     self.keyValue = keyValue
     self.output = output
+    self.queryNorm = queryNorm
+    self.keyNorm = keyNorm
   }
 
   /// Projects the encoder's output, `[source tokens, width]`, and puts keys and values into `layer` of the pages.
@@ -189,9 +198,11 @@ package struct CrossAttention: Sendable {
     try pass.scoped { () throws(Failure) in
       let projected = try pass.workspace.matrix(source.rows, keyValue.outputs)  // [source tokens, keys | values]
       try keyValue.apply(source, into: projected, pass)
+      let keys = projected.columns(0, options.keyValueWidth)
+      keyNorm?.apply(keys, into: keys, pass)
       if keyValues.layout.type.isQuantized { pass.spread(projected, options) }
       pass.engine.storeKeyValues(
-        projected.columns(0, options.keyValueWidth), projected.columns(options.keyValueWidth, options.keyValueWidth),
+        keys, projected.columns(options.keyValueWidth, options.keyValueWidth),
         keyValues.sequences, keyValues.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale))
     }
   }
@@ -202,6 +213,7 @@ package struct CrossAttention: Sendable {
     try pass.scoped { () throws(Failure) in
       let queries = try pass.workspace.matrix(x.rows, options.queryWidth)  // [target tokens, heads, headDim]
       try query.apply(x, into: queries, pass)
+      queryNorm?.apply(queries, into: queries, pass)
       let isQuantized = source.layout.type.isQuantized
       if isQuantized { pass.spread(queries, options) }
       let mixed = try pass.workspace.matrix(x.rows, options.queryWidth)

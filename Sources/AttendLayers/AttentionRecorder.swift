@@ -18,9 +18,8 @@ package final class AttentionRecorder {
   /// The maps of one kind. For each layer `[heads, queries, keys]` of one sequence after another.
   fileprivate struct Layers: ~Copyable {
     var buffers: [OutputBuffer] = []  // of each layer
-    /// Layers of the last call that were written.
-    var filled = 0
-    var heads = 0
+    /// Heads of each layer in the last call; 0: it has no such attention, or has not run.
+    var heads: [Int] = []
     /// Of each sequence of the last call.
     var sizes = GrowingList<Size>(for: AttentionRecorder.purpose)
 
@@ -42,9 +41,9 @@ package final class AttentionRecorder {
 
   /// The maps are of no call any more; their memory stays, as that of every output.
   package func forget() {
-    encoder.filled = 0
-    decoder.filled = 0
-    cross.filled = 0
+    encoder.forget()
+    decoder.forget()
+    cross.forget()
   }
 
   /// Memory for the maps of a layer's self-attention, as `Engine.attention` fills it. Layers come in order.
@@ -94,14 +93,17 @@ extension AttentionRecorder.Layers {
     let base = try buffers[layer].reserve(count)
     sizes.removeAll()
     try sizes.reserve(sequences.count)
-    self.heads = heads
     for sequence in sequences { try sizes.append(.init(queries: sequence.count, keys: sequence.keys)) }
-    filled = layer + 1
+    while self.heads.count <= layer { self.heads.append(0) }
+    self.heads[layer] = heads
     return base
   }
 
+  fileprivate mutating func forget() { for layer in heads.indices { heads[layer] = 0 } }
+
   fileprivate func map(_ layer: Int, _ sequence: Int) -> AttentionMap? {
-    guard layer < filled, (0..<sizes.count).contains(sequence) else { return nil }
+    guard layer < heads.count, heads[layer] > 0, (0..<sizes.count).contains(sequence) else { return nil }
+    let heads = heads[layer]
     var first = 0
     for index in 0..<sequence { first += heads * sizes[index].queries * sizes[index].keys }
     return AttentionMap(

@@ -10,6 +10,9 @@ package struct Connector: Sendable {
     case linear(Linear, Activation)
     case norm(Norm)
     case group(Grouping)
+    case network(FeedForwardNetwork)
+    /// Each sequence becomes as many states as there are latents.
+    case resample(Resampler)
   }
 
   /// One state of squares of `side` x `side` neighbouring patches.
@@ -42,6 +45,8 @@ package struct Connector: Sendable {
       switch step {
       case .linear(let linear, _): outputs = linear.outputs
       case .group(.join(let side)): outputs *= side * side
+      case .network(let network): outputs = network.down.outputs
+      case .resample(let resampler): outputs = resampler.width
       case .norm, .group: break
       }
     }
@@ -51,6 +56,7 @@ package struct Connector: Sendable {
   /// What it gives for a sequence of `count` states, of patches in this grid: as many states, and their own grid.
   /// Throws `invalidArgument` where squares of patches do not cover it.
   package func shape(of count: Int, _ grid: PatchGrid?) throws(Failure) -> (count: Int, grid: PatchGrid?) {
+    for case .resample(let resampler) in steps { return (resampler.count, nil) }
     guard var grid else { return (count - skipped, nil) }
     var count = count - skipped
     for case .group(let grouping) in steps {
@@ -89,6 +95,11 @@ package struct Connector: Sendable {
         case .group(let grouping):
           output = try grouping.apply(x, UnsafeMutableBufferPointer(start: own, count: lengths.count), order, pass)
           order = .rows
+        case .network(let network):
+          output = try pass.workspace.matrix(x.rows, network.down.outputs)
+          try network.apply(x, residual: nil, into: output, pass)
+        case .resample(let resampler):
+          output = try resampler.apply(x, sequences: lengths.count, { lengths[$0] - skipped }, pass)
         }
         x = output
       }

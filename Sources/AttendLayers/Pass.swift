@@ -14,6 +14,9 @@ package struct Pass {
     self.recorder = recorder
   }
 
+  /// The same with attention maps that nobody wants.
+  var withoutRecorder: Pass { Pass(engine: engine, workspace: workspace) }
+
   /// Counts a layer as done for `rows` tokens. Throws `cancelled` where the caller wants no more.
   package func finishedLayer(rows: Int) throws(Failure) {
     engine.cancellation?.advance(rows)

@@ -14,5 +14,8 @@ package struct SequenceLengths {
     self.count = count
   }
 
+  /// That of all.
+  package var sum: Int { (0..<count).reduce(0) { $0 + self[$1] } }
+
   package subscript(sequence: Int) -> Int { lengths?[sequence] ?? 1 }
 }

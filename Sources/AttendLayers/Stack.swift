@@ -49,7 +49,7 @@ package final class Stack: Sendable {
   package var embedding: TokenEmbedding? { input.tokens }
 
   /// Ids run from 0 to this less 1; 0 where it reads no tokens.
-  package var vocabulary: Int { embedding?.tokens.vocabulary ?? 0 }
+  package var vocabulary: Int { embedding?.vocabulary ?? 0 }
 
   /// The longest sequence that can be computed; nil: no limit.
   package var positions: Int? { embedding?.positions?.positions }

@@ -16,8 +16,8 @@ struct RequestSize {
     rows = max(context.options.beams, context.options.sequences)
     copies = context.isGuided ? 2 : 1
     prompt = max(context.prompt.count, context.otherPromptCount)
-    source =
-      model.readsSources ? context.input?.length ?? max(context.source.count, context.otherPromptCount) : 0
+    let texts = model.readsSources ? max(context.source.count, context.otherPromptCount) : 0
+    source = context.input?.sourceLength ?? texts
     longest = min(prompt.saturatingAdd(context.options.maximalNewTokens), model.positions ?? .max)
   }
 

@@ -78,6 +78,8 @@ package struct PositionTable: Sendable {
 /// where the token table is narrower than the stack.
 package struct TokenEmbedding: Sendable {
   package let tokens: TokenTable
+  /// The table of the ids behind those of the other, from 0.
+  package let additional: TokenTable?
   /// The width of the token table.
   package let width: Int
   /// Factor on token vectors: √width in the paper, section 3.4.
@@ -100,10 +102,12 @@ package struct TokenEmbedding: Sendable {
   }
 
   package init(
-    tokens: TokenTable, width: Int, scale: Float, positions: PositionTable?, types: TypeTable?, norm: Norm?,
+    tokens: TokenTable, additional: TokenTable? = nil, width: Int, scale: Float, positions: PositionTable?,
+    types: TypeTable?, norm: Norm?,
     projection: Linear?, projects: Projects
   ) {
     self.tokens = tokens
+    self.additional = additional
     self.width = width
     self.scale = scale
     self.positions = positions
@@ -122,21 +126,38 @@ package struct TokenEmbedding: Sendable {
     if let projection {
       try pass.scoped { () throws(Failure) in
         let narrow = try pass.workspace.matrix(x.rows, width)
-        gather(ids, into: narrow, pass)
+        try gather(ids, into: narrow, pass)
         if projects != .tokens { try add(ids, typeIds, sequences, to: narrow, pass) }
         if projects == .norm { norm?.apply(narrow, into: narrow, pass) }
         try projection.apply(narrow, into: x, pass)
       }
     } else {
-      gather(ids, into: x, pass)
+      try gather(ids, into: x, pass)
     }
     if projection == nil || projects == .tokens { try add(ids, typeIds, sequences, to: x, pass) }
     if projection == nil || projects != .norm { norm?.apply(x, into: x, pass) }
   }
 
+  /// Ids run from 0 to this less 1.
+  package var vocabulary: Int { tokens.vocabulary + (additional?.vocabulary ?? 0) }
+
   /// The vectors of tokens.
-  private func gather(_ ids: UnsafePointer<Int32>, into x: Matrix, _ pass: Pass) {
-    switch tokens {
+  private func gather(_ ids: UnsafePointer<Int32>, into x: Matrix, _ pass: Pass) throws(Failure) {
+    guard let additional else { return gather(ids, from: tokens, into: x, pass) }
+    try pass.scoped { () throws(Failure) in
+      let first = Int32(tokens.vocabulary)
+      let own = try pass.workspace.take(x.rows, of: Int32.self)
+      for row in 0..<x.rows { own[row] = ids[row] < first ? ids[row] : 0 }
+      gather(own, from: tokens, into: x, pass)
+      for row in 0..<x.rows where ids[row] >= first {
+        own[row] = ids[row] - first
+        gather(own + row, from: additional, into: x.rows(row, 1), pass)
+      }
+    }
+  }
+
+  private func gather(_ ids: UnsafePointer<Int32>, from table: TokenTable, into x: Matrix, _ pass: Pass) {
+    switch table {
     case .packed(let matrix): pass.engine.gather(ids, count: x.rows, from: matrix, scale: scale, into: x)
     case .stored(let matrix, _): pass.engine.gather(ids, count: x.rows, from: matrix, scale: scale, into: x)
     }

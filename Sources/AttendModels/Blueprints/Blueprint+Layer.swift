@@ -4,8 +4,9 @@ import AttendLayers
 
 /// One layer of a stack.
 package struct LayerBlueprint: Sendable {
-  package var attention: AttentionBlueprint
-  package var attentionNorms: ResidualNorms
+  /// nil: it looks at the source alone.
+  package var attention: AttentionBlueprint?
+  package var attentionNorms = ResidualNorms()
   package var crossAttention: AttentionBlueprint?
   package var crossAttentionNorms = ResidualNorms()
   package var feedForward: FeedForwardBlueprint
@@ -13,6 +14,8 @@ package struct LayerBlueprint: Sendable {
   /// Attention and feed-forward network read the same x, each through its norm before; without one, the latter reads
   /// what the former reads.
   package var isParallel = false
+  /// As in `TransformerLayer`.
+  package var passesUnseeing = false
   /// Beside these in a Conformer.
   package var conformer: ConformerBlueprint?
 
@@ -129,6 +132,9 @@ package struct LinearBlueprint: Sendable {
   /// The tensor of factors on the outputs, `[outputs]`, which weights and bias take up: LayerScale (Touvron et al.
   /// 2021, arXiv:2103.17239, section 2).
   package var outputScale: String?
+  /// The tensor of one number, or one for each output, whose tanh is a factor on the outputs, which weights and bias
+  /// take up (Alayrac et al. 2022, arXiv:2204.14198, section 3.1.2).
+  package var outputGate: String?
   /// The part of the stored rows that is meant, where queries, keys and values, or a gate and what it lets through, are
   /// stored as one.
   package var part: Part?

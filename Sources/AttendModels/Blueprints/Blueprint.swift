@@ -29,6 +29,8 @@ package struct Blueprint: Sendable {
   package var shift: TextShift?
   /// The id whose tokens stand for states of the tower that sees; nil: there is none.
   package var placeholder: Int32?
+  /// What tokens see of pictures in layers with cross-attention; nil: pictures stand in the place of tokens.
+  package var sight: PictureSight?
   /// What a decoder with pictures reads in both directions; nil: nothing, each token sees those before it.
   package var readingBothWays: ReadingBothWays?
   /// Tokens that a text is filled up to with padding before it is embedded, as in the training; nil: it is not.
@@ -153,20 +155,6 @@ package struct TowerBlueprint: Sendable {
   static func decoder(_ stack: StackBlueprint) -> TowerBlueprint { TowerBlueprint(role: .decoder, stack: stack) }
 }
 
-/// From the states of a tower to what the decoder reads (`Connector`). Names stand with their prefix, in one spelling
-/// or another; the first that the checkpoint has is read.
-package struct ConnectorBlueprint: Sendable {
-  package enum Step: Sendable {
-    case linear(LinearBlueprint, Activation)
-    case norm(NormBlueprint)
-    case group(Connector.Grouping)
-  }
-
-  package var skipped = 0
-  package var prefixes = [""]
-  package var steps: [Step]
-}
-
 /// From the states of a sequence to its embedding. Names stand with their prefix.
 package struct EmbeddingHeadBlueprint: Sendable {
   package enum Pooling: Sendable {
@@ -247,6 +235,12 @@ package struct StackBlueprint: Sendable {
 
   /// The embedding of tokens; nil: it reads arrays.
   package var embedding: EmbeddingBlueprint? { if case .tokens(let embedding) = input { embedding } else { nil } }
+
+  /// The self-attention of the first layer that has one.
+  var firstAttention: AttentionBlueprint? {
+    for index in layers.indices { if let attention = layers[index].attention { return attention } }
+    return nil
+  }
 }
 
 /// The first layer of a stack.
@@ -283,6 +277,8 @@ package struct PatchBlueprint: Sendable {
 package struct EmbeddingBlueprint: Sendable {
   /// The token table under its possible names; the first that the checkpoint has is read.
   package var tokens: [String]
+  /// The table of further ids behind these, and how many there are.
+  package var additional: (name: String, count: Int)?
   /// The factor on token vectors.
   package var scale: Float = 1
   package var positions: PositionBlueprint = .none
@@ -334,6 +330,8 @@ package struct HeadBlueprint: Sendable {
     /// A product of its own where the checkpoint holds one that differs from the token table of the stack; otherwise
     /// that table. What the configuration calls tied is so if the weights are: this is how transformers decides.
     case ownOrTied(LinearBlueprint)
+    /// Products whose outputs stand one after another.
+    case joined([LinearBlueprint])
     /// The mean of products, each of a part of the vector that the pooling makes.
     case mean([LinearBlueprint])
     /// The token table of the stack, whose weights are then shared, with a bias under this name, which the checkpoint

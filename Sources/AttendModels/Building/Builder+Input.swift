@@ -14,30 +14,6 @@ extension Builder {
     }
   }
 
-  // MARK: Between towers
-
-  /// The connector behind a stack of `width`.
-  func connector(_ connector: ConnectorBlueprint, behind stack: Stack) throws(Failure) -> Connector {
-    let width = stack.width
-    var probe = ""
-    for case .linear(let linear, _) in connector.steps.prefix(3) where probe.isEmpty { probe = linear.weightName() }
-    let prefix = packer.tensors.first(of: connector.prefixes) { $0 + probe }
-    var (steps, columns): ([Connector.Step], Int) = ([], width)
-    for step in connector.steps {
-      switch step {
-      case .linear(let linear, let activation):
-        steps.append(.linear(try packer.linear([linear], prefix: prefix), activation))
-        columns = linear.outputs
-      case .norm(let norm):
-        if let norm = try self.norm(norm, columns, prefix: prefix) { steps.append(.norm(norm)) }
-      case .group(let grouping):
-        if case .join(let side) = grouping { columns *= side * side }
-        steps.append(.group(grouping))
-      }
-    }
-    return Connector(skipped: connector.skipped, order: stack.input.order, steps: steps, width: width)
-  }
-
   // MARK: Embeddings
 
   /// The head that makes the embedding of what a stack of `width` read.
@@ -84,7 +60,10 @@ extension Builder {
     let tableWidth = embedding.projection?.inputs ?? stack.width
     let width = embedding.projects == .tokens ? stack.width : tableWidth  // of positions and types
     return TokenEmbedding(
-      tokens: try tokenTable(stack, tableWidth), width: tableWidth, scale: embedding.scale,
+      tokens: try tokenTable(stack, tableWidth),
+      additional: try embedding.additional.map { (additional) throws(Failure) in
+        try packer.storedTable(prefix + additional.name, rows: additional.count, columns: tableWidth)
+      }, width: tableWidth, scale: embedding.scale,
       positions: try positions(embedding.positions, width),
       types: try embedding.types.map { (types) throws(Failure) in
         TypeTable(
@@ -98,11 +77,11 @@ extension Builder {
   /// The token table: the head's own weights where the two are one and nothing is lost by packing; else the table in
   /// the mapped file, of which only the rows that are asked for come into memory.
   private func tokenTable(_ stack: StackBlueprint, _ width: Int) throws(Failure) -> TokenTable {
-    let name = table(of: stack)
+    let name = table(of: stack), rows = stack.vocabulary - (stack.embedding?.additional?.count ?? 0)
     if case .tied = output.output, name == output.table, packer.compute == .float32 {
-      return .packed(try packer.packed(name, rows: stack.vocabulary, columns: width))
+      return .packed(try packer.packed(name, rows: rows, columns: width))
     }
-    return try packer.storedTable(name, rows: stack.vocabulary, columns: width)
+    return try packer.storedTable(name, rows: rows, columns: width)
   }
 
   private func positions(_ positions: PositionBlueprint, _ width: Int) throws(Failure) -> PositionTable? {

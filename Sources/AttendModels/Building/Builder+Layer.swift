@@ -9,16 +9,28 @@ extension Builder {
     _ layer: LayerBlueprint, _ stack: StackBlueprint, _ rotaries: inout RotaryTables
   ) throws(Failure) -> TransformerLayer {
     TransformerLayer(
-      selfAttention: try selfAttention(layer.attention, &rotaries),
+      selfAttention: try layer.attention.map { (attention) throws(Failure) in
+        try selfAttention(attention, &rotaries)
+      },
       selfAttentionNorms: try norms(layer.attentionNorms, stack),
       crossAttention: try layer.crossAttention.map { (cross) throws(Failure) in
-        CrossAttention(
-          options: cross.options, query: try linear([cross.query]),
-          keyValue: try linear([cross.key, cross.value], refinesLast: true), output: try linear([cross.output]))
+        try crossAttention(cross, prefix: prefix)
       }, crossAttentionNorms: try norms(layer.crossAttentionNorms, stack),
       feedForward: try feedForward(layer.feedForward), feedForwardNorms: try norms(layer.feedForwardNorms, stack),
-      isParallel: layer.isParallel,
+      isParallel: layer.isParallel, passesUnseeing: layer.passesUnseeing,
       conformer: try layer.conformer.map { (conformer) throws(Failure) in try self.conformer(conformer, stack) })
+  }
+
+  func crossAttention(_ attention: AttentionBlueprint, prefix: String) throws(Failure) -> CrossAttention {
+    let options = attention.options
+    return CrossAttention(
+      options: options, query: try packer.linear([attention.query], prefix: prefix),
+      keyValue: try packer.linear([attention.key, attention.value], prefix: prefix, refinesLast: true),
+      output: try packer.linear([attention.output], prefix: prefix),
+      queryNorm: try headNorm(
+        attention.queryNorm, heads: options.heads, headDim: options.headDim, prefix: prefix),
+      keyNorm: try headNorm(
+        attention.keyNorm, heads: options.keyValueHeads, headDim: options.headDim, prefix: prefix))
   }
 
   private func selfAttention(
@@ -34,11 +46,14 @@ extension Builder {
       rotary: attention.rotary.map { rotaries.place(of: $0) }, bias: try scoreBias(attention, input))
   }
 
-  private func headNorm(_ norm: HeadNormBlueprint?, heads: Int, headDim: Int) throws(Failure) -> Norm? {
+  func headNorm(
+    _ norm: HeadNormBlueprint?, heads: Int, headDim: Int, prefix: String? = nil
+  ) throws(Failure) -> Norm? {
     guard let norm else { return nil }
+    let prefix = prefix ?? self.prefix
     switch norm.span {
-    case .allHeads: return try self.norm(norm.norm, heads * headDim)
-    case .eachHead: return try self.norm(norm.norm, headDim)?.forEach(of: heads, gainPerHead: false)
+    case .allHeads: return try self.norm(norm.norm, heads * headDim, prefix: prefix)
+    case .eachHead: return try self.norm(norm.norm, headDim, prefix: prefix)?.forEach(of: heads, gainPerHead: false)
     case .eachHeadByItself:
       let names = (0..<heads).map { "\(prefix)\(norm.norm.name).\($0)" }
       return Norm(
@@ -121,12 +136,16 @@ extension Builder {
     }
   }
 
-  private func network(_ network: FeedForwardNetworkBlueprint) throws(Failure) -> FeedForwardNetwork {
+  func network(
+    _ network: FeedForwardNetworkBlueprint, prefix other: String? = nil
+  ) throws(Failure) -> FeedForwardNetwork {
+    let prefix = other ?? prefix
     let up =
       if let gate = network.gate { try packer.gated(gate, network.up, prefix: prefix) } else {
-        try linear([network.up])
+        try packer.linear([network.up], prefix: prefix)
       }
-    return FeedForwardNetwork(up: up, down: try linear([network.down]), activation: network.activation)
+    return FeedForwardNetwork(
+      up: up, down: try packer.linear([network.down], prefix: prefix), activation: network.activation)
   }
 
   /// Routers stay in float32: they are small, and a rounding that lets a token choose another expert changes more than

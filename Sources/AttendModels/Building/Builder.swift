@@ -58,7 +58,7 @@ struct Builder {
     return Stack(
       width: stack.width, input: try input(stack), layers: layers,
       finalNorm: try norm(stack.finalNorm, stack.width),
-      keyValueLayout: try layout(stack, use: stack.causal ? .laterCalls : .ownLayer) { $0.attention.options },
+      keyValueLayout: try layout(stack, use: stack.causal ? .laterCalls : .ownLayer) { $0.attention?.options },
       crossKeyValueLayout: hasCross ? try layout(stack, use: .laterCalls) { $0.crossAttention?.options } : nil,
       sourceProjection: try stack.sourceProjection.map { (projection) throws(Failure) in
         try packer.linear([projection], prefix: "")
@@ -107,6 +107,8 @@ struct Builder {
     case .linear(let linear), .ownOrTied(let linear):
       layers.append(
         Head.Layer(linear: try packer.linear([linear], prefix: prefix), activation: .none, norm: nil))
+    case .joined(let parts):
+      layers.append(Head.Layer(linear: try packer.linear(parts, prefix: prefix), activation: .none, norm: nil))
     case .tied(let bias):
       let width = stack.embedding?.projection?.inputs ?? stack.width
       let weights = try packer.packed(table(of: stack), rows: stack.vocabulary, columns: width)
@@ -141,7 +143,8 @@ struct Builder {
 extension Packer {
   /// The prefix in use: the one under which the first product of a stack is found.
   fileprivate func prefix(of stack: StackBlueprint, among prefixes: [String]) -> String {
-    let probe = stack.layers.isEmpty ? "" : stack.layers[0].attention.query.weightName()
+    let query = stack.firstAttention?.query ?? (stack.layers.isEmpty ? nil : stack.layers[0].crossAttention?.query)
+    let probe = query?.weightName() ?? ""
     return tensors.first(of: prefixes) { $0 + probe }
   }
 }
@@ -157,7 +160,7 @@ extension HeadBlueprint {
     switch output {
     case .linear(let linear): output = .linear(found(linear))
     case .ownOrTied(let linear): output = .ownOrTied(found(linear))
-    case .none, .mean, .tied: break
+    case .none, .joined, .mean, .tied: break
     }
   }
 }

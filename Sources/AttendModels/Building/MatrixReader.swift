@@ -59,7 +59,7 @@ final class MatrixReader {
     let rows = linear.storedRows
     let tensor = try tensors.weights(linear.weightName(prefix), linear.storedShape.sliced(linear.slice?.count))
     try lend(tensor.name, linear)
-    if let scale = linear.outputScale { return try scaled(linear, tensor, by: prefix + scale) }
+    if linear.outputScale != nil || linear.outputGate != nil { return try scaled(linear, tensor, prefix: prefix) }
     let row = linear.inputs * tensor.type.size  // bytes
     let start = (linear.slice?.index ?? 0) * rows * row
     return StoredMatrix(
@@ -70,28 +70,56 @@ final class MatrixReader {
 
   /// A matrix whose rows take a factor each, as float32 until it is packed.
   private func scaled(
-    _ linear: LinearBlueprint, _ tensor: StoredTensor, by name: String
+    _ linear: LinearBlueprint, _ tensor: StoredTensor, prefix: String
   ) throws(Failure) -> StoredMatrix {
     guard linear.part == nil, linear.slice == nil, !linear.isTransposed, linear.kernel == nil else {
       throw Failure(.internalError, "\(linear.name): factors on the outputs of a part are not implemented")
     }
     let (rows, columns) = (linear.outputs, linear.inputs)
-    let factors = try tensors.weights(name, TensorShape(rows))
-    let memory = try AlignedBuffer(rows * (columns + 1), of: Float.self, for: "tensor \(tensor.name)")
+    let factors = try self.factors(linear, prefix: prefix)
+    let memory = try AlignedBuffer(rows * columns, of: Float.self, for: "tensor \(tensor.name)")
     let scaled = Matrix(memory.pointer(), rows: rows, columns: columns)
-    let scale = memory.pointer(to: Float.self) + rows * columns
-    var first: Int32 = 0
-    engine.gather(
-      &first, count: 1, from: MatrixReader.matrix(factors, rows: 1, columns: rows),
-      into: Matrix(scale, rows: 1, columns: rows))
+    let scale = factors.pointer(to: Float.self)
     let indices = try AlignedBuffer(rows, of: Int32.self, for: "tensor \(tensor.name)")
     for row in 0..<rows { indices.pointer(to: Int32.self)[row] = Int32(row) }
     engine.gather(
       indices.pointer(), count: rows, from: MatrixReader.matrix(tensor, rows: rows, columns: columns), into: scaled)
     for row in 0..<rows { for column in 0..<columns { scaled[row][column] *= scale[row] } }
-    withExtendedLifetime(indices) {}
+    withExtendedLifetime((indices, factors)) {}
     expanded[tensor.name] = memory
     return StoredMatrix(base: memory.base, type: .float32, rows: rows, columns: columns)
+  }
+
+  /// The factors on the outputs of a product, `[outputs]`.
+  func factors(_ linear: LinearBlueprint, prefix: String) throws(Failure) -> AlignedBuffer {
+    let outputs = linear.outputs
+    let factors = try AlignedBuffer(outputs, of: Float.self, for: "factors on the outputs of \(linear.name)")
+    let numbers = factors.pointer(to: Float.self)
+    numbers.update(repeating: 1, count: outputs)
+    if let name = linear.outputScale {
+      try read(try tensors.weights(prefix + name, TensorShape(outputs)), outputs, to: numbers)
+    }
+    if let name = linear.outputGate {
+      let gate = try tensors.weights(prefix + name, TensorShape(1), or: TensorShape(1, 1, outputs))
+      let gates = try AlignedBuffer(outputs, of: Float.self, for: "tensor \(gate.name)")
+      let gateNumbers = gates.pointer(to: Float.self)
+      try read(gate, gate.count, to: gateNumbers)
+      for output in 0..<outputs {
+        numbers[output] *= Float(Exponential.tanh(Double(gateNumbers[gate.count == 1 ? 0 : output])))
+      }
+      withExtendedLifetime(gates) {}
+    }
+    return factors
+  }
+
+  /// All numbers of a tensor as float32.
+  private func read(
+    _ tensor: StoredTensor, _ count: Int, to target: UnsafeMutablePointer<Float>
+  ) throws(Failure) {
+    var first: Int32 = 0
+    engine.gather(
+      &first, count: 1, from: MatrixReader.matrix(tensor, rows: 1, columns: count),
+      into: Matrix(target, rows: 1, columns: count))
   }
 
   // MARK: 4 bits

@@ -196,7 +196,7 @@ extension Packer {
     for part in parts {
       if let name = biasName(part, prefix: prefix) {
         try readBias(name, part, to: next)
-        if let scale = part.outputScale { try multiply(next, by: prefix + scale, part.outputs) }
+        if part.outputScale != nil || part.outputGate != nil { try multiply(next, by: part, prefix: prefix) }
       } else {
         next.update(repeating: 0, count: part.outputs)
       }
@@ -228,10 +228,12 @@ extension Packer {
     }
   }
 
-  /// Multiplies `count` numbers by those of a tensor.
-  private func multiply(_ numbers: UnsafeMutablePointer<Float>, by name: String, _ count: Int) throws(Failure) {
-    let factors = try withoutCounting { () throws(Failure) in try vector(name, count) }
-    for index in 0..<count { numbers[index] *= factors.pointer(to: Float.self)[index] }
+  /// Multiplies the bias of a product by the factors on its outputs.
+  private func multiply(
+    _ numbers: UnsafeMutablePointer<Float>, by linear: LinearBlueprint, prefix: String
+  ) throws(Failure) {
+    let factors = try matrices.factors(linear, prefix: prefix)
+    for index in 0..<linear.outputs { numbers[index] *= factors.pointer(to: Float.self)[index] }
     withExtendedLifetime(factors) {}
   }
 

@@ -79,7 +79,7 @@ struct UnreadKeys {
   }
 
   private func isNeutral(_ value: JSON, _ key: String, _ neutral: Neutral) -> Bool {
-    let attention = blueprint.last.flatMap { $0.layers.isEmpty ? nil : $0.layers[0].attention }
+    let attention = blueprint.last?.firstAttention
     switch neutral {
     case .off: return isOff(value)
     case .on: return value.bool == true

@@ -1,0 +1,48 @@
+import AttendBase
+import AttendKernelInterface
+import AttendLayers
+
+/// What a token sees of the pictures in its text, by cross-attention to their states; a placeholder stands for each.
+package enum PictureSight: Sendable {
+  /// The last picture before it or at it, none before the first (Alayrac et al. 2022, arXiv:2204.14198, section 3.1.3)
+  /// and none behind an end token until the next.
+  case last(end: Int32?)
+  /// Of pictures whose placeholders are neighbours all until then, as in Llama 3.2; before the first all there are,
+  /// fillings included.
+  case run
+}
+
+/// From the states of a tower to what the decoder reads (`Connector`). Names stand with their prefix, in one spelling
+/// or another; the first that the checkpoint has is read.
+package struct ConnectorBlueprint: Sendable {
+  package enum Step: Sendable {
+    case linear(LinearBlueprint, Activation)
+    case norm(NormBlueprint)
+    case group(Connector.Grouping)
+    case network(FeedForwardNetworkBlueprint)
+    case resample(ResamplerBlueprint)
+  }
+
+  package var skipped = 0
+  package var prefixes = [""]
+  package var steps: [Step]
+}
+
+/// The parts of a `Resampler`, of which names stand without the connector's prefix.
+package struct ResamplerBlueprint: Sendable {
+  /// The tensor of the latents, `[count, width]`.
+  package var latents: (name: String, count: Int)
+  package var width: Int
+  package var options: AttentionOptions
+  package var layers: FixedArray<Layer>
+  package var norm: NormBlueprint
+
+  package struct Layer: Sendable {
+    package var contextNorm: NormBlueprint
+    package var latentsNorm: NormBlueprint
+    /// Queries of the latents; keys and values of both.
+    package var attention: AttentionBlueprint
+    package var networkNorm: NormBlueprint
+    package var network: FeedForwardNetworkBlueprint
+  }
+}

@@ -1,0 +1,81 @@
+"""Makes further cases of decoders that see, as make_pictures.py does: those whose layers look at pictures by
+cross-attention, and those whose pictures come in parts.
+
+    python Tests/Fixtures/features/make_seeing.py [NAME...]
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import torch
+import transformers
+from make_pictures import TEXT, VISION, answer, randomized, save
+
+IMAGE, END = 100, 2
+
+
+def opened(model: Any, *names: str) -> Any:
+    """The model with gates that let something through: parameters whose names end so."""
+    generator = torch.Generator().manual_seed(11)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith(names):
+                parameter.copy_(0.4 + 0.6 * torch.rand(parameter.shape, generator=generator))
+    return model
+
+
+def last_picture(ids: list[int], pictures: int) -> torch.Tensor:
+    """The mask of Idefics: a token sees the last picture before it, and none behind an end token."""
+    mask, seen = torch.zeros((1, len(ids), pictures), dtype=torch.long), -1
+    is_ended = False
+    for place, token in enumerate(ids):
+        if token == IMAGE:
+            seen, is_ended = seen + 1, False
+        if seen >= 0 and not is_ended:
+            mask[0, place, seen] = 1
+        is_ended = is_ended or token == END
+    return mask
+
+
+def idefics(name: str, note: str, layers: int, **options: Any) -> None:
+    """Two pictures one behind the other and a third, with an end token between."""
+    norms = bool(options.get("qk_layer_norms"))
+    config = transformers.IdeficsConfig(
+        vocab_size=99, additional_vocab_size=2, hidden_size=32, intermediate_size=24, num_attention_heads=4,
+        num_hidden_layers=layers, max_position_embeddings=256,
+        vision_config={"embed_dim": 32, "intermediate_size": 32, "num_attention_heads": 4, "num_hidden_layers": 1,
+                       "image_size": 16, "patch_size": 8},
+        use_resampler=True, alpha_initializer="ones",
+        perceiver_config={"use_resampler": True, "resampler_depth": 2 if norms else 1, "resampler_n_heads": 2,
+                          "resampler_head_dim": 8, "resampler_n_latents": 5, "qk_layer_norms_perceiver": norms},
+        **options,
+    )  # fmt: skip
+    model = opened(
+        randomized(transformers.IdeficsForVisionText2Text(config), 12), "alpha_cross_attn", "alpha_dense"
+    )
+    ids = [1, 7, 99, IMAGE, 99, IMAGE, 99, 31, 12, 44, END, 8, 50, 99, IMAGE, 99, 21, 90, 63]
+    pictures = torch.randn((1, 3, 3, 16, 16), generator=torch.Generator().manual_seed(13))
+    tokens = torch.tensor([ids])
+    inputs = {"input_ids": tokens, "pixel_values": pictures, "image_attention_mask": last_picture(ids, 3)}
+    with torch.no_grad():
+        logits = model(**inputs).logits
+    save(
+        name, model,
+        {"input_ids": tokens, "pixel_values": pictures[0], "logits": logits, "greedy_ids.0": answer(model, inputs)},
+        note,
+    )  # fmt: skip
+
+
+CASES = {
+    "idefics": lambda: idefics("idefics", "gated cross-attention before every second layer", 4, cross_layer_interval=2),
+    "idefics-norms": lambda: idefics(
+        "idefics-norms", "with norms of queries and keys, and a gate for each component", 2, qk_layer_norms=True,
+        alpha_type="vector", tie_word_embeddings=True,
+    ),
+}  # fmt: skip
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or CASES:
+        CASES[name]()
