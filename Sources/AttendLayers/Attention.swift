@@ -99,10 +99,12 @@ package struct SelfAttention: Sendable {
   package let keyNorm: Norm?
   package let rotary: RotaryTables.Place?
   package let bias: ScoreBias
+  /// Before the last product.
+  package let finish: AttentionFinish?
 
   package init(
     options: AttentionOptions, input: Linear, output: Linear, queryNorm: Norm?, keyNorm: Norm?,
-    rotary: RotaryTables.Place?, bias: ScoreBias
+    rotary: RotaryTables.Place?, bias: ScoreBias, finish: AttentionFinish? = nil
   ) {
     self.options = options
     self.input = input
@@ -111,6 +113,7 @@ package struct SelfAttention: Sendable {
     self.keyNorm = keyNorm
     self.rotary = rotary
     self.bias = bias
+    self.finish = finish
   }
 
   /// Adds attention(x) for the input x, `[tokens, width]`, whose keys and values go to `layer` of the pages first.
@@ -134,6 +137,7 @@ package struct SelfAttention: Sendable {
       let weights = try pass.recorder?.selfMap(layer: layer, heads: options.heads, sequences)
       try attend(x, queries, keys, sequences, heads, into: mixed, weights: weights, pass)
       if heads.type.isQuantized { pass.unspread(mixed, options) }
+      finish?.apply(mixed, pass)
       try output.apply(mixed, residual: sum.residual, into: sum.output, pass)
     }
   }
@@ -176,12 +180,23 @@ package struct CrossAttention: Sendable {
   /// Keys and values in one product: `[2 keyValueWidth, width]`.
   package let keyValue: Linear
   package let output: Linear
+  /// On queries and keys.
+  package let queryNorm: Norm?
+  package let keyNorm: Norm?
+  /// Before the last product.
+  package let finish: AttentionFinish?
 
-  package init(options: AttentionOptions, query: Linear, keyValue: Linear, output: Linear) {
+  package init(
+    options: AttentionOptions, query: Linear, keyValue: Linear, output: Linear, queryNorm: Norm?, keyNorm: Norm?,
+    finish: AttentionFinish? = nil
+  ) {
     self.options = options
     self.query = query
     self.keyValue = keyValue
     self.output = output
+    self.queryNorm = queryNorm
+    self.keyNorm = keyNorm
+    self.finish = finish
   }
 
   /// Projects the encoder's output, `[source tokens, width]`, and puts keys and values into `layer` of the pages.
@@ -189,9 +204,11 @@ package struct CrossAttention: Sendable {
     try pass.scoped { () throws(Failure) in
       let projected = try pass.workspace.matrix(source.rows, keyValue.outputs)  // [source tokens, keys | values]
       try keyValue.apply(source, into: projected, pass)
+      let keys = projected.columns(0, options.keyValueWidth)
+      keyNorm?.apply(keys, into: keys, pass)
       if keyValues.layout.type.isQuantized { pass.spread(projected, options) }
       pass.engine.storeKeyValues(
-        projected.columns(0, options.keyValueWidth), projected.columns(options.keyValueWidth, options.keyValueWidth),
+        keys, projected.columns(options.keyValueWidth, options.keyValueWidth),
         keyValues.sequences, keyValues.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale))
     }
   }
@@ -202,6 +219,7 @@ package struct CrossAttention: Sendable {
     try pass.scoped { () throws(Failure) in
       let queries = try pass.workspace.matrix(x.rows, options.queryWidth)  // [target tokens, heads, headDim]
       try query.apply(x, into: queries, pass)
+      queryNorm?.apply(queries, into: queries, pass)
       let isQuantized = source.layout.type.isQuantized
       if isQuantized { pass.spread(queries, options) }
       let mixed = try pass.workspace.matrix(x.rows, options.queryWidth)
@@ -211,6 +229,7 @@ package struct CrossAttention: Sendable {
         source.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale), options.mask, into: mixed,
         weights: weights, workspace: pass.workspace)
       if isQuantized { pass.unspread(mixed, options) }
+      finish?.apply(mixed, pass)
       try output.apply(mixed, residual: sum.residual, into: sum.output, pass)
     }
   }

@@ -14,7 +14,10 @@ extension Builder {
       crossAttention: try layer.crossAttention.map { (cross) throws(Failure) in
         CrossAttention(
           options: cross.options, query: try linear([cross.query]),
-          keyValue: try linear([cross.key, cross.value], refinesLast: true), output: try linear([cross.output]))
+          keyValue: try linear([cross.key, cross.value], refinesLast: true), output: try linear([cross.output]),
+          queryNorm: try headNorm(cross.queryNorm, heads: cross.options.heads, headDim: cross.options.headDim),
+          keyNorm: try headNorm(cross.keyNorm, heads: cross.options.keyValueHeads, headDim: cross.options.headDim),
+          finish: try finish(cross))
       }, crossAttentionNorms: try norms(layer.crossAttentionNorms, stack),
       feedForward: try feedForward(layer.feedForward), feedForwardNorms: try norms(layer.feedForwardNorms, stack),
       isParallel: layer.isParallel,
@@ -31,7 +34,16 @@ extension Builder {
       options: options, input: input, output: try linear([attention.output]),
       queryNorm: try headNorm(attention.queryNorm, heads: options.heads, headDim: options.headDim),
       keyNorm: try headNorm(attention.keyNorm, heads: options.keyValueHeads, headDim: options.headDim),
-      rotary: attention.rotary.map { rotaries.place(of: $0) }, bias: try scoreBias(attention, input))
+      rotary: attention.rotary.map { rotaries.place(of: $0) }, bias: try scoreBias(attention, input),
+      finish: try finish(attention))
+  }
+
+  private func finish(_ attention: AttentionBlueprint) throws(Failure) -> AttentionFinish? {
+    let (options, heads) = (attention.options, attention.options.heads)
+    if let name = attention.headScale {
+      return .scale(try packer.numbers(prefix + name, TensorShape(1, 1, heads, 1)), heads: heads)
+    }
+    return try norm(attention.innerNorm, options.queryWidth).map { .norm($0) }
   }
 
   private func headNorm(_ norm: HeadNormBlueprint?, heads: Int, headDim: Int) throws(Failure) -> Norm? {
@@ -126,7 +138,9 @@ extension Builder {
       if let gate = network.gate { try packer.gated(gate, network.up, prefix: prefix) } else {
         try linear([network.up])
       }
-    return FeedForwardNetwork(up: up, down: try linear([network.down]), activation: network.activation)
+    return FeedForwardNetwork(
+      up: up, down: try linear([network.down]), activation: network.activation,
+      innerNorm: try norm(network.innerNorm, network.down.inputs))
   }
 
   /// Routers stay in float32: they are small, and a rounding that lets a token choose another expert changes more than
