@@ -12,6 +12,7 @@ protocol TensorSource: Sendable {
 enum WeightFormat: String, CaseIterable {
   case safetensors = "model.safetensors"
   case pytorch = "pytorch_model.bin"
+  case flax = "flax_model.msgpack"
 
   /// The list of shards, where there are several.
   var index: String { "\(rawValue).index.json" }
@@ -20,6 +21,7 @@ enum WeightFormat: String, CaseIterable {
     switch self {
     case .safetensors: try SafetensorsFile(path, copies: copies)
     case .pytorch: try PyTorchFile(path, copies: copies)
+    case .flax: try FlaxFile(path, copies: copies)
     }
   }
 }
@@ -92,6 +94,16 @@ package final class Checkpoint: Sendable {
       }
       if let index = try folder.json(format.index) {
         return try ShardIndex(index).open(in: folder, format, copies: copies)
+      }
+    }
+    if folder.holds(MinDalleFile.painter) {
+      return try FixedArray(1, for: Checkpoint.purpose) { (_) throws(Failure) in
+        try PyTorchFile(folder.path(of: MinDalleFile.painter), copies: copies)
+      }
+    }
+    if MinDalleFile.isFolder(folder) {
+      return try FixedArray(2, for: Checkpoint.purpose) { (index) throws(Failure) in
+        try MinDalleFile(folder, half: index == 0 ? "encoder" : "decoder", copies: copies)
       }
     }
     throw OtherFormats.refusal(folder)

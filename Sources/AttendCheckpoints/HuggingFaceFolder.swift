@@ -105,6 +105,12 @@ package final class HuggingFaceFolder {
     return text
   }
 
+  /// Lets a text stand in the place of a file from now on.
+  func provide(_ name: String, _ text: String) throws(Failure) {
+    texts[name] = try LoadedFile(path(of: name), holding: text)
+    documents[name] = nil
+  }
+
   /// A file of JSON, nil where there is none. Throws `invalidFile` besides.
   package func json(_ name: String) throws(Failure) -> JSON? {
     if let document = documents[name] { return document }
@@ -137,6 +143,9 @@ package struct ModelConfigurations {
   /// Throws `notFound` where config.json is missing, `unsupported` where the folder is of another format,
   /// `inputOutput`, `invalidFile`, `outOfMemory`.
   package init(_ folder: HuggingFaceFolder) throws(Failure) {
+    if MinDalleFile.isFolder(folder) {
+      try folder.provide("config.json", try MinDalleConfiguration(folder).text())
+    }
     guard let text = try folder.text("config.json"), let model = try folder.configuration("config.json") else {
       let other = OtherFormats.find(in: folder).map { ", but \($0.file): \($0.format)" } ?? ""
       throw Failure(other.isEmpty ? .notFound : .unsupported, "\(folder.path) holds no config.json\(other)")

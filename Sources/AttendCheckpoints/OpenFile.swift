@@ -79,4 +79,13 @@ package final class LoadedFile: Sendable {
     self.buffer = buffer
     self.count = filled
   }
+
+  /// A text that stands in the place of a file at `path`. Throws `outOfMemory`.
+  init(_ path: String, holding text: String) throws(Failure) {
+    count = text.utf8.count
+    buffer = try AlignedBuffer(bytes: count + 1, for: path)
+    for (place, byte) in text.utf8.enumerated() { buffer.base.storeBytes(of: byte, toByteOffset: place, as: UInt8.self) }
+    buffer.base.storeBytes(of: 0, toByteOffset: count, as: UInt8.self)
+    self.path = path
+  }
 }

@@ -10,7 +10,7 @@ enum OtherFormats {
       "adapter_model.safetensors", "an adapter of PEFT, which needs its base model: merge the two with merge_and_unload"
     ),
     (".gguf", "GGUF"), (".ggml", "GGML"), (".onnx", "ONNX"), ("tf_model.h5", "Keras"),
-    ("flax_model.msgpack", "Flax"), ("flax_model.msgpack.index.json", "Flax"), ("rust_model.ot", "rust-bert"),
+    ("rust_model.ot", "rust-bert"),
     ("openvino_model.bin", "OpenVINO"), (".mlmodel", "Core ML"), (".mlpackage", "Core ML"), (".tflite", "LiteRT"),
     (".ckpt.index", "TensorFlow"), (".npz", "NumPy"), ("consolidated.safetensors", "Mistral's own names"),
     ("consolidated.00.pth", "Llama's own names"), (".pth", "PyTorch under another name than pytorch_model.bin"),
@@ -35,7 +35,7 @@ enum OtherFormats {
 
   /// Why a folder without weights of ours cannot be used.
   static func refusal(_ folder: HuggingFaceFolder) -> Failure {
-    let needed = "model.safetensors or pytorch_model.bin, alone or in shards with an index.json"
+    let needed = "model.safetensors, pytorch_model.bin or flax_model.msgpack, alone or in shards with an index.json"
     guard let (file, format) = find(in: folder) else {
       return Failure(.notFound, "\(folder.path) holds no weights: it needs \(needed)")
     }

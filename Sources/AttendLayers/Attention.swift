@@ -101,10 +101,12 @@ package struct SelfAttention: Sendable {
   package let keyNorm: Norm?
   package let rotary: RotaryTables.Place?
   package let bias: ScoreBias
+  /// Before the last product.
+  package let finish: AttentionFinish?
 
   package init(
     options: AttentionOptions, input: Linear, output: Linear, queryNorm: Norm?, keyNorm: Norm?,
-    rotary: RotaryTables.Place?, bias: ScoreBias
+    rotary: RotaryTables.Place?, bias: ScoreBias, finish: AttentionFinish? = nil
   ) {
     self.options = options
     self.input = input
@@ -113,6 +115,7 @@ package struct SelfAttention: Sendable {
     self.keyNorm = keyNorm
     self.rotary = rotary
     self.bias = bias
+    self.finish = finish
   }
 
   /// Adds attention(x) for the input x, `[tokens, width]`, whose keys and values go to `layer` of the pages first.
@@ -136,6 +139,7 @@ package struct SelfAttention: Sendable {
       let weights = try pass.recorder?.selfMap(layer: layer, heads: options.heads, sequences)
       try attend(x, queries, keys, sequences, heads, into: mixed, weights: weights, pass)
       if heads.type.isQuantized { pass.unspread(mixed, options) }
+      finish?.apply(mixed, pass)
       try output.apply(mixed, residual: sum.residual, into: sum.output, pass)
     }
   }
@@ -181,9 +185,12 @@ package struct CrossAttention: Sendable {
   /// On queries and keys.
   package let queryNorm: Norm?
   package let keyNorm: Norm?
+  /// Before the last product.
+  package let finish: AttentionFinish?
 
   package init(
-    options: AttentionOptions, query: Linear, keyValue: Linear, output: Linear, queryNorm: Norm?, keyNorm: Norm?
+    options: AttentionOptions, query: Linear, keyValue: Linear, output: Linear, queryNorm: Norm?, keyNorm: Norm?,
+    finish: AttentionFinish? = nil
   ) {
     self.options = options
     self.query = query
@@ -191,6 +198,7 @@ package struct CrossAttention: Sendable {
     self.output = output
     self.queryNorm = queryNorm
     self.keyNorm = keyNorm
+    self.finish = finish
   }
 
   /// Projects the encoder's output, `[source tokens, width]`, and puts keys and values into `layer` of the pages.
@@ -223,6 +231,7 @@ package struct CrossAttention: Sendable {
         source.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale), options.mask, into: mixed,
         weights: weights, workspace: pass.workspace)
       if isQuantized { pass.unspread(mixed, options) }
+      finish?.apply(mixed, pass)
       try output.apply(mixed, residual: sum.residual, into: sum.output, pass)
     }
   }

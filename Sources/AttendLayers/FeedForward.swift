@@ -22,11 +22,14 @@ package struct FeedForwardNetwork: Sendable {
   package let up: Linear
   package let down: Linear
   package let activation: Activation
+  /// Between the two products (Shleifer et al. 2021, "NormFormer", arXiv:2110.09456, section 2.1).
+  package let innerNorm: Norm?
 
-  package init(up: Linear, down: Linear, activation: Activation) {
+  package init(up: Linear, down: Linear, activation: Activation, innerNorm: Norm? = nil) {
     self.up = up
     self.down = down
     self.activation = activation
+    self.innerNorm = innerNorm
   }
 
   /// `y = residual + network(x)`, or without a residual network(x); all `[tokens, width]`, residual may be y.
@@ -34,6 +37,7 @@ package struct FeedForwardNetwork: Sendable {
     try pass.scoped { () throws(Failure) in
       let hidden = try pass.workspace.matrix(x.rows, up.outputs)  // [tokens, up.outputs]
       try up.apply(x, activation: activation, into: hidden, pass)
+      innerNorm?.apply(hidden, into: hidden, pass)
       try down.apply(hidden, residual: residual, into: y, pass)
     }
   }

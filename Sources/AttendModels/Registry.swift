@@ -51,7 +51,8 @@ extension Family {
 /// All families. A new one is a file beside this one and a line here.
 package enum Registry {
   package static let families: [any (Family & Sendable).Type] = [
-    Albert.self, AST.self, Bart.self, Bert.self, BLIP.self, Bloom.self, CLIP.self, DebertaV2.self, DINOv2.self,
+    Albert.self, AST.self, Bart.self, Bert.self, BLIP.self, Bloom.self, CLIP.self, DalleBart.self, DebertaV2.self,
+    DINOv2.self,
     DistilBert.self,
     Fairseq.self, Falcon.self, Gemma.self, Gemma3.self, GPT2.self, GPTJ.self, GPTNeo.self, GPTNeoX.self, GptOss.self,
     Granite.self, Idefics.self, Idefics3.self,

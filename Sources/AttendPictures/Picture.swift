@@ -19,15 +19,6 @@ package struct Picture: Sendable {
   /// The pixels, alive as long as the picture or a copy of it.
   var pixels: UnsafeMutablePointer<UInt8> { memory.pointer() }
 
-  /// Room for `width` x `height` pixels, not initialised. The caller has checked the sizes.
-  init(width: Int, height: Int, for purpose: @autoclosure () -> String) throws(Failure) {
-    self.width = width
-    self.height = height
-    let (bytes, overflow) = width.saturatingMultiply(height).multipliedReportingOverflow(by: 3)
-    guard !overflow, bytes < Int.max - Picture.slack else { throw .outOfMemory(Int.max, for: purpose()) }
-    memory = try AlignedBuffer(bytes: bytes + Picture.slack, for: purpose())
-  }
-
   /// Decodes a file in memory. Its format is told by its first bytes, never by a name; `name` is what messages call it.
   /// Throws `invalidFile` for a damaged, cut or too large picture, `unsupported` where the system lacks the library
   /// that reads its format, `outOfMemory`.
@@ -40,6 +31,21 @@ package struct Picture: Sendable {
     let file = try LoadedFile(path)
     defer { withExtendedLifetime(file) {} }
     self = try Picture(file.bytes, named: path, options: options)
+  }
+
+  /// Room for `width` x `height` pixels, not initialised. The caller has checked the sizes.
+  package init(width: Int, height: Int, for purpose: @autoclosure () -> String) throws(Failure) {
+    self.width = width
+    self.height = height
+    let (bytes, overflow) = width.saturatingMultiply(height).multipliedReportingOverflow(by: 3)
+    guard !overflow, bytes < Int.max - Picture.slack else { throw .outOfMemory(Int.max, for: purpose()) }
+    memory = try AlignedBuffer(bytes: bytes + Picture.slack, for: purpose())
+  }
+
+  /// Lets `body` fill a line, [width, 3]. Whoever made the picture does so before anybody else has it.
+  package func fill(line: Int, _ body: (UnsafeMutableBufferPointer<UInt8>) -> Void) {
+    body(UnsafeMutableBufferPointer(start: pixels + line * stride, count: stride))
+    withExtendedLifetime(memory) {}
   }
 
   /// Calls `body` with the pixels, [height, width, 3].

@@ -8,8 +8,12 @@ package enum FeedForwardBlueprint: Sendable {
   case mixture(MixtureBlueprint)
 
   /// One network.
-  package init(gate: LinearBlueprint? = nil, up: LinearBlueprint, down: LinearBlueprint, activation: Activation) {
-    self = .dense(FeedForwardNetworkBlueprint(gate: gate, up: up, down: down, activation: activation))
+  package init(
+    gate: LinearBlueprint? = nil, up: LinearBlueprint, down: LinearBlueprint, activation: Activation,
+    innerNorm: NormBlueprint? = nil
+  ) {
+    self = .dense(
+      FeedForwardNetworkBlueprint(gate: gate, up: up, down: down, activation: activation, innerNorm: innerNorm))
   }
 }
 
@@ -21,6 +25,8 @@ package struct FeedForwardNetworkBlueprint: Sendable {
   package var up: LinearBlueprint
   package var down: LinearBlueprint
   package var activation: Activation
+  /// Between the two products.
+  package var innerNorm: NormBlueprint?
 }
 
 /// A router and the networks that it chooses from (Shazeer et al. 2017, arXiv:1701.06538).

@@ -41,6 +41,16 @@ package struct NormBlueprint: Sendable {
   package var kind: Norm.Kind = .layer
   package var epsilon: Float
   package var hasBias = true
+  package var gain = Gain.own
+
+  /// The factors behind the norm.
+  package enum Gain: Sendable {
+    case own
+    /// 1 where the checkpoint has no tensor of them.
+    case optional
+    /// 1
+    case none
+  }
 }
 
 /// The projections and sizes of an attention.
@@ -57,6 +67,10 @@ package struct AttentionBlueprint: Sendable {
   package var bias = BiasBlueprint.none
   /// The name of the heads' sinks, `[heads]`.
   package var sinks: String?
+  /// Over all heads before the product `output`.
+  package var innerNorm: NormBlueprint?
+  /// The name of factors on the heads before that product, `[1, 1, heads, 1]`.
+  package var headScale: String?
 
   /// The bias of scores by the distance between query and key.
   package enum BiasBlueprint: Sendable {
@@ -176,6 +190,8 @@ package struct LinearBlueprint: Sendable {
   func weightName(_ prefix: String = "") -> String {
     slice == nil ? .joined(prefix, name, separator, "weight") : .joined(prefix, name)
   }
+  /// The tensor that holds them in a checkpoint of Flax, which stores every product `[inputs, outputs]`.
+  func kernelName(_ prefix: String = "") -> String { .joined(prefix, name, ".kernel") }
   /// The tensor that holds its bias, if that is its own.
   func biasName(_ prefix: String = "") -> String {
     slice == nil ? .joined(prefix, name, separator, "bias") : .joined(prefix, name, "_bias")

@@ -39,6 +39,8 @@ package struct Blueprint: Sendable {
   package var endToken: Int?
   /// The way from two embeddings, of a picture and of a text, to a number that tells how well they match.
   package var similarity: SimilarityBlueprint?
+  /// The way from a text to the tokens of a picture; nil: it draws none.
+  package var drawing: DrawingBlueprint?
   /// The names of the classes that the head tells apart, by their numbers.
   package var labels = LabelNames()
   /// Tensors that a checkpoint may hold and that nothing reads: copies of tied weights, tables that are computed,

@@ -30,7 +30,8 @@ extension Builder {
       queryNorm: try headNorm(
         attention.queryNorm, heads: options.heads, headDim: options.headDim, prefix: prefix),
       keyNorm: try headNorm(
-        attention.keyNorm, heads: options.keyValueHeads, headDim: options.headDim, prefix: prefix))
+        attention.keyNorm, heads: options.keyValueHeads, headDim: options.headDim, prefix: prefix),
+      finish: try finish(attention, prefix: prefix))
   }
 
   private func selfAttention(
@@ -43,7 +44,16 @@ extension Builder {
       options: options, input: input, output: try linear([attention.output]),
       queryNorm: try headNorm(attention.queryNorm, heads: options.heads, headDim: options.headDim),
       keyNorm: try headNorm(attention.keyNorm, heads: options.keyValueHeads, headDim: options.headDim),
-      rotary: attention.rotary.map { rotaries.place(of: $0) }, bias: try scoreBias(attention, input))
+      rotary: attention.rotary.map { rotaries.place(of: $0) }, bias: try scoreBias(attention, input),
+      finish: try finish(attention, prefix: prefix))
+  }
+
+  private func finish(_ attention: AttentionBlueprint, prefix: String) throws(Failure) -> AttentionFinish? {
+    let (options, heads) = (attention.options, attention.options.heads)
+    if let name = attention.headScale {
+      return .scale(try packer.numbers(prefix + name, TensorShape(1, 1, heads, 1)), heads: heads)
+    }
+    return try norm(attention.innerNorm, options.queryWidth, prefix: prefix).map { .norm($0) }
   }
 
   func headNorm(
@@ -145,7 +155,8 @@ extension Builder {
         try packer.linear([network.up], prefix: prefix)
       }
     return FeedForwardNetwork(
-      up: up, down: try packer.linear([network.down], prefix: prefix), activation: network.activation)
+      up: up, down: try packer.linear([network.down], prefix: prefix), activation: network.activation,
+      innerNorm: try norm(network.innerNorm, network.down.inputs, prefix: prefix))
   }
 
   /// Routers stay in float32: they are small, and a rounding that lets a token choose another expert changes more than

@@ -129,8 +129,10 @@ struct Builder {
   func norm(_ norm: NormBlueprint?, _ width: Int, prefix: String? = nil) throws(Failure) -> Norm? {
     guard let norm else { return nil }
     let prefix = prefix ?? self.prefix
+    let name = norm.gain == .none ? nil : String.joined(prefix, norm.name, ".weight")
+    let gain = name.flatMap { norm.gain == .own || packer.tensors.has($0) ? $0 : nil }
     return Norm(
-      kind: norm.kind, gain: try packer.vector(.joined(prefix, norm.name, ".weight"), width),
+      kind: norm.kind, gain: try gain.map { (name) throws(Failure) in try packer.vector(name, width) },
       bias: norm.hasBias ? try packer.vector(.joined(prefix, norm.name, ".bias"), width) : nil, epsilon: norm.epsilon)
   }
 

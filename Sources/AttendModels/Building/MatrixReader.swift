@@ -56,6 +56,9 @@ final class MatrixReader {
     if let slice = linear.slice, tensors.has(prefix + linear.blocksName) {
       return try microscaled(linear, slice, prefix: prefix)
     }
+    if linear.part == nil, linear.slice == nil, linear.kernel == nil, tensors.has(linear.kernelName(prefix)) {
+      return try kernel(linear, prefix: prefix)
+    }
     let rows = linear.storedRows
     let tensor = try tensors.weights(linear.weightName(prefix), linear.storedShape.sliced(linear.slice?.count))
     try lend(tensor.name, linear)
@@ -66,6 +69,15 @@ final class MatrixReader {
       base: tensor.bytes.baseAddress! + start, type: tensor.type, rows: rows, columns: linear.inputs,
       transposed: linear.isTransposed,
       release: { tensor.dontNeed(start + $0.lowerBound * row..<start + $0.upperBound * row) })
+  }
+
+  /// The matrix of a product as Flax stores it.
+  private func kernel(_ linear: LinearBlueprint, prefix: String) throws(Failure) -> StoredMatrix {
+    let tensor = try tensors.weights(linear.kernelName(prefix), TensorShape(linear.inputs, linear.outputs))
+    try lend(tensor.name, linear)
+    return StoredMatrix(
+      base: tensor.bytes.baseAddress!, type: tensor.type, rows: linear.outputs, columns: linear.inputs,
+      transposed: true)
   }
 
   /// A matrix whose rows take a factor each, as float32 until it is packed.

@@ -52,6 +52,9 @@ final class TensorLog {
   /// The number of rows of a tensor, nil where there is none.
   func rows(_ name: String) -> Int? { checkpoint[name]?.shape.first }
 
+  /// The shape of a tensor, nil where there is none.
+  func shape(_ name: String) -> TensorShape? { checkpoint[name]?.shape }
+
   /// The number of dimensions of a tensor, nil where there is none.
   func rank(_ name: String) -> Int? { checkpoint[name]?.shape.count }
 

@@ -117,7 +117,7 @@ struct TokenizerSettings {
     "clip": "CLIPTokenizer", "clip_text_model": "CLIPTokenizer", "t5": "T5Tokenizer", "mt5": "T5Tokenizer",
     "umt5": "T5Tokenizer", "llama": "LlamaTokenizer", "mistral": "LlamaTokenizer", "mixtral": "LlamaTokenizer",
     "gemma": "GemmaTokenizer", "gemma2": "GemmaTokenizer", "bert": "BertTokenizer", "marian": "MarianTokenizer",
-    "gpt2": "GPT2Tokenizer",
+    "gpt2": "GPT2Tokenizer", "dallebart": "BartTokenizer",
   ]
 
   func bool(_ key: String, default value: Bool) -> Bool { configuration?[key]?.bool ?? value }
