@@ -31,7 +31,7 @@ package final class MediaInput: StepInput, @unchecked Sendable {
       let array = arrays[index]
       next.update(from: array.base, count: array.numbers)
       defer { next += array.numbers }
-      return FeatureArray(next, channels: array.channels, height: array.height, width: array.width)
+      return array.moved(to: next)
     }
   }
 

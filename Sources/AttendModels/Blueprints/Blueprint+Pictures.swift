@@ -24,6 +24,7 @@ package struct ConnectorBlueprint: Sendable {
   }
 
   package var skipped = 0
+  package var skippedAtEnd = 0
   package var prefixes = [""]
   package var steps: [Step]
 }
@@ -45,4 +46,27 @@ package struct ResamplerBlueprint: Sendable {
     package var networkNorm: NormBlueprint
     package var network: FeedForwardNetworkBlueprint
   }
+}
+
+/// The parts of `Taps`.
+package struct TapsBlueprint: Sendable {
+  package var layers: [Int]
+  package var takesTurns = false
+  package var middle: (layer: Int, norm: NormBlueprint)?
+}
+
+/// The parts of a `TileEmbedding`.
+package struct TilesBlueprint: Sendable {
+  package var projection: LinearBlueprint
+  package var sizes: TileEmbedding.Sizes
+  package var classVector: String
+  /// `[states of a tile, width]`; times 1 less the tanh of the gate.
+  package var positions: String
+  /// `[arrangements + 1, tiles * states of a tile * width]`; times the tanh of the gate.
+  package var tilePositions: String
+  package var positionGate: String
+  /// `[arrangements + 1, tiles * width]`, each with a gate.
+  package var before: (table: String, gate: String)
+  package var behind: (table: String, gate: String)
+  package var norm: NormBlueprint
 }

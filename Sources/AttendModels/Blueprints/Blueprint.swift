@@ -203,6 +203,12 @@ package struct StackBlueprint: Sendable {
   /// The tensor, under its whole name, of numbers whose softmax are the shares of the layers in the states that the
   /// stack gives; nil: these are the last layer's.
   package var shares: String?
+  /// As in `Taps`.
+  package var taps: TapsBlueprint? {
+    get { tapped?.value }
+    set { tapped = newValue.map { .of($0) } }
+  }
+  private var tapped: Boxed<TapsBlueprint>?
   /// The longest text that the configuration speaks of, where positions are computed and would go on; nil: it states
   /// none.
   package var statedPositions: Int?
@@ -247,6 +253,7 @@ package struct StackBlueprint: Sendable {
 package indirect enum InputBlueprint: Sendable {
   case tokens(EmbeddingBlueprint)
   case patches(PatchBlueprint)
+  case tiles(TilesBlueprint)
   case sound(SoundBlueprint)
 }
 
