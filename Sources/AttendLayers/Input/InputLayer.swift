@@ -18,6 +18,8 @@ package struct FeatureArray: BitwiseCopyable, @unchecked Sendable {
   package let channels: Int
   package let height: Int
   package let width: Int
+  /// Of a picture that came as several arrays.
+  package var tile = PictureTile()
 
   package init(_ base: UnsafePointer<Float>, channels: Int, height: Int, width: Int) {
     self.base = base
@@ -35,6 +37,19 @@ package struct FeatureArray: BitwiseCopyable, @unchecked Sendable {
   /// The same of a sound: "80 x 3000", "16000".
   package var soundShape: String {
     height > 1 ? shape : channels > 1 ? "\(channels) x \(width)" : "\(width)"
+  }
+}
+
+/// The place of an array among those that a picture was cut into, which follow one another.
+package struct PictureTile: BitwiseCopyable, Sendable {
+  package let index: Int
+  package let count: Int
+  /// The grid that it was cut by; 0 x 0: it was not.
+  package let grid: PatchGrid
+
+  /// By default the array is all of the picture.
+  package init(index: Int = 0, count: Int = 1, grid: PatchGrid = PatchGrid(rows: 0, columns: 0)) {
+    (self.index, self.count, self.grid) = (index, count, grid)
   }
 }
 
