@@ -88,7 +88,7 @@ final class InputList {
         } else if session.model.arrayReader?.input.readsTiles == true {
           try arrays.append(pixels.tiles(picture))
         } else {
-          for tile in 0..<pixels[picture].count { try arrays.append(pixels.array(pixels[picture].first + tile)) }
+          for tile in 0..<pixels[picture].count { try arrays.append(pixels.array(tile, of: picture)) }
         }
         picture += 1
       } else {
@@ -222,9 +222,14 @@ final class InputList {
 }
 
 extension PixelValues {
-  /// A tile as a model reads it.
-  fileprivate func array(_ tile: Int) -> FeatureArray {
-    FeatureArray(values + tile * tileCount, channels: channels, height: height, width: width)
+  /// A tile of a picture as a model reads it.
+  fileprivate func array(_ tile: Int, of picture: Int) -> FeatureArray {
+    let place = self[picture]
+    var array = FeatureArray(
+      values + (place.first + tile) * tileCount, channels: channels, height: height, width: width)
+    array.tile = PictureTile(
+      index: tile, count: place.count, grid: PatchGrid(rows: place.rows, columns: place.columns))
+    return array
   }
 
   /// The tiles of a picture as a model reads them together.

@@ -64,7 +64,7 @@ package final class Stack: Sendable {
   package func positions(allowingBeyond isAllowed: Bool) -> Int? { isAllowed ? positions : statedPositions }
 
   /// The forward pass: from the input, which lies sequence after sequence as `selfKeyValues` says, and states of
-  /// another tower in the place of some of its rows, to hidden states, `[tokens, outputWidth]`, in y. `places` are those
+  /// another tower in the place of some of its rows, to hidden states, `[tokens, outputWidth]`, in y. `places` are
   /// of tokens; arrays have their own.
   package func forward(
     _ input: StackInput, splices: UnsafeBufferPointer<Splice> = UnsafeBufferPointer(start: nil, count: 0),

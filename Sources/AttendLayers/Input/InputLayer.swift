@@ -20,6 +20,8 @@ package struct FeatureArray: BitwiseCopyable, @unchecked Sendable {
   package let width: Int
   /// The rows and columns of the tiles of one picture, each of this shape, one behind the other; nil: it is one array.
   package let tiles: PatchGrid?
+  /// Of a picture that came as several arrays.
+  package var tile = PictureTile()
 
   package init(
     _ base: UnsafePointer<Float>, channels: Int, height: Int, width: Int, tiles: PatchGrid? = nil
@@ -33,7 +35,9 @@ package struct FeatureArray: BitwiseCopyable, @unchecked Sendable {
 
   /// The same with its numbers elsewhere.
   package func moved(to base: UnsafePointer<Float>) -> FeatureArray {
-    FeatureArray(base, channels: channels, height: height, width: width, tiles: tiles)
+    var copy = FeatureArray(base, channels: channels, height: height, width: width, tiles: tiles)
+    copy.tile = tile
+    return copy
   }
 
   /// How many numbers it has.
@@ -45,6 +49,19 @@ package struct FeatureArray: BitwiseCopyable, @unchecked Sendable {
   /// The same of a sound: "80 x 3000", "16000".
   package var soundShape: String {
     height > 1 ? shape : channels > 1 ? "\(channels) x \(width)" : "\(width)"
+  }
+}
+
+/// The place of an array among those that a picture was cut into, which follow one another.
+package struct PictureTile: BitwiseCopyable, Sendable {
+  package let index: Int
+  package let count: Int
+  /// The grid that it was cut by; 0 x 0: it was not.
+  package let grid: PatchGrid
+
+  /// By default the array is all of the picture.
+  package init(index: Int = 0, count: Int = 1, grid: PatchGrid = PatchGrid(rows: 0, columns: 0)) {
+    (self.index, self.count, self.grid) = (index, count, grid)
   }
 }
 
