@@ -125,27 +125,21 @@ private final class GenerateCall {
   func inputs(of batch: Batch) throws(Failure) -> FixedArray<MediaInput?>? {
     guard let pictures = batch.pictures else { return nil }
     _ = try session.model.picturePlaceholder()
-    let lengths = try FixedArray(pictures.count, for: "the inputs of a batch") { (index) throws(Failure) in
-      try session.model.states(of: pictures[index])
-    }
     var (token, picture) = (0, 0)
     let inputs = try FixedArray(batch.count, for: "the inputs of a batch") { (index) throws(Failure) -> MediaInput? in
       let prompt = batch.tokens(from: token, count: batch.lengths[index])
       token += prompt.count
-      let places = session.model.places(in: prompt)
-      let first = picture
-      // Each picture has one place, or as many as it becomes states.
-      var left = places
-      while left > 0, picture < pictures.count {
-        left -= places >= lengths[picture] + (picture - first) ? lengths[picture] : 1
-        picture += 1
-      }
-      guard picture > first else { return nil }
-      return try MediaInput(copying: UnsafeBufferPointer(rebasing: pictures[first..<picture]), for: session.model)
+      let rest = UnsafeBufferPointer(rebasing: pictures[picture...])
+      let count = try session.model.share(of: prompt, in: rest, prompts: batch.count)
+      guard count > 0 else { return nil }
+      picture += count
+      return try MediaInput(copying: UnsafeBufferPointer(rebasing: rest[..<count]), for: session.model)
     }
     guard picture == pictures.count else {
       throw Failure(
-        .invalidArgument, "the batch holds \(pictures.count) pictures, and its texts have places for \(picture)")
+        .invalidArgument,
+        "the batch holds \(pictures.pictureCount) pictures, and its texts have places for "
+          + String(UnsafeBufferPointer(rebasing: pictures[..<picture]).pictureCount))
     }
     return inputs
   }

@@ -85,8 +85,10 @@ final class InputList {
       } else if let pixels {
         if session.model.arrayReader?.input.readsPatchLists == true {
           try arrays.append(pixels.list(picture))
+        } else if session.model.arrayReader?.input.readsTiles == true {
+          try arrays.append(pixels.tiles(picture))
         } else {
-          for tile in 0..<pixels[picture].count { try arrays.append(pixels.array(pixels[picture].first + tile)) }
+          for tile in 0..<pixels[picture].count { try arrays.append(pixels.array(tile, of: picture)) }
         }
         picture += 1
       } else {
@@ -220,9 +222,22 @@ final class InputList {
 }
 
 extension PixelValues {
-  /// A tile as a model reads it.
-  fileprivate func array(_ tile: Int) -> FeatureArray {
-    FeatureArray(values + tile * tileCount, channels: channels, height: height, width: width)
+  /// A tile of a picture as a model reads it.
+  fileprivate func array(_ tile: Int, of picture: Int) -> FeatureArray {
+    let place = self[picture]
+    var array = FeatureArray(
+      values + (place.first + tile) * tileCount, channels: channels, height: height, width: width)
+    array.tile = PictureTile(
+      index: tile, count: place.count, grid: PatchGrid(rows: place.rows, columns: place.columns))
+    return array
+  }
+
+  /// The tiles of a picture as a model reads them together.
+  fileprivate func tiles(_ picture: Int) -> FeatureArray {
+    let place = self[picture], first = array(place.first)
+    return FeatureArray(
+      first.base, channels: channels, height: height, width: width,
+      tiles: PatchGrid(rows: place.rows, columns: place.columns))
   }
 
   /// A picture that was cut into patches as a model reads their list.

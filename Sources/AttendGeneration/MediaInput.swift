@@ -31,7 +31,7 @@ package final class MediaInput: StepInput, @unchecked Sendable {
       let array = arrays[index]
       next.update(from: array.base, count: array.numbers)
       defer { next += array.numbers }
-      return FeatureArray(next, channels: array.channels, height: array.height, width: array.width)
+      return array.moved(to: next)
     }
   }
 
@@ -90,31 +90,5 @@ extension Model {
       throw Failure(
         .invalidArgument, "the text has \(places) places for pictures (id \(placeholder)), and no picture is given")
     }
-  }
-
-  /// The prompt of a decoder in which each picture has as many placeholders as it becomes states: as it is where it has
-  /// as many already, and where there is one for each picture, as templates write it, each repeated.
-  ///
-  /// Throws `invalidArgument` where there are neither.
-  package func expanded(
-    _ prompt: UnsafeBufferPointer<Int32>, for input: MediaInput
-  ) throws(Failure) -> GrowingList<Int32> {
-    let placeholder = try picturePlaceholder()
-    let places = places(in: prompt)
-    let pictures = input.lengths.count
-    guard places == pictures || places == input.length else {
-      throw Failure(
-        .invalidArgument,
-        "the text has \(places) places for pictures (id \(placeholder)), and \(pictures) pictures are given")
-    }
-    var result = GrowingList<Int32>(for: "a prompt with pictures")
-    try result.reserve(prompt.count + input.length)
-    var picture = 0
-    for token in prompt {
-      let repeats = token == placeholder && places == pictures ? input.lengths[picture] : 1
-      if token == placeholder { picture += 1 }
-      for _ in 0..<repeats { try result.append(token) }
-    }
-    return result
   }
 }

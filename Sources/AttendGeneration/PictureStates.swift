@@ -37,23 +37,23 @@ final class PictureStates {
 
   /// Pictures at whose states tokens of `text` look by cross-attention, `counts` of each, which lie end to end; a token
   /// of the id `placeholder` stands for each.
-  init(
-    _ counts: UnsafeBufferPointer<Int>, seen sight: PictureSight, in text: UnsafeBufferPointer<Int32>,
+  init<Counts: RandomAccessCollection<Int>>(
+    _ counts: Counts, seen sight: PictureSight, in text: UnsafeBufferPointer<Int32>,
     placeholder: Int32
-  ) throws(Failure) {
+  ) throws(Failure) where Counts.Index == Int {
     (width, textCount) = (0, text.count)
     states = try AlignedBuffer(0, of: Float.self, for: "the states of pictures")
     if case .run = sight { unseeing = .all } else { unseeing = KeySpan(first: 0, limit: 0) }
-    var (picture, first, limit) = (0, 0, 0)
+    var (picture, first, limit) = (counts.startIndex, 0, 0)
     for (position, token) in text.enumerated() {
-      if token == placeholder, picture < counts.count {
+      if token == placeholder, picture < counts.endIndex {
         var goesOn = false
         if case .run = sight { goesOn = position > 0 && text[position - 1] == placeholder }
         first = goesOn ? first : limit
         limit += counts[picture]
         picture += 1
         try looks.append(Look(from: position, first: first, limit: limit))
-      } else if case .last(let end?) = sight, token == end, picture > 0 {
+      } else if case .last(let end?) = sight, token == end, picture > counts.startIndex {
         try looks.append(Look(from: position + 1, first: 0, limit: 0))
       }
     }

@@ -149,7 +149,7 @@ extension Session {
       let shift = model.blueprint.shift
       try outputs.reserve(sequences: batch.count, rereading: shift == nil ? 0 : batch.tokenCount)
       try pass.workspace.reset()
-      let x = try outputs.reserve(outputs.states, rows: batch.tokenCount, columns: stack.width)
+      let x = try outputs.reserve(outputs.states, rows: batch.tokenCount, columns: stack.outputWidth)
       switch model.blueprint.kind {
       case .encoder: try readText(batch, stack, into: x)
       case .encoderDecoder:

@@ -10,8 +10,33 @@ struct SeenPictures {
   let states: Matrix
   /// The states of each picture.
   let counts: UnsafeMutablePointer<Int>
+  /// How many of them, at the end, stand for nothing in their picture.
+  let unused: UnsafeMutablePointer<Int>
   /// The rows and columns in which they lie.
   let grids: UnsafeBufferPointer<PatchGrid>
+}
+
+extension SeenPictures {
+  /// Moves the states of some pictures, which lie from row `first` on, so that those which stand for nothing come
+  /// behind all others.
+  fileprivate func putUnusedLast(_ pictures: Range<Int>, from first: Int, _ pass: Pass) throws(Failure) {
+    let rows = pictures.reduce(0) { $0 + counts[$1] }
+    guard pictures.count > 1, pictures.contains(where: { unused[$0] > 0 }) else { return }
+    try pass.scoped { () throws(Failure) in
+      let own = states.rows(first, rows), copy = try pass.workspace.matrix(rows, states.columns)
+      for row in 0..<rows { copy[row].update(from: own[row], count: own.columns) }
+      var (from, used) = (0, 0)
+      var last = pictures.reduce(0) { $0 + counts[$1] - unused[$1] }
+      for picture in pictures {
+        for row in 0..<counts[picture] {
+          let isUsed = row < counts[picture] - unused[picture]
+          own[isUsed ? used : last].update(from: copy[from + row], count: own.columns)
+          if isUsed { used += 1 } else { last += 1 }
+        }
+        from += counts[picture]
+      }
+    }
+  }
 }
 
 extension Session {
@@ -28,6 +53,7 @@ extension Session {
     }
     let batch = try self.batch(arrays)
     let counts = try pass.workspace.take(arrays.count, of: Int.self)
+    let unused = try pass.workspace.take(arrays.count, of: Int.self)
     let before = try pass.workspace.take(arrays.count, of: PatchGrid.self)
     let after = try pass.workspace.take(arrays.count, of: PatchGrid.self)
     let none = PatchGrid(rows: 0, columns: 0)
@@ -37,15 +63,15 @@ extension Session {
       let shape = try connector.shape(of: batch.lengths[index], grid)
       (before + index).initialize(to: grid ?? none)
       (after + index).initialize(to: shape.grid ?? none)
-      counts[index] = shape.count
+      (counts[index], unused[index]) = (shape.count, tower.input.unused(of: array))
       sum += shape.count
     }
-    let seen = try pass.workspace.matrix(batch.tokenCount, tower.width)
+    let seen = try pass.workspace.matrix(batch.tokenCount, tower.outputWidth)
     try readText(batch, tower, into: seen)
     let states = try pass.workspace.matrix(sum, connector.width)
     try connector.apply(seen, lengths: batch.lengths, grids: before, into: states, pass)
     return SeenPictures(
-      states: states, counts: counts, grids: UnsafeBufferPointer(start: after, count: arrays.count))
+      states: states, counts: counts, unused: unused, grids: UnsafeBufferPointer(start: after, count: arrays.count))
   }
 
   /// Reads the pictures of sequences from `first` on, whose texts stand in `texts`, and puts their states in the place
@@ -77,14 +103,15 @@ extension Session {
           let own =
             if let sight {
               try PictureStates(
-                UnsafeBufferPointer(start: seen.counts + firstPicture, count: picture - firstPicture), seen: sight,
-                in: text, placeholder: placeholder)
+                (firstPicture..<picture).lazy.map { seen.counts[$0] - seen.unused[$0] }, seen: sight, in: text,
+                placeholder: placeholder)
             } else { try PictureStates(seen.states.rows(row, rows), in: text, placeholder: placeholder) }
           guard sight == nil || room == 0 else { try refuse(picture - firstPicture, in: text) }
           if let reading = model.blueprint.readingBothWays { try own.join(reading) }
           if model.decoder?.rotaries.readCoordinates == true {
             try own.place(UnsafeBufferPointer(rebasing: seen.grids[firstPicture..<picture]))
           }
+          if sight != nil { try seen.putUnusedLast(firstPicture..<picture, from: row, pass) }
           sequences.attach(own, to: first + sequence)
         } catch { throw Failure(error.code, "sequence \(sequence): \(error.message)") }
         row += rows

@@ -33,11 +33,31 @@ package struct AttentionBias: @unchecked Sendable {
   package var sinks: UnsafePointer<Float>?
   /// Terms of content and position, added before the scores are scaled.
   package var disentangled: DisentangledBias?
+  /// A term for each head, query and key, where places lie in two dimensions (Bao et al. 2021, arXiv:2106.08254; Liu et
+  /// al. 2021, arXiv:2103.14030).
+  package var pairs: PairBias?
 
   /// Nothing at all.
   package init() { radius = 0 }
 
-  package var isEmpty: Bool { slopes == nil && distances == nil && sinks == nil && disentangled == nil }
+  package var isEmpty: Bool {
+    slopes == nil && distances == nil && sinks == nil && disentangled == nil && pairs == nil
+  }
+}
+
+/// Terms of pairs of positions, `[heads][positions][stride]`, the keys of a query beside each other.
+package struct PairBias: @unchecked Sendable {
+  package var base: UnsafePointer<Float>
+  package var positions: Int
+  /// Terms from one query to the next: `PairBias.stride(of:)`.
+  package var stride: Int
+
+  package init(_ base: UnsafePointer<Float>, positions: Int) {
+    (self.base, self.positions, stride) = (base, positions, PairBias.stride(of: positions))
+  }
+
+  /// Terms of a query: whole vectors, which are read beyond the last key.
+  package static func stride(of positions: Int) -> Int { (positions + 15) & ~15 }
 }
 
 /// The terms of content and relative position (He et al. 2020, arXiv:2006.03654, equation 4), from products of tokens

@@ -55,6 +55,10 @@ import CInstructions
       s = multiplyAdd(splat(slopes[head]), attend_to_float(laneNumbers &+ Lanes(repeating: Int32(truncatingIfNeeded: distance))), s)
     }
     if let table = bias.pointee.distances { s += entries(table + head &* (2 &* radius &+ 1), distance, radius) }
+    if let pairs = bias.pointee.pairs {
+      let row = (head &* pairs.positions &+ a.pointee.position &+ query) &* pairs.stride
+      s += load(pairs.base + (row &+ range.tile &+ column))
+    }
     store(s, scores + column)
     column &+= 16
   }

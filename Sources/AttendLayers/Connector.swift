@@ -31,6 +31,8 @@ package struct Connector: Sendable {
 
   /// States at the beginning of each sequence that are left out: the class token.
   package let skipped: Int
+  /// The same at the end of each.
+  package let skippedAtEnd: Int
   /// That of the states of patches; what a grouping gives lies row by row.
   package let order: PatchOrder
   package let steps: [Step]
@@ -38,8 +40,8 @@ package struct Connector: Sendable {
   package let width: Int
 
   /// For states of `width` numbers.
-  package init(skipped: Int, order: PatchOrder, steps: [Step], width: Int) {
-    (self.skipped, self.order, self.steps) = (skipped, order, steps)
+  package init(skipped: Int, skippedAtEnd: Int = 0, order: PatchOrder, steps: [Step], width: Int) {
+    (self.skipped, self.skippedAtEnd, self.order, self.steps) = (skipped, skippedAtEnd, order, steps)
     var outputs = width
     for step in steps {
       switch step {
@@ -57,8 +59,8 @@ package struct Connector: Sendable {
   /// Throws `invalidArgument` where squares of patches do not cover it.
   package func shape(of count: Int, _ grid: PatchGrid?) throws(Failure) -> (count: Int, grid: PatchGrid?) {
     for case .resample(let resampler) in steps { return (resampler.count, nil) }
-    guard var grid else { return (count - skipped, nil) }
-    var count = count - skipped
+    var count = count - skipped - skippedAtEnd
+    guard var grid else { return (count, nil) }
     for case .group(let grouping) in steps {
       let side = grouping.side, after = PatchGrid(rows: grid.rows / side, columns: grid.columns / side)
       var fits = after.count > 0
@@ -99,7 +101,7 @@ package struct Connector: Sendable {
           output = try pass.workspace.matrix(x.rows, network.down.outputs)
           try network.apply(x, residual: nil, into: output, pass)
         case .resample(let resampler):
-          output = try resampler.apply(x, sequences: lengths.count, { lengths[$0] - skipped }, pass)
+          output = try resampler.apply(x, sequences: lengths.count, { lengths[$0] - skipped - skippedAtEnd }, pass)
         }
         x = output
       }
@@ -109,11 +111,12 @@ package struct Connector: Sendable {
 
   /// The states without those that are left out.
   private func kept(_ states: Matrix, _ lengths: SequenceLengths, _ pass: Pass) throws(Failure) -> Matrix {
-    if skipped == 0 { return states }
-    let x = try pass.workspace.matrix(states.rows - skipped * lengths.count, states.columns)
+    let each = skipped + skippedAtEnd
+    if each == 0 { return states }
+    let x = try pass.workspace.matrix(states.rows - each * lengths.count, states.columns)
     var (from, to) = (0, 0)
     for sequence in 0..<lengths.count {
-      for row in skipped..<lengths[sequence] {
+      for row in skipped..<lengths[sequence] - skippedAtEnd {
         x[to].update(from: states[from + row], count: states.columns)
         to += 1
       }

@@ -21,6 +21,8 @@ package final class Stack: Sendable {
   /// stack gives, as classifiers of sounds want them (Yang et al. 2021, arXiv:2105.01051, section 3.2); nil: these are
   /// the last layer's.
   package let shares: AlignedBuffer?
+  /// What it gives besides the states of its last layer; nil: nothing.
+  package let taps: Taps?
   /// The longest text that the model's configuration speaks of, be it the rows of its position table or what it was
   /// trained on; nil: it states none. Where positions are computed, longer texts can be read, for what that is worth.
   package let statedPositions: Int?
@@ -29,7 +31,7 @@ package final class Stack: Sendable {
     width: Int, input: InputLayer, layers: FixedArray<TransformerLayer>, finalNorm: Norm?,
     keyValueLayout: KeyValueLayout,
     crossKeyValueLayout: KeyValueLayout?, sourceProjection: Linear? = nil, rotaries: RotaryTables,
-    convolution: DebertaConvolution? = nil, shares: AlignedBuffer? = nil,
+    convolution: DebertaConvolution? = nil, shares: AlignedBuffer? = nil, taps: Taps? = nil,
     statedPositions: Int? = nil
   ) {
     self.width = width
@@ -42,8 +44,12 @@ package final class Stack: Sendable {
     self.rotaries = rotaries
     self.convolution = convolution
     self.shares = shares
+    self.taps = taps
     self.statedPositions = input.tokens?.positions?.positions ?? statedPositions
   }
+
+  /// The numbers of a state that it gives: its width, and as many again for each tap.
+  package var outputWidth: Int { width * (1 + (taps?.layers.count ?? 0)) }
 
   /// The embedding of tokens; nil: it reads arrays.
   package var embedding: TokenEmbedding? { input.tokens }
@@ -58,13 +64,14 @@ package final class Stack: Sendable {
   package func positions(allowingBeyond isAllowed: Bool) -> Int? { isAllowed ? positions : statedPositions }
 
   /// The forward pass: from the input, which lies sequence after sequence as `selfKeyValues` says, and states of
-  /// another tower in the place of some of its rows, to hidden states, `[tokens, width]`, in x. `places` are those of
-  /// tokens; arrays have their own.
+  /// another tower in the place of some of its rows, to hidden states, `[tokens, outputWidth]`, in y. `places` are
+  /// of tokens; arrays have their own.
   package func forward(
     _ input: StackInput, splices: UnsafeBufferPointer<Splice> = UnsafeBufferPointer(start: nil, count: 0),
-    places: TokenPlaces = TokenPlaces(), selfKeyValues: KeyValues, crossKeyValues: KeyValues?, into x: Matrix,
+    places: TokenPlaces = TokenPlaces(), selfKeyValues: KeyValues, crossKeyValues: KeyValues?, into y: Matrix,
     _ pass: Pass
   ) throws(Failure) {
+    let x = y.columns(0, width)
     try self.input.apply(input, selfKeyValues.sequences, into: x, pass)
     for splice in splices {
       for row in 0..<splice.count { x[splice.row + row].update(from: splice.states + row * width, count: width) }
@@ -90,6 +97,10 @@ package final class Stack: Sendable {
         }
         if index == 0, let convolved { convolution?.add(convolved, to: x, pass) }
         if let mixture { add(x, of: index + 1, to: mixture, pass) }
+        if let taps {
+          taps.keep(x, behind: index, in: y)
+          taps.change(x, behind: index, self.input, input, selfKeyValues.sequences, pass)
+        }
       }
       if let mixture { for row in 0..<x.rows { x[row].update(from: mixture[row], count: x.columns) } }
     }

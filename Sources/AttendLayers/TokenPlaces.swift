@@ -9,6 +9,8 @@ package struct TokenBlock: BitwiseCopyable {
   package var limit: Int
   /// Whether its tokens see all of it where a layer's window ends earlier.
   package var exceedsWindows: Bool
+  /// What its tokens see where layers have it that they see nothing else; nil: the block.
+  package var keys: KeySpan?
 
   package init(sequence: Int, first: Int, limit: Int, exceedsWindows: Bool = false) {
     (self.sequence, self.first, self.limit) = (sequence, first, limit)
@@ -75,6 +77,7 @@ extension LayerContext {
         }
       } else if isInside {
         (first, limit) = (blocks[block].first, blocks[block].limit)
+        if let keys = blocks[block].keys { (first, limit) = (Int(keys.first), Int(keys.limit)) }
       }
       (spans + query).initialize(to: KeySpan(first: Int32(clamping: first), limit: Int32(clamping: limit)))
     }

@@ -74,7 +74,7 @@ package struct GenerationOptions: Sendable {
     for name in ["decoder_input_ids", "decoder_start_token_id"] where reader.isAsked(name) && model.encoder == nil {
       throw Failure(.invalidArgument, "\(name) is set, and the model is a decoder, which goes on from its prompt")
     }
-    let written = TokenCheck(vocabulary: decoder.vocabulary)
+    let written = TokenCheck(vocabulary: min(decoder.vocabulary, model.head?.outputs ?? .max))
     if model.encoder != nil, decoderPrompt == nil { try written.check(start, "decoder_start_token_id") }
     for (place, token) in (decoderPrompt ?? []).enumerated() {
       try written.check(token, "decoder_input_ids", place)

@@ -18,16 +18,30 @@ package struct FeatureArray: BitwiseCopyable, @unchecked Sendable {
   package let channels: Int
   package let height: Int
   package let width: Int
+  /// The rows and columns of the tiles of one picture, each of this shape, one behind the other; nil: it is one array.
+  package let tiles: PatchGrid?
+  /// Of a picture that came as several arrays.
+  package var tile = PictureTile()
 
-  package init(_ base: UnsafePointer<Float>, channels: Int, height: Int, width: Int) {
+  package init(
+    _ base: UnsafePointer<Float>, channels: Int, height: Int, width: Int, tiles: PatchGrid? = nil
+  ) {
     self.base = base
     self.channels = channels
     self.height = height
     self.width = width
+    self.tiles = tiles
+  }
+
+  /// The same with its numbers elsewhere.
+  package func moved(to base: UnsafePointer<Float>) -> FeatureArray {
+    var copy = FeatureArray(base, channels: channels, height: height, width: width, tiles: tiles)
+    copy.tile = tile
+    return copy
   }
 
   /// How many numbers it has.
-  package var numbers: Int { channels * height * width }
+  package var numbers: Int { channels * height * width * (tiles?.count ?? 1) }
 
   /// For messages: "3 x 224 x 224".
   package var shape: String { "\(channels) x \(height) x \(width)" }
@@ -35,6 +49,19 @@ package struct FeatureArray: BitwiseCopyable, @unchecked Sendable {
   /// The same of a sound: "80 x 3000", "16000".
   package var soundShape: String {
     height > 1 ? shape : channels > 1 ? "\(channels) x \(width)" : "\(width)"
+  }
+}
+
+/// The place of an array among those that a picture was cut into, which follow one another.
+package struct PictureTile: BitwiseCopyable, Sendable {
+  package let index: Int
+  package let count: Int
+  /// The grid that it was cut by; 0 x 0: it was not.
+  package let grid: PatchGrid
+
+  /// By default the array is all of the picture.
+  package init(index: Int = 0, count: Int = 1, grid: PatchGrid = PatchGrid(rows: 0, columns: 0)) {
+    (self.index, self.count, self.grid) = (index, count, grid)
   }
 }
 
@@ -55,6 +82,7 @@ package struct Splice: BitwiseCopyable, @unchecked Sendable {
 package enum InputLayer: Sendable {
   case tokens(TokenEmbedding)
   case patches(PatchEmbedding)
+  case tiles(TileEmbedding)
   case sound(SoundEmbedding)
 
   /// What it reads, for messages.
@@ -62,8 +90,17 @@ package enum InputLayer: Sendable {
     switch self {
     case .tokens: "tokens"
     case .patches(let embedding): embedding.spectrogram == nil ? "pictures" : "sounds"
+    case .tiles: "pictures"
     case .sound: "sounds"
     }
+  }
+
+  /// Whether the tiles of a picture are read together.
+  package var readsTiles: Bool { if case .tiles = self { true } else { false } }
+
+  /// States of an array at the end of those that a connector leaves, which stand for nothing that is in the picture.
+  package func unused(of array: FeatureArray) -> Int {
+    if case .tiles(let embedding) = self { embedding.unused(of: array) } else { 0 }
   }
 
   /// The embedding of tokens, where it is one.
@@ -74,6 +111,7 @@ package enum InputLayer: Sendable {
     switch self {
     case .tokens: throw Failure(.invalidArgument, "this model reads tokens, and the batch holds arrays")
     case .patches(let embedding): try embedding.length(of: array)
+    case .tiles(let embedding): try embedding.length(of: array)
     case .sound(let embedding): try embedding.length(of: array)
     }
   }
@@ -95,8 +133,12 @@ package enum InputLayer: Sendable {
   func places(
     _ input: StackInput, _ sequences: UnsafeBufferPointer<AttentionSequence>, tokens: Int, _ pass: Pass
   ) throws(Failure) -> TokenPlaces? {
-    guard case .patches(let embedding) = self, case .features(let arrays) = input else { return nil }
-    return try embedding.places(arrays, sequences, tokens: tokens, pass)
+    guard case .features(let arrays) = input else { return nil }
+    switch self {
+    case .patches(let embedding): return try embedding.places(arrays, sequences, tokens: tokens, pass)
+    case .tiles(let embedding): return try embedding.places(arrays, pass)
+    case .tokens, .sound: return nil
+    }
   }
 
   /// Fills x, `[tokens, width]`, whose rows lie sequence after sequence as `sequences` says.
@@ -107,6 +149,7 @@ package enum InputLayer: Sendable {
     case (.tokens(let embedding), .tokens(let ids, let types)):
       try embedding.apply(ids, types: types, sequences, into: x, pass)
     case (.patches(let embedding), .features(let arrays)): try embedding.apply(arrays, sequences, into: x, pass)
+    case (.tiles(let embedding), .features(let arrays)): try embedding.apply(arrays, sequences, into: x, pass)
     case (.sound(let embedding), .features(let arrays)): try embedding.apply(arrays, sequences, into: x, pass)
     default: throw Failure(.internalError, "a stack that reads \(reads) was given something else")
     }

@@ -31,6 +31,8 @@ package struct Blueprint: Sendable {
   package var placeholder: Int32?
   /// What tokens see of pictures in layers with cross-attention; nil: pictures stand in the place of tokens.
   package var sight: PictureSight?
+  /// What stands around the states of pictures in a text; nil: nothing does.
+  package var markup: PictureMarkup?
   /// What a decoder with pictures reads in both directions; nil: nothing, each token sees those before it.
   package var readingBothWays: ReadingBothWays?
   /// Tokens that a text is filled up to with padding before it is embedded, as in the training; nil: it is not.
@@ -82,17 +84,6 @@ package struct Blueprint: Sendable {
   }
 
   private func tower(_ role: TowerBlueprint.Role) -> StackBlueprint? { towers.first { $0.role == role }?.stack }
-}
-
-extension Blueprint {
-  /// Tokens that see each other, whatever stands first.
-  package enum ReadingBothWays: Sendable {
-    /// The tokens of a picture.
-    case pictures
-    /// Those of a whole prompt with pictures, a text and what it stands for (PaliGemma; Beyer et al. 2024,
-    /// arXiv:2407.07726, section 3.1).
-    case prompts
-  }
 }
 
 /// The tensors of one number each by which the cosine of two embeddings becomes a logit: `e^scale cosine + bias`.
@@ -205,6 +196,12 @@ package struct StackBlueprint: Sendable {
   /// The tensor, under its whole name, of numbers whose softmax are the shares of the layers in the states that the
   /// stack gives; nil: these are the last layer's.
   package var shares: String?
+  /// As in `Taps`.
+  package var taps: TapsBlueprint? {
+    get { tapped?.value }
+    set { tapped = newValue.map { .of($0) } }
+  }
+  private var tapped: Boxed<TapsBlueprint>?
   /// The longest text that the configuration speaks of, where positions are computed and would go on; nil: it states
   /// none.
   package var statedPositions: Int?
@@ -249,30 +246,8 @@ package struct StackBlueprint: Sendable {
 package indirect enum InputBlueprint: Sendable {
   case tokens(EmbeddingBlueprint)
   case patches(PatchBlueprint)
+  case tiles(TilesBlueprint)
   case sound(SoundBlueprint)
-}
-
-/// From pixels to the first hidden states (`PatchEmbedding`).
-package struct PatchBlueprint: Sendable {
-  package var projection: LinearBlueprint
-  package var channels: Int
-  package var patchHeight: Int
-  package var patchWidth: Int
-  /// The lines and columns from one patch to the next; nil: patches do not overlap.
-  package var steps: (height: Int, width: Int)?
-  /// The size of the spectrograms that are read instead of pictures.
-  package var spectrogram: (frames: Int, bins: Int)?
-  /// The vectors before those of patches, which have the first places.
-  package var classTokens: [String] = []
-  /// Vectors behind these that have no place, `[1, count, width]`.
-  package var registers: (name: String, count: Int)?
-  /// The table of places, `[class tokens + rows * columns, width]`, and the grid of the training's pictures.
-  package var positions: (name: String, rows: Int, columns: Int)?
-  /// Whether pictures may have another size than these.
-  package var interpolates = true
-  package var norm: NormBlueprint?
-  /// nil: pictures are told their places by vectors.
-  package var anySize: PatchEmbedding.AnySize?
 }
 
 /// From ids to the first hidden states.

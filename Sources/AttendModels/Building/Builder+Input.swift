@@ -10,6 +10,7 @@ extension Builder {
     switch stack.input {
     case .tokens(let embedding): .tokens(try tokens(embedding, stack))
     case .patches(let patches): .patches(try self.patches(patches, stack.width))
+    case .tiles(let tiles): .tiles(try self.tiles(tiles, stack.width))
     case .sound(let sound): .sound(try self.sound(sound, stack.width))
     }
   }

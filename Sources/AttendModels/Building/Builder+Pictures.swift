@@ -6,7 +6,7 @@ import AttendLayers
 extension Builder {
   /// The connector behind a stack of `width`.
   func connector(_ connector: ConnectorBlueprint, behind stack: Stack) throws(Failure) -> Connector {
-    let width = stack.width
+    let width = stack.outputWidth
     var probe = ""
     for case .linear(let linear, _) in connector.steps.prefix(3) where probe.isEmpty { probe = linear.weightName() }
     let prefix = packer.tensors.first(of: connector.prefixes) { $0 + probe }
@@ -29,7 +29,9 @@ extension Builder {
         columns = resampler.width
       }
     }
-    return Connector(skipped: connector.skipped, order: stack.input.order, steps: steps, width: width)
+    return Connector(
+      skipped: connector.skipped, skippedAtEnd: connector.skippedAtEnd, order: stack.input.order, steps: steps,
+      width: width)
   }
 
   private func resampler(_ resampler: ResamplerBlueprint, prefix: String) throws(Failure) -> Resampler {
@@ -49,5 +51,43 @@ extension Builder {
           networkNorm: try norm(layer.networkNorm, width, prefix: prefix),
           network: try network(layer.network, prefix: prefix))
       }, norm: try norm(resampler.norm, width, prefix: prefix), layout: layout)
+  }
+
+  // MARK: Towers
+
+  func taps(_ taps: TapsBlueprint, _ width: Int) throws(Failure) -> Taps {
+    var middle: (layer: Int, norm: Norm)?
+    if let own = taps.middle, let norm = try norm(own.norm, width) { middle = (own.layer, norm) }
+    return Taps(layers: taps.layers, takesTurns: taps.takesTurns, middle: middle)
+  }
+
+  func tiles(_ tiles: TilesBlueprint, _ width: Int) throws(Failure) -> TileEmbedding {
+    let sizes = tiles.sizes, gate = try self.gate(tiles.positionGate)
+    let positions = try packer.rows(prefix + tiles.positions, count: sizes.statesOfTile, width: width)
+    scale(positions, sizes.statesOfTile * width, by: 1 - gate)
+    func vectors(_ part: (table: String, gate: String)) throws(Failure) -> AlignedBuffer {
+      let (rows, columns) = (sizes.arrangements.count + 1, sizes.tiles * width)
+      let table = try packer.rows(prefix + part.table, count: rows, width: columns)
+      scale(table, rows * columns, by: try self.gate(part.gate))
+      return table
+    }
+    return TileEmbedding(
+      projection: try linear([tiles.projection]), sizes: sizes,
+      classVector: try packer.rows(prefix + tiles.classVector, count: 1, width: width), positions: positions,
+      tilePositions: try packer.storedTable(
+        prefix + tiles.tilePositions, rows: sizes.arrangements.count + 1, columns: sizes.states * width),
+      tilePositionFactor: gate, before: try vectors(tiles.before), behind: try vectors(tiles.behind),
+      norm: try norm(tiles.norm, width))
+  }
+
+  /// The tanh of a tensor of one number.
+  private func gate(_ name: String) throws(Failure) -> Float {
+    Float(Exponential.tanh(Double(try packer.scalar(prefix + name))))
+  }
+
+  private func scale(_ numbers: AlignedBuffer, _ count: Int, by factor: Float) {
+    let pointer = numbers.pointer(to: Float.self)
+    for index in 0..<count { pointer[index] *= factor }
+    withExtendedLifetime(numbers) {}
   }
 }

@@ -66,6 +66,7 @@ struct Builder {
       convolution: try stack.convolution.map { (convolution) throws(Failure) in
         try self.convolution(convolution, stack.width)
       }, shares: try stack.shares.map { (name) throws(Failure) in try shares(name, stack.layers.count + 1) },
+      taps: try stack.taps.map { (taps) throws(Failure) in try self.taps(taps, stack.width) },
       statedPositions: stack.statedPositions)
   }
 

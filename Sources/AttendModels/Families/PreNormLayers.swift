@@ -15,6 +15,10 @@ struct PreNormLayers {
   var causal = false
   /// Whether queries, keys and values have biases.
   var hasBias = true
+  /// Whether the products of attention have biases at all.
+  var attentionBias = true
+  /// Gates on the outputs of attention and network of layer `#`.
+  var gates: (attention: String, feedForward: String)?
   /// Tensors of factors on the outputs of attention and network of layer `#`.
   var layerScales: (attention: String, feedForward: String)?
   var normKind = Norm.Kind.layer
@@ -65,9 +69,12 @@ struct PreNormLayers {
     func linear(_ pattern: String, _ outputs: Int, _ inputs: Int, _ hasBias: Bool = true) -> LinearBlueprint {
       LinearBlueprint(name: name(pattern), outputs: outputs, inputs: inputs, bias: hasBias ? .own : .none)
     }
-    var output = linear(names.output, width, width), down = linear(names.down, width, feedForwardWidth)
+    let hasBias = hasBias && attentionBias
+    var output = linear(names.output, width, width, attentionBias), down = linear(names.down, width, feedForwardWidth)
     output.outputScale = layerScales.map { name($0.attention) }
     down.outputScale = layerScales.map { name($0.feedForward) }
+    output.outputGate = gates.map { name($0.attention) }
+    down.outputGate = gates.map { name($0.feedForward) }
     let both = gated.map { linear($0, 2 * feedForwardWidth, width) }
     let gate = names.gate.map { linear($0, feedForwardWidth, width) }
     var query = linear(names.query, width, width, hasBias), key = linear(names.key, width, width, hasBias)

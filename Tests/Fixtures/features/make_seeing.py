@@ -11,7 +11,11 @@ from typing import Any
 
 import torch
 import transformers
-from make_pictures import TEXT, VISION, answer, randomized, save
+from make_pictures import answer, randomized, save
+from transformers.models.mllama.processing_mllama import (
+    convert_sparse_cross_attention_mask_to_dense,
+    get_cross_attention_token_mask,
+)
 
 IMAGE, END = 100, 2
 
@@ -68,7 +72,58 @@ def idefics(name: str, note: str, layers: int, **options: Any) -> None:
     )  # fmt: skip
 
 
+def canvas(tiles: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
+    """The tiles of a picture, ``[tiles, channels, height, width]``, side by side."""
+    lines = [torch.cat(list(tiles[row * columns : (row + 1) * columns]), 2) for row in range(rows)]
+    return torch.cat(lines, 1)
+
+
+def mllama() -> None:
+    """A picture of one tile, and two neighbours of other arrangements; tokens before, between and behind."""
+    config = transformers.MllamaConfig(
+        text_config={"vocab_size": 99, "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 4,
+                     "num_attention_heads": 4, "num_key_value_heads": 2, "cross_attention_layers": [1, 3],
+                     "max_position_embeddings": 256, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2},
+        vision_config={"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 3, "num_global_layers": 2,
+                       "attention_heads": 2, "image_size": 16, "patch_size": 8, "vision_output_dim": 48,
+                       "intermediate_layers_indices": [0, 1]},
+        image_token_index=IMAGE,
+    )  # fmt: skip
+    model = randomized(transformers.MllamaForConditionalGeneration(config), 14)
+    opened(model, "gate", "gate_attn", "gate_ffn")
+    ids = [1, 7, 50, IMAGE, 31, 12, 44, IMAGE, IMAGE, 8, 21, 90, 63]
+    arrangements = [(1, 1, 1), (2, 1, 5), (1, 3, 3)]
+    pixels = torch.zeros((1, 3, 4, 3, 16, 16))
+    mask, tiles = torch.zeros((1, 3, 4), dtype=torch.long), []
+    generator = torch.Generator().manual_seed(15)
+    for picture, (rows, columns, _) in enumerate(arrangements):
+        count = rows * columns
+        pixels[0, picture, :count] = torch.randn((count, 3, 16, 16), generator=generator)
+        mask[0, picture, :count] = 1
+        tiles.append(count)
+    spans = get_cross_attention_token_mask(ids, IMAGE)
+    seen = convert_sparse_cross_attention_mask_to_dense([spans], [tiles], max_num_tiles=4, length=len(ids))
+    tokens = torch.tensor([ids])
+    inputs = {
+        "input_ids": tokens, "pixel_values": pixels, "aspect_ratio_mask": mask,
+        "aspect_ratio_ids": torch.tensor([[number for _, _, number in arrangements]]),
+        "cross_attention_mask": torch.from_numpy(seen),
+    }  # fmt: skip
+    with torch.no_grad():
+        logits = model(**inputs).logits
+    pictures = {
+        f"pixel_values.{index}": canvas(pixels[0, index], rows, columns)
+        for index, (rows, columns, _) in enumerate(arrangements)
+    }
+    save(
+        "mllama", model,
+        {"input_ids": tokens, **pictures, "logits": logits, "greedy_ids.0": answer(model, inputs)},
+        "pictures in tiles, and gated cross-attention in two layers",
+    )  # fmt: skip
+
+
 CASES = {
+    "mllama": mllama,
     "idefics": lambda: idefics("idefics", "gated cross-attention before every second layer", 4, cross_layer_interval=2),
     "idefics-norms": lambda: idefics(
         "idefics-norms", "with norms of queries and keys, and a gate for each component", 2, qk_layer_norms=True,

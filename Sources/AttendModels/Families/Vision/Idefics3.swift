@@ -33,6 +33,7 @@ enum Idefics3: Family {
             name: "modality_projection.proj", outputs: try model.width(config), inputs: side * side * stateWidth,
             bias: .none), .none),
       ])
+    model.markup = .tiled
     return try model.blueprint(config)
   }
 }

@@ -19,7 +19,7 @@ enum PaliGemma: Family {
       tower: try Registry.part(try config.tower("vision_config"), default: "siglip_vision_model"),
       text: try Registry.part(text, default: "gemma"), placeholder: 256000)
     let width = try model.width(config)
-    model.readingBothWays = .prompts
+    (model.readingBothWays, model.markup) = (.prompts, .leading)
     model.eyes.connector = ConnectorBlueprint(
       prefixes: ["model.multi_modal_projector.", "multi_modal_projector."],
       steps: [
@@ -67,7 +67,9 @@ enum Gemma3: Family {
         .linear(projection, .none),
       ])
     model.ignored.append("head.*")
-    config.understand("boi_token_index", "eoi_token_index", "boi_token_id", "eoi_token_id")
+    model.markup = .enclosed(
+      begin: Int32(clamping: try config.integer("boi_token_index", "boi_token_id", default: 255_999)),
+      end: Int32(clamping: try config.integer("eoi_token_index", "eoi_token_id", default: 256_000)))
     return try model.blueprint(config)
   }
 }

@@ -15,6 +15,7 @@ struct SeeingDecoder {
   var headPrefixes = ["", "language_model."]
   var placeholder: Int32
   var readingBothWays: Blueprint.ReadingBothWays?
+  var markup: PictureMarkup?
   /// Tensors of the tower that nothing reads, as `Blueprint.ignored`, without their prefix.
   var ignored = ["embeddings.position_ids"]
 
@@ -58,7 +59,7 @@ struct SeeingDecoder {
     return Blueprint(
       family: modelType, prefixes: [""],
       towers: [eyes, TowerBlueprint(role: .decoder, stack: writer, prefixes: textPrefixes)], head: head,
-      placeholder: placeholder, readingBothWays: readingBothWays,
+      placeholder: placeholder, markup: markup, readingBothWays: readingBothWays,
       ignored: (eyes.prefixes ?? []).flatMap { prefix in ignored.map { prefix + $0 } }
         + textPrefixes.flatMap { prefix in ofText.map { prefix + $0 } })
   }
