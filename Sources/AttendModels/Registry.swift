@@ -55,7 +55,7 @@ package enum Registry {
     DINOv2.self,
     DistilBert.self,
     Fairseq.self, Falcon.self, Gemma.self, Gemma3.self, GPT2.self, GPTJ.self, GPTNeo.self, GPTNeoX.self, GptOss.self,
-    Granite.self, Idefics3.self,
+    Granite.self, Idefics3.self, Janus.self,
     Llama.self, Llava.self, Mistral.self, Mixtral.self, ModernBert.self, Moonshine.self, MPNet.self, MPT.self,
     Olmo2.self, OPT.self, PaliGemma.self, Phi.self, Phi3.self, Qwen.self, Qwen2VL.self, QwenMixtures.self, SigLIP.self,
     SmolLM3.self, StableLM.self,
