@@ -20,6 +20,7 @@
  *   Generation                      from a prompt or a source to an answer
  *   Many requests                   submitted from any thread, batched as they come
  *   Scores                          how probable a text is, and which of several
+ *   Pictures from texts             drawn token by token, painted, ranked
  *   Embeddings                      texts to vectors
  *   Introspection                   what a model is, attention maps, memory
  * "since" names the version that a declaration came with; without it, 0.1.
@@ -1339,6 +1340,69 @@ const char *attend_transcription_text(
 void attend_transcription_free(attend_transcription *transcription);
 
 /* ------------------------------------------------------------------------------------------------------------------
+ * Pictures from texts
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/** How to draw. Start from ATTEND_DRAW_OPTIONS_INIT. Since 0.2. */
+typedef struct attend_draw_options {
+    size_t struct_size;       /**< sizeof(attend_draw_options) */
+    uint64_t seed;            /**< of the random numbers */
+    size_t candidates;        /**< the pictures that are drawn of the text; 0: 1 */
+    double temperature;       /**< the divisor of the logits; 0: 1 */
+    size_t top_k;             /**< the tokens that are drawn from, the most probable ones; 0: all */
+    double top_p;             /**< the share of the probability that these hold; 0: all of it */
+    /** how far what is drawn is led away from what would be drawn of no text (classifier-free guidance, in dalle-mini
+        super-conditioning): u + scale * (c - u); 1: not at all; 0: as the model's own program has it, 10 for DALL-E mini
+        in Flax, 16 for min-dalle, 5 for Janus */
+    double condition_scale;
+    const attend_model *clip; /**< a model that compares pictures with texts, which ranks the candidates; or NULL */
+    /** the folder of the VQGAN that paints, ended by NUL; NULL: the model's own, or else `vqgan` or
+        `vqgan_imagenet_f16_16384` in the model's folder or beside it. It is kept for the next call */
+    const char *painter;
+    bool greedy;              /**< the most probable token each time, in place of a random one */
+} attend_draw_options;
+
+#define ATTEND_DRAW_OPTIONS_INIT { sizeof(attend_draw_options), 0, 0, 0, 0, 0, 0, NULL, NULL, false }
+
+/** Pictures that were drawn of a text. Immutable; any thread may read it. Since 0.2. */
+typedef struct attend_drawing attend_drawing;
+
+/**
+ * Draws `candidates` pictures of a text, with a DALL-E mini or mega, of Flax or of min-dalle, or with a Janus. The text
+ * is prepared as the model's own program does: DALL-E mini's normaliser (words behind # are not split), lower case
+ * (min-dalle), the checkpoint's chat template (Janus). The same request gives the same bits. All live sequences of the
+ * session are dropped, before and after. The session's progress is the share of the call that is done. Since 0.2.
+ *
+ * `*drawing` is owned by the caller. `options` may be NULL. Errors: INVALID_ARGUMENT (an option, by name), NOT_FOUND (no
+ * VQGAN), IO, INVALID_FILE, UNSUPPORTED (the model draws no pictures, or `clip` compares none), CANCELLED,
+ * OUT_OF_MEMORY, BUSY, INVALID_STATE (after a fork).
+ */
+ATTEND_MUST_CHECK attend_error *attend_draw(
+    attend_session *session, const char *text, size_t length, const attend_draw_options *options,
+    attend_drawing **drawing);
+
+/** How many pictures there are; with `clip` the best comes first. `drawing` must not be NULL. */
+size_t attend_drawing_count(const attend_drawing *drawing);
+
+/** The pixels of a picture, borrowed from `drawing`: uint8, {height, width, 3}, red, green and blue. Errors:
+    INVALID_ARGUMENT. */
+ATTEND_MUST_CHECK attend_error *attend_drawing_pixels(
+    const attend_drawing *drawing, size_t index, attend_tensor *pixels);
+
+/** The tokens that a picture was painted from, borrowed, `[*count]`; NULL where there is no such picture. */
+const int32_t *attend_drawing_tokens(const attend_drawing *drawing, size_t index, size_t *count);
+
+/** How well a picture matches the text: the logit that `clip` gives the two; NaN where nothing ranked it. */
+double attend_drawing_score(const attend_drawing *drawing, size_t index);
+
+/** Writes a picture as a PNG, which comes to be all at once. Errors: INVALID_ARGUMENT, NOT_FOUND (the folder), IO,
+    UNSUPPORTED (libpng is not installed; its package is named). */
+ATTEND_MUST_CHECK attend_error *attend_drawing_save(const attend_drawing *drawing, size_t index, const char *path);
+
+/** Frees a drawing; NULL is allowed. */
+void attend_drawing_free(attend_drawing *drawing);
+
+/* ------------------------------------------------------------------------------------------------------------------
  * Embeddings
  * ------------------------------------------------------------------------------------------------------------------ */
 
@@ -1557,6 +1621,7 @@ _Static_assert(sizeof(attend_segment) == 128 && offsetof(attend_segment, no_spee
                "attend_segment");
 _Static_assert(sizeof(attend_transcribe_options) == 32 && offsetof(attend_transcribe_options, on_segment_context) == 24,
                "attend_transcribe_options");
+_Static_assert(sizeof(attend_draw_options) == 80 && offsetof(attend_draw_options, greedy) == 72, "attend_draw_options");
 _Static_assert(sizeof(attend_embed_options) == 32 && offsetof(attend_embed_options, truncate_dim) == 24,
                "attend_embed_options");
 _Static_assert(sizeof(attend_model_info) == 176 && offsetof(attend_model_info, decoder_start_token) == 88,

@@ -103,7 +103,7 @@ extension Session {
   }
 
   /// The last `tails[i]` rows of each sequence, which has as many: x itself where these are all.
-  private func rows(
+  func rows(
     _ tails: UnsafeBufferPointer<Int>, of x: Matrix, _ lengths: SequenceLengths
   ) throws(Failure) -> Matrix {
     let count = tails.reduce(0, +)

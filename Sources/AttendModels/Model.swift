@@ -39,6 +39,12 @@ package final class Model: Sendable {
   package let pictureProcessor: Result<PictureProcessor, Failure>
   /// The features of sounds that the folder asks for, or why there are none.
   package let soundFrontEnd: Result<FrontEnd, Failure>
+  /// What writes the tokens of pictures beside texts; nil: it has no such part.
+  package let pictureWriter: PictureWriter?
+  /// What paints them.
+  let ownPainter: Painter?
+  /// What paints those of other models.
+  let painters = PainterCache()
   /// Elements of all weights, each counted once.
   package let parameters: Int
   /// Bytes that the weights take as the kernels read them.
@@ -98,6 +104,8 @@ package final class Model: Sendable {
       return Similarity(
         scale: Float(scale), bias: try similarity.bias.map { (name) throws(Failure) in try packer.scalar(name) })
     }
+    let pictures = try builder.pictures(blueprint.drawing)
+    (pictureWriter, ownPainter) = (pictures?.writer, pictures?.painter)
     try builder.finish()
     var checksum = Checksum()
     checksum.add(configText.bytes)

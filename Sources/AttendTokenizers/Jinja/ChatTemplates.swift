@@ -37,6 +37,9 @@ package struct ChatTemplates: Sendable {
     self.templates = templates
   }
 
+  /// Whether the folder has none.
+  package var isEmpty: Bool { templates.isEmpty }
+
   /// The template called `name`, or where that is nil the default one, which is another one for tools where there is
   /// one ("tool_use").
   ///

@@ -54,6 +54,17 @@ int picture_jpeg_read(attend_jpeg *jpeg, uint8_t *pixels, size_t stride, unsigne
 int picture_jpeg_finish(attend_jpeg *jpeg);
 
 void picture_png_close(attend_png *png);
+
+// A PNG that is made in memory; NULL where there is none for it.
+typedef struct attend_png_file attend_png_file;
+const char *picture_png_bind_writer(void *library);
+attend_png_file *picture_png_file(void);
+const char *picture_png_file_message(const attend_png_file *file);
+
+// Writes all rows of red, green and blue, of 8 bits each, without gaps. Once for each file. 0, or -1 with a message.
+int picture_png_write(attend_png_file *file, const uint8_t *pixels, uint32_t width, uint32_t height);
+const uint8_t *picture_png_file_bytes(const attend_png_file *file, size_t *count);
+void picture_png_file_free(attend_png_file *file);
 void picture_jpeg_close(attend_jpeg *jpeg);
 
 // WebPBitstreamFeatures: what libwebp says of a file. It returns its errors, and so needs no door.

@@ -16,6 +16,7 @@ from ._encodings import Encoding
 from ._runtime import LogLevel, kernels_name, set_log, version
 from ._similarity import Similarity
 from ._version import __version__
+from .drawing import Drawing, DrawnPicture
 from .errors import (
     AttendError,
     BusyError,
@@ -47,6 +48,8 @@ __all__ = [
     "BusyError",
     "CancelledError",
     "Choice",
+    "Drawing",
+    "DrawnPicture",
     "Encoding",
     "ErrorCode",
     "Features",

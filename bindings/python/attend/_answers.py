@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from operator import index
 from typing import TYPE_CHECKING, Any, Iterator, SupportsIndex
 
-from . import generation, scores, transcription
+from . import drawing, generation, scores, transcription
 from ._progress import Progress
 from .generation import LogitsProcessor, OnToken
 from .scores import Normalization
 from .transcription import Segment
 
 if TYPE_CHECKING:
+    from .drawing import Drawing
     from .model import Model
     from .session import Session
 
@@ -169,6 +172,51 @@ class Answers:
         """
         given = {"return_timestamps": return_timestamps, **({} if task is None else {"task": task}), **options}
         return transcription.stream(self._answering(), sound, given, rate)
+
+    def draw(
+        self,
+        text: str | bytes,
+        *,
+        seed: SupportsIndex = 0,
+        candidates: SupportsIndex = 1,
+        clip: Model | None = None,
+        vqgan: str | os.PathLike[str] | None = None,
+        temperature: float | None = None,
+        top_k: SupportsIndex = 0,
+        top_p: float | None = None,
+        condition_scale: float | None = None,
+        greedy: bool = False,
+        progress: Progress | bool | None = None,
+    ) -> Drawing:
+        """Pictures of a text, by a DALL-E mini or mega, or a Janus: ``model.draw("a red circle").save("circle.png")``.
+
+        ``candidates`` pictures are drawn side by side; ``clip``, a model that compares pictures with texts, ranks them,
+        the best first. ``vqgan``: the folder of the VQGAN that paints, where the model has none of its own and it lies
+        neither in the model's folder nor beside it as ``vqgan`` or ``vqgan_imagenet_f16_16384``. ``condition_scale``:
+        how far a picture is led away from one of no text, by default as far as the model's own program does; 1: not at
+        all. ``temperature``, ``top_k``, ``top_p`` and ``greedy`` are those of sampling. The same arguments give the
+        same pictures. ``progress`` is a callable that hears the share that is done, or True for a bar where tqdm is
+        installed.
+
+        Gives a ``Drawing``: a sequence of ``DrawnPicture``, each with ``pixels``, ``tokens``, ``score`` and ``save``.
+        All live sequences of a session are dropped, before and after. Errors: InvalidArgumentError, NotFoundError (no
+        VQGAN), InvalidFileError, UnsupportedError (a model that draws no pictures), CancelledError, OutOfMemoryError,
+        BusyError.
+        """
+        return drawing.draw(
+            self._answering(),
+            text,
+            clip,
+            progress,
+            seed=index(seed),
+            candidates=index(candidates),
+            painter=vqgan,
+            temperature=temperature,
+            top_k=index(top_k),
+            top_p=top_p,
+            condition_scale=condition_scale,
+            greedy=greedy,
+        )
 
     def detect_language(self, sounds: Any, *, rate: SupportsIndex | None = None) -> Any:
         """The code of the language that is spoken in the first 30 s of a recording, or the list of those of several.

@@ -34,6 +34,7 @@ from ._scheduler_structs import DoneCallback as DoneCallback
 from ._scheduler_structs import RequestOptions as RequestOptions
 from ._scheduler_structs import SchedulerOptions as SchedulerOptions
 from ._scheduler_structs import SchedulerStats as SchedulerStats
+from ._draw_declarations import DRAW_STRUCTS, draw_prototypes
 from ._score_declarations import SCORE_PROTOTYPES, SCORE_STRUCTS
 from ._sized import ProgressCallback as ProgressCallback
 from ._sized import Sized as Sized
@@ -241,6 +242,7 @@ STRUCTS: dict[str, type[Structure]] = {
     **_SCHEDULER_STRUCTS,
     **SCORE_STRUCTS,
     **SOUND_STRUCTS,
+    **DRAW_STRUCTS,
     "attend_embed_options": EmbedOptions,
     "attend_model_info": ModelInfo,
     "attend_tensor_info": TensorInfo,
@@ -315,6 +317,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     **SCORE_PROTOTYPES,
     # Speech
     **SOUND_PROTOTYPES,
+    **draw_prototypes(Tensor),
     # Embeddings
     "attend_embed": (Handle, [Handle, POINTER(c_char_p), c_void_p, c_size_t, POINTER(EmbedOptions), POINTER(Tensor)]),
     "attend_similarity": (Handle, [Handle, c_void_p, c_size_t, c_void_p, c_size_t, c_void_p, c_void_p]),
