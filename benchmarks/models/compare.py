@@ -27,13 +27,12 @@ import numpy as np
 import report
 import workloads
 from agreement import Outputs, agree
-from contenders import CONTENDERS, Contender
+from contenders import CONTENDERS, NAMES, Contender
 from crew import Failed, Worker, busy_share
 from make_model import MODELS, ROOT, make
 from workloads import Cell
 
 RESULTS = ROOT / "build" / "benchmark-results"
-REFERENCE = next(contender for contender in CONTENDERS if contender.name == "PyTorch")
 
 
 @dataclass
@@ -58,7 +57,11 @@ def reference(cell: Cell, folder: Path, plan: Plan) -> Outputs | None:
     path = folder / "reference" / f"{cell.workload.name.replace(' ', '-').replace(',', '')}.npz"
     if not path.exists() or path.stat().st_mtime < (folder / "config.json").stat().st_mtime:
         single = Cell(cell.workload, "float32", os.cpu_count() or 1)
-        worker = Worker(REFERENCE, single, folder, plan.scratch / "reference")
+        contender = next(
+            contender for contender in CONTENDERS
+            if contender.name == "PyTorch" and cell.workload.task in contender.tasks
+        )  # fmt: skip
+        worker = Worker(contender, single, folder, plan.scratch / "reference")
         outputs = None if worker.unavailable else worker.check()
         worker.kill()
         if outputs is None:
@@ -105,7 +108,8 @@ def measure(cell: Cell, contenders: list[Contender], plan: Plan) -> dict[str, An
     ):
         results: dict[str, dict[str, Any]] = {}
         for worker in workers:
-            agreement = agree(worker.check(), expected, cell.compute) if expected else None
+            compute = "less" if worker.contender.loose else cell.compute
+            agreement = agree(worker.check(), expected, compute) if expected else None
             plan.versions[worker.contender.name] = worker.hello["version"]
             results[worker.contender.name] = {
                 "rounds": [],
@@ -122,10 +126,11 @@ def measure(cell: Cell, contenders: list[Contender], plan: Plan) -> dict[str, An
     for result in results.values():
         medians = [statistics.median(taken) for taken in result["rounds"]]
         result["seconds"] = statistics.median(medians)
-        result["tokens_per_second"] = cell.workload.tokens / result["seconds"]
+        result["per_second"] = cell.workload.amount / result["seconds"]
         result["spread"] = (max(medians) - min(medians)) / result["seconds"]
     return {
-        "work": cell.workload.name, "compute": cell.compute, "threads": cell.threads, "aim": cell.aim,
+        "work": cell.workload.name, "unit": cell.workload.unit, "compute": cell.compute, "threads": cell.threads,
+        "aim": cell.aim,
         "contenders": results, "absent": absent,
     }  # fmt: skip
 
@@ -140,9 +145,7 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--compute", nargs="+", choices=["float32", "bfloat16", "int8", "int4"], help="these types alone"
     )
-    parser.add_argument(
-        "--contenders", nargs="+", choices=[contender.name for contender in CONTENDERS], help="these alone"
-    )
+    parser.add_argument("--contenders", nargs="+", choices=NAMES, help="these alone")
     parser.add_argument("--threads", nargs="+", type=int, help="numbers of threads (default: 1 2, with --short 2)")
     parser.add_argument("--rounds", type=int, help="turns of each contender (default: 9, with --short 3)")
     parser.add_argument("--seconds", type=float, help="least length of a turn (default: 1, with --short 0.3)")

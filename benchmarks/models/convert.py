@@ -28,6 +28,13 @@ def cached(target: Path, converter: str, make: Callable[[Path], None]) -> Path:
     return target
 
 
+#: What CTranslate2 asks of a Whisper by name.
+WHISPER_TOKENS = {
+    50257: "endoftext", 50258: "startoftranscript", 50259: "en", 50358: "translate", 50359: "transcribe",
+    50361: "startofprev", 50362: "nospeech", 50363: "notimestamps",
+}  # fmt: skip
+
+
 class _Vocabulary:
     """What CTranslate2's converter asks of a tokenizer: here a token is its id, as text."""
 
@@ -35,6 +42,9 @@ class _Vocabulary:
         self.tokens = [str(index) for index in range(config["vocab_size"])]
         if config["model_type"] == "marian":
             self.tokens[config["pad_token_id"]] = "<pad>"  # the converter takes this one out
+        if config["model_type"] == "whisper":
+            for index, name in WHISPER_TOKENS.items():
+                self.tokens[index] = f"<|{name}|>"
         self.bos_token = self.tokens[config.get("bos_token_id") or 0]
         self.eos_token = self.tokens[config.get("eos_token_id") or 0]
         self.unk_token = self.tokens[1]

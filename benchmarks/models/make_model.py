@@ -18,20 +18,22 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import shapes
+import shapes_media
 import tensor_file
+from weights import Weight
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "build" / "benchmark-models"
 
 
-def draw(weight: shapes.Weight) -> npt.NDArray[np.float32]:
+def draw(weight: Weight) -> npt.NDArray[np.float32]:
     """The values of one tensor: normal, seeded by its name."""
     generator = np.random.default_rng(zlib.crc32(weight.name.encode()))
-    values = generator.standard_normal(weight.shape, np.float32)
+    values = np.asarray(generator.standard_normal(weight.shape, np.float32))
     values *= np.float32(weight.scale)
     values += np.float32(weight.center)
-    if weight.zero_row is not None:
-        values[weight.zero_row] = 0
+    if weight.zero_rows:
+        values[weight.zero_rows.start : weight.zero_rows.stop] = 0
     return values
 
 
@@ -42,7 +44,8 @@ def make(name: str, models: Path = MODELS) -> Path:
     config = shapes.MODELS[name]
     folder = models / name
     weights = {weight.name: weight for weight in shapes.weights(config)}
-    description = repr((config, weights))
+    preprocessor = shapes_media.PREPROCESSORS.get(config["model_type"])
+    description = repr((config, weights, preprocessor))
     made_from = folder / "made-from"
     if made_from.exists() and made_from.read_text() == description:
         return folder
@@ -55,6 +58,8 @@ def make(name: str, models: Path = MODELS) -> Path:
         lambda tensor: draw(weights[tensor]),
     )
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    if preprocessor:
+        (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor, indent=2) + "\n")
     made_from.write_text(description)  # last: it says that the folder is complete
     return folder
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from contenders import CONTENDERS, OURS
+from contenders import NAMES, OURS
 
 Run = dict[str, Any]
 
@@ -35,12 +35,8 @@ def machine() -> dict[str, Any]:
 
 
 def rates(cell: dict[str, Any]) -> dict[str, float]:
-    """Tokens per second of everyone who took part and did not compute something else."""
-    return {
-        name: result["tokens_per_second"]
-        for name, result in cell["contenders"].items()
-        if result["agrees"] is not False
-    }
+    """What everyone does per second who took part and did not compute something else."""
+    return {name: result["per_second"] for name, result in cell["contenders"].items() if result["agrees"] is not False}
 
 
 def best_peer(cell: dict[str, Any]) -> str | None:
@@ -68,7 +64,7 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def _place(cell: dict[str, Any]) -> list[str]:
-    return [cell["work"], cell["compute"], str(cell["threads"])]
+    return [f"{cell['work']}: {cell['unit']}", cell["compute"], str(cell["threads"])]
 
 
 def _summary(run: Run) -> str:
@@ -80,7 +76,7 @@ def _summary(run: Run) -> str:
         rows.append(
             _place(cell) + [ours, peer or "-", number(rates(cell).get(peer or "")), shown, f"{aim} x" if aim else ""]
         )
-    return _table(["work", "type", "threads", f"{OURS}, tokens/s", "best peer", "tokens/s", "ratio", "aim"], rows)
+    return _table(["work", "type", "threads", f"{OURS}, per s", "best peer", "per s", "ratio", "aim"], rows)
 
 
 def _details(run: Run) -> str:
@@ -93,11 +89,11 @@ def _details(run: Run) -> str:
                 else f"**computes something else**: {result['agreement']}"
             )
             rows.append(_place(cell) + [
-                name, number(result["tokens_per_second"]), f"{result['seconds'] * 1e3:,.2f} ms",
+                name, number(result["per_second"]), f"{result['seconds'] * 1e3:,.2f} ms",
                 f"{result['spread']:.0%}", f"{result['peak_bytes'] / 1e6:,.0f} MB", agreement,
             ])  # fmt: skip
         rows += [_place(cell) + [name, "-", "", "", "", f"not run: {why}"] for name, why in cell["absent"].items()]
-    measured = ["contender", "tokens/s", "median", "spread", "peak memory", "agreement with PyTorch float32"]
+    measured = ["contender", "per s", "median", "spread", "peak memory", "agreement with PyTorch float32"]
     return _table(["work", "type", "threads", *measured], rows)
 
 
@@ -135,7 +131,8 @@ def markdown(run: Run) -> str:
 _WIDTH, _LABEL, _BAR, _STEP, _GAP, _TOP = 860, 250, 400, 20, 14, 58
 _COLOURS = dict(
     zip(
-        (contender.name for contender in CONTENDERS), ("#d9480f", "#3b6ea5", "#7ea6d0", "#4f8a5b", "#8f6bb0", "#8a8a8a")
+        NAMES,
+        ("#d9480f", "#3b6ea5", "#7ea6d0", "#4f8a5b", "#8f6bb0", "#8a8a8a", "#b0883b", "#2f9e9e", "#a5506e"),
     )
 )
 
@@ -171,7 +168,7 @@ def picture(run: Run) -> str:
             body.append(_text(_LABEL + width + 6, y + 13, f"{number(rate)}  {name}", font_weight=weight))
             y += _STEP
         y += _GAP + max(0, 2 - len(shown)) * _STEP
-    title = "Tokens per second, more is better; medians of one run in which the contenders took turns"
+    title = "Tokens, pictures or seconds of sound per second, more is better; medians of one run, in turns"
     head = [_text(16, 26, title, font_size="15", font_weight="bold"), _text(16, 44, run["machine"]["cpu"], fill="#555")]
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{y:.0f}" viewBox="0 0 {_WIDTH} {y:.0f}" '

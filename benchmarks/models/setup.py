@@ -4,8 +4,8 @@
     python benchmarks/models/setup.py [--venv FOLDER] [--only NAME ...]
 
 Each peer is installed by itself, so that one that cannot be had does not keep the others out: the comparison runs
-without it and says so. What is installed already is left alone. llama.cpp is compiled for this CPU (some minutes, at
-low priority).
+without it and says so. What is installed already is left alone. llama.cpp and whisper.cpp are compiled for this CPU (some
+minutes, at low priority).
 """
 
 from __future__ import annotations
@@ -29,17 +29,35 @@ class Peer:
     name: str
     requirements: tuple[str, ...]
     #: Modules that can be imported when it is there.
-    modules: tuple[str, ...]
+    modules: tuple[str, ...] = ()
     #: Environment of the installation: how a source distribution is compiled.
     environment: dict[str, str] = field(default_factory=dict)
+    #: A package whose wheels are made for any CPU: it is compiled for this one.
+    compiled: str | None = None
 
 
 PEERS = (
     Peer("numpy", ("numpy==2.4.6",), ("numpy",)),
     # A "+cpu" build of this version is preferred by pip where the configured index or folder has one.
-    Peer("torch", ("torch==2.13.0", "transformers==5.23.0"), ("torch", "transformers")),
+    Peer(
+        "torch",
+        ("torch==2.15.0", "torchvision==0.29.2", "transformers==5.24.0", "pillow==13.0.0"),
+        ("torch", "torchvision", "transformers", "PIL"),
+    ),
     Peer("ctranslate2", ("ctranslate2==4.8.5",), ("ctranslate2",)),
-    Peer("onnxruntime", ("onnxruntime==1.31.1", "onnx==1.23.2"), ("onnxruntime", "onnx")),
+    Peer("faster-whisper", ("faster-whisper==1.2.1",), ("faster_whisper",)),
+    Peer("onnxruntime", ("onnxruntime==1.32.0", "onnx==1.23.2"), ("onnxruntime", "onnx")),
+    Peer("openvino", ("openvino==2026.4.1", "nncf==3.4.0"), ("openvino", "nncf")),
+    Peer(
+        "whisper.cpp",
+        ("pywhispercpp==1.5.1",),
+        environment={
+            "CMAKE_ARGS": "-DGGML_NATIVE=ON",
+            "CMAKE_BUILD_PARALLEL_LEVEL": "2",
+            "SETUPTOOLS_SCM_PRETEND_VERSION": "1.5.1",  # its archive does not know
+        },
+        compiled="pywhispercpp",
+    ),
     Peer(
         "llama.cpp",
         ("llama-cpp-python==0.3.36", "gguf==0.19.0"),
@@ -57,7 +75,7 @@ PEERS = (
 
 def present(python: Path, peer: Peer) -> bool:
     """Whether the peer's modules can be imported and its pinned versions are the ones installed."""
-    lines = [f"import importlib.metadata as m, {', '.join(peer.modules)}"]
+    lines = ["import importlib.metadata as m", *(f"import {module}" for module in peer.modules)]
     for requirement in peer.requirements:
         name, version = requirement.split("==")
         lines.append(f"assert m.version({name!r}).split('+')[0] == {version!r}")
@@ -78,6 +96,8 @@ def install(python: Path, peer: Peer) -> bool:
         "--disable-pip-version-check",
         *peer.requirements,
     ]
+    if peer.compiled:
+        command += ["--no-binary", peer.compiled]
     if peer.environment:
         command.append("--no-cache-dir")  # not something that was compiled once with other options
     return subprocess.run(command, env={**os.environ, **peer.environment}).returncode == 0

@@ -1,42 +1,13 @@
 """The models of the benchmarks: their config.json as Hugging Face spells it, and the names, shapes and scales of their
-weights.
+weights. Those that see and hear are in `shapes_media`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Iterator
+from typing import Iterator
 
-Config = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Weight:
-    """One tensor of a checkpoint: normal with deviation ``scale``, around ``center``."""
-
-    name: str
-    shape: tuple[int, ...]
-    scale: float = 0.0
-    center: float = 0.0
-    #: This row is zero: the padding row of an embedding.
-    zero_row: int | None = None
-
-
-def matrix(name: str, rows: int, columns: int, transposed: bool = False) -> Weight:
-    """A matrix [out, in] (``transposed``: [in, out]) that keeps the variance of what it multiplies."""
-    return Weight(name, (columns, rows) if transposed else (rows, columns), columns**-0.5)
-
-
-def linear(name: str, rows: int, columns: int, transposed: bool = False, gain: float = 1.0) -> list[Weight]:
-    """A matrix, ``gain`` times as large as its inputs alone would have it, and its bias."""
-    weight = matrix(f"{name}.weight", rows, columns, transposed)
-    return [replace(weight, scale=gain * weight.scale), Weight(f"{name}.bias", (rows,), 0.02)]
-
-
-def norm(name: str, width: int, bias: bool = True) -> list[Weight]:
-    """A norm's weight around 1 and its bias around 0."""
-    weight = Weight(f"{name}.weight", (width,), 0.05, 1.0)
-    return [weight, Weight(f"{name}.bias", (width,), 0.05)] if bias else [weight]
+import shapes_media
+from weights import Config, Weight, linear, matrix, norm
 
 
 def marian(config: Config) -> Iterator[Weight]:
@@ -49,7 +20,8 @@ def marian(config: Config) -> Iterator[Weight]:
     gains = {"q_proj": 2.0, "k_proj": 2.0, "v_proj": 1.0, "out_proj": 0.5}
     d, inner, vocabulary = config["d_model"], config["encoder_ffn_dim"], config["vocab_size"]
     yield Weight("final_logits_bias", (1, vocabulary), 0.1)
-    yield Weight("model.shared.weight", (vocabulary, d), d**-0.5, zero_row=config["pad_token_id"])
+    padding = range(config["pad_token_id"], config["pad_token_id"] + 1)
+    yield Weight("model.shared.weight", (vocabulary, d), d**-0.5, zero_rows=padding)
     for stack, attentions in (("encoder", ("self_attn",)), ("decoder", ("self_attn", "encoder_attn"))):
         for layer in range(config[f"{stack}_layers"]):
             prefix = f"model.{stack}.layers.{layer}"
@@ -118,7 +90,7 @@ def llama(config: Config) -> Iterator[Weight]:
     yield matrix("lm_head.weight", vocabulary, d)
 
 
-FAMILIES = {"marian": marian, "bert": bert, "gpt2": gpt2, "llama": llama}
+FAMILIES = {"marian": marian, "bert": bert, "gpt2": gpt2, "llama": llama, **shapes_media.FAMILIES}
 
 
 def weights(config: Config) -> list[Weight]:
@@ -197,4 +169,5 @@ MODELS: dict[str, Config] = {
     "tiny-bert": _bert_config(layers=2, d=64, heads=4, inner=128),
     "tiny-gpt2": _gpt2_config(layers=2, d=64, heads=4),
     "tiny-llama": _llama_config(layers=2, d=128, heads=4, key_heads=2, inner=256),
+    **shapes_media.MODELS,
 }

@@ -18,6 +18,10 @@ class Workload:
     ``task``: "translate" (read a source, write exactly ``new_tokens``; the end token is forbidden to all),
     "embed" (hidden states of all tokens), "prompt" (read a prompt up to the logits that follow it) or "decode" (after a
     prompt of ``length``, which is not timed, write ``new_tokens`` greedily).
+
+    Of models that see and hear: "see" (from pixel values, ``length`` lines of as many columns, to hidden states),
+    "look" (from the bytes of JPEGs to embeddings), "hear" (from the samples of ``length`` seconds to hidden states) and
+    "transcribe" (from those, the spectrogram included, to exactly ``new_tokens``).
     """
 
     name: str
@@ -27,13 +31,21 @@ class Workload:
     length: int
     new_tokens: int
     computes: tuple[str, ...]
-    #: Hypotheses that a translation keeps in view: beam search (its best one counts); 1: greedily.
+    #: Hypotheses that a translation or transcript keeps in view: beam search (its best one counts); 1: greedily.
     beams: int = 1
 
     @property
-    def tokens(self) -> int:
-        """The tokens that the rate counts: those written, or else those read."""
-        return self.batch * (self.new_tokens or self.length)
+    def unit(self) -> str:
+        """What the rate counts."""
+        return {"see": "pictures", "look": "pictures", "hear": "seconds", "transcribe": "seconds"}.get(
+            self.task, "tokens"
+        )
+
+    @property
+    def amount(self) -> int:
+        """How many of its unit the work is: pictures, seconds of sound, tokens written or else those read."""
+        counts = {"pictures": 1, "seconds": self.length, "tokens": self.new_tokens or self.length}
+        return self.batch * counts[self.unit]
 
     def ids(self, config: dict[str, Any]) -> Ids:
         """The input, [batch, length]: random, without the special tokens at both ends of the vocabulary."""
@@ -76,6 +88,17 @@ def _family(name: str, model: str) -> list[Workload]:
             Workload(f"bert {batch} x 128", model, "embed", batch, 128, 0, ("float32", "bfloat16", "int8"))
             for batch in (1, 32)
         ]
+    if name == "vit":
+        return [Workload(f"vit, batch {batch}", model, "see", batch, 224, 0, ("float32", "int8")) for batch in (1, 8)]
+    if name == "clip":
+        return [Workload("clip, 16 JPEGs", model, "look", 16, 0, 0, ("float32", "int8"))]
+    if name == "wav2vec2":
+        return [Workload("wav2vec2, 10 s", model, "hear", 1, 10, 0, ("float32", "int8"))]
+    if name == "whisper":
+        return [
+            Workload(f"whisper, 30 s, {search}", model, "transcribe", 1, 30, 100, ("float32", "int8"), beams=beams)
+            for search, beams in (("greedy", 1), ("beam 5", 5))
+        ]
     if name == "minilm":
         return [Workload("minilm 1 x 16", model, "embed", 1, 16, 0, ("float32", "int8"))]
     computes = ("float32", "int8") if name == "gpt2" else ("bfloat16", "int8", "int4")
@@ -113,6 +136,16 @@ AIMS = {
     ("llama decode", "bfloat16"): 1.0,
     ("llama decode", "int8"): 1.0,
     ("llama decode", "int4"): 1.0,
+    ("vit, batch 1", "float32"): 1.15,
+    ("vit, batch 1", "int8"): 1.4,
+    ("vit, batch 8", "float32"): 1.15,
+    ("vit, batch 8", "int8"): 1.4,
+    ("clip, 16 JPEGs", "float32"): 1.5,
+    ("wav2vec2, 10 s", "float32"): 1.2,
+    ("whisper, 30 s, greedy", "float32"): 1.3,
+    ("whisper, 30 s, greedy", "int8"): 1.8,
+    ("whisper, 30 s, beam 5", "float32"): 1.3,
+    ("whisper, 30 s, beam 5", "int8"): 1.8,
 }
 
 #: What --only chooses from, and the model of each, real and tiny.
@@ -122,6 +155,10 @@ FAMILIES = {
     "minilm": ("minilm-l6", "tiny-bert"),
     "gpt2": ("gpt2-124m", "tiny-gpt2"),
     "llama": ("llama-1.1b", "tiny-llama"),
+    "vit": ("vit-b16", "tiny-vit"),
+    "clip": ("clip-b32", "tiny-clip"),
+    "wav2vec2": ("wav2vec2-base", "tiny-wav2vec2"),
+    "whisper": ("whisper-base", "tiny-whisper"),
 }
 
 

@@ -21,6 +21,8 @@ class Contender:
     short: tuple[str, ...] = ("float32", "bfloat16", "int8", "int4")
     #: Added to the environment of its process.
     environment: dict[str, str] = field(default_factory=dict)
+    #: It has no float32, or draws by chance: its ids are shown, and nothing is demanded of them.
+    loose: bool = False
 
     def enters(self, cell: Cell, short: bool = False) -> bool:
         return (
@@ -33,6 +35,7 @@ class Contender:
 OURS = "attend"
 
 _ALL = ("translate", "embed", "prompt", "decode")
+_MEDIA = ("see", "look", "hear", "transcribe")
 
 CONTENDERS = (
     Contender(OURS, "native", _ALL, ("float32", "bfloat16", "int8", "int4")),
@@ -45,4 +48,14 @@ CONTENDERS = (
     Contender("ONNX Runtime", "onnx_runtime", ("embed",), ("float32", "int8")),
     Contender("PyTorch", "pytorch", _ALL, ("float32", "bfloat16"), short=("bfloat16",)),
     Contender("llama.cpp", "llama", ("prompt", "decode"), ("float32", "bfloat16", "int8", "int4")),
+    # The same, and others, where pictures and sounds are given.
+    Contender(OURS, "native_media", _MEDIA, ("float32", "int8")),
+    Contender("ONNX Runtime", "onnx_media", ("see", "look", "hear"), ("float32", "int8")),
+    Contender("PyTorch", "pytorch_media", _MEDIA, ("float32",)),
+    Contender("OpenVINO", "openvino_runtime", ("see",), ("float32", "int8")),
+    Contender("faster-whisper", "faster_whisper", ("transcribe",), ("float32", "int8")),
+    Contender("whisper.cpp", "whisper_cpp", ("transcribe",), ("float32", "int8"), loose=True),
 )
+
+#: Everybody's name, once.
+NAMES = tuple(dict.fromkeys(contender.name for contender in CONTENDERS))

@@ -36,7 +36,6 @@ class Runner(ABC):
         self.compute = compute
         self.threads = threads
         self.config: dict[str, Any] = json.loads((folder / "config.json").read_text())
-        self.ids = workload.ids(self.config)
 
     @abstractmethod
     def run(self) -> float:
@@ -48,8 +47,17 @@ class Runner(ABC):
 
         "translate" and "decode": ``ids`` [batch, new tokens] and ``score`` [batch], the sum of their log-probabilities
         among the tokens that may be written ("decode": ``logits`` of the last step instead). "embed": ``states``
-        [batch, length, hidden]. "prompt": ``logits`` [batch, vocabulary] that follow the prompt.
+        [batch, length, hidden]. "prompt": ``logits`` [batch, vocabulary] that follow the prompt. "see" and "hear":
+        ``states``. "look": ``states`` [batch, embedding], of length 1. "transcribe": ``ids`` [batch, new tokens].
         """
+
+
+class TextRunner(Runner):
+    """A runner whose work begins with token ids."""
+
+    def __init__(self, folder: Path, workload: Workload, compute: str, threads: int) -> None:
+        super().__init__(folder, workload, compute, threads)
+        self.ids = workload.ids(self.config)
 
     @property
     def allowed(self) -> slice:

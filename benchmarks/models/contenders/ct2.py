@@ -10,10 +10,10 @@ import numpy.typing as npt
 from convert import ctranslate2_folder
 from workloads import Workload
 
-from contenders.base import Runner, Unavailable
+from contenders.base import TextRunner, Unavailable
 
 
-class CTranslate2Runner(Runner):
+class CTranslate2Runner(TextRunner):
     """One worker that has all threads, the whole batch at once. Its tokens are strings: the id, as text (see
     convert.py).
     """

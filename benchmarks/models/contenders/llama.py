@@ -13,10 +13,10 @@ import numpy.typing as npt
 from convert_gguf import gguf_file
 from workloads import Ids, Workload
 
-from contenders.base import Floats, Runner, Unavailable
+from contenders.base import Floats, TextRunner, Unavailable
 
 
-class LlamaRunner(Runner):
+class LlamaRunner(TextRunner):
     """The whole prompt in one batch; the file type that stands for the compute type; the greedy choice by numpy, as
     ours.
     """

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 from workloads import Workload
 
-from contenders.base import Floats, Runner, Unavailable, log_probability
+from contenders.base import Floats, TextRunner, Unavailable, log_probability
 
 #: Is told the allowed logits and the choice of each step.
 Hear = Callable[[Floats, npt.NDArray[np.intp]], None]
 BINDINGS = Path(__file__).resolve().parents[3] / "bindings" / "python"
 
 
-class NativeRunner(Runner):
+class NativeRunner(TextRunner):
     """Encode, step and pick by numpy: what a Python user of the step API runs, with the choice of the token in the
     measured time.
     """

@@ -10,10 +10,10 @@ import numpy.typing as npt
 from convert_onnx import onnx_file, quantised_onnx_file
 from workloads import Workload
 
-from contenders.base import Runner, Unavailable
+from contenders.base import TextRunner, Unavailable
 
 
-class OnnxRunner(Runner):
+class OnnxRunner(TextRunner):
     """Fused operators, all graph optimisations, one pool of threads."""
 
     def __init__(self, folder: Path, workload: Workload, compute: str, threads: int) -> None:

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from workloads import Workload
 
-from contenders.base import Floats, Runner, Unavailable, log_probability
+from contenders.base import Floats, TextRunner, Unavailable, log_probability
 
 #: The class of each family: with the head that the work needs.
 CLASSES = {"marian": "MarianMTModel", "bert": "BertModel", "gpt2": "GPT2LMHeadModel", "llama": "LlamaForCausalLM"}
 
 
-class PyTorchRunner(Runner):
+class PyTorchRunner(TextRunner):
     """A greedy loop of its own, which is faster than ``generate``. In float32 also the reference that outputs are
     compared with.
     """

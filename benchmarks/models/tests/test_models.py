@@ -24,6 +24,10 @@ PARAMETERS = {
     "minilm-l6": 22_713_216,
     "gpt2-124m": 124_439_808,
     "llama-1.1b": 1_100_048_384,
+    "vit-b16": 85_798_656,  # without the pooler
+    "clip-b32": 151_277_313,
+    "wav2vec2-base": 94_371_712,
+    "whisper-base": 72_593_920,
 }
 
 
@@ -71,7 +75,7 @@ def test_outputs_that_differ_are_found() -> None:
 
 def test_every_aim_is_of_a_workload() -> None:
     cells = workloads.cells(list(workloads.FAMILIES), [2], None, tiny=False)
-    assert {(cell.workload.name, cell.compute) for cell in cells} == set(workloads.AIMS)
+    assert {(cell.workload.name, cell.compute) for cell in cells} >= set(workloads.AIMS)
 
 
 def test_a_translation_is_given_the_end_token_once() -> None:
@@ -82,11 +86,12 @@ def test_a_translation_is_given_the_end_token_once() -> None:
 
 def run(agrees: bool) -> report.Run:
     def result(rate: float, good: bool) -> dict[str, object]:
-        measured = {"tokens_per_second": rate, "seconds": 1 / rate, "spread": 0.01, "peak_bytes": 1e6}
+        measured = {"per_second": rate, "seconds": 1 / rate, "spread": 0.01, "peak_bytes": 1e6}
         return {**measured, "agreement": "100% of ids", "agrees": good}
 
     cells = [
-        {"work": "w <&>", "compute": "float32", "threads": threads, "aim": 1.5, "absent": {"llama.cpp": "not here"},
+        {"work": "w <&>", "unit": "tokens", "compute": "float32", "threads": threads, "aim": 1.5,
+         "absent": {"llama.cpp": "not here"},
          "contenders": {"attend": result(300.0 * threads, agrees), "PyTorch": result(100.0, True),
                         "CTranslate2": result(200.0, True)}}
         for threads in (1, 2)
@@ -97,7 +102,7 @@ def run(agrees: bool) -> report.Run:
 
 def test_the_report_compares_with_the_best_peer_that_agrees() -> None:
     text = report.markdown(run(agrees=True))
-    assert "| attend, tokens/s |" in text and "| CTranslate2 | 200 | 3.00 x | 1.5 x |" in text
+    assert "| attend, per s |" in text and "| CTranslate2 | 200 | 3.00 x | 1.5 x |" in text
     assert "attend 2.00" in text and "Not to be quoted" in text and "not run: not here" in text
     assert "3.00 x" not in report.markdown(run(agrees=False)) and "computes something else" in report.markdown(
         run(agrees=False)
