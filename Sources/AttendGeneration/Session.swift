@@ -3,6 +3,7 @@ import AttendDispatch
 import AttendKernelInterface
 import AttendLayers
 import AttendModels
+import AttendSounds
 
 /// The live sequences of one caller, with their caches and scratch memory. One thread at a time.
 package final class Session {
@@ -24,6 +25,8 @@ package final class Session {
   /// Its tokens that belong together because of pictures, and the coordinates of its tokens
   var blockList = GrowingList<TokenBlock>(for: "the places of pictures")
   var coordinateList = GrowingList<Int32>(for: "the places of pictures")
+  /// The language model of the last transcription that had one, by the path of its file
+  var languageModel: (path: String, model: NGramModel)?
   /// Whether the blocks of logits are summed up while these are made
   var summarizesLogits = false
   /// The attention maps; once made it stays, as outgrown outputs do
