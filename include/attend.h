@@ -1240,7 +1240,8 @@ void attend_scores_free(attend_scores *scores);
  * Speech
  * ------------------------------------------------------------------------------------------------------------------ */
 
-/** A word, with the spaces before it and the punctuation around it. Since 0.2. */
+/** A word or a character. A Whisper's words have the spaces before them and the punctuation around them, those of a
+    model with CTC no spaces. Since 0.2. */
 typedef struct attend_word {
     double start;                /**< seconds */
     double end;
@@ -1254,25 +1255,29 @@ typedef struct attend_segment {
     size_t recording;            /**< the place of its recording among those of the call */
     double start;                /**< seconds from the beginning of the recording */
     double end;
-    const int32_t *ids;          /**< `[count]`, timestamps among them, without an end token */
+    /** `[count]`: a Whisper's tokens, timestamps among them, without an end token; the symbols of a model with CTC */
+    const int32_t *ids;
     size_t count;
-    const double *times;         /**< `[count]`, seconds, with return_token_timestamps or words; or NULL */
+    /** `[count]`, seconds, with return_token_timestamps or words, and of a model with CTC always; or NULL */
+    const double *times;
     const char *text;            /**< UTF-8, without a NUL; NULL where the model has no tokenizer */
     size_t text_length;
-    const attend_word *words;    /**< `[word_count]`, with return_timestamps "word"; or NULL */
+    const attend_word *words;    /**< `[word_count]`, with return_timestamps "word" or "char"; or NULL */
     size_t word_count;
-    /** of the window of 30 s that it is a part of: where it begins, in seconds; the temperature; the mean of the
-        tokens' log-probabilities; NaN without its threshold: how far the text compresses, and how probable silence
-        is */
+    /** of a Whisper's window of 30 s that it is a part of: where it begins, in seconds; the temperature; the mean of
+        the tokens' log-probabilities; NaN without its threshold: how far the text compresses, and how probable silence
+        is. With CTC the log-probability of a search is that of the text, divided by its frames, and otherwise NaN */
     double window_start;
     double temperature;
     double log_probability;
     double compression_ratio;
     double no_speech_probability;
+    const attend_word *characters; /**< `[character_count]`, of a model with CTC and return_timestamps "char"; or NULL */
+    size_t character_count;
 } attend_segment;
 
 #define ATTEND_SEGMENT_INIT \
-    { sizeof(attend_segment), 0, 0, 0, NULL, 0, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0 }
+    { sizeof(attend_segment), 0, 0, 0, NULL, 0, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, 0 }
 
 /** Hears of a segment as soon as it is certain, on the thread of the call, whose session it must not use; it is
     borrowed until it returns. False ends the call. Since 0.2. */
@@ -1281,9 +1286,11 @@ typedef bool (*attend_segment_callback)(const attend_segment *segment, void *con
 /** How to transcribe. Start from ATTEND_TRANSCRIBE_OPTIONS_INIT. Since 0.2. */
 typedef struct attend_transcribe_options {
     size_t struct_size;          /**< sizeof(attend_transcribe_options) */
-    /** an object of JSON, ended by NUL, whose keys are options: those of WhisperForConditionalGeneration.generate of
-        transformers (language, task, return_timestamps, temperature, ...) and of generation, all in docs/generation.md;
-        what is not there is as the checkpoint's generation_config.json says. NULL: none */
+    /** an object of JSON, ended by NUL, whose keys are options, all in docs/generation.md. Of a Whisper those of
+        WhisperForConditionalGeneration.generate of transformers (language, task, return_timestamps, temperature, ...)
+        and of generation; what is not there is as the checkpoint's generation_config.json says. Of a model with CTC
+        those of transformers' pipelines and of pyctcdecode (chunk_length_s, beam_width, language_model, ...). NULL:
+        none */
     const char *config;
     attend_segment_callback on_segment;  /**< or NULL */
     void *on_segment_context;            /**< given to `on_segment` as it is */
@@ -1295,18 +1302,23 @@ typedef struct attend_transcribe_options {
 typedef struct attend_transcription attend_transcription;
 
 /**
- * Writes down what is said in `count` recordings, with a Whisper: in windows of 30 s, each of which begins where the
- * one before was understood to its end; windows of several recordings are decoded side by side. The memory is that of
- * windows, however long a recording is. Where one is longer than a window, timestamps are written, and
- * `return_timestamps` may not be false. All live sequences of the session are dropped, before and after. The session's
- * progress is the share of the recordings that is heard. `sounds` are inputs of the kinds ATTEND_INPUT_FILE,
- * ATTEND_INPUT_BYTES and ATTEND_INPUT_SAMPLES. Since 0.2.
+ * Writes down what is said in `count` recordings. The memory is that of windows, however long a recording is; those of
+ * several recordings are heard side by side. With
+ * - a Whisper, in windows of 30 s, each of which begins where the one before was understood to its end. Where a
+ *   recording is longer than a window, timestamps are written, and `return_timestamps` may not be false;
+ * - an encoder with CTC (wav2vec2, HuBERT, WavLM, data2vec, UniSpeech, wav2vec2-BERT), in windows that overlap; a
+ *   segment ends behind a pause;
+ * - a Moonshine, in windows that end at quiet places, each of which is a segment.
+ *
+ * All live sequences of the session are dropped, before and after. The session's progress is the share of the
+ * recordings that is heard. `sounds` are inputs of the kinds ATTEND_INPUT_FILE, ATTEND_INPUT_BYTES and
+ * ATTEND_INPUT_SAMPLES. Since 0.2.
  *
  * `*transcription` is owned by the caller, also where the call is cancelled or fails in the middle: it then holds the
  * segments that there were by then; after an error of the arguments it is NULL. `options` may be NULL. Errors:
  * INVALID_ARGUMENT (an option, by name; samples that are no numbers), NOT_FOUND, INPUT_OUTPUT, INVALID_FILE (no sound),
- * UNSUPPORTED (the model is no Whisper; a library that is not installed is named), CANCELLED, OUT_OF_MEMORY, BUSY,
- * INVALID_STATE (after a fork).
+ * UNSUPPORTED (the model does not transcribe; a library that is not installed is named), CANCELLED, OUT_OF_MEMORY,
+ * BUSY, INVALID_STATE (after a fork).
  */
 ATTEND_MUST_CHECK attend_error *attend_transcribe(
     attend_session *session, const attend_input *sounds, size_t count, const attend_transcribe_options *options,
@@ -1335,6 +1347,24 @@ const char *attend_transcription_language(const attend_transcription *transcript
 /** The text of all segments of a recording, borrowed and ended by NUL; NULL where the model has no tokenizer. */
 const char *attend_transcription_text(
     const attend_transcription *transcription, size_t recording, size_t *length);
+
+/** What a transcription is written as; since 0.2. */
+typedef enum attend_transcription_format_kind {
+    ATTEND_FORMAT_SRT = 1,  /**< SubRip */
+    ATTEND_FORMAT_VTT = 2,  /**< WebVTT */
+    /** an object with `segments` (`id`, `start`, `end`, `text` and, where there are any, `words` of `word`, `start` and
+        `end`), `text`, and `language` where it is known */
+    ATTEND_FORMAT_JSON = 3
+} attend_transcription_format_kind;
+
+/**
+ * Writes a recording's segments as subtitles or JSON; `word_cues`: each word is a cue of the subtitles, where a segment
+ * has words. `*text` is owned by the caller. Errors: INVALID_ARGUMENT, UNSUPPORTED (there are no texts, as the model
+ * has no tokenizer), OUT_OF_MEMORY. Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_transcription_format(
+    const attend_transcription *transcription, size_t recording, attend_transcription_format_kind format,
+    bool word_cues, attend_text **text);
 
 /** Frees a transcription; NULL is allowed. */
 void attend_transcription_free(attend_transcription *transcription);
@@ -1617,7 +1647,7 @@ _Static_assert(sizeof(attend_batch) == 64 && offsetof(attend_batch, inputs) == 4
 _Static_assert(sizeof(attend_generation_options) == 88 && offsetof(attend_generation_options, assistant) == 80,
                "attend_generation_options");
 _Static_assert(sizeof(attend_word) == 32 && offsetof(attend_word, text_length) == 24, "attend_word");
-_Static_assert(sizeof(attend_segment) == 128 && offsetof(attend_segment, no_speech_probability) == 120,
+_Static_assert(sizeof(attend_segment) == 144 && offsetof(attend_segment, character_count) == 136,
                "attend_segment");
 _Static_assert(sizeof(attend_transcribe_options) == 32 && offsetof(attend_transcribe_options, on_segment_context) == 24,
                "attend_transcribe_options");

@@ -44,8 +44,9 @@ package final class Cancellation: @unchecked Sendable {
   /// Runs a call of `work` units that is made of calls: what those begin and count is not heard.
   package func enclose(work: Int, _ body: () throws(Failure) -> Void) throws(Failure) {
     begin(work: work)
+    let isInner = isEnclosed
     isEnclosed = true
-    defer { isEnclosed = false }
+    defer { isEnclosed = isInner }
     try body()
   }
 

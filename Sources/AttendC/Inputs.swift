@@ -247,33 +247,3 @@ extension PixelValues {
       values + place.first * tileCount, channels: place.rows, height: place.columns, width: tileCount)
   }
 }
-
-/// A sound as a model reads it, and the memory that holds it.
-private struct SoundArray {
-  let array: FeatureArray
-  private let owner: AnyObject
-
-  init(_ source: any SampleSource, _ model: Model, threads: Int) throws(Failure) {
-    let frontEnd = try model.soundFrontEnd.get()
-    let features = try frontEnd.features(try Sound(source, rate: frontEnd.rate), threads: threads)
-    guard let values = features.values.baseAddress, features.rows > 0 else {
-      throw Failure(.invalidArgument, "\(source.name) is too short: it has no samples, or not enough for one frame")
-    }
-    switch frontEnd {
-    case .waveform:
-      array = FeatureArray(values, channels: 1, height: 1, width: features.rows)
-      owner = features
-    case .filterBank:
-      array = FeatureArray(values, channels: features.rows, height: 1, width: features.width)
-      owner = features
-    case .logMel:
-      let memory = try AlignedBuffer(features.rows * features.width, of: Float.self, for: "the features of a sound")
-      let lines: UnsafeMutablePointer<Float> = memory.pointer()
-      for frame in 0..<features.rows {
-        for band in 0..<features.width { lines[band * features.rows + frame] = values[frame * features.width + band] }
-      }
-      array = FeatureArray(lines, channels: features.width, height: 1, width: features.rows)
-      owner = memory
-    }
-  }
-}

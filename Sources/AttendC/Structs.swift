@@ -26,7 +26,7 @@ extension attend_scheduler_stats: SizedStruct { static var firstSize: Int { 112 
 extension attend_hypothesis: SizedStruct { static var firstSize: Int { 104 } }
 extension attend_score_options: SizedStruct { static var firstSize: Int { 32 } }
 extension attend_text_score: SizedStruct { static var firstSize: Int { 72 } }
-extension attend_segment: SizedStruct { static var firstSize: Int { 128 } }
+extension attend_segment: SizedStruct { static var firstSize: Int { 144 } }
 extension attend_transcribe_options: SizedStruct { static var firstSize: Int { 32 } }
 extension attend_draw_options: SizedStruct { static var firstSize: Int { 80 } }
 extension attend_model_info: SizedStruct { static var firstSize: Int { 176 } }

@@ -20,14 +20,22 @@ import Glibc
     let call = try text.map { (text) throws(Failure) in
       try GenerationArguments.configuration(text, "options")
     }
-    let transcriber = try Transcriber(session, try TranscriptionOptions(call, session.model))
-    guard let callback = known.on_segment else { return try transcriber.transcribe(sources) }
-    return try transcriber.transcribe(sources) { (recording, transcription, segment) throws(Failure) in
-      // The words of a segment that is told of lie in memory of their own.
-      let words = try SegmentWords(transcription, segment)
-      var told = describe(segment, of: transcription, recording, words: words.start)
-      return withExtendedLifetime(words) { callback(&told, known.on_segment_context) }
-    }
+    let writer = try session.speechWriter(call)
+    let found = try writer.transcribe(sources, listener: listener(known))
+    return (found.transcriptions, found.failure, writer.hasText)
+  }
+}
+
+/// What tells the caller's callback of segments; nil: there is none.
+private func listener(_ options: attend_transcribe_options) -> SpeechWriter.Listener? {
+  guard let callback = options.on_segment else { return nil }
+  return { (recording, transcription, segment) throws(Failure) in
+    // The words of a segment that is told of lie in memory of their own.
+    let words = try SpokenWords(transcription, transcription.words, segment.words)
+    let characters = try SpokenWords(transcription, transcription.characters, segment.characters)
+    var told = describe(segment, of: transcription, recording)
+    (told.words, told.characters) = (words.start, characters.start)
+    return withExtendedLifetime((words, characters)) { callback(&told, options.on_segment_context) }
   }
 }
 
@@ -36,8 +44,10 @@ import Glibc
   _ transcription: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
   hearing(session, sounds, count, transcription) { (session, sources) throws(Failure) in
-    let transcriber = try Transcriber(session, try TranscriptionOptions(nil, session.model))
-    return (try transcriber.detectLanguages(sources), nil)
+    guard let transcriber = try session.speechWriter(nil) as? Transcriber else {
+      throw Failure(.unsupported, "a \(session.model.blueprint.family) model does not tell which language is spoken")
+    }
+    return (try transcriber.detectLanguages(sources), nil, transcriber.hasText)
   }
 }
 
@@ -45,7 +55,7 @@ import Glibc
 private func hearing(
   _ session: OpaquePointer?, _ sounds: UnsafePointer<attend_input>?, _ count: Int,
   _ target: UnsafeMutablePointer<OpaquePointer?>?,
-  _ body: (Session, [any SampleSource]) throws(Failure) -> (transcriptions: [Transcription], failure: Failure?)
+  _ body: (Session, [any SampleSource]) throws(Failure) -> (transcriptions: [Transcription], failure: Failure?, hasText: Bool)
 ) -> OpaquePointer? {
   attempt { () throws(Failure) in
     let target = try require(target, "transcription")
@@ -53,8 +63,7 @@ private func hearing(
     let object = try object(session, as: SessionObject.self, "session")
     try object.model.checkProcess()
     try object.use { (session) throws(Failure) in
-      let (transcriptions, failure) = try body(session, try sources(sounds, count))
-      let hasText = (try? session.model.tokenizer.get()) != nil
+      let (transcriptions, failure, hasText) = try body(session, try sources(sounds, count))
       target.pointee = own(try TranscriptionObject(transcriptions, hasText: hasText))
       if let failure { throw failure }
     }
@@ -75,7 +84,8 @@ private func sources(
 final class TranscriptionObject: @unchecked Sendable {
   let transcriptions: [Transcription]
   /// Of each recording.
-  private var words: [SegmentWords] = []
+  private var words: [SpokenWords] = []
+  private var characters: [SpokenWords] = []
   private var texts: [CString?] = []
   private var languages: [CString?] = []
 
@@ -83,7 +93,8 @@ final class TranscriptionObject: @unchecked Sendable {
   init(_ transcriptions: [Transcription], hasText: Bool) throws(Failure) {
     self.transcriptions = transcriptions
     for transcription in transcriptions {
-      words.append(try SegmentWords(transcription, nil))
+      words.append(try SpokenWords(transcription, transcription.words))
+      characters.append(try SpokenWords(transcription, transcription.characters))
       texts.append(hasText ? try CString(UnsafeRawBufferPointer(transcription.text.elements)) : nil)
       languages.append(try transcription.language.map { (code) throws(Failure) in try CString(code) })
     }
@@ -96,48 +107,104 @@ final class TranscriptionObject: @unchecked Sendable {
     transcriptions.indices.contains(recording) ? transcriptions[recording].segments.count : 0
   }
 
-  func segment(_ recording: Int, _ index: Int) throws(Failure) -> attend_segment {
+  func transcription(_ recording: Int) throws(Failure) -> Transcription {
     guard transcriptions.indices.contains(recording) else {
       throw Failure(
         .invalidArgument, "recording is \(UInt(bitPattern: recording)); there are \(transcriptions.count)")
     }
-    let transcription = transcriptions[recording]
+    return transcriptions[recording]
+  }
+
+  func segment(_ recording: Int, _ index: Int) throws(Failure) -> attend_segment {
+    let transcription = try transcription(recording)
     guard index >= 0, index < transcription.segments.count else {
       throw Failure(
         .invalidArgument,
         "index is \(UInt(bitPattern: index)); recording \(recording) has \(transcription.segments.count) segments")
     }
     let segment = transcription.segments[index]
-    let own = words[recording].start.map { $0 + segment.words.first }
-    var result = describe(segment, of: transcription, recording, words: own)
+    var result = describe(segment, of: transcription, recording)
+    result.words = words[recording].start(of: segment.words)
+    result.characters = characters[recording].start(of: segment.characters)
     result.text = texts[recording].map { $0.characters + segment.text.first }
     return result
   }
 }
 
-/// Words as C reads them, at addresses that stay.
-private final class SegmentWords {
+// MARK: Formats
+
+extension TranscriptionObject {
+  /// A recording as subtitles or JSON.
+  func written(
+    _ recording: Int, _ format: attend_transcription_format_kind, wordCues: Bool
+  ) throws(Failure) -> CString {
+    let transcription = try transcription(recording)
+    guard text(recording) != nil else {
+      throw Failure(.unsupported, "the model has no tokenizer: there are no texts to write")
+    }
+    let known: TranscriptWriter.Format
+    switch format {
+    case ATTEND_FORMAT_SRT: known = .srt
+    case ATTEND_FORMAT_VTT: known = .webVTT
+    case ATTEND_FORMAT_JSON: known = .json
+    default:
+      throw Failure(
+        .invalidArgument, "format is \(format.rawValue), which is no attend_transcription_format_kind")
+    }
+    var writer = TranscriptWriter(
+      known, cues: wordCues ? .words : .segments, language: transcription.language)
+    func bytes(_ text: UnsafeBufferPointer<UInt8>, _ part: Transcription.Part) -> UnsafeBufferPointer<UInt8> {
+      UnsafeBufferPointer(rebasing: text[part.first..<part.limit])
+    }
+    defer { withExtendedLifetime(transcription) {} }
+    let (whole, spelling) = (UnsafeBufferPointer(transcription.text.elements), transcription.spelling)
+    for index in 0..<transcription.segments.count {
+      let segment = transcription.segments[index]
+      let words = (segment.words.first..<segment.words.limit).lazy.map { place in
+        let word = transcription.words[place]
+        return TranscriptWriter.Word(bytes(spelling, word.text), start: word.start, end: word.end)
+      }
+      try writer.append(bytes(whole, segment.text), start: segment.start, end: segment.end, words: words)
+    }
+    let text = try writer.finish()
+    return try CString(UnsafeRawBufferPointer(text.elements))
+  }
+}
+
+// MARK: Words
+
+/// Words or characters as C reads them, at addresses that stay.
+private final class SpokenWords {
   private var list = GrowingList<attend_word>(for: "the words of a transcription")
 
   /// The first; nil: there are none.
   var start: UnsafePointer<attend_word>? { list.isEmpty ? nil : UnsafePointer(list.storage) }
 
-  /// Those of one segment; nil: of all.
-  init(_ transcription: Transcription, _ segment: Transcription.Segment?) throws(Failure) {
-    let part = segment?.words ?? Transcription.Part(first: 0, limit: transcription.words.count)
+  /// The first of a part; nil: it is empty.
+  func start(of part: Transcription.Part) -> UnsafePointer<attend_word>? {
+    part.isEmpty ? nil : UnsafePointer(list.storage + part.first)
+  }
+
+  /// A part of `words`, which are of the transcription; nil: all.
+  init(
+    _ transcription: Transcription, _ words: borrowing GrowingList<Transcription.Word>,
+    _ part: Transcription.Part? = nil
+  ) throws(Failure) {
+    let part = part ?? Transcription.Part(first: 0, limit: words.count)
     for index in part.first..<part.limit {
-      let word = transcription.words[index]
-      let text = UnsafeRawPointer(transcription.text.storage + word.text.first).assumingMemoryBound(to: CChar.self)
+      let word = words[index]
+      let text = transcription.spelling.baseAddress.map { UnsafeRawPointer($0 + word.text.first) }
       try list.append(
-        attend_word(start: word.start, end: word.end, text: text, text_length: word.text.count))
+        attend_word(
+          start: word.start, end: word.end, text: text?.assumingMemoryBound(to: CChar.self),
+          text_length: word.text.count))
     }
   }
 }
 
-/// A segment as C reads it, with the first of its words.
+/// A segment as C reads it, without its words and characters.
 private func describe(
-  _ segment: Transcription.Segment, of transcription: Transcription, _ recording: Int,
-  words: UnsafePointer<attend_word>?
+  _ segment: Transcription.Segment, of transcription: Transcription, _ recording: Int
 ) -> attend_segment {
   var result = attend_segment()
   result.struct_size = MemoryLayout<attend_segment>.size
@@ -150,8 +217,7 @@ private func describe(
   result.text = UnsafeRawPointer(transcription.text.elements.baseAddress.map { $0 + segment.text.first })?
     .assumingMemoryBound(to: CChar.self)
   result.text_length = segment.text.count
-  result.words = segment.words.isEmpty ? nil : words
-  result.word_count = segment.words.count
+  (result.word_count, result.character_count) = (segment.words.count, segment.characters.count)
   result.window_start = segment.window.start
   result.temperature = segment.window.temperature
   result.log_probability = segment.window.meanLogProbability
@@ -189,6 +255,17 @@ private func describe(
   let text = borrow(transcription, as: TranscriptionObject.self).text(recording)
   store(text?.length ?? 0, length)
   return text?.characters
+}
+
+@_cdecl("attend_transcription_format") @implementation public func attend_transcription_format(
+  _ transcription: OpaquePointer!, _ recording: Int, _ format: attend_transcription_format_kind, _ word_cues: Bool,
+  _ text: UnsafeMutablePointer<OpaquePointer?>!
+) -> OpaquePointer! {
+  attempt { () throws(Failure) in
+    let object = try object(transcription, as: TranscriptionObject.self, "transcription")
+    let target = try require(text, "text")
+    target.pointee = own(try object.written(recording, format, wordCues: word_cues))
+  }
 }
 
 @_cdecl("attend_transcription_free") @implementation public func attend_transcription_free(

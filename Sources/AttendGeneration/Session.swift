@@ -3,6 +3,7 @@ import AttendDispatch
 import AttendKernelInterface
 import AttendLayers
 import AttendModels
+import AttendSounds
 
 /// The live sequences of one caller, with their caches and scratch memory. One thread at a time.
 package final class Session {
@@ -26,6 +27,8 @@ package final class Session {
   var coordinateList = GrowingList<Int32>(for: "the places of pictures")
   /// The parts of the states of pictures at which its tokens look
   var spanList = GrowingList<KeySpan>(for: "the places of pictures")
+  /// The language model of the last transcription that had one, by the path of its file
+  var languageModel: (path: String, model: NGramModel)?
   /// Whether the blocks of logits are summed up while these are made
   var summarizesLogits = false
   /// The attention maps; once made it stays, as outgrown outputs do

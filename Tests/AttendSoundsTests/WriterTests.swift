@@ -3,6 +3,22 @@ import AttendCheckpoints
 import AttendSounds
 import Testing
 
+extension TranscriptWriter {
+  fileprivate mutating func append(_ text: String, start: Double, end: Double, words: [Word] = []) throws {
+    var text = text
+    try text.withUTF8 { try append($0, start: start, end: end, words: words) }
+  }
+}
+
+extension TranscriptWriter.Word {
+  /// A word of the test's own, at an address that stays.
+  fileprivate init(_ text: StaticString, start: Double, end: Double, probability: Double? = nil) {
+    self.init(
+      UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount), start: start, end: end,
+      probability: probability)
+  }
+}
+
 struct WriterTests {
   private func written(
     _ format: TranscriptWriter.Format, _ cues: TranscriptWriter.Cues = .segments, language: String? = nil,

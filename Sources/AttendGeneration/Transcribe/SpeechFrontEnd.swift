@@ -6,21 +6,12 @@ import AttendSounds
 
 extension Model {
   /// The front end by which a Whisper hears, of preprocessor_config.json or processor_config.json in its folder, or
-  /// that of all checkpoints where there is neither. Throws `unsupported` for a model that does not transcribe.
+  /// that of all checkpoints where there is neither. Throws `unsupported` for another front end.
   package func speechFrontEnd() throws(Failure) -> LogMel {
-    try requireSpeech()
     guard case .logMel(let logMel) = try FrontEnd(try frontEndConfiguration()) else {
       throw Failure(.unsupported, "\(checkpoint.folder): the front end of a Whisper is a WhisperFeatureExtractor")
     }
     return logMel
-  }
-
-  /// Throws `unsupported` for a model that does not transcribe.
-  func requireSpeech() throws(Failure) {
-    guard blueprint.family == "whisper", decoder != nil, head?.tellsNextToken == true else {
-      throw Failure(
-        .unsupported, "this checkpoint is of a \(blueprint.family) model: a Whisper with its head is what transcribes")
-    }
   }
 
   private func frontEndConfiguration() throws(Failure) -> Configuration {

@@ -9,7 +9,7 @@ import AttendTokenizers
 /// The writer of what is said in recordings, with a Whisper (Radford et al. 2022, arXiv:2212.04356): in windows of
 /// 30 s, each of which begins where the last one was understood to its end. Several recordings go side by side, each
 /// window of one beside a window of the others.
-package final class Transcriber {
+package final class Transcriber: SpeechWriter {
   private let session: Session
   private let logMel: LogMel
   private let options: TranscriptionOptions
@@ -21,12 +21,9 @@ package final class Transcriber {
   /// Frames of a step of timestamps, as many as become one state.
   private let stride: Int
 
-  /// Hears of a segment as soon as it is certain; false ends the call.
-  package typealias Listener = (
-    _ recording: Int, _ transcription: Transcription, _ segment: Transcription.Segment
-  ) throws(Failure) -> Bool
+  package var hasText: Bool { speller.tokenizer != nil }
 
-  /// Throws `unsupported` for a model that is no Whisper, and for what its checkpoint lacks.
+  /// Throws `unsupported` for what the checkpoint lacks.
   package init(_ session: Session, _ options: TranscriptionOptions) throws(Failure) {
     (self.session, self.options) = (session, options)
     let model = session.model
@@ -75,17 +72,10 @@ package final class Transcriber {
   /// Where the session's cancellation or the `listener` ends the call, or something fails, what there is by then is
   /// kept, and `failure` says why it is not whole. All live sequences of the session are dropped, before and after.
   package func transcribe(
-    _ sources: [any SampleSource], listener: Listener? = nil
+    _ sources: [any SampleSource], listener: Listener?
   ) throws(Failure) -> (transcriptions: [Transcription], failure: Failure?) {
     let recordings = try open(sources)
-    let records = session.recordsAttentions
-    session.recordAttentions(false)
-    defer {
-      session.recordAttentions(records)
-      session.drop()
-    }
-    var failure: Failure?
-    do throws(Failure) {
+    let failure = session.withoutMaps { () throws(Failure) in
       let work = recordings.reduce(0) { $0.saturatingAdd($1.limit) }
       try session.cancellation.enclose(work: work) { () throws(Failure) in
         var open = recordings
@@ -97,7 +87,7 @@ package final class Transcriber {
           open.removeAll(where: \.isOver)
         }
       }
-    } catch { failure = error }
+    }
     return (recordings.map(\.transcription), failure)
   }
 
@@ -236,9 +226,7 @@ package final class Transcriber {
         try speller.spell(tokens, times, to: cut.end, hasWords: options.wordTimes, in: transcription)
       }
       let segment = transcription.segments[transcription.segments.count - 1]
-      if let listener, try !listener(recording.number, transcription, segment) {
-        throw Failure(.cancelled, "the call was cancelled by the segment callback")
-      }
+      try segment.tell(listener, recording.number, transcription)
     }
     move(recording, cuts.advance)
   }

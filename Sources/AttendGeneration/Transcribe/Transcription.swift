@@ -23,15 +23,17 @@ package final class Transcription: @unchecked Sendable {
     package let text: Part
     /// Its part of `words`.
     package let words: Part
+    /// Its part of `characters`.
+    package let characters: Part
     /// Of the window that it is a part of.
     package let window: Window
   }
 
-  /// A word, with the spaces before it and the punctuation around it.
+  /// A word or a character. A word has the punctuation around it, and where tokens have them the spaces before it.
   package struct Word: BitwiseCopyable, Sendable {
     package let start: Double
     package let end: Double
-    /// Its part of `text`.
+    /// Its part of `spelling`.
     package let text: Part
   }
 
@@ -57,6 +59,14 @@ package final class Transcription: @unchecked Sendable {
   /// UTF-8; empty where the model has no tokenizer.
   package internal(set) var text = GrowingList<UInt8>(for: Transcription.purpose)
   package internal(set) var words = GrowingList<Word>(for: Transcription.purpose)
+  /// Of a model with CTC, where they are asked for.
+  package internal(set) var characters = GrowingList<Word>(for: Transcription.purpose)
+  /// The characters as a model with CTC wrote them, where `text` is another; else empty.
+  var letters = GrowingList<UInt8>(for: Transcription.purpose)
+  /// The bytes of which words and characters are parts, until the transcription grows.
+  package var spelling: UnsafeBufferPointer<UInt8> {
+    UnsafeBufferPointer(letters.isEmpty ? text.elements : letters.elements)
+  }
   package private(set) var segments = GrowingList<Segment>(for: Transcription.purpose)
 
   private static let purpose = "a transcription"
@@ -70,7 +80,8 @@ package final class Transcription: @unchecked Sendable {
   ) throws(Failure) {
     let own = UnsafeBufferPointer(rebasing: tokens[cut.first..<cut.limit])
     let ownTimes = UnsafeBufferPointer(rebasing: times.isEmpty ? times[...] : times[cut.first..<cut.limit])
-    let (firstToken, firstByte, firstWord) = (self.tokens.count, text.count, words.count)
+    let (firstToken, firstByte) = (self.tokens.count, text.count)
+    let (firstWord, firstCharacter) = (words.count, characters.count)
     try self.tokens.append(contentsOf: own)
     try tokenTimes.append(contentsOf: ownTimes)
     try spell(own, ownTimes)
@@ -78,6 +89,7 @@ package final class Transcription: @unchecked Sendable {
       Segment(
         start: cut.start, end: cut.end, tokens: Part(first: firstToken, limit: self.tokens.count),
         text: Part(first: firstByte, limit: text.count),
-        words: Part(first: firstWord, limit: words.count), window: window))
+        words: Part(first: firstWord, limit: words.count),
+        characters: Part(first: firstCharacter, limit: characters.count), window: window))
   }
 }

@@ -47,7 +47,6 @@ package struct TranscriptionOptions: Sendable {
   ///
   /// Throws `invalidArgument` for an option that there is none of, or that has no such value.
   package init(_ call: Configuration?, _ model: Model) throws(Failure) {
-    try model.requireSpeech()
     do throws(Failure) {
       let reader = OptionReader(call: call, checkpoint: try GenerationOptions.configuration(of: model))
       tokens = try SpeechTokens(reader, model)
@@ -91,20 +90,7 @@ package struct TranscriptionOptions: Sendable {
     if call.holds("do_sample") {
       throw Failure(.invalidArgument, "do_sample is set; temperature says whether a transcription is drawn")
     }
-    var text = GrowingList<UInt8>(for: "the options of a transcription")
-    func write(_ bytes: some Collection<UInt8>) throws(Failure) { for byte in bytes { try text.append(byte) } }
-    try write("{\"do_sample\":\(draws)".utf8)
-    for (key, value) in call.json.members where !own.contains(where: { key.equals($0) }) {
-      try write(",".utf8)
-      try write(key.source)
-      try write(":".utf8)
-      try write(value.source)
-    }
-    try write("}".utf8)
-    guard let memory = text.memory else { throw Failure(.internalError, "an object of options without text") }
-    return try Configuration(
-      try JSON.parse(
-        UnsafeRawBufferPointer(start: memory.base, count: text.count), file: call.path, owner: memory))
+    return try call.without(own, adding: "\"do_sample\":\(draws)")
   }
 
   private static func task(_ name: String?) throws(Failure) -> SpeechTask? {
@@ -173,5 +159,26 @@ package struct TranscriptionOptions: Sendable {
       throw Failure(
         .invalidArgument, "times of tokens are asked for, and the checkpoint has no alignment_heads to tell them by")
     }
+  }
+}
+
+extension Configuration {
+  /// An object of the same members but those of `keys`, with more members in front, as JSON has them.
+  func without(_ keys: [String], adding more: String = "") throws(Failure) -> Configuration {
+    var text = GrowingList<UInt8>(for: "the options of a transcription")
+    func write(_ bytes: some Collection<UInt8>) throws(Failure) { for byte in bytes { try text.append(byte) } }
+    try write("{\(more)".utf8)
+    var isFirst = more.isEmpty
+    for (key, value) in json.members where !keys.contains(where: { key.equals($0) }) {
+      if !isFirst { try write(",".utf8) }
+      isFirst = false
+      try write(key.source)
+      try write(":".utf8)
+      try write(value.source)
+    }
+    try write("}".utf8)
+    guard let memory = text.memory else { throw Failure(.internalError, "an object of options without text") }
+    return try Configuration(
+      try JSON.parse(UnsafeRawBufferPointer(start: memory.base, count: text.count), file: path, owner: memory))
   }
 }

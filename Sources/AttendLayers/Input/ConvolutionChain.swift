@@ -38,6 +38,9 @@ package struct ConvolutionChain: Sendable {
   /// The channels of what it makes; nil: there are no convolutions.
   var outputs: Int? { convolutions.last?.linear.outputs }
 
+  /// The frames of the sound from one that it makes to the next.
+  package var hop: Int { convolutions.reduce(1) { $0.saturatingMultiply($1.stride) } }
+
   /// The frames that it makes of so many.
   package func length(of frames: Int) -> Int { length(of: frames, before: convolutions.count) }
 

@@ -7,9 +7,9 @@ extension CTCLogits {
   /// The most probable frames of each of `ids`: the path of greatest probability among those that are read as these
   /// symbols (Viterbi 1967), each of which is heard from the first frame of its own to the last. With equal paths the
   /// one that stays longer counts. Throws `invalidArgument` where there are fewer frames than the symbols need, with
-  /// blanks between equal ones, or more than a table of 1 GB holds.
+  /// blanks between equal ones, or more than a table of 1 GB holds; `cancelled`.
   package func align(
-    _ ids: UnsafeBufferPointer<Int32>, _ symbols: CTCVocabulary,
+    _ ids: UnsafeBufferPointer<Int32>, _ symbols: CTCVocabulary, cancellation: Cancellation? = nil,
     _ body: (_ id: Int, _ start: Int, _ end: Int) throws(Failure) -> Void
   ) throws(Failure) {
     try check(symbols)
@@ -24,7 +24,7 @@ extension CTCLogits {
         .invalidArgument, "an alignment of \(ids.count) symbols with \(frames) frames; cut the sound into parts")
     }
     let moves = try AlignedBuffer(bytes: table, for: "an alignment")
-    let end = try fill(moves, states, ids, symbols.blank)
+    let end = try fill(moves, states, ids, symbols.blank, cancellation)
     try trace(moves, states, from: end, ids, body)
   }
 
@@ -36,7 +36,8 @@ extension CTCLogits {
   /// Writes by how many states the best path to each state of each frame moved, [frames, states], and gives the last
   /// state of the best path.
   private func fill(
-    _ moves: AlignedBuffer, _ states: Int, _ ids: UnsafeBufferPointer<Int32>, _ blank: Int
+    _ moves: AlignedBuffer, _ states: Int, _ ids: UnsafeBufferPointer<Int32>, _ blank: Int,
+    _ cancellation: Cancellation?
   ) throws(Failure) -> Int {
     let scores = try AlignedBuffer(states.saturatingAdd(vocabulary), of: Double.self, for: "an alignment")
     defer { withExtendedLifetime(scores) {} }
@@ -44,6 +45,7 @@ extension CTCLogits {
     let move: UnsafeMutablePointer<UInt8> = moves.pointer()
     score.update(repeating: -.infinity, count: states)
     for frame in 0..<frames {
+      try cancellation?.check()
       _ = try logProbabilities(frame, into: row)
       if frame == 0 {
         (score[0], score[1]) = (row[blank], row[Int(ids[0])])

@@ -24,7 +24,7 @@ package struct CTCLogits {
 
   /// The first of the largest logits of a frame. Throws `invalidArgument` where the largest is no finite number or one
   /// is not a number.
-  func best(_ frame: Int) throws(Failure) -> (id: Int, logit: Float) {
+  package func best(_ frame: Int) throws(Failure) -> (id: Int, logit: Float) {
     let row = values + frame * vocabulary
     var (best, isNumber) = (0, true)
     for id in 0..<vocabulary {
@@ -54,12 +54,15 @@ package struct CTCLogits {
 extension CTCLogits {
   /// The text of the most probable symbol of each frame: equal neighbours are one, then blanks go. Tokens of control
   /// stay in the text unless `skipsSpecials`. Throws `invalidArgument` for a row that is not of the vocabulary or holds
-  /// no finite numbers, `outOfMemory`.
-  package func greedy(_ symbols: CTCVocabulary, skipsSpecials: Bool = false) throws(Failure) -> CTCTranscript {
+  /// no finite numbers, `cancelled`, `outOfMemory`.
+  package func greedy(
+    _ symbols: CTCVocabulary, skipsSpecials: Bool = false, cancellation: Cancellation? = nil
+  ) throws(Failure) -> CTCTranscript {
     try check(symbols)
     let transcript = CTCTranscript()
     var (current, start) = (symbols.blank, 0)
     for frame in 0...frames {
+      try cancellation?.check()
       let id = frame < frames ? try best(frame).id : -1
       guard id != current else { continue }
       if current != symbols.blank, !(skipsSpecials && symbols.symbol(current).isSpecial) {

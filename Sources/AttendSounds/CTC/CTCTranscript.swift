@@ -7,12 +7,14 @@ package final class CTCTranscript {
   package struct Piece: BitwiseCopyable {
     package let start: Int
     package let end: Int
-    fileprivate let firstByte: Int
-    fileprivate let limitByte: Int
+    /// Its text, the bytes `[firstByte, limitByte)` of `spelling`.
+    package let firstByte: Int
+    package let limitByte: Int
   }
 
   /// Samples between two frames of the model (`inputs_to_logits_ratio`), and samples in a second.
   package struct Clock: Sendable {
+    /// Samples from the beginning of one frame to that of the next.
     package let samplesPerFrame: Int
     package let rate: Int
 
@@ -26,12 +28,17 @@ package final class CTCTranscript {
 
   private var letters = GrowingList<UInt8>(for: "a transcript")  // of the pieces, as they were heard
   private var written = GrowingList<UInt8>(for: "a transcript")  // without spaces at the ends
+  private var symbols = GrowingList<Int32>(for: "a transcript")  // of the characters
   private var allCharacters = GrowingList<Piece>(for: "a transcript")
   private var allWords = GrowingList<Piece>(for: "a transcript")
 
   /// The text in UTF-8, alive as long as this object.
   package var utf8: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(written.elements) }
   package var text: String { String(decoding: written.elements, as: UTF8.self) }
+  /// The symbols of the characters, alive as long as this object.
+  package var ids: UnsafeBufferPointer<Int32> { UnsafeBufferPointer(symbols.elements) }
+  /// The texts of the characters one after the other, of which pieces are parts; alive as long as this object.
+  package var spelling: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(letters.elements) }
   /// Characters and words in their order, alive as long as this object.
   package var characters: UnsafeBufferPointer<Piece> { UnsafeBufferPointer(allCharacters.elements) }
   package var words: UnsafeBufferPointer<Piece> { UnsafeBufferPointer(allWords.elements) }
@@ -48,6 +55,7 @@ package final class CTCTranscript {
     let first = letters.count
     defer { withExtendedLifetime(vocabulary) {} }
     try letters.append(contentsOf: vocabulary.text(id))
+    try symbols.append(Int32(id))
     try allCharacters.append(Piece(start: start, end: end, firstByte: first, limitByte: letters.count))
     guard id != vocabulary.delimiter else {
       isInWord = false

@@ -31,16 +31,18 @@ package final class CTCVocabulary: @unchecked Sendable {
   /// Ids beyond this are no vocabulary of characters.
   private static let maximalCount = 1 << 20
 
-  /// vocab.json and tokenizer_config.json of a model's folder. Throws `notFound`, `invalidFile`, `unsupported`,
-  /// `outOfMemory`.
-  package convenience init(_ folder: HuggingFaceFolder) throws(Failure) {
+  /// vocab.json and tokenizer_config.json of a model's folder, for a head of `outputs` symbols where given. Throws
+  /// `notFound`, `invalidFile`, `unsupported`, `outOfMemory`.
+  package convenience init(_ folder: HuggingFaceFolder, outputs: Int? = nil) throws(Failure) {
     try self.init(
       vocabulary: try JSON.file(folder.path(of: "vocab.json")),
-      Configuration(file: folder.path(of: "tokenizer_config.json")))
+      Configuration(file: folder.path(of: "tokenizer_config.json")), outputs: outputs)
   }
 
   /// `vocabulary`: an object from symbols to ids, or one of such objects by language, of which `target_lang` names one.
-  package init(vocabulary: JSON, _ configuration: Configuration) throws(Failure) {
+  /// Where a head has other `outputs` than there are ids, those beyond the file are the unknown symbol, and symbols
+  /// beyond the head are never heard.
+  package init(vocabulary: JSON, _ configuration: Configuration, outputs: Int? = nil) throws(Failure) {
     let table = try CTCVocabulary.language(of: vocabulary, configuration)
     let lowers = try configuration.boolean("do_lower_case", default: false)
     cleansSpaces = try configuration.boolean("clean_up_tokenization_spaces", default: false)
@@ -60,6 +62,7 @@ package final class CTCVocabulary: @unchecked Sendable {
         try builder.add(content, id.string.flatMap { Int($0) })
       }
     }
+    if let outputs { try builder.resize(to: outputs) }
     guard let blankID = builder.find(blank) else {
       throw Failure(.invalidFile, "\(vocabulary.file): the pad_token \(blank.debugDescription), the blank, is missing")
     }
@@ -90,6 +93,9 @@ package final class CTCVocabulary: @unchecked Sendable {
     return table
   }
 
+  /// What stands for the delimiter of words in texts; nil: there is no delimiter.
+  package var delimiterText: String? { delimiter.map { String(decoding: text($0), as: UTF8.self) } }
+
   func symbol(_ id: Int) -> Symbol {
     precondition(id >= 0 && id < count)
     return symbols.pointer(to: Symbol.self)[id]
@@ -118,11 +124,14 @@ package final class CTCVocabulary: @unchecked Sendable {
         throw Failure(
           .invalidFile, "\(file): the id of \(token.excerpt) is no number from 0 to \(CTCVocabulary.maximalCount - 1)")
       }
-      if id >= symbols.count {
-        try symbols.reserve(id + 1 - symbols.count)
-        symbols.resize(to: id + 1, filling: Symbol())
-      }
+      if id >= symbols.count { try resize(to: id + 1) }
       symbols[id] = try appended(token.string ?? "")
+    }
+
+    /// Makes ids run from 0 to `count`, exclusive.
+    mutating func resize(to count: Int) throws(Failure) {
+      try symbols.reserve(max(count - symbols.count, 0))
+      symbols.resize(to: count, filling: Symbol())
     }
 
     private mutating func appended(_ text: String) throws(Failure) -> Symbol {

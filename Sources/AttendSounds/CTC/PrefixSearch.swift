@@ -27,7 +27,7 @@ package struct CTCSearchOptions {
   /// Beams beyond this are no search.
   package static let maximalWidth = 1 << 16
 
-  func check() throws(Failure) {
+  package func check() throws(Failure) {
     guard (1...CTCSearchOptions.maximalWidth).contains(beamWidth) else {
       throw Failure(
         .invalidArgument, "beam_width is \(beamWidth), expected from 1 to \(CTCSearchOptions.maximalWidth)")

@@ -25,6 +25,9 @@ package final class FilterBank: Sendable {
     return spectrogram.bands
   }
 
+  /// Samples from the beginning of one row to that of the next.
+  var rowHop: Int { if case .stacked(let stride, _) = finish { stride * FilterBank.hop } else { FilterBank.hop } }
+
   private static let frameLength = 400
   private static let hop = 160
   private static let transform = 512

@@ -35,6 +35,15 @@ package enum FrontEnd: Sendable {
     }
   }
 
+  /// Samples from the beginning of one row of the features to that of the next.
+  package var hop: Int {
+    switch self {
+    case .logMel(let frontEnd): frontEnd.hop
+    case .waveform: 1
+    case .filterBank(let frontEnd): frontEnd.rowHop
+    }
+  }
+
   /// The features of a sound at that rate, [rows, width].
   package func features(_ sound: Sound, threads: Int = 1) throws(Failure) -> Features {
     switch self {

@@ -5,20 +5,8 @@ enum TranscriptText {
   /// Appends the lines of a cue, each with its end: without spaces at the ends of the text and without empty lines,
   /// which would end the cue. WebVTT has `&`, `<` and `>` by name, as they begin tags there; SubRip has none, and the
   /// arrow of its times is written shorter, as Whisper's writer does.
-  static func appendLines(_ text: String, escaping: Bool, into output: inout GrowingList<UInt8>) throws(Failure) {
-    var text = text
-    let failure = text.withUTF8 { bytes -> Failure? in
-      do throws(Failure) { try appendLines(bytes, escaping, &output) } catch { return error }
-      return nil
-    }
-    if let failure { throw failure }
-  }
-
-  private static func isEnd(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") }
-  private static func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
-
-  private static func appendLines(
-    _ bytes: UnsafeBufferPointer<UInt8>, _ escaping: Bool, _ output: inout GrowingList<UInt8>
+  static func appendLines(
+    _ bytes: UnsafeBufferPointer<UInt8>, escaping: Bool, into output: inout GrowingList<UInt8>
   ) throws(Failure) {
     var place = 0
     while place < bytes.count {
@@ -33,6 +21,9 @@ enum TranscriptText {
       place = next
     }
   }
+
+  private static func isEnd(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") }
+  private static func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
 
   private static func appendLine(
     _ line: UnsafeBufferPointer<UInt8>, _ escaping: Bool, _ output: inout GrowingList<UInt8>

@@ -19,13 +19,14 @@ package struct TranscriptWriter: ~Copyable {
     case words
   }
 
-  package struct Word: Sendable {
-    package let text: String
+  /// A word, whose text in UTF-8 is borrowed for the call.
+  package struct Word {
+    package let text: UnsafeBufferPointer<UInt8>
     package let start: Double
     package let end: Double
     package let probability: Double?
 
-    package init(_ text: String, start: Double, end: Double, probability: Double? = nil) {
+    package init(_ text: UnsafeBufferPointer<UInt8>, start: Double, end: Double, probability: Double? = nil) {
       (self.text, self.start, self.end, self.probability) = (text, start, end, probability)
     }
   }
@@ -42,9 +43,9 @@ package struct TranscriptWriter: ~Copyable {
     (self.format, self.cues, self.language) = (format, cues, language)
   }
 
-  /// Appends a segment from second `start` to `end`. Throws `invalidArgument` for times that are none, `outOfMemory`.
+  /// Appends a segment, text in UTF-8, from second `start` to `end`. Throws `invalidArgument` for times that are none, `outOfMemory`.
   package mutating func append(
-    _ text: String, start: Double, end: Double, words: some Sequence<Word> = EmptyCollection<Word>()
+    _ text: UnsafeBufferPointer<UInt8>, start: Double, end: Double, words: some Sequence<Word> = EmptyCollection<Word>()
   ) throws(Failure) {
     try TranscriptTime.check(start, end)
     switch format {
@@ -74,7 +75,9 @@ package struct TranscriptWriter: ~Copyable {
       try add("\"")
       if let language {
         try add(", \"language\": ")
-        try quote(language)
+        try add("\"")
+        for byte in language.utf8 { try TranscriptText.escape(byte, into: &output) }
+        try add("\"")
       }
       try add("}\n")
     }
@@ -85,7 +88,7 @@ package struct TranscriptWriter: ~Copyable {
 
   // MARK: Subtitles
 
-  private mutating func cue(_ text: String, _ start: Double, _ end: Double) throws(Failure) {
+  private mutating func cue(_ text: UnsafeBufferPointer<UInt8>, _ start: Double, _ end: Double) throws(Failure) {
     let time: TranscriptTime = format == .srt ? .srt : .webVTT
     if format == .webVTT, written == 0 { try add("WEBVTT\n\n") }
     written += 1
@@ -101,9 +104,9 @@ package struct TranscriptWriter: ~Copyable {
   // MARK: JSON
 
   private mutating func appendObject(
-    _ text: String, _ start: Double, _ end: Double, _ words: some Sequence<Word>
+    _ text: UnsafeBufferPointer<UInt8>, _ start: Double, _ end: Double, _ words: some Sequence<Word>
   ) throws(Failure) {
-    for byte in text.utf8 { try whole.append(byte) }
+    try whole.append(contentsOf: text)
     try add(segments == 0 ? "{\"segments\": [" : ", ")
     try add("{\"id\": \(segments), \"start\": \(start), \"end\": \(end), \"text\": ")
     try quote(text)
@@ -126,9 +129,9 @@ package struct TranscriptWriter: ~Copyable {
     try add(count == 0 ? "}" : "]}")
   }
 
-  private mutating func quote(_ text: String) throws(Failure) {
+  private mutating func quote(_ text: UnsafeBufferPointer<UInt8>) throws(Failure) {
     try add("\"")
-    for byte in text.utf8 { try TranscriptText.escape(byte, into: &output) }
+    try TranscriptText.escape(text, into: &output)
     try add("\"")
   }
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctypes import CFUNCTYPE, POINTER, Structure, c_bool, c_char_p, c_double, c_int32, c_size_t, c_void_p
+from ctypes import CFUNCTYPE, POINTER, Structure, c_bool, c_char_p, c_double, c_int, c_int32, c_size_t, c_void_p
 from typing import Any
 
 from ._sized import Sized
@@ -34,6 +34,8 @@ class Segment(Sized):
         ("log_probability", c_double),
         ("compression_ratio", c_double),
         ("no_speech_probability", c_double),
+        ("characters", POINTER(Word)),
+        ("character_count", c_size_t),
     ]
 
 
@@ -52,6 +54,9 @@ class TranscribeOptions(Sized):
     ]
 
 
+#: ``attend_transcription_format_kind``
+FORMATS = {"srt": 1, "vtt": 2, "json": 3}
+
 SOUND_STRUCTS: dict[str, type[Structure]] = {
     "attend_word": Word,
     "attend_segment": Segment,
@@ -68,5 +73,6 @@ SOUND_PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "attend_transcription_get_segment": (c_void_p, [c_void_p, c_size_t, c_size_t, POINTER(Segment)]),
     "attend_transcription_language": (c_char_p, [c_void_p, c_size_t]),
     "attend_transcription_text": (c_void_p, [c_void_p, c_size_t, POINTER(c_size_t)]),
+    "attend_transcription_format": (c_void_p, [c_void_p, c_size_t, c_int, c_bool, _out]),
     "attend_transcription_free": (None, [c_void_p]),
 }

@@ -131,11 +131,13 @@ class Sound(Input):
         )
 
 
-def recording(source: Any, sampling_rate: SupportsIndex | None) -> Sound:
-    """A sound whose samples, where it is no file, have this rate; None: 16 kHz, at which models hear."""
+def recording(source: Any, rate: SupportsIndex | None) -> Sound:
+    """A sound whose samples, where it is no file, which says its own, have this rate."""
     if isinstance(source, (bytes, bytearray, memoryview, str, os.PathLike)):
         return Sound(source)
-    return Sound(source, sampling_rate=16000 if sampling_rate is None else sampling_rate)
+    if rate is None:
+        raise InvalidArgumentError("rate: samples have none of their own; give it")
+    return Sound(source, sampling_rate=rate)
 
 
 def _bytes_address(data: bytes) -> int | None:

@@ -1,0 +1,152 @@
+import AttendBase
+import AttendSounds
+
+/// The frames of a recording as a model with CTC hears them, cut into segments: a segment ends behind a pause, and
+/// where it would be too long at the longest pause in its second half. It is then decoded whole, so that memory is that
+/// of a segment, and what comes out does not depend on how many frames come at a time. One thread at a time.
+final class CTCSegments {
+  private let vocabulary: CTCVocabulary
+  private let decoder: CTCDecoder
+  private let transcription: Transcription
+  /// Frames of a pause, and of a segment at most.
+  private let pause: Int
+  private let longest: Int
+
+  private var rows = GrowingList<Float>(for: "the frames of a segment")  // [kinds.count, vocabulary]
+  private var kinds = GrowingList<Kind>(for: "the frames of a segment")
+  /// The number of the first frame that is kept.
+  private var first = 0
+  /// The last frames without a symbol, and whether a delimiter is among them.
+  private var run = Run()
+  private var hasSymbol = false
+  /// Whether a delimiter stands between the next segment and the one before.
+  private var isApart = false
+
+  /// The most probable symbol of a frame.
+  private enum Kind: UInt8, BitwiseCopyable {
+    case blank
+    case delimiter
+    case symbol
+  }
+
+  /// Neighbouring frames without a symbol.
+  private struct Run {
+    var count = 0
+    var hasDelimiter = false
+
+    mutating func add(_ kind: Kind) {
+      self = kind == .symbol ? Run() : Run(count: count + 1, hasDelimiter: hasDelimiter || kind == .delimiter)
+    }
+  }
+
+  init(_ decoder: CTCDecoder, into transcription: Transcription) {
+    (self.decoder, self.transcription, vocabulary) = (decoder, transcription, decoder.vocabulary)
+    pause = decoder.frames(decoder.options.pause)
+    longest = decoder.frames(decoder.options.longest)
+  }
+
+  /// Takes the logits of `count` frames, `[count, vocabulary]`, and writes the segments down that end with them; `tell`
+  /// hears of each.
+  func add(
+    _ logits: UnsafePointer<Float>, _ count: Int, tell: (Transcription.Segment) throws(Failure) -> Void
+  ) throws(Failure) {
+    let width = vocabulary.count
+    for frame in 0..<count {
+      let row = logits + frame * width
+      let best = try CTCLogits(row, frames: 1, vocabulary: width).best(0).id
+      let kind: Kind = best == vocabulary.blank ? .blank : best == vocabulary.delimiter ? .delimiter : .symbol
+      try rows.append(contentsOf: UnsafeBufferPointer(start: row, count: width))
+      try kinds.append(kind)
+      run.add(kind)
+      hasSymbol = hasSymbol || kind == .symbol
+      if run.count >= pause, run.hasDelimiter || vocabulary.delimiter == nil || !hasSymbol {
+        try settle(kinds.count, isApart: run.hasDelimiter, tell)
+      } else if kinds.count == longest {
+        let cut = place()
+        try settle(cut.frame, isApart: cut.isApart, tell)
+      }
+    }
+  }
+
+  /// Writes down what is left at the end of the recording.
+  func finish(tell: (Transcription.Segment) throws(Failure) -> Void) throws(Failure) {
+    try settle(kinds.count, isApart: false, tell)
+  }
+
+  /// The end of the longest pause in the second half of what is kept, one with a delimiter if there is any; the end of
+  /// all without a pause.
+  private func place() -> (frame: Int, isApart: Bool) {
+    var (best, frame, current) = (Run(), kinds.count, Run())
+    for (index, kind) in kinds.elements.enumerated().dropFirst(kinds.count / 2) {
+      current.add(kind)
+      let isBetter =
+        current.hasDelimiter == best.hasDelimiter ? current.count > best.count : current.hasDelimiter
+      if isBetter { (best, frame) = (current, index + 1) }
+    }
+    return (frame, best.hasDelimiter)
+  }
+
+  /// Decodes the first `count` frames and forgets them.
+  private func settle(
+    _ count: Int, isApart: Bool, _ tell: (Transcription.Segment) throws(Failure) -> Void
+  ) throws(Failure) {
+    let before = transcription.segments.count
+    if hasSymbol, kinds.elements[..<count].contains(.symbol) {
+      let found = try decoder.decode(rows.storage, count)
+      if !found.transcript.utf8.isEmpty { try write(found) }
+      self.isApart = isApart
+    } else {
+      self.isApart = self.isApart || isApart
+    }
+    forget(count)
+    if transcription.segments.count > before { try tell(transcription.segments[before]) }
+  }
+
+  private func forget(_ count: Int) {
+    let left = kinds.count - count
+    if count > 0, left > 0 {
+      rows.storage.update(from: rows.storage + count * vocabulary.count, count: left * vocabulary.count)
+      kinds.storage.update(from: kinds.storage + count, count: left)
+    }
+    rows.removeAll(from: left * vocabulary.count)
+    kinds.removeAll(from: left)
+    first += count
+    hasSymbol = kinds.elements.contains(.symbol)
+    run = Run()
+    for kind in kinds.elements { run.add(kind) }
+  }
+
+  // MARK: Writing
+
+  private func write(_ found: CTCDecoder.Result) throws(Failure) {
+    let transcript = found.transcript, clock = decoder.clock
+    let heard = transcript.words.isEmpty ? transcript.characters : transcript.words
+    guard let opening = heard.first, let closing = heard.last else { return }
+    func seconds(_ frame: Int) -> Double { clock.seconds(first + frame) }
+    if isApart, transcription.segments.count > 0, let delimiter = vocabulary.delimiterText {
+      for byte in delimiter.utf8 { try transcription.text.append(byte) }
+    }
+    var times = GrowingList<Double>(for: "the times of characters")
+    for piece in transcript.characters { try times.append(seconds(piece.start)) }
+    var window = Transcription.Window()
+    window.start = clock.seconds(first)
+    window.meanLogProbability = found.meanLogProbability
+    let cut = SegmentCuts.Cut(
+      first: 0, limit: transcript.ids.count, start: seconds(opening.start), end: seconds(closing.end))
+    let letters = transcription.letters.count
+    func part(_ piece: CTCTranscript.Piece) -> Transcription.Word {
+      Transcription.Word(
+        start: seconds(piece.start), end: seconds(piece.end),
+        text: Transcription.Part(first: letters + piece.firstByte, limit: letters + piece.limitByte))
+    }
+    try transcription.add(cut, of: transcript.ids, times: UnsafeBufferPointer(times.elements), window) {
+      (_, _) throws(Failure) in
+      try transcription.text.append(contentsOf: transcript.utf8)
+      guard decoder.options.wordTimes else { return }
+      try transcription.letters.append(contentsOf: transcript.spelling)
+      for piece in transcript.words { try transcription.words.append(part(piece)) }
+      guard decoder.options.characterTimes else { return }
+      for piece in transcript.characters { try transcription.characters.append(part(piece)) }
+    }
+  }
+}
