@@ -234,7 +234,7 @@ extension PixelValues {
 
   /// The tiles of a picture as a model reads them together.
   fileprivate func tiles(_ picture: Int) -> FeatureArray {
-    let place = self[picture], first = array(place.first)
+    let place = self[picture], first = array(0, of: picture)
     return FeatureArray(
       first.base, channels: channels, height: height, width: width,
       tiles: PatchGrid(rows: place.rows, columns: place.columns))
