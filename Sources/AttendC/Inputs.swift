@@ -229,12 +229,13 @@ extension PixelValues {
       values + (place.first + tile) * tileCount, channels: channels, height: height, width: width)
     array.tile = PictureTile(
       index: tile, count: place.count, grid: PatchGrid(rows: place.rows, columns: place.columns))
+    (array.tile.height, array.tile.width) = (place.original.height, place.original.width)
     return array
   }
 
   /// The tiles of a picture as a model reads them together.
   fileprivate func tiles(_ picture: Int) -> FeatureArray {
-    let place = self[picture], first = array(place.first)
+    let place = self[picture], first = array(0, of: picture)
     return FeatureArray(
       first.base, channels: channels, height: height, width: width,
       tiles: PatchGrid(rows: place.rows, columns: place.columns))
