@@ -229,6 +229,7 @@ extension PixelValues {
       values + (place.first + tile) * tileCount, channels: channels, height: height, width: width)
     array.tile = PictureTile(
       index: tile, count: place.count, grid: PatchGrid(rows: place.rows, columns: place.columns))
+    (array.tile.height, array.tile.width) = (place.original.height, place.original.width)
     return array
   }
 

@@ -33,9 +33,11 @@ extension Configuration {
   }
 
   private func natural(_ keys: [String], from least: Int) throws(Failure) -> Int? {
-    try optional(keys, "an integer from \(least) to \(Configuration.maximalInteger)") {
+    let found = try optional(keys, "an integer from \(least) to \(Configuration.maximalInteger)") {
       Configuration.natural($0, from: least)
     }
+    guard found == nil, !standards.isEmpty, !keys.contains(where: { json[$0] != nil }) else { return found }
+    return keys.lazy.compactMap { self.standards[$0] }.first
   }
 
   static func natural(_ json: JSON, from least: Int) -> Int? {

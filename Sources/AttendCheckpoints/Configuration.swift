@@ -12,6 +12,9 @@ package final class Configuration {
   private let prefix: String  // of the keys in messages: "text_config."
   /// Second names of keys, looked for where the first is missing.
   package var keyAliases: [String: String] = [:]
+  /// The integers of keys that are left out where this object stands inside of another: libraries write there what
+  /// differs from these, and nothing else.
+  package var standards: [String: Int] = [:]
   private var understood = GrowingList<Bool>(for: "the keys of a configuration")  // of each member
   private var children: [String: Configuration] = [:]
   private var settled: [String] = []

@@ -64,7 +64,7 @@ extension Model {
         .unsupported, "this checkpoint is of a \(blueprint.family) model, which reads tokens and no arrays")
     }
     let length = try reader.input.length(of: array)
-    return try eyes?.connector.shape(of: length, reader.input.grid(of: array)).count ?? length
+    return try eyes?.connector.shape(of: length, reader.input.grid(of: array), array.tile).count ?? length
   }
 
   /// The id whose tokens stand for pictures. Throws `unsupported` where there is none.
@@ -82,8 +82,16 @@ extension Model {
     return text.reduce(0) { $0 + ($1 == placeholder ? 1 : 0) }
   }
 
+  /// Throws `unsupported` for a text with places for videos.
+  package func refuseVideos(in text: UnsafeBufferPointer<Int32>) throws(Failure) {
+    guard let video = blueprint.videoPlaceholder, let place = text.firstIndex(of: video) else { return }
+    throw Failure(
+      .unsupported, "token \(place) of the text, of the id \(video), stands for a video: videos are not implemented")
+  }
+
   /// Throws `invalidArgument` for a text with places for pictures, where none are given.
   package func refusePlaces(in text: UnsafeBufferPointer<Int32>) throws(Failure) {
+    try refuseVideos(in: text)
     guard let placeholder = blueprint.placeholder else { return }
     let places = places(in: text)
     guard places == 0 else {

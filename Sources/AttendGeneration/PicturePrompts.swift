@@ -60,13 +60,17 @@ extension Model {
     _ prompt: UnsafeBufferPointer<Int32>, for input: MediaInput
   ) throws(Failure) -> GrowingList<Int32> {
     let placeholder = try picturePlaceholder(), places = places(in: prompt)
+    try refuseVideos(in: prompt)
+    if case .fenced(let fence) = blueprint.markup, places != input.length || blueprint.sight != nil {
+      return try fenced(prompt, for: input, fence)
+    }
     var writer = PromptWriter(placeholder: placeholder)
     try writer.reserve(prompt.count + input.length)
     if places == input.length {
       for token in prompt { try writer.keep(token) }
       return try writer.finished()
     }
-    if let markup = blueprint.markup { writer.tokenizer = try markupTokenizer(markup) }
+    if let markup = blueprint.markup, !markup.isOfIds { writer.tokenizer = try markupTokenizer(markup) }
     var pictures = PictureQueue(input)
     if places == 0, let marker, prompt.contains(marker) {
       for token in prompt {
@@ -101,6 +105,40 @@ extension Model {
     return try writer.finished()
   }
 
+  /// The prompt with a token on both sides of each picture and between its tiles. Where the prompt has it already, it
+  /// is not written again.
+  private func fenced(
+    _ prompt: UnsafeBufferPointer<Int32>, for input: MediaInput, _ fence: Int32
+  ) throws(Failure) -> GrowingList<Int32> {
+    let placeholder = try picturePlaceholder()
+    var writer = PromptWriter(placeholder: placeholder), pictures = PictureQueue(input)
+    var last: Int32?
+    for token in prompt {
+      guard token == placeholder else {
+        if token != fence || last != fence { try writer.keep(token) }
+        last = token
+        continue
+      }
+      guard let picture = pictures.next() else {
+        pictures.missing += 1
+        continue
+      }
+      if last != fence { try writer.keep(fence) }
+      for tile in picture.tiles {
+        try writer.places(tile)
+        try writer.keep(fence)
+      }
+      last = fence
+    }
+    guard pictures.missing == 0, pictures.isEmpty else {
+      throw Failure(
+        .invalidArgument,
+        "the text has \(pictures.asked) places for pictures (id \(placeholder)), and \(pictures.count) pictures are "
+          + "given")
+    }
+    return try writer.finished()
+  }
+
   /// Throws where the folder has none, which the text around pictures needs.
   private func markupTokenizer(_ markup: PictureMarkup) throws(Failure) -> Tokenizer? {
     if let tokenizer = try? tokenizer.get() { return tokenizer }
@@ -115,7 +153,7 @@ extension Model {
   /// What the processor writes for one picture.
   private func write(_ picture: PictureQueue.Picture, to writer: inout PromptWriter) throws(Failure) {
     switch blueprint.markup {
-    case nil, .leading: try writer.places(picture.states)
+    case nil, .leading, .fenced: try writer.places(picture.states)
     case .enclosed(let begin, let end):
       func one(_ index: Int) throws(Failure) {
         try writer.write("\n\n")

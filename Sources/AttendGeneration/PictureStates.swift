@@ -138,7 +138,7 @@ final class PictureStates {
   ) throws(Failure) {
     for (index, position) in positions.elements.enumerated() where position >= first && position < first + count {
       let state = UnsafePointer(states.pointer(to: Float.self) + index * width)
-      try splices.append(Splice(row: row + position - first, count: 1, states: state))
+      try splices.append(Splice(row: row + position - first, states: state, numbers: width))
     }
   }
 

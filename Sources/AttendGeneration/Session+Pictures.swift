@@ -60,7 +60,7 @@ extension Session {
     var sum = 0
     for (index, array) in arrays.enumerated() {
       let grid = tower.input.grid(of: array)
-      let shape = try connector.shape(of: batch.lengths[index], grid)
+      let shape = try connector.shape(of: batch.lengths[index], grid, array.tile)
       (before + index).initialize(to: grid ?? none)
       (after + index).initialize(to: shape.grid ?? none)
       (counts[index], unused[index]) = (shape.count, tower.input.unused(of: array))
@@ -69,7 +69,8 @@ extension Session {
     let seen = try pass.workspace.matrix(batch.tokenCount, tower.outputWidth)
     try readText(batch, tower, into: seen)
     let states = try pass.workspace.matrix(sum, connector.width)
-    try connector.apply(seen, lengths: batch.lengths, grids: before, into: states, pass)
+    try connector.apply(
+      seen, lengths: batch.lengths, grids: before, tile: { arrays[$0].tile }, into: states, pass)
     return SeenPictures(
       states: states, counts: counts, unused: unused, grids: UnsafeBufferPointer(start: after, count: arrays.count))
   }
@@ -90,15 +91,17 @@ extension Session {
       for sequence in 0..<texts.count {
         let text = texts.tokens(from: token, count: texts.lengths[sequence])
         token += text.count
+        try model.refuseVideos(in: text)
         let firstPicture = picture
         var (room, rows) = (model.places(in: text), 0)
-        while picture < arrays.count, room > 0, sight != nil || seen.counts[picture] <= room {
+        keys[sequence] = 0
+        guard room > 0 else { continue }
+        while picture < arrays.count, sight == nil ? seen.counts[picture] <= room : room > 0 {
           room -= sight == nil ? seen.counts[picture] : 1
           rows += seen.counts[picture]
           picture += 1
         }
         keys[sequence] = rows
-        guard picture > firstPicture || room > 0 else { continue }
         do throws(Failure) {
           let own =
             if let sight {

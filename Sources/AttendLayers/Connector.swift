@@ -36,13 +36,21 @@ package struct Connector: Sendable {
   /// That of the states of patches; what a grouping gives lies row by row.
   package let order: PatchOrder
   package let steps: [Step]
+  /// The steps of each of the tower's taps, whose results stand behind that of the others, number by number.
+  package let branches: [[Step]]
+  /// The vector behind each line of states of a picture that was cut into tiles; nil: tiles are pictures of their own.
+  package let lineEnd: AlignedBuffer?
   /// Of what it gives.
   package let width: Int
 
-  /// For states of `width` numbers.
-  package init(skipped: Int, skippedAtEnd: Int = 0, order: PatchOrder, steps: [Step], width: Int) {
+  /// For states of `width` numbers, or of as many for each branch and what comes before them.
+  package init(
+    skipped: Int, skippedAtEnd: Int = 0, order: PatchOrder, steps: [Step], branches: [[Step]] = [],
+    lineEnd: AlignedBuffer? = nil, width: Int
+  ) {
     (self.skipped, self.skippedAtEnd, self.order, self.steps) = (skipped, skippedAtEnd, order, steps)
-    var outputs = width
+    (self.branches, self.lineEnd) = (branches, lineEnd)
+    var outputs = width / (1 + branches.count)
     for step in steps {
       switch step {
       case .linear(let linear, _): outputs = linear.outputs
@@ -52,12 +60,24 @@ package struct Connector: Sendable {
       case .norm, .group: break
       }
     }
-    self.width = outputs
+    self.width = outputs * (1 + branches.count)
   }
 
-  /// What it gives for a sequence of `count` states, of patches in this grid: as many states, and their own grid.
-  /// Throws `invalidArgument` where squares of patches do not cover it.
-  package func shape(of count: Int, _ grid: PatchGrid?) throws(Failure) -> (count: Int, grid: PatchGrid?) {
+  /// What it gives for a sequence of `count` states, of patches in this grid: as many states, and their own grid. Where
+  /// tiles become lines of states, those of all of them count with the first tile of the grid.
+  ///
+  /// Throws `invalidArgument` where squares of patches do not cover the grid.
+  package func shape(
+    of count: Int, _ grid: PatchGrid?, _ tile: PictureTile
+  ) throws(Failure) -> (count: Int, grid: PatchGrid?) {
+    let own = try shape(of: count, grid)
+    guard lineEnd != nil else { return own }
+    guard tile.count > 1 else { return (own.count + 1, nil) }
+    if tile.index == 0 { return (own.count, nil) }
+    return (tile.index == 1 ? try TileLines(tile, states: own.count).count : 0, nil)
+  }
+
+  private func shape(of count: Int, _ grid: PatchGrid?) throws(Failure) -> (count: Int, grid: PatchGrid?) {
     for case .resample(let resampler) in steps { return (resampler.count, nil) }
     var count = count - skipped - skippedAtEnd
     guard var grid else { return (count, nil) }
@@ -75,38 +95,56 @@ package struct Connector: Sendable {
     return (count, grid)
   }
 
-  /// y, `[sum of counts, width]`, from the states of all sequences, `[tokens, width of the tower]`, with the grids that
-  /// each sequence's patches lie in.
+  /// y, `[sum of counts, width]`, from the states of all sequences, `[tokens, output width of the tower]`, with the grids
+  /// that each sequence's patches lie in, and its place among the tiles of a picture.
   package func apply(
-    _ states: Matrix, lengths: SequenceLengths, grids: UnsafePointer<PatchGrid>, into y: Matrix, _ pass: Pass
+    _ states: Matrix, lengths: SequenceLengths, grids: UnsafePointer<PatchGrid>, tile: (Int) -> PictureTile,
+    into y: Matrix, _ pass: Pass
   ) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       let grids = UnsafeBufferPointer(start: grids, count: lengths.count)
-      var (x, order) = (try kept(states, lengths, pass), order)
-      let own = try pass.workspace.take(lengths.count, of: PatchGrid.self)
-      for (index, grid) in grids.enumerated() { own[index] = grid }
-      for step in steps {
-        let output: Matrix
-        switch step {
-        case .linear(let linear, let activation):
-          output = try pass.workspace.matrix(x.rows, linear.outputs)
-          try linear.apply(x, activation: activation, into: output, pass)
-        case .norm(let norm):
-          output = try pass.workspace.matrix(x.rows, x.columns)
-          norm.apply(x, into: output, pass)
-        case .group(let grouping):
-          output = try grouping.apply(x, UnsafeMutableBufferPointer(start: own, count: lengths.count), order, pass)
-          order = .rows
-        case .network(let network):
-          output = try pass.workspace.matrix(x.rows, network.down.outputs)
-          try network.apply(x, residual: nil, into: output, pass)
-        case .resample(let resampler):
-          output = try resampler.apply(x, sequences: lengths.count, { lengths[$0] - skipped - skippedAtEnd }, pass)
+      let kept = try kept(states, lengths, pass)
+      let columns = kept.columns / (1 + branches.count), outputs = width / (1 + branches.count)
+      for branch in 0...branches.count {
+        let x = try apply(
+          branch == 0 ? steps : branches[branch - 1], to: kept.columns(branch * columns, columns), lengths, grids, pass)
+        if let lineEnd {
+          try TileLines.write(x, lineEnd, sequences: lengths.count, tile, into: y)
+        } else {
+          for row in 0..<y.rows { (y[row] + branch * outputs).update(from: x[row], count: outputs) }
         }
-        x = output
       }
-      for row in 0..<y.rows { y[row].update(from: x[row], count: y.columns) }
     }
+  }
+
+  private func apply(
+    _ steps: [Step], to states: Matrix, _ lengths: SequenceLengths, _ grids: UnsafeBufferPointer<PatchGrid>,
+    _ pass: Pass
+  ) throws(Failure) -> Matrix {
+    var (x, order) = (states, order)
+    let own = try pass.workspace.take(lengths.count, of: PatchGrid.self)
+    for (index, grid) in grids.enumerated() { own[index] = grid }
+    for step in steps {
+      let output: Matrix
+      switch step {
+      case .linear(let linear, let activation):
+        output = try pass.workspace.matrix(x.rows, linear.outputs)
+        try linear.apply(x, activation: activation, into: output, pass)
+      case .norm(let norm):
+        output = try pass.workspace.matrix(x.rows, x.columns)
+        norm.apply(x, into: output, pass)
+      case .group(let grouping):
+        output = try grouping.apply(x, UnsafeMutableBufferPointer(start: own, count: lengths.count), order, pass)
+        order = .rows
+      case .network(let network):
+        output = try pass.workspace.matrix(x.rows, network.down.outputs)
+        try network.apply(x, residual: nil, into: output, pass)
+      case .resample(let resampler):
+        output = try resampler.apply(x, sequences: lengths.count, { lengths[$0] - skipped - skippedAtEnd }, pass)
+      }
+      x = output
+    }
+    return x
   }
 
   /// The states without those that are left out.

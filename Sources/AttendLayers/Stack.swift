@@ -73,9 +73,7 @@ package final class Stack: Sendable {
   ) throws(Failure) {
     let x = y.columns(0, width)
     try self.input.apply(input, selfKeyValues.sequences, into: x, pass)
-    for splice in splices {
-      for row in 0..<splice.count { x[splice.row + row].update(from: splice.states + row * width, count: width) }
-    }
+    for splice in splices { x[splice.row].update(from: splice.states, count: width) }
     try pass.scoped { () throws(Failure) in
       let places = try self.input.places(input, selfKeyValues.sequences, tokens: x.rows, pass) ?? places
       let context = LayerContext(
@@ -97,6 +95,10 @@ package final class Stack: Sendable {
         }
         if index == 0, let convolved { convolution?.add(convolved, to: x, pass) }
         if let mixture { add(x, of: index + 1, to: mixture, pass) }
+        for splice in splices where (index + 2) * width <= splice.numbers {
+          let more = splice.states + (index + 1) * width
+          for component in 0..<width { x[splice.row][component] += more[component] }
+        }
         if let taps {
           taps.keep(x, behind: index, in: y)
           taps.change(x, behind: index, self.input, input, selfKeyValues.sequences, pass)

@@ -53,11 +53,11 @@ package enum Registry {
   package static let families: [any (Family & Sendable).Type] = [
     Albert.self, AST.self, Bart.self, Bert.self, BLIP.self, Bloom.self, CLIP.self, DalleBart.self, DebertaV2.self,
     DINOv2.self, DistilBert.self, Fairseq.self, Falcon.self, Gemma.self, Gemma3.self, GPT2.self, GPTJ.self, GPTNeo.self,
-    GPTNeoX.self, GptOss.self, Granite.self, Idefics.self, Idefics3.self, Janus.self, Llama.self, Llava.self,
-    Mistral.self, Mixtral.self, Mllama.self, ModernBert.self, Moonshine.self, MPNet.self, MPT.self, Olmo2.self,
-    OPT.self, PaliGemma.self, Phi.self, Phi3.self, Qwen.self, Qwen2VL.self, QwenMixtures.self, SigLIP.self,
-    SmolLM3.self, StableLM.self, StarCoder2.self, T5.self, Transformer.self, VisionEncoderDecoder.self, ViT.self,
-    Wav2Vec2.self, Wav2Vec2Bert.self, Whisper.self,
+    GPTNeoX.self, GptOss.self, Granite.self, Idefics.self, Idefics2.self, Idefics3.self, Janus.self, Llama.self,
+    Llava.self, Mistral.self, Mixtral.self, Mllama.self, ModernBert.self, Moonshine.self, MPNet.self, MPT.self,
+    Olmo2.self, OPT.self, PaliGemma.self, Phi.self, Phi3.self, Qwen.self, Qwen2VL.self, Qwen3VL.self, QwenMixtures.self,
+    SigLIP.self, SmolLM3.self, StableLM.self, StarCoder2.self, T5.self, Transformer.self, VisionEncoderDecoder.self,
+    ViT.self, Wav2Vec2.self, Wav2Vec2Bert.self, Whisper.self,
   ]
 
   /// Every `model_type` that can be loaded, sorted.
@@ -72,12 +72,14 @@ package enum Registry {
 
   /// The blueprint of a part of a model, whose configuration is an object inside of the model's.
   static func part(_ config: Configuration, default modelType: String? = nil) throws(Failure) -> Blueprint {
-    try blueprint(of: config, default: modelType)
+    config.useStandards(of: try config.string("model_type", default: modelType ?? ""))
+    return try blueprint(of: config, default: modelType)
   }
 
   /// The same of a part that is read as if it named `modelType`.
   static func part(_ config: Configuration, as modelType: String) throws(Failure) -> Blueprint {
     config.settle("model_type")
+    config.useStandards(of: modelType)
     return try blueprint(of: config, default: modelType)
   }
 

@@ -34,6 +34,18 @@ import Testing
     #expect(Exponential.log(-1).isNaN && Exponential.log(.nan).isNaN)
   }
 
+  @Test func tanhIsWithinItsBound() {
+    for x in stride(from: -25.0, through: 25, by: 0x1p-9) {
+      #expect(abs(Exponential.tanh(x) - tanh(x)) <= 0x1p-50 * max(abs(tanh(x)), 0x1p-50), "\(x)")
+    }
+    for exponent in -200...0 {
+      let x = scalbn(1.3, exponent)
+      #expect(abs(Exponential.tanh(x) - tanh(x)) <= 0x1p-38 * x, "\(x)")
+    }
+    #expect(Exponential.tanh(0) == 0 && Exponential.tanh(1e300) == 1 && Exponential.tanh(-.infinity) == -1)
+    #expect(Exponential.tanh(.nan).isNaN)
+  }
+
   @Test func powersAreProducts() {
     #expect(Exponential.power(3, 0) == 1 && Exponential.power(3, 13) == 1_594_323)
     #expect(Exponential.power(2, 2000) == .infinity && Exponential.power(0.5, 2000) == 0)

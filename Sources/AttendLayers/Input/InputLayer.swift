@@ -59,22 +59,27 @@ package struct PictureTile: BitwiseCopyable, Sendable {
   /// The grid that it was cut by; 0 x 0: it was not.
   package let grid: PatchGrid
 
+  /// Pixels of the picture as it came.
+  package var height = 0
+  package var width = 0
+
   /// By default the array is all of the picture.
   package init(index: Int = 0, count: Int = 1, grid: PatchGrid = PatchGrid(rows: 0, columns: 0)) {
     (self.index, self.count, self.grid) = (index, count, grid)
   }
 }
 
-/// States of another tower that rows of a stack's first hidden states become, in place of their tokens' vectors.
+/// A state of another tower that a row of a stack's first hidden states becomes, in place of its token's vector.
 /// Borrowed for one call.
 package struct Splice: BitwiseCopyable, @unchecked Sendable {
   package let row: Int
-  package let count: Int
-  /// `[count, width]`
+  /// The state, then those that are added to what the first layers make of it, one behind the other.
   package let states: UnsafePointer<Float>
+  /// The numbers of all of them.
+  package let numbers: Int
 
-  package init(row: Int, count: Int, states: UnsafePointer<Float>) {
-    (self.row, self.count, self.states) = (row, count, states)
+  package init(row: Int, states: UnsafePointer<Float>, numbers: Int) {
+    (self.row, self.states, self.numbers) = (row, states, numbers)
   }
 }
 

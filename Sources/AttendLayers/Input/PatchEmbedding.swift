@@ -236,9 +236,22 @@ package struct GridPositions: Sendable {
   package let width: Int
   /// Whether pictures may have another size than the training's.
   package let interpolates: Bool
+  package let resampling: Resampling
 
-  package init(table: AlignedBuffer, rows: Int, columns: Int, width: Int, interpolates: Bool = true) {
-    self.interpolates = interpolates
+  /// The way from the table to a grid of another size.
+  package enum Resampling: Sendable {
+    case bicubic
+    /// Between two neighbours each way, the corners of both grids lying on each other.
+    case bilinear
+    /// The vector of the place at the same share of the sides (Dehghani et al. 2023, arXiv:2307.06304).
+    case nearest
+  }
+
+  package init(
+    table: AlignedBuffer, rows: Int, columns: Int, width: Int, interpolates: Bool = true,
+    resampling: Resampling = .bicubic
+  ) {
+    (self.interpolates, self.resampling) = (interpolates, resampling)
     self.table = table
     self.rows = rows
     self.columns = columns
@@ -249,12 +262,13 @@ package struct GridPositions: Sendable {
   /// in scratch memory.
   func table(rows newRows: Int, columns newColumns: Int, _ pass: Pass) throws(Failure) -> Matrix {
     let stored = Matrix(table.pointer(), rows: rows * columns, columns: width)
+    if case .nearest = resampling { return try nearest(stored, rows: newRows, columns: newColumns, pass) }
     if newRows == rows, newColumns == columns { return stored }
     let result = try pass.workspace.matrix(newRows * newColumns, width)
     for row in 0..<newRows {
-      let vertical = Neighbours(of: row, count: rows, among: newRows)
+      let vertical = Neighbours(of: row, count: rows, among: newRows, resampling)
       for column in 0..<newColumns {
-        let horizontal = Neighbours(of: column, count: columns, among: newColumns)
+        let horizontal = Neighbours(of: column, count: columns, among: newColumns, resampling)
         let target = result[row * newColumns + column]
         target.update(repeating: 0, count: width)
         for line in 0..<Neighbours.count {
@@ -269,6 +283,20 @@ package struct GridPositions: Sendable {
     return result
   }
 
+  private func nearest(
+    _ stored: Matrix, rows newRows: Int, columns newColumns: Int, _ pass: Pass
+  ) throws(Failure) -> Matrix {
+    let result = try pass.workspace.matrix(newRows * newColumns, width)
+    for row in 0..<newRows {
+      let line = PlaceBuckets(rows).place(of: row, among: newRows)
+      for column in 0..<newColumns {
+        let place = line * columns + PlaceBuckets(columns).place(of: column, among: newColumns)
+        result[row * newColumns + column].update(from: stored[place], count: width)
+      }
+    }
+    return result
+  }
+
   /// The four neighbours of a place along one side, and their weights.
   private struct Neighbours {
     static let count = 4
@@ -276,7 +304,15 @@ package struct GridPositions: Sendable {
     var weights = InlineArray<4, Float>(repeating: 0)
 
     /// Of place `index` of `newCount`, among `count` stored ones.
-    init(of index: Int, count: Int, among newCount: Int) {
+    init(of index: Int, count: Int, among newCount: Int, _ resampling: Resampling) {
+      if case .bilinear = resampling {
+        // As the reference rounds them.
+        let centre = Float(index * (count - 1)) / Float(max(newCount - 1, 1)), first = centre.rounded(.down)
+        places[0] = Int(first)
+        places[1] = min(Int(first) + 1, count - 1)
+        (weights[0], weights[1]) = (1 - (centre - first), 1 - abs(centre - first - 1))
+        return
+      }
       let centre = (Double(index) + 0.5) * Double(count) / Double(newCount) - 0.5
       let first = Int(centre.rounded(.down)) - 1
       for offset in 0..<Neighbours.count {

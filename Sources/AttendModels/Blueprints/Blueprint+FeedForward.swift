@@ -60,6 +60,12 @@ package struct MixtureBlueprint: Sendable {
       return FeedForwardNetworkBlueprint(
         gate: both.part(0, of: 2), up: both.part(1, of: 2),
         down: slice("\(name).down_proj", index, outputs: width, inputs: expertWidth), activation: sizes.activation)
+    case .fusedTransposed:
+      var both = slice("\(name).gate_up_proj", index, outputs: 2 * expertWidth, inputs: width)
+      var down = slice("\(name).down_proj", index, outputs: width, inputs: expertWidth)
+      (both.isTransposed, down.isTransposed) = (true, true)
+      return FeedForwardNetworkBlueprint(
+        gate: both.part(0, of: 2), up: both.part(1, of: 2), down: down, activation: sizes.activation)
     case .fusedInTurns:
       var both = slice("\(name).gate_up_proj", index, outputs: 2 * expertWidth, inputs: width)
       var down = slice("\(name).down_proj", index, outputs: width, inputs: expertWidth)
@@ -95,20 +101,23 @@ package enum ExpertStorage: Sendable {
   /// `gate_up_proj` for the gates and up products of all experts, gates first, and `down_proj` for the down ones.
   /// Without biases.
   case fused
+  /// The same, each matrix transposed.
+  case fusedTransposed
   /// The same with biases and transposed, gates and up products taking turns.
   case fusedInTurns
 }
 
 extension FeedForwardNetworkBlueprint {
-  /// A gated network without biases, its products named `name.gate` and so on.
+  /// A gated network without biases, its products named `name.gate` and so on; `outputs` are by default the inputs.
   static func gated(
-    _ name: String, gate: String, up: String, down: String, width: Int, feedForwardWidth: Int, activation: Activation
+    _ name: String, gate: String, up: String, down: String, width: Int, outputs: Int? = nil, feedForwardWidth: Int,
+    activation: Activation
   ) -> FeedForwardNetworkBlueprint {
     func linear(_ part: String, _ outputs: Int, _ inputs: Int) -> LinearBlueprint {
       LinearBlueprint(name: "\(name).\(part)", outputs: outputs, inputs: inputs, bias: .none)
     }
     return FeedForwardNetworkBlueprint(
       gate: linear(gate, feedForwardWidth, width), up: linear(up, feedForwardWidth, width),
-      down: linear(down, width, feedForwardWidth), activation: activation)
+      down: linear(down, outputs ?? width, feedForwardWidth), activation: activation)
   }
 }

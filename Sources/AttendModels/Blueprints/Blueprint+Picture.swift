@@ -20,6 +20,7 @@ package struct PatchBlueprint: Sendable {
   package var positions: (name: String, rows: Int, columns: Int)?
   /// Whether pictures may have another size than these.
   package var interpolates = true
+  package var resampling = GridPositions.Resampling.bicubic
   package var norm: NormBlueprint?
   /// nil: pictures are told their places by vectors.
   package var anySize: PatchEmbedding.AnySize?
@@ -42,8 +43,13 @@ package enum PictureMarkup: Sendable {
   case enclosed(begin: Int32, end: Int32)
   /// Tiles row by row, each behind the name of its place, then all of the picture (Idefics3, SmolVLM).
   case tiled
+  /// A token on both sides of each tile, where none stands there yet; neighbours share it (Idefics, Idefics 2).
+  case fenced(Int32)
   /// Pictures first, then the token that begins a text, the text, and the end of its line (PaliGemma).
   case leading
+
+  /// Whether it is written without a tokenizer.
+  package var isOfIds: Bool { if case .fenced = self { true } else { false } }
 }
 
 /// What a token sees of the pictures in its text, by cross-attention to their states; a placeholder stands for each.
@@ -71,6 +77,10 @@ package struct ConnectorBlueprint: Sendable {
   package var skippedAtEnd = 0
   package var prefixes = [""]
   package var steps: [Step]
+  /// As in `Connector`, of the tower's taps.
+  package var branches: [[Step]] = []
+  /// As in `Connector`: the name of the vector.
+  package var lineEnd: String?
 }
 
 /// The parts of a `Resampler`, of which names stand without the connector's prefix.

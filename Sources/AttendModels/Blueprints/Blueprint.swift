@@ -29,6 +29,8 @@ package struct Blueprint: Sendable {
   package var shift: TextShift?
   /// The id whose tokens stand for states of the tower that sees; nil: there is none.
   package var placeholder: Int32?
+  /// The id whose tokens stand for videos, which are not read; nil: there is none.
+  package var videoPlaceholder: Int32?
   /// What tokens see of pictures in layers with cross-attention; nil: pictures stand in the place of tokens.
   package var sight: PictureSight?
   /// What stands around the states of pictures in a text; nil: nothing does.

@@ -123,7 +123,8 @@ extension Builder {
           from: places.pointer(to: Float.self) + classes * width, count: count * width)
       }
       return GridPositions(
-        table: table, rows: stated.rows, columns: stated.columns, width: width, interpolates: patches.interpolates)
+        table: table, rows: stated.rows, columns: stated.columns, width: width, interpolates: patches.interpolates,
+        resampling: patches.resampling)
     }
     withExtendedLifetime(places) {}
     return PatchEmbedding(

@@ -4,14 +4,27 @@ import AttendDispatch
 import AttendLayers
 
 extension Builder {
-  /// The connector behind a stack of `width`.
+  /// The connector behind a stack.
   func connector(_ connector: ConnectorBlueprint, behind stack: Stack) throws(Failure) -> Connector {
-    let width = stack.outputWidth
-    var probe = ""
-    for case .linear(let linear, _) in connector.steps.prefix(3) where probe.isEmpty { probe = linear.weightName() }
+    let probe = connector.steps.lazy.compactMap { $0.probe }.first ?? ""
     let prefix = packer.tensors.first(of: connector.prefixes) { $0 + probe }
+    var branches: [[Connector.Step]] = []
+    for branch in connector.branches { branches.append(try steps(branch, stack.width, prefix)) }
+    let width = branches.isEmpty ? stack.outputWidth : stack.width
+    let steps = try self.steps(connector.steps, width, prefix)
+    let line = try connector.lineEnd.map { (name) throws(Failure) in
+      try packer.vector(packer.tensors.first(of: ["model.", ""]) { $0 + name } + name, connector.lineWidth)
+    }
+    return Connector(
+      skipped: connector.skipped, skippedAtEnd: connector.skippedAtEnd, order: stack.input.order, steps: steps,
+      branches: branches, lineEnd: line, width: stack.outputWidth)
+  }
+
+  private func steps(
+    _ blueprints: [ConnectorBlueprint.Step], _ width: Int, _ prefix: String
+  ) throws(Failure) -> [Connector.Step] {
     var (steps, columns): ([Connector.Step], Int) = ([], width)
-    for step in connector.steps {
+    for step in blueprints {
       switch step {
       case .linear(let linear, let activation):
         steps.append(.linear(try packer.linear([linear], prefix: prefix), activation))
@@ -29,9 +42,7 @@ extension Builder {
         columns = resampler.width
       }
     }
-    return Connector(
-      skipped: connector.skipped, skippedAtEnd: connector.skippedAtEnd, order: stack.input.order, steps: steps,
-      width: width)
+    return steps
   }
 
   private func resampler(_ resampler: ResamplerBlueprint, prefix: String) throws(Failure) -> Resampler {
@@ -89,5 +100,22 @@ extension Builder {
     let pointer = numbers.pointer(to: Float.self)
     for index in 0..<count { pointer[index] *= factor }
     withExtendedLifetime(numbers) {}
+  }
+}
+
+extension ConnectorBlueprint {
+  /// The width of what the last step gives.
+  fileprivate var lineWidth: Int { if case .linear(let linear, _) = steps.last { linear.outputs } else { 0 } }
+}
+
+extension ConnectorBlueprint.Step {
+  /// A tensor whose prefix tells that of all.
+  fileprivate var probe: String? {
+    switch self {
+    case .linear(let linear, _): linear.weightName()
+    case .network(let network): network.up.weightName()
+    case .resample(let resampler): resampler.latents.name
+    case .norm, .group: nil
+    }
   }
 }

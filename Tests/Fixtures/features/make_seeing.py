@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 import transformers
-from make_pictures import answer, randomized, save
+from make_pictures import HERE, PICTURE, TEXT, VISION, answer, randomized, save, text_with
 from transformers.models.mllama.processing_mllama import (
     convert_sparse_cross_attention_mask_to_dense,
     get_cross_attention_token_mask,
@@ -122,7 +122,107 @@ def mllama() -> None:
     )  # fmt: skip
 
 
+def pictures_of(*sizes: tuple[int, int]) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(16)
+    return [torch.randn((3, *size), generator=generator) for size in sizes]
+
+
+def idefics2() -> None:
+    """Two pictures of other sizes than the training's, which the reference lays into one frame."""
+    config = transformers.Idefics2Config(
+        vision_config={**VISION, "num_hidden_layers": 1, "image_size": 40},
+        text_config={"model_type": "mistral", **TEXT, "intermediate_size": 48},
+        perceiver_config={"hidden_size": 32, "resampler_n_latents": 3, "resampler_depth": 1, "resampler_n_heads": 4,
+                          "resampler_head_dim": 8, "num_key_value_heads": 2},
+        image_token_id=PICTURE,
+    )  # fmt: skip
+    model = randomized(transformers.Idefics2ForConditionalGeneration(config), 17)
+    ids = torch.tensor([text_with(2, 3, 18)])
+    pictures = pictures_of((40, 40), (24, 56))
+    frame, mask = torch.zeros((1, 2, 3, 40, 56)), torch.zeros((1, 2, 40, 56), dtype=torch.long)
+    for index, picture in enumerate(pictures):
+        frame[0, index, :, : picture.shape[1], : picture.shape[2]] = picture
+        mask[0, index, : picture.shape[1], : picture.shape[2]] = 1
+    inputs = {"input_ids": ids, "pixel_values": frame, "pixel_attention_mask": mask}
+    with torch.no_grad():
+        logits = model(**inputs).logits
+    save(
+        "idefics2", model,
+        {"input_ids": ids, **{f"pixel_values.{index}": picture for index, picture in enumerate(pictures)},
+         "logits": logits, "greedy_ids.0": answer(model, inputs)},
+        "states resampled behind a gated network; places by the share of the sides",
+    )  # fmt: skip
+
+
+def llava_next() -> None:
+    """Two pictures with their tiles, from bytes: needs Pillow."""
+    from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
+
+    sizes = [[16, 32], [32, 16], [32, 32], [16, 48]]
+    config = transformers.LlavaNextConfig(
+        vision_config={"model_type": "clip_vision_model", **VISION, "image_size": 16},
+        text_config={"model_type": "llama", **TEXT}, image_token_index=PICTURE, image_grid_pinpoints=sizes,
+        vision_feature_layer=-2,
+    )  # fmt: skip
+    model = randomized(transformers.LlavaNextForConditionalGeneration(config), 19)
+    processor = LlavaNextImageProcessorPil(
+        size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16}, image_grid_pinpoints=sizes
+    )
+    generator = torch.Generator().manual_seed(20)
+    pictures = [
+        torch.randint(0, 256, (*size, 3), generator=generator, dtype=torch.uint8) for size in [(20, 45), (33, 29)]
+    ]
+    seen = processor(images=[picture.numpy() for picture in pictures], return_tensors="pt")
+    with torch.no_grad():
+        parts = model.model.get_image_features(**seen, vision_feature_select_strategy="default").pooler_output
+    ids = [1, 7, *[PICTURE] * len(parts[0]), 31, 12, *[PICTURE] * len(parts[1]), 8, 21, 90, 63]
+    inputs = {"input_ids": torch.tensor([ids]), **seen}
+    with torch.no_grad():
+        logits = model(**inputs).logits
+    save(
+        "llava_next", model,
+        {"input_ids": inputs["input_ids"],
+         **{f"picture.{index}": picture for index, picture in enumerate(pictures)},
+         "logits": logits, "greedy_ids.0": answer(model, inputs)},
+        f"the pictures become {[len(part) for part in parts]} states",
+    )  # fmt: skip
+    processor.save_pretrained(HERE / "llava_next")
+
+
+def qwen3_vl(name: str, kind: str, **text: object) -> None:
+    """Two pictures of different sizes, whose states of two inner layers go on to the decoder's first."""
+    config = getattr(transformers, f"Qwen3VL{kind}Config")(
+        vision_config={"depth": 3, "hidden_size": 32, "intermediate_size": 48, "num_heads": 4, "patch_size": 4,
+                       "out_hidden_size": 32, "num_position_embeddings": 25, "deepstack_visual_indexes": [0, 2]},
+        text_config={**TEXT, "num_hidden_layers": 3,
+                     "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_interleaved": True,
+                                         "mrope_section": [2, 1, 1]}, **text},
+        image_token_id=PICTURE, video_token_id=97, vision_start_token_id=95, vision_end_token_id=96,
+    )  # fmt: skip
+    model = randomized(getattr(transformers, f"Qwen3VL{kind}ForConditionalGeneration")(config), 21)
+    grids = torch.tensor([[1, 4, 6], [1, 8, 4]])
+    pixels = torch.randn((56, 96), generator=torch.Generator().manual_seed(22))
+    ids = [1, 7, *[PICTURE] * 6, 31, 12, *[PICTURE] * 8, 8, 21, 90, 63]
+    tokens = torch.tensor([ids])
+    inputs = {"input_ids": tokens, "pixel_values": pixels, "image_grid_thw": grids,
+              "mm_token_type_ids": (tokens == PICTURE).int()}  # fmt: skip
+    with torch.no_grad():
+        logits = model(**inputs).logits
+    save(
+        name, model,
+        {"input_ids": tokens, "pixel_values": pixels, "image_grid_thw": grids, "logits": logits,
+         "greedy_ids.0": answer(model, inputs)},
+        "states of inner layers of the tower go to the first layers of the decoder",
+    )  # fmt: skip
+
+
 CASES = {
+    "idefics2": idefics2,
+    "llava_next": llava_next,
+    "qwen3_vl": lambda: qwen3_vl("qwen3_vl", ""),
+    "qwen3_vl_moe": lambda: qwen3_vl(
+        "qwen3_vl_moe", "Moe", num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16, norm_topk_prob=True
+    ),
     "mllama": mllama,
     "idefics": lambda: idefics("idefics", "gated cross-attention before every second layer", 4, cross_layer_interval=2),
     "idefics-norms": lambda: idefics(

@@ -37,6 +37,7 @@ enum Idefics: Family {
       family: modelType, prefixes: [""],
       towers: [eyes, TowerBlueprint(role: .decoder, stack: writer, prefixes: ["model.", ""])], head: text.head,
       placeholder: Int32(clamping: placeholder), sight: .last(end: Int32(exactly: end)),
+      markup: more > 1 ? .fenced(Int32(clamping: vocabulary)) : nil,
       ignored: text.ignored.map { "model.\($0)" } + [
         "lm_head.weight", "lm_head.additional_fc.weight", "model.vision_model.embeddings.position_ids",
         "model.vision_model.post_layernorm.*", "model.gated_cross_attn_layers.#.cross_attn.rotary_emb.inv_freq",

@@ -4,9 +4,10 @@ import AttendKernelInterface
 import AttendLayers
 
 /// LLaVA 1.5 (Liu et al. 2023, arXiv:2310.03744): the states of a tower that sees, through two products, in the place
-/// of tokens of a decoder.
+/// of tokens of a decoder. LLaVA 1.6 (Liu et al. 2024, "LLaVA-NeXT"): a picture, then its tiles, whose states lie side
+/// by side in lines with a vector at the end of each.
 enum Llava: Family {
-  static let modelTypes = ["llava"]
+  static let modelTypes = ["llava", "llava_next"]
   static let capabilities = Capabilities(kinds: [.decoder], heads: [.conditionalGeneration])
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
@@ -31,6 +32,11 @@ enum Llava: Family {
         .linear(linear("linear_1", stateWidth), try config.activation("projector_hidden_act", default: "gelu")),
         .linear(linear("linear_2", width), .none),
       ])
+    if modelType == "llava_next" {
+      model.eyes.connector?.lineEnd = "image_newline"
+      // Sizes that the processor fits pictures into; the tiles tell which it was.
+      config.understand("image_grid_pinpoints", "use_image_newline_parameter")
+    }
     model.ignored += dropped.map { "encoder.layers.\($0).*" } + ["post_layernorm.*", "head.*"]
     config.understand("image_seq_length")
     return try model.blueprint(config)

@@ -32,6 +32,7 @@ enum Mllama: Family {
   private static func decoder(
     _ text: Configuration, _ config: Configuration
   ) throws(Failure) -> (StackBlueprint, HeadBlueprint?) {
+    text.useStandards(of: "mllama_text_model")
     var choices = LlamaChoices()
     (choices.epsilon, choices.rotary.theta) = (1e-5, 500_000)
     var plain = try Blueprint.llamaLine(text, modelType: "mllama_text_model", choices, task: .nextToken)

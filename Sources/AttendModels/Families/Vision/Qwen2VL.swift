@@ -22,7 +22,8 @@ enum Qwen2VL: Family {
       placeholder: 151_655)
     (model.eyes.prefixes, model.textPrefixes) = (["model.visual.", "visual."], ["model.language_model.", "model."])
     model.eyes.connector = try tower.merger(width: try model.width(config))
-    config.understand("video_token_id", "vision_start_token_id", "vision_end_token_id", "vision_token_id")
+    config.understand("vision_start_token_id", "vision_end_token_id", "vision_token_id")
+    model.videoPlaceholder = Int32(clamping: try config.integer("video_token_id", default: 151_656))
     return try model.blueprint(config)
   }
 
@@ -61,11 +62,7 @@ enum Qwen2VL: Family {
         activation: try config.activation("hidden_act", default: hasWindows ? "silu" : "quick_gelu"), epsilon: 1e-6,
         names: names)
       if hasWindows { layers.normKind = .rms(offset: 0) }
-      let theta = try config.child("rope_parameters")?.optionalNumber("rope_theta") ?? 10_000
-      guard theta > 0 else { throw config.invalid("rope_parameters", "has rope_theta \(theta); it must be positive") }
-      let pairs = width / heads / 2
-      layers.rotary = Rotary(
-        dimensions: 2 * pairs, theta: theta, axes: (0..<pairs).map { $0 < pairs / 2 ? 1 : 2 }, parts: 2)
+      layers.rotary = try .ofPatches(config, headDim: width / heads)
       depth = try config.layers("depth", default: 32)
       channels = try config.size("in_channels", "in_chans", default: 3)
       patch = try config.size("patch_size", "spatial_patch_size", default: 14)

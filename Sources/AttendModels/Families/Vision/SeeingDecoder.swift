@@ -16,6 +16,7 @@ struct SeeingDecoder {
   var placeholder: Int32
   var readingBothWays: Blueprint.ReadingBothWays?
   var markup: PictureMarkup?
+  var videoPlaceholder: Int32?
   /// Tensors of the tower that nothing reads, as `Blueprint.ignored`, without their prefix.
   var ignored = ["embeddings.position_ids"]
 
@@ -59,7 +60,7 @@ struct SeeingDecoder {
     return Blueprint(
       family: modelType, prefixes: [""],
       towers: [eyes, TowerBlueprint(role: .decoder, stack: writer, prefixes: textPrefixes)], head: head,
-      placeholder: placeholder, markup: markup, readingBothWays: readingBothWays,
+      placeholder: placeholder, videoPlaceholder: videoPlaceholder, markup: markup, readingBothWays: readingBothWays,
       ignored: (eyes.prefixes ?? []).flatMap { prefix in ignored.map { prefix + $0 } }
         + textPrefixes.flatMap { prefix in ofText.map { prefix + $0 } })
   }
