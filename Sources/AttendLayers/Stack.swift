@@ -21,6 +21,8 @@ package final class Stack: Sendable {
   /// stack gives, as classifiers of sounds want them (Yang et al. 2021, arXiv:2105.01051, section 3.2); nil: these are
   /// the last layer's.
   package let shares: AlignedBuffer?
+  /// How its attention is normalised, where that is no softmax; nil: by softmax.
+  package let sinkhorn: SinkhornIterations?
   /// The longest text that the model's configuration speaks of, be it the rows of its position table or what it was
   /// trained on; nil: it states none. Where positions are computed, longer texts can be read, for what that is worth.
   package let statedPositions: Int?
@@ -29,9 +31,10 @@ package final class Stack: Sendable {
     width: Int, input: InputLayer, layers: FixedArray<TransformerLayer>, finalNorm: Norm?,
     keyValueLayout: KeyValueLayout,
     crossKeyValueLayout: KeyValueLayout?, sourceProjection: Linear? = nil, rotaries: RotaryTables,
-    convolution: DebertaConvolution? = nil, shares: AlignedBuffer? = nil,
+    convolution: DebertaConvolution? = nil, shares: AlignedBuffer? = nil, sinkhorn: SinkhornIterations? = nil,
     statedPositions: Int? = nil
   ) {
+    self.sinkhorn = sinkhorn
     self.width = width
     self.input = input
     self.layers = layers
@@ -65,6 +68,11 @@ package final class Stack: Sendable {
     places: TokenPlaces = TokenPlaces(), selfKeyValues: KeyValues, crossKeyValues: KeyValues?, into x: Matrix,
     _ pass: Pass
   ) throws(Failure) {
+    if let sinkhorn, case .tokens(let ids, _) = input {
+      try sinkhorn.forward(self, ids, selfKeyValues.sequences, into: x, pass)
+      finalNorm?.apply(x, into: x, pass)
+      return
+    }
     try self.input.apply(input, selfKeyValues.sequences, into: x, pass)
     for splice in splices {
       for row in 0..<splice.count { x[splice.row + row].update(from: splice.states + row * width, count: width) }

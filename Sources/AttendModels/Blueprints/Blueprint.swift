@@ -217,6 +217,8 @@ package struct StackBlueprint: Sendable {
   /// The tensor, under its whole name, of numbers whose softmax are the shares of the layers in the states that the
   /// stack gives; nil: these are the last layer's.
   package var shares: String?
+  /// How its attention is normalised, where that is no softmax; nil: by softmax.
+  package var sinkhorn: SinkhornIterations?
   /// The longest text that the configuration speaks of, where positions are computed and would go on; nil: it states
   /// none.
   package var statedPositions: Int?

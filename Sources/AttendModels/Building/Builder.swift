@@ -66,7 +66,7 @@ struct Builder {
       convolution: try stack.convolution.map { (convolution) throws(Failure) in
         try self.convolution(convolution, stack.width)
       }, shares: try stack.shares.map { (name) throws(Failure) in try shares(name, stack.layers.count + 1) },
-      statedPositions: stack.statedPositions)
+      sinkhorn: stack.sinkhorn, statedPositions: stack.statedPositions)
   }
 
   /// The places of layers with such attention in the pages of a cache; a layer without keeps nothing.
