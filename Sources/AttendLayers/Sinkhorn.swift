@@ -2,10 +2,10 @@ import AttendBase
 import AttendDispatch
 import AttendKernelInterface
 
-/// An encoder whose attention is made doubly stochastic by Sinkhorn's iterations (Mensch and Peyré; in Transformers
-/// Sander et al. 2022, "Sinkformers", arXiv:2110.11773): rows and columns of the weights are normalised in turns.
+/// An encoder whose attention is made doubly stochastic by Sinkhorn's iterations (Sander et al. 2022, "Sinkformers",
+/// arXiv:2110.11773): rows and columns of the weights are normalised in turns.
 ///
-/// Columns run over all tokens, those of padding too, as which a text counts to `length` here; padding is not looked at.
+/// Columns run over all queries, those of padding too, with which a text has `length` tokens; nobody looks at padding.
 package struct SinkhornIterations: Sendable {
   package let count: Int
   package let length: Int

@@ -181,7 +181,8 @@ import Testing
       try painter.picture($0, Pass(engine: engine, workspace: Workspace()))
     }
     let levels = try picture.withPixels { bytes in
-      (0..<86).flatMap { row in (0..<86).flatMap { column in (0..<3).map { bytes[(row * 768 + column * 3) * 3 + $0] } } }
+      (0..<86).flatMap { row in (0..<86).flatMap { column in (0..<3).map { bytes[(row * 768 + column * 3) * 3 + $0] } }
+      }
     }
     let expected = reference.numbers("u8_truncated", of: UInt8.self)
     #expect(zip(levels, expected).allSatisfy { abs(Int($0) - Int($1)) <= 1 })

@@ -64,7 +64,8 @@ static void the_same_request(const attend_model *model) {
     CHECK(attend_drawing_count(many) == 3 && attend_drawing_count(one) == 1);
     for (size_t i = 0; i < 3; i++) is_same(many, i, again, i);
     is_same(many, 0, one, 0);
-    CHECK(memcmp(attend_drawing_tokens(one, 0, NULL), attend_drawing_tokens(different, 0, NULL), sizeof(int32_t) * TOKENS));
+    CHECK(memcmp(attend_drawing_tokens(one, 0, NULL), attend_drawing_tokens(different, 0, NULL),
+                 sizeof(int32_t) * TOKENS));
     CHECK(isnan(attend_drawing_score(many, 0)) && isnan(attend_drawing_score(many, 3)));
     attend_drawing_free(many), attend_drawing_free(again), attend_drawing_free(one), attend_drawing_free(different);
     attend_session_free(session), attend_session_free(other);

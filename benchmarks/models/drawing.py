@@ -18,7 +18,6 @@ from typing import Any, Callable
 
 import attend
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 TEXT = "an armchair in the shape of an avocado on a green lawn"
@@ -288,7 +287,9 @@ def main() -> None:
         first = theirs.tokens(words, 12, greedy=True).tolist()
         same = ours["float32"].draw(TEXT, greedy=True, condition_scale=SCALE)[0].tokens[:12].tolist()
         print(f"likeliest tokens: {'equal' if first == same else f'DIFFERENT: {first} {same}'}")
-    contenders: dict[str, Callable[[], Any]] = {"PyTorch float32, as min-dalle": lambda: theirs.paint(theirs.tokens(words))}
+    contenders: dict[str, Callable[[], Any]] = {
+        "PyTorch float32, as min-dalle": lambda: theirs.paint(theirs.tokens(words))
+    }
     for kind, model in ours.items():
         contenders[f"attend {kind}"] = lambda model=model: model.draw(TEXT, top_k=TOP_K, condition_scale=SCALE)
     parts: dict[str, Callable[[], Any]] = {"PyTorch: painting alone": lambda: theirs.paint(torch.arange(256))}

@@ -151,7 +151,7 @@ private struct DalleBartPlan {
     }
     let own = around(), cross = side == .decoder ? around() : ResidualNorms()
     var (network, networkNorms) = network(name, inner)
-    // Every sixth layer but the last one normalises the residual stream (Liu et al. 2021, arXiv:2111.09883, section 3.2).
+    // Every sixth layer but the last one normalises the residual stream (Liu et al. 2021, arXiv:2111.09883, 3.2).
     if norms == .swinv2, (index + 1) % 6 == 0, index + 1 < count { networkNorms.post = next() }
     return LayerBlueprint(
       attention: attention("\(name).FlaxBartAttention_0", heads, causal: side == .decoder), attentionNorms: own,
