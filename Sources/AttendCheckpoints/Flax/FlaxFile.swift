@@ -58,6 +58,8 @@ private struct FlaxWalk: ~Copyable {
 
   /// Maps within maps at most; models have ten.
   private static let mostDepth = 64
+  /// Bytes of the way to an array at most.
+  private static let longestName = 800
   /// Dimensions of an array at most, as in NumPy.
   private static let mostDimensions = 32
   /// Layers of a stack at most, thousands more than any model has.
@@ -85,6 +87,9 @@ private struct FlaxWalk: ~Copyable {
       }
       let before = path.count
       if before > 0 { try path.append(UInt8(ascii: ".")) }
+      guard before + key.count <= FlaxWalk.longestName else {
+        throw reader.invalid("a name before byte \(reader.place) has more than \(FlaxWalk.longestName) bytes")
+      }
       for place in key { try path.append(reader.bytes[place]) }
       switch try reader.next() {
       case .map(let parts): try read(parts, depth: depth + 1)

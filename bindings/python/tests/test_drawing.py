@@ -10,8 +10,7 @@ from typing import Any
 import attend
 import numpy as np
 import pytest
-from conftest import REPOSITORY
-from safetensors.numpy import load_file
+from conftest import REPOSITORY, read_safetensors
 
 FIXTURES = REPOSITORY / "Tests" / "Fixtures"
 VQGAN = FIXTURES / "drawing" / "vqgan"
@@ -48,7 +47,7 @@ def test_candidates_are_those_of_their_numbers(dalle: attend.Model) -> None:
 
 
 def test_greedy_tokens_are_those_of_the_reference(dalle: attend.Model) -> None:
-    expected = load_file(FIXTURES / "drawing" / "dalle-mega-scan" / "expected.safetensors")
+    expected = read_safetensors(FIXTURES / "drawing" / "dalle-mega-scan" / "expected.safetensors")
     texts = ["a red house near the sea", "two small birds on a green branch"]
     for text, plain, guided in zip(texts, expected["greedy_ids"], expected["greedy_ids_condition_scale_10"]):
         found = dalle.draw(text, greedy=True, vqgan=VQGAN)[0].tokens
@@ -93,7 +92,7 @@ def test_clip_ranks_the_candidates(dalle: attend.Model, tmp_path: Path) -> None:
 
 def test_a_janus_draws_with_its_own_vqgan() -> None:
     folder = FIXTURES / "features" / "janus"
-    expected = load_file(folder / "expected.safetensors")
+    expected = read_safetensors(folder / "expected.safetensors")
     drawing = attend.Model(folder).draw("a red circle on the grass", greedy=True)
     assert drawing[0].tokens.tolist() == expected["drawn_ids"][0].tolist()
     levels = np.clip((expected["drawn_pixels"] * 0.5 + 0.5) * 255, 0, 255).astype(np.uint8)
