@@ -196,9 +196,10 @@ typedef struct attend_model_options {
 #define ATTEND_MODEL_OPTIONS_INIT { sizeof(attend_model_options), ATTEND_COMPUTE_DEFAULT, 0, NULL, NULL, NULL, false }
 
 /**
- * Loads the checkpoint folder at `path`, in the layout of Hugging Face: config.json, model.safetensors or
- * pytorch_model.bin (or shards of either, with model.safetensors.index.json or pytorch_model.bin.index.json), and where
- * present generation_config.json and tokenizer.json. float32, float16, bfloat16 and float64 weights are laid out for
+ * Loads the checkpoint folder at `path`, in the layout of Hugging Face: config.json, model.safetensors,
+ * pytorch_model.bin or flax_model.msgpack (or shards of one of them, with an index.json such as
+ * model.safetensors.index.json), and where present generation_config.json and tokenizer.json; or a folder of min-dalle
+ * with encoder.pt and decoder.pt. float32, float16, bfloat16 and float64 weights are laid out for
  * the kernels. `options` may be NULL. `*model` is owned by the caller.
  *
  * Files of weights are mapped, and a model may read its token table in the file as long as it lives. A file that is
@@ -1382,8 +1383,8 @@ typedef struct attend_draw_options {
     size_t top_k;             /**< the tokens that are drawn from, the most probable ones; 0: all */
     double top_p;             /**< the share of the probability that these hold; 0: all of it */
     /** how far what is drawn is led away from what would be drawn of no text (classifier-free guidance, in dalle-mini
-        super-conditioning): u + scale * (c - u); 1: not at all; 0: as the model's own program has it, 10 for DALL-E mini
-        in Flax, 16 for min-dalle, 5 for Janus */
+        super-conditioning): u + scale * (c - u); 1: not at all; 0: as the model's own program has it, 10 for DALL-E
+        mini in Flax, 16 for min-dalle, 5 for Janus */
     double condition_scale;
     const attend_model *clip; /**< a model that compares pictures with texts, which ranks the candidates; or NULL */
     /** the folder of the VQGAN that paints, ended by NUL; NULL: the model's own, or else `vqgan` or
@@ -1403,8 +1404,8 @@ typedef struct attend_drawing attend_drawing;
  * (min-dalle), the checkpoint's chat template (Janus). The same request gives the same bits. All live sequences of the
  * session are dropped, before and after. The session's progress is the share of the call that is done. Since 0.2.
  *
- * `*drawing` is owned by the caller. `options` may be NULL. Errors: INVALID_ARGUMENT (an option, by name), NOT_FOUND (no
- * VQGAN), IO, INVALID_FILE, UNSUPPORTED (the model draws no pictures, or `clip` compares none), CANCELLED,
+ * `*drawing` is owned by the caller. `options` may be NULL. Errors: INVALID_ARGUMENT (an option, by name), NOT_FOUND
+ * (no VQGAN), IO, INVALID_FILE, UNSUPPORTED (the model draws no pictures, or `clip` compares none), CANCELLED,
  * OUT_OF_MEMORY, BUSY, INVALID_STATE (after a fork).
  */
 ATTEND_MUST_CHECK attend_error *attend_draw(

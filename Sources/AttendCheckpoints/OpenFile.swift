@@ -84,7 +84,9 @@ package final class LoadedFile: Sendable {
   init(_ path: String, holding text: String) throws(Failure) {
     count = text.utf8.count
     buffer = try AlignedBuffer(bytes: count + 1, for: path)
-    for (place, byte) in text.utf8.enumerated() { buffer.base.storeBytes(of: byte, toByteOffset: place, as: UInt8.self) }
+    for (place, byte) in text.utf8.enumerated() {
+      buffer.base.storeBytes(of: byte, toByteOffset: place, as: UInt8.self)
+    }
     buffer.base.storeBytes(of: 0, toByteOffset: count, as: UInt8.self)
     self.path = path
   }

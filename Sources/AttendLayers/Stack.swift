@@ -23,6 +23,8 @@ package final class Stack: Sendable {
   package let shares: AlignedBuffer?
   /// What it gives besides the states of its last layer; nil: nothing.
   package let taps: Taps?
+  /// How its attention is normalised, where that is no softmax; nil: by softmax.
+  package let sinkhorn: SinkhornIterations?
   /// The longest text that the model's configuration speaks of, be it the rows of its position table or what it was
   /// trained on; nil: it states none. Where positions are computed, longer texts can be read, for what that is worth.
   package let statedPositions: Int?
@@ -32,8 +34,10 @@ package final class Stack: Sendable {
     keyValueLayout: KeyValueLayout,
     crossKeyValueLayout: KeyValueLayout?, sourceProjection: Linear? = nil, rotaries: RotaryTables,
     convolution: DebertaConvolution? = nil, shares: AlignedBuffer? = nil, taps: Taps? = nil,
+    sinkhorn: SinkhornIterations? = nil,
     statedPositions: Int? = nil
   ) {
+    self.sinkhorn = sinkhorn
     self.width = width
     self.input = input
     self.layers = layers
@@ -72,6 +76,11 @@ package final class Stack: Sendable {
     _ pass: Pass
   ) throws(Failure) {
     let x = y.columns(0, width)
+    if let sinkhorn, case .tokens(let ids, _) = input {
+      try sinkhorn.forward(self, ids, selfKeyValues.sequences, into: x, pass)
+      finalNorm?.apply(x, into: x, pass)
+      return
+    }
     try self.input.apply(input, selfKeyValues.sequences, into: x, pass)
     for splice in splices { x[splice.row].update(from: splice.states, count: width) }
     try pass.scoped { () throws(Failure) in

@@ -4,8 +4,8 @@ import AttendDispatch
 import AttendLayers
 import AttendPictures
 
-/// What paints the tokens of pictures: the decoder of a VQGAN, from a folder of its own or a part of a model. Immutable:
-/// any number of threads may use it at once.
+/// The painter of tokens: the decoder of a VQGAN, from a folder of its own or a part of a model. Immutable: any number
+/// of threads may use it at once.
 package final class Painter: Sendable {
   package let decoder: PictureDecoder
   /// The way back, from pictures to tokens; nil: it was not asked for, or the checkpoint has none.

@@ -23,6 +23,7 @@ enum ProcessorClass: String, CaseIterable {
   case mllama = "MllamaImageProcessor"
   case qwen2VL = "Qwen2VLImageProcessor"
   case gemma3 = "Gemma3ImageProcessor"
+  case janus = "JanusImageProcessor"
 
   /// The class that a file names: with or without "Fast" or "Pil" at its end, or as it was called when it was a
   /// "FeatureExtractor".
@@ -64,6 +65,10 @@ enum ProcessorClass: String, CaseIterable {
     case .qwen2VL: return Defaults(mean: Defaults.clipMean, deviation: Defaults.clipDeviation)
     case .deit: return Defaults(size: .exact(PictureSize(height: 256, width: 256)), crops: true)
     case .beit, .siglip: return Defaults()
+    case .janus:
+      return Defaults(
+        size: .exact(PictureSize(height: 384, width: 384)), pads: true, mean: Defaults.clipMean,
+        deviation: Defaults.clipDeviation)
     case .bit, .clip, .chineseClip, .llava, .llavaNext: return Defaults.clip
     case .convNext: return Defaults(size: .shortest(384), numberIsSquare: false)
     case .blip:
@@ -102,6 +107,7 @@ enum ProcessorClass: String, CaseIterable {
     case "mllama": .mllama
     case "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe": .qwen2VL
     case "gemma3": .gemma3
+    case "janus": .janus
     default: nil
     }
   }

@@ -37,6 +37,7 @@ struct ProcessorReader {
     switch kind {
     case .convNext: return try (resizes ? convNext(size, filter) : []) + crop
     case .donut: return try donut(size, filter, resizes, pads) + crop
+    case .janus: return try janus(size, filter, resizes, pads) + crop
     case .llava where pads: return try [background()] + (resizes ? [.resize(size, filter)] : []) + crop
     default:
       guard !pads || kind == .llava else {
@@ -126,6 +127,18 @@ struct ProcessorReader {
   private func background() throws(Failure) -> PictureStep {
     let colour = try triple("image_mean", defaults.mean).map { UInt8(max(0, min(255, $0 * 255))) }
     return .padToSquare(red: colour[0], green: colour[1], blue: colour[2])
+  }
+
+  /// Janus: the longer side becomes that of a square, and bars in the colour of the mean fill it up.
+  private func janus(
+    _ size: SizeRule, _ filter: ResamplingFilter, _ resizes: Bool, _ pads: Bool
+  ) throws(Failure) -> [PictureStep] {
+    let least = try options.size("min_size", default: 14)
+    guard case .exact(let square) = size, square.height == square.width else {
+      throw options.invalid("size", "has no equal height and width")
+    }
+    let resize = PictureStep.resize(.longest(square.height, least: least), filter)
+    return (resizes ? [resize] : []) + (pads ? [try background()] : [])
   }
 
   /// ConvNeXt: small pictures are resized by a part more than they are cropped to, large ones without a crop.

@@ -27,6 +27,8 @@ enum SizeRule: Sendable, Equatable {
   case between(Int, Int)
   /// The longer side becomes this, the other an even number; none above 4,096 (Idefics 3).
   case evenly(longest: Int)
+  /// The longer side becomes this, no side shorter than `least` (Janus).
+  case longest(Int, least: Int)
   /// One side becomes this, the other no longer than this.
   case within(PictureSize)
 
@@ -54,6 +56,10 @@ enum SizeRule: Sendable, Equatable {
       let limit = 4096
       if size.longest > limit { size = SizeRule.shrunk(size, longest: limit) }
       return PictureSize(height: max(1, size.height), width: max(1, size.width))
+    case .longest(let edge, let least):
+      let factor = Double(edge) / Double(picture.longest)
+      func side(_ side: Int) -> Int { max(Int((Double(side) * factor).rounded(.toNearestOrEven)), least) }
+      return PictureSize(height: side(height), width: side(width))
     case .within(let most):
       let scale = min(Double(most.height) / Double(height), Double(most.width) / Double(width))
       return PictureSize(height: Int(Double(height) * scale), width: Int(Double(width) * scale))

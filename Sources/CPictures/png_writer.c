@@ -27,9 +27,10 @@ static struct {
 } library;
 
 static const char *const names[] = {
-    "png_create_write_struct", "png_create_info_struct", "png_destroy_write_struct", "png_get_error_ptr",
-    "png_get_io_ptr",          "png_get_libpng_ver",     "png_set_write_fn",         "png_set_IHDR",
-    "png_write_info",          "png_write_row",          "png_write_end",
+    "png_create_write_struct", "png_create_info_struct", "png_destroy_write_struct",
+    "png_get_error_ptr",       "png_get_io_ptr",         "png_get_libpng_ver",
+    "png_set_write_fn",        "png_set_IHDR",           "png_write_info",
+    "png_write_row",           "png_write_end",
 };
 
 _Static_assert(sizeof(library) == sizeof(names) && sizeof(library) <= most_functions * sizeof(void *),

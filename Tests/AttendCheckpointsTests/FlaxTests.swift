@@ -42,7 +42,9 @@ import Testing
     ("head", map([("kernel", array([2, 3], [1, 2, 3, 4, 5, 6])), ("bias", array([3], [7, 8, 9]))])),
     (
       "FlaxThingLayers",
-      map([("norm", map([("scale", array([2, 2], [1, 2, 3, 4]))])), ("table", map([("embedding", array([2], [5, 6]))]))])
+      map([
+        ("norm", map([("scale", array([2, 2], [1, 2, 3, 4]))])), ("table", map([("embedding", array([2], [5, 6]))])),
+      ])
     ),
   ])
 

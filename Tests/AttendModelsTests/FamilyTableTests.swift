@@ -42,7 +42,7 @@ private struct Fixture {
       let kinds = family.capabilities.kinds.map(\.title).joined(separator: ", ")
       let heads = family.capabilities.heads.map(\.title)
       let fixtures = Fixture.all.filter { family.modelTypes.contains($0.modelType) }
-      let named = fixtures.filter { ["conformance", "features"].contains($0.collection) }
+      let named = fixtures.filter { ["conformance", "drawing", "features"].contains($0.collection) }
       var verified = named.map(\.name)
       verified += family.modelTypes.compactMap { trained[$0] }
       let others = fixtures.count - named.count

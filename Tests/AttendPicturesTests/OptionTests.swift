@@ -28,6 +28,16 @@ import Testing
     }
   }
 
+  @Test("Janus makes the longer side that of a square, and fills it up", arguments: ["wide", "tall", "square", "tiny"])
+  func janus(_ input: String) throws {
+    let options = #"{"size": {"height": 24, "width": 24}, "min_size": 9, "image_mean": [0.5, 0.4, 0.45]}"#
+    let rest = #"{"image_std": [0.5, 0.5, 0.5], "image_processor_type": "JanusImageProcessor", "#
+    let processor = try PictureProcessor(try configuration(rest + options.dropFirst()))
+    let values = numbers(try processor.process([try OptionTests.input(input)]))
+    let golden = try #require(try SafetensorsFile("\(Fixtures.folder)/janus.safetensors")[input])
+    #expect(largestDifference(values, numbers(golden, of: Float.self)) <= 1e-5)
+  }
+
   @Test(
     "neither threads nor neighbours change a bit", arguments: ["llava-next", "idefics3", "qwen2-vl", "gemma3", "vit"])
   func sameBits(_ name: String) throws {

@@ -58,6 +58,8 @@ private struct FlaxWalk: ~Copyable {
 
   /// Maps within maps at most; models have ten.
   private static let mostDepth = 64
+  /// Bytes of the way to an array at most.
+  private static let longestName = 800
   /// Dimensions of an array at most, as in NumPy.
   private static let mostDimensions = 32
   /// Layers of a stack at most, thousands more than any model has.
@@ -80,9 +82,14 @@ private struct FlaxWalk: ~Copyable {
       throw reader.invalid("it holds more than \(FlaxWalk.mostDepth) maps within maps")
     }
     for _ in 0..<count {
-      guard case .text(let key) = try reader.next() else { throw reader.invalid("a key before byte \(reader.place) is no text") }
+      guard case .text(let key) = try reader.next() else {
+        throw reader.invalid("a key before byte \(reader.place) is no text")
+      }
       let before = path.count
       if before > 0 { try path.append(UInt8(ascii: ".")) }
+      guard before + key.count <= FlaxWalk.longestName else {
+        throw reader.invalid("a name before byte \(reader.place) has more than \(FlaxWalk.longestName) bytes")
+      }
       for place in key { try path.append(reader.bytes[place]) }
       switch try reader.next() {
       case .map(let parts): try read(parts, depth: depth + 1)
@@ -112,12 +119,16 @@ private struct FlaxWalk: ~Copyable {
   /// An array: a list of its sizes, its type and its numbers.
   private mutating func readArray(_ range: Range<Int>) throws(Failure) {
     var own = MessagePack(file.bytes, range, file: file.path)
-    guard case .array(3) = try own.next(), case .array(let rank) = try own.next(), rank <= FlaxWalk.mostDimensions else {
-      throw reader.invalid("\(name) is no array of three parts, whose first are at most \(FlaxWalk.mostDimensions) sizes")
+    guard case .array(3) = try own.next(), case .array(let rank) = try own.next(), rank <= FlaxWalk.mostDimensions
+    else {
+      throw reader.invalid(
+        "\(name) is no array of three parts, whose first are at most \(FlaxWalk.mostDimensions) sizes")
     }
     let first = sizes.count
     for _ in 0..<rank {
-      guard case .integer(let size) = try own.next() else { throw reader.invalid("\(name) has a size that is no number") }
+      guard case .integer(let size) = try own.next() else {
+        throw reader.invalid("\(name) has a size that is no number")
+      }
       try sizes.append(size)
     }
     let type: Range<Int>

@@ -60,8 +60,8 @@ struct MinDalleConfiguration {
     decoder = try MinDalleFile(folder, half: "decoder")
   }
 
-  /// The text of config.json. The decoder starts from the last token of the 16384 of its pictures, and knows others that
-  /// it never writes.
+  /// The text of config.json. The decoder starts from the last token of the 16384 of its pictures, and knows others
+  /// that it never writes.
   func text() throws(Failure) -> String {
     let words = try shape(encoder, "model.encoder.embed_tokens.weight")
     let places = try shape(encoder, "model.encoder.embed_positions.weight")
@@ -80,9 +80,11 @@ struct MinDalleConfiguration {
   }
 
   private func shape(_ half: MinDalleFile, _ name: String) throws(Failure) -> TensorShape {
-    guard let tensor = half.table[name], tensor.shape.count == 2, tensor.shape.allSatisfy({ (1...1 << 30).contains($0) })
+    guard let tensor = half.table[name], tensor.shape.count == 2,
+      tensor.shape.allSatisfy({ (1...1 << 30).contains($0) })
     else {
-      throw Failure(.invalidFile, "\(half.file.path): \(name), from which sizes of the model are read, is no matrix here")
+      throw Failure(
+        .invalidFile, "\(half.file.path): \(name), from which sizes of the model are read, is no matrix here")
     }
     return tensor.shape
   }
@@ -99,7 +101,9 @@ struct MinDalleConfiguration {
   }
 
   /// The width of the feed-forward networks.
-  private func width(_ half: MinDalleFile, _ kind: String) throws(Failure) -> Int { try shape(half, network(kind, 0))[0] }
+  private func width(_ half: MinDalleFile, _ kind: String) throws(Failure) -> Int {
+    try shape(half, network(kind, 0))[0]
+  }
 
   private func heads(width: Int) throws(Failure) -> Int {
     if let config = try folder.configuration("config.json") { return try config.size("encoder_attention_heads") }

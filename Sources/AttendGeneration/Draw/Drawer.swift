@@ -82,9 +82,8 @@ package final class Drawer {
     let scheduler = try Scheduler(model, scheduling)
     defer { scheduler.close() }
     let context = try SearchContext(
-      try search(model.vocabulary, isGuided: isGuided), prompt: try TokenList(request.prompt),
-      source: try request.source.map { (source) throws(Failure) in try TokenList(source) },
-      otherPrompt: isGuided ? try TokenList(request.other) : nil, model: model)
+      try search(model.vocabulary, isGuided: isGuided), prompt: request.prompt, source: request.source,
+      otherPrompt: isGuided ? request.other : nil, model: model)
     var outcome: Ticket.Outcome?
     let listener = ProgressListener(session.cancellation)
     try scheduler.generate(

@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendDecoding
 import AttendLayers
 import AttendModels
 import AttendTokenizers
@@ -7,11 +8,11 @@ import AttendTokenizers
 /// A text as the model that draws reads it.
 struct DrawingPrompt {
   /// What stands before the tokens of the picture in the decoder.
-  let prompt: [Int32]
+  let prompt: TokenList
   /// What the encoder reads; nil: there is none.
-  let source: [Int32]?
+  let source: TokenList?
   /// In the place of the source or the prompt, where nothing is asked for.
-  let other: [Int32]
+  let other: TokenList
 }
 
 extension Model {
@@ -19,24 +20,36 @@ extension Model {
   func drawingPrompt(_ text: UnsafeRawBufferPointer) throws(Failure) -> DrawingPrompt {
     guard let drawing = blueprint.drawing else { throw Failure(.internalError, "a model that draws nothing") }
     let tokenizer = try tokenizer.get()
-    guard pictureWriter != nil else {
-      guard let start = generation.decoderStart ?? generation.begin else {
-        throw Failure(.invalidFile, "\(checkpoint.folder): decoder_start_token_id is missing from the configuration")
-      }
-      var options = TokenizeOptions(maximalLength: encoder?.positions)
-      options.truncation = .longestFirst
-      return DrawingPrompt(
-        prompt: [Int32(start)], source: try ids(try prepared(text, drawing), tokenizer, options),
-        other: try ids(UnsafeRawBufferPointer(start: nil, count: 0), tokenizer, options))
+    if pictureWriter != nil { return try promptOfDecoder(text, tokenizer) }
+    guard let start = generation.decoderStart ?? generation.begin else {
+      throw Failure(.invalidFile, "\(checkpoint.folder): decoder_start_token_id is missing from the configuration")
     }
-    let begin = try beginOfPicture(tokenizer)
-    let prompt = try conversation(text, tokenizer) + [begin]
+    let options = TokenizeOptions(maximalLength: encoder?.positions)
+    let prepared = try prepared(text, drawing)
+    let source = try tokenizer.encode(UnsafeRawBufferPointer(prepared.elements), options)
+    let empty = try tokenizer.encode(UnsafeRawBufferPointer(start: nil, count: 0), options)
+    return DrawingPrompt(
+      prompt: try TokenList([Int32(start)]), source: try TokenList(source.ids.buffer),
+      other: try TokenList(empty.ids.buffer))
+  }
+
+  /// The prompt of a decoder without an encoder, and the same with padding for all but its first token and that behind
+  /// which a picture is written.
+  private func promptOfDecoder(
+    _ text: UnsafeRawBufferPointer, _ tokenizer: Tokenizer
+  ) throws(Failure) -> DrawingPrompt {
+    let begin = try beginOfPicture(tokenizer), first = generation.begin.map { Int32($0) }
     guard let padding = try tokenizer.info.get().pad else {
       throw Failure(.unsupported, "\(checkpoint.folder): the tokenizer names no token for padding")
     }
-    let first = generation.begin.map { Int32($0) }
+    var prompt = GrowingList<Int32>(for: "the prompt of a picture"), other = GrowingList<Int32>(for: "its opposite")
+    let encoding = try conversation(text, tokenizer)
+    try prompt.append(contentsOf: encoding.ids.buffer)
+    try prompt.append(begin)
+    for token in prompt.elements { try other.append(token == begin || token == first ? token : padding) }
     return DrawingPrompt(
-      prompt: prompt, source: nil, other: prompt.map { $0 == begin || $0 == first ? $0 : padding })
+      prompt: try TokenList(UnsafeBufferPointer(prompt.elements)), source: nil,
+      other: try TokenList(UnsafeBufferPointer(other.elements)))
   }
 
   /// The token behind which a picture is written. Throws `unsupported` where the checkpoint does not say.
@@ -51,17 +64,6 @@ extension Model {
         "\(text.path): generation_kwargs.boi_token_id, behind which a picture is written, is missing")
     }
     return id
-  }
-
-  private func ids(
-    _ text: UnsafeRawBufferPointer, _ tokenizer: Tokenizer, _ options: TokenizeOptions
-  ) throws(Failure) -> [Int32] { Array(try tokenizer.encode(text, options).ids.buffer) }
-
-  private func ids(
-    _ text: consuming GrowingList<UInt8>, _ tokenizer: Tokenizer, _ options: TokenizeOptions
-  ) throws(Failure) -> [Int32] {
-    let ids = try ids(UnsafeRawBufferPointer(text.elements), tokenizer, options)
-    return ids
   }
 
   /// The text as the model was trained on its like.
@@ -80,23 +82,15 @@ extension Model {
 
   /// The text as a message of the checkpoint's chat template, whose answer is the picture; without a template the text
   /// itself.
-  private func conversation(_ text: UnsafeRawBufferPointer, _ tokenizer: Tokenizer) throws(Failure) -> [Int32] {
+  private func conversation(_ text: UnsafeRawBufferPointer, _ tokenizer: Tokenizer) throws(Failure) -> Encoding {
     let templates = try tokenizer.chatTemplates.get()
-    guard !templates.isEmpty else { return try ids(text, tokenizer, TokenizeOptions()) }
-    let messages = try Model.messages(text)
+    guard !templates.isEmpty else { return try tokenizer.encode(text) }
     let template = try templates.template(nil, hasTools: false)
-    var written = try template.render(messages: messages, addGenerationPrompt: true)
-    var failure: Failure?
-    let ids = written.withUTF8 { bytes -> [Int32] in
-      do throws(Failure) {
-        return try self.ids(UnsafeRawBufferPointer(bytes), tokenizer, TokenizeOptions())
-      } catch {
-        failure = error
-        return []
-      }
+    var written = try template.render(messages: try Model.messages(text), addGenerationPrompt: true)
+    let result = written.withUTF8 { bytes in
+      Result { () throws(Failure) in try tokenizer.encode(UnsafeRawBufferPointer(bytes)) }
     }
-    if let failure { throw failure }
-    return ids
+    return try result.get()
   }
 
   /// A conversation of one message.

@@ -4,7 +4,7 @@ import AttendKernelInterface
 
 /// A residual block: norm, swish and convolution twice, added to what goes in (Esser et al. 2021, "Taming
 /// Transformers", arXiv:2012.09841).
-package struct PictureBlock: Sendable {
+package final class PictureBlock: Sendable {
   package let norms: (PictureNorm, PictureNorm)
   package let convolutions: (PictureConvolution, PictureConvolution)
   /// Of what goes in, where it has another number of channels.
@@ -43,7 +43,7 @@ package struct PictureBlock: Sendable {
 }
 
 /// Attention of the pixels of a picture to each other, with one head.
-package struct PictureAttention: Sendable {
+package final class PictureAttention: Sendable {
   package let norm: PictureNorm
   package let query: Linear
   package let key: Linear

@@ -3,9 +3,9 @@ import AttendBase
 /// What convolutions read and write of a picture: its pixels with their channels, line after line, and a pixel around
 /// them on every side, `[height + 2, width + 2, channels]`.
 ///
-/// With that border the inputs of a convolution are runs of numbers, and those of the next pixel lie `channels` further,
-/// also from the end of a line to the beginning of the next: pixels of the border come out on the way, with numbers that
-/// mean nothing. Whoever is to be read by a convolution has zeros there.
+/// With that border the inputs of a convolution are runs of numbers, and those of the next pixel lie `channels`
+/// further, also from the end of a line to the beginning of the next: pixels of the border come out on the way, with
+/// numbers that mean nothing. Whoever is to be read by a convolution has zeros there.
 package struct PicturePlane {
   package let base: UnsafeMutablePointer<Float>
   package let height: Int
@@ -46,7 +46,9 @@ package struct PicturePlane {
     for line in 0..<height {
       let from = source.line(line / scale), to = self.line(line)
       if line % scale == 0 {
-        for pixel in 0..<width { (to + pixel * channels).update(from: from + pixel / scale * channels, count: channels) }
+        for pixel in 0..<width {
+          (to + pixel * channels).update(from: from + pixel / scale * channels, count: channels)
+        }
       } else {
         to.update(from: self.line(line - 1), count: width * channels)
       }

@@ -3,7 +3,7 @@ import AttendDispatch
 
 /// What a language model needs to write the tokens of pictures: vectors for them, and a head of their own (Wu et al.
 /// 2024, "Janus", arXiv:2410.13848, section 3.1).
-package struct PictureWriter: Sendable {
+package final class PictureWriter: Sendable {
   /// `[codes, width]`
   package let codes: AlignedBuffer
   package let count: Int

@@ -82,8 +82,8 @@ package struct PictureEncoder: Sendable {
     (self.lastNorm, self.last, self.exit) = (lastNorm, last, exit)
   }
 
-  /// The nearest vector of each square of a picture, `[height, width, 3]`, as numbers of rows of the decoder's table, of
-  /// equally near ones the first.
+  /// The nearest vector of each square of a picture, `[height, width, 3]`, as numbers of rows of the decoder's table,
+  /// of equally near ones the first.
   package func encode(
     _ pixels: UnsafePointer<Float>, height: Int, width: Int, _ decoder: PictureDecoder,
     into tokens: inout GrowingList<Int32>, _ pass: Pass

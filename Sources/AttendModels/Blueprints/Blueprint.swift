@@ -102,18 +102,6 @@ package enum TextShift: Sendable {
   case behindLast(padding: Int32)
 }
 
-/// A part that few descriptions have, in memory of its own: the towers of a model lie side by side in an array, whose
-/// memory is the language runtime's and is to stay below 1 KB.
-package indirect enum Boxed<Value: Sendable>: Sendable {
-  case of(Value)
-
-  var value: Value {
-    switch self {
-    case .of(let value): value
-    }
-  }
-}
-
 /// A stack of layers and its part in the model.
 package struct TowerBlueprint: Sendable {
   package enum Role: Sendable {
@@ -204,6 +192,8 @@ package struct StackBlueprint: Sendable {
     set { tapped = newValue.map { .of($0) } }
   }
   private var tapped: Boxed<TapsBlueprint>?
+  /// How its attention is normalised, where that is no softmax; nil: by softmax.
+  package var sinkhorn: SinkhornIterations?
   /// The longest text that the configuration speaks of, where positions are computed and would go on; nil: it states
   /// none.
   package var statedPositions: Int?

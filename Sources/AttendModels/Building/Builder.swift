@@ -67,7 +67,7 @@ struct Builder {
         try self.convolution(convolution, stack.width)
       }, shares: try stack.shares.map { (name) throws(Failure) in try shares(name, stack.layers.count + 1) },
       taps: try stack.taps.map { (taps) throws(Failure) in try self.taps(taps, stack.width) },
-      statedPositions: stack.statedPositions)
+      sinkhorn: stack.sinkhorn, statedPositions: stack.statedPositions)
   }
 
   /// The places of layers with such attention in the pages of a cache; a layer without keeps nothing.

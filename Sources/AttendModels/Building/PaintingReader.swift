@@ -216,9 +216,11 @@ struct PaintingReader {
     guard let shape = packer.tensors.shape(name) else {
       throw Failure(.invalidFile, "\(packer.tensors.folder): tensor \(name) is missing from the checkpoint")
     }
-    guard shape.count == rank, shape.allSatisfy({ (1...(rank == 2 ? 1 << 30 : PaintingReader.mostChannels)).contains($0) })
+    guard shape.count == rank,
+      shape.allSatisfy({ (1...(rank == 2 ? 1 << 30 : PaintingReader.mostChannels)).contains($0) })
     else {
-      throw Failure(.invalidFile, "\(packer.tensors.folder): tensor \(name) has the shape \(shape), expected \(rank) sizes")
+      throw Failure(
+        .invalidFile, "\(packer.tensors.folder): tensor \(name) has the shape \(shape), expected \(rank) sizes")
     }
     return shape
   }

@@ -33,7 +33,8 @@ package enum PromptNormalizer {
 /// The replacement of what begins at a place of a text: appends to `result`, and returns how many bytes are replaced;
 /// 0: the byte stays.
 private typealias PromptRule =
-  @Sendable (_ text: UnsafeBufferPointer<UInt8>, _ place: Int, _ result: inout GrowingList<UInt8>) throws(Failure) -> Int
+  @Sendable (_ text: UnsafeBufferPointer<UInt8>, _ place: Int, _ result: inout GrowingList<UInt8>) throws(Failure) ->
+  Int
 
 /// A text between two rules.
 private struct PromptText: ~Copyable {
@@ -198,7 +199,9 @@ private enum PromptRules {
 
   /// The comma in 1,234 goes.
   private static let thousands: PromptRule = { (text, place, result) throws(Failure) in
-    guard text[place] == UInt8(ascii: ","), place > 0, isDigit(text[place - 1]), text.count - place > 3 else { return 0 }
+    guard text[place] == UInt8(ascii: ","), place > 0, isDigit(text[place - 1]), text.count - place > 3 else {
+      return 0
+    }
     return (1...3).allSatisfy { isDigit(text[place + $0]) } ? 1 : 0
   }
 

@@ -39,7 +39,9 @@ def randomized(model: Any, seed: int) -> Any:
 
 def save_expected(path: Path, tensors: dict[str, torch.Tensor], note: str) -> None:
     metadata = {"transformers": transformers.__version__, "torch": torch.__version__, "note": note}
-    kept = {name: (value.int() if value.dtype == torch.int64 else value).contiguous() for name, value in tensors.items()}
+    kept = {
+        name: (value.int() if value.dtype == torch.int64 else value).contiguous() for name, value in tensors.items()
+    }
     save_file(kept, path, metadata)
 
 
@@ -83,9 +85,7 @@ def janus() -> None:
     folder = HERE.parent / "features" / "janus"
     model.save_pretrained(folder)
     # The half of the VQGAN that makes tokens of pictures is not read; one tensor of it stays, to be passed over.
-    weights = {
-        name: value.bfloat16() for name, value in model.state_dict().items() if "vqmodel.encoder" not in name
-    }
+    weights = {name: value.bfloat16() for name, value in model.state_dict().items() if "vqmodel.encoder" not in name}
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     save_expected(
         folder / "expected.safetensors",
@@ -105,7 +105,9 @@ def janus() -> None:
     (folder / "tokenizer_config.json").write_text(
         json.dumps(
             {
-                "bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>",
+                "bos_token": "<s>",
+                "pad_token": "<pad>",
+                "eos_token": "</s>",
                 "chat_template": "{% for message in messages %}{{ message['content'][0]['text'] }}{% endfor %}",
             },
             indent=1,

@@ -16,6 +16,7 @@ from ctypes import (
     c_size_t,
     c_ssize_t,
     c_uint32,
+    c_uint64,
     c_void_p,
     sizeof,
 )
@@ -74,6 +75,7 @@ def allowed(text: str) -> list[Any]:
         "double": [c_double],
         "int32_t": [c_int32],
         "uint32_t": [c_uint32],
+        "uint64_t": [c_uint64],
         "size_t": [c_size_t],
         "ptrdiff_t": [c_ssize_t],
         "size_t *": [POINTER(c_size_t), c_void_p],

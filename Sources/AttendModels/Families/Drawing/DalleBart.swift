@@ -97,9 +97,6 @@ private struct DalleBartPlan {
     for key in ["use_absolute_position_embeddings", "use_final_ln_encoder", "use_final_ln_decoder"] {
       try config.require(key, true)
     }
-    if let rounds = try config.optionalInteger("sinkhorn_iters"), rounds != 1 {
-      throw Failure(.unsupported, "\(config.path): sinkhorn_iters = \(rounds) is not implemented; 1 is softmax")
-    }
     config.understand("force_ln_scale", "use_subln_init")
   }
 
@@ -111,7 +108,7 @@ private struct DalleBartPlan {
       side == .encoder ? try config.size("max_text_length", default: 64) : try config.size("image_length", default: 256)
     let vocabulary = side == .encoder ? try config.size("encoder_vocab_size", default: 50264) : codes + 1
     let scale = try config.boolean("scale_embedding", default: false) ? Float(width).squareRoot() : 1
-    return StackBlueprint(
+    var stack = StackBlueprint(
       width: width, vocabulary: vocabulary, causal: side == .decoder,
       embedding: EmbeddingBlueprint(
         tokens: ["\(side.key).embed_tokens.weight"], scale: scale,
@@ -119,7 +116,21 @@ private struct DalleBartPlan {
         norm: norm("\(side.key).layernorm_embedding")),
       layers: try FixedArray(count, for: LayerBlueprint.purpose) { layer(side, $0, of: count, heads, inner) },
       finalNorm: norm("\(side.key).final_ln"))
+    let iterations = try config.size("sinkhorn_iters", default: 1)
+    guard iterations <= 1024 else {
+      throw config.invalid("sinkhorn_iters", "is \(iterations); more than 1024 are not plausible")
+    }
+    if side == .encoder, iterations > 1 {
+      guard temperature == nil else {
+        throw Failure(.unsupported, "\(config.path): sinkhorn_iters with use_cosine_attention is not implemented")
+      }
+      stack.sinkhorn = SinkhornIterations(count: iterations, length: length, padding: DalleBartPlan.padding)
+    }
+    return stack
   }
+
+  /// The padding of BART's tokenizer, which the texts of all are made with.
+  private static let padding: Int32 = 1
 
   /// A norm whose factors are left out where a product follows, which could take them up.
   private func norm(_ name: String) -> NormBlueprint {
@@ -140,7 +151,7 @@ private struct DalleBartPlan {
     }
     let own = around(), cross = side == .decoder ? around() : ResidualNorms()
     var (network, networkNorms) = network(name, inner)
-    // Every sixth layer but the last one normalises the residual stream (Liu et al. 2021, arXiv:2111.09883, section 3.2).
+    // Every sixth layer but the last one normalises the residual stream (Liu et al. 2021, arXiv:2111.09883, 3.2).
     if norms == .swinv2, (index + 1) % 6 == 0, index + 1 < count { networkNorms.post = next() }
     return LayerBlueprint(
       attention: attention("\(name).FlaxBartAttention_0", heads, causal: side == .decoder), attentionNorms: own,

@@ -57,7 +57,8 @@ enum Janus: Family {
   ) throws(Failure) -> DrawingBlueprint {
     let picture = try config.tower("vq_config")
     try checkProjection(picture, width)
-    let embedding = try picture.size("embed_dim", default: 8), codes = try picture.size("num_embeddings", default: 16384)
+    let embedding = try picture.size("embed_dim", default: 8),
+      codes = try picture.size("num_embeddings", default: 16384)
     let hidden = try picture.size("image_token_embed_dim", default: 2048)
     guard hidden == width else {
       throw picture.invalid("image_token_embed_dim", "is \(hidden), and the decoder is \(width) wide")
@@ -79,7 +80,8 @@ enum Janus: Family {
       writer: .of(
         PictureWriterBlueprint(
           codes: "model.generation_embeddings.weight", count: codes, width: embedding,
-          aligner: try aligner(picture, inputs: embedding, layers: layers, width: width), alignerPrefix: "model.generation_aligner.",
+          aligner: try aligner(picture, inputs: embedding, layers: layers, width: width),
+          alignerPrefix: "model.generation_aligner.",
           head: head, painter: "model.vqmodel.")))
   }
 }
