@@ -1,0 +1,60 @@
+/* The maps of a layer, read from the page: what _pack.py wrote. */
+
+const about = JSON.parse(document.getElementById("about").textContent);
+
+/* One layer: for each head and query the keys that it looks at, with their weights. */
+class Layer {
+  constructor(bytes, heads, queries, exact) {
+    const rows = heads * queries;
+    this.heads = heads;
+    this.queries = queries;
+    this.starts = new Uint32Array(rows + 1); // of each row in keys and values
+    for (let row = 0; row < rows; row++) {
+      this.starts[row + 1] = this.starts[row] + bytes[row] + 256 * bytes[rows + row];
+    }
+    const kept = this.starts[rows];
+    const low = 2 * rows;
+    const high = low + kept;
+    this.keys = new Uint16Array(kept);
+    for (let row = 0; row < rows; row++) {
+      let key = -1;
+      for (let place = this.starts[row]; place < this.starts[row + 1]; place++) {
+        key += 1 + bytes[low + place] + 256 * bytes[high + place];
+        this.keys[place] = key;
+      }
+    }
+    const values = bytes.slice(high + kept);
+    this.values = exact ? new Float32Array(values.buffer) : values;
+    this.weights = exact ? null : Layer.rounded;
+  }
+
+  /* The weight at a place of `keys`. */
+  weight(place) {
+    const value = this.values[place];
+    return this.weights ? this.weights[value] : value;
+  }
+}
+
+/* What a byte of a page in 8 bits means. */
+Layer.rounded = Float32Array.from({ length: 256 }, (_, value) => (value / 255) ** 2);
+
+async function inflated(text) {
+  const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+const layers = new Map();
+
+/* Layer `index` of a kind; it is read when it is first asked for. */
+function layerOf(kind, index) {
+  const id = `maps-${kind.kind}-${index}`;
+  if (!layers.has(id)) {
+    const block = document.getElementById(id);
+    const read = inflated(block.textContent).then(
+      (bytes) => new Layer(bytes, kind.heads[index], kind.queries.texts.length, about.exact));
+    block.remove(); // the text is not needed a second time
+    layers.set(id, read);
+  }
+  return layers.get(id);
+}
