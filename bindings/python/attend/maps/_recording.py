@@ -70,6 +70,8 @@ class Steps:
 
     def take(self) -> None:
         """Copies the maps of the last call. InvalidStateError where it left none."""
+        if self._sequence >= self._session.count:
+            raise InvalidStateError(f"sequence {self._sequence} is not live: there are {self._session.count}")
         taken = 0
         for kind, count in (
             ("encoder", self._model.encoder_layers),
@@ -120,13 +122,14 @@ class _Given:
     def __init__(self, model: Model, source: Any) -> None:
         self._model = model
         self.ids: Int32Array | None = None
+        self._encoding: Encoding | None = None
         if isinstance(source, (str, bytes)):
             with model.tokenizer as tokenizer:
                 source = tokenizer.tokenize(source)
         if isinstance(source, Input):
             self.batch: Any = [source]
         elif isinstance(source, Encoding):
-            self.ids, self.batch = source.ids, [source]
+            self.ids, self.batch, self._encoding = source.ids, [source], source
         else:
             self.ids = _ids(model, source)
             self.batch = [self.ids]
@@ -136,13 +139,13 @@ class _Given:
         if self.ids is None:
             raise InvalidArgumentError("source: only tokens can be gone on from")
         self.ids = np.concatenate([self.ids, ids])
-        self.batch = [self.ids]
+        self.batch, self._encoding = [self.ids], None
 
     def tokens(self, count: int) -> Tokens:
         """The names of so many places; of a picture or sound, whose places are no tokens, their numbers."""
         if self.ids is None or len(self.ids) != count:
             return Tokens.numbered(count)
-        return Tokens.read(self._model, self.ids)
+        return Tokens.read(self._model, self.ids, self._encoding)
 
 
 def _across(model: Model, given: _Given, target: Any, options: dict[str, Any]) -> Maps:
@@ -174,8 +177,9 @@ def _across(model: Model, given: _Given, target: Any, options: dict[str, Any]) -
 
 
 def _generated(model: Model, given: _Given, options: dict[str, Any]) -> Int32Array:
-    """What a decoder writes, without the token at the end, which it does not read."""
-    return model.session().generate(given.batch, **options)[0].ids
+    """What a decoder writes."""
+    found: Int32Array = model.session().generate(given.batch, **options)[0].ids
+    return found
 
 
 def _ids(model: Model, source: Any, target: bool = False) -> Int32Array:

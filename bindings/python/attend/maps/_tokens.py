@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..errors import InvalidArgumentError, NotFoundError
 
 if TYPE_CHECKING:
+    from .._encodings import Encoding
     from ..model import Model
     from ..tokenizer import Tokenizer
 
@@ -82,8 +83,11 @@ class Tokens:
         return Tokens.of(str(place) for place in range(count))
 
     @staticmethod
-    def read(model: Model, ids: Sequence[int] | npt.NDArray[np.int32]) -> Tokens:
-        """Ids as a model reads or writes them; without a tokenizer each shows as its number."""
+    def read(model: Model, ids: Sequence[int] | npt.NDArray[np.int32], encoding: Encoding | None = None) -> Tokens:
+        """Ids as a model reads or writes them; without a tokenizer each shows as its number.
+
+        ``encoding``: what the ids were made by, which knows where the text had spaces.
+        """
         try:
             tokenizer = model.tokenizer
         except NotFoundError:
@@ -91,15 +95,17 @@ class Tokens:
             special = np.array([int(id) in ends for id in ids], np.bool_)
             return Tokens(tuple(str(int(id)) for id in ids), special, np.arange(len(ids), dtype=np.int32))
         with tokenizer:
-            return _read(tokenizer, [int(id) for id in ids])
+            return _read(tokenizer, [int(id) for id in ids], encoding)
 
 
-def _read(tokenizer: Tokenizer, ids: list[int]) -> Tokens:
+def _read(tokenizer: Tokenizer, ids: list[int], encoding: Encoding | None) -> Tokens:
     """Ids as the text that a stream makes of them, cut where each became certain."""
     stream = tokenizer.stream(skip_special_tokens=False)
     pieces = [stream.add(id) for id in ids]
     if pieces:
         pieces[-1] += stream.finish()
+    if encoding is not None:
+        pieces = _spaced(pieces, encoding.offsets.tolist())
     known: dict[int, bool] = {}
     for id in ids:
         if id not in known:
@@ -114,6 +120,20 @@ def _read(tokenizer: Tokenizer, ids: list[int]) -> Tokens:
     first = np.flatnonzero(starts)
     named = tuple(_shown(word) or texts[first[index]] for index, word in enumerate(merged))
     return Tokens(texts, np.array(special, np.bool_), words, named)
+
+
+def _spaced(pieces: Sequence[str], offsets: Sequence[Sequence[int]]) -> list[str]:
+    """Pieces with spaces before them where the text had some, not where a decoder puts them.
+
+    A token that has its space in itself is longer in the text than without.
+    """
+    found, end, is_apart = [], 0, False
+    for piece, (start, limit) in zip(pieces, offsets):
+        bare = piece.lstrip()
+        is_apart |= start > end or (piece != bare and limit - start > len(bare))
+        found.append(" " + bare if is_apart and bare else bare)
+        is_apart, end = is_apart and not bare, limit  # what has no text leaves its space to the next
+    return found
 
 
 def _is_special(tokenizer: Tokenizer, id: int) -> bool:

@@ -45,8 +45,12 @@ class Packed:
     left_out: float  #: the share of all attention that is left out
 
 
+class Full(Exception):
+    """There is no room for any number."""
+
+
 def pack(attentions: Sequence[Attention], max_bytes: int) -> Packed:
-    """The blocks of some maps, together at most ``max_bytes`` long."""
+    """The blocks of some maps, together at most ``max_bytes`` long. Raises Full where not one number fits."""
     for own in attentions:
         if len(own.keys) > 0xFFFF:
             raise InvalidArgumentError(f"maps: {len(own.keys)} keys; a page takes 65,535")
@@ -61,6 +65,8 @@ def pack(attentions: Sequence[Attention], max_bytes: int) -> Packed:
 
 def _rounded(attentions: Sequence[Attention], max_bytes: int) -> Packed:
     """The blocks in 8 bits, with the lowest bound that lets them fit."""
+    if max_bytes <= 0:
+        raise Full
     counts, masses = np.zeros(_STEPS + 1, np.int64), np.zeros(_STEPS + 1)
     for own in attentions:
         for layer in own.layers:
@@ -73,7 +79,7 @@ def _rounded(attentions: Sequence[Attention], max_bytes: int) -> Packed:
     while True:
         bound = max(bound + 1, int(np.argmax(np.append(kept, 0) <= allowed)))
         if bound > _STEPS:
-            raise InvalidArgumentError(f"max_bytes is {max_bytes}: too few for any number of these maps")
+            raise Full
         blocks = [[_bounded(layer, bound) for layer in own.layers] for own in attentions]
         size = _size(blocks)
         if size <= max_bytes:

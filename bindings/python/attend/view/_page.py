@@ -11,13 +11,14 @@ from typing import Any, Union
 import numpy as np
 
 from .._arrays import Path
+from ..errors import InvalidArgumentError
 from ..maps import Attention, Maps, Tokens
-from ._pack import Packed, pack
+from ._pack import Full, Packed, pack
 
 #: What a page's program is made of, in order; all share one scope.
 _SCRIPTS = ("codec", "axes", "colors", "grid", "lines", "heat", "numbers", "export", "search", "main")
-#: Bytes of a page that are no maps: program, styles and the tokens of a long text.
-_FRAME = 200_000
+#: Bytes of a page that are not known before its maps are packed: the element of each layer, digits.
+_AROUND = 100
 
 
 class View:
@@ -42,18 +43,18 @@ class View:
     def __init__(self, maps: Union[Maps, Attention], *, title: str | None = None, max_bytes: int = 10_000_000) -> None:
         attentions = [maps] if isinstance(maps, Attention) else list(maps)
         model = "" if isinstance(maps, Attention) else maps.model
-        packed = pack(attentions, max_bytes - _FRAME)
-        self.exact, self.least, self.left_out = packed.exact, packed.least, packed.left_out
         heading = title if title is not None else f"Attention of {model}" if model else "Attention"
-        about = {
-            "title": heading,
-            "model": model,
-            "exact": packed.exact,
-            "least": packed.least,
-            "leftOut": packed.left_out,
-            "kinds": [_kind(own) for own in attentions],
-        }
-        self.html = _filled(heading, about, attentions, packed)
+        about: dict[str, Any] = {"title": heading, "model": model, "kinds": [_kind(own) for own in attentions]}
+        frame = len(_filled(about, "").encode()) + _AROUND * (1 + sum(len(own.layers) for own in attentions))
+        try:
+            packed = pack(attentions, max_bytes - frame)
+        except Full:
+            raise InvalidArgumentError(
+                f"max_bytes is {max_bytes}: the page takes {frame} without any maps, what is left is too few"
+            ) from None
+        self.exact, self.least, self.left_out = packed.exact, packed.least, packed.left_out
+        about.update(exact=packed.exact, least=packed.least, leftOut=packed.left_out)
+        self.html = _filled(about, _elements(attentions, packed))
 
     def save(self, path: Path) -> None:
         """Writes the page to a file."""
@@ -90,22 +91,25 @@ def _axis(tokens: Tokens) -> dict[str, Any]:
     }
 
 
-def _filled(heading: str, about: dict[str, Any], attentions: list[Attention], packed: Packed) -> str:
+def _elements(attentions: list[Attention], packed: Packed) -> str:
+    return "\n".join(
+        f'<script type="text/plain" id="maps-{own.kind}-{layer}">{block}</script>'
+        for own, layers in zip(attentions, packed.blocks)
+        for layer, block in enumerate(layers)
+    )
+
+
+def _filled(about: dict[str, Any], maps: str) -> str:
     files = resources.files(__package__)
 
     def text(name: str) -> str:
         return files.joinpath(name).read_text(encoding="utf-8")
 
-    blocks = "\n".join(
-        f'<script type="text/plain" id="maps-{own.kind}-{layer}">{block}</script>'
-        for own, layers in zip(attentions, packed.blocks)
-        for layer, block in enumerate(layers)
-    )
     parts = {
-        "title": html.escape(heading),
+        "title": html.escape(about["title"]),
         "style": text("style.css"),
         "about": json.dumps(about, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
-        "maps": blocks,
+        "maps": maps,
         "program": "\n".join(text(f"{name}.js") for name in _SCRIPTS),
     }
     page = text("page.html")

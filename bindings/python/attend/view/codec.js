@@ -8,21 +8,21 @@ class Layer {
     const rows = heads * queries;
     this.heads = heads;
     this.queries = queries;
-    this.starts = new Uint32Array(rows + 1); // of each row in keys and values
-    for (let row = 0; row < rows; row++) {
-      this.starts[row + 1] = this.starts[row] + bytes[row] + 256 * bytes[rows + row];
-    }
-    const kept = this.starts[rows];
+    const starts = new Uint32Array(rows + 1); // of each row in keys and values
+    for (let row = 0; row < rows; row++) starts[row + 1] = starts[row] + bytes[row] + 256 * bytes[rows + row];
+    const kept = starts[rows];
     const low = 2 * rows;
     const high = low + kept;
-    this.keys = new Uint16Array(kept);
+    const keys = new Uint16Array(kept);
     for (let row = 0; row < rows; row++) {
       let key = -1;
-      for (let place = this.starts[row]; place < this.starts[row + 1]; place++) {
+      for (let place = starts[row]; place < starts[row + 1]; place++) {
         key += 1 + bytes[low + place] + 256 * bytes[high + place];
-        this.keys[place] = key;
+        keys[place] = key;
       }
     }
+    this.starts = starts;
+    this.keys = keys;
     const values = bytes.slice(high + kept);
     this.values = exact ? new Float32Array(values.buffer) : values;
     this.weights = exact ? null : Layer.rounded;
@@ -39,7 +39,9 @@ class Layer {
 Layer.rounded = Float32Array.from({ length: 256 }, (_, value) => (value / 255) ** 2);
 
 async function inflated(text) {
-  const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const letters = atob(text);
+  const packed = new Uint8Array(letters.length);
+  for (let place = 0; place < packed.length; place++) packed[place] = letters.charCodeAt(place);
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
