@@ -23,7 +23,7 @@ package final class Session {
   var spliceList = GrowingList<Splice>(for: "the places of pictures")
   /// Its tokens that belong together because of pictures, and the coordinates of its tokens
   var blockList = GrowingList<TokenBlock>(for: "the places of pictures")
-  var coordinateList = GrowingList<Int32>(for: "the places of pictures")
+  var coordinateList = GrowingList<Float>(for: "the places of pictures")
   /// Whether the blocks of logits are summed up while these are made
   var summarizesLogits = false
   /// The attention maps; once made it stays, as outgrown outputs do

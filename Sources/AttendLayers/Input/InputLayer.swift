@@ -71,6 +71,7 @@ package enum InputLayer: Sendable {
   case tokens(TokenEmbedding)
   case patches(PatchEmbedding)
   case sound(SoundEmbedding)
+  case pyramid(Pyramid)
 
   /// What it reads, for messages.
   package var reads: String {
@@ -78,6 +79,7 @@ package enum InputLayer: Sendable {
     case .tokens: "tokens"
     case .patches(let embedding): embedding.spectrogram == nil ? "pictures" : "sounds"
     case .sound: "sounds"
+    case .pyramid: "pictures"
     }
   }
 
@@ -90,12 +92,17 @@ package enum InputLayer: Sendable {
     case .tokens: throw Failure(.invalidArgument, "this model reads tokens, and the batch holds arrays")
     case .patches(let embedding): try embedding.length(of: array)
     case .sound(let embedding): try embedding.length(of: array)
+    case .pyramid(let pyramid): try pyramid.grid(of: array).count
     }
   }
 
   /// The patches of an array; nil where it has none.
   package func grid(of array: FeatureArray) -> PatchGrid? {
-    if case .patches(let embedding) = self { embedding.grid(of: array) } else { nil }
+    switch self {
+    case .patches(let embedding): embedding.grid(of: array)
+    case .pyramid(let pyramid): try? pyramid.grid(of: array)
+    case .tokens, .sound: nil
+    }
   }
 
   /// Whether pictures may come as lists of their patches, `[rows, columns, numbers of a patch]`.
@@ -123,6 +130,7 @@ package enum InputLayer: Sendable {
       try embedding.apply(ids, types: types, sequences, into: x, pass)
     case (.patches(let embedding), .features(let arrays)): try embedding.apply(arrays, sequences, into: x, pass)
     case (.sound(let embedding), .features(let arrays)): try embedding.apply(arrays, sequences, into: x, pass)
+    case (.pyramid(let pyramid), .features(let arrays)): try pyramid.apply(arrays, sequences, into: x, pass)
     default: throw Failure(.internalError, "a stack that reads \(reads) was given something else")
     }
   }

@@ -245,6 +245,7 @@ package indirect enum InputBlueprint: Sendable {
   case tokens(EmbeddingBlueprint)
   case patches(PatchBlueprint)
   case sound(SoundBlueprint)
+  case pyramid(PyramidBlueprint)
 }
 
 /// From ids to the first hidden states.
