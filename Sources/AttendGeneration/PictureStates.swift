@@ -11,7 +11,7 @@ final class PictureStates {
   private let width: Int
   private var positions = GrowingList<Int>(for: "the places of pictures")  // ascending
   private var blocks = GrowingList<TokenBlock>(for: "the places of pictures")  // of the text, ascending
-  private var coordinates = GrowingList<Int32>(for: "the places of pictures")  // [tokens of the text, 3], or none
+  private var coordinates = GrowingList<Float>(for: "the places of pictures")  // [tokens of the text, 3], or none
   private var next = 0  // the coordinate of the first token behind the text
   private var looks = GrowingList<Look>(for: "the places of pictures")  // ascending
   private let unseeing: KeySpan  // of the tokens before the first look
@@ -105,7 +105,7 @@ final class PictureStates {
     try coordinates.reserve(TokenPlaces.axes * textCount)
     var (token, start, seen) = (0, 0, 0)
     func append(_ time: Int, _ row: Int, _ column: Int) throws(Failure) {
-      for place in [time, row, column] { try coordinates.append(Int32(clamping: place)) }
+      for place in [time, row, column] { try coordinates.append(Float(place)) }
       token += 1
     }
     for grid in grids where grid.count > 0 && seen < positions.count {
@@ -161,9 +161,9 @@ final class PictureStates {
   }
 
   /// The coordinate `axis` of the token at a position of the sequence.
-  func coordinate(_ axis: Int, at position: Int) -> Int32 {
+  func coordinate(_ axis: Int, at position: Int) -> Float {
     if position < textCount, coordinates.count > 0 { return coordinates[TokenPlaces.axes * position + axis] }
-    return Int32(clamping: coordinates.count > 0 ? next + position - textCount : position)
+    return Float(coordinates.count > 0 ? next + position - textCount : position)
   }
 }
 
@@ -196,7 +196,7 @@ extension Session {
       let pictures = sequence < sequences.pictures.count ? sequences.pictures[sequence] : nil
       for position in length(sequence)..<length(sequence) + lengths[index] {
         for axis in 0..<TokenPlaces.axes {
-          try coordinateList.append(pictures?.coordinate(axis, at: position) ?? Int32(clamping: position))
+          try coordinateList.append(pictures?.coordinate(axis, at: position) ?? Float(position))
         }
       }
     }

@@ -24,7 +24,7 @@ package final class Session {
   var spliceList = GrowingList<Splice>(for: "the places of pictures")
   /// Its tokens that belong together because of pictures, and the coordinates of its tokens
   var blockList = GrowingList<TokenBlock>(for: "the places of pictures")
-  var coordinateList = GrowingList<Int32>(for: "the places of pictures")
+  var coordinateList = GrowingList<Float>(for: "the places of pictures")
   /// The parts of the states of pictures at which its tokens look
   var spanList = GrowingList<KeySpan>(for: "the places of pictures")
   /// The language model of the last transcription that had one, by the path of its file

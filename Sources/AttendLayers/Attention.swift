@@ -137,7 +137,7 @@ package struct SelfAttention: Sendable {
         keys, projected.columns(options.queryWidth + options.keyValueWidth, options.keyValueWidth), sequences, heads)
       let mixed = try pass.workspace.matrix(x.rows, options.queryWidth)  // [tokens, heads, headDim]
       let weights = try pass.recorder?.selfMap(layer: layer, heads: options.heads, sequences)
-      try attend(x, queries, keys, sequences, heads, into: mixed, weights: weights, pass)
+      try attend(x, queries, keys, sequences, heads, context, into: mixed, weights: weights, pass)
       if heads.type.isQuantized { pass.unspread(mixed, options) }
       finish?.apply(mixed, pass)
       try output.apply(mixed, residual: sum.residual, into: sum.output, pass)
@@ -147,14 +147,23 @@ package struct SelfAttention: Sendable {
   /// The kernel's call, or where relative positions have keys and queries of their own one for each group of sequences.
   private func attend(
     _ x: Matrix, _ queries: Matrix, _ keys: Matrix, _ sequences: UnsafeBufferPointer<AttentionSequence>,
-    _ heads: AttentionHeads, into y: Matrix, weights: UnsafeMutablePointer<Float>?, _ pass: Pass
+    _ heads: AttentionHeads, _ context: LayerContext, into y: Matrix, weights: UnsafeMutablePointer<Float>?,
+    _ pass: Pass
   ) throws(Failure) {
     var bias = self.bias.forKernels
+    var weights = weights
+    if let grid = self.bias.grid, let grids = context.grids {
+      return try grid.forEachGroup(sequences, grids + context.firstSequence, pass) { (group, pairs) throws(Failure) in
+        bias.pairs = pairs
+        try pass.engine.attention(
+          queries, group, heads, options.mask, bias: bias, into: y, weights: weights, workspace: pass.workspace)
+        weights = weights.map { $0 + group.reduce(0) { $0 + heads.heads * $1.count * $1.keys } }
+      }
+    }
     guard let disentangled = self.bias.disentangled else {
       return try pass.engine.attention(
         queries, sequences, heads, options.mask, bias: bias, into: y, weights: weights, workspace: pass.workspace)
     }
-    var weights = weights
     try disentangled.forEachGroup(sequences, x, q: queries, k: keys, headDim: options.headDim, pass) {
       (group, terms) throws(Failure) in
       bias.disentangled = terms

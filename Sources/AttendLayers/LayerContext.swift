@@ -12,6 +12,8 @@ package struct LayerContext {
   package let angles: Matrix?
   /// Tokens that belong together, of all sequences of the pass.
   package let blocks: UnsafeBufferPointer<TokenBlock>
+  /// The patches of each sequence of the pass, where sequences are pictures.
+  package let grids: UnsafePointer<PatchGrid>?
   /// The number in the pass of the first of `selfKeyValues`.
   package let firstSequence: Int
 
@@ -50,6 +52,7 @@ package struct LayerContext {
           selfKeyValues: selfKeyValues.slice(first..<end, from: row, in: memory),
           crossKeyValues: crossKeyValues?.slice(
             first..<end, from: row, in: memory + 2 * count), angles: angles?.rows(row, rows), blocks: blocks,
+          grids: grids,
           firstSequence: first)
         try body(x.rows(row, rows), slice)
         first = end

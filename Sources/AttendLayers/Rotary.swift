@@ -142,7 +142,7 @@ package struct RotaryTables: Sendable {
   /// Cosines and sines of the positions or coordinates, `[tokens, 3]`, of all tokens, `[tokens, width]`, in scratch
   /// memory; nil where nothing is rotated.
   func angles(
-    _ sequences: UnsafeBufferPointer<AttentionSequence>, tokens: Int, coordinates: UnsafePointer<Int32>?, _ pass: Pass
+    _ sequences: UnsafeBufferPointer<AttentionSequence>, tokens: Int, coordinates: UnsafePointer<Float>?, _ pass: Pass
   ) throws(Failure) -> Matrix? {
     guard !entries.isEmpty else { return nil }
     let angles = try pass.workspace.matrix(tokens, width)
@@ -169,14 +169,14 @@ package struct RotaryTables: Sendable {
 
   private static func fill(
     _ angles: Matrix, _ entry: Entry, _ sequence: AttentionSequence, _ tokens: Range<Int>, _ frequencies: [Float],
-    _ coordinates: UnsafePointer<Int32>?
+    _ coordinates: UnsafePointer<Float>?
   ) {
     let (place, axes, magnitude) = (entry.place, entry.rotary.axes, entry.rotary.scaling.magnitude)
     for token in tokens {
       let row = angles[sequence.row + token] + place.column
       let own = axes.isEmpty ? nil : coordinates.map { $0 + TokenPlaces.axes * (sequence.row + token) }
       for (pair, frequency) in frequencies.enumerated() {
-        let position = own.map { Float($0[axes[pair]]) } ?? Float(sequence.position + token)
+        let position = own.map { $0[axes[pair]] } ?? Float(sequence.position + token)
         let (sine, cosine) = Trigonometry.sineAndCosine(Double(position * frequency))
         row[pair] = Float(cosine) * magnitude
         row[place.pairs + pair] = Float(sine) * magnitude

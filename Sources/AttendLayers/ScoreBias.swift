@@ -17,6 +17,8 @@ package struct ScoreBias: Sendable {
   package var sinks: AlignedBuffer?
   /// Products of queries and keys with relative positions.
   package var disentangled: Disentangled?
+  /// A bias for the rows and columns between patches.
+  package var grid: GridBias?
 
   package init() {}
 

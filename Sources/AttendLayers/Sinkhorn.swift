@@ -44,8 +44,10 @@ package struct SinkhornIterations: Sendable {
 
   private func apply(_ layer: TransformerLayer, _ x: Matrix, real: Int, _ pass: Pass) throws(Failure) {
     let stream = ResidualStream(x, pass)
-    try stream.add(layer.selfAttentionNorms) { (sum) throws(Failure) in
-      try attend(layer.selfAttention, sum, real: real, pass)
+    if let attention = layer.selfAttention {
+      try stream.add(layer.selfAttentionNorms) { (sum) throws(Failure) in
+        try attend(attention, sum, real: real, pass)
+      }
     }
     try stream.add(layer.feedForwardNorms) { (sum) throws(Failure) in try layer.feedForward.apply(sum, pass) }
   }

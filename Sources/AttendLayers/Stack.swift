@@ -89,7 +89,7 @@ package final class Stack: Sendable {
         selfKeyValues: selfKeyValues, crossKeyValues: crossKeyValues,
         angles: try rotaries.angles(
           selfKeyValues.sequences, tokens: x.rows, coordinates: places.coordinates, pass),
-        blocks: places.blocks, firstSequence: 0)
+        blocks: places.blocks, grids: places.grids, firstSequence: 0)
       try pass.checkCancellation()
       let convolved = try convolution?.apply(x, selfKeyValues.sequences, pass)
       let mixture = try shares.map { (_) throws(Failure) in try pass.workspace.matrix(x.rows, x.columns) }

@@ -24,16 +24,18 @@ package struct TokenPlaces {
   /// besides; where it is not, layers may have it that they see nothing else.
   package var blocks: UnsafeBufferPointer<TokenBlock>
   /// `[tokens, 3]`: time, row and column, by which rotary positions turn; nil: all are the token's position.
-  package var coordinates: UnsafePointer<Int32>?
+  package var coordinates: UnsafePointer<Float>?
+  /// The patches of each sequence, where sequences are pictures; nil: they are not.
+  package var grids: UnsafePointer<PatchGrid>?
 
   /// Coordinates of a token.
   package static let axes = 3
 
   package init(
     blocks: UnsafeBufferPointer<TokenBlock> = UnsafeBufferPointer(start: nil, count: 0),
-    coordinates: UnsafePointer<Int32>? = nil
+    coordinates: UnsafePointer<Float>? = nil, grids: UnsafePointer<PatchGrid>? = nil
   ) {
-    (self.blocks, self.coordinates) = (blocks, coordinates)
+    (self.blocks, self.coordinates, self.grids) = (blocks, coordinates, grids)
   }
 }
 

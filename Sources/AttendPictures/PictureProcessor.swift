@@ -29,7 +29,7 @@ package struct PictureProcessor: Sendable {
     let kind = try PictureProcessor.kind(options, modelType)
     let reader = ProcessorReader(options, kind)
     (before, cutting, after) = try reader.steps()
-    patches = kind == .qwen2VL ? try reader.patches() : nil
+    patches = kind == .qwen2VL || kind == .siglip2 ? try reader.patches() : nil
     scale = try reader.scale()
     framesTiles = kind == .idefics2
     self.maximalPixels = maximalPixels

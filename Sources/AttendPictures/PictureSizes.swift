@@ -77,6 +77,24 @@ extension PictureSize {
     return width >= height ? (1, count) : (count, 1)
   }
 
+  /// Both sides times one factor, rounded up to multiples of `side`, as large as `most` squares allow (SigLIP 2); the
+  /// factor is found by halving, as in the reference.
+  func filling(patches most: Int, of side: Int) -> PictureSize {
+    let least = 1e-5
+    func scaled(_ scale: Double) -> PictureSize {
+      func up(_ length: Int) -> Int {
+        max(side, Int((Double(length) * scale / Double(side)).rounded(.up)).saturatingMultiply(side))
+      }
+      return PictureSize(height: up(height), width: up(width))
+    }
+    var (low, high) = (least / 10, 100.0)
+    while high - low >= least {
+      let middle = (low + high) / 2, size = scaled(middle)
+      if Double(size.height / side) * Double(size.width / side) <= Double(most) { low = middle } else { high = middle }
+    }
+    return scaled(low)
+  }
+
   /// Both sides become multiples of `factor` and their product lies between two bounds, the aspect kept as far as that
   /// goes (Qwen2-VL); nil where one side is more than 200 times the other.
   func smart(factor: Int, pixels: ClosedRange<Int>) -> PictureSize? {

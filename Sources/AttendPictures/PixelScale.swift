@@ -28,17 +28,17 @@ struct PixelScale: Sendable {
       planeStride: planeStride)
   }
 
-  /// Those of a part of a picture.
+  /// Those of a part of a picture, in which columns may lie apart.
   func write(
     _ picture: Picture, rows: Range<Int>, columns: Range<Int>, to target: UnsafeMutablePointer<Float>, rowStride: Int,
-    planeStride: Int
+    planeStride: Int, columnStride: Int = 1
   ) {
     let table = values.pointer(to: Float.self)
     for (place, row) in rows.enumerated() {
       let from = picture.pixels + row * picture.stride + columns.lowerBound * 3, to = target + place * rowStride
       for column in 0..<columns.count {
         for channel in 0..<3 {
-          to[channel * planeStride + column] = table[channel * 256 + Int(from[column * 3 + channel])]
+          to[channel * planeStride + column * columnStride] = table[channel * 256 + Int(from[column * 3 + channel])]
         }
       }
     }

@@ -10,6 +10,7 @@ enum ProcessorClass: String, CaseIterable {
   case clip = "CLIPImageProcessor"
   case chineseClip = "ChineseCLIPImageProcessor"
   case siglip = "SiglipImageProcessor"
+  case siglip2 = "Siglip2ImageProcessor"
   case convNext = "ConvNextImageProcessor"
   case blip = "BlipImageProcessor"
   case llava = "LlavaImageProcessor"
@@ -69,6 +70,7 @@ enum ProcessorClass: String, CaseIterable {
       return Defaults(
         size: .exact(PictureSize(height: 384, width: 384)), pads: true, mean: Defaults.clipMean,
         deviation: Defaults.clipDeviation)
+    case .siglip2: return Defaults(filter: .bilinear)
     case .bit, .clip, .chineseClip, .llava, .llavaNext: return Defaults.clip
     case .convNext: return Defaults(size: .shortest(384), numberIsSquare: false)
     case .blip:
@@ -94,6 +96,7 @@ enum ProcessorClass: String, CaseIterable {
     case "clip", "altclip", "git", "metaclip_2", "florence2": .clip
     case "chinese_clip": .chineseClip
     case "siglip", "paligemma": .siglip
+    case "siglip2": .siglip2
     case "convnext", "convnextv2", "resnet": .convNext
     case "blip", "blip-2", "instructblip": .blip
     case "llava": .llava

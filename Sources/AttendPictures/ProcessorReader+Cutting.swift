@@ -107,6 +107,7 @@ extension ProcessorReader {
 
   /// Qwen2-VL. The edges of its size are numbers of pixels.
   func patches() throws(Failure) -> PatchLayout {
+    if kind == .siglip2 { return try flexiblePatches() }
     let sizes = try options.child("size")
     // A key of its own goes before the one in `size`.
     let edges = (
@@ -123,6 +124,18 @@ extension ProcessorReader {
     }
     let resizes = try options.boolean("do_resize", default: true)
     return PatchLayout(
-      side: side, merged: merged, frames: frames, pixels: resizes ? least...most : nil, filter: try filter())
+      side: side, merged: merged, frames: frames, sizing: resizes ? .pixels(least...most) : .kept, filter: try filter())
+  }
+
+  /// The patches of SigLIP 2.
+  private func flexiblePatches() throws(Failure) -> PatchLayout {
+    let side = try options.size("patch_size", default: 16), most = try options.size("max_num_patches", default: 256)
+    guard side <= 1024, most <= 1 << 20 else {
+      throw options.invalid("patch_size", "is \(side), with max_num_patches \(most), more than 1024 and \(1 << 20)")
+    }
+    let resizes = try options.boolean("do_resize", default: true)
+    return PatchLayout(
+      side: side, merged: 1, frames: 1, sizing: resizes ? .patches(most) : .kept, filter: try filter(),
+      channelsLast: true)
   }
 }

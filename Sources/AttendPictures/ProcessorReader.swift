@@ -17,7 +17,7 @@ struct ProcessorReader {
   func steps() throws(Failure) -> (before: [PictureStep], PictureCutting, after: [PictureStep]) {
     let filter = try filter(), resizes = try options.boolean("do_resize", default: true)
     switch kind {
-    case .qwen2VL: return ([], .none, [])
+    case .qwen2VL, .siglip2: return ([], .none, [])
     case .llavaNext: return try anyResolution(filter, resizes)
     case .idefics2:
       _ = try options.optionalBoolean("do_pad")

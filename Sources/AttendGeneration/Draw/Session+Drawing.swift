@@ -52,7 +52,7 @@ extension Session {
           guard token >= 0, token < writer.count else {
             throw Failure(.internalError, "token \(token) of a picture, of \(writer.count)")
           }
-          try spliceList.append(Splice(row: row, count: 1, states: writer.codes.pointer()))
+          try spliceList.append(Splice(row: row, states: writer.codes.pointer(), numbers: 0))
           try codes.append(token)
         }
         row += 1
@@ -61,7 +61,8 @@ extension Session {
     guard !codes.isEmpty else { return }
     let states = try writer.states(of: UnsafeBufferPointer(codes.elements), pass)
     for index in 0..<spliceList.count {
-      spliceList[index] = Splice(row: spliceList[index].row, count: 1, states: UnsafePointer(states[index]))
+      spliceList[index] = Splice(
+        row: spliceList[index].row, states: UnsafePointer(states[index]), numbers: states.columns)
     }
   }
 }

@@ -89,6 +89,7 @@ package enum InputLayer: Sendable {
   case patches(PatchEmbedding)
   case tiles(TileEmbedding)
   case sound(SoundEmbedding)
+  case pyramid(Pyramid)
 
   /// What it reads, for messages.
   package var reads: String {
@@ -97,6 +98,7 @@ package enum InputLayer: Sendable {
     case .patches(let embedding): embedding.spectrogram == nil ? "pictures" : "sounds"
     case .tiles: "pictures"
     case .sound: "sounds"
+    case .pyramid: "pictures"
     }
   }
 
@@ -118,12 +120,17 @@ package enum InputLayer: Sendable {
     case .patches(let embedding): try embedding.length(of: array)
     case .tiles(let embedding): try embedding.length(of: array)
     case .sound(let embedding): try embedding.length(of: array)
+    case .pyramid(let pyramid): try pyramid.grid(of: array).count
     }
   }
 
   /// The patches of an array; nil where it has none.
   package func grid(of array: FeatureArray) -> PatchGrid? {
-    if case .patches(let embedding) = self { embedding.grid(of: array) } else { nil }
+    switch self {
+    case .patches(let embedding): embedding.grid(of: array)
+    case .pyramid(let pyramid): try? pyramid.grid(of: array)
+    case .tokens, .tiles, .sound: nil
+    }
   }
 
   /// Whether pictures may come as lists of their patches, `[rows, columns, numbers of a patch]`.
@@ -142,7 +149,7 @@ package enum InputLayer: Sendable {
     switch self {
     case .patches(let embedding): return try embedding.places(arrays, sequences, tokens: tokens, pass)
     case .tiles(let embedding): return try embedding.places(arrays, pass)
-    case .tokens, .sound: return nil
+    case .tokens, .sound, .pyramid: return nil
     }
   }
 
@@ -156,6 +163,7 @@ package enum InputLayer: Sendable {
     case (.patches(let embedding), .features(let arrays)): try embedding.apply(arrays, sequences, into: x, pass)
     case (.tiles(let embedding), .features(let arrays)): try embedding.apply(arrays, sequences, into: x, pass)
     case (.sound(let embedding), .features(let arrays)): try embedding.apply(arrays, sequences, into: x, pass)
+    case (.pyramid(let pyramid), .features(let arrays)): try pyramid.apply(arrays, sequences, into: x, pass)
     default: throw Failure(.internalError, "a stack that reads \(reads) was given something else")
     }
   }

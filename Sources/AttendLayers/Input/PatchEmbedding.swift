@@ -26,6 +26,9 @@ package struct PatchEmbedding: Sendable {
   package let norm: Norm?
   /// nil: pictures are of one size, or their places' vectors are interpolated.
   package let anySize: AnySize?
+  /// Whether coordinates are fractions of the picture, from -π to π around its centre (DINOv3; Siméoni et al. 2025,
+  /// arXiv:2508.10104), and those of the vectors before patches 0.
+  package let turnsAroundCentre: Bool
 
   /// What is particular to towers that read pictures of any size by coordinates (Wang et al. 2024, arXiv:2409.12191,
   /// section 2.1). They read a picture, or a list of its patches as processors write it, `[rows, columns, numbers of a
@@ -37,18 +40,21 @@ package struct PatchEmbedding: Sendable {
     package let merged: Int
     /// Patches along each axis of the windows that layers stay in; nil: there are none.
     package let window: Int?
+    /// Whether pictures come as lists of patches alone.
+    package let readsListsAlone: Bool
 
-    package init(frames: Int, merged: Int, window: Int?) {
-      (self.frames, self.merged, self.window) = (frames, merged, window)
+    package init(frames: Int, merged: Int, window: Int?, readsListsAlone: Bool = false) {
+      (self.frames, self.merged, self.window, self.readsListsAlone) = (frames, merged, window, readsListsAlone)
     }
   }
 
   package init(
     projection: Linear, channels: Int, patchHeight: Int, patchWidth: Int, steps: (height: Int, width: Int),
     spectrogram: (frames: Int, bins: Int)?, leading: AlignedBuffer?, leadingCount: Int, positions: GridPositions?,
-    norm: Norm?, anySize: AnySize? = nil
+    norm: Norm?, anySize: AnySize? = nil, turnsAroundCentre: Bool = false
   ) {
     self.anySize = anySize
+    self.turnsAroundCentre = turnsAroundCentre
     self.projection = projection
     self.channels = channels
     self.patchHeight = patchHeight
@@ -72,7 +78,8 @@ package struct PatchEmbedding: Sendable {
 
   /// Whether an array is a list of patches.
   private func isList(_ array: FeatureArray) -> Bool {
-    anySize != nil && array.width == projection.inputs && array.channels != channels
+    guard let anySize, array.width == projection.inputs else { return false }
+    return anySize.readsListsAlone || array.channels != channels
   }
 
   /// That of the states of patches.
@@ -95,6 +102,11 @@ package struct PatchEmbedding: Sendable {
       throw Failure(
         .invalidArgument,
         "a picture of \(picture.shape) has \(picture.channels) channels; the model reads \(channels)")
+    }
+    if anySize?.readsListsAlone == true, !isList(picture) {
+      throw Failure(
+        .invalidArgument,
+        "a picture has shape \(picture.shape); the model reads lists of patches, [rows, columns, \(projection.inputs)]")
     }
     let grid = grid(of: picture)
     if let positions, !positions.interpolates, (grid.rows, grid.columns) != (positions.rows, positions.columns) {
@@ -196,137 +208,42 @@ package struct PatchEmbedding: Sendable {
     }
   }
 
-  /// The rows and columns of patches as coordinates, and the windows that layers may stay in, in scratch memory; nil
-  /// where patches are told their places by vectors.
+  /// The patches of each picture, their coordinates where these tell their places, and the windows that layers may stay
+  /// in, in scratch memory.
   func places(
     _ arrays: UnsafeBufferPointer<FeatureArray>, _ sequences: UnsafeBufferPointer<AttentionSequence>, tokens: Int,
     _ pass: Pass
-  ) throws(Failure) -> TokenPlaces? {
-    guard anySize != nil else { return nil }
-    let coordinates = try pass.workspace.take(TokenPlaces.axes * tokens, of: Int32.self)
+  ) throws(Failure) -> TokenPlaces {
+    let grids = try pass.workspace.take(arrays.count, of: PatchGrid.self)
+    for (index, array) in arrays.enumerated() { (grids + index).initialize(to: grid(of: array)) }
+    guard anySize != nil || turnsAroundCentre else { return TokenPlaces(grids: grids) }
+    let coordinates = try pass.workspace.take(TokenPlaces.axes * tokens, of: Float.self)
     let blocks = try pass.workspace.take(tokens, of: TokenBlock.self)
     var count = 0
-    for (index, array) in arrays.enumerated() {
-      let grid = grid(of: array)
-      for row in 0..<grid.rows {
-        for column in 0..<grid.columns {
-          let token = sequences[index].row + order.place(row: row, column: column, grid)
-          let own = coordinates + TokenPlaces.axes * token
-          (own[0], own[1], own[2]) = (0, Int32(row), Int32(column))
-        }
-      }
+    for index in arrays.indices {
+      fill(coordinates + TokenPlaces.axes * sequences[index].row, of: grids[index])
       guard case .windows = order else { continue }
-      order.forEachWindow(of: grid) { (first, limit) in
+      order.forEachWindow(of: grids[index]) { (first, limit) in
         (blocks + count).initialize(to: TokenBlock(sequence: index, first: first, limit: limit))
         count += 1
       }
     }
-    return TokenPlaces(blocks: UnsafeBufferPointer(start: blocks, count: count), coordinates: coordinates)
-  }
-}
-
-/// Vectors of the places of a grid, added to those of patches. A picture of another size than the training's takes them
-/// by bicubic interpolation between the centres of patches, as PyTorch's `interpolate(mode="bicubic")` does: four
-/// neighbours each way, a = -0.75 (Keys 1981), places beyond the edge taking the edge's vector.
-package struct GridPositions: Sendable {
-  /// `[rows * columns, width]`
-  package let table: AlignedBuffer
-  package let rows: Int
-  package let columns: Int
-  package let width: Int
-  /// Whether pictures may have another size than the training's.
-  package let interpolates: Bool
-  package let resampling: Resampling
-
-  /// The way from the table to a grid of another size.
-  package enum Resampling: Sendable {
-    case bicubic
-    /// Between two neighbours each way, the corners of both grids lying on each other.
-    case bilinear
-    /// The vector of the place at the same share of the sides (Dehghani et al. 2023, arXiv:2307.06304).
-    case nearest
+    return TokenPlaces(
+      blocks: UnsafeBufferPointer(start: blocks, count: count), coordinates: coordinates, grids: grids)
   }
 
-  package init(
-    table: AlignedBuffer, rows: Int, columns: Int, width: Int, interpolates: Bool = true,
-    resampling: Resampling = .bicubic
-  ) {
-    (self.interpolates, self.resampling) = (interpolates, resampling)
-    self.table = table
-    self.rows = rows
-    self.columns = columns
-    self.width = width
-  }
-
-  /// The vectors of a grid of this size, `[rows * columns, width]`: the table itself where it has that size, otherwise
-  /// in scratch memory.
-  func table(rows newRows: Int, columns newColumns: Int, _ pass: Pass) throws(Failure) -> Matrix {
-    let stored = Matrix(table.pointer(), rows: rows * columns, columns: width)
-    if case .nearest = resampling { return try nearest(stored, rows: newRows, columns: newColumns, pass) }
-    if newRows == rows, newColumns == columns { return stored }
-    let result = try pass.workspace.matrix(newRows * newColumns, width)
-    for row in 0..<newRows {
-      let vertical = Neighbours(of: row, count: rows, among: newRows, resampling)
-      for column in 0..<newColumns {
-        let horizontal = Neighbours(of: column, count: columns, among: newColumns, resampling)
-        let target = result[row * newColumns + column]
-        target.update(repeating: 0, count: width)
-        for line in 0..<Neighbours.count {
-          for place in 0..<Neighbours.count {
-            let vector = stored[vertical.places[line] * columns + horizontal.places[place]]
-            let weight = vertical.weights[line] * horizontal.weights[place]
-            for component in 0..<width { target[component] += weight * vector[component] }
-          }
-        }
-      }
+  /// The coordinates of one picture's vectors.
+  private func fill(_ coordinates: UnsafeMutablePointer<Float>, of grid: PatchGrid) {
+    coordinates.update(repeating: 0, count: TokenPlaces.axes * leadingCount)
+    /// In float32, as the reference rounds.
+    func place(_ index: Int, _ count: Int) -> Float {
+      turnsAroundCentre ? 2 * .pi * (2 * ((Float(index) + 0.5) / Float(count)) - 1) : Float(index)
     }
-    return result
-  }
-
-  private func nearest(
-    _ stored: Matrix, rows newRows: Int, columns newColumns: Int, _ pass: Pass
-  ) throws(Failure) -> Matrix {
-    let result = try pass.workspace.matrix(newRows * newColumns, width)
-    for row in 0..<newRows {
-      let line = PlaceBuckets(rows).place(of: row, among: newRows)
-      for column in 0..<newColumns {
-        let place = line * columns + PlaceBuckets(columns).place(of: column, among: newColumns)
-        result[row * newColumns + column].update(from: stored[place], count: width)
+    for row in 0..<grid.rows {
+      for column in 0..<grid.columns {
+        let own = coordinates + TokenPlaces.axes * (leadingCount + order.place(row: row, column: column, grid))
+        (own[0], own[1], own[2]) = (0, place(row, grid.rows), place(column, grid.columns))
       }
-    }
-    return result
-  }
-
-  /// The four neighbours of a place along one side, and their weights.
-  private struct Neighbours {
-    static let count = 4
-    var places = InlineArray<4, Int>(repeating: 0)
-    var weights = InlineArray<4, Float>(repeating: 0)
-
-    /// Of place `index` of `newCount`, among `count` stored ones.
-    init(of index: Int, count: Int, among newCount: Int, _ resampling: Resampling) {
-      if case .bilinear = resampling {
-        // As the reference rounds them.
-        let centre = Float(index * (count - 1)) / Float(max(newCount - 1, 1)), first = centre.rounded(.down)
-        places[0] = Int(first)
-        places[1] = min(Int(first) + 1, count - 1)
-        (weights[0], weights[1]) = (1 - (centre - first), 1 - abs(centre - first - 1))
-        return
-      }
-      let centre = (Double(index) + 0.5) * Double(count) / Double(newCount) - 0.5
-      let first = Int(centre.rounded(.down)) - 1
-      for offset in 0..<Neighbours.count {
-        places[offset] = min(max(first + offset, 0), count - 1)
-        weights[offset] = Float(Neighbours.weight(centre - Double(first + offset)))
-      }
-    }
-
-    /// The cubic convolution kernel at this distance.
-    private static func weight(_ distance: Double) -> Double {
-      let (x, a) = (abs(distance), -0.75)
-      if x <= 1 { return ((a + 2) * x - (a + 3)) * x * x + 1 }
-      if x < 2 { return ((x - 5) * x + 8) * a * x - 4 * a }
-      return 0
     }
   }
 }

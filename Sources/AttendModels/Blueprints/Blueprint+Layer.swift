@@ -82,6 +82,8 @@ package struct AttentionBlueprint: Sendable {
     case disentangled(DisentangledBlueprint)
     case relativeKeys(RelativeKeysBlueprint)
     case gated(GatedDistancesBlueprint)
+    /// The sum of the tables of these names, `[(2 side - 1)^2 + 3, heads]` (`GridBias`).
+    case grid(names: [String], side: Int)
   }
 }
 

@@ -20,10 +20,12 @@ package struct PatchBlueprint: Sendable {
   package var positions: (name: String, rows: Int, columns: Int)?
   /// Whether pictures may have another size than these.
   package var interpolates = true
-  package var resampling = GridPositions.Resampling.bicubic
+  package var filter = GridPositions.Filter.bicubic
   package var norm: NormBlueprint?
   /// nil: pictures are told their places by vectors.
   package var anySize: PatchEmbedding.AnySize?
+  /// As `PatchEmbedding` has it.
+  package var turnsAroundCentre = false
 }
 
 extension Blueprint {

@@ -240,6 +240,7 @@ package indirect enum InputBlueprint: Sendable {
   case patches(PatchBlueprint)
   case tiles(TilesBlueprint)
   case sound(SoundBlueprint)
+  case pyramid(PyramidBlueprint)
 }
 
 /// From ids to the first hidden states.

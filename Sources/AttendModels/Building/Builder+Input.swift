@@ -12,6 +12,7 @@ extension Builder {
     case .patches(let patches): .patches(try self.patches(patches, stack.width))
     case .tiles(let tiles): .tiles(try self.tiles(tiles, stack.width))
     case .sound(let sound): .sound(try self.sound(sound, stack.width))
+    case .pyramid(let pyramid): .pyramid(try self.pyramid(pyramid))
     }
   }
 
@@ -124,14 +125,14 @@ extension Builder {
       }
       return GridPositions(
         table: table, rows: stated.rows, columns: stated.columns, width: width, interpolates: patches.interpolates,
-        resampling: patches.resampling)
+        filter: patches.filter)
     }
     withExtendedLifetime(places) {}
     return PatchEmbedding(
       projection: try linear([patches.projection]), channels: patches.channels, patchHeight: patches.patchHeight,
       patchWidth: patches.patchWidth, steps: patches.steps ?? (patches.patchHeight, patches.patchWidth),
       spectrogram: patches.spectrogram, leading: leading, leadingCount: classes + registers, positions: grid,
-      norm: try norm(patches.norm, width), anySize: patches.anySize)
+      norm: try norm(patches.norm, width), anySize: patches.anySize, turnsAroundCentre: patches.turnsAroundCentre)
   }
 
   /// Class tokens with the vectors of their places, then registers, `[leading, width]`.

@@ -78,7 +78,7 @@ extension Builder {
     let heads = attention.options.heads
     var bias = ScoreBias()
     switch attention.bias {
-    case .none: break
+    case .none, .grid: break
     case .slopes(let slopes):
       let buffer = try AlignedBuffer(heads, of: Float.self, for: "the slopes of the heads")
       for (head, slope) in slopes.enumerated() { buffer.pointer(to: Float.self)[head] = slope }
@@ -92,6 +92,9 @@ extension Builder {
       bias.disentangled = try Disentangled(
         radius: gated.buckets.maxDistance, columns: gated.buckets.count, .gated(try gates(gated, attention.options))
       ) { gated.buckets.bucket(-$0) }
+    }
+    if case .grid(let names, let side) = attention.bias {
+      bias.grid = try packer.gridBias(names.map { prefix + $0 }, side: side, heads: heads)
     }
     bias.sinks = try attention.sinks.map { (name) throws(Failure) in try packer.vector(prefix + name, heads) }
     return bias
@@ -177,8 +180,12 @@ extension Builder {
   }
 
   func norms(_ norms: ResidualNorms, _ stack: StackBlueprint) throws(Failure) -> SublayerNorms {
+    try self.norms(norms, stack.width)
+  }
+
+  func norms(_ norms: ResidualNorms, _ width: Int) throws(Failure) -> SublayerNorms {
     SublayerNorms(
-      pre: try norm(norms.pre, stack.width), onOutput: try norm(norms.onOutput, stack.width),
-      post: try norm(norms.post, stack.width), scale: norms.scale)
+      pre: try norm(norms.pre, width), onOutput: try norm(norms.onOutput, width), post: try norm(norms.post, width),
+      scale: norms.scale)
   }
 }

@@ -83,7 +83,8 @@ struct Builder {
 
   /// The pooler, where the checkpoint holds it.
   func pooler(_ pooler: HeadBlueprint, _ stack: StackBlueprint) throws(Failure) -> Head? {
-    if let first = pooler.layers.first?.linear.name, !packer.tensors.has("\(prefix)\(first).weight") { return nil }
+    let first = pooler.layers.first?.linear.name ?? pooler.norm?.name
+    if let first, !packer.tensors.has("\(prefix)\(first).weight") { return nil }
     return try head(pooler, stack, prefix: prefix)
   }
 
@@ -146,8 +147,11 @@ struct Builder {
 extension Packer {
   /// The prefix in use: the one under which the first product of a stack is found.
   fileprivate func prefix(of stack: StackBlueprint, among prefixes: [String]) -> String {
-    let query = stack.firstAttention?.query ?? (stack.layers.isEmpty ? nil : stack.layers[0].crossAttention?.query)
-    let probe = query?.weightName() ?? ""
+    let probe =
+      if case .pyramid(let pyramid) = stack.input { pyramid.stages[0].entry.projection.weightName() } else {
+        (stack.firstAttention?.query ?? (stack.layers.isEmpty ? nil : stack.layers[0].crossAttention?.query))?
+          .weightName() ?? ""
+      }
     return tensors.first(of: prefixes) { $0 + probe }
   }
 }

@@ -41,9 +41,12 @@ extension Packer {
     return ordered
   }
 
-  /// The factors of a convolution in which each channel sees only itself, `[taps, width]`, stored `[width, 1, taps]`.
-  func depthwise(_ name: String, width: Int, taps: Int) throws(Failure) -> AlignedBuffer {
-    let stored = try withoutCounting { () throws(Failure) in try numbers(name, TensorShape(width, 1, taps)) }
+  /// The factors of a convolution in which each channel sees only itself, `[taps, width]`, stored `[width, 1, taps]` or
+  /// in another shape with the taps behind each other.
+  func depthwise(
+    _ name: String, width: Int, taps: Int, shape: TensorShape? = nil
+  ) throws(Failure) -> AlignedBuffer {
+    let stored = try withoutCounting { () throws(Failure) in try numbers(name, shape ?? TensorShape(width, 1, taps)) }
     let factors = try AlignedBuffer(width * taps, of: Float.self, for: "tensor \(name)")
     let (from, to) = (stored.pointer(to: Float.self), factors.pointer(to: Float.self))
     for channel in 0..<width { for tap in 0..<taps { to[tap * width + channel] = from[channel * taps + tap] } }

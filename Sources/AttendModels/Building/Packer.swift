@@ -11,6 +11,7 @@ final class Packer {
   let engine: Engine
   let compute: ComputeType
   private var relativeBiases: [String: AlignedBuffer] = [:]  // by the name of their table
+  private var gridBiases: [String: GridBias] = [:]  // likewise
   private var packedTables: [String: PackedMatrix] = [:]  // whole matrices that two users share, by name
 
   /// Bytes of memory that the weights take as the kernels read them; tables that stay where they are stored are not
@@ -165,6 +166,25 @@ extension Packer {
     let bias = try buckets.spelledOut(table.pointer(), heads: heads)
     withExtendedLifetime(table) {}
     relativeBiases[name] = bias
+    return bias
+  }
+
+  /// The biases of rows and columns that the sum of tables, `[(2 side - 1)^2 + 3, heads]`, stands for. Layers that have
+  /// the same one table share the result.
+  func gridBias(_ names: [String], side: Int, heads: Int) throws(Failure) -> GridBias {
+    if names.count == 1, let bias = gridBiases[names[0]] { return bias }
+    let count = (2 * side - 1) * (2 * side - 1) + 3
+    let sum = try AlignedBuffer(count * heads, of: Float.self, for: "relative positions")
+    sum.pointer(to: Float.self).update(repeating: 0, count: count * heads)
+    for name in names {
+      let table = try rows(name, count: count, width: heads)
+      let numbers = table.pointer(to: Float.self)
+      for index in 0..<count * heads { sum.pointer(to: Float.self)[index] += numbers[index] }
+      withExtendedLifetime(table) {}
+    }
+    let bias = try GridBias(heads: heads, side: side, stored: sum.pointer())
+    withExtendedLifetime(sum) {}
+    if names.count == 1 { gridBiases[names[0]] = bias }
     return bias
   }
 

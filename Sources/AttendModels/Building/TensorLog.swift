@@ -108,6 +108,9 @@ final class TensorLog {
     return base.assumingMemoryBound(to: UInt8.self)
   }
 
+  /// Counts a tensor as read, if it is there, that nothing needs: a table that is computed.
+  func skip(_ name: String) { if let tensor = checkpoint[name] { _ = mark(tensor.name, .read) } }
+
   /// Counts a tensor the first time that it is read.
   private func note(_ tensor: StoredTensor, parameters count: Int) throws(Failure) {
     guard mark(tensor.name, .read) else { return }

@@ -13,12 +13,12 @@ struct PreNormLayers {
   var epsilon: Float
   var names: Names
   var causal = false
-  /// Whether queries, keys and values have biases.
-  var hasBias = true
-  /// Whether the products of attention have biases at all.
-  var attentionBias = true
+  /// The products that have a bias.
+  var biases = Biases()
   /// Gates on the outputs of attention and network of layer `#`.
   var gates: (attention: String, feedForward: String)?
+  /// That of the scores of layer i.
+  var scoreBias: (Int) -> AttentionBlueprint.BiasBlueprint = { _ in .none }
   /// Tensors of factors on the outputs of attention and network of layer `#`.
   var layerScales: (attention: String, feedForward: String)?
   var normKind = Norm.Kind.layer
@@ -28,6 +28,17 @@ struct PreNormLayers {
   var staysInBlocks: (Int) -> Bool = { _ in false }
   /// Of layer `#` the product whose first half goes through the activation and is multiplied with the second.
   var gated: String?
+
+  /// Whether products have a bias.
+  struct Biases {
+    var query = true, key = true, value = true, output = true, network = true
+
+    /// Of queries, keys and values.
+    var input: Bool {
+      get { query && key && value }
+      set { (query, key, value) = (newValue, newValue, newValue) }
+    }
+  }
 
   /// The names of tensors; `#` is the number of a layer.
   struct Names {
@@ -69,25 +80,27 @@ struct PreNormLayers {
     func linear(_ pattern: String, _ outputs: Int, _ inputs: Int, _ hasBias: Bool = true) -> LinearBlueprint {
       LinearBlueprint(name: name(pattern), outputs: outputs, inputs: inputs, bias: hasBias ? .own : .none)
     }
-    let hasBias = hasBias && attentionBias
-    var output = linear(names.output, width, width, attentionBias), down = linear(names.down, width, feedForwardWidth)
+    let hasBias = biases.network
+    var output = linear(names.output, width, width, biases.output)
+    var down = linear(names.down, width, feedForwardWidth, hasBias)
     output.outputScale = layerScales.map { name($0.attention) }
     down.outputScale = layerScales.map { name($0.feedForward) }
     output.outputGate = gates.map { name($0.attention) }
     down.outputGate = gates.map { name($0.feedForward) }
-    let both = gated.map { linear($0, 2 * feedForwardWidth, width) }
-    let gate = names.gate.map { linear($0, feedForwardWidth, width) }
-    var query = linear(names.query, width, width, hasBias), key = linear(names.key, width, width, hasBias)
-    var value = linear(names.value, width, width, hasBias)
-    if let input = names.input { (query, key, value) = linear(input, 3 * width, width, hasBias).inThirds() }
+    let both = gated.map { linear($0, 2 * feedForwardWidth, width, hasBias) }
+    let gate = names.gate.map { linear($0, feedForwardWidth, width, hasBias) }
+    var query = linear(names.query, width, width, biases.query), key = linear(names.key, width, width, biases.key)
+    var value = linear(names.value, width, width, biases.value)
+    if let input = names.input { (query, key, value) = linear(input, 3 * width, width, biases.input).inThirds() }
     return LayerBlueprint(
       attention: AttentionBlueprint(
         options: AttentionOptions(
           heads: heads, headDim: width / heads, causal: causal, staysInBlocks: staysInBlocks(index)),
-        query: query, key: key, value: value, output: output, rotary: rotary),
+        query: query, key: key, value: value, output: output, rotary: rotary, bias: scoreBias(index)),
       attentionNorms: ResidualNorms(pre: norm(name(names.attentionNorm))),
       feedForward: FeedForwardBlueprint(
-        gate: both?.part(0, of: 2) ?? gate, up: both?.part(1, of: 2) ?? linear(names.up, feedForwardWidth, width),
+        gate: both?.part(0, of: 2) ?? gate,
+        up: both?.part(1, of: 2) ?? linear(names.up, feedForwardWidth, width, hasBias),
         down: down,
         activation: activation), feedForwardNorms: ResidualNorms(pre: norm(name(names.feedForwardNorm))))
   }

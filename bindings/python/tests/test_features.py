@@ -59,7 +59,8 @@ def test_what_a_case_expects(folder: Path, kernels: str) -> None:
         session.encode(inputs(expected))
         for name in ("last_hidden_state", "encoder_last_hidden_state"):
             if name in expected:
-                close(session.hidden_states(), expected[name])
+                found = session.hidden_states()
+                close(np.concatenate(found) if expected[name].ndim == 2 else found, expected[name])
         for name in ("pooler_output", "image_embeds"):
             if name in expected and model.kind == attend.Kind.ENCODER:
                 close(session.pooled(), expected[name])
@@ -71,6 +72,25 @@ def test_what_a_case_expects(folder: Path, kernels: str) -> None:
             close(np.concatenate(session.decode(written)), np.concatenate(expected["logits"]))
         elif "logits" in expected and "input_ids" not in expected:
             close(np.reshape(session.logits(), expected["logits"].shape), expected["logits"])
+
+
+def test_pictures_of_other_sizes(folder: Path, kernels: str) -> None:
+    """Those whose places are interpolated, whose windows reach beyond them, or that turn by fractions."""
+    expected = read_safetensors(folder / "expected.safetensors")
+    sizes = [name.removeprefix("pixel_values") for name in expected if name.startswith("pixel_values.")]
+    if not sizes:
+        pytest.skip("the case has pictures of one size")
+    with attend.Model(folder, kernels=kernels) as model, model.session() as session:
+        pictures = [attend.Features(expected["pixel_values"][0])]
+        pictures += [attend.Features(expected[f"pixel_values{size}"][0]) for size in sizes]
+        session.encode(pictures)
+        for states, size in zip(session.hidden_states()[1:], sizes):
+            if f"last_hidden_state{size}" in expected:
+                close(states, expected[f"last_hidden_state{size}"][0])
+        for size, picture in zip(sizes, pictures[1:]):
+            session.encode(picture)
+            if f"logits{size}" in expected:
+                close(np.ravel(session.logits()), np.ravel(expected[f"logits{size}"]))
 
 
 def pictures_in_texts(folder: Path) -> tuple[list[int], list[attend.Features], dict[str, np.ndarray]]:
@@ -241,7 +261,7 @@ def test_tokens_that_see_each_other_are_read_in_one_call() -> None:
             session.encode([prompt[:10]], images=pictures)
 
 
-@pytest.mark.parametrize("name", ["clip", "siglip"])
+@pytest.mark.parametrize("name", ["clip", "siglip", "siglip2"])
 def test_pictures_and_texts_are_compared(name: str, kernels: str) -> None:
     folder = FIXTURES / "features" / name
     expected = read_safetensors(folder / "expected.safetensors")

@@ -10,7 +10,7 @@ enum AST: Family {
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     var layers = try PreNormLayers(config, names: .vit, width: 768, epsilon: 1e-12, activation: "gelu")
-    layers.hasBias = try config.boolean("qkv_bias", default: true)
+    layers.biases.input = try config.boolean("qkv_bias", default: true)
     let depth = try config.layers("num_hidden_layers", default: 12)
     let hasHead = try headTask(config) == .audioClassification
     let classes = hasHead ? try config.labels() : 0

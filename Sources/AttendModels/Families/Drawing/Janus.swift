@@ -99,7 +99,7 @@ private struct JanusTower {
     let ratio = try config.number("mlp_ratio", default: 4)
     guard ratio > 0, ratio <= 64 else { throw config.invalid("mlp_ratio", "is \(ratio), expected a number up to 64") }
     choices.layers.feedForwardWidth = Int(Double(choices.width) * ratio)
-    choices.layers.hasBias = try config.boolean("attention_bias", default: true)
+    choices.layers.biases.input = try config.boolean("attention_bias", default: true)
     try config.require("use_qk_norm", false)
     config.understand(
       "attention_dropout", "hidden_dropout_rate", "projection_dropout", "initializer_range", "num_image_tokens")

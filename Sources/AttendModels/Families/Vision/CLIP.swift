@@ -70,81 +70,9 @@ enum CLIP: Family {
   }
 }
 
-/// SigLIP (Zhai et al. 2023, arXiv:2303.15343): CLIP with a loss for each pair, a learned query that mixes the patches
-/// of a picture, and texts that are read in both directions.
-enum SigLIP: Family {
-  static let modelTypes = ["siglip", "siglip_vision_model"]
-  static let capabilities = Capabilities.encoder([.imageClassification])
-
-  static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
-    var both = Blueprint(family: modelType, prefixes: [""], towers: [], ignored: [])
-    let alone = modelType == "siglip_vision_model"
-    if try headTask(config) == .imageClassification {
-      var tower = try vision(alone ? config : try config.tower("vision_config"), isOne: false)
-      (tower.role, tower.embedding) = (.encoder, nil)
-      both.towers = [tower]
-      both.head = HeadBlueprint(
-        pooling: .meanOfTokens,
-        output: .linear(
-          LinearBlueprint(name: "classifier", outputs: try config.labels(), inputs: tower.stack.width)))
-      both.ignored = ["text_model.*", "vision_model.head.*", "logit_scale", "logit_bias"]
-    } else if alone {
-      var tower = try vision(config, isOne: false)
-      tower.role = .encoder
-      both.towers = [tower]
-    } else {
-      both.towers = [
-        try text(try config.tower("text_config")), try vision(try config.tower("vision_config"), isOne: true),
-      ]
-      both.textLength = both.towers[0].stack.embedding.flatMap { (embedding) -> Int? in
-        if case .learned(_, let count, _, _) = embedding.positions { count } else { nil }
-      }
-      both.similarity = SimilarityBlueprint(scale: "logit_scale", bias: "logit_bias")
-    }
-    both.ignored += ["text_model.embeddings.position_ids", "vision_model.embeddings.position_ids"]
-    return both
-  }
-
-  /// `isOne`: of two, whose embeddings are compared by their angle.
-  private static func vision(_ config: Configuration, isOne: Bool) throws(Failure) -> TowerBlueprint {
-    var names = VisionChoices.Names.clip
-    names.finalNorm = "post_layernorm"
-    let choices = try VisionChoices(
-      config, names: names, layers: .clip, epsilon: 1e-6, activation: "gelu_pytorch_tanh")
-    let layers = choices.layers
-    func linear(_ name: String, _ outputs: Int, _ inputs: Int) -> LinearBlueprint {
-      LinearBlueprint(name: "head.\(name)", outputs: outputs, inputs: inputs)
-    }
-    var input = linear("attention.in_proj", 3 * layers.width, layers.width)
-    input.separator = "_"
-    let pooling = AttentionPoolingBlueprint(
-      heads: layers.heads, query: "head.probe", input: input,
-      output: linear("attention.out_proj", layers.width, layers.width), norm: layers.norm("head.layernorm"),
-      network: FeedForwardBlueprint(
-        up: linear("mlp.fc1", layers.feedForwardWidth, layers.width),
-        down: linear("mlp.fc2", layers.width, layers.feedForwardWidth), activation: layers.activation))
-    let hasHead = try config.boolean("vision_use_head", default: true)
-    return TowerBlueprint(
-      role: .vision, stack: try choices.stack(), prefixes: ["vision_model.", ""],
-      embedding: hasHead ? EmbeddingHeadBlueprint(pooling: .attention(pooling), toUnitLength: isOne) : nil)
-  }
-
-  private static func text(_ config: Configuration) throws(Failure) -> TowerBlueprint {
-    let layers = try PreNormLayers(
-      config, names: .clip, width: 768, epsilon: 1e-6, activation: "gelu_pytorch_tanh")
-    let outputs = try config.size("projection_size", default: layers.width)
-    return TowerBlueprint(
-      role: .encoder, stack: try .text(config, layers), prefixes: ["text_model.", ""],
-      embedding: EmbeddingHeadBlueprint(
-        pooling: .lastToken,
-        projection: LinearBlueprint(name: "text_model.head", outputs: outputs, inputs: layers.width),
-        toUnitLength: true))
-  }
-}
-
 extension StackBlueprint {
   /// The tower that reads texts beside one that reads pictures.
-  fileprivate static func text(_ config: Configuration, _ layers: PreNormLayers) throws(Failure) -> StackBlueprint {
+  static func text(_ config: Configuration, _ layers: PreNormLayers) throws(Failure) -> StackBlueprint {
     let positions = try config.size("max_position_embeddings", default: layers.causal ? 77 : 64)
     return StackBlueprint(
       width: layers.width, vocabulary: try config.size("vocab_size", default: layers.causal ? 49408 : 32000),

@@ -17,7 +17,7 @@ enum Idefics2: Family {
       text: try Registry.part(text, default: "mistral"), placeholder: 32001)
     (model.eyes.prefixes, model.textPrefixes) = (["model.vision_model."], ["model.text_model."])
     if case .patches(var patches) = model.eyes.stack.input {
-      patches.resampling = .nearest
+      patches.filter = .nearest
       model.eyes.stack.input = .patches(patches)
     }
     let width = try model.width(config)

@@ -79,7 +79,7 @@ enum Mllama: Family {
         feedForwardWidth: try config.size("intermediate_size", default: 5120),
         activation: try config.activation("hidden_act", default: "gelu"),
         epsilon: Float(try config.number("norm_eps", default: 1e-5)), names: Tower.names(layer))
-      layers.attentionBias = false
+      (layers.biases.input, layers.biases.output) = (false, false)
       layers.staysInBlocks = { _ in true }
       depth = try config.layers("num_hidden_layers", default: 32)
       globalDepth = try config.layers("num_global_layers", default: 8)

@@ -104,7 +104,7 @@ enum Qwen3VL: Family {
       (projection.kernel, projection.kernelFrames) = ((patch, patch), anySize.frames)
       var patches = PatchBlueprint(projection: projection, channels: channels, patchHeight: patch, patchWidth: patch)
       (patches.anySize, patches.positions) = (anySize, ("pos_embed.weight", side, side))
-      patches.resampling = .bilinear
+      patches.filter = .bilinear
       var stack = StackBlueprint(
         width: layers.width, input: .patches(patches),
         layers: try FixedArray(depth, for: LayerBlueprint.purpose) { layers.layer($0) })

@@ -13,7 +13,7 @@ enum ViT: Family {
     var names = VisionChoices.Names.vit
     if modelType == "deit" { names.classTokens.append("embeddings.distillation_token") }
     var choices = try VisionChoices(config, names: names, layers: .vit, epsilon: 1e-12)
-    choices.layers.hasBias = try config.boolean("qkv_bias", default: true)
+    choices.layers.biases.input = try config.boolean("qkv_bias", default: true)
     let pooled = try config.size("pooler_output_size", default: choices.width)
     let pooler = LinearBlueprint(name: "pooler.dense", outputs: pooled, inputs: choices.width)
     return Blueprint(
@@ -57,7 +57,7 @@ enum DINOv2: Family {
     guard ratio <= 1024 else { throw config.invalid("mlp_ratio", "is \(ratio); more than 1024 is not plausible") }
     choices.layers.feedForwardWidth = ratio * choices.width
     choices.layers.layerScales = ("\(layer).layer_scale1.lambda1", "\(layer).layer_scale2.lambda1")
-    choices.layers.hasBias = try config.boolean("qkv_bias", default: true)
+    choices.layers.biases.input = try config.boolean("qkv_bias", default: true)
     if try config.boolean("use_swiglu_ffn", default: false) {
       (choices.layers.gated, choices.layers.names.down) = ("\(layer).mlp.weights_in", "\(layer).mlp.weights_out")
       choices.layers.activation = .silu
