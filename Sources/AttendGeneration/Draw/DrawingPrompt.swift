@@ -26,6 +26,7 @@ extension Model {
     }
     let options = TokenizeOptions(maximalLength: encoder?.positions)
     let prepared = try prepared(text, drawing)
+    defer { withExtendedLifetime(prepared) {} }
     let source = try tokenizer.encode(UnsafeRawBufferPointer(prepared.elements), options)
     let empty = try tokenizer.encode(UnsafeRawBufferPointer(start: nil, count: 0), options)
     return DrawingPrompt(
