@@ -7,7 +7,8 @@ import AttendSounds
 final class CTCSegments {
   private let vocabulary: CTCVocabulary
   private let decoder: CTCDecoder
-  private let transcription: Transcription
+  private let recording: WindowedRecording
+  private var transcription: Transcription { recording.transcription }
   /// Frames of a pause, and of a segment at most.
   private let pause: Int
   private let longest: Int
@@ -39,8 +40,8 @@ final class CTCSegments {
     }
   }
 
-  init(_ decoder: CTCDecoder, into transcription: Transcription) {
-    (self.decoder, self.transcription, vocabulary) = (decoder, transcription, decoder.vocabulary)
+  init(_ decoder: CTCDecoder, of recording: WindowedRecording) {
+    (self.decoder, self.recording, vocabulary) = (decoder, recording, decoder.vocabulary)
     pause = decoder.frames(decoder.options.pause)
     longest = decoder.frames(decoder.options.longest)
   }
@@ -123,9 +124,10 @@ final class CTCSegments {
     let heard = transcript.words.isEmpty ? transcript.characters : transcript.words
     guard let opening = heard.first, let closing = heard.last else { return }
     func seconds(_ frame: Int) -> Double { clock.seconds(first + frame) }
-    if isApart, transcription.segments.count > 0, let delimiter = vocabulary.delimiterText {
+    if isApart, recording.isWritten, let delimiter = vocabulary.delimiterText {
       for byte in delimiter.utf8 { try transcription.text.append(byte) }
     }
+    recording.isWritten = true
     var times = GrowingList<Double>(for: "the times of characters")
     for piece in transcript.characters { try times.append(seconds(piece.start)) }
     var window = Transcription.Window()
