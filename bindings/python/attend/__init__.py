@@ -16,6 +16,7 @@ from ._encodings import Encoding
 from ._runtime import LogLevel, kernels_name, set_log, version
 from ._similarity import Similarity
 from ._version import __version__
+from .classification import Class
 from .errors import (
     AttendError,
     BusyError,
@@ -33,6 +34,7 @@ from .errors import (
 )
 from .generation import Alternative, Generation, Hypothesis, TokenEvent
 from .inputs import Features, Input, Picture, Sound
+from .listening import SpeechStream
 from .model import Kind, Model, TensorInfo
 from .scheduler import Request, Scheduler, SchedulerStats
 from .scores import Choice, Score
@@ -47,6 +49,7 @@ __all__ = [
     "BusyError",
     "CancelledError",
     "Choice",
+    "Class",
     "Encoding",
     "ErrorCode",
     "Features",
@@ -74,6 +77,7 @@ __all__ = [
     "Segment",
     "Session",
     "Sound",
+    "SpeechStream",
     "Similarity",
     "TensorInfo",
     "TextStream",
