@@ -50,7 +50,7 @@ extension GenerateCall {
         return ids
       }
     }
-    if (try? tokenizer().chatTemplates.get()) != nil {
+    if try hasChatTemplate() {
       let text = try conversation(given ?? bytes(GenerateCall.question))
       defer { withExtendedLifetime(text) {} }
       let encoding = try tokenizer().encodedConversation(
@@ -72,6 +72,14 @@ extension GenerateCall {
     try ids.append(
       contentsOf: try tokenizer().encode(UnsafeRawBufferPointer(line.elements), TokenizeOptions()).ids.buffer)
     return ids
+  }
+
+  private func hasChatTemplate() throws(Failure) -> Bool {
+    do throws(Failure) { _ = try tokenizer().chatTemplates.get().template(nil, hasTools: false) } catch {
+      guard error.code == .notFound else { throw error }
+      return false
+    }
+    return true
   }
 
   private func bytes(_ text: StaticString) -> UnsafeRawBufferPointer {

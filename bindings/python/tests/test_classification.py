@@ -158,8 +158,7 @@ def test_texts_and_pairs(texts: attend.Model) -> None:
         pairs = texts.classify(sentences, others)
         assert len(pairs) == 90 and pairs[0] == texts.classify(sentences[0], others[0]) == pairs[3]
         assert pairs[0] != texts.classify(sentences[0])
-        encoding = own.encode_pair(sentences[0], others[0])
-        session.encode([encoding])
+        session.encode(own.encode_batch(sentences[:1], pairs=others[:1]))
         assert [each.logit for each in sorted(pairs[0], key=lambda each: each.number)] == session.logits()[0].tolist()
         session.encode([[2, 7, 6, 3]])
         cut = texts.classify("the film was good", max_length=4)

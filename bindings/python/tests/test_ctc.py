@@ -18,7 +18,9 @@ from conftest import FIXTURES, REPOSITORY
 GOLDENS = REPOSITORY.parent / "shared" / "seeing-hearing" / "ctc"
 #: Samples of a frame of the small model, and of a second.
 STEP, RATE = 20, 16000
-LETTERS = ["<pad>", "<s>", "</s>", "<unk>", "|", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ'"]
+#: The random weights give two symbols often: these are a blank, and what ends words.
+BLANK, DELIMITER = 18, 19
+LETTERS = [*"ABCDEFGHIJKLMNOPQR", "<pad>", "|", *"STUVWXYZ'", "<s>", "</s>", "<unk>"]
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +74,11 @@ def frames(model: attend.Model, sound: np.ndarray, length: float, left: float, r
 def spelled(logits: np.ndarray) -> tuple[str, list[tuple[str, float, float]]]:
     """The greedy text, and its characters with their seconds."""
     ids = [*logits.argmax(axis=1).tolist(), -1]
-    characters, current, start = [], 0, 0
+    characters, current, start = [], BLANK, 0
     for frame, token in enumerate(ids):
         if token == current:
             continue
-        if current != 0:
+        if current != BLANK:
             letter = " " if LETTERS[current] == "|" else LETTERS[current]
             characters.append((letter, start * STEP / RATE, frame * STEP / RATE))
         current, start = token, frame
@@ -146,7 +148,7 @@ def test_a_search_with_words(model: attend.Model, tmp_path: Path) -> None:
 
 
 def test_the_same_in_any_form_and_batch(model: attend.Model) -> None:
-    options: dict[str, Any] = {"chunk_length_s": 0.5, "pause_s": 0.02}
+    options: dict[str, Any] = {"chunk_length_s": 0.5, "pause_s": 0.005}
     alone = [model.transcribe(speech(seconds, seed), **options) for seconds, seed in ((1.1, 1), (0.3, 2), (0.8, 3))]
     together = model.transcribe([speech(1.1, 1), speech(0.3, 2), speech(0.8, 3)], **options)
     assert [[each.text for each in found] for found in together] == [[each.text for each in found] for found in alone]
@@ -187,11 +189,11 @@ def test_folders_without_symbols(folder: Path, tmp_path: Path) -> None:
     with attend.Model(other) as model, pytest.raises(attend.NotFoundError, match="vocab.json"):
         model.transcribe(speech(0.1))
     # Fewer symbols than the head has, and one beyond it that is never heard.
-    few = {letter: place for place, letter in enumerate(LETTERS[:20])} | {"<late>": 40}
+    few = {letter: place for place, letter in enumerate(LETTERS[:20])} | {"<unk>": 31, "<late>": 40}
     (other / "vocab.json").write_text(json.dumps(few))
     with attend.Model(other) as model:
         text = model.transcribe(speech(0.5)).text
-        assert set(text.replace("<unk>", "").replace("<s>", "").replace("</s>", "")) <= set(" ABCDEFGHIJKLMNO")
+        assert set(text.replace("<unk>", "")) <= set(" ABCDEFGHIJKLMNOPQR")
     (other / "tokenizer_config.json").write_text('{"word_delimiter_token": null, "pad_token": "<pad>"}')
     few.pop("|")
     (other / "vocab.json").write_text(json.dumps(few))
@@ -200,7 +202,7 @@ def test_folders_without_symbols(folder: Path, tmp_path: Path) -> None:
 
 
 def test_formats(model: attend.Model, tmp_path: Path) -> None:
-    found = model.transcribe(speech(1.0), return_timestamps="word", pause_s=0.01)
+    found = model.transcribe(speech(1.0), return_timestamps="word", pause_s=0.005)
     assert len(found) > 1
     cues = found.srt().strip().split("\n\n")
     assert len(cues) == len(found) and cues[0].splitlines()[0] == "1" and cues[0].splitlines()[2] == found.segments[0].text
@@ -226,17 +228,17 @@ def test_a_transcription_is_copied_with_its_formats(model: attend.Model) -> None
 
 def test_cancelled_calls_keep_what_there_is(model: attend.Model) -> None:
     sound = speech(1.5)
-    whole = model.transcribe(sound, chunk_length_s=0.5, pause_s=0.01)
+    whole = model.transcribe(sound, chunk_length_s=0.5, pause_s=0.005)
 
     with model.session() as session:
-        stream = session.transcribe_stream(sound, chunk_length_s=0.5, pause_s=0.01)
+        stream = session.transcribe_stream(sound, chunk_length_s=0.5, pause_s=0.005)
         first = next(stream)
         stream.close()
         assert first.text == whole.segments[0].text
-        assert session.transcribe(sound, chunk_length_s=0.5, pause_s=0.01).text == whole.text
+        assert session.transcribe(sound, chunk_length_s=0.5, pause_s=0.005).text == whole.text
         session.cancel()
         with pytest.raises(attend.CancelledError) as caught:
-            session.transcribe(sound, chunk_length_s=0.5, pause_s=0.01)
+            session.transcribe(sound, chunk_length_s=0.5, pause_s=0.005)
         assert len(caught.value.finished[0]) < len(whole)
 
 
@@ -247,7 +249,7 @@ def moonshine(tmp_path_factory: Any) -> Any:
     (folder / "preprocessor_config.json").write_text(json.dumps(front))
     words = {f"w{number}": number for number in range(99)}
     (folder / "tokenizer.json").write_text(
-        json.dumps({"version": "1.0", "added_tokens": [], "model": {"type": "WordLevel", "vocab": words, "unk_token": "w0"}})
+        json.dumps({"version": "1.0", "added_tokens": [], "model": {"type": "WordLevel", "vocab": words, "unk_token": "w3"}})
     )
     with attend.Model(folder) as model:
         yield model
@@ -273,7 +275,7 @@ def test_moonshine_hears_windows_that_end_at_quiet_places(moonshine: attend.Mode
         assert (segment.start, segment.end) == (start / RATE, limit / RATE)
         part = attend.Sound(sound[start:limit], sampling_rate=RATE)
         answer = moonshine.generate(part, **options)
-        ids = answer.ids[1:].tolist()
+        ids = answer.ids.tolist()
         assert segment.tokens.tolist() == (ids[:-1] if ids[-1] == 2 else ids)
         start = limit
     assert start == len(sound) and found.text == " ".join(segment.text for segment in found)

@@ -24,7 +24,7 @@ def words(folder: Path, place: Path, template: str | None = None) -> Path:
         "version": "1.0",
         "added_tokens": [],
         "pre_tokenizer": {"type": "WhitespaceSplit"},
-        "model": {"type": "WordLevel", "vocab": WORDS, "unk_token": "w0"},
+        "model": {"type": "WordLevel", "vocab": WORDS, "unk_token": "w3"},
     }
     (copy / "tokenizer.json").write_text(json.dumps(tokenizer))
     if template is not None:
@@ -80,7 +80,7 @@ def test_a_decoder_answers_in_its_chat_template(tmp_path: Path) -> None:
         seen = picture("llava")
         given = {"max_new_tokens": 6}
         found = model.describe(seen, 'w5 "w6\\" w7', **given)
-        ids = [98, 5, 0, 7]
+        ids = [98, 5, 3, 7]
         assert found == model.generate([ids], images=[[seen]], **given)[0].text
         message = {"role": "user", "content": [{"type": "image", "image": seen}, {"type": "text", "text": 'w5 "w6\\" w7'}]}
         assert found == model.chat([message], **given).text
@@ -111,4 +111,4 @@ def test_goldens_of_transformers() -> None:
     with attend.Model(GOLDENS / "llava") as model:
         case = json.loads((GOLDENS / "llava" / "cases.json").read_text())["cases"][0]
         seen = PICTURES / f"{case['pictures'][0]}.png"
-        assert model.describe(seen, case["text"], max_new_tokens=20) == case["greedy_text"]
+        assert model.describe(seen, case["text"], max_new_tokens=16) == case["greedy_text"]

@@ -28,7 +28,7 @@ def essence(segments: Any) -> list[Any]:
     return [(each.start, each.end, each.text, each.tokens.tolist(), each.words) for each in segments]
 
 
-OPTIONS: dict[str, Any] = {"chunk_length_s": 0.5, "pause_s": 0.02, "return_timestamps": "word"}
+OPTIONS: dict[str, Any] = {"chunk_length_s": 0.5, "pause_s": 0.005, "return_timestamps": "word"}
 
 
 @pytest.mark.parametrize("size", SIZES[1:])
