@@ -42,7 +42,9 @@ package struct TranscriptionOptions: Sendable {
   /// step_s: seconds that are heard between two hypotheses, where somebody speaks meanwhile.
   let step: Double
   /// How a window is decoded, at temperature 0.
-  let generation: GenerationOptions
+  var generation: GenerationOptions { boxedGeneration.value }
+  /// Large: these options stand in several objects, which stay below 1 KB without it.
+  private let boxedGeneration: Boxed<GenerationOptions>
   let tokens: SpeechTokens
 
   /// The options of `call`, an object whose keys are options by name, for a model; `isLive`: for what is heard while it is said.
@@ -78,7 +80,7 @@ package struct TranscriptionOptions: Sendable {
       }
       let draws = temperatures.contains { $0 > 0 }
       let rest = try call.map { (call) throws(Failure) in try TranscriptionOptions.rest(of: call, draws: draws) }
-      generation = try GenerationOptions(rest, model)
+      boxedGeneration = .of(try GenerationOptions(rest, model))
       try check(model)
     } catch { throw Failure(error.code == .invalidFile ? .invalidArgument : error.code, error.message) }
   }

@@ -105,12 +105,12 @@ package enum TextShift: Sendable {
   case behindLast(padding: Int32)
 }
 
-/// A part that few descriptions have, in memory of its own: the towers of a model lie side by side in an array, whose
-/// memory is the language runtime's and is to stay below 1 KB.
+/// A large part of a description, in memory of its own: the towers of a model lie side by side in an array, and other
+/// descriptions in objects, whose memory is the language runtime's and is to stay below 1 KB.
 package indirect enum Boxed<Value: Sendable>: Sendable {
   case of(Value)
 
-  var value: Value {
+  package var value: Value {
     switch self {
     case .of(let value): value
     }

@@ -112,3 +112,29 @@ def test_goldens_of_transformers() -> None:
         case = json.loads((GOLDENS / "llava" / "cases.json").read_text())["cases"][0]
         seen = PICTURES / f"{case['pictures'][0]}.png"
         assert model.describe(seen, case["text"], max_new_tokens=16) == case["greedy_text"]
+
+
+def test_pictures_are_shared_out_among_prompts() -> None:
+    """Each picture of the small model becomes 16 states: prompts have a place for each, or for each state."""
+    place, states = 98, 16
+    with attend.Model(FIXTURES / "features" / "llava") as model:
+        seen = picture("llava")
+        given: dict[str, Any] = {"max_new_tokens": 3}
+        one = model.generate([[5, place, 6]], images=[[seen]], **given)[0].ids.tolist()
+        assert model.generate([[5, *[place] * states, 6]], images=[[seen]], **given)[0].ids.tolist() == one
+        many = model.generate([[5, *[place] * states, 6]], images=[[seen] * states], **given)[0].ids.tolist()
+
+        def batch(prompts: list[list[int]], counts: list[int]) -> list[list[int]]:
+            found = model.generate(prompts, images=[[seen] * count for count in counts], **given)
+            return [answer.ids.tolist() for answer in found]
+
+        # As many single places as one picture becomes states, beside a prompt of another kind.
+        wide, short, bare = [5, *[place] * states, 6], [5, place, 6], [7, 8]
+        assert batch([wide, short], [states, 1]) == [many, one]
+        assert batch([short, bare, wide], [1, 0, 1])[::2] == [one, one]
+        assert batch([wide, wide], [states, states]) == [many, many]
+        assert batch([wide, wide], [1, 1]) == [one, one]
+        with pytest.raises(attend.InvalidArgumentError, match="in several ways"):
+            batch([wide, wide], [states, 1])
+        with pytest.raises(attend.InvalidArgumentError, match="holds 3 pictures, which become 48 states, .* 17 places"):
+            batch([wide, short], [2, 1])
