@@ -1319,8 +1319,8 @@ typedef struct attend_transcription attend_transcription;
  * several recordings are heard side by side. With
  * - a Whisper, in windows of 30 s, each of which begins where the one before was understood to its end. Where a
  *   recording is longer than a window, timestamps are written, and `return_timestamps` may not be false;
- * - an encoder with CTC (wav2vec2, HuBERT, WavLM, data2vec, UniSpeech, wav2vec2-BERT), in windows that overlap; a
- *   segment ends behind a pause;
+ * - an encoder with CTC (wav2vec2, HuBERT, WavLM, data2vec, UniSpeech, wav2vec2-BERT, Parakeet), in windows that
+ *   overlap; a segment ends behind a pause;
  * - a Moonshine, in windows that end at quiet places, each of which is a segment.
  *
  * All live sequences of the session are dropped, before and after. The session's progress is the share of the

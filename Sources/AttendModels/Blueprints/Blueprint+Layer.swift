@@ -65,6 +65,7 @@ package struct AttentionBlueprint: Sendable {
     case disentangled(DisentangledBlueprint)
     case relativeKeys(RelativeKeysBlueprint)
     case gated(GatedDistancesBlueprint)
+    case projected(RelativeProjectionBlueprint)
   }
 }
 

@@ -13,7 +13,7 @@ from typing import Any
 import attend
 import numpy as np
 import pytest
-from conftest import FIXTURES, REPOSITORY
+from conftest import FIXTURES, REPOSITORY, read_safetensors
 
 GOLDENS = REPOSITORY.parent / "shared" / "seeing-hearing" / "ctc"
 #: Samples of a frame of the small model, and of a second.
@@ -293,6 +293,31 @@ def test_moonshine_writes_no_more_than_is_said(moonshine: attend.Model) -> None:
         moonshine.transcribe(speech(1.0), num_beams=2, num_return_sequences=2)
     with pytest.raises(attend.InvalidArgumentError, match="beam_width"):
         moonshine.transcribe(speech(1.0), beam_width=2)
+
+
+def test_parakeet_hears_pieces_of_words() -> None:
+    expected = read_safetensors(FIXTURES / "features" / "parakeet" / "expected.safetensors")
+    sound = attend.Sound(expected["sound"], sampling_rate=RATE)
+    pieces = [entry[0] for entry in json.loads((FIXTURES / "features" / "parakeet" / "tokenizer.json").read_text())[
+        "model"]["vocab"]]  # fmt: skip
+    with attend.Model(FIXTURES / "features" / "parakeet") as model:
+        with model.session() as session:
+            session.encode(attend.Features(expected["sound_features"]))
+            wanted = np.array(session.logits())
+            session.encode(sound)
+            np.testing.assert_allclose(np.array(session.logits()), wanted, rtol=0, atol=1e-4)
+        ids = expected["sound_ids"].tolist()
+        assert wanted.argmax(axis=1).tolist() == ids
+        heard = [token for at, token in enumerate(ids) if (at == 0 or token != ids[at - 1]) and token != len(pieces)]
+        text = "".join(pieces[token] for token in heard).replace("\u2581", " ").strip()
+        found = model.transcribe(sound, return_timestamps="char")
+        assert found.text == text and len(found.words) > 2
+        assert [segment.tokens.tolist() for segment in found] == [heard]
+        assert [word.word for word in found.words] == text.split()
+        cut = model.transcribe(sound, return_timestamps="word", segment_length_s=0.4)
+        assert len(cut) > 2 and cut.text.replace(" ", "") == text.replace(" ", "")
+        with pytest.raises(attend.UnsupportedError, match="delimiter"):
+            model.transcribe(sound, hotwords=["the"])
 
 
 @pytest.mark.skipif(not GOLDENS.is_dir(), reason=f"no goldens at {GOLDENS}")

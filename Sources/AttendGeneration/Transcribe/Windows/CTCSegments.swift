@@ -124,9 +124,8 @@ final class CTCSegments {
     let heard = transcript.words.isEmpty ? transcript.characters : transcript.words
     guard let opening = heard.first, let closing = heard.last else { return }
     func seconds(_ frame: Int) -> Double { clock.seconds(first + frame) }
-    if isApart, recording.isWritten, let delimiter = vocabulary.delimiterText {
-      for byte in delimiter.utf8 { try transcription.text.append(byte) }
-    }
+    let separator = transcript.beginsWord ? " " : isApart ? vocabulary.delimiterText : nil
+    if recording.isWritten, let separator { for byte in separator.utf8 { try transcription.text.append(byte) } }
     recording.isWritten = true
     var times = GrowingList<Double>(for: "the times of characters")
     for piece in transcript.characters { try times.append(seconds(piece.start)) }

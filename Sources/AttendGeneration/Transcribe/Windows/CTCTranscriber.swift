@@ -24,7 +24,7 @@ final class CTCTranscriber: WindowWriter {
     guard case .sound(let embedding) = session.model.arrayReader?.input else {
       throw Failure(.internalError, "CTC without an encoder of sounds")
     }
-    step = max(frontEnd.hop.saturatingMultiply(embedding.convolutions.hop), 1)
+    step = max(frontEnd.hop.saturatingMultiply(embedding.hop), 1)
     plan = options.windows.plan(rate: frontEnd.rate, step: step)
     let clock = CTCTranscript.Clock(samplesPerFrame: step, rate: frontEnd.rate)
     decoder = try CTCDecoder(session, options, clock: clock)
