@@ -20,7 +20,9 @@
  *   Generation                      from a prompt or a source to an answer
  *   Many requests                   submitted from any thread, batched as they come
  *   Scores                          how probable a text is, and which of several
+ *   Speech                          sounds to texts with times, while somebody speaks too
  *   Pictures from texts             drawn token by token, painted, ranked
+ *   Classes                         texts, pictures and sounds to labels with scores
  *   Embeddings                      texts to vectors
  *   Introspection                   what a model is, attention maps, memory
  * "since" names the version that a declaration came with; without it, 0.1.
@@ -962,6 +964,18 @@ ATTEND_MUST_CHECK attend_error *attend_generate_chat(
     attend_session *session, const char *messages, size_t length, const attend_chat_options *chat,
     const attend_generation_options *options, attend_generation **generation);
 
+/**
+ * Describes `count` pictures, each in a text of its own. An encoder-decoder (BLIP, TrOCR, Donut, captions by ViT and
+ * GPT-2) writes what it makes of them, its decoder going on from `prompt`, ended by NUL, where there is one. A decoder
+ * that sees (LLaVA, Qwen2-VL, ...) answers to `prompt`, by default "Describe this picture.", in its chat template; a
+ * prompt that holds the token of pictures is taken as it is. PaliGemma's is "caption en". `options` may be NULL.
+ * Errors: as of attend_generate; UNSUPPORTED (the model describes no pictures; a decoder without a chat template and a
+ * prompt without a place). Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_describe(
+    attend_session *session, const attend_input *pictures, size_t count, const char *prompt,
+    const attend_generation_options *options, attend_generation **generation);
+
 /** A sequence that was generated. Set struct_size (ATTEND_HYPOTHESIS_INIT) before asking. Since 0.2. */
 typedef struct attend_hypothesis {
     size_t struct_size;             /**< sizeof(attend_hypothesis) */
@@ -1307,8 +1321,8 @@ typedef struct attend_transcription attend_transcription;
  * several recordings are heard side by side. With
  * - a Whisper, in windows of 30 s, each of which begins where the one before was understood to its end. Where a
  *   recording is longer than a window, timestamps are written, and `return_timestamps` may not be false;
- * - an encoder with CTC (wav2vec2, HuBERT, WavLM, data2vec, UniSpeech, wav2vec2-BERT), in windows that overlap; a
- *   segment ends behind a pause;
+ * - an encoder with CTC (wav2vec2, HuBERT, WavLM, data2vec, UniSpeech, wav2vec2-BERT, Parakeet), in windows that
+ *   overlap; a segment ends behind a pause;
  * - a Moonshine, in windows that end at quiet places, each of which is a segment.
  *
  * All live sequences of the session are dropped, before and after. The session's progress is the share of the
@@ -1348,6 +1362,41 @@ const char *attend_transcription_language(const attend_transcription *transcript
 /** The text of all segments of a recording, borrowed and ended by NUL; NULL where the model has no tokenizer. */
 const char *attend_transcription_text(
     const attend_transcription *transcription, size_t recording, size_t *length);
+
+/** What somebody says while he says it: fed with pieces of samples, it gives the segments that are settled. It keeps
+    its session alive, which may be used otherwise between two calls. One thread at a time. Since 0.2. */
+typedef struct attend_stream attend_stream;
+
+/**
+ * Makes a stream of samples of which `sample_rate` make a second. `options`, which may be NULL, are those of
+ * attend_transcribe; `*stream` is owned by the caller. With
+ * - a Whisper, what is not settled is decoded again with every second that is heard (`step_s`); the segments on which
+ *   two results in a row agree are settled, if they end a step before what is heard, and those of a full window are;
+ * - an encoder with CTC or a Moonshine, segments are those that attend_transcribe would give for the whole recording
+ *   with the same windows, which by default are shorter here: `chunk_length_s` 6, of a Moonshine 10.
+ *
+ * Segments do not depend on the sizes of the pieces; memory is that of a window. Errors: as of attend_transcribe.
+ * Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_stream_create(
+    attend_session *session, uint32_t sample_rate, const attend_transcribe_options *options, attend_stream **stream);
+
+/**
+ * Hears a piece, an input of the kind ATTEND_INPUT_SAMPLES, whose sample_rate is the stream's. `*settled` becomes a
+ * transcription of one recording with the segments that this settles, perhaps none, owned by the caller, also where the
+ * call is cancelled or fails; its text goes on from that of the calls before. NULL: `on_segment` hears of them alone.
+ * All live sequences of the session are dropped, before and after. Errors: INVALID_ARGUMENT, CANCELLED, OUT_OF_MEMORY:
+ * after any of these but that of an argument the stream is over; INVALID_STATE (it is over, or after a fork), BUSY.
+ * Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_stream_feed(
+    attend_stream *stream, const attend_input *samples, attend_transcription **settled);
+
+/** Ends the stream and gives what was not settled; else as attend_stream_feed. Since 0.2. */
+ATTEND_MUST_CHECK attend_error *attend_stream_finish(attend_stream *stream, attend_transcription **settled);
+
+/** Frees a stream; NULL is allowed. */
+void attend_stream_free(attend_stream *stream);
 
 /** What a transcription is written as; since 0.2. */
 typedef enum attend_transcription_format_kind {
@@ -1432,6 +1481,84 @@ ATTEND_MUST_CHECK attend_error *attend_drawing_save(const attend_drawing *drawin
 
 /** Frees a drawing; NULL is allowed. */
 void attend_drawing_free(attend_drawing *drawing);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Classes
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/** How the logits of classes become scores; since 0.2. */
+typedef enum attend_class_function {
+    /** as transformers' pipelines: none where config.json's problem_type is "regression", a sigmoid where it is
+        "multi_label_classification" or where a text or a picture has one class alone, else a softmax */
+    ATTEND_CLASS_DEFAULT = 0,
+    ATTEND_CLASS_SOFTMAX = 1,  /**< classes compete: the scores of all sum to 1 */
+    ATTEND_CLASS_SIGMOID = 2,  /**< each is judged by itself */
+    ATTEND_CLASS_NONE = 3      /**< scores are the logits */
+} attend_class_function;
+
+/** How to classify; since 0.2. Start from ATTEND_CLASSIFY_OPTIONS_INIT. */
+typedef struct attend_classify_options {
+    size_t struct_size;              /**< sizeof(attend_classify_options) */
+    size_t top_k;                    /**< how many classes are told of each input, the best ones; 0: all */
+    attend_class_function function;
+    /** of attend_classify_texts: the most tokens of a text or a pair, special ones included; longer ones are cut as
+        attend_tokenize_options.truncation says by default. 0: one that the model cannot read is an error */
+    size_t max_length;
+} attend_classify_options;
+
+#define ATTEND_CLASSIFY_OPTIONS_INIT { sizeof(attend_classify_options), 0, ATTEND_CLASS_DEFAULT, 0 }
+
+/** The classes of inputs. Immutable; any thread may read it. Since 0.2. */
+typedef struct attend_classification attend_classification;
+
+/**
+ * Classifies `count` pictures or sounds, by a model with a head for it. All live sequences of the session are dropped,
+ * before and after. `options` may be NULL. `*classification` is owned by the caller. Errors: INVALID_ARGUMENT,
+ * NOT_FOUND, IO, INVALID_FILE (no picture, no sound), UNSUPPORTED (the model has no such head, or reads no such
+ * inputs), CANCELLED, OUT_OF_MEMORY, BUSY, INVALID_STATE (after a fork). Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_classify(
+    attend_session *session, const attend_input *inputs, size_t count, const attend_classify_options *options,
+    attend_classification **classification);
+
+/**
+ * The same of texts, text i being `lengths[i]` bytes at `texts[i]`, with a second text `pairs[i]` of `pair_lengths[i]`
+ * bytes each where `pairs` is not NULL (entailment, rerankers). They are tokenized with special tokens. Errors: as of
+ * attend_classify, and of attend_tokenizer_encode_batch. Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_classify_texts(
+    attend_session *session, const char *const *texts, const size_t *lengths, const char *const *pairs,
+    const size_t *pair_lengths, size_t count, const attend_classify_options *options,
+    attend_classification **classification);
+
+/** A class of an input. Set struct_size (ATTEND_CLASS_INIT) before asking. Since 0.2. */
+typedef struct attend_class {
+    size_t struct_size;  /**< sizeof(attend_class) */
+    size_t number;       /**< the place of its logit */
+    /** as config.json's id2label names it, ended by NUL; "LABEL_0" and so on where it has no name */
+    const char *label;
+    size_t label_length;
+    double score;
+    float logit;
+} attend_class;
+
+#define ATTEND_CLASS_INIT { sizeof(attend_class), 0, NULL, 0, 0, 0 }
+
+/** How many inputs there were. `classification` must not be NULL. */
+size_t attend_classification_count(const attend_classification *classification);
+
+/** How many classes are told of an input; 0 where there is no such input. `classification` must not be NULL. */
+size_t attend_classification_class_count(const attend_classification *classification, size_t input);
+
+/**
+ * Fills `*entry` with the class of an input that has place `rank`, from 0, the best, on; of equal scores the lower
+ * number is first. Its label is borrowed from `classification`. Errors: INVALID_ARGUMENT.
+ */
+ATTEND_MUST_CHECK attend_error *attend_classification_get(
+    const attend_classification *classification, size_t input, size_t rank, attend_class *entry);
+
+/** Frees a classification; NULL is allowed. */
+void attend_classification_free(attend_classification *classification);
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Embeddings
@@ -1653,6 +1780,9 @@ _Static_assert(sizeof(attend_segment) == 144 && offsetof(attend_segment, charact
 _Static_assert(sizeof(attend_transcribe_options) == 32 && offsetof(attend_transcribe_options, on_segment_context) == 24,
                "attend_transcribe_options");
 _Static_assert(sizeof(attend_draw_options) == 80 && offsetof(attend_draw_options, greedy) == 72, "attend_draw_options");
+_Static_assert(sizeof(attend_classify_options) == 32 && offsetof(attend_classify_options, max_length) == 24,
+               "attend_classify_options");
+_Static_assert(sizeof(attend_class) == 48 && offsetof(attend_class, logit) == 40, "attend_class");
 _Static_assert(sizeof(attend_embed_options) == 32 && offsetof(attend_embed_options, truncate_dim) == 24,
                "attend_embed_options");
 _Static_assert(sizeof(attend_model_info) == 176 && offsetof(attend_model_info, decoder_start_token) == 88,

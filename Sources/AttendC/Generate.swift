@@ -63,7 +63,7 @@ import Glibc
 }
 
 /// Runs a call that generates. What is finished is handed over, also where it fails.
-private func generating(
+func generating(
   _ session: OpaquePointer?, _ options: UnsafePointer<attend_generation_options>?,
   _ target: UnsafeMutablePointer<OpaquePointer?>?, _ body: (GenerateCall) throws(Failure) -> Void
 ) -> OpaquePointer? {
@@ -81,10 +81,10 @@ private func generating(
 }
 
 /// A call that generates, as the arguments of C describe it.
-private final class GenerateCall {
+final class GenerateCall {
   let session: Session
   let object: ModelObject
-  private let arguments: GenerationArguments
+  private var arguments: GenerationArguments
   private(set) var result: GenerationObject?
 
   init(
@@ -98,6 +98,15 @@ private final class GenerateCall {
   var tools: JSON? { arguments.tools }
 
   func tokenizer() throws(Failure) -> Tokenizer { try object.model.tokenizer.get() }
+
+  /// What the decoder of an encoder-decoder begins with in this call.
+  var decoderPrompt: [Int32]? {
+    get { arguments.options.decoderPrompt }
+    set { arguments.options.decoderPrompt = newValue }
+  }
+
+  /// The first token of the decoder of an encoder-decoder; nil: the model says none.
+  var start: Int32? { arguments.options.start }
 
   /// Generates from pictures or sounds.
   func run(inputs arrays: UnsafeBufferPointer<FeatureArray>) throws(Failure) {
@@ -116,7 +125,7 @@ private final class GenerateCall {
       }
       return nil
     }
-    let arrays = try InputList(inputs, count: chat.input_count, "chat", "input_count", session)
+    let arrays = try InputList(inputs, count: chat.input_count, "chat.input_count", session) { "chat.inputs[\($0)]" }
     defer { withExtendedLifetime(arrays) {} }
     return try MediaInput(copying: UnsafeBufferPointer(arrays.elements), for: session.model)
   }
@@ -125,23 +134,12 @@ private final class GenerateCall {
   func inputs(of batch: Batch) throws(Failure) -> FixedArray<MediaInput?>? {
     guard let pictures = batch.pictures else { return nil }
     _ = try session.model.picturePlaceholder()
-    var (token, picture) = (0, 0)
-    let inputs = try FixedArray(batch.count, for: "the inputs of a batch") { (index) throws(Failure) -> MediaInput? in
-      let prompt = batch.tokens(from: token, count: batch.lengths[index])
-      token += prompt.count
-      let rest = UnsafeBufferPointer(rebasing: pictures[picture...])
-      let count = try session.model.share(of: prompt, in: rest, prompts: batch.count)
-      guard count > 0 else { return nil }
-      picture += count
-      return try MediaInput(copying: UnsafeBufferPointer(rebasing: rest[..<count]), for: session.model)
+    let shares = try session.model.pictureShares(of: batch, pictures)
+    return try FixedArray(batch.count, for: "the inputs of a batch") { (index) throws(Failure) -> MediaInput? in
+      let (first, limit) = shares[index]
+      guard limit > first else { return nil }
+      return try MediaInput(copying: UnsafeBufferPointer(rebasing: pictures[first..<limit]), for: session.model)
     }
-    guard picture == pictures.count else {
-      throw Failure(
-        .invalidArgument,
-        "the batch holds \(pictures.pictureCount) pictures, and its texts have places for "
-          + String(UnsafeBufferPointer(rebasing: pictures[..<picture]).pictureCount))
-    }
-    return inputs
   }
 
   func run(
@@ -164,7 +162,7 @@ private final class GenerateCall {
 
 /// How to generate, as the arguments of C describe it.
 struct GenerationArguments {
-  private(set) var options: GenerationOptions
+  var options: GenerationOptions
   /// A smaller model that drafts; nil: none.
   let assistant: Model?
   private let known: attend_generation_options

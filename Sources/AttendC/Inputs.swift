@@ -26,11 +26,11 @@ func withBatch<Result>(
         "batch.tokens is NULL: each input is a sequence, lengths and token_types must be NULL, and "
           + "input_count 0 or count")
     }
-    let arrays = try InputList(inputs, count: batch.count, "batch", "count", session)
+    let arrays = try InputList(inputs, count: batch.count, "batch.count", session) { "batch.inputs[\($0)]" }
     defer { withExtendedLifetime(arrays) {} }
     return try body(try session.batch(UnsafeBufferPointer(arrays.elements)))
   }
-  let arrays = try InputList(inputs, count: batch.input_count, "batch", "input_count", session)
+  let arrays = try InputList(inputs, count: batch.input_count, "batch.input_count", session) { "batch.inputs[\($0)]" }
   defer { withExtendedLifetime(arrays) {} }
   var texts = try read(pointer, takesInputs: true).batch
   texts.pictures = UnsafeBufferPointer(arrays.elements)
@@ -68,18 +68,18 @@ final class InputList {
   /// Alive as long as this object.
   var elements: UnsafeMutableBufferPointer<FeatureArray> { arrays.elements }
 
-  /// `owner` and `field` are what messages call the struct and its count.
+  /// `field` and `name` are what messages call their count and each of them.
   init(
-    _ inputs: UnsafePointer<attend_input>, count: Int, _ owner: String, _ field: String, _ session: Session
+    _ inputs: UnsafePointer<attend_input>, count: Int, _ field: String, _ session: Session, name: (Int) -> String
   ) throws(Failure) {
-    let known = try copies(of: inputs, count, "\(owner).\(field)") { "\(owner).inputs[\($0)]" }
+    let known = try copies(of: inputs, count, field, name: name)
     try arrays.reserve(count)
     let files = known.indices.filter { known[$0].kind != ATTEND_INPUT_FEATURES }
     let reads = session.model.arrayReader?.input.reads
-    pixels = try files.isEmpty || reads == "sounds" ? nil : InputList.pixels(known, files, owner, session)
+    pixels = try files.isEmpty || reads == "sounds" ? nil : InputList.pixels(known, files, session, name)
     var picture = 0
     for index in 0..<count {
-      let name = "\(owner).inputs[\(index)]"
+      let name = name(index)
       if known[index].kind == ATTEND_INPUT_FEATURES {
         try arrays.append(try InputList.features(known[index], name))
       } else if let pixels {
@@ -103,7 +103,7 @@ final class InputList {
 
   /// The pictures among the inputs, which are those of these numbers, as the model reads them.
   private static func pixels(
-    _ inputs: FixedArray<attend_input>, _ numbers: [Int], _ owner: String, _ session: Session
+    _ inputs: FixedArray<attend_input>, _ numbers: [Int], _ session: Session, _ name: (Int) -> String
   ) throws(Failure) -> PixelValues {
     guard let reader = session.model.arrayReader else {
       throw Failure(
@@ -115,7 +115,7 @@ final class InputList {
     }
     let processor = try session.model.pictureProcessor.get(), threads = session.engine.threads
     let pictures = try Picture.load(numbers.count, threads: threads) { (index) throws(Failure) in
-      try picture(inputs[numbers[index]], "\(owner).inputs[\(numbers[index])]")
+      try picture(inputs[numbers[index]], name(numbers[index]))
     }
     return try processor.process(pictures, threads: threads)
   }

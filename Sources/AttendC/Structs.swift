@@ -29,6 +29,8 @@ extension attend_text_score: SizedStruct { static var firstSize: Int { 72 } }
 extension attend_segment: SizedStruct { static var firstSize: Int { 144 } }
 extension attend_transcribe_options: SizedStruct { static var firstSize: Int { 32 } }
 extension attend_draw_options: SizedStruct { static var firstSize: Int { 80 } }
+extension attend_classify_options: SizedStruct { static var firstSize: Int { 32 } }
+extension attend_class: SizedStruct { static var firstSize: Int { 48 } }
 extension attend_model_info: SizedStruct { static var firstSize: Int { 176 } }
 extension attend_tensor_info: SizedStruct { static var firstSize: Int { 40 } }
 

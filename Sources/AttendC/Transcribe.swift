@@ -14,20 +14,21 @@ import Glibc
 ) -> OpaquePointer! {
   hearing(session, sounds, count, transcription) { (session, sources) throws(Failure) in
     let known = try copy(options, "options")
-    let text = try known.config.map { (config) throws(Failure) in
-      try CString(UnsafeRawBufferPointer(start: config, count: strlen(config)))
-    }
-    let call = try text.map { (text) throws(Failure) in
-      try GenerationArguments.configuration(text, "options")
-    }
-    let writer = try session.speechWriter(call)
+    let writer = try session.speechWriter(try configuration(of: known))
     let found = try writer.transcribe(sources, listener: listener(known))
     return (found.transcriptions, found.failure, writer.hasText)
   }
 }
 
+/// The options by name; nil: none.
+func configuration(of options: attend_transcribe_options) throws(Failure) -> Configuration? {
+  guard let config = options.config else { return nil }
+  let text = try CString(UnsafeRawBufferPointer(start: config, count: strlen(config)))
+  return try GenerationArguments.configuration(text, "options")
+}
+
 /// What tells the caller's callback of segments; nil: there is none.
-private func listener(_ options: attend_transcribe_options) -> SpeechWriter.Listener? {
+func listener(_ options: attend_transcribe_options) -> SpeechWriter.Listener? {
   guard let callback = options.on_segment else { return nil }
   return { (recording, transcription, segment) throws(Failure) in
     // The words of a segment that is told of lie in memory of their own.
@@ -55,7 +56,9 @@ private func listener(_ options: attend_transcribe_options) -> SpeechWriter.List
 private func hearing(
   _ session: OpaquePointer?, _ sounds: UnsafePointer<attend_input>?, _ count: Int,
   _ target: UnsafeMutablePointer<OpaquePointer?>?,
-  _ body: (Session, [any SampleSource]) throws(Failure) -> (transcriptions: [Transcription], failure: Failure?, hasText: Bool)
+  _ body: (Session, [any SampleSource]) throws(Failure) -> (
+    transcriptions: [Transcription], failure: Failure?, hasText: Bool
+  )
 ) -> OpaquePointer? {
   attempt { () throws(Failure) in
     let target = try require(target, "transcription")

@@ -24,33 +24,9 @@ extension UnsafeBufferPointer<FeatureArray> {
 }
 
 extension Model {
-  /// The number of the first of these arrays that belong to the pictures of a prompt: it has a place for each picture,
-  /// or as many as it becomes states. `prompts` are read at once; one without places, before which pictures are
-  /// written, takes all where it is alone, and otherwise one.
-  package func share(
-    of prompt: UnsafeBufferPointer<Int32>, in arrays: UnsafeBufferPointer<FeatureArray>, prompts: Int
-  ) throws(Failure) -> Int {
-    let places = places(in: prompt)
-    var (states, end) = (0, 0)
-    while end < arrays.count, states < places {
-      for index in arrays.picture(at: end) { states = states.saturatingAdd(try self.states(of: arrays[index])) }
-      end = arrays.picture(at: end).upperBound
-    }
-    if places > 0, states == places { return end }
-    var markers =
-      places == 0 ? marker.map { (marker) in prompt.reduce(0) { $0 + ($1 == marker ? 1 : 0) } } ?? 0 : places
-    if markers == 0, case .leading = blueprint.markup { markers = prompts == 1 ? .max : 1 }
-    end = 0
-    while end < arrays.count, markers > 0 {
-      end = arrays.picture(at: end).upperBound
-      markers -= 1
-    }
-    return end
-  }
-
   /// The id that stands for a picture in a text to which its places are yet to be written, if that is not the
   /// placeholder.
-  private var marker: Int32? { if case .enclosed(let begin, _) = blueprint.markup { begin } else { nil } }
+  var marker: Int32? { if case .enclosed(let begin, _) = blueprint.markup { begin } else { nil } }
 
   /// The prompt of a decoder in which each picture has as many placeholders as it becomes states, and around them what
   /// the model's processor writes: as it is where it has as many already.

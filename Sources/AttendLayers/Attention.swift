@@ -128,6 +128,7 @@ package struct SelfAttention: Sendable {
         keys = projected.columns(options.queryWidth, options.keyValueWidth)
       queryNorm?.apply(queries, into: queries, pass)
       keyNorm?.apply(keys, into: keys, pass)
+      if let offset = bias.queryOffset { add(offset, to: queries) }
       try rotate(queries, keys, context, pass)
       let heads = context.selfKeyValues.layout.heads(layer: layer, queryHeads: options.heads, scale: options.scale)
       let sequences = try context.sequences(of: layer, options, pass)
@@ -142,6 +143,11 @@ package struct SelfAttention: Sendable {
       finish?.apply(mixed, pass)
       try output.apply(mixed, residual: sum.residual, into: sum.output, pass)
     }
+  }
+
+  private func add(_ offset: AlignedBuffer, to queries: Matrix) {
+    let numbers = offset.pointer(to: Float.self)
+    for row in 0..<queries.rows { for column in 0..<queries.columns { queries[row][column] += numbers[column] } }
   }
 
   /// The kernel's call, or where relative positions have keys and queries of their own one for each group of sequences.

@@ -22,24 +22,29 @@ package struct ConformerParts: Sendable {
 }
 
 /// The convolution of a Conformer: a product with a gate (Dauphin et al. 2016, arXiv:1612.08083), a convolution over
-/// time in which each channel sees only itself, a norm, an activation, and a product. A frame sees itself and those
-/// before it; what lies before the sequence is zero.
+/// time in which each channel sees only itself, a norm, an activation, and a product. A frame sees itself, those before
+/// it and `lookahead` behind it; what lies beyond the sequence is zero.
 package struct ConvolutionModule: Sendable {
   /// Gated, `[2 * width, width]`.
   package let input: Linear
   /// `[taps, width]`
   package let factors: AlignedBuffer
   package let taps: Int
+  /// `[width]`, added to the sums; nil: nothing.
+  package let bias: AlignedBuffer?
+  package let lookahead: Int
   package let norm: Norm?
   package let activation: Activation
   package let output: Linear
 
   package init(
-    input: Linear, factors: AlignedBuffer, taps: Int, norm: Norm?, activation: Activation, output: Linear
+    input: Linear, factors: AlignedBuffer, taps: Int, bias: AlignedBuffer? = nil, lookahead: Int = 0, norm: Norm?,
+    activation: Activation, output: Linear
   ) {
     self.input = input
     self.factors = factors
     self.taps = taps
+    (self.bias, self.lookahead) = (bias, lookahead)
     self.norm = norm
     self.activation = activation
     self.output = output
@@ -84,9 +89,14 @@ private final class DepthwiseWork: SharedWork {
     for sequence in sequences {
       for frame in sequence.count * part / parts..<sequence.count * (part + 1) / parts {
         let sums = y[sequence.row + frame]
-        sums.update(repeating: 0, count: width)
-        for tap in max(taps - 1 - frame, 0)..<taps {
-          let from = x[sequence.row + frame + tap + 1 - taps], own = factors + tap * width
+        if let bias = module.bias {
+          sums.update(from: bias.pointer(), count: width)
+        } else {
+          sums.update(repeating: 0, count: width)
+        }
+        let start = frame + module.lookahead + 1 - taps  // the frame of the earliest tap
+        for tap in max(-start, 0)..<max(min(taps, sequence.count - start), max(-start, 0)) {
+          let from = x[sequence.row + start + tap], own = factors + tap * width
           for channel in 0..<width { sums[channel] += own[channel] * from[channel] }
         }
       }

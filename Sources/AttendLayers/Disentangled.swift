@@ -70,6 +70,13 @@ package struct Disentangled: Sendable {
     case products(keys: [PackedMatrix], queries: [PackedMatrix])
     /// The query's gate times the bias of the relative position.
     case gated(GatedDistances)
+    /// The query's products with keys that are made of each distance.
+    case projected(RelativeProjection)
+  }
+
+  /// Distances that are each by itself, as far as the longest sequence of a pass reaches.
+  package init(_ projection: RelativeProjection) throws(Failure) {
+    try self.init(radius: 0, columns: 1, .projected(projection)) { _ in 0 }
   }
 
   /// Relative positions have `columns` rows in a table; `row` is that of a key that lies so many positions before the
@@ -98,6 +105,9 @@ package struct Disentangled: Sendable {
       let group = UnsafeBufferPointer(rebasing: sequences[first..<end])
       try pass.scoped { () throws(Failure) in
         let start = group[0].row
+        if case .projected(let projection) = terms {
+          return try body(group, try bias(projection, group, q.rows(start, tokens), start, pass))
+        }
         let contentToPosition: Matrix?, positionToContent: Matrix?
         switch terms {
         case .products(let keys, let queries):
@@ -105,6 +115,7 @@ package struct Disentangled: Sendable {
           positionToContent = try products(k.rows(start, tokens), queries, headDim, pass)
         case .gated(let gated):
           (contentToPosition, positionToContent) = (try gated.terms(x.rows(start, tokens), pass), nil)
+        case .projected: (contentToPosition, positionToContent) = (nil, nil)
         }
         try body(
           group,
@@ -114,6 +125,19 @@ package struct Disentangled: Sendable {
       }
       first = end
     }
+  }
+
+  /// The terms of a group whose distances are projected.
+  private func bias(
+    _ projection: RelativeProjection, _ group: UnsafeBufferPointer<AttentionSequence>, _ q: Matrix, _ start: Int,
+    _ pass: Pass
+  ) throws(Failure) -> DisentangledBias {
+    let radius = max((group.map(\.count).max() ?? 1) - 1, 0), columns = 2 * radius + 1
+    let index = try pass.workspace.take(columns, of: Int32.self)
+    for column in 0..<columns { index[column] = Int32(column) }
+    return DisentangledBias(
+      contentToPosition: try projection.terms(q, radius: radius, pass).behind(start), positionToContent: nil,
+      relativeIndex: index, radius: radius, buckets: columns)
   }
 
   /// The products of tokens with the positions, `[tokens, heads * columns]`.

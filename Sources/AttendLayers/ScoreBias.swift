@@ -15,6 +15,9 @@ package struct ScoreBias: Sendable {
   /// `[heads]`: a logit that takes its share of the softmax and has no value (Xiao et al. 2023, arXiv:2309.17453;
   /// gpt_oss).
   package var sinks: AlignedBuffer?
+  /// `[heads * headDim]`: added to the queries before they meet keys and positions; the global content bias of
+  /// Transformer-XL (Dai et al. 2019, arXiv:1901.02860, section 3.3).
+  package var queryOffset: AlignedBuffer?
   /// Products of queries and keys with relative positions.
   package var disentangled: Disentangled?
   /// A bias for the rows and columns between patches.

@@ -33,6 +33,11 @@ struct CTCTests {
     #expect(plain.blank == 0 && plain.delimiter == 2)
     #expect(try text([1, 1, 0, 1, 2, 3, 4, 4], plain) == "AA É<unk>")
     #expect(try text([1, 4, 1], plain, skips: true) == "AA")
+    let few = try CTCVocabulary(
+      vocabulary: SoundFixtures.configuration("{\"<pad>\": 0, \"A\": 1, \"<late>\": 9}").json,
+      SoundFixtures.configuration("{}"), outputs: 4)
+    #expect(few.count == 4)
+    #expect(try text([1, 3, 2], few) == "A<unk>")
     let lower = try Self.vocabulary(
       ["A", "É", "[B]", "-"],
       "{\"do_lower_case\": true, \"pad_token\": {\"content\": \"[B]\"}, \"word_delimiter_token\": \"-\"}")
@@ -158,6 +163,34 @@ struct CTCTests {
       options.beamPruneLogProbability = 0
       options.best = 1
       #expect(try logits.search(vocabulary, options).count == 1)
+    }
+  }
+
+  /// Each of the ways from logits to text ends where the call is to end, and works again.
+  @Test func cancellation() throws {
+    let vocabulary = try Self.vocabulary(["<pad>", "A", "B"])
+    let cancellation = Cancellation()
+    let ids: [Int32] = [1, 2]
+    try withFrames([1, 0, 2], vocabulary.count) { logits in
+      func runs() -> [() throws -> Void] {
+        [
+          { _ = try logits.greedy(vocabulary, cancellation: cancellation) },
+          { _ = try logits.search(vocabulary, cancellation: cancellation) },
+          {
+            try ids.withUnsafeBufferPointer {
+              try logits.align($0, vocabulary, cancellation: cancellation) { _, _, _ in }
+            }
+          },
+        ]
+      }
+      for run in runs() {
+        cancellation.request()
+        do {
+          try run()
+          Issue.record("it was not cancelled")
+        } catch let failure as Failure { #expect(failure.code == .cancelled) }
+        try run()
+      }
     }
   }
 }

@@ -108,3 +108,17 @@ folder folder_make_words(void) {
     folder_write_text(&folder, "tokenizer.json", tokenizer);
     return folder;
 }
+
+folder folder_make_case(const char *name, const char *preprocessor) {
+    static const char *const names[] = { "config.json", "model.safetensors" };
+    folder folder = folder_make_empty();
+    for (size_t i = 0; i < 2; i++) {
+        char path[256];
+        snprintf(path, sizeof path, "Tests/Fixtures/features/%s/%s", name, names[i]);
+        bytes file = file_read(path);
+        folder_write(&folder, names[i], file.data, file.count);
+        free(file.data);
+    }
+    if (preprocessor) folder_write_text(&folder, "preprocessor_config.json", preprocessor);
+    return folder;
+}

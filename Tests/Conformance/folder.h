@@ -19,6 +19,8 @@ folder folder_make(void);
 folder folder_make_empty(void);
 /** The bert case with a tokenizer that reads the words w0 to w98 and puts [CLS] and [SEP] around them. */
 folder folder_make_words(void);
+/** A tiny model of Tests/Fixtures/features, with a preprocessor_config.json where one is given. */
+folder folder_make_case(const char *name, const char *preprocessor);
 void folder_remove(const folder *folder);
 
 /** Writes, replaces or deletes a file of the folder. */

@@ -11,18 +11,9 @@ enum { SIDE = 32, COUNT = 3 * SIDE * SIDE };
 
 static folder place;
 
-/** A tiny model of Tests/Fixtures/features with a preprocessor_config.json. */
+/** A model of a place of its own, see folder_make_case. */
 static attend_model *load(const char *name, const char *preprocessor) {
-    static const char *const files[] = { "config.json", "model.safetensors" };
-    char path[200];
-    place = folder_make_empty();
-    for (size_t i = 0; i < 2; i++) {
-        snprintf(path, sizeof path, "Tests/Fixtures/features/%s/%s", name, files[i]);
-        bytes file = file_read(path);
-        folder_write(&place, files[i], file.data, file.count);
-        free(file.data);
-    }
-    if (preprocessor) folder_write_text(&place, "preprocessor_config.json", preprocessor);
+    place = folder_make_case(name, preprocessor);
     attend_model *model = NULL;
     CHECK_SUCCESS(attend_model_create(place.path, NULL, &model));
     return model;

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "actions.h"
+#include "senses.h"
 
 #include <attend.h>
 #include <pthread.h>
@@ -187,6 +188,22 @@ static void run_write(sweep_case *one) {
     if (!one->failed) snprintf(one->message, sizeof one->message, "%zu", allocations_seen());
 }
 
+/** The same for what a loaded model hears or sees. */
+static void run_sense(sweep_case *one, void (*sense)(const attend_model *)) {
+    attend_model *model = load(one, false);
+    if (!model) return;
+    sense(model);
+    allocations_watch(true);
+    sense(model);
+    allocations_watch(false);
+    sense(model);
+    attend_model_free(model);
+    if (!one->failed) snprintf(one->message, sizeof one->message, "%zu", allocations_seen());
+}
+
+static void run_hear(sweep_case *one) { run_sense(one, hear); }
+static void run_see(sweep_case *one) { run_sense(one, see); }
+
 /** The weights shrink to nothing behind the back of a model that has its own copy. */
 static void run_shrink(sweep_case *one) {
     attend_model *model = load(one, true);
@@ -262,6 +279,7 @@ void action_run(sweep_case *one) {
         const char *name;
         void (*run)(sweep_case *);
     } actions[] = { { "model", run_model }, { "load", run_load },    { "use", run_use },
+                    { "hear", run_hear },   { "see", run_see },
                     { "write", run_write }, { "chat", run_chat },    { "tokenizer", run_tokenizer },
                     { "fork", run_fork },   { "shrink", run_shrink } };
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 typedef struct sweep_case {
-    const char *action; /* model, load, use, write, tokenizer, chat, shrink, fork */
+    const char *action; /* model, load, use, write, hear, see, tokenizer, chat, shrink, fork */
     const char *path;   /* a folder or a file */
     const char *extra;  /* of chat: a file with the conversation */
     size_t fail, least; /* the allocation that fails, counted from 1, of those of at least `least` bytes; 0: none */

@@ -28,7 +28,7 @@ import configurations
 import damage
 import templates
 import tokenizers
-from cases import Case, Place
+from cases import Case, Place, replace
 
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = ("templates", "configurations", "tokenizers", "damage", "allocations", "shrink", "forks")
@@ -60,22 +60,47 @@ class Child:
         return [(ending[1], ending[2]) for ending in endings]
 
 
+def senses(place: Place) -> Iterator[tuple[str, Path, str]]:
+    """Models that hear and see, with the files that say how."""
+    letters = ["<pad>", "<s>", "</s>", "<unk>", "|", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ'"]
+    sound = {"feature_extractor_type": "Wav2Vec2FeatureExtractor", "sampling_rate": 16000}
+    log_mel = {"feature_extractor_type": "WhisperFeatureExtractor", "feature_size": 16, "hop_length": 800}
+    log_mel |= {"n_fft": 1600, "chunk_length": 3, "sampling_rate": 16000}
+    picture = {"image_processor_type": "ViTImageProcessor", "size": {"height": 32, "width": 32}}
+    named = {"eos_token_id": 60, "decoder_start_token_id": 61, "no_timestamps_token_id": 68, "is_multilingual": False}
+    symbols = {
+        "vocab.json": {letter: place for place, letter in enumerate(letters)},
+        "tokenizer_config.json": {"word_delimiter_token": "|"},
+    }
+    for action, name, files in (
+        ("hear", "wav2vec2-ctc", {"preprocessor_config.json": sound, **symbols}),
+        ("hear", "sound-wav2vec2-classes", {"preprocessor_config.json": sound}),
+        ("hear", "moonshine", {"preprocessor_config.json": {**sound, "do_normalize": False}}),
+        ("hear", "whisper", {"preprocessor_config.json": log_mel, "generation_config.json": named}),
+        ("see", "clip", {"preprocessor_config.json": picture}),
+        ("see", "vit-image-classification", {"preprocessor_config.json": picture}),
+        ("see", "trocr", {"preprocessor_config.json": picture}),
+    ):
+        folder = place.copy(ROOT / "Tests" / "Fixtures" / "features" / name)
+        for file, content in files.items():
+            replace(folder / file, content)
+        yield action, folder, name
+
+
 def allocations(place: Place, child: Child, thorough: bool) -> Iterator[Case]:
     """A load, a use and answers in which one allocation of 1 KB or more after the other fails."""
     models = ["Tests/Fixtures/conformance/gpt2", "models/g2p-en", "Tests/Fixtures/conformance/bert"]
-    for path in models:
-        for action in ("load", "use", "write"):
-            [(ending, message)] = child.run(
-                [Case("allocations", f"{action} {path}", action, ROOT / path, least=RUNTIME)]
-            )
-            if ending != "ok":
-                yield Case("allocations", f"{action} {path}: {message}", action, ROOT / path, wanted="ok")
-                continue
-            count = int(message)
-            step = 1 if thorough or count < 200 else count // 200 + 1
-            for number in range(1, count + 1, step):
-                name = f"{action} {path}: allocation {number} of {count}"
-                yield Case("allocations", name, action, ROOT / path, fail=number, least=RUNTIME)
+    runs = [(action, ROOT / path, path) for path in models for action in ("load", "use", "write")]
+    for action, path, name in runs + list(senses(place)):
+        [(ending, message)] = child.run([Case("allocations", f"{action} {name}", action, path, least=RUNTIME)])
+        if ending != "ok":
+            yield Case("allocations", f"{action} {name}: {message}", action, path, wanted="ok")
+            continue
+        count = int(message)
+        step = 1 if thorough or count < 200 else count // 200 + 1
+        for number in range(1, count + 1, step):
+            title = f"{action} {name}: allocation {number} of {count}"
+            yield Case("allocations", title, action, path, fail=number, least=RUNTIME)
 
 
 def runtime_allocations(child: Child) -> int:

@@ -10,7 +10,7 @@ package struct GenerationOptions: Sendable {
   /// The first token of a decoder that reads a source, decoder_start_token_id; nil: the model says none.
   package let start: Int32?
   /// decoder_input_ids of the call: start and forced prefix of every request; nil: the start alone.
-  package let decoderPrompt: [Int32]?
+  package var decoderPrompt: [Int32]?
   /// negative_prompt_ids
   package let negativePrompt: [Int32]?
   /// stop_strings

@@ -4,11 +4,12 @@ import AttendSounds
 /// A recording on its way through windows: how far it is heard, and what the next window is told.
 final class Recording {
   let number: Int
-  let windows: LogMelWindows
-  let transcription: Transcription
+  let windows: any WindowFeatures
+  /// Another one where what is settled is handed over piece by piece.
+  var transcription = Transcription()
   /// The frame at which the next window begins, and the first that is not heard any more.
   private(set) var seek = 0
-  let limit: Int
+  private(set) var limit: Int
   /// Start, language and task; empty while the language is not known.
   var prefix: [Int32] = []
   /// Whether the next window is told what was written before.
@@ -22,12 +23,11 @@ final class Recording {
 
   /// `positions` are those of the decoder: a window is told half of them less one.
   init(
-    _ number: Int, _ windows: LogMelWindows, limit: Int, prompt: [Int32], _ options: TranscriptionOptions,
+    _ number: Int, _ windows: any WindowFeatures, limit: Int, prompt: [Int32], _ options: TranscriptionOptions,
     positions: Int
   ) throws(Failure) {
     (self.number, self.windows, self.limit) = (number, windows, limit)
     (self.options, self.prompt, conditions) = (options, prompt, options.conditions)
-    transcription = Transcription()
     mostWritten = max(positions / 2 - 1, 1)
     hasWritten = !prompt.isEmpty && !options.promptsAll
     if hasWritten {
@@ -43,7 +43,13 @@ final class Recording {
   /// Seconds at which it begins.
   var offset: Double { Double(seek) * Double(windows.logMel.hop) / Double(windows.logMel.rate) }
 
+  /// Lets the language be told anew.
+  func forgetPrefix() { prefix = [] }
+
   func advance(_ frames: Int) { seek += frames }
+
+  /// Tells how far a recording has come that is being heard.
+  func grow(to limit: Int) { self.limit = limit }
 
   /// The tokens before the prefix: a prompt, or what was written before.
   func context() throws(Failure) -> [Int32] {
@@ -56,9 +62,8 @@ final class Recording {
   }
 
   /// Notes what was decoded of a window, and how.
-  func note(_ cuts: borrowing SegmentCuts, of tokens: UnsafeBufferPointer<Int32>) throws(Failure) {
-    for index in 0..<cuts.cuts.count {
-      let cut = cuts.cuts[index]
+  func note(_ cuts: UnsafeBufferPointer<SegmentCuts.Cut>, of tokens: UnsafeBufferPointer<Int32>) throws(Failure) {
+    for cut in cuts {
       // Of the two timestamps at the end of a segment one is enough.
       let first = options.tokens.firstTimestamp ?? .max
       let isDoubled = cut.limit - cut.first > 2 && tokens[cut.limit - 2] >= first

@@ -58,6 +58,15 @@ extension Session {
     case .text: try TextTranscriber(self, try TextOptions(call, model))
     }
   }
+
+  /// The same for what is heard while it is said.
+  func liveWriter(_ call: Configuration?) throws(Failure) -> any LiveWriter {
+    switch try model.speechKind() {
+    case .timestamps: try LiveTranscriber(try Transcriber(self, try TranscriptionOptions(call, model, isLive: true)))
+    case .ctc: try LiveWindows(try CTCTranscriber(self, try CTCOptions(call, isLive: true)))
+    case .text: try LiveWindows(try TextTranscriber(self, try TextOptions(call, model, isLive: true)))
+    }
+  }
 }
 
 extension Transcription.Segment {

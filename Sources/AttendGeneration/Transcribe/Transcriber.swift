@@ -10,16 +10,16 @@ import AttendTokenizers
 /// 30 s, each of which begins where the last one was understood to its end. Several recordings go side by side, each
 /// window of one beside a window of the others.
 package final class Transcriber: SpeechWriter {
-  private let session: Session
-  private let logMel: LogMel
-  private let options: TranscriptionOptions
+  let session: Session
+  let logMel: LogMel
+  let options: TranscriptionOptions
   private let encoder: WindowEncoder
   private let decoder: WindowDecoder
   private let aligner: TokenAligner?
   private let speller: SegmentSpeller
-  private let prompt: [Int32]
+  let prompt: [Int32]
   /// Frames of a step of timestamps, as many as become one state.
-  private let stride: Int
+  let stride: Int
 
   package var hasText: Bool { speller.tokenizer != nil }
 
@@ -121,12 +121,7 @@ package final class Transcriber: SpeechWriter {
     var windows: [LogMelWindows] = []
     for source in sources { windows.append(try LogMelWindows(logMel, source, threads: session.engine.threads)) }
     isLong = windows.contains { $0.frames > logMel.windowFrames }
-    if isLong, options.refusesTimestamps || options.tokens.noTimestamps == nil {
-      throw Failure(
-        .invalidArgument,
-        "a recording has more than the \(logMel.windowFrames) frames of a window, and return_timestamps is false: "
-          + "windows are joined by timestamps")
-    }
+    if isLong { try requireTimestamps("a recording has more than the \(logMel.windowFrames) frames of a window") }
     var recordings: [Recording] = []
     for (number, windows) in windows.enumerated() {
       let limit = isLong && sources.count > 1 ? windows.realFrames : windows.frames
@@ -137,14 +132,32 @@ package final class Transcriber: SpeechWriter {
     return recordings
   }
 
-  /// Whether a recording of the call is longer than a window.
-  private var isLong = false
+  /// Throws `invalidArgument` where timestamps are refused, or the model knows none.
+  func requireTimestamps(_ reason: String) throws(Failure) {
+    guard options.refusesTimestamps || options.tokens.noTimestamps == nil else { return }
+    throw Failure(
+      .invalidArgument, "\(reason), and return_timestamps is false: windows are joined by timestamps")
+  }
+
+  /// Whether a recording of the call is longer than a window, or heard while it comes.
+  var isLong = false
   private var timestamps: Bool { isLong || options.timestamps }
 
   // MARK: Windows
 
-  /// Hears the next window of each recording.
+  /// A window that was decoded, and of what.
+  struct Decoded {
+    let request: WindowDecoder.Request
+    let result: WindowDecoder.Result
+  }
+
+  /// Hears the next window of each recording, and writes it down.
   private func hear(_ recordings: ArraySlice<Recording>, _ listener: Listener?) throws(Failure) {
+    for (recording, decoded) in zip(recordings, try decode(recordings)) { try write(recording, decoded, listener) }
+  }
+
+  /// Decodes the next window of each recording.
+  func decode(_ recordings: ArraySlice<Recording>) throws(Failure) -> [Decoded] {
     let recordings = Array(recordings)
     let sources = try encoder.encode(recordings[...])
     try findPrefixes(recordings)
@@ -161,10 +174,7 @@ package final class Transcriber: SpeechWriter {
           seek: recording.seek,
           noSpeechProbability: noSpeech?[index] ?? .nan))
     }
-    let results = try decode(requests)
-    for (index, recording) in recordings.enumerated() {
-      try write(recording, results[index], requests[index], listener)
-    }
+    return zip(requests, try decode(requests)).map { Decoded(request: $0, result: $1) }
   }
 
   /// Decodes windows at one temperature after another, until no threshold asks for the next.
@@ -202,33 +212,47 @@ package final class Transcriber: SpeechWriter {
   }
 
   /// Writes what was decoded of a window down, and moves to the next.
-  private func write(
-    _ recording: Recording, _ result: WindowDecoder.Result, _ request: WindowDecoder.Request, _ listener: Listener?
-  ) throws(Failure) {
-    recording.decoded(at: result.window.temperature)
-    let frames = recording.frames, offset = recording.offset
-    guard !result.isSilent else { return move(recording, frames) }
-    let hypothesis = result.hypothesis
-    defer { withExtendedLifetime(hypothesis) {} }
-    var text = hypothesis.generated
-    if text.last == options.tokens.end { text = UnsafeBufferPointer(rebasing: text.dropLast()) }
-    let times = try times(of: hypothesis, request, recording)
+  func write(_ recording: Recording, _ decoded: Decoded, _ listener: Listener?) throws(Failure) {
+    recording.decoded(at: decoded.result.window.temperature)
+    guard !decoded.result.isSilent else { return move(recording, recording.frames) }
+    let cuts = try cuts(of: decoded, recording)
+    try write(UnsafeBufferPointer(cuts.cuts.elements), of: decoded, recording, listener)
+    move(recording, cuts.advance)
+  }
+
+  /// The segments of what was decoded of a window.
+  func cuts(of decoded: Decoded, _ recording: Recording) throws(Failure) -> SegmentCuts {
     let step = Double(stride * logMel.hop) / Double(logMel.rate)
-    let cuts = try SegmentCuts(
-      text, offset: offset, frames: frames,
+    defer { withExtendedLifetime(decoded.result.hypothesis) {} }
+    return try SegmentCuts(
+      text(of: decoded), offset: recording.offset, frames: recording.frames,
       SegmentCuts.Clock(step: step, frames: stride, firstTimestamp: options.tokens.firstTimestamp))
+  }
+
+  /// The tokens of a window without an end token, alive as long as its hypothesis.
+  func text(of decoded: Decoded) -> UnsafeBufferPointer<Int32> {
+    let text = decoded.result.hypothesis.generated
+    return text.last == options.tokens.end ? UnsafeBufferPointer(rebasing: text.dropLast()) : text
+  }
+
+  /// Writes segments of a window down.
+  func write(
+    _ cuts: UnsafeBufferPointer<SegmentCuts.Cut>, of decoded: Decoded, _ recording: Recording, _ listener: Listener?
+  ) throws(Failure) {
+    let hypothesis = decoded.result.hypothesis
+    defer { withExtendedLifetime(hypothesis) {} }
+    let text = text(of: decoded)
+    let times = try times(of: hypothesis, decoded.request, recording)
     try recording.note(cuts, of: text)
     let transcription = recording.transcription
-    for index in 0..<cuts.cuts.count {
-      let cut = cuts.cuts[index]
-      try transcription.add(cut, of: text, times: UnsafeBufferPointer(times.elements), result.window) {
+    for cut in cuts {
+      try transcription.add(cut, of: text, times: UnsafeBufferPointer(times.elements), decoded.result.window) {
         (tokens, times) throws(Failure) in
         try speller.spell(tokens, times, to: cut.end, hasWords: options.wordTimes, in: transcription)
       }
       let segment = transcription.segments[transcription.segments.count - 1]
       try segment.tell(listener, recording.number, transcription)
     }
-    move(recording, cuts.advance)
   }
 
   private func move(_ recording: Recording, _ frames: Int) {

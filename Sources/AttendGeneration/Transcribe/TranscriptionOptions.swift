@@ -39,14 +39,18 @@ package struct TranscriptionOptions: Sendable {
   let mostTokens: Int?
   /// max_initial_timestamp_index: the latest timestamp, in steps, that a window may begin with; nil: any.
   let latestInitial: Int?
+  /// step_s: seconds that are heard between two hypotheses, where somebody speaks meanwhile.
+  let step: Double
   /// How a window is decoded, at temperature 0.
-  let generation: GenerationOptions
+  var generation: GenerationOptions { boxedGeneration.value }
+  /// Large: these options stand in several objects, which stay below 1 KB without it.
+  private let boxedGeneration: Boxed<GenerationOptions>
   let tokens: SpeechTokens
 
-  /// The options of `call`, an object whose keys are options by name, for a model.
+  /// The options of `call`, an object whose keys are options by name, for a model; `isLive`: for what is heard while it is said.
   ///
   /// Throws `invalidArgument` for an option that there is none of, or that has no such value.
-  package init(_ call: Configuration?, _ model: Model) throws(Failure) {
+  package init(_ call: Configuration?, _ model: Model, isLive: Bool = false) throws(Failure) {
     do throws(Failure) {
       let reader = OptionReader(call: call, checkpoint: try GenerationOptions.configuration(of: model))
       tokens = try SpeechTokens(reader, model)
@@ -70,9 +74,13 @@ package struct TranscriptionOptions: Sendable {
       let (new, all) = (try reader.integer("max_new_tokens"), try reader.integer("max_length"))
       mostTokens = reader.isAsked("max_length") && !reader.isAsked("max_new_tokens") ? all : new ?? all
       latestInitial = try reader.integer("max_initial_timestamp_index")
+      step = try call?.optionalNumber("step_s") ?? 1
+      guard step > 0, step <= 30, isLive || call?.holds("step_s") != true else {
+        throw Failure(.invalidArgument, "step_s is \(step); it is above 0 and at most 30, and an option of streams")
+      }
       let draws = temperatures.contains { $0 > 0 }
       let rest = try call.map { (call) throws(Failure) in try TranscriptionOptions.rest(of: call, draws: draws) }
-      generation = try GenerationOptions(rest, model)
+      boxedGeneration = .of(try GenerationOptions(rest, model))
       try check(model)
     } catch { throw Failure(error.code == .invalidFile ? .invalidArgument : error.code, error.message) }
   }
@@ -81,7 +89,8 @@ package struct TranscriptionOptions: Sendable {
   private static let own = [
     "language", "task", "return_timestamps", "return_token_timestamps", "temperature", "compression_ratio_threshold",
     "logprob_threshold", "no_speech_threshold", "condition_on_prev_tokens", "prompt_ids", "prompt",
-    "prompt_condition_type", "max_new_tokens", "max_length", "max_initial_timestamp_index", "no_timestamps_token_id",
+    "prompt_condition_type", "max_new_tokens", "max_length", "max_initial_timestamp_index", "step_s",
+    "no_timestamps_token_id",
     "lang_to_id", "task_to_id", "is_multilingual", "forced_decoder_ids", "alignment_heads", "prev_sot_token_id",
   ]
 

@@ -37,9 +37,8 @@ final class WindowEncoder {
     let size = logMel.windowFrames * logMel.bands
     for recording in recordings {
       let target: UnsafeMutablePointer<Float> = features.pointer() + arrays.count * size
-      try recording.windows.window(at: recording.seek, count: recording.frames, into: rows.pointer())
-      // Behind the end there are zeros: features of nothing, not of silence.
-      logMel.transpose(rows.pointer(), recording.frames, into: target)
+      let count = try recording.windows.fill(from: recording.seek, count: recording.frames, into: rows.pointer())
+      logMel.transpose(rows.pointer(), count, into: target)
       try arrays.append(FeatureArray(target, channels: logMel.bands, height: 1, width: logMel.windowFrames))
     }
     try session.encode(try session.batch(UnsafeBufferPointer(arrays.elements)))

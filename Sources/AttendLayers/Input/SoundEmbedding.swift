@@ -19,6 +19,10 @@ package struct SoundEmbedding: Sendable {
   /// The frames that a spectrogram must have; nil: as many as it likes.
   package let frames: Int?
   package let convolutions: ConvolutionChain
+  /// Convolutions over time and frequency in place of those over time; nil: there are none.
+  package let subsampling: Subsampling?
+  /// The factor on what the projection makes.
+  package let scale: Float
   package let norm: Norm?
   /// nil: there are convolutions, and no norm.
   package let projection: Linear?
@@ -30,12 +34,14 @@ package struct SoundEmbedding: Sendable {
   package let lastNorm: Norm?
 
   package init(
-    form: Form, frames: Int?, convolutions: ConvolutionChain, norm: Norm?, projection: Linear?,
-    positions: AlignedBuffer?, positional: [PositionalConvolution], lastNorm: Norm?
+    form: Form, frames: Int?, convolutions: ConvolutionChain, subsampling: Subsampling? = nil, norm: Norm?,
+    projection: Linear?, scale: Float = 1, positions: AlignedBuffer?, positional: [PositionalConvolution],
+    lastNorm: Norm?
   ) {
     self.form = form
     self.frames = frames
     self.convolutions = convolutions
+    (self.subsampling, self.scale) = (subsampling, scale)
     self.norm = norm
     self.projection = projection
     self.positions = positions
@@ -44,6 +50,9 @@ package struct SoundEmbedding: Sendable {
   }
 
   // MARK: Lengths
+
+  /// Samples or frames of a sound from one state to the next.
+  package var hop: Int { subsampling?.hop ?? convolutions.hop }
 
   /// Channels of what the convolutions read.
   private var channels: Int {
@@ -62,7 +71,8 @@ package struct SoundEmbedding: Sendable {
   /// model reads, or is too short for one.
   func length(of array: FeatureArray) throws(Failure) -> Int {
     try checkShape(array)
-    let count = convolutions.length(of: count(of: array))
+    let frames = self.count(of: array)
+    let count = subsampling?.length(of: frames) ?? convolutions.length(of: frames)
     guard count > 0 else {
       let unit = if case .samples = form { "samples" } else { "frames" }
       throw Failure(
@@ -114,14 +124,17 @@ package struct SoundEmbedding: Sendable {
       let places = positions.map { Matrix($0.pointer(), rows: y.rows, columns: y.columns) }
       return try convolutions.apply(sound, residual: places, into: y, pass)
     }
-    let features = try pass.workspace.matrix(y.rows, convolutions.outputs ?? channels)
-    if convolutions.outputs != nil {
+    let features = try pass.workspace.matrix(y.rows, subsampling?.outputs ?? convolutions.outputs ?? channels)
+    if let subsampling {
+      try subsampling.apply(sound, into: features, pass)
+    } else if convolutions.outputs != nil {
       try convolutions.apply(sound, residual: nil, into: features, pass)
     } else {
       for row in 0..<features.rows { sound.copy(row..<row + 1, to: features[row]) }
     }
     norm?.apply(features, into: features, pass)
     try projection.apply(features, into: y, pass)
+    if scale != 1 { pass.engine.scale(y, by: scale) }
   }
 
   /// Adds to the states of one sound what the positional convolutions make of them.

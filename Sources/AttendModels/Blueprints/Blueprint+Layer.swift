@@ -84,6 +84,7 @@ package struct AttentionBlueprint: Sendable {
     case gated(GatedDistancesBlueprint)
     /// The sum of the tables of these names, `[(2 side - 1)^2 + 3, heads]` (`GridBias`).
     case grid(names: [String], side: Int)
+    case projected(RelativeProjectionBlueprint)
   }
 }
 

@@ -88,6 +88,7 @@ extension Builder {
       bias.reach = buckets.maxDistance
     case .disentangled(let positions): bias.disentangled = try disentangled(positions, attention.options, input)
     case .relativeKeys(let keys): bias.disentangled = try relativeKeys(keys, attention.options)
+    case .projected(let projected): try self.projected(projected, attention.options, &bias)
     case .gated(let gated):
       bias.disentangled = try Disentangled(
         radius: gated.buckets.maxDistance, columns: gated.buckets.count, .gated(try gates(gated, attention.options))

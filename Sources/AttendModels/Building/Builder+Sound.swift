@@ -13,8 +13,10 @@ extension Builder {
       convolutions: ConvolutionChain(
         try sound.convolutions.map { (convolution) throws(Failure) in try self.convolution(convolution) },
         timeNorm: try timeNorm(sound)),
+      subsampling: try sound.subsampling.map { (subsampling) throws(Failure) in try self.subsampling(subsampling) },
       norm: try norm(sound.norm, features),
       projection: try sound.projection.map { (projection) throws(Failure) in try linear([projection]) },
+      scale: sound.scale,
       positions: try sound.positions.map { (positions) throws(Failure) in
         try packer.rows(prefix + positions.name, count: positions.count, width: width)
       }, positional: try sound.positional.map { (convolution) throws(Failure) in try positional(convolution) },
@@ -62,16 +64,87 @@ extension Builder {
 
   /// What a layer of a Conformer has besides.
   func conformer(_ conformer: ConformerBlueprint, _ stack: StackBlueprint) throws(Failure) -> ConformerParts {
-    let input = conformer.input
+    let input = conformer.input, kernel = conformer.kernel
+    let factors = try packer.depthwise("\(prefix)\(kernel.name).weight", width: stack.width, taps: kernel.taps)
+    var bias = conformer.hasKernelBias ? try packer.vector("\(prefix)\(kernel.name).bias", stack.width) : nil
+    if let norm = conformer.batchNorm { bias = try fold(norm, stack.width, into: factors, kernel.taps, bias) }
     return ConformerParts(
       feedForward: try feedForward(conformer.feedForward),
       feedForwardNorms: try norms(conformer.feedForwardNorms, stack),
       convolution: ConvolutionModule(
         input: try packer.gated(input.part(1, of: 2), input.part(0, of: 2), prefix: prefix),
-        factors: try packer.depthwise(prefix + conformer.kernel.name, width: stack.width, taps: conformer.kernel.taps),
-        taps: conformer.kernel.taps, norm: try norm(conformer.norm, stack.width), activation: conformer.activation,
+        factors: factors, taps: conformer.kernel.taps, bias: bias,
+        lookahead: conformer.isCentred ? (conformer.kernel.taps - 1) / 2 : 0,
+        norm: try norm(conformer.norm, stack.width), activation: conformer.activation,
         output: try linear([conformer.output])),
       convolutionNorms: try norms(conformer.convolutionNorms, stack))
+  }
+
+  /// The bias of a kernel, `[taps, width]`, whose factors take the statistics of a batch norm in: of each channel
+  /// `gain (x - mean) / sqrt(variance + epsilon) + bias`.
+  private func fold(
+    _ norm: NormBlueprint, _ width: Int, into factors: AlignedBuffer, _ taps: Int, _ bias: AlignedBuffer?
+  ) throws(Failure) -> AlignedBuffer {
+    let (gain, offset, mean, variance) = try packer.withoutCounting { () throws(Failure) in
+      (
+        try packer.vector("\(prefix)\(norm.name).weight", width),
+        try packer.vector("\(prefix)\(norm.name).bias", width),
+        try packer.vector("\(prefix)\(norm.name).running_mean", width),
+        try packer.vector("\(prefix)\(norm.name).running_var", width)
+      )
+    }
+    defer { withExtendedLifetime((gain, offset, mean, variance, bias)) {} }
+    let folded = try AlignedBuffer(width, of: Float.self, for: "a batch norm")
+    for channel in 0..<width {
+      let deviation = (Double(variance.pointer(to: Float.self)[channel]) + Double(norm.epsilon)).squareRoot()
+      let factor = Double(gain.pointer(to: Float.self)[channel]) / deviation
+      for tap in 0..<taps {
+        let place = factors.pointer(to: Float.self) + tap * width + channel
+        place.pointee = Float(Double(place.pointee) * factor)
+      }
+      let own = Double(bias?.pointer(to: Float.self)[channel] ?? 0) - Double(mean.pointer(to: Float.self)[channel])
+      folded.pointer(to: Float.self)[channel] = Float(own * factor + Double(offset.pointer(to: Float.self)[channel]))
+    }
+    return folded
+  }
+
+  /// Convolutions over time and frequency.
+  private func subsampling(_ blueprint: SubsamplingBlueprint) throws(Failure) -> Subsampling {
+    let (channels, taps) = (blueprint.channels, blueprint.taps)
+    func kernel(_ index: Int, _ inputs: Int, _ taps: Int) -> LinearBlueprint {
+      var linear = LinearBlueprint(
+        name: "\(blueprint.name).\(index)", outputs: channels, inputs: inputs * taps * taps)
+      linear.kernel = (height: taps, width: taps)
+      return linear
+    }
+    var stages: [Subsampling.Stage] = []
+    for stage in 0..<blueprint.stages {
+      let index = 3 * stage + 2, name = "\(prefix)\(blueprint.name).\(index)"
+      stages.append(
+        Subsampling.Stage(
+          factors: try packer.plane("\(name).weight", channels: channels, taps: taps),
+          bias: try packer.vector("\(name).bias", channels), product: try linear([kernel(index + 1, channels, 1)])))
+    }
+    return Subsampling(
+      first: try packer.linear([kernel(0, 1, taps)], prefix: prefix, compute: .float32), stages: stages, taps: taps,
+      stride: blueprint.stride, bins: blueprint.bins)
+  }
+
+  /// Scores that gain products of queries with keys of distances, which only the pass knows.
+  func projected(
+    _ blueprint: RelativeProjectionBlueprint, _ options: AttentionOptions, _ bias: inout ScoreBias
+  ) throws(Failure) {
+    let shape = TensorShape(options.heads, options.headDim), count = options.queryWidth
+    let content = try packer.numbers(prefix + blueprint.contentOffset, shape)
+    let position = try packer.numbers(prefix + blueprint.positionOffset, shape)
+    // Queries have the offset of contents when they come to positions.
+    for index in 0..<count {
+      position.pointer(to: Float.self)[index] -= content.pointer(to: Float.self)[index]
+    }
+    bias.queryOffset = content
+    bias.disentangled = try Disentangled(
+      RelativeProjection(
+        heads: options.heads, projection: try linear([blueprint.projection]), offset: position))
   }
 
   /// Scores that gain products of queries with vectors of distances.

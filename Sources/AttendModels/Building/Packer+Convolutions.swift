@@ -41,6 +41,20 @@ extension Packer {
     return ordered
   }
 
+  /// The factors of a convolution over a plane in which each channel sees only itself, `[taps, taps, channels]`, stored
+  /// `[channels, 1, taps, taps]`.
+  func plane(_ name: String, channels: Int, taps: Int) throws(Failure) -> AlignedBuffer {
+    let stored = try withoutCounting { () throws(Failure) in
+      try numbers(name, TensorShape([channels, 1, taps, taps]))
+    }
+    let area = taps * taps
+    let factors = try AlignedBuffer(channels * area, of: Float.self, for: "tensor \(name)")
+    let (from, to) = (stored.pointer(to: Float.self), factors.pointer(to: Float.self))
+    for channel in 0..<channels { for tap in 0..<area { to[tap * channels + channel] = from[channel * area + tap] } }
+    withExtendedLifetime(stored) {}
+    return factors
+  }
+
   /// The factors of a convolution in which each channel sees only itself, `[taps, width]`, stored `[width, 1, taps]` or
   /// in another shape with the taps behind each other.
   func depthwise(

@@ -61,16 +61,23 @@ package final class CTCTranscript {
       isInWord = false
       return
     }
+    let beginsWord = vocabulary.symbol(id).beginsWord
+    if beginsWord { isInWord = false }
+    if allCharacters.count == 1 { self.beginsWord = beginsWord }
     if isInWord {
       let word = allWords.removeLast()
       try allWords.append(Piece(start: word.start, end: end, firstByte: word.firstByte, limitByte: letters.count))
     } else {
-      try allWords.append(Piece(start: start, end: end, firstByte: first, limitByte: letters.count))
+      // A piece that begins a word has its space before it.
+      let letter = first + (beginsWord ? 1 : 0)
+      try allWords.append(Piece(start: start, end: end, firstByte: letter, limitByte: letters.count))
       isInWord = true
     }
   }
 
   private var isInWord = false
+  /// Whether the first symbol begins a word, where words have no delimiter.
+  package private(set) var beginsWord = false
 
   /// Writes the text itself, once all symbols are there.
   func finish(_ vocabulary: CTCVocabulary) throws(Failure) {

@@ -26,6 +26,8 @@ package final class CTCVocabulary: @unchecked Sendable {
     var isKnown = false
     /// Whether this is a token of control, which texts may leave out.
     var isSpecial = false
+    /// Whether a word begins with it, where words have no delimiter: its text then begins with a space.
+    var beginsWord = false
   }
 
   /// Ids beyond this are no vocabulary of characters.
@@ -37,6 +39,37 @@ package final class CTCVocabulary: @unchecked Sendable {
     try self.init(
       vocabulary: try JSON.file(folder.path(of: "vocab.json")),
       Configuration(file: folder.path(of: "tokenizer_config.json")), outputs: outputs)
+  }
+
+  /// A vocabulary of pieces of words, `model.vocab` of tokenizer.json as ParakeetTokenizer reads it: pieces that begin
+  /// a word are marked by U+2581, and the token `blank` is the blank. Throws `invalidFile`, `outOfMemory`.
+  package init(pieces: JSON, blank: Int, outputs: Int) throws(Failure) {
+    var builder = Builder(file: pieces.file, lowers: false)
+    guard let vocabulary = pieces["model"]?["vocab"] else { throw pieces.invalid("model.vocab is missing") }
+    if vocabulary.kind == .array {
+      for (id, entry) in vocabulary.elements.enumerated() {
+        guard let token = entry[0], token.kind == .string else { throw pieces.invalid("an entry of vocab is no piece") }
+        try builder.add(piece: token, id)
+      }
+    } else {
+      for (token, id) in vocabulary.members { try builder.add(piece: token, id.int) }
+    }
+    for token in pieces["added_tokens"]?.elements.map({ $0 }) ?? [] {
+      guard let content = token["content"] else { throw pieces.invalid("an added token has no content") }
+      try builder.add(content, token["id"]?.int)
+      if token["special"]?.bool == true, let id = token["id"]?.int { builder.symbols[id].isSpecial = true }
+    }
+    try builder.resize(to: outputs)
+    guard blank >= 0, blank < outputs else {
+      throw Failure(.invalidFile, "the blank, pad_token_id, is \(blank); the head has \(outputs) outputs")
+    }
+    if !builder.symbols[blank].isKnown { try builder.add(text: "<pad>", blank) }
+    builder.symbols[blank].isSpecial = true
+    (self.blank, delimiter, cleansSpaces) = (blank, nil, false)
+    try builder.complete(unknown: "<unk>", delimiter: nil, "")
+    count = builder.symbols.count
+    symbols = builder.symbols.memory!  // there is a blank
+    bytes = builder.takeBytes()
   }
 
   /// `vocabulary`: an object from symbols to ids, or one of such objects by language, of which `target_lang` names one.
@@ -124,8 +157,20 @@ package final class CTCVocabulary: @unchecked Sendable {
         throw Failure(
           .invalidFile, "\(file): the id of \(token.excerpt) is no number from 0 to \(CTCVocabulary.maximalCount - 1)")
       }
+      try add(text: token.string ?? "", id)
+    }
+
+    mutating func add(text: String, _ id: Int) throws(Failure) {
       if id >= symbols.count { try resize(to: id + 1) }
-      symbols[id] = try appended(token.string ?? "")
+      symbols[id] = try appended(text)
+    }
+
+    /// Gives an id a piece, whose mark is a space before a word.
+    mutating func add(piece token: JSON, _ id: Int?) throws(Failure) {
+      try add(token, id)
+      guard let id, let text = token.string, text.unicodeScalars.first == "\u{2581}" else { return }
+      symbols[id] = try appended(" " + String(text.unicodeScalars.dropFirst()))
+      symbols[id].beginsWord = true
     }
 
     /// Makes ids run from 0 to `count`, exclusive.

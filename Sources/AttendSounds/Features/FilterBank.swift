@@ -13,6 +13,8 @@ package final class FilterBank: Sendable {
     /// Mean and deviation of each band taken out, then `stride` frames side by side; a last group that is not full is
     /// filled with `padding`.
     case stacked(stride: Int, padding: Float)
+    /// The same without groups, of frames in whose middle each hop begins, and preemphasis of the whole sound before.
+    case centred(preemphasis: Float)
   }
 
   package let rate: Int
@@ -33,15 +35,17 @@ package final class FilterBank: Sendable {
   private static let transform = 512
 
   init(
-    rate: Int, bands: Int, preparation: Spectrogram.Preparation, finish: Finish, window: (_ hann: Double) -> Double
+    rate: Int, bands: Int, preparation: Spectrogram.Preparation, finish: Finish, scale: MelFilters.Scale = .kaldi,
+    logarithm: Spectrogram.Logarithm = .natural(floor: 0x1p-23), window: (_ hann: Double) -> Double
   ) throws(Failure) {
     self.rate = rate
     self.finish = finish
     let filters = try MelFilters(
-      bands, .kaldi, bins: FilterBank.transform / 2 + 1, rate: rate, from: 20, to: Double(rate / 2))
+      bands, scale, bins: FilterBank.transform / 2 + 1, rate: rate, from: scale == .kaldi ? 20 : 0,
+      to: Double(rate / 2))
     spectrogram = try Spectrogram(
       frameLength: FilterBank.frameLength, hop: FilterBank.hop, transform: FilterBank.transform, filters: filters,
-      preparation: preparation, logarithm: .natural(floor: 0x1p-23)
+      preparation: preparation, logarithm: logarithm
     ) { n in
       let turn = 2 * .pi * Double(n) / Double(FilterBank.frameLength - 1)
       return window(0.5 - 0.5 * Trigonometry.sineAndCosine(turn).cosine)
@@ -77,9 +81,29 @@ package final class FilterBank: Sendable {
     ) { $0 > 0 ? Exponential.exp(0.85 * Exponential.log($0)) : 0 }
   }
 
-  /// Whole frames of `count` samples.
+  /// ParakeetFeatureExtractor of preprocessor_config.json: NeMo's features, with Slaney's filters.
+  static func parakeet(_ configuration: Configuration) throws(Failure) -> FilterBank {
+    let rate = try FrontEnd.rate(configuration), bands = try configuration.size("feature_size", default: 80)
+    for (key, value) in [("hop_length", hop), ("n_fft", transform), ("win_length", frameLength)] {
+      let stated = try configuration.size(key, default: value)
+      guard stated == value else {
+        throw Failure(.unsupported, "\(configuration.path): \(key) is \(stated); \(value) is what is implemented")
+      }
+    }
+    guard bands <= MelFilters.maximalCount else {
+      throw configuration.invalid("feature_size", "is \(bands), expected at most \(MelFilters.maximalCount)")
+    }
+    let preemphasis = Float(try configuration.number("preemphasis", default: 0.97))
+    return try FilterBank(
+      rate: rate, bands: bands, preparation: Spectrogram.Preparation(), finish: .centred(preemphasis: preemphasis),
+      scale: .slaney, logarithm: .naturalOfSum(with: 0x1p-24)
+    ) { $0 }
+  }
+
+  /// Whole frames of `count` samples; of centred ones as many as there are whole hops.
   private func frames(of count: Int) -> Int {
-    count < FilterBank.frameLength ? 0 : (count - FilterBank.frameLength) / FilterBank.hop + 1
+    if case .centred = finish { return count / FilterBank.hop }
+    return count < FilterBank.frameLength ? 0 : (count - FilterBank.frameLength) / FilterBank.hop + 1
   }
 
   /// The features of a sound, [frames, width]. Throws `invalidArgument` for another rate and for a sound that is
@@ -109,15 +133,44 @@ package final class FilterBank: Sendable {
       let features = try Features(rows: rows, width: width, realRows: frames / stride)
       let values = features.values.baseAddress!
       try FrameWork.run(spectrogram, signal, 0..<frames, margin: 0, threads: threads, into: values)
-      standardize(values, frames)
+      standardize(values, frames) { 1 / ($0 + 1e-7).squareRoot() }
       let filled = frames * spectrogram.bands
       (values + filled).update(repeating: padding, count: rows * width - filled)
+      return features
+    case .centred(let preemphasis):
+      let features = try Features(rows: frames, width: width, realRows: frames)
+      let values = features.values.baseAddress!
+      let emphasised = try emphasised(sound, preemphasis)
+      let samples = UnsafeBufferPointer<Float>(
+        start: emphasised.pointer(), count: sound.count + 2 * FilterBank.frameLength)
+      try FrameWork.run(
+        spectrogram, Signal(samples: samples, first: 0, length: samples.count), 0..<frames, margin: 0, threads: threads,
+        into: values)
+      withExtendedLifetime(emphasised) {}
+      standardize(values, frames) { 1 / ($0.squareRoot() + 1e-5) }
       return features
     }
   }
 
+  /// The samples x[n] - c x[n - 1] of a sound behind half a frame of zeros, and zeros behind.
+  private func emphasised(_ sound: Sound, _ factor: Float) throws(Failure) -> AlignedBuffer {
+    let count = sound.count.saturatingAdd(2 * FilterBank.frameLength), margin = FilterBank.frameLength / 2
+    let memory = try AlignedBuffer(count, of: Float.self, for: "the samples of a sound")
+    let target = memory.pointer(to: Float.self), samples = sound.samples
+    target.update(repeating: 0, count: count)
+    var before: Float = 0
+    for (index, sample) in samples.enumerated() {
+      target[margin + index] = sample - factor * before
+      before = sample
+    }
+    return memory
+  }
+
   /// Takes mean and deviation out of each band; the variance is that of a sample, divided by one less than the frames.
-  private func standardize(_ values: UnsafeMutablePointer<Float>, _ frames: Int) {
+  /// `factor` is made of it.
+  private func standardize(
+    _ values: UnsafeMutablePointer<Float>, _ frames: Int, factor: (_ variance: Double) -> Double
+  ) {
     let bands = spectrogram.bands
     for band in 0..<bands {
       var (sum, squares) = (0.0, 0.0)
@@ -128,7 +181,7 @@ package final class FilterBank: Sendable {
         squares += x * x
       }
       // Of a single frame the reference's variance is 0 / 0; here nothing is left of it but zeros.
-      let factor = 1 / (squares / Double(max(frames - 1, 1)) + 1e-7).squareRoot()
+      let factor = factor(squares / Double(max(frames - 1, 1)))
       for frame in 0..<frames {
         let index = frame * bands + band
         values[index] = Float((Double(values[index]) - mean) * factor)

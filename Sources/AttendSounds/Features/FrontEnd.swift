@@ -8,7 +8,7 @@ package enum FrontEnd: Sendable {
   case logMel(LogMel)
   /// Samples themselves: wav2vec2, HuBERT, WavLM, Moonshine.
   case waveform(Waveform)
-  /// Mel bands in Kaldi's manner: AST, SeamlessM4T, wav2vec2-BERT.
+  /// Mel bands in Kaldi's manner: AST, SeamlessM4T, wav2vec2-BERT; and in NeMo's: Parakeet.
   case filterBank(FilterBank)
 
   /// Reads `feature_extractor_type` and its options. Throws `unsupported` for one that is not known and for an option
@@ -19,6 +19,7 @@ package enum FrontEnd: Sendable {
     case "WhisperFeatureExtractor": self = .logMel(try LogMel(configuration))
     case "Wav2Vec2FeatureExtractor": self = .waveform(try Waveform(configuration))
     case "ASTFeatureExtractor": self = .filterBank(try FilterBank.audioSpectrogramTransformer(configuration))
+    case "ParakeetFeatureExtractor": self = .filterBank(try FilterBank.parakeet(configuration))
     case "SeamlessM4TFeatureExtractor": self = .filterBank(try FilterBank.seamless(configuration))
     default:
       throw Failure(.unsupported, "\(configuration.path): the feature_extractor_type \(type) is not implemented")

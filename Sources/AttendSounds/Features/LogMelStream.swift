@@ -13,6 +13,8 @@ package final class LogMelStream {
   /// The number of the first frame that is kept, and of the first that is not settled yet.
   package private(set) var first = 0
   package var limit: Int { first + logarithms.count / logMel.bands }
+  /// Samples that were pushed.
+  package var samples: Int { recent.limit }
   /// Whether the sound has ended.
   package private(set) var isFinished = false
 

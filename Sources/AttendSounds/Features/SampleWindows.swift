@@ -60,12 +60,14 @@ package final class SampleWindows {
   /// Ends the recording.
   package func finish() { isEnded = true }
 
+  /// Whether `next` gives a window, or tells that there are no more. One more sample than a window has says that it is
+  /// not the last.
+  package var isReady: Bool { !isOver && (isEnded || recent.limit - start > plan.length) }
+
   /// The next window; nil: it needs more samples, or the recording is over.
   package func next() throws(Failure) -> Window? {
-    guard !isOver else { return nil }
+    guard isReady else { return nil }
     let available = recent.limit - start, length = plan.length
-    // One more sample than a window has says that it is not the last.
-    guard isEnded || available > length else { return nil }
     let isLast = available <= length
     isOver = isLast
     switch plan {

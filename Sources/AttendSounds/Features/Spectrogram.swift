@@ -14,10 +14,11 @@ final class Spectrogram: Sendable {
     var preemphasis = 0.0
   }
 
-  /// The logarithm and the smallest number that it is taken of.
+  /// The logarithm and the smallest number that it is taken of, or a number that is added first.
   enum Logarithm {
     case base10(floor: Double)
     case natural(floor: Double)
+    case naturalOfSum(with: Double)
   }
 
   /// Samples of a frame, and between the starts of two.
@@ -85,6 +86,7 @@ final class Spectrogram: Sendable {
     case .base10(let floor):
       let ten = 0.4342944819032518  // 1 / ln 10
       return SIMD4<Float>(values.replacing(with: floor, where: values .< floor).logarithms * ten)
+    case .naturalOfSum(let guarding): return SIMD4<Float>((values + guarding).logarithms)
     case .natural(let floor): return SIMD4<Float>(values.replacing(with: floor, where: values .< floor).logarithms)
     }
   }

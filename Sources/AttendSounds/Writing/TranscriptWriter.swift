@@ -1,4 +1,5 @@
 import AttendBase
+import AttendCheckpoints
 
 /// Writes what was said, with its times, as subtitles (SubRip, WebVTT) or JSON, one segment after another.
 package struct TranscriptWriter: ~Copyable {
@@ -71,12 +72,12 @@ package struct TranscriptWriter: ~Copyable {
     case .webVTT: if written == 0 { try add("WEBVTT\n\n") }
     case .json:
       try add(segments == 0 ? "{\"segments\": [], \"text\": \"" : "], \"text\": \"")
-      try TranscriptText.escape(UnsafeBufferPointer(whole.elements), into: &output)
+      try JSON.escape(UnsafeBufferPointer(whole.elements), into: &output)
       try add("\"")
       if let language {
         try add(", \"language\": ")
         try add("\"")
-        for byte in language.utf8 { try TranscriptText.escape(byte, into: &output) }
+        for byte in language.utf8 { try JSON.escape(byte, into: &output) }
         try add("\"")
       }
       try add("}\n")
@@ -131,7 +132,7 @@ package struct TranscriptWriter: ~Copyable {
 
   private mutating func quote(_ text: UnsafeBufferPointer<UInt8>) throws(Failure) {
     try add("\"")
-    try TranscriptText.escape(text, into: &output)
+    try JSON.escape(text, into: &output)
     try add("\"")
   }
 }

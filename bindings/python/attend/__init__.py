@@ -16,6 +16,7 @@ from ._encodings import Encoding
 from ._runtime import LogLevel, kernels_name, set_log, version
 from ._similarity import Similarity
 from ._version import __version__
+from .classification import Class
 from .drawing import Drawing, DrawnPicture
 from .errors import (
     AttendError,
@@ -34,6 +35,7 @@ from .errors import (
 )
 from .generation import Alternative, Generation, Hypothesis, TokenEvent
 from .inputs import Features, Input, Picture, Sound
+from .listening import SpeechStream
 from .model import Kind, Model, TensorInfo
 from .scheduler import Request, Scheduler, SchedulerStats
 from .scores import Choice, Score
@@ -48,6 +50,7 @@ __all__ = [
     "BusyError",
     "CancelledError",
     "Choice",
+    "Class",
     "Drawing",
     "DrawnPicture",
     "Encoding",
@@ -77,6 +80,7 @@ __all__ = [
     "Segment",
     "Session",
     "Sound",
+    "SpeechStream",
     "Similarity",
     "TensorInfo",
     "TextStream",

@@ -6,9 +6,10 @@ import os
 from operator import index
 from typing import TYPE_CHECKING, Any, Iterator, SupportsIndex
 
-from . import drawing, generation, scores, transcription
+from . import classification, drawing, generation, scores, transcription
 from ._progress import Progress
 from .generation import LogitsProcessor, OnToken
+from .listening import SpeechStream
 from .scores import Normalization
 from .transcription import Segment
 
@@ -133,13 +134,18 @@ class Answers:
         progress: Progress | bool | None = None,
         **options: Any,
     ) -> Any:
-        """What is said in a recording, by a Whisper: a ``Transcription``, or a list of those of several.
+        """What is said in a recording: a ``Transcription``, or a list of those of several.
 
-        ``sounds``: a path, the bytes of a file (WAV; other formats where libsndfile is installed), or samples,
-        ``[samples]`` or ``[samples, channels]``, float or int16, ``rate`` of them in a second, by default 16000; or a
-        list of such, whose windows of 30 s are decoded side by side.
+        ``sounds``: a path, the bytes of a file (WAV; other formats where libsndfile is installed), a ``Sound``, or
+        samples, ``[samples]`` or ``[samples, channels]``, float or int16, of which ``rate`` make a second; or a list of
+        such, whose windows are heard side by side.
 
-        ``options`` are those of transformers' ``WhisperForConditionalGeneration.generate`` and of ``generate``:
+        Of models with CTC (wav2vec2, HuBERT, WavLM, ...) ``options`` are those of transformers' pipelines and of
+        pyctcdecode: ``return_timestamps`` (``"word"``, or ``"char"`` for characters too), ``chunk_length_s``,
+        ``stride_length_s``, ``beam_width``, ``language_model`` (the path of a file in the ARPA format), ``alpha``,
+        ``beta``, ``hotwords``, ``hotword_weight``, ...; of a Moonshine ``chunk_length_s`` and those of ``generate``.
+
+        Of a Whisper they are those of transformers' ``WhisperForConditionalGeneration.generate`` and of ``generate``:
         ``language`` (its code or its English name, or one for each recording; by default it is detected), ``prompt``
         (a text that might have been said before) or ``prompt_ids``, ``condition_on_prev_tokens``,
         ``prompt_condition_type``, ``temperature`` (one, or several to be tried in turn while a threshold is missed),
@@ -150,8 +156,8 @@ class Answers:
         is a callable that hears the share that is heard, or True for a bar where tqdm is installed.
 
         All live sequences of a session are dropped, before and after. Errors: InvalidArgumentError, TypeError,
-        NotFoundError, InputOutputError, InvalidFileError (no sound), UnsupportedError (no Whisper; a library that is
-        not installed), CancelledError, BusyError, OutOfMemoryError. An exception that ends a call under way, Ctrl-C's
+        NotFoundError, InputOutputError, InvalidFileError (no sound), UnsupportedError (a model that does not
+        transcribe; a library that is not installed), CancelledError, BusyError, OutOfMemoryError. An exception that ends a call under way, Ctrl-C's
         too, carries what there was by then: ``error.finished`` has a Transcription for each recording.
         """
         given = {"return_timestamps": return_timestamps, **({} if task is None else {"task": task}), **options}
@@ -218,9 +224,64 @@ class Answers:
             greedy=greedy,
         )
 
+    def listen(
+        self,
+        rate: SupportsIndex,
+        *,
+        task: str | None = "transcribe",
+        return_timestamps: bool | str = True,
+        **options: Any,
+    ) -> SpeechStream:
+        """A stream that is fed pieces of samples, of which ``rate`` make a second, and gives the segments that are
+        settled: ``with model.listen(16000) as stream: stream.feed(samples)``.
+
+        A Whisper decodes what is not settled again with every second that is heard (``step_s``), and settles what two
+        results in a row agree on. Models with CTC and Moonshine give what ``transcribe`` would give for the whole
+        recording with the same windows (``chunk_length_s``, here by default 6 s, of a Moonshine 10 s). Options and
+        errors as of ``transcribe``.
+        """
+        given = {"return_timestamps": return_timestamps, **({} if task is None else {"task": task}), **options}
+        return SpeechStream(self._answering(), rate, given)
+
     def detect_language(self, sounds: Any, *, rate: SupportsIndex | None = None) -> Any:
         """The code of the language that is spoken in the first 30 s of a recording, or the list of those of several.
 
         Arguments and errors as of ``transcribe``; UnsupportedError for a model that knows one language.
         """
         return transcription.detect_language(self._answering(), sounds, rate)
+
+    def classify(
+        self,
+        inputs: Any,
+        pairs: Any = None,
+        *,
+        top_k: SupportsIndex | None = None,
+        function: str | None = None,
+        max_length: SupportsIndex | None = None,
+        progress: Progress | bool | None = None,
+    ) -> Any:
+        """The classes of a text, a picture or a sound, the best first: a tuple of ``Class``; of a list, a list of them.
+
+        ``inputs``: texts, or an ``Input`` each (``Picture``, ``Sound``, ``Features``). ``pairs``: a second text for each
+        (entailment, rerankers). ``top_k``: how many classes are told, by default all. ``function``: how logits become
+        scores, ``"softmax"``, ``"sigmoid"`` or ``"none"``; by default as config.json's problem_type says, and where it
+        says nothing a softmax, or of a single class a sigmoid: what transformers' pipelines do. ``max_length``: the most
+        tokens of a text, which longer ones are cut to; without it one that the model cannot read is an error.
+
+        All live sequences of a session are dropped, before and after. Errors: InvalidArgumentError, TypeError,
+        NotFoundError, InvalidFileError, UnsupportedError (a model without a head that classifies), CancelledError,
+        BusyError, OutOfMemoryError.
+        """
+        return classification.classify(self._answering(), inputs, pairs, top_k, function, max_length, progress)
+
+    def describe(
+        self, pictures: Any, prompt: str | None = None, *, progress: Progress | bool | None = None, **options: Any
+    ) -> Any:
+        """What is seen in a picture, in words: a text, or a list of those of several.
+
+        ``pictures``: a ``Picture`` or what one is made of, or a list of them. Encoder-decoders (BLIP, TrOCR, Donut)
+        write what they make of it, behind ``prompt`` where there is one. Decoders that see (LLaVA, Qwen2-VL, ...) answer
+        to ``prompt``, by default "Describe this picture.", in their chat template; a prompt with a place for the picture
+        is taken as it is. ``options`` and errors are those of ``generate``.
+        """
+        return generation.describe(self._answering(), pictures, prompt, options, progress)

@@ -35,6 +35,7 @@ from ._scheduler_structs import DoneCallback as DoneCallback
 from ._scheduler_structs import RequestOptions as RequestOptions
 from ._scheduler_structs import SchedulerOptions as SchedulerOptions
 from ._scheduler_structs import SchedulerStats as SchedulerStats
+from ._class_declarations import CLASS_PROTOTYPES, CLASS_STRUCTS
 from ._score_declarations import SCORE_PROTOTYPES, SCORE_STRUCTS
 from ._sized import ProgressCallback as ProgressCallback
 from ._sized import Sized as Sized
@@ -241,6 +242,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "attend_hypothesis": Hypothesis,
     **_SCHEDULER_STRUCTS,
     **SCORE_STRUCTS,
+    **CLASS_STRUCTS,
     **SOUND_STRUCTS,
     **DRAW_STRUCTS,
     "attend_embed_options": EmbedOptions,
@@ -306,6 +308,10 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
         Handle,
         [Handle, c_char_p, c_size_t, POINTER(ChatOptions), POINTER(GenerationOptions), _handle_out],
     ),
+    "attend_describe": (
+        Handle,
+        [Handle, c_void_p, c_size_t, c_char_p, POINTER(GenerationOptions), _handle_out],
+    ),
     "attend_generation_count": (c_size_t, [Handle]),
     "attend_generation_hypothesis_count": (c_size_t, [Handle, c_size_t]),
     "attend_generation_get_hypothesis": (Handle, [Handle, c_size_t, c_size_t, POINTER(Hypothesis)]),
@@ -318,6 +324,8 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     # Speech
     **SOUND_PROTOTYPES,
     **draw_prototypes(Tensor),
+    # Classes
+    **CLASS_PROTOTYPES,
     # Embeddings
     "attend_embed": (Handle, [Handle, POINTER(c_char_p), c_void_p, c_size_t, POINTER(EmbedOptions), POINTER(Tensor)]),
     "attend_similarity": (Handle, [Handle, c_void_p, c_size_t, c_void_p, c_size_t, c_void_p, c_void_p]),

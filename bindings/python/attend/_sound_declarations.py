@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctypes import CFUNCTYPE, POINTER, Structure, c_bool, c_char_p, c_double, c_int, c_int32, c_size_t, c_void_p
+from ctypes import CFUNCTYPE, POINTER, Structure, c_bool, c_char_p, c_double, c_int, c_int32, c_size_t, c_uint32, c_void_p
 from typing import Any
 
 from ._sized import Sized
@@ -68,6 +68,10 @@ _sounds, _out = c_void_p, POINTER(c_void_p)
 SOUND_PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "attend_transcribe": (c_void_p, [c_void_p, _sounds, c_size_t, POINTER(TranscribeOptions), _out]),
     "attend_detect_languages": (c_void_p, [c_void_p, _sounds, c_size_t, _out]),
+    "attend_stream_create": (c_void_p, [c_void_p, c_uint32, POINTER(TranscribeOptions), _out]),
+    "attend_stream_feed": (c_void_p, [c_void_p, _sounds, _out]),
+    "attend_stream_finish": (c_void_p, [c_void_p, _out]),
+    "attend_stream_free": (None, [c_void_p]),
     "attend_transcription_count": (c_size_t, [c_void_p]),
     "attend_transcription_segment_count": (c_size_t, [c_void_p, c_size_t]),
     "attend_transcription_get_segment": (c_void_p, [c_void_p, c_size_t, c_size_t, POINTER(Segment)]),

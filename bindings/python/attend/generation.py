@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from . import _declarations as c
-from ._arrays import Float32Array, Int32Array, Texts
+from ._arrays import Float32Array, Int32Array, Texts, text_argument
 from ._encodings import Encoding
 from ._library import Owned, check, create, library, text
 from ._options import spelled
 from ._progress import Bar, Progress, streamed
 from .errors import InvalidArgumentError, attach_finished
-from .inputs import Input, batch_of, pictures
+from .inputs import Input, InputBatch, batch_of, pictures
 from .tools import Message, ToolCall
 
 if TYPE_CHECKING:
@@ -285,6 +285,24 @@ def stream(session: Session, prompt: Any, options: Mapping[str, Any], assistant:
         generate(session, prompt, options, lambda event: hear(event.text or None), None, assistant, None)
 
     return streamed("attend stream", work)
+
+
+def describe(
+    session: Session, seen: Any, prompt: str | None, options: Mapping[str, Any], progress: Progress | bool | None
+) -> str | None | list[str | None]:
+    """``Session.describe``"""
+    one = not isinstance(seen, (list, tuple))
+    given = pictures(seen)
+    if not given:
+        return []
+    batch = InputBatch(given)
+    spoken = text_argument(prompt, "prompt")
+    with Bar(progress, len(given)) as listener:
+        arguments = (session._open(), batch.struct.inputs, batch.struct.count, spoken)
+        found = Call(options, None, None, None).run(session, library.attend_describe, arguments, listener)
+    session._lengths = None
+    texts = [answer.text for answer in found]
+    return texts[0] if one else texts
 
 
 def _handle(model: Any) -> Owned:

@@ -145,7 +145,7 @@ def transcribe(
     if not one and not len(sounds):
         return []
     given = _recordings([sounds] if one else sounds, rate)
-    struct = s.TranscribeOptions(config=_config(options))
+    struct = s.TranscribeOptions(config=config(options))
     if hear is not None:
         struct.on_segment = s.SegmentCallback(lambda segment, _: hear(_segment(segment.contents)) is not False)
     with Bar(progress, 100) as listener:
@@ -153,7 +153,7 @@ def transcribe(
     return found[0] if one else found
 
 
-def _config(options: Mapping[str, Any]) -> bytes | None:
+def config(options: Mapping[str, Any]) -> bytes | None:
     """Options as JSON; that of a language model is a path."""
     model = options.get("language_model")
     return spelled(options if model is None else {**options, "language_model": os.fsdecode(model)})
@@ -188,15 +188,15 @@ def _run(
         session._watch.call(function, *arguments, progress=progress)
     except BaseException as problem:  # an interrupt from the keyboard too
         if handle.value is not None:
-            attach_finished(problem, _found(handle.value))
+            attach_finished(problem, found(handle.value))
         raise
     finally:
         session._lengths = None
     assert handle.value is not None
-    return _found(handle.value)
+    return found(handle.value)
 
 
-def _found(handle: int) -> list[Transcription]:
+def found(handle: int) -> list[Transcription]:
     """What a call gave, which takes the handle."""
     native = Owned(handle, library.attend_transcription_free)
     return [_transcription(native, recording) for recording in range(library.attend_transcription_count(native))]

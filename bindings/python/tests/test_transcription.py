@@ -238,7 +238,11 @@ def small(tmp_path_factory: Any) -> Any:
         yield model
 
 
-def tone(seconds: float, seed: int = 1) -> np.ndarray:
+def tone(seconds: float, seed: int = 1) -> attend.Sound:
+    return attend.Sound(wave(seconds, seed), sampling_rate=16000)
+
+
+def wave(seconds: float, seed: int = 1) -> np.ndarray:
     times = np.arange(int(seconds * 16000)) / 16000
     noise = np.random.default_rng(seed).normal(0, 0.05, len(times))
     return (0.4 * np.sin(2 * np.pi * (300 + 200 * seed) * times * (1 + times)) + noise).astype(np.float32)
@@ -363,11 +367,11 @@ def test_sounds_that_are_none(small: attend.Model, tmp_path: Path) -> None:
     with pytest.raises(attend.AttendError):
         small.transcribe(b"RIFF")
     with pytest.raises(attend.InvalidArgumentError, match="sample 3"):
-        small.transcribe(np.array([0, 0, 0, np.nan], np.float32))
+        small.transcribe(np.array([0, 0, 0, np.nan], np.float32), rate=16000)
     with pytest.raises(attend.InvalidArgumentError, match="rate"):
-        small.transcribe(tone(1), rate=0)
+        small.transcribe(wave(1), rate=0)
     with pytest.raises(TypeError):
-        small.transcribe(np.array(["a"]))
+        small.transcribe(np.array(["a"]), rate=16000)
     assert small.transcribe([]) == []
 
 

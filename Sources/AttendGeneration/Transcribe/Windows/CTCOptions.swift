@@ -20,12 +20,13 @@ struct CTCOptions {
   /// segment_length_s: seconds of a segment at most.
   let longest: Double
 
-  /// The options of `call`, an object whose keys are options by name; nil: none.
+  /// The options of `call`, an object whose keys are options by name; nil: none. `isLive`: for what
+  /// is heard while it is said, with shorter windows.
   ///
   /// Throws `invalidArgument` for an option that there is none of, or that has no such value.
-  init(_ call: Configuration?) throws(Failure) {
+  init(_ call: Configuration?, isLive: Bool = false) throws(Failure) {
     do throws(Failure) {
-      windows = try WindowLengths(call, length: 30, overlaps: true)
+      windows = try WindowLengths(call, length: isLive ? 6 : 30, overlaps: true)
       try CTCOptions.checkTask(call)
       (wordTimes, characterTimes) = try CTCOptions.times(call)
       languagePath = try call?.optionalString("language_model")

@@ -2,18 +2,19 @@ import AttendBase
 import AttendSounds
 
 /// The frames of a recording as a model with CTC hears them, cut into segments: a segment ends behind a pause, and
-/// where it would be too long at the longest pause in its second half. It is then decoded whole, so that memory is that
+/// where it would be too long at the longest pause in its second half, or where symbols change. It is then decoded whole, so that memory is that
 /// of a segment, and what comes out does not depend on how many frames come at a time. One thread at a time.
 final class CTCSegments {
   private let vocabulary: CTCVocabulary
   private let decoder: CTCDecoder
-  private let transcription: Transcription
+  private let recording: WindowedRecording
+  private var transcription: Transcription { recording.transcription }
   /// Frames of a pause, and of a segment at most.
   private let pause: Int
   private let longest: Int
 
-  private var rows = GrowingList<Float>(for: "the frames of a segment")  // [kinds.count, vocabulary]
-  private var kinds = GrowingList<Kind>(for: "the frames of a segment")
+  private var rows = GrowingList<Float>(for: "the frames of a segment")  // [best.count, vocabulary]
+  private var best = GrowingList<Int32>(for: "the frames of a segment")  // the most probable symbols
   /// The number of the first frame that is kept.
   private var first = 0
   /// The last frames without a symbol, and whether a delimiter is among them.
@@ -22,11 +23,15 @@ final class CTCSegments {
   /// Whether a delimiter stands between the next segment and the one before.
   private var isApart = false
 
-  /// The most probable symbol of a frame.
-  private enum Kind: UInt8, BitwiseCopyable {
+  /// What a symbol is in a text.
+  private enum Kind {
     case blank
     case delimiter
     case symbol
+  }
+
+  private func kind(_ id: Int32) -> Kind {
+    Int(id) == vocabulary.blank ? .blank : Int(id) == vocabulary.delimiter ? .delimiter : .symbol
   }
 
   /// Neighbouring frames without a symbol.
@@ -39,8 +44,8 @@ final class CTCSegments {
     }
   }
 
-  init(_ decoder: CTCDecoder, into transcription: Transcription) {
-    (self.decoder, self.transcription, vocabulary) = (decoder, transcription, decoder.vocabulary)
+  init(_ decoder: CTCDecoder, of recording: WindowedRecording) {
+    (self.decoder, self.recording, vocabulary) = (decoder, recording, decoder.vocabulary)
     pause = decoder.frames(decoder.options.pause)
     longest = decoder.frames(decoder.options.longest)
   }
@@ -53,15 +58,14 @@ final class CTCSegments {
     let width = vocabulary.count
     for frame in 0..<count {
       let row = logits + frame * width
-      let best = try CTCLogits(row, frames: 1, vocabulary: width).best(0).id
-      let kind: Kind = best == vocabulary.blank ? .blank : best == vocabulary.delimiter ? .delimiter : .symbol
+      let id = Int32(try CTCLogits(row, frames: 1, vocabulary: width).best(0).id), kind = kind(id)
       try rows.append(contentsOf: UnsafeBufferPointer(start: row, count: width))
-      try kinds.append(kind)
+      try best.append(id)
       run.add(kind)
       hasSymbol = hasSymbol || kind == .symbol
       if run.count >= pause, run.hasDelimiter || vocabulary.delimiter == nil || !hasSymbol {
-        try settle(kinds.count, isApart: run.hasDelimiter, tell)
-      } else if kinds.count == longest {
+        try settle(best.count, isApart: run.hasDelimiter, tell)
+      } else if best.count == longest {
         let cut = place()
         try settle(cut.frame, isApart: cut.isApart, tell)
       }
@@ -70,20 +74,22 @@ final class CTCSegments {
 
   /// Writes down what is left at the end of the recording.
   func finish(tell: (Transcription.Segment) throws(Failure) -> Void) throws(Failure) {
-    try settle(kinds.count, isApart: false, tell)
+    try settle(best.count, isApart: false, tell)
   }
 
-  /// The end of the longest pause in the second half of what is kept, one with a delimiter if there is any; the end of
-  /// all without a pause.
+  /// The end of the longest pause in the second half of what is kept, one with a delimiter if there is any; without a
+  /// pause the last change of symbols there; the end of all where there is none either.
   private func place() -> (frame: Int, isApart: Bool) {
-    var (best, frame, current) = (Run(), kinds.count, Run())
-    for (index, kind) in kinds.elements.enumerated().dropFirst(kinds.count / 2) {
-      current.add(kind)
+    var (longest, frame, current) = (Run(), best.count, Run())
+    for index in best.count / 2..<best.count {
+      current.add(kind(best[index]))
       let isBetter =
-        current.hasDelimiter == best.hasDelimiter ? current.count > best.count : current.hasDelimiter
-      if isBetter { (best, frame) = (current, index + 1) }
+        current.hasDelimiter == longest.hasDelimiter ? current.count > longest.count : current.hasDelimiter
+      if isBetter { (longest, frame) = (current, index + 1) }
     }
-    return (frame, best.hasDelimiter)
+    guard longest.count == 0 else { return (frame, longest.hasDelimiter) }
+    let change = (max(best.count / 2, 1)..<best.count).last { best[$0] != best[$0 - 1] }
+    return (change ?? best.count, false)
   }
 
   /// Decodes the first `count` frames and forgets them.
@@ -91,7 +97,7 @@ final class CTCSegments {
     _ count: Int, isApart: Bool, _ tell: (Transcription.Segment) throws(Failure) -> Void
   ) throws(Failure) {
     let before = transcription.segments.count
-    if hasSymbol, kinds.elements[..<count].contains(.symbol) {
+    if hasSymbol, best.elements[..<count].contains(where: { kind($0) == .symbol }) {
       let found = try decoder.decode(rows.storage, count)
       if !found.transcript.utf8.isEmpty { try write(found) }
       self.isApart = isApart
@@ -103,17 +109,17 @@ final class CTCSegments {
   }
 
   private func forget(_ count: Int) {
-    let left = kinds.count - count
+    let left = best.count - count
     if count > 0, left > 0 {
       rows.storage.update(from: rows.storage + count * vocabulary.count, count: left * vocabulary.count)
-      kinds.storage.update(from: kinds.storage + count, count: left)
+      best.storage.update(from: best.storage + count, count: left)
     }
     rows.removeAll(from: left * vocabulary.count)
-    kinds.removeAll(from: left)
+    best.removeAll(from: left)
     first += count
-    hasSymbol = kinds.elements.contains(.symbol)
+    hasSymbol = best.elements.contains { kind($0) == .symbol }
     run = Run()
-    for kind in kinds.elements { run.add(kind) }
+    for id in best.elements { run.add(kind(id)) }
   }
 
   // MARK: Writing
@@ -123,9 +129,9 @@ final class CTCSegments {
     let heard = transcript.words.isEmpty ? transcript.characters : transcript.words
     guard let opening = heard.first, let closing = heard.last else { return }
     func seconds(_ frame: Int) -> Double { clock.seconds(first + frame) }
-    if isApart, transcription.segments.count > 0, let delimiter = vocabulary.delimiterText {
-      for byte in delimiter.utf8 { try transcription.text.append(byte) }
-    }
+    let separator = transcript.beginsWord ? " " : isApart ? vocabulary.delimiterText : nil
+    if recording.isWritten, let separator { for byte in separator.utf8 { try transcription.text.append(byte) } }
+    recording.isWritten = true
     var times = GrowingList<Double>(for: "the times of characters")
     for piece in transcript.characters { try times.append(seconds(piece.start)) }
     var window = Transcription.Window()

@@ -6,11 +6,12 @@ import AttendSounds
 /// The writer of what is said in recordings, with an encoder and CTC (Graves et al. 2006): wav2vec 2.0 and its line. A
 /// recording is heard in windows that overlap, whose frames are put together, as transformers' pipelines do; several
 /// recordings go side by side.
-final class CTCTranscriber: SpeechWriter {
-  private let session: Session
+final class CTCTranscriber: WindowWriter {
+  let session: Session
   private let frontEnd: FrontEnd
   private let decoder: CTCDecoder
-  private let plan: SampleWindows.Plan
+  let plan: SampleWindows.Plan
+  var rate: Int { frontEnd.rate }
   /// Samples of a frame.
   private let step: Int
 
@@ -23,27 +24,20 @@ final class CTCTranscriber: SpeechWriter {
     guard case .sound(let embedding) = session.model.arrayReader?.input else {
       throw Failure(.internalError, "CTC without an encoder of sounds")
     }
-    step = max(frontEnd.hop.saturatingMultiply(embedding.convolutions.hop), 1)
+    step = max(frontEnd.hop.saturatingMultiply(embedding.hop), 1)
     plan = options.windows.plan(rate: frontEnd.rate, step: step)
     let clock = CTCTranscript.Clock(samplesPerFrame: step, rate: frontEnd.rate)
     decoder = try CTCDecoder(session, options, clock: clock)
   }
 
-  func transcribe(
-    _ sources: [any SampleSource], listener: Listener?
-  ) throws(Failure) -> (transcriptions: [Transcription], failure: Failure?) {
-    segments = [:]
-    return try session.hear(sources, plan, rate: frontEnd.rate) { (recordings) throws(Failure) in
-      try hear(recordings, listener)
-    }
-  }
+  func begin() { segments = [:] }
 
   /// Of the recordings of the call under way, by their numbers.
   private var segments: [Int: CTCSegments] = [:]
 
   private func segments(of recording: WindowedRecording) -> CTCSegments {
     if let known = segments[recording.number] { return known }
-    let new = CTCSegments(decoder, into: recording.transcription)
+    let new = CTCSegments(decoder, of: recording)
     segments[recording.number] = new
     return new
   }

@@ -16,10 +16,10 @@ struct TextOptions {
   private static let own = ["chunk_length_s", "task", "return_timestamps"]
 
   /// The options of `call`, an object whose keys are options by name; nil: none. What is not read here is an option of
-  /// generation. Throws `invalidArgument`.
-  init(_ call: Configuration?, _ model: Model) throws(Failure) {
+  /// generation. `isLive`: for what is heard while it is said, with shorter windows. Throws `invalidArgument`.
+  init(_ call: Configuration?, _ model: Model, isLive: Bool = false) throws(Failure) {
     do throws(Failure) {
-      windows = try WindowLengths(call, length: 30, overlaps: false)
+      windows = try WindowLengths(call, length: isLive ? 10 : 30, overlaps: false)
       try CTCOptions.checkTask(call)
       if let json = call?.json["return_timestamps"], !json.isNull, json.bool == nil {
         throw Failure(
@@ -36,11 +36,12 @@ struct TextOptions {
 
 /// The writer of what is said in recordings, with an encoder-decoder that writes no times: Moonshine (Jeffries et al.
 /// 2024, arXiv:2410.15608). Windows end at quiet places, and each becomes a segment.
-final class TextTranscriber: SpeechWriter {
-  private let session: Session
+final class TextTranscriber: WindowWriter {
+  let session: Session
   private let frontEnd: FrontEnd
   private let options: TextOptions
-  private let plan: SampleWindows.Plan
+  let plan: SampleWindows.Plan
+  var rate: Int { frontEnd.rate }
   private let resources: TextResources
   private let tokenizer: Tokenizer?
 
@@ -57,16 +58,14 @@ final class TextTranscriber: SpeechWriter {
     tokenizer = try? session.model.tokenizer.get()
   }
 
-  func transcribe(
-    _ sources: [any SampleSource], listener: Listener?
-  ) throws(Failure) -> (transcriptions: [Transcription], failure: Failure?) {
-    try session.hear(sources, plan, rate: frontEnd.rate) { (recordings) throws(Failure) in
-      for recording in recordings { try hear(recording, listener) }
-    }
+  func begin() {}
+
+  func hear(_ recordings: [WindowedRecording], _ listener: Listener?) throws(Failure) {
+    for recording in recordings { try hear(recording, listener) }
   }
 
   /// Hears the next window of a recording.
-  func hear(_ recording: WindowedRecording, _ listener: Listener?) throws(Failure) {
+  private func hear(_ recording: WindowedRecording, _ listener: Listener?) throws(Failure) {
     guard let window = try recording.next(), let sound = try session.array(window, of: recording, frontEnd) else {
       return
     }
@@ -104,13 +103,13 @@ final class TextTranscriber: SpeechWriter {
     if hypothesis.logProbabilities.count > 0 { about.meanLogProbability = sum / Double(hypothesis.generatedCount) }
     let cut = SegmentCuts.Cut(
       first: 0, limit: ids.count, start: about.start, end: Double(window.first + window.sound.count) / rate)
-    let before = transcription.segments.count
     let text = try tokenizer.map { (tokenizer) throws(Failure) in try tokenizer.decode(ids, skipSpecialTokens: true) }
-    if before > 0, tokenizer != nil { try transcription.text.append(UInt8(ascii: " ")) }
+    if recording.isWritten, tokenizer != nil { try transcription.text.append(UInt8(ascii: " ")) }
     try transcription.add(cut, of: ids, times: UnsafeBufferPointer(start: nil, count: 0), about) {
       (_, _) throws(Failure) in
       try text?.withUnsafeBufferPointer { bytes throws(Failure) in try transcription.text.append(contentsOf: bytes) }
     }
-    try transcription.segments[before].tell(listener, recording.number, transcription)
+    recording.isWritten = true
+    try transcription.segments[transcription.segments.count - 1].tell(listener, recording.number, transcription)
   }
 }

@@ -6,7 +6,10 @@ import AttendSounds
 /// A recording on its way through windows of samples, which a source gives or a caller who hears it now.
 final class WindowedRecording {
   let number: Int
-  let transcription = Transcription()
+  /// Another one where what is settled is handed over piece by piece.
+  var transcription = Transcription()
+  /// Whether a segment was written.
+  var isWritten = false
   private let windows: SampleWindows
   /// At the model's rate; nil: samples are pushed.
   private let source: (any SampleSource)?
@@ -27,6 +30,8 @@ final class WindowedRecording {
   }
 
   var isOver: Bool { windows.isOver }
+  /// Whether enough samples were pushed for the next window, or the last.
+  var isReady: Bool { windows.isReady }
 
   /// Whether samples are pushed, and no source is read.
   var isPushed: Bool { source == nil }
@@ -53,26 +58,37 @@ final class WindowedRecording {
   }
 }
 
-extension Session {
-  /// Hears recordings in windows: `body` hears the next one of each, of some at a time, until all are over. What is
-  /// written down is given, also where it fails. All live sequences are dropped, before and after.
-  func hear(
-    _ sources: [any SampleSource], _ plan: SampleWindows.Plan, rate: Int,
-    _ body: ([WindowedRecording]) throws(Failure) -> Void
+/// A writer that hears recordings in windows of samples.
+protocol WindowWriter: SpeechWriter {
+  var session: Session { get }
+  /// How recordings are cut, at this rate.
+  var plan: SampleWindows.Plan { get }
+  var rate: Int { get }
+
+  /// Forgets the recordings before.
+  func begin()
+  /// Hears the next window of each recording that has one, and writes down what that settles.
+  func hear(_ recordings: [WindowedRecording], _ listener: Listener?) throws(Failure)
+}
+
+extension WindowWriter {
+  package func transcribe(
+    _ sources: [any SampleSource], listener: Listener?
   ) throws(Failure) -> (transcriptions: [Transcription], failure: Failure?) {
     guard !sources.isEmpty else { throw Failure(.invalidArgument, "there is no recording to transcribe") }
     var recordings: [WindowedRecording] = []
     for (number, source) in sources.enumerated() {
       recordings.append(try WindowedRecording(number, source, plan, rate: rate))
     }
-    let failure = withoutMaps { () throws(Failure) in
+    begin()
+    let failure = session.withoutMaps { () throws(Failure) in
       let work = recordings.reduce(0) { $0.saturatingAdd($1.samples) }
-      try cancellation.enclose(work: work) { () throws(Failure) in
+      try session.cancellation.enclose(work: work) { () throws(Failure) in
         var open = recordings
         while !open.isEmpty {
           for first in stride(from: 0, to: open.count, by: WindowEncoder.mostWindows) {
-            try body(Array(open[first..<min(first + WindowEncoder.mostWindows, open.count)]))
-            try cancellation.check()
+            try hear(Array(open[first..<min(first + WindowEncoder.mostWindows, open.count)]), listener)
+            try session.cancellation.check()
           }
           open.removeAll(where: \.isOver)
         }
@@ -80,7 +96,9 @@ extension Session {
     }
     return (recordings.map(\.transcription), failure)
   }
+}
 
+extension Session {
   /// Runs a call that keeps neither attention maps nor sequences, and gives what it failed with.
   func withoutMaps(_ body: () throws(Failure) -> Void) -> Failure? {
     let records = recordsAttentions

@@ -15,9 +15,6 @@ enum Moonshine: Family {
     let (encoder, decoder) = (
       try MoonshineSide(config, "encoder", activation: "gelu"), try MoonshineSide(config, "decoder", activation: "silu")
     )
-    let output = LinearBlueprint(name: "proj_out", outputs: vocabulary, inputs: width, bias: .none)
-    let isTied = try config.boolean("tie_word_embeddings", default: true)
-    let hasHead = try headTask(config) != nil || isTied
     return Blueprint(
       family: modelType, prefixes: ["model.", ""],
       towers: [
@@ -31,9 +28,7 @@ enum Moonshine: Family {
             embedding: EmbeddingBlueprint(tokens: ["decoder.embed_tokens.weight"]), layers: try decoder.layers(),
             finalNorm: MoonshineSide.norm("decoder.norm"))),
       ],
-      head: hasHead
-        ? HeadBlueprint(pooling: .nextToken, output: isTied ? .ownOrTied(output) : .linear(output)) : nil,
-      ignored: ["proj_out.weight"])
+      head: try speechDecoderHead(config, vocabulary: vocabulary, width: width), ignored: ["proj_out.weight"])
   }
 
   private static func sound(_ width: Int) -> SoundBlueprint {

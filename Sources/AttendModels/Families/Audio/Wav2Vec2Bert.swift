@@ -100,7 +100,7 @@ private struct ConformerLine {
     layer.conformer = ConformerBlueprint(
       feedForward: feedForward("ffn1"),
       feedForwardNorms: ResidualNorms(pre: norm("\(name).ffn1_layer_norm"), scale: 0.5),
-      input: pointwise("pointwise_conv1", 2 * width), kernel: ("\(name).conv_module.depthwise_conv.weight", taps),
+      input: pointwise("pointwise_conv1", 2 * width), kernel: ("\(name).conv_module.depthwise_conv", taps),
       norm: norm("\(name).conv_module.depthwise_layer_norm"), activation: activation,
       output: pointwise("pointwise_conv2", width),
       convolutionNorms: ResidualNorms(pre: norm("\(name).conv_module.layer_norm")))

@@ -28,9 +28,6 @@ enum Whisper: Family {
         positions: .learned(
           name: "decoder.embed_positions.weight", count: try config.size("max_target_positions", default: 448),
           offset: 0)), layers: try layers("decoder"), finalNorm: norm("decoder"))
-    let output = LinearBlueprint(name: "proj_out", outputs: vocabulary, inputs: width, bias: .none)
-    let isTied = try config.boolean("tie_word_embeddings", default: true)
-    let hasHead = try headTask(config) != nil || isTied
     return Blueprint(
       family: modelType, prefixes: ["model.", ""],
       towers: [
@@ -39,9 +36,7 @@ enum Whisper: Family {
             width: width, input: .sound(try sound(config, width)), layers: try layers("encoder"),
             finalNorm: norm("encoder"))), .decoder(decoder),
       ],
-      head: hasHead
-        ? HeadBlueprint(pooling: .nextToken, output: isTied ? .ownOrTied(output) : .linear(output)) : nil,
-      ignored: ["proj_out.weight"])
+      head: try speechDecoderHead(config, vocabulary: vocabulary, width: width), ignored: ["proj_out.weight"])
   }
 
   /// The second convolution halves the frames; each that it makes has a place.
