@@ -21,13 +21,15 @@ package struct AttentionArguments {
   package var row: Int  // the row of the sequence's first token
   package var weights: UnsafeMutablePointer<Float>?  // the group's rows of probabilities, [group][count][keys], or nil
   package var weightsHeadStride: Int
+  package var weightsStride: Int  // from a query's row to the next
   package var ahead: Int  // pairs from a task's first to that of the task which follows on the same thread
 
   package init(
     q: UnsafePointer<Float>, qStride: Int, out: UnsafeMutablePointer<Float>, outStride: Int, group: Int, headDim: Int,
     pages: UnsafePointer<UnsafeMutableRawPointer>, keyOffset: Int, valueOffset: Int, position: Int, keys: Int,
     scale: Float, mask: AttentionMask, spans: UnsafePointer<KeySpan>? = nil, bias: UnsafePointer<AttentionBias>?,
-    head: Int, row: Int, weights: UnsafeMutablePointer<Float>?, weightsHeadStride: Int, ahead: Int
+    head: Int, row: Int, weights: UnsafeMutablePointer<Float>?, weightsHeadStride: Int,
+    weightsStride: Int, ahead: Int
   ) {
     self.q = q
     self.qStride = qStride
@@ -48,6 +50,7 @@ package struct AttentionArguments {
     self.row = row
     self.weights = weights
     self.weightsHeadStride = weightsHeadStride
+    self.weightsStride = weightsStride
     self.ahead = ahead
   }
 }

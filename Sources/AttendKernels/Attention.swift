@@ -135,7 +135,7 @@ import CInstructions
     while row < pairCount(pairs) {
       let pair = pairs.lowerBound &+ row
       let query = pair / a.pointee.group
-      let to = weights + ((pair % a.pointee.group) &* a.pointee.weightsHeadStride &+ query &* a.pointee.keys &+ tile)
+      let to = weights + ((pair % a.pointee.group) &* a.pointee.weightsHeadStride &+ query &* a.pointee.weightsStride &+ tile)
       let range = visibleKeys(a, query: query, tile: tile)
       let total = sum(load(s.sums + row &* 16))
       let scale = biased(a, s.scores + row &* attentionTile, pair: pair, range)
