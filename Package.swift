@@ -44,7 +44,8 @@ let package = Package(
     .target(
       name: "AttendC",
       dependencies: [
-        "CAttend", "AttendFunctions", "AttendGeneration", "AttendDecoding", "AttendGrammars", "AttendModels", "AttendLayers",
+        "CAttend", "AttendFunctions", "AttendGeneration", "AttendDecoding", "AttendGrammars", "AttendModels",
+        "AttendLayers",
         "AttendTokenizers", "AttendPictures", "AttendSounds", "AttendCheckpoints", "AttendDispatch",
         "AttendKernelInterface", "AttendBase",
       ], swiftSettings: swift),

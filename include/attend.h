@@ -1944,6 +1944,22 @@ _Static_assert(sizeof(attend_embed_options) == 32 && offsetof(attend_embed_optio
 _Static_assert(sizeof(attend_model_info) == 176 && offsetof(attend_model_info, decoder_start_token) == 88,
                "attend_model_info");
 _Static_assert(sizeof(attend_tensor_info) == 40 && offsetof(attend_tensor_info, shape) == 32, "attend_tensor_info");
+_Static_assert(sizeof(attend_array) == 144 && offsetof(attend_array, strides) == 80, "attend_array");
+_Static_assert(sizeof(attend_context_options) == 24 && offsetof(attend_context_options, kernels) == 16,
+               "attend_context_options");
+_Static_assert(sizeof(attend_attention_options) == 104 && offsetof(attend_attention_options, weights) == 96,
+               "attend_attention_options");
+_Static_assert(sizeof(attend_multi_head_weights) == 80 && offsetof(attend_multi_head_weights, key_heads) == 72,
+               "attend_multi_head_weights");
+_Static_assert(sizeof(attend_scored_attention_options) == 104 && offsetof(attend_scored_attention_options, weights) == 96,
+               "attend_scored_attention_options");
+_Static_assert(sizeof(attend_rotary_options) == 120 && offsetof(attend_rotary_options, long_factors) == 112,
+               "attend_rotary_options");
+_Static_assert(sizeof(attend_norm) == 40 && offsetof(attend_norm, bias) == 32, "attend_norm");
+_Static_assert(sizeof(attend_feed_forward_weights) == 64 && offsetof(attend_feed_forward_weights, bias2) == 56,
+               "attend_feed_forward_weights");
+_Static_assert(sizeof(attend_layer_weights) == 64 && offsetof(attend_layer_weights, norm_first) == 56,
+               "attend_layer_weights");
 #endif
 
 #endif /* ATTEND_H */

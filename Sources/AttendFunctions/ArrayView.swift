@@ -33,7 +33,9 @@ package struct ArrayView {
     let (count, extent) = try ArrayView.measure(name, type, rank, shape, strides)
     self.count = count
     guard let data else {
-      guard count == 0 else { throw Failure(.invalidArgument, "\(name).data is NULL, and its shape \(text(shape, rank))") }
+      guard count == 0 else {
+        throw Failure(.invalidArgument, "\(name).data is NULL, and its shape \(text(shape, rank))")
+      }
       self.data = ArrayView.nowhere
       return
     }
@@ -191,13 +193,17 @@ extension ArrayView {
   /// Throws `invalidArgument` unless the shape is `wanted`, which `other` asks for.
   func require(_ wanted: Dimensions, _ wantedRank: Int, beside other: ArrayView) throws(Failure) {
     guard rank == wantedRank, (0..<rank).allSatisfy({ shape[$0] == wanted[$0] }) else {
-      throw Failure(.invalidArgument, "\(described); beside \(other.name) \(text(other.shape, other.rank)) it must be \(text(wanted, wantedRank))")
+      throw Failure(
+        .invalidArgument,
+        "\(described); beside \(other.name) \(text(other.shape, other.rank)) it must be \(text(wanted, wantedRank))")
     }
   }
 
   /// Throws `invalidArgument` where there are fewer dimensions.
   func require(rank least: Int) throws(Failure) {
-    guard rank >= least else { throw Failure(.invalidArgument, "\(described); at least \(least) dimensions are needed") }
+    guard rank >= least else {
+      throw Failure(.invalidArgument, "\(described); at least \(least) dimensions are needed")
+    }
   }
 
   /// Throws `invalidArgument` unless the shape is `[size]` or `[size, other]`.
@@ -237,7 +243,8 @@ extension ArrayView {
       let own = dimension - (wantedRank - rank)
       let repeats = own < 0 || shape[own] == 1
       guard rank <= wantedRank, repeats || shape[own] == wanted[dimension] else {
-        throw Failure(.invalidArgument, "\(described); beside \(other) it must be \(text(wanted, wantedRank)) or repeat to it")
+        throw Failure(
+          .invalidArgument, "\(described); beside \(other) it must be \(text(wanted, wantedRank)) or repeat to it")
       }
       result.strides[dimension] = repeats ? 0 : strides[own]
       let (product, overflow) = result.count.multipliedReportingOverflow(by: wanted[dimension])
@@ -279,5 +286,17 @@ extension ArrayView {
     var result = self
     result.strides = strides
     return result
+  }
+}
+
+extension ArrayView {
+  /// The size of the last dimension, 1 for a single number.
+  package var lastSize: Int { rank == 0 ? 1 : size(1) }
+
+  /// The elements of a `[count]` float32 array, few of them. Throws `invalidArgument` for others.
+  package func numbers(count: Int) throws(Failure) -> [Double] {
+    try require(.float32)
+    try require(count, for: "\(count) pairs of components")
+    return (0..<count).map { Double(floats[$0 * strides[0]]) }
   }
 }

@@ -92,7 +92,8 @@ struct RelativeTerms {
 
   private static func count(_ vectors: ArrayView, width: Int) throws(Failure) -> Int {
     guard vectors.rank == 2, vectors.size(1) == width, vectors.size(2) % 2 == 1, vectors.size(2) < 1 << 30 else {
-      throw Failure(.invalidArgument, "\(vectors.described); for heads of \(width) numbers it must be [2 r + 1, \(width)]")
+      throw Failure(
+        .invalidArgument, "\(vectors.described); for heads of \(width) numbers it must be [2 r + 1, \(width)]")
     }
     return vectors.size(2)
   }

@@ -149,7 +149,8 @@ struct AttentionCall {
   ) throws(Failure) -> UnsafeMutablePointer<Int32>? {
     guard let lengths else { return nil }
     guard lengths.count == sizes.sequences else {
-      throw Failure(.invalidArgument, "\(lengths.described); one number for each of \(sizes.sequences) sequences is needed")
+      throw Failure(
+        .invalidArgument, "\(lengths.described); one number for each of \(sizes.sequences) sequences is needed")
     }
     return try context.integers(lengths, in: 0..<sizes.keys + 1, "there are \(sizes.keys) keys")
   }

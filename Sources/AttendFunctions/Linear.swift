@@ -129,13 +129,18 @@ extension FunctionContext {
     _ ids: ArrayView, _ table: ArrayView, scale: Float, positions: ArrayView?, into target: ArrayView
   ) throws(Failure) {
     guard table.rank == 2 else { throw Failure(.invalidArgument, "\(table.described); it must be [vocabulary, width]") }
-    guard ids.rank < ArrayView.mostDimensions else { throw Failure(.invalidArgument, "\(ids.described), too many dimensions") }
+    guard ids.rank < ArrayView.mostDimensions else {
+      throw Failure(.invalidArgument, "\(ids.described), too many dimensions")
+    }
     let width = table.size(1)
     try target.require(ids.rank, of: ids, then: width)
     let tokens = ids.rank == 0 ? 1 : ids.size(1)
     if let positions {
       guard positions.rank == 2, positions.size(1) == width, positions.size(2) >= tokens else {
-        throw Failure(.invalidArgument, "\(positions.described); for \(ids.described) and \(table.described) it must be [at least \(tokens), \(width)]")
+        throw Failure(
+          .invalidArgument,
+          "\(positions.described); for \(ids.described) and \(table.described) it must be [at least \(tokens), \(width)]"
+        )
       }
     }
     let list = try integers(ids, in: 0..<table.size(2), "\(table.described)")

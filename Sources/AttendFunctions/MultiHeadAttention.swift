@@ -48,7 +48,8 @@ package struct MultiHeadFunction {
     let (rows, shares) = (inputWeight.size(2), heads + 2 * keyHeads)
     guard rows % shares == 0 else {
       throw Failure(
-        .invalidArgument, "\(inputWeight.described); its \(rows) rows cannot be \(heads) heads of queries and "
+        .invalidArgument,
+        "\(inputWeight.described); its \(rows) rows cannot be \(heads) heads of queries and "
           + "\(keyHeads) of keys and of values")
     }
     let headDim = rows / shares

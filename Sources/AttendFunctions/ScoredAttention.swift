@@ -63,7 +63,8 @@ extension FunctionContext {
       (-(1 << 28)..<1 << 28).contains(options.queryPosition)
     else {
       throw Failure(
-        .invalidArgument, "options.half_window is \(options.halfWindow) and options.query_position "
+        .invalidArgument,
+        "options.half_window is \(options.halfWindow) and options.query_position "
           + "\(options.queryPosition); local attention needs a window from 1 to \(1 << 28 - 1)")
     }
     let call = try ScoredCall(self, q, k, v, options)
