@@ -1531,7 +1531,7 @@ ATTEND_MUST_CHECK attend_error *attend_session_memory(const attend_session *sess
 /* ------------------------------------------------------------------------------------------------------------------
  * Functions
  *
- * The pieces of a Transformer on arrays of the caller's; all since 0.3. No model and no session: inputs and outputs are
+ * The pieces of a Transformer on arrays of the caller's; all since 0.2. No model and no session: inputs and outputs are
  * the caller's memory, scratch memory comes from a context that is used again, the kernels are those of the models.
  *
  * Shapes are written [..., heads, queries, width], `...` being any dimensions before, also none. Inputs are float32,
