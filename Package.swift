@@ -44,11 +44,15 @@ let package = Package(
     .target(
       name: "AttendC",
       dependencies: [
-        "CAttend", "AttendGeneration", "AttendDecoding", "AttendGrammars", "AttendModels", "AttendLayers",
+        "CAttend", "AttendFunctions", "AttendGeneration", "AttendDecoding", "AttendGrammars", "AttendModels",
+        "AttendLayers",
         "AttendTokenizers", "AttendPictures", "AttendSounds", "AttendCheckpoints", "AttendDispatch",
         "AttendKernelInterface", "AttendBase",
       ], swiftSettings: swift),
     // The rooms.
+    .target(
+      name: "AttendFunctions", dependencies: ["AttendLayers", "AttendDispatch", "AttendKernelInterface", "AttendBase"],
+      swiftSettings: swift),
     .target(
       name: "AttendGeneration",
       dependencies: [

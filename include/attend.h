@@ -25,6 +25,7 @@
  *   Classes                         texts, pictures and sounds to labels with scores
  *   Embeddings                      texts to vectors
  *   Introspection                   what a model is, attention maps, memory
+ *   Functions                       the pieces of a Transformer on arrays of the caller's
  * "since" names the version that a declaration came with; without it, 0.1.
  *
  * Rules that hold everywhere
@@ -1749,6 +1750,387 @@ ATTEND_MUST_CHECK attend_error *attend_session_attentions(
  */
 ATTEND_MUST_CHECK attend_error *attend_session_memory(const attend_session *session, size_t *bytes);
 
+/* ------------------------------------------------------------------------------------------------------------------
+ * Functions
+ *
+ * The pieces of a Transformer on arrays of the caller's; all since 0.2. No model and no session: inputs and outputs are
+ * the caller's memory, scratch memory comes from a context that is used again, the kernels are those of the models.
+ *
+ * Shapes are written [..., heads, queries, width], `...` being any dimensions before, also none. Inputs are float32,
+ * bfloat16 or float16, outputs float32 or bfloat16; all is computed in float32. Arrays whose rows lie at equal
+ * distances are read and written where they are, others are copied on the way. An output may overlap an input other
+ * than weights: it is then written last. After a failure outputs are untouched, or where memory ran out in the middle,
+ * unfinished.
+ *
+ * Errors: INVALID_ARGUMENT (the message names the argument and both shapes, or the numbers), OUT_OF_MEMORY, BUSY,
+ * INVALID_STATE (after a fork).
+ *
+ * Accuracy: the largest difference from the same formula in exact arithmetic, relative to the largest number that the
+ * exact result has in its row, is below 2^-20 (n + 16) / 16 for sums over n numbers (for attention n = width + keys) of
+ * inputs that cancel no more than normally distributed ones do. exp is off by 1.2 ulp at most, erf and tanh by 6 ulp,
+ * sigmoid by 3 ulp.
+ *
+ * Bits: a row, or for attention a query with its keys, gives the same bits whatever stands beside it, on any number of
+ * threads, with AVX2 and AVX-512. Sequences of a ragged batch (`key_lengths`) give those that each gives alone.
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/** Dimensions of an array at most. */
+#define ATTEND_MAX_RANK 8
+
+/** Numbers in the caller's memory, which is only written where an array is an output. */
+typedef struct attend_array {
+    void *data;               /**< the element whose indices are all 0 */
+    attend_element_type type;
+    uint32_t rank;            /**< at most ATTEND_MAX_RANK */
+    int64_t shape[8];
+    /** elements from an index to the next; may be negative, and 0 in an input, which then repeats */
+    int64_t strides[8];
+} attend_array;
+
+/**
+ * Describes an array whose elements lie row after row without gaps. `shape` holds `rank` numbers; rank must not be
+ * beyond ATTEND_MAX_RANK.
+ */
+void attend_array_init(
+    attend_array *array, void *data, attend_element_type type, size_t rank, const int64_t *shape);
+
+/** The means of calls: threads, kernels and scratch memory, which stays for the next call. One thread at a time. */
+typedef struct attend_context attend_context;
+
+/** Start from ATTEND_CONTEXT_OPTIONS_INIT. */
+typedef struct attend_context_options {
+    size_t struct_size;   /**< sizeof(attend_context_options) */
+    uint32_t threads;     /**< that a call may use, the caller's included; 0: one for each processor */
+    const char *kernels;  /**< "avx512", "avx2", "portable", or NULL: attend_kernels_name() */
+} attend_context_options;
+
+#define ATTEND_CONTEXT_OPTIONS_INIT { sizeof(attend_context_options), 0, NULL }
+
+/**
+ * Creates a context; `options` may be NULL. `*context` is owned. Errors: INVALID_ARGUMENT, UNSUPPORTED, OUT_OF_MEMORY.
+ */
+ATTEND_MUST_CHECK attend_error *attend_context_create(
+    const attend_context_options *options, attend_context **context);
+
+/** Frees a context; NULL is allowed. */
+void attend_context_free(attend_context *context);
+
+/** What attention does to its scores, and what it leaves behind. Start from ATTEND_ATTENTION_OPTIONS_INIT. */
+typedef struct attend_attention_options {
+    size_t struct_size;            /**< sizeof(attend_attention_options) */
+    float scale;                   /**< factor of scores; 0: 1 / sqrt(width of queries) */
+    float soft_cap;                /**< above 0: a score s becomes cap * tanh(s / cap), before `mask` */
+    bool causal;                   /**< hides the keys behind a query's own position */
+    /** of the first query, among the keys; 0 aligns the first query with the first key, as PyTorch's is_causal does,
+        keys - queries the last with the last. What is said of positions starts from it. */
+    int64_t query_position;
+    /** 0: no limit. With `causal` the last `window` keys are seen, a query's own included, otherwise window / 2 to
+        either side */
+    size_t window;
+    /** [..., heads, queries, keys], or what repeats to it as in PyTorch: bool, where false hides a key, or numbers that
+        are added to scaled scores. NaN makes its row NaN. A query that sees no key gets zeros. */
+    const attend_array *mask;
+    /** int32 or int64, as many as there are sequences (the product of the dimensions before heads): of each only so
+        many keys are seen */
+    const attend_array *key_lengths;
+    /** [heads]: a score gains slope * (key - query), see attend_alibi_slopes (Press et al. 2021, arXiv:2108.12409) */
+    const attend_array *slopes;
+    /** [heads, 2 r + 1]: a score gains the number at clamp(key - query, -r, r) + r, see attend_relative_bias */
+    const attend_array *distance_bias;
+    /** [heads]: one more logit in each denominator, without a value (Xiao et al. 2023, arXiv:2309.17453) */
+    const attend_array *sinks;
+    /** [2 r + 1, width]: the key at clamp(key - query, -r, r) + r is added to a key (Shaw et al. 2018,
+        arXiv:1803.02155, equation 4) */
+    const attend_array *relative_keys;
+    /** [2 r + 1, value width]: the same for values, equation 3 */
+    const attend_array *relative_values;
+    /** an output, [..., heads, queries, keys]: the probabilities */
+    const attend_array *weights;
+} attend_attention_options;
+
+#define ATTEND_ATTENTION_OPTIONS_INIT \
+    { sizeof(attend_attention_options), 0, 0, false, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+
+/**
+ * softmax(scale q kᵀ + ...) v (Vaswani et al. 2017, arXiv:1706.03762, equation 1). query [..., heads, queries, width],
+ * key [..., key heads, keys, width], value [..., key heads, keys, value width], output [..., heads, queries, value
+ * width]; arrays of rank 2 have one head. Key heads divide heads: each serves as many neighbouring heads (Ainslie et
+ * al. 2023, arXiv:2305.13245). `options` may be NULL.
+ */
+ATTEND_MUST_CHECK attend_error *attend_scaled_dot_product_attention(
+    attend_context *context, const attend_array *query, const attend_array *key, const attend_array *value,
+    const attend_attention_options *options, const attend_array *output);
+
+/**
+ * The projections of multi-head attention, by the names of torch.nn.MultiheadAttention. Start from
+ * ATTEND_MULTI_HEAD_WEIGHTS_INIT.
+ */
+typedef struct attend_multi_head_weights {
+    size_t struct_size;                    /**< sizeof(attend_multi_head_weights) */
+    /** [width + 2 key width, input width]: queries, keys and values one below the other; or NULL and the next three */
+    const attend_array *in_proj_weight;
+    const attend_array *in_proj_bias;      /**< [width + 2 key width], or NULL; also beside the next three */
+    const attend_array *query_weight;      /**< [width, query input width] */
+    const attend_array *key_weight;        /**< [key width, key input width] */
+    const attend_array *value_weight;      /**< [key width, value input width] */
+    const attend_array *out_proj_weight;   /**< [output width, width] */
+    const attend_array *out_proj_bias;     /**< [output width], or NULL */
+    size_t heads;                          /**< of queries; divides width */
+    size_t key_heads;                      /**< key width / (width / heads); 0: as many as heads */
+} attend_multi_head_weights;
+
+#define ATTEND_MULTI_HEAD_WEIGHTS_INIT \
+    { sizeof(attend_multi_head_weights), NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0 }
+
+/**
+ * Multi-head attention (section 3.2.2 of the paper) with its projections: query [..., queries, input width], key and
+ * value [..., keys, input width], output [..., queries, output width]. `options` may be NULL; its mask and weights are
+ * [..., heads, queries, keys].
+ */
+ATTEND_MUST_CHECK attend_error *attend_multi_head_attention(
+    attend_context *context, const attend_array *query, const attend_array *key, const attend_array *value,
+    const attend_multi_head_weights *weights, const attend_attention_options *options, const attend_array *output);
+
+/** How a query and a key are compared. */
+typedef enum attend_score_kind {
+    ATTEND_SCORE_DOT = 0,      /**< qᵀ k (Luong et al. 2015, arXiv:1508.04025, equation 8) */
+    ATTEND_SCORE_GENERAL = 1,  /**< qᵀ W k, the same */
+    ATTEND_SCORE_CONCAT = 2,   /**< vᵀ tanh(W [q; k]), the same */
+    ATTEND_SCORE_ADDITIVE = 3  /**< vᵀ tanh(W q + U k + b) (Bahdanau et al. 2014, arXiv:1409.0473, appendix A.1.2) */
+} attend_score_kind;
+
+/** Which keys a query looks at (Luong et al. 2015, section 3.2). */
+typedef enum attend_locality {
+    ATTEND_LOCALITY_GLOBAL = 0,     /**< at all */
+    ATTEND_LOCALITY_MONOTONIC = 1,  /**< local-m: at those around its own position */
+    ATTEND_LOCALITY_PREDICTIVE = 2  /**< local-p: at those around a position that it predicts, under a Gaussian */
+} attend_locality;
+
+/** The attention of recurrent networks. Start from ATTEND_SCORED_ATTENTION_OPTIONS_INIT. */
+typedef struct attend_scored_attention_options {
+    size_t struct_size;               /**< sizeof(attend_scored_attention_options) */
+    attend_score_kind score;
+    attend_locality locality;
+    /** W: general [query width, key width], concat [units, query width + key width], additive [units, query width] */
+    const attend_array *weight;
+    const attend_array *key_weight;   /**< U, of additive scores: [units, key width] */
+    const attend_array *bias;         /**< b, of additive scores: [units], or NULL */
+    const attend_array *vector;       /**< v, of concat and additive scores: [units] */
+    size_t half_window;               /**< D of local attention: positions in [p - D, p + D] are seen */
+    int64_t query_position;           /**< local-m: the position p of the first query */
+    const attend_array *place_weight; /**< local-p: W_p, [place units, query width]; p = keys σ(v_pᵀ tanh(W_p q)) */
+    const attend_array *place_vector; /**< local-p: v_p, [place units] */
+    const attend_array *mask;         /**< as that of attend_attention_options, for [..., queries, keys] */
+    const attend_array *key_lengths;  /**< as that of attend_attention_options */
+    const attend_array *weights;      /**< an output, [..., queries, keys]: the alignment, or NULL */
+} attend_scored_attention_options;
+
+#define ATTEND_SCORED_ATTENTION_OPTIONS_INIT \
+    { sizeof(attend_scored_attention_options), ATTEND_SCORE_DOT, ATTEND_LOCALITY_GLOBAL, NULL, NULL, NULL, NULL, 0, 0, \
+      NULL, NULL, NULL, NULL, NULL }
+
+/**
+ * Attention with any of the scores, without a factor: query [..., queries, query width], key [..., keys, key width],
+ * value [..., keys, value width], output [..., queries, value width].
+ */
+ATTEND_MUST_CHECK attend_error *attend_scored_attention(
+    attend_context *context, const attend_array *query, const attend_array *key, const attend_array *value,
+    const attend_scored_attention_options *options, const attend_array *output);
+
+/** The layout of sinusoidal positions, as in docs/transformer.md. */
+typedef enum attend_sinusoid_layout {
+    ATTEND_SINUSOID_INTERLEAVED = 0,  /**< component 2i is sin(p / 10000^(2i / width)), 2i + 1 its cosine */
+    ATTEND_SINUSOID_HALVES = 1,       /**< the same numbers, all sines first */
+    ATTEND_SINUSOID_TENSOR2TENSOR = 2 /**< all sines first, the last wavelength 10000 * 2π exactly */
+} attend_sinusoid_layout;
+
+/** The positions from `first` on of section 3.5 of the paper: output [positions, width], width even. */
+ATTEND_MUST_CHECK attend_error *attend_sinusoidal_positions(
+    attend_context *context, attend_sinusoid_layout layout, int64_t first, const attend_array *output);
+
+/** The ways to rotary positions beyond those of the training, by the names of Hugging Face's rope_type. */
+typedef enum attend_rope_type {
+    ATTEND_ROPE_DEFAULT = 0,
+    ATTEND_ROPE_LINEAR = 1,       /**< factor */
+    ATTEND_ROPE_DYNAMIC = 2,      /**< factor, trained_positions, length */
+    ATTEND_ROPE_LLAMA3 = 3,       /**< factor, low_frequency_factor, high_frequency_factor, trained_positions */
+    ATTEND_ROPE_YARN = 4,         /**< factor, trained_positions, beta_fast, beta_slow, attention_factor */
+    ATTEND_ROPE_LONGROPE = 5,     /**< factor, trained_positions, both lists of factors, length, attention_factor */
+    ATTEND_ROPE_PROPORTIONAL = 6  /**< factor, rotated_share */
+} attend_rope_type;
+
+/** How far a position turns which components. Start from ATTEND_ROTARY_OPTIONS_INIT. */
+typedef struct attend_rotary_options {
+    size_t struct_size;           /**< sizeof(attend_rotary_options) */
+    attend_rope_type type;
+    bool interleaved;             /**< pairs are components 2i and 2i + 1 (GPT-J), otherwise i and i + dimensions / 2 */
+    size_t dimensions;            /**< components that turn, the first ones, an even number; 0: all */
+    double theta;                 /**< 0: 10000 */
+    double factor;                /**< 0: 1; of longrope the quotient of longest and trained text */
+    double low_frequency_factor;  /**< 0: 1 */
+    double high_frequency_factor; /**< 0: 4 */
+    double beta_fast;             /**< 0: 32 */
+    double beta_slow;             /**< 0: 1 */
+    double attention_factor;      /**< on sines and cosines; 0: what the papers conclude from `factor` */
+    double rotated_share;         /**< 0: 1 */
+    size_t trained_positions;
+    size_t length;                /**< of the text, where that changes the angles; 0: one more than the last position */
+    const attend_array *short_factors; /**< float32, [dimensions / 2] */
+    const attend_array *long_factors;  /**< the same for texts longer than trained_positions */
+} attend_rotary_options;
+
+#define ATTEND_ROTARY_OPTIONS_INIT \
+    { sizeof(attend_rotary_options), ATTEND_ROPE_DEFAULT, false, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL }
+
+/**
+ * Rotary positions (Su et al. 2021, arXiv:2104.09864, equation 34): x and output [..., positions, width]. `positions`,
+ * int32 or int64, repeats to the dimensions of x but its last, as a mask does; NULL: they are 0, 1, 2, ... along the
+ * last but one. `options` may be NULL.
+ */
+ATTEND_MUST_CHECK attend_error *attend_rotary_embedding(
+    attend_context *context, const attend_array *x, const attend_array *positions,
+    const attend_rotary_options *options, const attend_array *output);
+
+/** The slopes of linear biases for as many heads as output, [heads], has (Press et al. 2021, section 3). */
+ATTEND_MUST_CHECK attend_error *attend_alibi_slopes(attend_context *context, const attend_array *output);
+
+/**
+ * The buckets of T5's relative positions (Raffel et al. 2019, arXiv:1910.10683, section 2.1): relative, int32, any
+ * shape, holds key - query; output, int32, has its shape. There are `buckets` of them, half for each direction if
+ * `bidirectional`; distances from `max_distance` on share the last.
+ */
+ATTEND_MUST_CHECK attend_error *attend_relative_buckets(
+    attend_context *context, const attend_array *relative, size_t buckets, size_t max_distance, bool bidirectional,
+    const attend_array *output);
+
+/**
+ * T5's table of biases, [buckets, heads], as attend_attention_options.distance_bias has them: output [heads,
+ * 2 max_distance + 1].
+ */
+ATTEND_MUST_CHECK attend_error *attend_relative_bias(
+    attend_context *context, const attend_array *table, size_t max_distance, bool bidirectional,
+    const attend_array *output);
+
+/** The kinds of norms. */
+typedef enum attend_norm_kind {
+    ATTEND_NORM_LAYER = 0,  /**< to mean 0 and variance 1 (Ba et al. 2016, arXiv:1607.06450) */
+    ATTEND_NORM_RMS = 1     /**< to a mean square of 1 (Zhang and Sennrich 2019, arXiv:1910.07467) */
+} attend_norm_kind;
+
+/** A norm over the last dimension. Start from ATTEND_NORM_INIT. */
+typedef struct attend_norm {
+    size_t struct_size;         /**< sizeof(attend_norm) */
+    attend_norm_kind kind;
+    float epsilon;              /**< 0: 1e-5, of RMS norms 2^-23, as PyTorch has it */
+    float weight_offset;        /**< added to every weight of RMS norms: 1 in Gemma */
+    const attend_array *weight; /**< [width], or NULL: 1 */
+    const attend_array *bias;   /**< [width], or NULL: 0; layer norms only */
+} attend_norm;
+
+#define ATTEND_NORM_INIT { sizeof(attend_norm), ATTEND_NORM_LAYER, 0, 0, NULL, NULL }
+
+/** output = norm(x), both [..., width]. `norm` may be NULL: a layer norm without weights. */
+ATTEND_MUST_CHECK attend_error *attend_normalize(
+    attend_context *context, const attend_array *x, const attend_norm *norm, const attend_array *output);
+
+/**
+ * A residual connection with the norm behind it: sum = x + y and output = norm(sum), all [..., width]. Post-norm (the
+ * paper) goes on with output, pre-norm (Xiong et al. 2020, arXiv:2002.04745) reads output in its next sub-layer and
+ * adds to sum. `sum` may be NULL.
+ */
+ATTEND_MUST_CHECK attend_error *attend_add_norm(
+    attend_context *context, const attend_array *x, const attend_array *y, const attend_norm *norm,
+    const attend_array *sum, const attend_array *output);
+
+/** Functions of one number. */
+typedef enum attend_activation {
+    ATTEND_ACTIVATION_NONE = 0,
+    ATTEND_ACTIVATION_RELU = 1,        /**< max(x, 0) */
+    ATTEND_ACTIVATION_GELU = 2,        /**< x Φ(x) (Hendrycks and Gimpel 2016, arXiv:1606.08415) */
+    ATTEND_ACTIVATION_GELU_TANH = 3,   /**< the same paper's approximation by tanh */
+    ATTEND_ACTIVATION_QUICK_GELU = 4,  /**< x σ(1.702 x) */
+    ATTEND_ACTIVATION_SILU = 5,        /**< x σ(x) */
+    ATTEND_ACTIVATION_TANH = 6,
+    ATTEND_ACTIVATION_SIGMOID = 7,
+    ATTEND_ACTIVATION_RELU_SQUARED = 8 /**< max(x, 0)² */
+} attend_activation;
+
+/** output = activation(x), of one shape. */
+ATTEND_MUST_CHECK attend_error *attend_activate(
+    attend_context *context, const attend_array *x, attend_activation activation, const attend_array *output);
+
+/** Softmax over the last dimension, [..., width]; zeros where every number of a row is minus infinity. */
+ATTEND_MUST_CHECK attend_error *attend_softmax(
+    attend_context *context, const attend_array *x, const attend_array *output);
+
+/** The logarithm of softmax over the last dimension, [..., width]. */
+ATTEND_MUST_CHECK attend_error *attend_log_softmax(
+    attend_context *context, const attend_array *x, const attend_array *output);
+
+/** output = x Wᵀ + bias: x [..., inputs], weight [outputs, inputs], bias [outputs] or NULL, output [..., outputs]. */
+ATTEND_MUST_CHECK attend_error *attend_linear(
+    attend_context *context, const attend_array *x, const attend_array *weight, const attend_array *bias,
+    const attend_array *output);
+
+/** The weights of a feed-forward network. Start from ATTEND_FEED_FORWARD_WEIGHTS_INIT. */
+typedef struct attend_feed_forward_weights {
+    size_t struct_size;           /**< sizeof(attend_feed_forward_weights) */
+    attend_activation activation;
+    const attend_array *weight1;  /**< [units, width] */
+    const attend_array *bias1;    /**< [units], or NULL */
+    /** [units, width]: V of activation(x W) * (x V) (Shazeer 2020, arXiv:2002.05202); NULL: not gated */
+    const attend_array *gated_weight;
+    const attend_array *gated_bias; /**< [units], or NULL; there where bias1 is */
+    const attend_array *weight2;  /**< [width, units] */
+    const attend_array *bias2;    /**< [width], or NULL */
+} attend_feed_forward_weights;
+
+#define ATTEND_FEED_FORWARD_WEIGHTS_INIT \
+    { sizeof(attend_feed_forward_weights), ATTEND_ACTIVATION_RELU, NULL, NULL, NULL, NULL, NULL, NULL }
+
+/** output = activation(x W1ᵀ + b1) W2ᵀ + b2 (section 3.3 of the paper), x and output [..., width]; or gated. */
+ATTEND_MUST_CHECK attend_error *attend_feed_forward(
+    attend_context *context, const attend_array *x, const attend_feed_forward_weights *weights,
+    const attend_array *output);
+
+/**
+ * output = scale * table[ids] + positions (section 3.4 of the paper): ids, int32 or int64, [..., tokens], table
+ * [vocabulary, width], output [..., tokens, width]; positions [at least tokens, width], row i for token i of each
+ * sequence, or NULL. Learned positions are rows of such a table.
+ */
+ATTEND_MUST_CHECK attend_error *attend_embedding(
+    attend_context *context, const attend_array *ids, const attend_array *table, float scale,
+    const attend_array *positions, const attend_array *output);
+
+/** A layer of the paper's encoder or decoder (figure 1). Start from ATTEND_LAYER_WEIGHTS_INIT. */
+typedef struct attend_layer_weights {
+    size_t struct_size;                               /**< sizeof(attend_layer_weights) */
+    const attend_multi_head_weights *self_attention;
+    const attend_multi_head_weights *cross_attention; /**< of decoders, or NULL */
+    const attend_feed_forward_weights *feed_forward;
+    const attend_norm *self_attention_norm;
+    const attend_norm *cross_attention_norm;          /**< there where cross_attention is */
+    const attend_norm *feed_forward_norm;
+    bool norm_first;                                  /**< norms before the sub-layers, not behind their sums */
+} attend_layer_weights;
+
+#define ATTEND_LAYER_WEIGHTS_INIT { sizeof(attend_layer_weights), NULL, NULL, NULL, NULL, NULL, NULL, false }
+
+/** An encoder's layer: x and output [..., tokens, width]. `options`, of its self-attention, may be NULL. */
+ATTEND_MUST_CHECK attend_error *attend_encoder_layer(
+    attend_context *context, const attend_array *x, const attend_layer_weights *weights,
+    const attend_attention_options *options, const attend_array *output);
+
+/**
+ * A decoder's layer: x and output [..., tokens, width], memory [..., source tokens, width]. `options` are those of its
+ * self-attention, of which `causal` is the caller's to set, `cross_options` those of the attention to memory. Both may
+ * be NULL.
+ */
+ATTEND_MUST_CHECK attend_error *attend_decoder_layer(
+    attend_context *context, const attend_array *x, const attend_array *memory, const attend_layer_weights *weights,
+    const attend_attention_options *options, const attend_attention_options *cross_options,
+    const attend_array *output);
+
 #ifdef __cplusplus
 }
 #endif
@@ -1788,6 +2170,22 @@ _Static_assert(sizeof(attend_embed_options) == 32 && offsetof(attend_embed_optio
 _Static_assert(sizeof(attend_model_info) == 176 && offsetof(attend_model_info, decoder_start_token) == 88,
                "attend_model_info");
 _Static_assert(sizeof(attend_tensor_info) == 40 && offsetof(attend_tensor_info, shape) == 32, "attend_tensor_info");
+_Static_assert(sizeof(attend_array) == 144 && offsetof(attend_array, strides) == 80, "attend_array");
+_Static_assert(sizeof(attend_context_options) == 24 && offsetof(attend_context_options, kernels) == 16,
+               "attend_context_options");
+_Static_assert(sizeof(attend_attention_options) == 104 && offsetof(attend_attention_options, weights) == 96,
+               "attend_attention_options");
+_Static_assert(sizeof(attend_multi_head_weights) == 80 && offsetof(attend_multi_head_weights, key_heads) == 72,
+               "attend_multi_head_weights");
+_Static_assert(sizeof(attend_scored_attention_options) == 104 && offsetof(attend_scored_attention_options, weights) == 96,
+               "attend_scored_attention_options");
+_Static_assert(sizeof(attend_rotary_options) == 120 && offsetof(attend_rotary_options, long_factors) == 112,
+               "attend_rotary_options");
+_Static_assert(sizeof(attend_norm) == 40 && offsetof(attend_norm, bias) == 32, "attend_norm");
+_Static_assert(sizeof(attend_feed_forward_weights) == 64 && offsetof(attend_feed_forward_weights, bias2) == 56,
+               "attend_feed_forward_weights");
+_Static_assert(sizeof(attend_layer_weights) == 64 && offsetof(attend_layer_weights, norm_first) == 56,
+               "attend_layer_weights");
 #endif
 
 #endif /* ATTEND_H */

@@ -33,6 +33,14 @@ extension attend_classify_options: SizedStruct { static var firstSize: Int { 32 
 extension attend_class: SizedStruct { static var firstSize: Int { 48 } }
 extension attend_model_info: SizedStruct { static var firstSize: Int { 176 } }
 extension attend_tensor_info: SizedStruct { static var firstSize: Int { 40 } }
+extension attend_context_options: SizedStruct { static var firstSize: Int { 24 } }
+extension attend_attention_options: SizedStruct { static var firstSize: Int { 104 } }
+extension attend_multi_head_weights: SizedStruct { static var firstSize: Int { 80 } }
+extension attend_scored_attention_options: SizedStruct { static var firstSize: Int { 104 } }
+extension attend_rotary_options: SizedStruct { static var firstSize: Int { 120 } }
+extension attend_norm: SizedStruct { static var firstSize: Int { 40 } }
+extension attend_feed_forward_weights: SizedStruct { static var firstSize: Int { 64 } }
+extension attend_layer_weights: SizedStruct { static var firstSize: Int { 64 } }
 
 /// A struct as the caller's version of the header knows it; what that version lacks, and all of it where the pointer is
 /// nil, is 0.

@@ -87,7 +87,8 @@ private struct AttentionJob {
       valueOffset: heads.valueOffset + head * heads.headStride, position: sequence.position, keys: sequence.keys,
       scale: heads.scale, mask: mask, spans: sequence.spans, bias: bias, head: head * group, row: sequence.row,
       weights: weights.map { $0 + (written + head * group * sequence.count * sequence.keys) },
-      weightsHeadStride: sequence.count * sequence.keys, ahead: parts * kernels.attentionRows)
+      weightsHeadStride: sequence.count * sequence.keys, weightsStride: sequence.keys,
+      ahead: parts * kernels.attentionRows)
   }
 }
 

@@ -144,6 +144,11 @@ extension Engine {
     }
   }
 
+  /// y = x. On the caller's thread.
+  package func copy(_ x: Matrix, into y: Matrix) {
+    for row in 0..<x.rows { y[row].update(from: x[row], count: x.columns) }
+  }
+
   /// y += scale * x.
   package func add(_ x: Matrix, to y: Matrix, scale: Float = 1) {
     let arguments = AddArguments(x: x, y: y, scale: scale)

@@ -16,7 +16,10 @@ extension Engine {
 
   /// x = exp(x) / sum of exp(x), row by row, in place; zeros where a row holds nothing but minus infinity. `[rows,
   /// columns]`
-  package func softmax(_ x: Matrix) { softmax(x, x, kernels.rows.softmax) }
+  package func softmax(_ x: Matrix) { softmax(x, into: x) }
+
+  /// y = exp(x) / sum of exp(x), the same; `y` may be `x`.
+  package func softmax(_ x: Matrix, into y: Matrix) { softmax(x, y, kernels.rows.softmax) }
 
   private func softmax(_ x: Matrix, _ y: Matrix, _ kernel: @escaping KernelTable.Row) {
     var job = SoftmaxJob(x: x, y: y, kernel: kernel, parts: parts(x.rows, work: x.rows * x.columns, grain: .rows))

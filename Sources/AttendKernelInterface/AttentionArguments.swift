@@ -21,13 +21,15 @@ package struct AttentionArguments {
   package var row: Int  // the row of the sequence's first token
   package var weights: UnsafeMutablePointer<Float>?  // the group's rows of probabilities, [group][count][keys], or nil
   package var weightsHeadStride: Int
+  package var weightsStride: Int  // from a query's row to the next
   package var ahead: Int  // pairs from a task's first to that of the task which follows on the same thread
 
   package init(
     q: UnsafePointer<Float>, qStride: Int, out: UnsafeMutablePointer<Float>, outStride: Int, group: Int, headDim: Int,
     pages: UnsafePointer<UnsafeMutableRawPointer>, keyOffset: Int, valueOffset: Int, position: Int, keys: Int,
     scale: Float, mask: AttentionMask, spans: UnsafePointer<KeySpan>? = nil, bias: UnsafePointer<AttentionBias>?,
-    head: Int, row: Int, weights: UnsafeMutablePointer<Float>?, weightsHeadStride: Int, ahead: Int
+    head: Int, row: Int, weights: UnsafeMutablePointer<Float>?, weightsHeadStride: Int,
+    weightsStride: Int, ahead: Int
   ) {
     self.q = q
     self.qStride = qStride
@@ -48,6 +50,7 @@ package struct AttentionArguments {
     self.row = row
     self.weights = weights
     self.weightsHeadStride = weightsHeadStride
+    self.weightsStride = weightsStride
     self.ahead = ahead
   }
 }
@@ -62,6 +65,7 @@ package struct AttentionScratch {
   package let scores: UnsafeMutablePointer<Float>  // [rows, 128], then probabilities in the type of the values
   package let sums: UnsafeMutablePointer<Float>  // [rows, 16], of the probabilities
   package let top: UnsafeMutablePointer<Float>  // [rows], the largest score so far
+  package let next: UnsafeMutablePointer<Float>  // [rows], the same with the tile at hand
   /// [128, width], used where values are copied to rows of whole vectors or widened first
   package let values: UnsafeMutablePointer<Float>
   package let keys: UnsafeMutablePointer<Float>  // [width, 32], used where keys are widened first
@@ -76,6 +80,7 @@ package struct AttentionScratch {
     scores = s.scores + row &* attentionTile
     sums = s.sums + row &* 16
     top = s.top + row
+    next = s.next + row
     values = s.values
     keys = s.keys
     q = s.q + row &* s.width
@@ -88,15 +93,16 @@ package struct AttentionScratch {
     scores = out + AttentionScratch.rows &* width
     sums = scores + AttentionScratch.rows &* attentionTile
     top = sums + AttentionScratch.rows &* 16
-    values = top + 16
+    next = top + 16
+    values = next + 16
     keys = values + attentionTile &* width
     q = keys + panelWidth &* width
   }
 
-  /// Floats that a task needs.
-  package static func count(headDim: Int) -> Int {
-    let width = (headDim + 15) & ~15
-    return rows * (width + attentionTile + 16) + 16 + (attentionTile + panelWidth) * width + rows * width
+  /// Floats that up to `rows` rows of a task need.
+  @inlinable @inline(__always) package static func count(headDim: Int) -> Int {
+    let width = (headDim &+ 15) & ~15
+    return rows &* (width &+ attentionTile &+ 16) &+ 32 &+ (attentionTile &+ panelWidth) &* width &+ rows &* width
   }
 }
 

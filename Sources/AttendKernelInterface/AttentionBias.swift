@@ -36,12 +36,15 @@ package struct AttentionBias: @unchecked Sendable {
   /// A term for each head, query and key, where places lie in two dimensions (Bao et al. 2021, arXiv:2106.08254; Liu et
   /// al. 2021, arXiv:2103.14030).
   package var pairs: PairBias?
+  /// Terms that a caller made, and keys that he hides.
+  package var given: GivenBias?
 
   /// Nothing at all.
   package init() { radius = 0 }
 
   package var isEmpty: Bool {
     slopes == nil && distances == nil && sinks == nil && disentangled == nil && pairs == nil
+      && given == nil
   }
 }
 
@@ -84,5 +87,25 @@ package struct DisentangledBias: @unchecked Sendable {
     self.relativeIndex = relativeIndex
     self.radius = radius
     self.buckets = buckets
+  }
+}
+
+/// A caller's own rows for the queries of one head of one sequence, each of as many columns as there are keys. They come
+/// after all other terms, and after the cap, which therefore stands here and not in the mask.
+package struct GivenBias: @unchecked Sendable {
+  /// `[queries, keys]`: terms of the scores; minus infinity hides a key.
+  package var terms: UnsafePointer<Float>?
+  /// From a query's row to the next; 0: all share one.
+  package var termsStride: Int
+  /// `[queries, keys]`: 0 hides a key.
+  package var visible: UnsafePointer<UInt8>?
+  package var visibleStride: Int
+  /// As `AttentionMask.softCap`.
+  package var softCap: Float
+
+  package init(softCap: Float) {
+    self.softCap = softCap
+    termsStride = 0
+    visibleStride = 0
   }
 }

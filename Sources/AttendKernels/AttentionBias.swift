@@ -40,6 +40,30 @@ import CInstructions
   }
 }
 
+/// Sixteen bytes, of which no more than `count` are read, the others being 0.
+@_transparent private func bytes(_ p: UnsafePointer<UInt8>, _ count: Int) -> Lanes {
+  if count >= 16 { return attend_widen_unsigned8(p) }
+  var v = Lanes(repeating: 0)
+  var i = 0
+  while i < count {
+    v[i] = Int32(truncatingIfNeeded: p[i])
+    i &+= 1
+  }
+  return v
+}
+
+/// Sixteen scores of a query with the keys from `key` on, capped, and with the caller's terms.
+@_transparent private func withGiven(_ given: GivenBias, _ scores: Vector, query: Int, key: Int, keys: Int) -> Vector {
+  var s = scores
+  if given.softCap > 0 { s = splat(given.softCap) * tanh(s / splat(given.softCap)) }
+  if let terms = given.terms { s += load(terms + (query &* given.termsStride &+ key), keys &- key) }
+  if let visible = given.visible {
+    let seen = bytes(visible + (query &* given.visibleStride &+ key), keys &- key)
+    s = s.replacing(with: splat(-Float.infinity), where: seen .== Lanes(repeating: 0))
+  }
+  return s
+}
+
 /// Turns the raw scores of a query with the keys of `range` into scaled and biased ones.
 @inline(never) func addBias(
   _ a: UnsafePointer<AttentionArguments>, _ bias: UnsafePointer<AttentionBias>, _ scores: UnsafeMutablePointer<Float>, head: Int,
@@ -59,6 +83,7 @@ import CInstructions
       let row = (head &* pairs.positions &+ a.pointee.position &+ query) &* pairs.stride
       s += load(pairs.base + (row &+ range.tile &+ column))
     }
+    if let given = bias.pointee.given { s = withGiven(given, s, query: query, key: range.tile &+ column, keys: a.pointee.keys) }
     store(s, scores + column)
     column &+= 16
   }

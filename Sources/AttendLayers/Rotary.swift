@@ -36,10 +36,24 @@ package struct Rotary: Sendable, Equatable {
 
   /// Radians a position for each pair, `[pairs]`, for a sequence of `length` tokens. The reference rounds them to
   /// float32, and so do we.
-  func frequencies(length: Int) -> [Float] {
+  package func frequencies(length: Int) -> [Float] {
     (0..<pairs).map { pair in
       let exponent = Double(2 * parts * (pair % max(pairs / parts, 1))) / Double(dimensions)
       return Float(scaling.scaled(pow(theta, -exponent), pair: pair, exponent: exponent, length: length, self))
+    }
+  }
+}
+
+extension Rotary {
+  /// Cosines and, behind them, sines of the angles by which pairs turn at the position of each, `[2 * pairs]`.
+  @inline(__always) package func writeAngles(
+    _ frequencies: [Float], to row: UnsafeMutablePointer<Float>, position: (Int) -> Float
+  ) {
+    let magnitude = scaling.magnitude
+    for (pair, frequency) in frequencies.enumerated() {
+      let (sine, cosine) = Trigonometry.sineAndCosine(Double(position(pair) * frequency))
+      row[pair] = Float(cosine) * magnitude
+      row[pairs + pair] = Float(sine) * magnitude
     }
   }
 }
@@ -100,6 +114,37 @@ package enum RotaryScaling: Sendable, Equatable {
     case .dynamic(_, let trained), .longrope(_, _, let trained, _): trained
     case .none, .linear, .proportional, .llama3, .yarn: nil
     }
+  }
+}
+
+extension RotaryScaling {
+  /// The scaling of Peng et al. 2023, arXiv:2309.00071, for texts `factor` times as long as those of the training, of
+  /// `trained` tokens: section 3.2, of which pairs that turn more than `fast` times are kept and those that turn less
+  /// than `slow` times are divided, and section 3.4, equation 22, where no `magnitude` is given. Theta is above 1.
+  package static func yarn(
+    dimensions: Int, theta: Double, factor: Double, trained: Int, fast: Double, slow: Double, isTruncated: Bool = true,
+    magnitude: Double? = nil
+  ) -> RotaryScaling {
+    /// The pair that turns `turns` times in a text of the trained length.
+    func pair(turning turns: Double) -> Double {
+      Double(dimensions) * log(Double(trained) / (turns * 2 * Double.pi)) / (2 * log(theta))
+    }
+    var (low, high) = (pair(turning: fast), pair(turning: slow))
+    if isTruncated { (low, high) = (low.rounded(.down), high.rounded(.up)) }
+    (low, high) = (max(low, 0), min(high, Double(dimensions - 1)))
+    // So that the ramp is no division by zero.
+    if low == high { high += 0.001 }
+    return .yarn(factor: factor, low: low, high: high, magnitude: magnitude ?? yarnMagnitude(factor, weight: 1))
+  }
+
+  /// The factor on sines and cosines of equation 22, the logarithm having a weight.
+  package static func yarnMagnitude(_ factor: Double, weight: Double) -> Double {
+    factor <= 1 ? 1 : 0.1 * weight * log(factor) + 1
+  }
+
+  /// The factor on sines and cosines that Ding et al. 2024, arXiv:2402.13753, conclude.
+  package static func longropeMagnitude(_ factor: Double, trained: Int) -> Double {
+    factor <= 1 || trained < 2 ? 1 : (1 + log(factor) / log(Double(trained))).squareRoot()
   }
 }
 
@@ -171,15 +216,11 @@ package struct RotaryTables: Sendable {
     _ angles: Matrix, _ entry: Entry, _ sequence: AttentionSequence, _ tokens: Range<Int>, _ frequencies: [Float],
     _ coordinates: UnsafePointer<Float>?
   ) {
-    let (place, axes, magnitude) = (entry.place, entry.rotary.axes, entry.rotary.scaling.magnitude)
+    let axes = entry.rotary.axes
     for token in tokens {
-      let row = angles[sequence.row + token] + place.column
       let own = axes.isEmpty ? nil : coordinates.map { $0 + TokenPlaces.axes * (sequence.row + token) }
-      for (pair, frequency) in frequencies.enumerated() {
-        let position = own.map { $0[axes[pair]] } ?? Float(sequence.position + token)
-        let (sine, cosine) = Trigonometry.sineAndCosine(Double(position * frequency))
-        row[pair] = Float(cosine) * magnitude
-        row[place.pairs + pair] = Float(sine) * magnitude
+      entry.rotary.writeAngles(frequencies, to: angles[sequence.row + token] + entry.place.column) { pair in
+        own.map { $0[axes[pair]] } ?? Float(sequence.position + token)
       }
     }
   }

@@ -42,11 +42,19 @@ package enum Alibi {
   /// next lower power and then every other one of the next higher. Each is rounded to bfloat16 if `isRounded`, then
   /// multiplied by `scale`.
   package static func slopes(heads: Int, scale: Float = 1, isRounded: Bool = false) -> [Float] {
+    (0..<heads).map {
+      let slope = slope($0, of: heads)
+      return (isRounded ? bfloat16(slope) : slope) * scale
+    }
+  }
+
+  /// The paper's slope of one of `heads` heads.
+  package static func slope(_ head: Int, of heads: Int) -> Float {
     var power = 1
     while 2 * power <= heads { power *= 2 }
-    let first = (1...power).map { exp2(-8 * Double($0) / Double(power)) }
-    let others = (0..<heads - power).map { exp2(-4 * Double(2 * $0 + 1) / Double(power)) }
-    return (first + others).map { (isRounded ? bfloat16(Float($0)) : Float($0)) * scale }
+    let isOwn = head < power  // of the lower power of two
+    let exponent = isOwn ? -8 * Double(head + 1) : -4 * Double(2 * (head - power) + 1)
+    return Float(exp2(exponent / Double(power)))
   }
 
   /// The nearest number of the upper 16 bits; of two the even one.

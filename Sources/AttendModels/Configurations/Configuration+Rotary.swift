@@ -1,7 +1,6 @@
 import AttendBase
 import AttendCheckpoints
 import AttendLayers
-import Glibc
 
 /// A family's defaults of rotary positions, where its configuration does not give them.
 struct RotaryDefaults {
@@ -154,29 +153,22 @@ extension Configuration {
     return Double(try config.size("max_position_embeddings")) / Double(trained)
   }
 
-  /// Peng et al. 2023, arXiv:2309.00071, sections 3.2 (the ramp) and 3.4 (the factor on sines and cosines, equation
-  /// 22).
+  /// See `RotaryScaling.yarn`.
   private func yarn(dimensions: Int, theta: Double, _ config: Configuration) throws(Failure) -> RotaryScaling {
     let trained = try trainedPositions(config)
     let factor = try stretch(config, trained: trained)
     guard theta > 1 else { throw config.invalid("rope_theta", "is \(theta); yarn needs more than 1") }
-    /// The pair that turns `turns` times in a text of the trained length.
-    func pair(turning turns: Double) -> Double {
-      Double(dimensions) * log(Double(trained) / (turns * 2 * Double.pi)) / (2 * log(theta))
-    }
     let (fast, slow) = (try optionalNumber("beta_fast") ?? 32, try optionalNumber("beta_slow") ?? 1)
     guard fast > 0, slow > 0 else {
       throw invalid("beta_fast", "is \(fast) and beta_slow \(slow); both must be positive")
     }
-    var (low, high) = (pair(turning: fast), pair(turning: slow))
-    if try boolean("truncate", default: true) { (low, high) = (low.rounded(.down), high.rounded(.up)) }
-    (low, high) = (max(low, 0), min(high, Double(dimensions - 1)))
-    // So that the ramp is no division by zero.
-    if low == high { high += 0.001 }
-    func magnitude(_ weight: Double) -> Double { factor <= 1 ? 1 : 0.1 * weight * log(factor) + 1 }
+    let isTruncated = try boolean("truncate", default: true)
+    func magnitude(_ weight: Double) -> Double { RotaryScaling.yarnMagnitude(factor, weight: weight) }
     let weights = (try optionalNumber("mscale") ?? 0, try optionalNumber("mscale_all_dim") ?? 0)
     let concluded = weights.0 != 0 && weights.1 != 0 ? magnitude(weights.0) / magnitude(weights.1) : magnitude(1)
-    return .yarn(factor: factor, low: low, high: high, magnitude: try optionalNumber("attention_factor") ?? concluded)
+    return .yarn(
+      dimensions: dimensions, theta: theta, factor: factor, trained: trained, fast: fast, slow: slow,
+      isTruncated: isTruncated, magnitude: try optionalNumber("attention_factor") ?? concluded)
   }
 
   private func longrope(pairs: Int, _ config: Configuration) throws(Failure) -> RotaryScaling {
@@ -189,7 +181,7 @@ extension Configuration {
       }
       return values
     }
-    let concluded = factor <= 1 || trained < 2 ? 1 : (1 + log(factor) / log(Double(trained))).squareRoot()
+    let concluded = RotaryScaling.longropeMagnitude(factor, trained: trained)
     return .longrope(
       short: try divisors("short_factor"), long: try divisors("long_factor"), trained: trained,
       magnitude: try optionalNumber("attention_factor") ?? concluded)

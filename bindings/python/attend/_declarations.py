@@ -22,6 +22,7 @@ from ctypes import (
 from typing import Any
 
 from ._draw_declarations import DRAW_STRUCTS, draw_prototypes
+from ._function_declarations import FUNCTION_PROTOTYPES, FUNCTION_STRUCTS
 from ._generation_structs import VERDICT as VERDICT
 from ._generation_structs import GenerationOptions as GenerationOptions
 from ._generation_structs import Hypothesis as Hypothesis
@@ -248,6 +249,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "attend_embed_options": EmbedOptions,
     "attend_model_info": ModelInfo,
     "attend_tensor_info": TensorInfo,
+    **FUNCTION_STRUCTS,
 }
 
 _handle_out = POINTER(Handle)
@@ -342,4 +344,6 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "attend_session_record_attentions": (Handle, [Handle, c_bool]),
     "attend_session_attentions": (Handle, [Handle, c_int, c_size_t, c_size_t, POINTER(Tensor)]),
     "attend_session_memory": (Handle, [Handle, _size_out]),
+    # Functions
+    **FUNCTION_PROTOTYPES,
 }
