@@ -2,6 +2,7 @@ import AttendBase
 import AttendGeneration
 import AttendKernelInterface
 import AttendModels
+import AttendTestSupport
 import Testing
 
 /// Folders of `model_type` "recurrent" that are not what docs/recurrent.md describes.

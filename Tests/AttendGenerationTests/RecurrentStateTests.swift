@@ -3,8 +3,6 @@ import AttendDecoding
 import AttendGeneration
 import AttendKernelInterface
 import AttendModels
-import AttendTestSupport
-import Foundation
 import Testing
 
 /// States in pages: what holds for keys and values holds for them.
