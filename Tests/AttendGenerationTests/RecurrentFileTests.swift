@@ -19,7 +19,7 @@ import Testing
     let whole = copy.tensors.remove(at: place)
     let missing = try #require(copy.refusal())
     #expect(missing.code == .invalidFile && missing.message.contains(tensor), "\(missing.message)")
-    let half = whole.bytes.count / 2
+    let half = whole.bytes.count / 8 * 4
     copy.tensors.append(WrittenTensor(tensor, type: "F32", shape: [half / 4], bytes: Array(whole.bytes[..<half])))
     let bent = try #require(copy.refusal())
     #expect(bent.code == .invalidFile && bent.message.contains(tensor), "\(bent.message)")

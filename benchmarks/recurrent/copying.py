@@ -5,8 +5,8 @@ what they read, and then copy texts of every length.
     python benchmarks/recurrent/copying.py OUT.json [--minutes 5] [--longest 40]
 
 Texts are random letters of up to `--longest`; each model has as many minutes of training on the same texts, with the
-threads that torch has. Then Attend writes copies of texts it has not seen, up to twice as long, greedily; a place counts
-as copied where the right letter stands there. Needs torch.
+threads that torch has. Then Attend writes copies of texts it has not seen, up to twice as long, greedily; a place
+counts as copied where the right letter stands there. Needs torch.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Time to read and to write, and memory, by length: the Transformer of models/g2p-en against recurrent networks of about
-as many parameters, with attention and without.
+"""Time to read and to write, and memory, by length: the Transformer of models/g2p-en against recurrent networks of
+about as many parameters, with attention and without.
 
     python benchmarks/recurrent/lengths.py OUT.json [--threads 1 2] [--lengths 1 4 ... 4096]
 

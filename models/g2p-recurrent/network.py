@@ -17,7 +17,13 @@ EOS, PAD = 0, 1  # pad begins what is written, as in models/g2p-en
 
 class Network(nn.Module):
     def __init__(
-        self, vocabulary: int, embedding: int = 128, width: int = 260, layers: int = 2, attends: bool = True, dropout=0.2
+        self,
+        vocabulary: int,
+        embedding: int = 128,
+        width: int = 260,
+        layers: int = 2,
+        attends: bool = True,
+        dropout=0.2,
     ):
         super().__init__()
         self.attends = attends

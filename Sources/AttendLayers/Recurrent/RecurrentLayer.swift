@@ -39,14 +39,16 @@ package struct RecurrentDirection: Sendable {
     }
   }
 
-  /// All steps, from the last to the first where it is `reversed`, of tokens in the order of steps.
+  /// All steps, from the last to the first where it is `reversed`, of tokens in the order of steps. Rows count as done
+  /// where no other direction follows.
   func run(
-    _ gates: Matrix, _ order: StepOrder, reversed: Bool, state: Matrix, into output: Matrix, _ pass: Pass
+    _ gates: Matrix, _ order: StepOrder, reversed: Bool = false, isLast: Bool = true, state: Matrix,
+    into output: Matrix, _ pass: Pass
   ) throws(Failure) {
     for index in 0..<order.steps {
       let step = reversed ? order.steps - 1 - index : index
       try self.step(order.rows(step, of: gates), state: state, into: order.rows(step, of: output), pass)
-      try pass.checkCancellation()
+      try pass.finishedLayer(rows: isLast ? order.count(step) : 0)
     }
   }
 }

@@ -57,8 +57,8 @@ package enum RecurrentNetwork: Sendable {
           let state = try pass.workspace.matrix(order.sequences.count, direction.stateWidth)
           for row in 0..<state.rows { state[row].update(repeating: 0, count: state.columns) }
           try direction.run(
-            try direction.gates(of: input, pass), order, reversed: index == 1, state: state,
-            into: output.columns(index * width, width), pass)
+            try direction.gates(of: input, pass), order, reversed: index == 1, isLast: index + 1 == directions.count,
+            state: state, into: output.columns(index * width, width), pass)
           guard let finals else { return }
           for vector in 0..<direction.cell.vectors {
             let to = column + (vector * directions.count + index) * width
@@ -70,7 +70,6 @@ package enum RecurrentNetwork: Sendable {
       }
       column += layer.finalWidth
       input = output
-      try pass.finishedLayer(rows: x.rows)
     }
     order.unpack(input, into: y)
   }

@@ -51,11 +51,9 @@ struct RecurrentRun {
     for (index, layer) in decoder.layers.enumerated() {
       try pass.scoped { () throws(Failure) in
         try layer.forward.run(
-          try layer.forward.gates(of: input, pass), order, reversed: false, state: states[index], into: outputs[index],
-          pass)
+          try layer.forward.gates(of: input, pass), order, state: states[index], into: outputs[index], pass)
       }
       input = outputs[index].columns(0, layer.forward.width)
-      try pass.finishedLayer(rows: x.rows)
     }
   }
 

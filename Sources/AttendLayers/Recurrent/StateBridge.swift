@@ -16,11 +16,12 @@ package struct StateBridge: Sendable {
   }
 
   /// Puts the first states of the decoder into the pages of the source, from layer `first` on, at position 0, where all
-  /// beams of a source find them. `finals` is `[sequences, layers * finalWidth]`; `widths` are those of the decoder's
-  /// layers, `vectors` to a state.
+  /// beams of a source find them. `finals` is `[sequences, layers * finalWidth]`; a state of the decoder is `vectors`
+  /// vectors of `width` numbers.
   func project(
     _ finals: Matrix, layers: Int, vectors: Int, width: Int, _ source: KeyValues, from first: Int, _ pass: Pass
   ) throws(Failure) {
+    source.clearStates(from: first)
     try pass.scoped { () throws(Failure) in
       let places = try pass.workspace.take(source.sequences.count, of: AttentionSequence.self)
       for (index, sequence) in source.sequences.enumerated() {

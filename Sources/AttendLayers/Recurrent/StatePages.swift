@@ -23,6 +23,19 @@ extension KeyValues {
       layout.heads(layer: layer, queryHeads: 1, scale: 1))
   }
 
+  /// Fills the layers from `first` on with zeros, where states will stand at some positions only: pages are saved as
+  /// they are, and equal sequences have equal pages.
+  func clearStates(from first: Int) {
+    guard first < layout.layers.count else { return }
+    let start = layout.layers[first].offset * MemoryLayout<Float>.stride
+    for sequence in sequences {
+      for page in 0..<KeyValueLayout.pages(for: sequence.keys) {
+        (sequence.pages[page] + start).initializeMemory(
+          as: UInt8.self, repeating: 0, count: layout.pages[0].bytes - start)
+      }
+    }
+  }
+
   /// The state of `numbers` numbers at a position of a sequence.
   func readState(
     layer: Int, _ sequence: AttentionSequence, position: Int, _ numbers: Int, into x: UnsafeMutablePointer<Float>

@@ -145,7 +145,7 @@ class Writer:
         running, finished = [(0.0, list(begun), state, list(begun))], []
         for length in range(1, LONGEST + 1):
             candidates, states = [], []
-            for place, (total, ids, state, unread) in enumerate(running):
+            for place, (total, _, state, unread) in enumerate(running):
                 hidden, _, state = self.decode(unread, state, keys)
                 states.append(state)
                 scores = total + torch.log_softmax(self.generator(hidden[-1]), 0)
