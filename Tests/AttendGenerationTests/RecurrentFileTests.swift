@@ -31,23 +31,25 @@ import Testing
     #expect(copy.refusal()?.message.contains("decoder.rnn.weight_ih_l2") == true)
   }
 
-  @Test(arguments: [
-    ("lstm-bahdanau", "cell", "qrnn", "cell \"qrnn\" is not known; known are gru, lstm, rnn"),
-    ("lstm-bahdanau", "score", "cosine", "score \"cosine\" is not known; known are additive, concat, dot, general"),
-    ("lstm-bahdanau", "score", "dot", "score is \"dot\", whose vectors are equally long, and hidden_size is 18"),
-    ("lstm-bahdanau", "bridge", "copy", "bridge is \"copy\", and the encoder's states have 14 numbers"),
-    ("lstm-bahdanau", "attention", "local", "attention \"local\" is not known"),
-    ("lstm-luong", "readout", "state", "readout is \"state\", which does not hold what"),
-    ("lstm-bahdanau", "nonlinearity", "relu", "nonlinearity is not a key that this model_type knows or uses here"),
-    ("lstm-bahdanau", "input_feeding", true, "input_feeding is not a key that this model_type knows or uses here"),
-    ("gru-luong-joined", "input_feeding", true, "input_feeding is true, and readout \"joined\""),
-    ("lstm-bahdanau", "num_decoder_layers", 3, "num_encoder_layers is 2 and num_decoder_layers 3"),
-    ("decoder-tied", "embedding_size", 11, "the hidden states have 10 numbers and embeddings 11"),
-    ("encoder", "head", "sequence-classes", "head is \"sequence-classes\", of the last token"),
-    ("tanh", "bridge", "none", "the decoder would hear nothing of the source"),
-  ] as [(String, String, any Sendable, String)]) func keysThatDoNotFitAreNamed(
-    name: String, key: String, value: any Sendable, message: String
-  ) throws {
+  @Test(
+    arguments: [
+      ("lstm-bahdanau", "cell", "qrnn", "cell \"qrnn\" is not known; known are gru, lstm, rnn"),
+      ("lstm-bahdanau", "score", "cosine", "score \"cosine\" is not known; known are additive, concat, dot, general"),
+      ("lstm-bahdanau", "score", "dot", "score is \"dot\", whose vectors are equally long, and hidden_size is 18"),
+      ("lstm-bahdanau", "bridge", "copy", "bridge is \"copy\", and the encoder's states have 14 numbers"),
+      ("lstm-bahdanau", "attention", "local", "attention \"local\" is not known"),
+      ("lstm-luong", "readout", "state", "readout is \"state\", which does not hold what"),
+      ("lstm-bahdanau", "nonlinearity", "relu", "nonlinearity is not a key that this model_type knows or uses here"),
+      ("lstm-bahdanau", "input_feeding", true, "input_feeding is not a key that this model_type knows or uses here"),
+      ("gru-luong-joined", "input_feeding", true, "input_feeding is true, and readout \"joined\""),
+      ("lstm-bahdanau", "num_decoder_layers", 3, "num_encoder_layers is 2 and num_decoder_layers 3"),
+      ("decoder-tied", "embedding_size", 11, "the hidden states have 10 numbers and embeddings 11"),
+      ("encoder", "head", "sequence-classes", "head is \"sequence-classes\", of the last token"),
+      ("tanh", "bridge", "none", "the decoder would hear nothing of the source"),
+    ] as [(String, String, any Sendable, String)]) func keysThatDoNotFitAreNamed(
+      name: String, key: String, value: any Sendable, message: String
+    ) throws
+  {
     let copy = try CheckpointCopy("../recurrent/\(name)")
     copy.config[key] = value
     let failure = try #require(copy.refusal())

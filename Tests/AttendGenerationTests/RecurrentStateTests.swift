@@ -46,7 +46,8 @@ import Testing
         let loaded = try model(path, kernels: kernels, threads: threads, compute: compute)
         #expect(try logits(try begin(loaded, sources), targets) == expected, "\(kernels), \(threads) threads")
         for piece in [1, 13] where threads == 2 {
-          #expect(try inPieces(try begin(loaded, sources), targets, piece) == expected, "\(kernels), pieces of \(piece)")
+          #expect(
+            try inPieces(try begin(loaded, sources), targets, piece) == expected, "\(kernels), pieces of \(piece)")
         }
       }
     }

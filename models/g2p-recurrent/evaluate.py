@@ -69,9 +69,9 @@ def main() -> None:
             distance = max((abs(a - b) for (a, _), (b, _) in zip(found, wanted) if a and b), default=0.0)
             print(
                 f"{'greedy' if beams == 1 else f'{beams} beams'}: WER {rates['WER']:.1%} PER {rates['PER']:.1%}, "
-                f"stress ignored {rates['WER_no_stress']:.1%} {rates['PER_no_stress']:.1%}; {equal} of {len(items)} ids "
-                f"equal to PyTorch's, scores within {distance:.1e}; {speed['attend']:.0f} words per second, PyTorch "
-                f"{speed['torch']:.0f}, {model.kernels}"
+                f"stress ignored {rates['WER_no_stress']:.1%} {rates['PER_no_stress']:.1%}; {equal} of {len(items)} "
+                f"ids equal to PyTorch's, scores within {distance:.1e}; {speed['attend']:.0f} words per second, "
+                f"PyTorch {speed['torch']:.0f}, {model.kernels}"
             )
 
 
