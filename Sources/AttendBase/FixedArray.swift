@@ -27,6 +27,11 @@ public final class FixedArray<Element>: RandomAccessCollection {
     (self.base, self.count) = (base, count)
   }
 
+  /// Without elements.
+  package convenience init(noneFor purpose: @autoclosure () -> String) throws(Failure) {
+    try self.init(0, for: purpose()) { (_) throws(Failure) in throw Failure(.internalError, "an element of none") }
+  }
+
   deinit {
     base.deinitialize(count: count)
     free(base)

@@ -33,7 +33,7 @@ extension Session {
     try check(wanted, batch)
     try checkPositions(batch, decoder)
     forgetOutputs()
-    cancellation.begin(work: batch.tokenCount * decoder.layers.count)
+    cancellation.begin(work: batch.tokenCount * decoder.depth)
     try pass.workspace.reset()
     let cache = sequences.selfCache
     try cache.grow(batch.lengths, on: pass.engine)

@@ -42,7 +42,7 @@ extension Session {
     try check(whole, stack)
     let y = try outputs.reserve(outputs.embeddings, rows: whole.count, columns: width)
     defer { drop() }
-    cancellation.begin(work: whole.tokenCount * stack.layers.count)
+    cancellation.begin(work: whole.tokenCount * stack.depth)
     var (first, token) = (0, 0)
     while first < whole.count {
       var (count, tokens) = (1, lengths[first])

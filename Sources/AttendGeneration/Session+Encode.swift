@@ -10,7 +10,7 @@ extension Session {
     let stack = try readingStack(of: batch)
     try check(batch, stack)
     drop()
-    cancellation.begin(work: batch.tokenCount * stack.layers.count)
+    cancellation.begin(work: batch.tokenCount * stack.depth)
     try read(batch, stack, positionsAhead: Session.positionsAhead)
   }
 
@@ -19,13 +19,13 @@ extension Session {
   package func add(_ batch: Batch) throws(Failure) {
     let stack = try readingStack(of: batch)
     try check(batch, stack)
-    cancellation.begin(work: batch.tokenCount * stack.layers.count)
+    cancellation.begin(work: batch.tokenCount * stack.depth)
     try read(batch, stack, positionsAhead: Session.positionsAhead)
   }
 
   /// Adds sequences behind the live ones whose sources have been encoded before. A failure leaves those as they were.
   func add(encoded sources: [EncodedSource]) throws(Failure) {
-    guard let encoder = model.encoder, sources.allSatisfy({ $0.width == encoder.width }) else {
+    guard let encoder = model.encoder, encoder.finalWidth == 0, sources.allSatisfy({ $0.width == encoder.width }) else {
       throw Failure(.internalError, "states of another encoder")
     }
     forgetOutputs()
@@ -153,8 +153,9 @@ extension Session {
       switch model.blueprint.kind {
       case .encoder: try readText(batch, stack, into: x)
       case .encoderDecoder:
-        try readText(batch, stack, into: x)
-        try projectSource(batch.lengths, x, from: first)
+        let finals = try pass.workspace.matrix(batch.count, stack.finalWidth)
+        try readText(batch, stack, finals: finals, into: x)
+        try projectSource(batch.lengths, x, finals: finals, from: first)
         try reserve(ahead: positionsAhead)
       case .decoder:
         try reserve(ahead: positionsAhead)
@@ -182,7 +183,7 @@ extension Session {
   }
 
   /// Runs the encoder. The keys and values of a layer are of use while it runs, and to nobody later.
-  func readText(_ batch: Batch, _ encoder: Stack, into x: Matrix) throws(Failure) {
+  func readText(_ batch: Batch, _ encoder: Stack, finals: Matrix? = nil, into x: Matrix) throws(Failure) {
     let encoderScratch = try scratch(of: encoder)
     pass.recorder?.recordsEncoder = true
     defer {
@@ -192,19 +193,20 @@ extension Session {
     try encoderScratch.add(batch.count)
     try encoderScratch.grow(batch.lengths, on: pass.engine)
     try encoder.forward(
-      batch.input, selfKeyValues: try encoderScratch.writing(batch.lengths), crossKeyValues: nil, into: x, pass)
+      batch.input, selfKeyValues: try encoderScratch.writing(batch.lengths), crossKeyValues: nil, finals: finals,
+      into: x, pass)
   }
 
   /// Makes the keys and values that the decoder's cross-attention looks at, once for all steps, of the sequences from
   /// `first` on.
   func projectSource(
-    _ lengths: SequenceLengths, _ states: Matrix, from first: Int
+    _ lengths: SequenceLengths, _ states: Matrix, finals: Matrix? = nil, from first: Int
   ) throws(Failure) {
     guard let decoder = model.decoder, let cache = sequences.crossCache else {
       throw Failure(.internalError, "an encoder-decoder without cross-attention")
     }
     try cache.grow(lengths, from: first, on: pass.engine)
-    try decoder.projectSource(states, into: try cache.writing(lengths, from: first), pass)
+    try decoder.projectSource(states, finals: finals, into: try cache.writing(lengths, from: first), pass)
     cache.advance(lengths, from: first)
   }
 

@@ -11,7 +11,7 @@ extension Session {
     }
     let batch = try outputs.shiftedBatch()
     try check(batch, decoder)
-    cancellation.begin(work: batch.tokenCount * decoder.layers.count)
+    cancellation.begin(work: batch.tokenCount * decoder.depth)
     let (cache, first) = (sequences.selfCache, sequences.count - batch.count)
     defer { for sequence in first..<sequences.count { cache.truncate(sequence, to: 0) } }
     try cache.grow(batch.lengths, from: first, on: pass.engine)

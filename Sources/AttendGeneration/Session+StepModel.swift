@@ -81,7 +81,7 @@ extension Session: StepModel {
   package func recordSourceAttention(_ isOn: Bool) { recordAttentions(isOn) }
 
   package func sourceAttention(row: Int) throws(Failure) -> UnsafeBufferPointer<Float> {
-    let map = try attention(.cross, layer: (model.decoder?.layers.count ?? 0) - 1, sequence: row)
+    let map = try attention(.cross, layer: (model.decoder?.depth ?? 0) - 1, sequence: row)
     return UnsafeBufferPointer(start: map.base, count: map.queries * map.keys)
   }
 

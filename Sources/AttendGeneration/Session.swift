@@ -163,7 +163,7 @@ package final class Session {
         .invalidState, "attention maps are not recorded: switch recording on before the call that computes them")
     }
     let stack = kind == .encoder ? (name: "encoder", model.encoder) : (name: "decoder", model.decoder)
-    let layers = stack.1?.layers.count ?? 0
+    let layers = stack.1?.depth ?? 0
     guard layer >= 0, layer < layers else {
       throw Failure(
         .invalidArgument, "layer is \(UInt(bitPattern: layer)); the model has \(layers) \(stack.name) layers")

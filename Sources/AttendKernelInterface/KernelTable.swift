@@ -201,6 +201,22 @@ package final class KernelTable: Sendable {
     }
   }
 
+  /// The kernels of recurrent networks.
+  package struct Recurrent: Sendable {
+    /// One step of some rows: the states become the next ones.
+    package let cell: @Sendable (_ arguments: UnsafePointer<CellArguments>, _ rows: Range<Int>) -> Void
+    /// Attention of one query with additive scores.
+    package let additive: @Sendable (_ arguments: UnsafePointer<AdditiveArguments>) -> Void
+
+    package init(
+      cell: @escaping @Sendable (UnsafePointer<CellArguments>, Range<Int>) -> Void,
+      additive: @escaping @Sendable (UnsafePointer<AdditiveArguments>) -> Void
+    ) {
+      self.cell = cell
+      self.additive = additive
+    }
+  }
+
   /// The kernels of attention for one type of keys and values.
   package struct Attention: Sendable {
     /// Keys and values to their page.
@@ -271,6 +287,7 @@ package final class KernelTable: Sendable {
   /// The way out alone: float32 sums `[rows][32]` of one panel, for products that another library summed; gated, those
   /// of the next panel follow.
   package let finish: Multiply
+  package let recurrent: Recurrent
   /// Rows of one attention task: as many accumulators as the registers hold.
   package let attentionRows: Int
   package let attention: Attentions
@@ -278,7 +295,7 @@ package final class KernelTable: Sendable {
   package init(
     name: String, products: Products, conversions: Conversions, rows: Rows, blocks: Blocks,
     evaluate: @escaping @Sendable (Function, UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void,
-    finish: @escaping Multiply, attentionRows: Int, attention: Attentions
+    finish: @escaping Multiply, recurrent: Recurrent, attentionRows: Int, attention: Attentions
   ) {
     self.name = name
     self.products = products
@@ -287,6 +304,7 @@ package final class KernelTable: Sendable {
     self.blocks = blocks
     self.evaluate = evaluate
     self.finish = finish
+    self.recurrent = recurrent
     self.attentionRows = attentionRows
     self.attention = attention
   }
@@ -296,6 +314,6 @@ package final class KernelTable: Sendable {
     let products = Products(float32: float32, bfloat16: products.bfloat16, int8: products.int8, int4: products.int4)
     return KernelTable(
       name: name, products: products, conversions: conversions, rows: rows, blocks: blocks, evaluate: evaluate,
-      finish: finish, attentionRows: attentionRows, attention: attention)
+      finish: finish, recurrent: recurrent, attentionRows: attentionRows, attention: attention)
   }
 }

@@ -26,7 +26,8 @@ import CInstructions
     blocks: .init(
       summarize: { summarizeBlocks($0, $1, $2, $3) }, logSumOfExponentials: { logSumOfExponentials($0, $1, $2, $3) },
       topK: { topK($0, $1, bounds: $2, $3, $4, $5) }, stream: { stream($0, $1, $2) }), evaluate: { evaluate($0, $1, $2, $3) },
-    finish: { finish($0, $1, $2, $3) }, attentionRows: tileRows,
+    finish: { finish($0, $1, $2, $3) },
+    recurrent: .init(cell: { recurrentCell($0, $1) }, additive: { additiveAttention($0) }), attentionRows: tileRows,
     attention: .init(
       float32: .init(store: { storeKeyValues($0) }, attend: { attention($0, $1, $2, $3) }), bfloat16: bfloat16Attention(features),
       int8: .init(store: { storeKeyValuesInt8($0) }, attend: { attentionInt8($0, $1, $2, $3) }),

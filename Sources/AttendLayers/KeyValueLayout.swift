@@ -48,11 +48,13 @@ package struct KeyValueLayout: Sendable {
   package let pages: [Pages]
   package let type: KeyValueType
   private let use: Use
+  /// Whether it keeps states that later ones are made of, whose rounding would add up: they stay in float32.
+  private let holdsStates: Bool
 
   /// For `count` layers with heads of keys and values as `heads` says, which look back over windows where they have
   /// one.
   package init(
-    _ count: Int, use: Use = .laterCalls, type: KeyValueType = .float32,
+    _ count: Int, use: Use = .laterCalls, type: KeyValueType = .float32, holdsStates: Bool = false,
     _ heads: (Int) -> (heads: Int, headDim: Int, window: Int)
   ) throws(Failure) {
     var (isOpen, isWindowed) = (false, false)
@@ -69,7 +71,7 @@ package struct KeyValueLayout: Sendable {
       if use == .laterCalls { offsets[kind] = end }
       return place
     }
-    (self.layers, self.type, self.use) = (layers, type, use)
+    (self.layers, self.type, self.use, self.holdsStates) = (layers, type, use, holdsStates)
     pages = (0..<(hasKinds ? 2 : 1)).map { kind in
       let staysOpen = use == .ownLayer || kind == 0 && isOpen
       return Pages(window: staysOpen ? 0 : windows[kind], bytes: units[kind] * MemoryLayout<UInt32>.size)
@@ -78,7 +80,11 @@ package struct KeyValueLayout: Sendable {
 
   /// The same layers in another type.
   package func with(type: KeyValueType) throws(Failure) -> KeyValueLayout {
-    try KeyValueLayout(layers.count, use: use, type: type) { index in
+    guard !holdsStates || type == .float32 else {
+      throw Failure(
+        .unsupported, "a recurrent network keeps states and no keys and values: they are float32, and no other type")
+    }
+    return try KeyValueLayout(layers.count, use: use, type: type) { index in
       (layers[index].heads, layers[index].headDim, layers[index].window)
     }
   }

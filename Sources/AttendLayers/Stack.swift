@@ -6,6 +6,8 @@ package final class Stack: Sendable {
   package let width: Int
   package let input: InputLayer
   package let layers: FixedArray<TransformerLayer>
+  /// In their place; nil: it is a Transformer.
+  package let recurrent: RecurrentNetwork?
   package let finalNorm: Norm?
   /// Of the keys and values of its own tokens.
   package let keyValueLayout: KeyValueLayout
@@ -30,8 +32,8 @@ package final class Stack: Sendable {
   package let statedPositions: Int?
 
   package init(
-    width: Int, input: InputLayer, layers: FixedArray<TransformerLayer>, finalNorm: Norm?,
-    keyValueLayout: KeyValueLayout,
+    width: Int, input: InputLayer, layers: FixedArray<TransformerLayer>, recurrent: RecurrentNetwork? = nil,
+    finalNorm: Norm?, keyValueLayout: KeyValueLayout,
     crossKeyValueLayout: KeyValueLayout?, sourceProjection: Linear? = nil, rotaries: RotaryTables,
     convolution: DebertaConvolution? = nil, shares: AlignedBuffer? = nil, taps: Taps? = nil,
     sinkhorn: SinkhornIterations? = nil,
@@ -41,6 +43,7 @@ package final class Stack: Sendable {
     self.width = width
     self.input = input
     self.layers = layers
+    self.recurrent = recurrent
     self.finalNorm = finalNorm
     self.keyValueLayout = keyValueLayout
     self.crossKeyValueLayout = crossKeyValueLayout
@@ -54,6 +57,12 @@ package final class Stack: Sendable {
 
   /// The numbers of a state that it gives: its width, and as many again for each tap.
   package var outputWidth: Int { width * (1 + (taps?.layers.count ?? 0)) }
+
+  /// How many layers it has, of whatever kind.
+  package var depth: Int { recurrent?.layers.count ?? layers.count }
+
+  /// Numbers of a sequence's last states, which a recurrent encoder leaves to the decoder; 0: it leaves none.
+  package var finalWidth: Int { recurrent?.finalWidth ?? 0 }
 
   /// The embedding of tokens; nil: it reads arrays.
   package var embedding: TokenEmbedding? { input.tokens }
@@ -69,13 +78,20 @@ package final class Stack: Sendable {
 
   /// The forward pass: from the input, which lies sequence after sequence as `selfKeyValues` says, and states of
   /// another tower in the place of some of its rows, to hidden states, `[tokens, outputWidth]`, in y. `places` are
-  /// of tokens; arrays have their own.
+  /// of tokens; arrays have their own. `finals`, `[sequences, finalWidth]`, is filled where there are last states.
   package func forward(
     _ input: StackInput, splices: UnsafeBufferPointer<Splice> = UnsafeBufferPointer(start: nil, count: 0),
-    places: TokenPlaces = TokenPlaces(), selfKeyValues: KeyValues, crossKeyValues: KeyValues?, into y: Matrix,
-    _ pass: Pass
+    places: TokenPlaces = TokenPlaces(), selfKeyValues: KeyValues, crossKeyValues: KeyValues?, finals: Matrix? = nil,
+    into y: Matrix, _ pass: Pass
   ) throws(Failure) {
     let x = y.columns(0, width)
+    if let recurrent {
+      return try pass.scoped { () throws(Failure) in
+        let vectors = try pass.workspace.matrix(x.rows, recurrent.inputWidth)
+        try self.input.apply(input, selfKeyValues.sequences, into: vectors, pass)
+        try recurrent.apply(vectors, selfKeyValues, source: crossKeyValues, finals: finals, into: x, pass)
+      }
+    }
     if let sinkhorn, case .tokens(let ids, _) = input {
       try sinkhorn.forward(self, ids, selfKeyValues.sequences, into: x, pass)
       finalNorm?.apply(x, into: x, pass)
@@ -136,8 +152,13 @@ package final class Stack: Sendable {
   }
 
   /// Projects the encoder's output, `[source tokens, width]`, to the keys and values of every layer's cross-attention,
-  /// once for all steps.
-  package func projectSource(_ states: Matrix, into source: KeyValues, _ pass: Pass) throws(Failure) {
+  /// once for all steps. `finals` are the encoder's last states, where it leaves them.
+  package func projectSource(
+    _ states: Matrix, finals: Matrix? = nil, into source: KeyValues, _ pass: Pass
+  ) throws(Failure) {
+    if case .decoder(let decoder) = recurrent {
+      return try decoder.projectSource(states, finals: finals, into: source, pass)
+    }
     try pass.scoped { () throws(Failure) in
       var states = states
       if let sourceProjection {

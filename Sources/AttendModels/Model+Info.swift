@@ -17,7 +17,7 @@ package struct ModelInfo: Sendable {
 
     fileprivate init(_ stack: Stack?) {
       guard let stack else { return }
-      (vocabulary, width, layers) = (stack.vocabulary, stack.width, stack.layers.count)
+      (vocabulary, width, layers) = (stack.vocabulary, stack.width, stack.depth)
       positions = stack.statedPositions
       tokenTypes = stack.embedding?.types?.count ?? 0
     }

@@ -21,20 +21,6 @@ import Testing
     "t5-v1.1": [.bfloat16: 0.998, .int8: 0.988, .int4: 0.7],
   ]
 
-  /// Pearson's correlation.
-  private func correlation(_ a: [Float], _ b: [Float]) -> Double {
-    let (meanA, meanB) = (
-      a.reduce(0) { $0 + Double($1) } / Double(a.count), b.reduce(0) { $0 + Double($1) } / Double(b.count)
-    )
-    var (ab, aa, bb) = (0.0, 0.0, 0.0)
-    for (x, y) in zip(a, b) {
-      ab += (Double(x) - meanA) * (Double(y) - meanB)
-      aa += (Double(x) - meanA) * (Double(x) - meanA)
-      bb += (Double(y) - meanB) * (Double(y) - meanB)
-    }
-    return ab / (aa * bb).squareRoot()
-  }
-
   @Test(arguments: cases, kernelSets) func outputsCorrelateWithTheReference(name: String, kernels: String) throws {
     let reference = try ConformanceCase(name)
     for (compute, usual) in ComputeTests.usual {
@@ -52,4 +38,18 @@ import Testing
     #expect(Double(try model(folder, compute: .int8).weightBytes) < 0.30 * full)
     #expect(Double(try model(folder, compute: .int4).weightBytes) < 0.20 * full)
   }
+}
+
+/// Pearson's correlation.
+func correlation(_ a: [Float], _ b: [Float]) -> Double {
+  let (meanA, meanB) = (
+    a.reduce(0) { $0 + Double($1) } / Double(a.count), b.reduce(0) { $0 + Double($1) } / Double(b.count)
+  )
+  var (ab, aa, bb) = (0.0, 0.0, 0.0)
+  for (x, y) in zip(a, b) {
+    ab += (Double(x) - meanA) * (Double(y) - meanB)
+    aa += (Double(x) - meanA) * (Double(x) - meanA)
+    bb += (Double(y) - meanB) * (Double(y) - meanB)
+  }
+  return ab / (aa * bb).squareRoot()
 }

@@ -19,7 +19,7 @@ final class TokenAligner {
   /// Throws `unsupported` for heads that the model does not have.
   init(_ session: Session, heads: [(layer: Int, head: Int)], width: Int) throws(Failure) {
     (self.session, self.heads, self.width) = (session, heads, width)
-    let layers = session.model.decoder?.layers.count ?? 0
+    let layers = session.model.decoder?.depth ?? 0
     for (layer, head) in heads where layer < 0 || layer >= layers || head < 0 {
       throw Failure(.unsupported, "alignment_heads has [\(layer), \(head)]; the decoder has \(layers) layers")
     }

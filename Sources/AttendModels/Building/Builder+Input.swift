@@ -59,7 +59,7 @@ extension Builder {
   // MARK: Tokens
 
   private func tokens(_ embedding: EmbeddingBlueprint, _ stack: StackBlueprint) throws(Failure) -> TokenEmbedding {
-    let tableWidth = embedding.projection?.inputs ?? stack.width
+    let tableWidth = embedding.projection?.inputs ?? stack.inputWidth
     let width = embedding.projects == .tokens ? stack.width : tableWidth  // of positions and types
     return TokenEmbedding(
       tokens: try tokenTable(stack, tableWidth),

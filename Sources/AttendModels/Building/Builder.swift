@@ -50,6 +50,7 @@ struct Builder {
 
   /// The encoder or decoder that `stack` describes.
   func stack(_ stack: StackBlueprint) throws(Failure) -> Stack {
+    if let recurrent = stack.recurrent { return try recurrentStack(recurrent, stack) }
     var rotaries = RotaryTables()
     let layers = try FixedArray(stack.layers.count, for: "the layers") { (index) throws(Failure) in
       try layer(stack.layers[index], stack, &rotaries)
@@ -68,6 +69,15 @@ struct Builder {
       }, shares: try stack.shares.map { (name) throws(Failure) in try shares(name, stack.layers.count + 1) },
       taps: try stack.taps.map { (taps) throws(Failure) in try self.taps(taps, stack.width) },
       sinkhorn: stack.sinkhorn, statedPositions: stack.statedPositions)
+  }
+
+  private func recurrentStack(_ recurrent: RecurrentBlueprint, _ stack: StackBlueprint) throws(Failure) -> Stack {
+    let network = try self.recurrent(recurrent, readoutWidth: stack.width)
+    return Stack(
+      width: stack.width, input: try input(stack), layers: try FixedArray(noneFor: "the layers"), recurrent: network,
+      finalNorm: nil,
+      keyValueLayout: try stateLayout(recurrent, readoutWidth: stack.width),
+      crossKeyValueLayout: try sourceLayout(recurrent, network.attention), rotaries: RotaryTables())
   }
 
   /// The places of layers with such attention in the pages of a cache; a layer without keeps nothing.
@@ -112,7 +122,7 @@ struct Builder {
     case .joined(let parts):
       layers.append(Head.Layer(linear: try packer.linear(parts, prefix: prefix), activation: .none, norm: nil))
     case .tied(let bias):
-      let width = stack.embedding?.projection?.inputs ?? stack.width
+      let width = stack.embedding?.projection?.inputs ?? stack.inputWidth
       let weights = try packer.packed(table(of: stack), rows: stack.vocabulary, columns: width)
       let bias = try bias.flatMap { packer.tensors.has($0) ? $0 : nil }.map { (name) throws(Failure) in
         try packer.vector(name, stack.vocabulary)

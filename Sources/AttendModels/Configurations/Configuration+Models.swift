@@ -71,4 +71,39 @@ extension Configuration {
       throw Failure(.unsupported, "\(path): \(key) = \(value) is not implemented for this model_type")
     }
   }
+
+  /// The meaning of a text; an error that lists the possible ones where it is none of them.
+  func choice<Value>(
+    _ key: String, _ values: [String: Value], default standard: String
+  ) throws(Failure) -> Value {
+    let name = try string(key, default: standard)
+    guard let value = values[name] else {
+      throw Failure(
+        .unsupported,
+        "\(path): \(key) \"\(name)\" is not known; known are \(values.keys.sorted().joined(separator: ", "))")
+    }
+    return value
+  }
+
+  // MARK: The formats of this project
+
+  /// The architecture that `kind` names.
+  func modelKind() throws(Failure) -> ModelKind {
+    try choice(
+      "kind", ["encoder-decoder": .encoderDecoder, "encoder": .encoder, "decoder": .decoder],
+      default: "encoder-decoder")
+  }
+
+  /// Throws `unsupported` where a key was not read that is not one of those which change nothing: one that is misspelt
+  /// is not silently another choice.
+  func refuseOthers() throws(Failure) {
+    understand(
+      "architectures", "torch_dtype", "dtype", "transformers_version", "dropout", "batch_first", "tokenizer_class",
+      "bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id", "decoder_start_token_id")
+    guard unread.isEmpty else {
+      throw Failure(
+        .unsupported,
+        "\(path): \(unread.joined(separator: ", ")) is not a key that this model_type knows or uses here")
+    }
+  }
 }

@@ -17,14 +17,7 @@ enum Transformer: Family {
     if plan.kind != .encoder { towers.append(.decoder(try plan.stack("decoder"))) }
     let result = Blueprint(
       family: modelType, prefixes: [""], towers: towers, head: try plan.head(), ignored: [])
-    config.understand(
-      "architectures", "torch_dtype", "dtype", "transformers_version", "dropout", "batch_first", "tokenizer_class",
-      "bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id", "decoder_start_token_id")
-    guard config.unread.isEmpty else {
-      throw Failure(
-        .unsupported,
-        "\(config.path): \(config.unread.joined(separator: ", ")) is not a key that this model_type knows or uses here")
-    }
+    try config.refuseOthers()
     return result
   }
 }
@@ -46,8 +39,7 @@ private struct TransformerPlan {
 
   init(_ config: Configuration) throws(Failure) {
     self.config = config
-    let kinds: [String: ModelKind] = ["encoder-decoder": .encoderDecoder, "encoder": .encoder, "decoder": .decoder]
-    kind = try config.choice("kind", kinds, default: "encoder-decoder")
+    kind = try config.modelKind()
     width = try config.size("d_model", default: 512)
     heads = try config.size("nhead", default: 8)
     guard width.isMultiple(of: heads) else {
@@ -140,20 +132,5 @@ private struct TransformerPlan {
     return HeadBlueprint(
       pooling: pooling,
       output: .linear(LinearBlueprint(name: name, outputs: outputs, inputs: width, bias: .optional("\(name).bias"))))
-  }
-}
-
-extension Configuration {
-  /// The meaning of a text; an error that lists the possible ones where it is none of them.
-  fileprivate func choice<Value>(
-    _ key: String, _ values: [String: Value], default standard: String
-  ) throws(Failure) -> Value {
-    let name = try string(key, default: standard)
-    guard let value = values[name] else {
-      throw Failure(
-        .unsupported,
-        "\(path): \(key) \"\(name)\" is not known; known are \(values.keys.sorted().joined(separator: ", "))")
-    }
-    return value
   }
 }

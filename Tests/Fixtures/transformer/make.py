@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import torch
-from attend.export import _write_safetensors, save_transformer
+from attend._checkpoint_folder import write_safetensors
+from attend.export import save_transformer
 from torch import nn
 
 START, END, LONGEST = 1, 2, 12
@@ -240,7 +241,7 @@ def main(into: Path) -> None:
             except PoorCase:
                 continue
             numbers = {key: value if value.is_floating_point() else value.int() for key, value in expected.items()}
-            _write_safetensors(into / name / "expected.safetensors", numbers)
+            write_safetensors(into / name / "expected.safetensors", numbers)
             break
 
 

@@ -1,27 +1,29 @@
-"""Saves models made of PyTorch's ``nn.Transformer`` or ``nn.TransformerEncoder`` as folders that Attend loads.
+"""Saves models made of PyTorch's modules as folders that Attend loads: of ``nn.Transformer`` or
+``nn.TransformerEncoder``, and of ``nn.LSTM``, ``nn.GRU`` or ``nn.RNN``.
 
     from attend.export import save_transformer
 
     save_transformer("folder", model.transformer, embedding=model.embedding, positions=model.pe,
                      generator=model.generator, generation={"decoder_start_token_id": 1, "eos_token_id": 2})
 
-The folder's format, its keys and the names of its tensors are described in docs/transformer.md. Needs torch, and
-nothing of Attend's library; the tokenizer's files are yours to add.
+The folders' formats, their keys and the names of their tensors are described in docs/transformer.md and, for
+``save_recurrent``, in docs/recurrent.md. Needs torch, and nothing of Attend's library; the tokenizer's files are yours
+to add.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import struct
 from pathlib import Path
 from typing import Any, Mapping, Optional, Union
 
-__all__ = ["save_transformer"]
+from attend._checkpoint_folder import add_head, add_tables, weight, write_folder
+from attend._recurrent_folder import save_recurrent
+
+__all__ = ["save_recurrent", "save_transformer"]
 
 _LAYOUTS = ("sinusoidal", "sinusoidal-marian", "sinusoidal-tensor2tensor", "none")
 _ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "silu": "silu", "tanh": "tanh"}
-_DTYPES = {"torch.float32": "F32", "torch.float16": "F16", "torch.bfloat16": "BF16", "torch.int32": "I32"}
 
 
 def save_transformer(
@@ -83,17 +85,12 @@ def save_transformer(
         tensors.update({f"{side}.{name}": tensor for name, tensor in stack.state_dict().items()})
     config["final_norm"] = _final_norm(sides, config)
 
-    tables = _tables(config, tensors, sides, embedding, target_embedding)
+    tables = add_tables(config, tensors, sides, embedding, target_embedding)
     config["embedding_scale"] = math.sqrt(config["d_model"]) if embedding_scale is None else float(embedding_scale)
     _add_positions(config, tensors, sides, positions, target_positions, max_positions)
-    _add_head(config, tensors, tables, kind, generator, classifier, classifies)
+    add_head(config, tensors, tables, kind, generator, classifier, classifies)
 
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    if generation is not None:
-        (folder / "generation_config.json").write_text(json.dumps(dict(generation), indent=2) + "\n")
-    _write_safetensors(folder / "model.safetensors", tensors)
+    write_folder(Path(folder), config, tensors, generation)
 
 
 def _layer_options(layer: Any, name: str) -> tuple[tuple[str, Any], ...]:
@@ -165,34 +162,6 @@ def _final_norm(sides: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
     return next(iter(norms.values())) is not None
 
 
-def _weight(part: Any) -> Any:
-    """The tensor of an nn.Embedding or an nn.Linear, or a tensor itself."""
-    return getattr(part, "weight", part).detach()
-
-
-def _tables(
-    config: dict[str, Any], tensors: dict[str, Any], sides: Mapping[str, Any], source: Any, target: Any
-) -> dict[str, Any]:
-    """Adds the token tables; returns that of each side."""
-    tables = {side: _weight(source) for side in sides}
-    if len(sides) == 1:
-        (side,) = sides
-        config["vocab_size"] = len(tables[side])
-        tensors[f"{side}.embedding.weight"] = tables[side]
-        return tables
-    shared = target is None or _weight(target).data_ptr() == _weight(source).data_ptr()
-    config["share_embeddings"] = shared
-    if shared:
-        config["vocab_size"] = len(tables["encoder"])
-        tensors["embedding.weight"] = tables["encoder"]
-        return tables
-    tables["decoder"] = _weight(target)
-    for side, key in (("encoder", "src_vocab_size"), ("decoder", "tgt_vocab_size")):
-        config[key] = len(tables[side])
-        tensors[f"{side}.embedding.weight"] = tables[side]
-    return tables
-
-
 def _add_positions(
     config: dict[str, Any], tensors: dict[str, Any], sides: Mapping[str, Any], source: Any, target: Any, count: int
 ) -> None:
@@ -207,72 +176,7 @@ def _add_positions(
         return
     config["positions"] = "learned"
     for side in sides:
-        table = _weight(target if side == "decoder" and target is not None else source)
+        table = weight(target if side == "decoder" and target is not None else source)
         table = table.reshape(-1, table.shape[-1])
         config["max_positions"] = min(config.get("max_positions", len(table)), len(table))
         tensors[f"{side}.positions.weight"] = table
-
-
-def _add_head(
-    config: dict[str, Any],
-    tensors: dict[str, Any],
-    tables: Mapping[str, Any],
-    kind: str,
-    generator: Any,
-    classifier: Any,
-    classifies: str,
-) -> None:
-    if classifier is not None:
-        if kind != "encoder" or generator is not None or classifies not in ("tokens", "sequences"):
-            raise ValueError(
-                'a classifier is that of an encoder without a generator, and classifies "tokens" or "sequences"'
-            )
-        config["head"] = "token-classes" if classifies == "tokens" else "sequence-classes"
-        config["num_labels"] = len(classifier.weight)
-        name, head, tied = "classifier", classifier, False
-    elif generator is None and kind == "encoder":
-        return
-    else:
-        if kind == "encoder":
-            config["head"] = "tokens"
-        name, head = "generator", generator
-        tied = (
-            generator is None
-            or _weight(generator).data_ptr() == tables["encoder" if kind == "encoder" else "decoder"].data_ptr()
-        )
-        config["tie_word_embeddings"] = tied
-    if head is None:
-        return
-    if not tied:
-        tensors[f"{name}.weight"] = _weight(head)
-    if head.bias is not None:
-        tensors[f"{name}.bias"] = head.bias.detach()
-
-
-def _write_safetensors(path: Path, tensors: Mapping[str, Any]) -> None:
-    """The format of https://github.com/huggingface/safetensors: the length of a JSON header, the header, the tensors'
-    bytes.
-    """
-    import torch
-
-    header: dict[str, Any] = {}
-    blocks = []
-    offset = 0
-    for name, tensor in sorted(tensors.items()):
-        tensor = tensor.detach().cpu().contiguous()
-        if str(tensor.dtype) not in _DTYPES:
-            tensor = tensor.float()
-        block = tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
-        header[name] = {
-            "dtype": _DTYPES[str(tensor.dtype)],
-            "shape": list(tensor.shape),
-            "data_offsets": [offset, offset + len(block)],
-        }
-        offset += len(block)
-        blocks.append(block)
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for block in blocks:
-            file.write(block)

@@ -1,0 +1,64 @@
+import AttendKernelInterface
+import AttendLayers
+
+/// A recurrent network in the place of a stack's layers, with the names that PyTorch gives its tensors.
+package struct RecurrentBlueprint: Sendable {
+  /// Before the names of its tensors: `NAME.weight_ih_l0`.
+  package var name: String
+  package var cell: RecurrentCell
+  package var layers: Int
+  /// The width of tokens' vectors.
+  package var inputs: Int
+  /// The width of a state of one direction.
+  package var width: Int
+  package var hasBias: Bool
+  package var isBidirectional = false
+  /// nil: it is an encoder.
+  package var decoding: RecurrentDecodingBlueprint?
+
+  /// Numbers of a state of one direction.
+  var stateWidth: Int { cell.vectors * width }
+}
+
+/// The parts of a recurrent decoder beside its layers.
+package struct RecurrentDecodingBlueprint: Sendable {
+  package var attention: SourceAttentionBlueprint?
+  package var looks = RecurrentDecoder.Looks.after
+  package var readout = Readout.state
+  package var feedsReadout = false
+  package var bridge: BridgeBlueprint?
+
+  package enum Readout: Sendable {
+    case state
+    case attentional(LinearBlueprint)
+    case joined
+  }
+
+  package init() {}
+}
+
+/// The attention of a recurrent decoder.
+package struct SourceAttentionBlueprint: Sendable {
+  /// The width of the source's states.
+  package var width: Int
+  package var score: Score
+
+  package enum Score: Sendable {
+    case dot
+    /// The product that leads from queries to keys.
+    case general(LinearBlueprint)
+    /// `vector` is the name of a tensor, `[outputs]`.
+    case additive(query: LinearBlueprint, key: LinearBlueprint, vector: String)
+    /// The same of one product of query and key, one behind the other.
+    case concat(LinearBlueprint, vector: String)
+  }
+}
+
+/// The products from the last states of the encoder's layers to the first ones of the decoder's.
+package struct BridgeBlueprint: Sendable {
+  /// Before the names of the products of h and c, which the layer's number follows: `NAME.h.0`; nil: there are none.
+  package var name: String?
+  package var activation: Activation
+  /// The width of h, and of c, of a layer of the encoder, its directions side by side.
+  package var inputs: Int
+}
