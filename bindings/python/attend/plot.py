@@ -8,10 +8,9 @@
     plot.alignment(found.cross, layer=3)  # arrows between the words
     plot.heatmap(maps.rollout(found))
 
-Every function but ``heads``, which makes a figure, takes ``ax=`` or makes a figure, and gives the axes back, so that
-``plot.heatmap(found.cross).figure.savefig("map.svg")`` writes a file. What is drawn is what ``attend.maps`` computes:
-draw ``attention.words()`` for words in place of tokens, and ``attention.without_special()`` to leave special tokens
-out.
+Every function but ``heads``, which makes a figure of many, draws on ``ax=`` or on the axes of a new figure of pyplot,
+and gives them back. What is drawn is what ``attend.maps`` computes: draw ``attention.words()`` for words in place of
+tokens, and ``attention.without_special()`` to leave special tokens out.
 """
 
 from __future__ import annotations

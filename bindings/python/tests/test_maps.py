@@ -9,7 +9,7 @@ import attend
 import numpy as np
 import pytest
 from attend import maps
-from conftest import FIXTURES
+from conftest import FIXTURES, Case, read_safetensors
 
 MARIAN = FIXTURES / "conformance" / "marian"
 
@@ -31,7 +31,6 @@ def random_rows(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
 
 def test_an_encoder_decoder_leaves_the_maps_of_its_calls(model: attend.Model, session: attend.Session) -> None:
     found = maps.record(model, "attention")
-    assert found.encoder is not None and found.decoder is not None and found.cross is not None
     assert found.cross.queries.texts == ("AH0", "T", "EH1", "N", "SH", "AH0", "N", "</s>")
     assert found.cross.keys.texts == (*"attention", "</s>")
     assert found.decoder.queries.texts == ("<pad>", "AH0", "T", "EH1", "N", "SH", "AH0", "N")
@@ -50,7 +49,6 @@ def test_a_target_is_read_as_it_would_have_been_generated(model: attend.Model) -
     generated = maps.record(model, "hello", num_beams=4)
     ids = model.generate("hello", num_beams=4).ids
     given = maps.record(model, "hello", target=ids)
-    assert generated.cross is not None and given.cross is not None
     assert given.cross.queries.texts == generated.cross.queries.texts
     for own, other in zip(generated.cross.layers, given.cross.layers):
         assert np.array_equal(own, other)
@@ -58,14 +56,14 @@ def test_a_target_is_read_as_it_would_have_been_generated(model: attend.Model) -
 
 def test_a_decoder_reads_its_prompt_or_goes_on(decoder: attend.Model) -> None:
     prompt = maps.record(decoder, "abc").decoder
-    assert prompt is not None and prompt.keys.texts == ("a", "b", "c")
+    assert prompt.keys.texts == ("a", "b", "c")
     longer = maps.record(decoder, "abc", target="de").decoder
-    assert longer is not None and longer.keys.texts == ("a", "b", "c", "d", "e")
+    assert longer.keys.texts == ("a", "b", "c", "d", "e")
     for own, other in zip(prompt.layers, longer.layers):
         assert np.array_equal(own, other[:, :3, :3]) and not other[:, :3, 3:].any()
     ids = decoder.generate("abc", max_new_tokens=4, eos_token_id=None).ids
     generated = maps.record(decoder, "abc", max_new_tokens=4, eos_token_id=None).decoder
-    assert generated is not None and len(generated.keys) == 7
+    assert len(generated.keys) == 7
     assert generated.keys.texts == maps.Tokens.read(decoder, [*decoder.tokenizer.encode("abc"), *ids]).texts
 
 
@@ -98,6 +96,43 @@ def test_steps_are_the_maps_of_one_call(model: attend.Model, decoder: attend.Mod
     assert own.keys.texts == ("0", "1", "2", "3") and np.array_equal(own.layers[1], other.layers[1])
 
 
+def test_every_family_leaves_the_maps_of_the_reference(case: Case) -> None:
+    names = [name for name in case.expected if name.split(".")[0] in ("attentions", "encoder_attentions")]
+    if not names:
+        pytest.skip("the case has no attention maps")
+    with attend.Model(case.folder) as model:
+        is_pair = model.kind is attend.Kind.ENCODER_DECODER
+        kept = case.mask[0]
+        if case.types is not None:
+            pytest.skip("token types come with an encoding")
+        found = maps.record(model, case.sources[0], target=[5, 6, 7] if is_pair else None)
+        assert found.kinds == (("encoder", "decoder", "cross") if is_pair else (model.kind.name.lower(),))
+        for own in found:
+            assert len(own.layers) == (model.encoder_layers if own.kind == "encoder" else model.decoder_layers)
+        for name in names:
+            own = next(iter(found)).layers[int(name.split(".")[1])]
+            np.testing.assert_allclose(own, case.expected[name][0][:, kept][:, :, kept], rtol=0, atol=1e-5)
+        if len(set(len(layer) for own in found for layer in own.layers)) == 1:
+            sums = maps.rollout(found).map(-1).sum(axis=1)
+            assert (sums < 1 + 1e-5).all() and (sums > (0 if is_pair else 1 - 1e-5)).all()
+
+
+@pytest.mark.parametrize(("name", "input"), [("vit", "pixel_values"), ("trocr", "pixel_values"), ("whisper", None)])
+def test_places_of_pictures_and_sounds_are_numbered(name: str, input: str | None) -> None:
+    folder = FIXTURES / "features" / name
+    features = attend.Features(read_safetensors(folder / "expected.safetensors")[input or "input_features"][0])
+    with attend.Model(folder) as model, model.session() as session:
+        is_pair = model.kind is attend.Kind.ENCODER_DECODER
+        found = maps.record(model, features, **({"max_new_tokens": 4} if is_pair else {}))
+        session.record_attentions()
+        session.encode(features)
+        assert np.array_equal(found.encoder.layers[1], session.attentions("encoder", 1)[0])
+        places = tuple(str(place) for place in range(len(found.encoder.keys)))
+        assert found.encoder.keys.texts == places and (not is_pair or found.cross.keys.texts == places)
+        with pytest.raises(attend.InvalidArgumentError, match="float32"):
+            maps.record(model, np.zeros((3, 4), np.float32))
+
+
 def test_what_cannot_be_recorded_is_said(model: attend.Model, bare: Path, decoder: attend.Model) -> None:
     with attend.Model(bare) as encoder:
         (found,) = maps.record(encoder, "w5 w6")
@@ -109,6 +144,8 @@ def test_what_cannot_be_recorded_is_said(model: attend.Model, bare: Path, decode
         maps.record(model, "hello", target="HH", num_beams=4)
     with pytest.raises(attend.InvalidArgumentError, match="float64"):
         maps.record(model, [0.5, 1.5])
+    with pytest.raises(attend.InvalidStateError, match="no maps of kind cross; gpt2 left decoder"):
+        maps.record(decoder, "abc").cross.map()
     steps = maps.Steps(decoder.session())
     for call in (steps.take, steps.maps):
         with pytest.raises(attend.InvalidStateError):
@@ -194,7 +231,7 @@ def test_entropy_and_distance_are_those_of_their_definitions() -> None:
 
 
 def mixed(layer: np.ndarray) -> np.ndarray:
-    """Equation 1 of Abnar and Zuidema."""
+    """A layer of Abnar and Zuidema, with the residual connection."""
     return 0.5 * layer.mean(axis=0) + 0.5 * np.eye(layer.shape[1])
 
 
@@ -209,7 +246,6 @@ def test_rollout_is_the_product_of_the_layers() -> None:
 
 def test_rollout_goes_through_an_encoder_decoder(model: attend.Model) -> None:
     recorded = maps.record(model, "attention")
-    assert recorded.encoder is not None and recorded.decoder is not None and recorded.cross is not None
     states = np.eye(10)
     for layer in recorded.encoder.layers:
         states = mixed(layer) @ states

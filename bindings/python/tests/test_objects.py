@@ -149,7 +149,7 @@ def test_progress_refuses_what_cannot_be_called(model: attend.Model) -> None:
 def test_mypy_accepts_the_package_and_what_its_docstrings_and_readmes_promise(tmp_path: Path) -> None:
     package = REPOSITORY / "bindings" / "python"
     programs = [str(Path(__file__).with_name("typed_use.py"))]
-    for readme in (REPOSITORY / "README.md", package / "README.md"):
+    for readme in (REPOSITORY / "README.md", package / "README.md", REPOSITORY / "docs" / "attention.md"):
         for program in re.findall(r"^```python\n(.*?)^```$", readme.read_text(), flags=re.M | re.S):
             programs.append(str(tmp_path / f"readme{len(programs)}.py"))
             Path(programs[-1]).write_text(program)

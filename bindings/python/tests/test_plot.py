@@ -36,7 +36,6 @@ def names(ticks: list[matplotlib.text.Text]) -> list[str]:
 
 
 def test_a_heatmap_has_the_weights_and_the_tokens(found: maps.Maps) -> None:
-    assert found.cross is not None
     ax = plot.heatmap(found.cross, layer=3, head=1, numbers=True)
     assert np.array_equal(ax.images[0].get_array(), found.cross.layers[3][1])
     assert names(ax.get_xticklabels()) == [*"attention", "</s>"]
@@ -51,7 +50,6 @@ def test_a_heatmap_has_the_weights_and_the_tokens(found: maps.Maps) -> None:
 
 
 def test_all_heads_stand_in_a_grid(found: maps.Maps) -> None:
-    assert found.encoder is not None
     figure = plot.heads(found.encoder)
     assert len(figure.axes) == 16
     for index, ax in enumerate(figure.axes):
@@ -61,7 +59,6 @@ def test_all_heads_stand_in_a_grid(found: maps.Maps) -> None:
 
 
 def test_statistics_are_those_of_the_heads(found: maps.Maps) -> None:
-    assert found.encoder is not None and found.cross is not None
     for function in ("entropy", "distance"):
         ax = getattr(plot, function)(found.encoder)
         assert np.array_equal(ax.images[0].get_array(), getattr(found.encoder, function)())
@@ -70,7 +67,6 @@ def test_statistics_are_those_of_the_heads(found: maps.Maps) -> None:
 
 
 def test_an_alignment_has_lines_and_the_arrows_of_the_best_path(found: maps.Maps) -> None:
-    assert found.cross is not None
     weights = found.cross.without_special(renormalize=True).map(3)
     for style, lines, arrows in (("soft", True, False), ("arrows", False, True), ("both", True, True)):
         ax = plot.alignment(found.cross, layer=3, style=style)

@@ -114,11 +114,6 @@ def page(driver: Any, found: maps.Maps, tmp_path: Path) -> Iterator[Page]:
     assert driver.get_log("browser") == []  # no error, and nothing that the page's policy refused
 
 
-def cross(found: maps.Maps) -> maps.Attention:
-    assert found.cross is not None
-    return found.cross
-
-
 def test_all_heads_are_drawn_and_nothing_is_loaded(page: Page, found: maps.Maps) -> None:
     assert len(page.all(".cell")) == 16
     painted = page.run(
@@ -129,7 +124,7 @@ def test_all_heads_are_drawn_and_nothing_is_loaded(page: Page, found: maps.Maps)
     paper, accent = np.array([255, 255, 255]), np.array([0x1D, 0x5F, 0xBF])
     for index, own in enumerate(painted):
         colors = np.array(own[2:]).reshape(8, 10, 4)[..., :3]
-        strength = np.sqrt(cross(found).layers[index // 4][index % 4])[..., None]
+        strength = np.sqrt(found.cross.layers[index // 4][index % 4])[..., None]
         assert np.abs(colors - (paper + strength * (accent - paper))).max() < 2
     requests = [json.loads(entry["message"])["message"] for entry in page.driver.get_log("performance")]
     urls = [each["params"]["request"]["url"] for each in requests if each["method"] == "Network.requestWillBeSent"]
@@ -139,16 +134,16 @@ def test_all_heads_are_drawn_and_nothing_is_loaded(page: Page, found: maps.Maps)
 def test_a_click_on_a_head_opens_it_and_a_token_shows_the_numbers(page: Page, found: maps.Maps) -> None:
     page.click("#cell-3-1")
     assert page.run("return [layer.value, head.value].map(Number)") == [3, 1]
-    weights = cross(found).layers[3][1]
+    weights = found.cross.layers[3][1]
     texts = page.run("return [...document.querySelectorAll('.token title')].map((title) => title.textContent)")
-    assert texts == [*cross(found).queries.texts, *cross(found).keys.texts]
+    assert texts == [*found.cross.queries.texts, *found.cross.keys.texts]
     lines = page.run(
         "return [...document.querySelectorAll('.all line')].map((l) => Number(l.getAttribute('stroke-opacity')))"
     )
     assert lines == pytest.approx(np.sort(weights[weights >= 0.05]).tolist(), abs=5e-4)
     for query in (0, 4):
         page.click(f".token[data-side=rows][data-index='{query}']")
-        assert page.text("#numbers h2") == f"{cross(found).queries.texts[query]} looks at"
+        assert page.text("#numbers h2") == f"{found.cross.queries.texts[query]} looks at"
         assert page.numbers() == pytest.approx(dict(enumerate(weights[query].tolist())), abs=5.1e-4)
         beside = page.run(
             "return [...document.querySelectorAll('.token[data-side=columns] .weight')].map((own) => own.textContent)"
@@ -167,7 +162,7 @@ def test_hovering_shows_a_token_until_the_pointer_leaves(page: Page, found: maps
     page.press("2")
     ActionChains(page.driver).move_to_element(page.all(".token[data-side=rows]")[3]).perform()
     assert page.text("#numbers h2") == "N looks at"
-    assert len(page.all(".some line")) == int((cross(found).layers[0][0][3] > 0).sum())
+    assert len(page.all(".some line")) == int((found.cross.layers[0][0][3] > 0).sum())
     ActionChains(page.driver).move_to_element(page.all("h1")[0]).perform()
     assert page.numbers() == {} and not page.all(".some line")
 
@@ -176,14 +171,14 @@ def test_keys_move_between_heads_tokens_and_views(page: Page, found: maps.Maps) 
     page.press("ARROW_DOWN", "ARROW_DOWN", "ARROW_RIGHT", "ENTER")
     assert page.run("return [layer.value, head.value].map(Number)") == [2, 1] and page.all("svg.lines")
     page.press("ARROW_DOWN", "ARROW_DOWN", "ARROW_DOWN")
-    assert page.numbers() == pytest.approx(dict(enumerate(cross(found).layers[2][1][2].tolist())), abs=5.1e-4)
+    assert page.numbers() == pytest.approx(dict(enumerate(found.cross.layers[2][1][2].tolist())), abs=5.1e-4)
     page.press("ARROW_RIGHT")
-    assert page.numbers() == pytest.approx(dict(enumerate(cross(found).layers[2][1][:, 2].tolist())), abs=5.1e-4)
+    assert page.numbers() == pytest.approx(dict(enumerate(found.cross.layers[2][1][:, 2].tolist())), abs=5.1e-4)
     page.press("Shift+ARROW_UP", "Shift+ARROW_RIGHT", "ARROW_LEFT")
     assert page.run("return [layer.value, head.value].map(Number)") == [1, 2]
     page.press("m")
     assert page.run("return Number(head.value)") == -1
-    assert page.numbers() == pytest.approx(dict(enumerate(cross(found).map(1)[2].tolist())), abs=5.1e-4)
+    assert page.numbers() == pytest.approx(dict(enumerate(found.cross.map(1)[2].tolist())), abs=5.1e-4)
     page.press("m", "ESCAPE", "3")
     assert page.run("return Number(head.value)") == 2 and page.numbers() == {} and page.all("svg.heat")
     page.press("?")
@@ -205,7 +200,7 @@ def test_the_map_has_a_pixel_for_each_weight(page: Page, found: maps.Maps) -> No
     at = [round((place + 0.5) * size[0] / 10 - length / 2) for place, length in ((4, size[0]), (3, size[1]))]
     ActionChains(page.driver).move_to_element_with_offset(image, *at).click().perform()
     assert page.text("#numbers h2") == "N looks at"
-    assert page.numbers() == pytest.approx(dict(enumerate(cross(found).layers[0][0][3].tolist())), abs=5.1e-4)
+    assert page.numbers() == pytest.approx(dict(enumerate(found.cross.layers[0][0][3].tolist())), abs=5.1e-4)
     assert len(page.all("svg.heat g rect")) == 2  # its row and its column
 
 
@@ -243,15 +238,29 @@ def test_a_token_is_searched(page: Page) -> None:
 def test_what_is_seen_is_saved(page: Page, found: maps.Maps) -> None:
     page.click("#cell-2-3")
     numbers = json.loads(page.saved("#save-json", "attention.json"))
-    assert np.array_equal(np.array(numbers["weights"], np.float32), cross(found).layers[2][3])
+    assert np.array_equal(np.array(numbers["weights"], np.float32), found.cross.layers[2][3])
     assert (numbers["kind"], numbers["layer"], numbers["head"], numbers["exact"]) == ("cross", 2, 3, True)
-    assert numbers["queries"] == list(cross(found).queries.texts)
+    assert numbers["queries"] == list(found.cross.queries.texts)
     for key, images in (("2", 0), ("3", 1), ("1", 16)):
         page.press(key)
         picture = ElementTree.fromstring(page.saved("#save-svg", "attention.svg"))
         assert picture.tag == "{http://www.w3.org/2000/svg}svg"
         assert len(list(picture.iter("{http://www.w3.org/2000/svg}image"))) == images
         assert "var(" not in ElementTree.tostring(picture, "unicode")
+
+
+def test_a_notebook_shows_the_page_in_a_frame(page: Page, found: maps.Maps, tmp_path: Path) -> None:
+    notebook = tmp_path / "notebook.html"
+    notebook.write_text(f"<!DOCTYPE html><p>Out[1]:</p>{view.View(found)._repr_html_()}", encoding="utf-8")
+    page.driver.get(notebook.as_uri())
+    page.driver.switch_to.frame(0)
+    page.wait()
+    page.click("#cell-3-2")
+    page.click(".token[data-side=rows][data-index='3']")
+    assert page.numbers() == pytest.approx(dict(enumerate(found.cross.layers[3][2][3].tolist())), abs=5.1e-4)
+    saved = json.loads(page.saved("#save-json", "attention.json"))
+    assert saved["queries"] == list(found.cross.queries.texts)
+    page.driver.switch_to.default_content()
 
 
 def test_light_dark_and_a_phone(page: Page) -> None:

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any, Iterator, Mapping
 
 import attend
+import attend.maps
+import attend.plot
+import attend.view
 import numpy as np
 import numpy.typing as npt
 
@@ -35,7 +38,18 @@ def use(folder: Path, tensor: Tensor, made: Mapping[str, Any]) -> None:
         model.embed(["text", b"bytes"])
         model.embed(5)  # type: ignore[arg-type]
         batches(model, tensor, made)
+        attention(model, folder)
         calls(model)
+
+
+def attention(model: attend.Model, folder: Path) -> None:
+    found = attend.maps.record(model, "text", num_beams=4)
+    weights: npt.NDArray[np.float32] = found.cross.words().without_special().map(layer=3)
+    print(weights.shape, found.encoder.entropy().mean(), [step.key for step in attend.maps.best_path(weights)])
+    attend.plot.heads(found.encoder).savefig("file.svg")
+    attend.plot.alignment(found.cross, layer=0, style="soft").set_title("title")
+    attend.view.View(found, title="Title").save(folder / "page.html")
+    attend.maps.record(model)  # type: ignore[call-arg]
 
 
 def weather(city: str, days: int = 1) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Iterator, Sequence, TypeVar
+from typing import Callable, Iterable, Iterator, Sequence, TypeVar
 
 import numpy as np
 
 from .._arrays import Float32Array, Float64Array
-from ..errors import InvalidArgumentError
+from ..errors import InvalidArgumentError, InvalidStateError
 from ._tokens import Tokens
 
 _Statistic = Callable[[Float32Array], Float64Array]
@@ -64,7 +64,7 @@ class Attention:
         """The maps between words in place of their pieces.
 
         A word is looked at with the sum of what its pieces are looked at with, and looks as the mean of its pieces
-        does (Clark et al. 2019, arXiv:1906.04341, section 4.1), so that rows sum to what they summed to.
+        does (Clark et al. 2019, arXiv:1906.04341), so that rows sum to what they summed to.
         """
         return self._mapped(_merged, self.queries.merged(), self.keys.merged())
 
@@ -113,26 +113,51 @@ class Attention:
         return f"<attend.maps.Attention {self.kind}, {size}>"
 
 
-@dataclass(frozen=True, eq=False)
 class Maps:
-    """What a model looked at while it read a sequence and, perhaps, wrote another."""
+    """What a model looked at while it read a sequence and, perhaps, wrote another: ``Attention`` of up to three kinds.
 
-    #: What the model calls itself
-    model: str
-    encoder: Attention | None = None
-    decoder: Attention | None = None
-    cross: Attention | None = None
+    They can be iterated over; ``encoder``, ``decoder`` and ``cross`` are an InvalidStateError where there is none.
+    """
+
+    def __init__(self, model: str, attentions: Iterable[Attention]) -> None:
+        #: The family of the model
+        self.model = model
+        self._kinds = {own.kind: own for own in attentions}
+
+    @property
+    def encoder(self) -> Attention:
+        """An encoder's tokens at each other."""
+        return self._kind("encoder")
+
+    @property
+    def decoder(self) -> Attention:
+        """A decoder's tokens at those before them and at themselves."""
+        return self._kind("decoder")
+
+    @property
+    def cross(self) -> Attention:
+        """What an encoder-decoder writes at its source."""
+        return self._kind("cross")
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Which there are."""
+        return tuple(self._kinds)
 
     def __iter__(self) -> Iterator[Attention]:
-        """Those that there are."""
-        return (own for own in (self.encoder, self.decoder, self.cross) if own is not None)
+        return iter(self._kinds.values())
 
     def words(self) -> Maps:
         """All of them between words: see ``Attention.words``."""
-        return Maps(self.model, **{own.kind: own.words() for own in self})
+        return Maps(self.model, [own.words() for own in self])
+
+    def _kind(self, kind: str) -> Attention:
+        if kind not in self._kinds:
+            raise InvalidStateError(f"there are no maps of kind {kind}; {self.model} left {', '.join(self.kinds)}")
+        return self._kinds[kind]
 
     def __repr__(self) -> str:
-        return f"<attend.maps.Maps of {self.model}: {', '.join(own.kind for own in self) or 'none'}>"
+        return f"<attend.maps.Maps of {self.model}: {', '.join(self.kinds)}>"
 
 
 def normalized(rows: Floats) -> Floats:
@@ -146,11 +171,9 @@ def single(maps: Maps | Attention) -> Attention:
     """The one kind of maps that there is."""
     if isinstance(maps, Attention):
         return maps
-    kinds = list(maps)
-    if len(kinds) != 1:
-        names = ", ".join(own.kind for own in kinds) or "no maps"
-        raise InvalidArgumentError(f"maps: there are {names}; say which, such as maps.{(names.split(', ') + [''])[0]}")
-    return kinds[0]
+    if len(maps.kinds) != 1:
+        raise InvalidArgumentError(f"maps: there are {', '.join(maps.kinds)}; say which, such as maps.{maps.kinds[0]}")
+    return next(iter(maps))
 
 
 def _merged(layer: Float32Array, own: Attention) -> Float32Array:

@@ -1,8 +1,8 @@
 """Attention through all layers: rollout and flow (Abnar and Zuidema 2020, arXiv:2005.00928).
 
 A state of a layer is, of the states below it, half what attention mixes and half the state itself, for the residual
-connection: ``0.5 W + 0.5 I`` with W the mean of the heads (equation 1 of the paper). Rollout multiplies these; flow
-takes them for capacities of a network from the last layer to the tokens, and asks for the largest flow.
+connection: ``A = 0.5 W + 0.5 I`` with W the mean of the heads. Rollout multiplies these; flow takes them for capacities
+of a network from the last layer to the tokens, and asks for the largest flow.
 
 The paper has encoders and decoders. An encoder-decoder is one network here: places of the source and of the target in
 one list. A layer of the encoder mixes the first and leaves the second as they are; a layer of the decoder mixes the
@@ -50,7 +50,7 @@ def rollout(maps: Maps | Attention) -> Attention:
         reached = mix @ reached
         layers.append(reached[None, network.first_query :, : len(network.keys)].astype(np.float32))
     if network.kind == "cross":  # a layer of the decoder is two mixes; those of the encoder reach no query
-        assert isinstance(maps, Maps) and maps.cross is not None
+        assert isinstance(maps, Maps)
         layers = layers[-2 * len(maps.cross.layers) :][1::2]
     return Attention(network.kind, tuple(layers), network.queries, network.keys)
 
@@ -59,7 +59,7 @@ def flow(maps: Maps | Attention) -> Attention:
     """The largest flow from each query's last state to each token: one layer, ``[1, queries, keys]``, from 0 to 1.
 
     Each number is a maximal flow of its own, so rows sum to what they will. The time grows with about the fourth power
-    of the tokens: 12 layers of 16 tokens take a second or two, of 64 some minutes. For long texts take ``words()``.
+    of the tokens: 12 layers of 16 tokens take less than a second, of 64 two minutes. For long texts take ``words()``.
     """
     network = _network(maps)
     capacities = network.mixes[::-1]
@@ -74,8 +74,8 @@ def flow(maps: Maps | Attention) -> Attention:
 
 
 def _network(maps: Maps | Attention) -> _Network:
-    if isinstance(maps, Maps) and maps.cross is not None and maps.decoder is not None:
-        return _joined(maps, maps.decoder, maps.cross)
+    if isinstance(maps, Maps) and {"decoder", "cross"} <= set(maps.kinds):
+        return _joined(maps)
     own = single(maps)
     if len(own.queries) != len(own.keys):
         raise InvalidArgumentError(
@@ -85,14 +85,16 @@ def _network(maps: Maps | Attention) -> _Network:
     return _Network([_mixed(layer) for layer in own.layers], own.kind, 0, own.queries, own.keys)
 
 
-def _joined(maps: Maps, decoder: Attention, cross: Attention) -> _Network:
+def _joined(maps: Maps) -> _Network:
+    decoder, cross = maps.decoder, maps.cross
+    encoder = maps.encoder if "encoder" in maps.kinds else None
     source, target = len(cross.keys), len(cross.queries)
     if len(decoder.queries) != target or len(decoder.keys) != target or len(decoder.layers) != len(cross.layers):
         raise InvalidArgumentError("maps: those of the decoder and across are of other tokens or layers")
-    if maps.encoder is not None and len(maps.encoder.keys) != source:
-        raise InvalidArgumentError(f"maps: the encoder read {len(maps.encoder.keys)} tokens, the source has {source}")
+    if encoder is not None and len(encoder.keys) != source:
+        raise InvalidArgumentError(f"maps: the encoder read {len(encoder.keys)} tokens, the source has {source}")
     mixes = []
-    for layer in () if maps.encoder is None else maps.encoder.layers:
+    for layer in () if encoder is None else encoder.layers:
         mixes.append(np.eye(source + target))
         mixes[-1][:source, :source] = _mixed(layer)
     for own, across in zip(decoder.layers, cross.layers):

@@ -44,7 +44,7 @@ def record(model: Model, source: Any, *, target: Any = None, **options: Any) -> 
     kind: Literal["encoder", "decoder"] = "encoder" if model.kind is Kind.ENCODER else "decoder"
     layers = _layers(session, kind, model.encoder_layers if kind == "encoder" else model.decoder_layers)
     tokens = given.tokens(layers[0].shape[1])
-    return Maps(model.family, **{kind: Attention(kind, layers, tokens, tokens)})
+    return Maps(model.family, [Attention(kind, layers, tokens, tokens)])
 
 
 class Steps:
@@ -96,16 +96,15 @@ class Steps:
         ``written``: what the rows of ``cross`` are called, the token that was chosen after each. Without ids rows and
         columns are numbered.
         """
-        found: dict[str, Attention] = {}
+        found = []
         for kind, calls in self._rows.items():
             layers = tuple(_joined([call[layer] for call in calls]) for layer in range(len(calls[0])))
             queries, keys = {"encoder": (source, source), "decoder": (read, read), "cross": (written, source)}[kind]
-            found[kind] = Attention(
-                kind, layers, self._named(queries, layers[0].shape[1]), self._named(keys, layers[0].shape[2])
-            )
+            named = self._named(queries, layers[0].shape[1]), self._named(keys, layers[0].shape[2])
+            found.append(Attention(kind, layers, *named))
         if not found:
             raise InvalidStateError("no maps were taken")
-        return Maps(self._model.family, **found)
+        return Maps(self._model.family, found)
 
     def _named(self, ids: Any, count: int) -> Tokens:
         if ids is None:
@@ -170,9 +169,11 @@ def _across(model: Model, given: _Given, target: Any, options: dict[str, Any]) -
     of_source = source if encoder[0].shape[1] == len(source) else Tokens.numbered(encoder[0].shape[1])
     return Maps(
         model.family,
-        encoder=Attention("encoder", encoder, of_source, of_source),
-        decoder=Attention("decoder", own, reader, reader),
-        cross=Attention("cross", across, writer, source),
+        [
+            Attention("encoder", encoder, of_source, of_source),
+            Attention("decoder", own, reader, reader),
+            Attention("cross", across, writer, source),
+        ],
     )
 
 

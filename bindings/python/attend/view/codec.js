@@ -42,8 +42,10 @@ async function inflated(text) {
   const letters = atob(text);
   const packed = new Uint8Array(letters.length);
   for (let place = 0; place < packed.length; place++) packed[place] = letters.charCodeAt(place);
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  const stream = new DecompressionStream("deflate");
+  const writer = stream.writable.getWriter();
+  Promise.all([writer.write(packed), writer.close()]).catch(() => {}); // what fails is heard of by the reader
+  return new Uint8Array(await new Response(stream.readable).arrayBuffer());
 }
 
 const layers = new Map();

@@ -53,10 +53,8 @@ class Grid {
   watch(holder, done) {
     const seen = new IntersectionObserver(async (entries) => {
       const visible = entries.filter((entry) => entry.isIntersecting);
-      for (const { target } of visible) {
-        seen.unobserve(target);
-        await this.draw(Number(target.dataset.layer));
-      }
+      for (const { target } of visible) seen.unobserve(target);
+      await Promise.all(visible.map(({ target }) => this.draw(Number(target.dataset.layer))));
       done();
     }, { rootMargin: "100px" });
     for (const row of holder.children) seen.observe(row);

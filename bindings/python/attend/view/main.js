@@ -50,7 +50,9 @@ async function draw() {
       ? new Lines(stage, map, rows, columns, state.least, heard) : new Heat(stage, map, rows, columns, heard);
   }
   light();
-  if (own === turn) root.dataset.ready = "true";
+  if (own !== turn) return;
+  root.dataset.ready = "true";
+  root.dataset.drawn ||= performance.now(); // since the page was asked for
 }
 
 /* Shows what is chosen or under the pointer, in what is drawn already. */
