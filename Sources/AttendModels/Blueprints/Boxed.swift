@@ -3,7 +3,7 @@
 package indirect enum Boxed<Value: Sendable>: Sendable {
   case of(Value)
 
-  var value: Value {
+  package var value: Value {
     switch self {
     case .of(let value): value
     }
