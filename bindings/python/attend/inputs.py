@@ -192,14 +192,22 @@ class InputBatch:
 
 
 def batch_of(
-    rules: Rules, tokens: Any, lengths: Any = None, types: Any = None, mask: Any = None, images: Any = None
+    rules: Rules,
+    tokens: Any,
+    lengths: Any = None,
+    types: Any = None,
+    mask: Any = None,
+    images: Any = None,
+    image_mask: Any = None,
 ) -> RaggedBatch | InputBatch:
     """The batch that the arguments of ``Session.encode`` describe."""
     if not are_inputs(tokens):
         batch = RaggedBatch(tokens, lengths, types, mask, rules)
         if images is not None and (seen := pictures(images)):
             batch.see(seen)
+        if image_mask is not None:
+            batch.look(image_mask)
         return batch
-    if images or any(given is not None for given in (lengths, types, mask)):
-        raise InvalidArgumentError("lengths, token_types, attention_mask, images: they belong to tokens")
+    if images or any(given is not None for given in (lengths, types, mask, image_mask)):
+        raise InvalidArgumentError("lengths, token_types, attention_mask, images and their mask: they belong to tokens")
     return InputBatch(tokens)
