@@ -42,7 +42,8 @@ final class MatrixReader {
   func holds(_ linear: LinearBlueprint, prefix: String) -> Bool {
     guard tensors.has(linear, prefix: prefix) else { return false }
     let name = linear.weightName(prefix)
-    return linear.slice == nil || !tensors.has(name) || tensors.has(name, linear.storedShape.sliced(linear.slice?.count))
+    guard let slice = linear.slice, tensors.has(name) else { return true }
+    return tensors.has(name, linear.storedShape.sliced(slice.count))
   }
 
   /// A tensor that is one matrix.

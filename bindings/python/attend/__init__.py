@@ -32,7 +32,7 @@ from .errors import (
     UnsupportedError,
 )
 from .generation import Alternative, Generation, Hypothesis, TokenEvent
-from .inputs import Features, Input, Picture, Sound
+from .inputs import Features, Input, Picture, SeenPictures, Sound
 from .model import Kind, Model, TensorInfo
 from .scheduler import Request, Scheduler, SchedulerStats
 from .scores import Choice, Score
@@ -71,6 +71,7 @@ __all__ = [
     "Scheduler",
     "SchedulerStats",
     "Score",
+    "SeenPictures",
     "Segment",
     "Session",
     "Sound",

@@ -140,7 +140,7 @@ class RaggedBatch:
     def look(self, mask: Any) -> None:
         """Says which pictures each token sees, from ``[tokens, pictures]`` for each text."""
         spans = [_spans(np.asarray(one), int(length)) for one, length in zip(mask, self.lengths, strict=False)]
-        _require(len(mask) == self.lengths.size and len(spans) == self.lengths.size, "image_attention_mask")
+        _require(len(mask) == self.lengths.size and len(spans) == self.lengths.size, "mask of pictures")
         self._looks = np.ascontiguousarray(np.concatenate(spans), np.int32)
         self.struct.seen_pictures = address(self._looks)
 
@@ -157,13 +157,13 @@ def split(array: Float32Array, lengths: SizeArray) -> list[Float32Array]:
 def _spans(mask: Any, length: int) -> Any:
     """The first picture that each token sees and the end of those that it sees, which are neighbours."""
     if mask.ndim != 2 or mask.shape[0] != length:
-        raise InvalidArgumentError(f"image_attention_mask: expected [{length}, pictures], found {list(mask.shape)}")
+        raise InvalidArgumentError(f"mask of pictures: expected [{length}, pictures], found {list(mask.shape)}")
     seen = mask != 0
     counts = seen.sum(axis=1)
     first = np.where(counts > 0, seen.argmax(axis=1), 0)
     limit = first + counts
     if not all(row[start:end].all() for row, start, end in zip(seen, first, limit)):
-        raise InvalidArgumentError("image_attention_mask: a token sees pictures that are no neighbours")
+        raise InvalidArgumentError("mask of pictures: a token sees pictures that are no neighbours")
     return np.stack([first, limit], axis=1)
 
 

@@ -80,13 +80,7 @@ class Session(Caches, Answers):
 
     @overload
     def encode(
-        self,
-        tokens: Sequences,
-        *,
-        token_types: Any = None,
-        attention_mask: Any = None,
-        images: Any = None,
-        image_attention_mask: Any = None,
+        self, tokens: Sequences, *, token_types: Any = None, attention_mask: Any = None, images: Any = None
     ) -> None: ...
     @overload
     def encode(self, tokens: Ids, *, lengths: Ids, token_types: Ids | None = None, images: Any = None) -> None: ...
@@ -100,7 +94,6 @@ class Session(Caches, Answers):
         token_types: Any = None,
         attention_mask: Any = None,
         images: Any = None,
-        image_attention_mask: Any = None,
     ) -> None:
         """Reads a batch, texts (encoder), sources (encoder-decoder) or prompts (decoder), and drops what was held.
 
@@ -123,19 +116,13 @@ class Session(Caches, Answers):
 
         ``images``, of a decoder that sees: the pictures that the placeholders among the tokens stand for, in order,
         each an ``Input`` or what a ``Picture`` is made of; each has as many placeholders as it becomes states.
-        ``image_attention_mask``, of a model whose layers look at pictures: for each text ``[tokens, pictures]``, 1 or
-        True where a token sees a picture, instead of what the placeholders say; pictures that a token sees are
-        neighbours.
 
         Errors: InvalidArgumentError (an empty batch or sequence, an id outside the vocabulary or a token type that the
         model does not have, more tokens than the model has positions, padding without a mask, a mask with holes),
         TypeError (ids that are no integers, booleans among them), BusyError, InvalidStateError (after a fork): these
         leave the session as it was. After OutOfMemoryError, CancelledError and KeyboardInterrupt no sequence is live.
         """
-        batch = batch_of(
-            self._rules, tokens, lengths, token_types, attention_mask, images, image_attention_mask
-        )
-        self._read(library.attend_encode, batch)
+        self._read(library.attend_encode, batch_of(self._rules, tokens, lengths, token_types, attention_mask, images))
 
     @overload
     def add(

@@ -114,21 +114,21 @@ def test_a_caller_says_what_tokens_see(name: str) -> None:
     with attend.Model(folder) as model, model.session() as session:
         session.encode([prompt], images=pictures)
         logits = session.logits().copy()
-        session.encode([prompt], images=pictures, image_attention_mask=[seen])
+        session.encode([prompt], images=attend.SeenPictures(pictures, [seen]))
         np.testing.assert_array_equal(session.logits(), logits)
         seen[:, :] = False
         seen[1, 2] = True
-        session.encode([[3] * len(prompt)], images=pictures, image_attention_mask=[seen])
+        session.encode([[3] * len(prompt)], images=attend.SeenPictures(pictures, [seen]))
         for mask, words in [
             (seen[1:], r"expected \[[0-9]+, pictures\]"), (np.ones((len(prompt), 4)), "4 pictures, and 3 are given"),
             (np.tile([1, 0, 1], (len(prompt), 1)), "are no neighbours"),
             (np.ones((len(prompt), 2)), "holds 3 pictures, and its texts have places for 2"),
         ]:  # fmt: skip
             with pytest.raises(attend.InvalidArgumentError, match=words):
-                session.encode([prompt], images=pictures, image_attention_mask=[mask])
+                session.encode([prompt], images=attend.SeenPictures(pictures, [mask]))
     with attend.Model(FEATURES / "llava") as model, model.session() as session:
         with pytest.raises(attend.UnsupportedError, match="no layer of a llava model looks at pictures"):
-            session.encode([[1, 5, 6]], images=pictures[:1], image_attention_mask=[np.ones((3, 1))])
+            session.encode([[1, 5, 6]], images=attend.SeenPictures(pictures[:1], [np.ones((3, 1))]))
 
 
 @pytest.mark.skipif(not (SHARED.parent / "conformance" / "idefics").is_dir(), reason="needs ../shared/conformance")
@@ -139,7 +139,7 @@ def test_idefics_by_its_mask() -> None:
     prompt, mask = expected["input_ids"][0].tolist(), expected["image_attention_mask"]
     with attend.Model(folder) as model, model.session() as session:
         for length in range(1, len(prompt)):
-            session.encode([prompt], images=pictures, image_attention_mask=mask)
+            session.encode([prompt], images=attend.SeenPictures(pictures, mask))
             close(session.logits()[0], expected["logits"][0, -1])
             session.truncate(0, length)
             close(session.decode([prompt[length:]])[0], expected["logits"][0, length:])
