@@ -680,9 +680,14 @@ typedef struct attend_batch {
         among the tokens stand for, in order */
     const attend_input *inputs;
     size_t input_count;          /**< since 0.2: how many inputs; 0: `count`, without tokens */
+    /** since 0.2: of a model whose layers look at pictures (Idefics, Llama 3.2 Vision), in attend_encode and
+        attend_session_add: [sum of lengths][2], for each token the pictures of its sequence that it sees, from the one
+        numbered first to the one before the other; twice the same: none. A sequence then has as many pictures as the
+        largest of its numbers, whatever placeholders there are. NULL: what the text says */
+    const int32_t *seen_pictures;
 } attend_batch;
 
-#define ATTEND_BATCH_INIT { sizeof(attend_batch), NULL, NULL, 0, NULL, ATTEND_LOGITS_DEFAULT, NULL, 0 }
+#define ATTEND_BATCH_INIT { sizeof(attend_batch), NULL, NULL, 0, NULL, ATTEND_LOGITS_DEFAULT, NULL, 0, NULL }
 
 /**
  * Reads a batch: texts (encoder), sources (encoder-decoder) or prompts (decoder). Whatever the session held before is
@@ -2153,7 +2158,7 @@ _Static_assert(sizeof(attend_session_options) == 48 && offsetof(attend_session_o
 _Static_assert(sizeof(attend_prefix_cache_stats) == 40, "attend_prefix_cache_stats");
 _Static_assert(sizeof(attend_tensor) == 56 && offsetof(attend_tensor, shape) == 24, "attend_tensor");
 _Static_assert(sizeof(attend_input) == 104 && offsetof(attend_input, sample_rate) == 96, "attend_input");
-_Static_assert(sizeof(attend_batch) == 64 && offsetof(attend_batch, inputs) == 48, "attend_batch");
+_Static_assert(sizeof(attend_batch) == 72 && offsetof(attend_batch, seen_pictures) == 64, "attend_batch");
 _Static_assert(sizeof(attend_generation_options) == 88 && offsetof(attend_generation_options, assistant) == 80,
                "attend_generation_options");
 _Static_assert(sizeof(attend_word) == 32 && offsetof(attend_word, text_length) == 24, "attend_word");

@@ -34,6 +34,7 @@ func withBatch<Result>(
   defer { withExtendedLifetime(arrays) {} }
   var texts = try read(pointer, takesInputs: true).batch
   texts.pictures = UnsafeBufferPointer(arrays.elements)
+  texts.seenPictures = batch.seen_pictures
   return try body(texts)
 }
 
@@ -63,6 +64,7 @@ func copies(
 final class InputList {
   private var arrays = GrowingList<FeatureArray>(for: "the inputs of a batch")
   private let pixels: PixelValues?
+  private let crops: TileCrops?
   private var sounds: [SoundArray] = []
 
   /// Alive as long as this object.
@@ -77,6 +79,7 @@ final class InputList {
     let files = known.indices.filter { known[$0].kind != ATTEND_INPUT_FEATURES }
     let reads = session.model.arrayReader?.input.reads
     pixels = try files.isEmpty || reads == "sounds" ? nil : InputList.pixels(known, files, session, name)
+    crops = try pixels.flatMap { (pixels) throws(Failure) in try TileCrops(pixels) }
     var picture = 0
     for index in 0..<count {
       let name = name(index)
@@ -88,7 +91,10 @@ final class InputList {
         } else if session.model.arrayReader?.input.readsTiles == true {
           try arrays.append(pixels.tiles(picture))
         } else {
-          for tile in 0..<pixels[picture].count { try arrays.append(pixels.array(tile, of: picture)) }
+          for tile in 0..<pixels[picture].count {
+            let array = pixels.array(tile, of: picture)
+            try arrays.append(crops?.crop(array, pixels[picture].first + tile, pixels) ?? array)
+          }
         }
         picture += 1
       } else {
@@ -219,6 +225,47 @@ final class InputList {
 
   /// Of one array: so that no product with a width of a model overflows.
   private static let mostNumbers = 1 << 40
+}
+
+/// The tiles of pictures that do not fill the frame of all, each by itself and without gaps.
+private final class TileCrops {
+  private let memory: AlignedBuffer
+  private let starts: FixedArray<Int>  // of each tile in the memory; -1: it fills its frame
+
+  /// nil: all fill their frames.
+  init?(_ pixels: PixelValues) throws(Failure) {
+    let purpose = "pictures of different sizes"
+    var sum = 0
+    starts = try FixedArray(pixels.count, for: purpose) { (tile) in
+      let content = pixels.content(of: tile)
+      if content.height == pixels.height, content.width == pixels.width { return -1 }
+      defer { sum += pixels.channels * content.height * content.width }
+      return sum
+    }
+    guard sum > 0 else { return nil }
+    memory = try AlignedBuffer(sum, of: Float.self, for: purpose)
+    for tile in 0..<pixels.count where starts[tile] >= 0 {
+      let content = pixels.content(of: tile)
+      var target = memory.pointer(to: Float.self) + starts[tile]
+      for line in 0..<pixels.channels * content.height {
+        let (channel, row) = line.quotientAndRemainder(dividingBy: content.height)
+        let from = tile * pixels.tileCount + (channel * pixels.height + row) * pixels.width
+        target.update(from: pixels.values + from, count: content.width)
+        target += content.width
+      }
+    }
+  }
+
+  /// The array of a tile, by itself; nil where it fills its frame.
+  func crop(_ array: FeatureArray, _ tile: Int, _ pixels: PixelValues) -> FeatureArray? {
+    guard starts[tile] >= 0 else { return nil }
+    let content = pixels.content(of: tile)
+    var crop = FeatureArray(
+      UnsafePointer(memory.pointer(to: Float.self) + starts[tile]), channels: array.channels, height: content.height,
+      width: content.width)
+    crop.tile = array.tile
+    return crop
+  }
 }
 
 extension PixelValues {

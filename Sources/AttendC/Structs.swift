@@ -16,7 +16,7 @@ extension attend_detokenize_options: SizedStruct { static var firstSize: Int { 1
 extension attend_chat_options: SizedStruct { static var firstSize: Int { 48 } }
 extension attend_session_options: SizedStruct { static var firstSize: Int { 48 } }
 extension attend_prefix_cache_stats: SizedStruct { static var firstSize: Int { 40 } }
-extension attend_batch: SizedStruct { static var firstSize: Int { 64 } }
+extension attend_batch: SizedStruct { static var firstSize: Int { 72 } }
 extension attend_input: SizedStruct { static var firstSize: Int { 104 } }
 extension attend_embed_options: SizedStruct { static var firstSize: Int { 24 } }
 extension attend_generation_options: SizedStruct { static var firstSize: Int { 88 } }

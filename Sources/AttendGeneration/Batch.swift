@@ -7,6 +7,9 @@ package struct Batch {
   let input: StackInput
   /// Pictures whose states stand in the place of tokens; nil: none.
   package var pictures: UnsafeBufferPointer<FeatureArray>?
+  /// `[sum of lengths][2]`: of each token the first of the pictures that it sees and the end of these; nil: as the text
+  /// says. Only where layers look at pictures.
+  package var seenPictures: UnsafePointer<Int32>?
   package let lengths: SequenceLengths
   /// The sum of the lengths, at least 1.
   package let tokenCount: Int

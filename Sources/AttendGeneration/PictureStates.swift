@@ -36,14 +36,19 @@ final class PictureStates {
   }
 
   /// Pictures at whose states tokens of `text` look by cross-attention, `counts` of each, which lie end to end; a token
-  /// of the id `placeholder` stands for each.
+  /// of the id `placeholder` stands for each. `stated` tells otherwise, of each token the first of the pictures that it
+  /// sees and the end of these, of which there are as many.
   init<Counts: RandomAccessCollection<Int>>(
     _ counts: Counts, seen sight: PictureSight, in text: UnsafeBufferPointer<Int32>,
-    placeholder: Int32
+    placeholder: Int32, stated: UnsafeBufferPointer<Int32>? = nil
   ) throws(Failure) where Counts.Index == Int {
     (width, textCount) = (0, text.count)
     states = try AlignedBuffer(0, of: Float.self, for: "the states of pictures")
     if case .run = sight { unseeing = .all } else { unseeing = KeySpan(first: 0, limit: 0) }
+    if let stated {
+      try look(as: stated, counts)
+      return
+    }
     var (picture, first, limit) = (counts.startIndex, 0, 0)
     for (position, token) in text.enumerated() {
       if token == placeholder, picture < counts.endIndex {
@@ -59,10 +64,27 @@ final class PictureStates {
     }
   }
 
+  /// As the caller says.
+  private func look<Counts: RandomAccessCollection<Int>>(
+    as stated: UnsafeBufferPointer<Int32>, _ counts: Counts
+  ) throws(Failure) where Counts.Index == Int {
+    func states(before picture: Int32) -> Int { counts.prefix(Int(picture)).reduce(0) { $0 + $1 } }
+    for token in 0..<stated.count / 2 {
+      let (first, limit) = (stated[2 * token], stated[2 * token + 1])
+      if first == limit {
+        try looks.append(Look(from: token, unseeing))
+      } else {
+        try looks.append(Look(from: token, first: states(before: first), limit: states(before: limit)))
+      }
+    }
+  }
+
   /// The states that tokens see from a position of the sequence on.
   private struct Look: BitwiseCopyable {
     let position: Int
     let span: KeySpan
+
+    init(from position: Int, _ span: KeySpan) { (self.position, self.span) = (position, span) }
 
     init(from position: Int, first: Int, limit: Int) {
       self.position = position

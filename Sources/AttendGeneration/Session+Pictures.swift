@@ -93,7 +93,8 @@ extension Session {
         token += text.count
         try model.refuseVideos(in: text)
         let firstPicture = picture
-        var (room, rows) = (model.places(in: text), 0)
+        let stated = try statedSight(of: texts, sequence, token - text.count..<token)
+        var (room, rows) = (stated.map { PictureSight.pictures($0) } ?? model.places(in: text), 0)
         keys[sequence] = 0
         guard room > 0 else { continue }
         while picture < arrays.count, sight == nil ? seen.counts[picture] <= room : room > 0 {
@@ -107,9 +108,9 @@ extension Session {
             if let sight {
               try PictureStates(
                 (firstPicture..<picture).lazy.map { seen.counts[$0] - seen.unused[$0] }, seen: sight, in: text,
-                placeholder: placeholder)
+                placeholder: placeholder, stated: stated)
             } else { try PictureStates(seen.states.rows(row, rows), in: text, placeholder: placeholder) }
-          guard sight == nil || room == 0 else { try refuse(picture - firstPicture, in: text) }
+          guard sight == nil || room == 0 else { try refuse(picture - firstPicture, of: picture - firstPicture + room) }
           if let reading = model.blueprint.readingBothWays { try own.join(reading) }
           if model.decoder?.rotaries.readCoordinates == true {
             try own.place(UnsafeBufferPointer(rebasing: seen.grids[firstPicture..<picture]))
@@ -127,10 +128,31 @@ extension Session {
     }
   }
 
+  /// The pictures that the tokens of a sequence see, where the caller says so. Throws `invalidArgument` for what makes
+  /// no sense, and `unsupported` for a model whose layers look at none.
+  private func statedSight(
+    of texts: Batch, _ sequence: Int, _ tokens: Range<Int>
+  ) throws(Failure) -> UnsafeBufferPointer<Int32>? {
+    guard let seen = texts.seenPictures else { return nil }
+    guard model.blueprint.sight != nil else {
+      throw Failure(
+        .unsupported,
+        "seen_pictures is set, and no layer of a \(model.blueprint.family) model looks at pictures: they stand in the "
+          + "place of tokens")
+    }
+    for token in tokens where seen[2 * token] < 0 || seen[2 * token + 1] < seen[2 * token] {
+      throw Failure(
+        .invalidArgument,
+        "seen_pictures of token \(token - tokens.lowerBound) of sequence \(sequence) are \(seen[2 * token]) to "
+          + "\(seen[2 * token + 1])")
+    }
+    return UnsafeBufferPointer(start: seen + 2 * tokens.lowerBound, count: 2 * tokens.count)
+  }
+
   /// Throws for a text with places for more pictures than there are.
-  private func refuse(_ pictures: Int, in text: UnsafeBufferPointer<Int32>) throws(Failure) -> Never {
+  private func refuse(_ pictures: Int, of places: Int) throws(Failure) -> Never {
     throw Failure(
-      .invalidArgument, "the text has places for \(model.places(in: text)) pictures, and \(pictures) are given")
+      .invalidArgument, "the text has places for \(places) pictures, and \(pictures) are given")
   }
 
   /// The keys and values of sources or pictures, as the tokens of a batch that the sequences from `first` on read next
@@ -150,4 +172,9 @@ extension Session {
     }
     return KeyValues(sequences: UnsafeBufferPointer(start: own, count: lengths.count), layout: whole.layout)
   }
+}
+
+extension PictureSight {
+  /// The number of pictures that tokens see as a caller says, `[tokens][2]`.
+  fileprivate static func pictures(_ stated: UnsafeBufferPointer<Int32>) -> Int { Int(stated.max() ?? 0) }
 }

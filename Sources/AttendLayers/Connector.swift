@@ -95,8 +95,8 @@ package struct Connector: Sendable {
     return (count, grid)
   }
 
-  /// y, `[sum of counts, width]`, from the states of all sequences, `[tokens, output width of the tower]`, with the grids
-  /// that each sequence's patches lie in, and its place among the tiles of a picture.
+  /// y, `[sum of counts, width]`, from the states of all sequences, `[tokens, output width of the tower]`, with the
+  /// grids that each sequence's patches lie in, and its place among the tiles of a picture.
   package func apply(
     _ states: Matrix, lengths: SequenceLengths, grids: UnsafePointer<PatchGrid>, tile: (Int) -> PictureTile,
     into y: Matrix, _ pass: Pass

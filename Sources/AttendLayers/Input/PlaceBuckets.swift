@@ -1,14 +1,14 @@
 /// The places along one side of a table that stand for parts of equal length, which the patches of a picture are sorted
 /// into by where they begin. Sums and quotients are rounded to float32 as PyTorch's are, since patches often begin just
 /// where a part does.
-struct PlaceBuckets {
+package struct PlaceBuckets: Sendable {
   /// Places along the side.
-  let count: Int
+  package let count: Int
 
-  init(_ count: Int) { self.count = count }
+  package init(_ count: Int) { self.count = count }
 
   /// The place of patch `index` of `newCount`.
-  func place(of index: Int, among newCount: Int) -> Int {
+  package func place(of index: Int, among newCount: Int) -> Int {
     let share = min(Float(index) * (1 / Float(newCount)), 1 - 1e-6)
     // Near the place that the exact quotient names.
     var place = min(index * count / newCount + 1, boundaries)

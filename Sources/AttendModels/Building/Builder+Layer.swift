@@ -167,7 +167,7 @@ extension Builder {
   /// any in the experts.
   private func mixture(_ mixture: MixtureBlueprint) throws(Failure) -> MixtureOfExperts {
     let layout =
-      mixture.layouts.first { packer.tensors.has(mixture.expert(0, $0).down, prefix: prefix) } ?? mixture.layouts[0]
+      mixture.layouts.first { packer.matrices.holds(mixture.expert(0, $0).down, prefix: prefix) } ?? mixture.layouts[0]
     var experts: [FeedForwardNetwork] = []
     for index in 0..<mixture.sizes.count { experts.append(try network(mixture.expert(index, layout))) }
     let router = Router(

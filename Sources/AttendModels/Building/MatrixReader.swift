@@ -38,6 +38,14 @@ final class MatrixReader {
     return linear.block(0, of: try whole(linear, prefix: prefix))
   }
 
+  /// Whether the checkpoint holds the weights of a product, those of a slice in the shape that is meant.
+  func holds(_ linear: LinearBlueprint, prefix: String) -> Bool {
+    guard tensors.has(linear, prefix: prefix) else { return false }
+    let name = linear.weightName(prefix)
+    guard let slice = linear.slice, tensors.has(name) else { return true }
+    return tensors.has(name, linear.storedShape.sliced(slice.count))
+  }
+
   /// A tensor that is one matrix.
   func matrix(_ name: String, rows: Int, columns: Int) throws(Failure) -> StoredMatrix {
     MatrixReader.matrix(try tensors.weights(name, TensorShape(rows, columns)), rows: rows, columns: columns)

@@ -46,6 +46,9 @@ final class TensorLog {
     has(linear.weightName(prefix)) || has(prefix + linear.blocksName)
   }
 
+  /// Whether the checkpoint holds a tensor of this shape.
+  func has(_ name: String, _ shape: TensorShape) -> Bool { checkpoint[name]?.shape == shape }
+
   /// The number of a tensor, nil where there is none.
   func index(of name: String) -> Int? { checkpoint.index(of: name) }
 

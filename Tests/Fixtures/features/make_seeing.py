@@ -56,9 +56,7 @@ def idefics(name: str, note: str, layers: int, **options: Any) -> None:
                           "resampler_head_dim": 8, "resampler_n_latents": 5, "qk_layer_norms_perceiver": norms},
         **options,
     )  # fmt: skip
-    model = opened(
-        randomized(transformers.IdeficsForVisionText2Text(config), 12), "alpha_cross_attn", "alpha_dense"
-    )
+    model = opened(randomized(transformers.IdeficsForVisionText2Text(config), 12), "alpha_cross_attn", "alpha_dense")
     ids = [1, 7, 99, IMAGE, 99, IMAGE, 99, 31, 12, 44, END, 8, 50, 99, IMAGE, 99, 21, 90, 63]
     pictures = torch.randn((1, 3, 3, 16, 16), generator=torch.Generator().manual_seed(13))
     tokens = torch.tensor([ids])

@@ -34,7 +34,7 @@ from .errors import (
     UnsupportedError,
 )
 from .generation import Alternative, Generation, Hypothesis, TokenEvent
-from .inputs import Features, Input, Picture, Sound
+from .inputs import Features, Input, Picture, SeenPictures, Sound
 from .listening import SpeechStream
 from .model import Kind, Model, TensorInfo
 from .scheduler import Request, Scheduler, SchedulerStats
@@ -77,6 +77,7 @@ __all__ = [
     "Scheduler",
     "SchedulerStats",
     "Score",
+    "SeenPictures",
     "Segment",
     "Session",
     "Sound",

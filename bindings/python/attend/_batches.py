@@ -137,6 +137,13 @@ class RaggedBatch:
         self._seen = (c.Input * len(images))(*(image._struct for image in images)), images
         self.struct.inputs, self.struct.input_count = self._seen[0], len(images)
 
+    def look(self, mask: Any) -> None:
+        """Says which pictures each token sees, from ``[tokens, pictures]`` for each text."""
+        spans = [_spans(np.asarray(one), int(length)) for one, length in zip(mask, self.lengths, strict=False)]
+        _require(len(mask) == self.lengths.size and len(spans) == self.lengths.size, "mask of pictures")
+        self._looks = np.ascontiguousarray(np.concatenate(spans), np.int32)
+        self.struct.seen_pictures = address(self._looks)
+
 
 def split(array: Float32Array, lengths: SizeArray) -> list[Float32Array]:
     """``[sum of lengths, width]`` as one view for each sequence."""
@@ -145,6 +152,19 @@ def split(array: Float32Array, lengths: SizeArray) -> list[Float32Array]:
         result.append(array[start : start + length])
         start += length
     return result
+
+
+def _spans(mask: Any, length: int) -> Any:
+    """The first picture that each token sees and the end of those that it sees, which are neighbours."""
+    if mask.ndim != 2 or mask.shape[0] != length:
+        raise InvalidArgumentError(f"mask of pictures: expected [{length}, pictures], found {list(mask.shape)}")
+    seen = mask != 0
+    counts = seen.sum(axis=1)
+    first = np.where(counts > 0, seen.argmax(axis=1), 0)
+    limit = first + counts
+    if not all(row[start:end].all() for row, start, end in zip(seen, first, limit)):
+        raise InvalidArgumentError("mask of pictures: a token sees pictures that are no neighbours")
+    return np.stack([first, limit], axis=1)
 
 
 def _require(agrees: bool, what: str) -> None:

@@ -169,6 +169,7 @@ class Batch(Sized):
         ("logits", c_int),
         ("inputs", POINTER(Input)),
         ("input_count", c_size_t),
+        ("seen_pictures", c_void_p),
     ]
 
 

@@ -193,12 +193,28 @@ class InputBatch:
         self.lengths: SizeArray | None = None
 
 
+class SeenPictures:
+    """Pictures of texts, for ``Session.encode(images=...)``, and which of them each token sees.
+
+    For models whose layers look at pictures (Idefics, Llama 3.2 Vision), in place of what the placeholders say.
+    ``mask``: for each text ``[tokens, pictures]``, 1 or True where a token sees a picture; those that a token sees are
+    neighbours. A text has as many pictures as its tokens see.
+    """
+
+    def __init__(self, pictures: Sequence[Any], mask: Sequence[Any]) -> None:
+        self.pictures = pictures
+        self.mask = mask
+
+
 def batch_of(
     rules: Rules, tokens: Any, lengths: Any = None, types: Any = None, mask: Any = None, images: Any = None
 ) -> RaggedBatch | InputBatch:
     """The batch that the arguments of ``Session.encode`` describe."""
     if not are_inputs(tokens):
         batch = RaggedBatch(tokens, lengths, types, mask, rules)
+        if isinstance(images, SeenPictures):
+            batch.look(images.mask)
+            images = images.pictures
         if images is not None and (seen := pictures(images)):
             batch.see(seen)
         return batch

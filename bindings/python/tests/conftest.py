@@ -43,7 +43,7 @@ def cases() -> list[Path]:
 
 sys.path.insert(0, str(REPOSITORY / "bindings" / "python" / "examples"))
 
-_DTYPES = {"F32": np.float32, "I32": np.int32}
+_DTYPES = {"U8": np.uint8, "F32": np.float32, "I32": np.int32}
 
 
 def read_safetensors(path: Path) -> dict[str, np.ndarray]:

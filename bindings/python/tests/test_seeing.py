@@ -99,6 +99,52 @@ def test_a_text_without_pictures_is_read(name: str) -> None:
         np.testing.assert_array_equal(session.logits()[0], together[2])
 
 
+@pytest.mark.parametrize("name", ["idefics", "mllama"])
+def test_a_caller_says_what_tokens_see(name: str) -> None:
+    """The mask that a text stands for gives what the text gives; one that is none is refused."""
+    folder, prompt, pictures, _ = looking(name)
+    seen, ended = np.zeros((len(prompt), 3), bool), False
+    for place, token in enumerate(prompt):
+        count = prompt[: place + 1].count(100)
+        if count and name == "idefics":
+            ended = token != 100 and (ended or prompt[place - 1] == 2)
+            seen[place, count - 1] = not ended
+        elif count:
+            seen[place, (0 if count == 1 else 1) : count] = True
+    with attend.Model(folder) as model, model.session() as session:
+        session.encode([prompt], images=pictures)
+        logits = session.logits().copy()
+        session.encode([prompt], images=attend.SeenPictures(pictures, [seen]))
+        np.testing.assert_array_equal(session.logits(), logits)
+        seen[:, :] = False
+        seen[1, 2] = True
+        session.encode([[3] * len(prompt)], images=attend.SeenPictures(pictures, [seen]))
+        for mask, words in [
+            (seen[1:], r"expected \[[0-9]+, pictures\]"), (np.ones((len(prompt), 4)), "4 pictures, and 3 are given"),
+            (np.tile([1, 0, 1], (len(prompt), 1)), "are no neighbours"),
+            (np.ones((len(prompt), 2)), "holds 3 pictures, and its texts have places for 2"),
+        ]:  # fmt: skip
+            with pytest.raises(attend.InvalidArgumentError, match=words):
+                session.encode([prompt], images=attend.SeenPictures(pictures, [mask]))
+    with attend.Model(FEATURES / "llava") as model, model.session() as session:
+        with pytest.raises(attend.UnsupportedError, match="no layer of a llava model looks at pictures"):
+            session.encode([[1, 5, 6]], images=attend.SeenPictures(pictures[:1], [np.ones((3, 1))]))
+
+
+@pytest.mark.skipif(not (SHARED.parent / "conformance" / "idefics").is_dir(), reason="needs ../shared/conformance")
+def test_idefics_by_its_mask() -> None:
+    folder = SHARED.parent / "conformance" / "idefics"
+    expected = read_safetensors(folder / "expected.safetensors")
+    pictures = [attend.Features(array) for array in expected["pixel_values"][0]]
+    prompt, mask = expected["input_ids"][0].tolist(), expected["image_attention_mask"]
+    with attend.Model(folder) as model, model.session() as session:
+        for length in range(1, len(prompt)):
+            session.encode([prompt], images=attend.SeenPictures(pictures, mask))
+            close(session.logits()[0], expected["logits"][0, -1])
+            session.truncate(0, length)
+            close(session.decode([prompt[length:]])[0], expected["logits"][0, length:])
+
+
 def test_attention_maps_of_layers_that_look_at_pictures() -> None:
     folder, prompt, pictures, _ = looking("idefics")
     with attend.Model(folder) as model, model.session() as session:
@@ -148,10 +194,30 @@ def test_a_picture_becomes_as_many_states_as_its_shape_gives() -> None:
         )
 
 
+def test_pictures_of_idefics2_have_their_own_sizes(tmp_path: Path) -> None:
+    """Side by side in one frame as alone, and as the arrays that they become."""
+    shutil.copytree(FEATURES / "idefics2", tmp_path, dirs_exist_ok=True)
+    options = {"image_processor_type": "Idefics2ImageProcessor", "do_resize": False,
+               "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}  # fmt: skip
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(options))
+    generator = np.random.default_rng(2)
+    pixels = [generator.integers(0, 256, (*size, 3), np.uint8) for size in [(24, 56), (43, 40)]]
+    arrays = [(one.transpose(2, 0, 1) / np.float32(127.5) - 1).astype(np.float32) for one in pixels]
+    with attend.Model(tmp_path) as model, model.session() as session:
+        session.encode([attend.Picture(one) for one in pixels])
+        together = [states.copy() for states in session.hidden_states()]
+        assert [len(states) for states in together] == [21, 25]
+        for states, one, array in zip(together, pixels, arrays):
+            session.encode(attend.Picture(one))
+            np.testing.assert_array_equal(session.hidden_states()[0], states)
+            session.encode(attend.Features(array))
+            close(session.hidden_states()[0], states)
+
+
 @pytest.mark.parametrize(("name", "video"), [("qwen3_vl", 97), ("qwen3_vl_moe", 97)])
 def test_videos_are_refused_by_name(name: str, video: int) -> None:
     with attend.Model(FEATURES / name) as model, model.session() as session:
-        with pytest.raises(attend.UnsupportedError, match=f"token 2 of the text, of the id {video}, stands for a video"):
+        with pytest.raises(attend.UnsupportedError, match=f"token 2 of the text, of the id {video}, stands for a vid"):
             session.encode([[1, 7, video, 5]])
         with pytest.raises(attend.UnsupportedError, match="videos are not implemented"):
             model.generate([1, 7, video, 5], max_new_tokens=2)

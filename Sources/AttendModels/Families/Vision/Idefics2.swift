@@ -11,9 +11,10 @@ enum Idefics2: Family {
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     _ = try headTask(config)
-    let text = try config.tower("text_config")
+    let text = try config.tower("text_config"), vision = try config.tower("vision_config")
+    vision.standards = ["patch_size": 32]
     var model = try SeeingDecoder(
-      config, modelType: modelType, tower: try Registry.part(try config.tower("vision_config"), as: "siglip_vision_model"),
+      config, modelType: modelType, tower: try Registry.part(vision, as: "siglip_vision_model"),
       text: try Registry.part(text, default: "mistral"), placeholder: 32001)
     (model.eyes.prefixes, model.textPrefixes) = (["model.vision_model."], ["model.text_model."])
     if case .patches(var patches) = model.eyes.stack.input {

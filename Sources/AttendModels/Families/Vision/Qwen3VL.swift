@@ -42,7 +42,7 @@ enum Qwen3VL: Family {
         var layer = layers[place]
         let rotary = try layer.attention?.rotary?.turning(by: sections, text)
         layer.attention?.rotary = rotary
-        if case .mixture(let mixture) = layer.feedForward { layer.feedForward = .mixture(mixture.transposed) }
+        if case .mixture(let mixture) = layer.feedForward { layer.feedForward = .mixture(mixture.perhapsTransposed) }
         return layer
       }
     }
@@ -162,11 +162,13 @@ extension Rotary {
 }
 
 extension MixtureBlueprint {
-  /// The same with the experts' matrices transposed, as files of this family hold them.
-  fileprivate var transposed: MixtureBlueprint {
+  /// The same with the experts' matrices perhaps transposed, as the published files of this family hold them.
+  fileprivate var perhapsTransposed: MixtureBlueprint {
     var result = self
-    for index in result.layouts.indices {
-      if case .fused = result.layouts[index].storage { result.layouts[index].storage = .fusedTransposed }
+    for layout in layouts {
+      guard case .fused = layout.storage else { continue }
+      result.layouts.append(
+        Layout(router: layout.router, experts: layout.experts, storage: .fusedTransposed))
     }
     return result
   }
