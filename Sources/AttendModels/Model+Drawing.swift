@@ -25,21 +25,6 @@ extension Builder {
   }
 }
 
-/// The last painter that was loaded from a folder of its own, kept for the next drawing.
-package final class PainterCache: Sendable {
-  private let last = Mutex<(path: String, painter: Painter)?>(nil)
-
-  init() {}
-
-  /// The painter of a folder. Throws what loading throws.
-  func painter(_ path: String, engine: Engine) throws(Failure) -> Painter {
-    if let painter = last.withLock({ $0.flatMap { $0.path == path ? $0.painter : nil } }) { return painter }
-    let painter = try Painter(path: path, engine: engine)
-    last.withLock { $0 = (path, painter) }
-    return painter
-  }
-}
-
 extension Model {
   /// Folders of a VQGAN as people have them, in the folder of a model or beside it.
   private static let painterNames = ["vqgan", "vqgan_imagenet_f16_16384"]
@@ -53,16 +38,24 @@ extension Model {
       }
       return own
     }
-    if let path { return try painters.painter(path, engine: engine) }
+    if let path { return try painter(in: path, engine: engine) }
     let folder = HuggingFaceFolder(unchecked: checkpoint.folder)
     for name in Model.painterNames {
       for place in [folder.path(of: name), folder.path(of: "../\(name)")] where Painter.isFolder(place) {
-        return try painters.painter(place, engine: engine)
+        return try painter(in: place, engine: engine)
       }
     }
     throw Failure(
       .notFound,
       "\(checkpoint.folder) holds no VQGAN, which paints what the model writes, and none is beside it ("
         + "\(Model.painterNames.joined(separator: ", "))): name its folder as painter")
+  }
+
+  /// The painter of a folder, loaded unless it painted last.
+  private func painter(in path: String, engine: Engine) throws(Failure) -> Painter {
+    if let painter = lastPainter.withLock({ $0.flatMap { $0.path == path ? $0.painter : nil } }) { return painter }
+    let painter = try Painter(path: path, engine: engine)
+    lastPainter.withLock { $0 = (path, painter) }
+    return painter
   }
 }

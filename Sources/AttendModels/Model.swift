@@ -5,6 +5,7 @@ import AttendLayers
 import AttendPictures
 import AttendSounds
 import AttendTokenizers
+import Synchronization
 
 /// A loaded checkpoint. Immutable: any number of sessions and threads use it at once.
 package final class Model: Sendable {
@@ -43,8 +44,8 @@ package final class Model: Sendable {
   package let pictureWriter: PictureWriter?
   /// What paints them.
   let ownPainter: Painter?
-  /// What paints those of other models.
-  let painters = PainterCache()
+  /// What painted last in a folder of its own, for the next drawing.
+  let lastPainter = Mutex<(path: String, painter: Painter)?>(nil)
   /// Elements of all weights, each counted once.
   package let parameters: Int
   /// Bytes that the weights take as the kernels read them.

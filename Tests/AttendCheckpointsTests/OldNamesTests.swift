@@ -87,7 +87,7 @@ import Testing
     "a folder with weights of another format is told which file that is",
     arguments: [
       ["model-00001-of-00002.gguf"], ["adapter_config.json", "adapter_model.safetensors"], ["tf_model.h5"],
-      ["flax_model.msgpack"], ["model.bin"], ["onnx/model.onnx"],
+      ["model.bin"], ["onnx/model.onnx"],
     ]) func otherFormats(_ files: [String]) throws
   {
     try FileManager.default.createDirectory(atPath: folder.path(of: "onnx"), withIntermediateDirectories: true)

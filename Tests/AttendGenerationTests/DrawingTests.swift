@@ -35,7 +35,9 @@ import Testing
         let kept = (0..<12).flatMap { row in
           Swift.stride(from: row * width, to: (row + 1) * width, by: stride).map { logits[$0] }
         }
-        #expect(distance(kept, reference.row("logits\(suffix)", index)) < 10 * tolerance(variant))
+        // What the states are off by grows in the decoder.
+        let limit: Float = variant.hasSuffix("cosine") ? 1e-2 : 1e-4
+        #expect(distance(kept, reference.row("logits\(suffix)", index)) < limit)
       }
     }
   }
@@ -216,6 +218,7 @@ import Testing
   private func options(_ change: (inout DrawingOptions) -> Void = { _ in }) throws -> DrawingOptions {
     var options = DrawingOptions()
     options.painter = try DrawingCase("drawing/vqgan").path
+    options.conditionScale = 1.5  // random weights leave little choice under more
     change(&options)
     return options
   }

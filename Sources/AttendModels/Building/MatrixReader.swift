@@ -64,11 +64,14 @@ final class MatrixReader {
     if let slice = linear.slice, tensors.has(prefix + linear.blocksName) {
       return try microscaled(linear, slice, prefix: prefix)
     }
-    if linear.part == nil, linear.slice == nil, linear.kernel == nil, tensors.has(linear.kernelName(prefix)) {
+    let name = linear.weightName(prefix)
+    if linear.part == nil, linear.slice == nil, linear.kernel == nil, !tensors.has(name),
+      tensors.has(linear.kernelName(prefix))
+    {
       return try kernel(linear, prefix: prefix)
     }
     let rows = linear.storedRows
-    let tensor = try tensors.weights(linear.weightName(prefix), linear.storedShape.sliced(linear.slice?.count))
+    let tensor = try tensors.weights(name, linear.storedShape.sliced(linear.slice?.count))
     try lend(tensor.name, linear)
     if linear.outputScale != nil || linear.outputGate != nil { return try scaled(linear, tensor, prefix: prefix) }
     let row = linear.inputs * tensor.type.size  // bytes
