@@ -1293,7 +1293,8 @@ typedef struct attend_segment {
     double log_probability;
     double compression_ratio;
     double no_speech_probability;
-    const attend_word *characters; /**< `[character_count]`, of a model with CTC and return_timestamps "char"; or NULL */
+    /** `[character_count]`, of a model with CTC and return_timestamps "char"; or NULL */
+    const attend_word *characters;
     size_t character_count;
 } attend_segment;
 

@@ -93,7 +93,8 @@ static void reading_is_heard_and_stopped(void) {
         progress heard = { .stop_at = 2 };
         CHECK_SUCCESS(read_texts(model, &heard, text, count, encodings));
         CHECK(heard.calls >= 3 && heard.rises);
-        /* One of several texts may be this thread's last when others are far behind; a single one is heard to its end. */
+        /* One of several texts may be this thread's last when others are far behind; a single one is heard to its end.
+         */
         CHECK(count > 1 || heard.last > 0.5);
         for (size_t i = 0; i < count; i++) attend_encoding_free(encodings[i]);
     }

@@ -97,6 +97,51 @@ static void ends_at_every_callback(attend_session *session) {
     attend_transcription_free(whole);
 }
 
+typedef struct patience {
+    int calls, most;
+} patience;
+
+static bool goes_on(double fraction, void *context) {
+    patience *patience = context;
+    CHECK(fraction >= 0 && fraction <= 1);
+    return ++patience->calls < patience->most;
+}
+
+/** Each end that a progress callback makes leaves a beginning of what there is to say, and a session that works. */
+static void ends_at_every_report(const attend_model *model) {
+    enum { MINUTE = RATE * 60 };
+    static float minute[MINUTE];
+    for (size_t i = 0; i < MINUTE; i++) minute[i] = samples[i % SAMPLES];
+    const attend_input input = sound(minute, MINUTE);
+    patience patience = { 0, 1 << 30 };
+    attend_session_options session_options = ATTEND_SESSION_OPTIONS_INIT;
+    session_options.progress = goes_on, session_options.progress_context = &patience;
+    attend_session *session = NULL;
+    attend_transcribe_options options = ATTEND_TRANSCRIBE_OPTIONS_INIT;
+    options.config = config;
+    attend_transcription *whole = NULL;
+    if (!CHECK_SUCCESS(attend_session_create(model, &session_options, &session))) return;
+    if (!CHECK_SUCCESS(attend_transcribe(session, &input, 1, &options, &whole))) return;
+    const size_t count = attend_transcription_segment_count(whole, 0);
+    size_t length;
+    const char *text = attend_transcription_text(whole, 0, &length);
+    const int reports = patience.calls; /* a machine that is quick enough makes none */
+    for (int most = 1; most <= reports && most <= 12; most++) {
+        attend_transcription *part = NULL;
+        patience.calls = 0, patience.most = most;
+        attend_error *error = attend_transcribe(session, &input, 1, &options, &part);
+        if (patience.calls >= most) CHECK_ERROR(error, ATTEND_ERROR_CANCELLED, "progress callback");
+        else CHECK(error == NULL);
+        size_t heard;
+        const char *beginning = attend_transcription_text(part, 0, &heard);
+        CHECK(attend_transcription_segment_count(part, 0) <= count && heard <= length);
+        CHECK(memcmp(beginning, text, heard) == 0);
+        attend_transcription_free(part);
+    }
+    attend_transcription_free(whole);
+    attend_session_free(session);
+}
+
 /** Pieces of any size give the segments of the whole. */
 static void pieces(attend_session *session) {
     static listener all, some;
@@ -247,6 +292,7 @@ int main(void) {
     attend_model *model = load();
     attend_session *session = new_session(model);
     ends_at_every_callback(session);
+    ends_at_every_report(model);
     pieces(session);
     a_stream_ends(session);
     formats(session);

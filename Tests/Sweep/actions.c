@@ -278,9 +278,10 @@ void action_run(sweep_case *one) {
     static const struct {
         const char *name;
         void (*run)(sweep_case *);
-    } actions[] = { { "model", run_model }, { "load", run_load },    { "use", run_use },
-                    { "hear", run_hear },   { "see", run_see },
-                    { "write", run_write }, { "chat", run_chat },    { "tokenizer", run_tokenizer },
+    } actions[] = { { "model", run_model }, { "load", run_load },
+                    { "use", run_use },     { "hear", run_hear },
+                    { "see", run_see },     { "write", run_write },
+                    { "chat", run_chat },   { "tokenizer", run_tokenizer },
                     { "fork", run_fork },   { "shrink", run_shrink } };
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
         if (strcmp(one->action, actions[i].name)) continue;

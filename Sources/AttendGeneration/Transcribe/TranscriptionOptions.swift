@@ -47,7 +47,8 @@ package struct TranscriptionOptions: Sendable {
   private let boxedGeneration: Boxed<GenerationOptions>
   let tokens: SpeechTokens
 
-  /// The options of `call`, an object whose keys are options by name, for a model; `isLive`: for what is heard while it is said.
+  /// The options of `call`, an object whose keys are options by name, for a model; `isLive`: for what is heard while it
+  /// is said.
   ///
   /// Throws `invalidArgument` for an option that there is none of, or that has no such value.
   package init(_ call: Configuration?, _ model: Model, isLive: Bool = false) throws(Failure) {

@@ -43,7 +43,8 @@ extension CTCLogits {
       var ids = GrowingList<Int32>(for: "the texts of a search")
       try search.tree.write(beam.prefix.node, into: &ids)
       let transcript = CTCTranscript()
-      try align(UnsafeBufferPointer(ids.elements), symbols, cancellation: cancellation) { (id, start, end) throws(Failure) in
+      try align(UnsafeBufferPointer(ids.elements), symbols, cancellation: cancellation) {
+        (id, start, end) throws(Failure) in
         guard !(skipsSpecials && symbols.symbol(id).isSpecial) else { return }
         try transcript.append(id, start, end, symbols)
       }

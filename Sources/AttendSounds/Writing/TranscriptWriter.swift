@@ -44,7 +44,8 @@ package struct TranscriptWriter: ~Copyable {
     (self.format, self.cues, self.language) = (format, cues, language)
   }
 
-  /// Appends a segment, text in UTF-8, from second `start` to `end`. Throws `invalidArgument` for times that are none, `outOfMemory`.
+  /// Appends a segment, text in UTF-8, from second `start` to `end`. Throws `invalidArgument` for times that are none,
+  /// `outOfMemory`.
   package mutating func append(
     _ text: UnsafeBufferPointer<UInt8>, start: Double, end: Double, words: some Sequence<Word> = EmptyCollection<Word>()
   ) throws(Failure) {

@@ -43,8 +43,17 @@ def randomize(model, generator):
 def tokenizer():
     return {
         "version": "1.0",
-        "added_tokens": [{"id": 0, "content": "<unk>", "special": True, "single_word": False, "lstrip": False,
-                          "rstrip": False, "normalized": False}],  # fmt: skip
+        "added_tokens": [
+            {
+                "id": 0,
+                "content": "<unk>",
+                "special": True,
+                "single_word": False,
+                "lstrip": False,
+                "rstrip": False,
+                "normalized": False,
+            }
+        ],  # fmt: skip
         "pre_tokenizer": {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always", "split": True},
         "decoder": {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always", "split": True},
         "model": {"type": "Unigram", "unk_id": 0, "vocab": [[piece, -float(at)] for at, piece in enumerate(PIECES)]},

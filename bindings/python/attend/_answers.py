@@ -157,8 +157,9 @@ class Answers:
 
         All live sequences of a session are dropped, before and after. Errors: InvalidArgumentError, TypeError,
         NotFoundError, InputOutputError, InvalidFileError (no sound), UnsupportedError (a model that does not
-        transcribe; a library that is not installed), CancelledError, BusyError, OutOfMemoryError. An exception that ends a call under way, Ctrl-C's
-        too, carries what there was by then: ``error.finished`` has a Transcription for each recording.
+        transcribe; a library that is not installed), CancelledError, BusyError, OutOfMemoryError. An exception that
+        ends a call under way, Ctrl-C's too, carries what there was by then: ``error.finished`` has a Transcription for
+        each recording.
         """
         given = {"return_timestamps": return_timestamps, **({} if task is None else {"task": task}), **options}
         return transcription.transcribe(self._answering(), sounds, given, rate, progress)
@@ -262,11 +263,12 @@ class Answers:
     ) -> Any:
         """The classes of a text, a picture or a sound, the best first: a tuple of ``Class``; of a list, a list of them.
 
-        ``inputs``: texts, or an ``Input`` each (``Picture``, ``Sound``, ``Features``). ``pairs``: a second text for each
-        (entailment, rerankers). ``top_k``: how many classes are told, by default all. ``function``: how logits become
-        scores, ``"softmax"``, ``"sigmoid"`` or ``"none"``; by default as config.json's problem_type says, and where it
-        says nothing a softmax, or of a single class a sigmoid: what transformers' pipelines do. ``max_length``: the most
-        tokens of a text, which longer ones are cut to; without it one that the model cannot read is an error.
+        ``inputs``: texts, or an ``Input`` each (``Picture``, ``Sound``, ``Features``). ``pairs``: a second text for
+        each (entailment, rerankers). ``top_k``: how many classes are told, by default all. ``function``: how logits
+        become scores, ``"softmax"``, ``"sigmoid"`` or ``"none"``; by default as config.json's problem_type says, and
+        where it says nothing a softmax, or of a single class a sigmoid: what transformers' pipelines do.
+        ``max_length``: the most tokens of a text, which longer ones are cut to; without it one that the model cannot
+        read is an error.
 
         All live sequences of a session are dropped, before and after. Errors: InvalidArgumentError, TypeError,
         NotFoundError, InvalidFileError, UnsupportedError (a model without a head that classifies), CancelledError,
@@ -280,8 +282,8 @@ class Answers:
         """What is seen in a picture, in words: a text, or a list of those of several.
 
         ``pictures``: a ``Picture`` or what one is made of, or a list of them. Encoder-decoders (BLIP, TrOCR, Donut)
-        write what they make of it, behind ``prompt`` where there is one. Decoders that see (LLaVA, Qwen2-VL, ...) answer
-        to ``prompt``, by default "Describe this picture.", in their chat template; a prompt with a place for the picture
-        is taken as it is. ``options`` and errors are those of ``generate``.
+        write what they make of it, behind ``prompt`` where there is one. Decoders that see (LLaVA, Qwen2-VL, ...)
+        answer to ``prompt``, by default "Describe this picture.", in their chat template; a prompt with a place for the
+        picture is taken as it is. ``options`` and errors are those of ``generate``.
         """
         return generation.describe(self._answering(), pictures, prompt, options, progress)

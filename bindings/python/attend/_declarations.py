@@ -21,6 +21,7 @@ from ctypes import (
 )
 from typing import Any
 
+from ._class_declarations import CLASS_PROTOTYPES, CLASS_STRUCTS
 from ._draw_declarations import DRAW_STRUCTS, draw_prototypes
 from ._function_declarations import FUNCTION_PROTOTYPES, FUNCTION_STRUCTS
 from ._generation_structs import VERDICT as VERDICT
@@ -36,7 +37,6 @@ from ._scheduler_structs import DoneCallback as DoneCallback
 from ._scheduler_structs import RequestOptions as RequestOptions
 from ._scheduler_structs import SchedulerOptions as SchedulerOptions
 from ._scheduler_structs import SchedulerStats as SchedulerStats
-from ._class_declarations import CLASS_PROTOTYPES, CLASS_STRUCTS
 from ._score_declarations import SCORE_PROTOTYPES, SCORE_STRUCTS
 from ._sized import ProgressCallback as ProgressCallback
 from ._sized import Sized as Sized

@@ -97,5 +97,4 @@ def _classes(native: Owned, index: int) -> tuple[Class, ...]:
     return tuple(found)
 
 
-
 __all__ = ["Class"]

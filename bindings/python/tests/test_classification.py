@@ -142,7 +142,11 @@ def tokenizer() -> dict[str, Any]:
                 "[SEP]": {"id": "[SEP]", "ids": [3], "tokens": ["[SEP]"]},
             },
         },
-        "model": {"type": "WordLevel", "vocab": {word: place for place, word in enumerate(WORDS)}, "unk_token": "[UNK]"},
+        "model": {
+            "type": "WordLevel",
+            "vocab": {word: place for place, word in enumerate(WORDS)},
+            "unk_token": "[UNK]",
+        },
     }
 
 
@@ -175,7 +179,6 @@ MULTIMODAL = REPOSITORY.parent / "shared" / "seeing-hearing" / "multimodal" / "v
 @pytest.mark.skipif(not MULTIMODAL.is_dir(), reason=f"no goldens at {MULTIMODAL}")
 def test_pictures_to_classes_of_transformers() -> None:
     pictures = MULTIMODAL.parent.parent / "image" / "pixels"
-    cases = json.loads((MULTIMODAL / "cases.json").read_text())
     with attend.Model(MULTIMODAL) as model:
         for case in json.loads((MULTIMODAL / "cases.json").read_text())["cases"]:
             best = case["top3"]

@@ -33,7 +33,9 @@ def words(folder: Path, place: Path, template: str | None = None) -> Path:
 
 
 def picture(name: str, number: int = 0) -> attend.Features:
-    return attend.Features(read_safetensors(FIXTURES / "features" / name / "expected.safetensors")["pixel_values"][number])
+    return attend.Features(
+        read_safetensors(FIXTURES / "features" / name / "expected.safetensors")["pixel_values"][number]
+    )
 
 
 def spelled(ids: Any) -> str:
@@ -52,9 +54,7 @@ def test_an_encoder_decoder_writes_what_it_sees(tmp_path: Path) -> None:
             assert text.split() == spelled(ids[1:]).split()[: len(text.split())] and text
         assert model.describe(pictures[0], max_new_tokens=12, num_beams=1) == found[0]
         prompted = model.describe(pictures[0], "w5 w6", max_new_tokens=4, num_beams=1)
-        assert prompted == model.generate(
-            pictures[0], decoder_input_ids=[2, 5, 6], max_new_tokens=4, num_beams=1
-        ).text
+        assert prompted == model.generate(pictures[0], decoder_input_ids=[2, 5, 6], max_new_tokens=4, num_beams=1).text
         assert model.describe([]) == []
 
 
@@ -72,7 +72,10 @@ def test_captions_go_on_from_a_prompt(tmp_path: Path) -> None:
         assert set(text.split()) <= set(spelled(range(99)).split()) and len(ids) > 0
 
 
-TEMPLATE = "{% for m in messages %}{% for c in m.content %}{{ 'w98 ' if c.type == 'image' else c.text }}{% endfor %}{% endfor %}"
+TEMPLATE = (
+    "{% for message in messages %}{% for part in message.content %}"
+    "{{ 'w98 ' if part.type == 'image' else part.text }}{% endfor %}{% endfor %}"
+)
 
 
 def test_a_decoder_answers_in_its_chat_template(tmp_path: Path) -> None:
@@ -82,9 +85,15 @@ def test_a_decoder_answers_in_its_chat_template(tmp_path: Path) -> None:
         found = model.describe(seen, 'w5 "w6\\" w7', **given)
         ids = [98, 5, 3, 7]
         assert found == model.generate([ids], images=[[seen]], **given)[0].text
-        message = {"role": "user", "content": [{"type": "image", "image": seen}, {"type": "text", "text": 'w5 "w6\\" w7'}]}
+        message = {
+            "role": "user",
+            "content": [{"type": "image", "image": seen}, {"type": "text", "text": 'w5 "w6\\" w7'}],
+        }
         assert found == model.chat([message], **given).text
-        default = {"role": "user", "content": [{"type": "image", "image": seen}, {"type": "text", "text": "Describe this picture."}]}
+        default = {
+            "role": "user",
+            "content": [{"type": "image", "image": seen}, {"type": "text", "text": "Describe this picture."}],
+        }
         assert model.describe(seen, **given) == model.chat([default], **given).text
         whole = model.describe(seen, "w4 w98 w5", **given)
         assert whole == model.generate([[4, 98, 5]], images=[[seen]], **given)[0].text
@@ -117,15 +126,15 @@ def test_goldens_of_transformers() -> None:
 def test_pictures_are_shared_out_among_prompts() -> None:
     """Each picture of the small model becomes 16 states: prompts have a place for each, or for each state."""
     place, states = 98, 16
-    with attend.Model(FIXTURES / "features" / "llava") as model:
+    with attend.Model(FIXTURES / "features" / "llava") as model, model.session(beyond_positions=True) as session:
         seen = picture("llava")
         given: dict[str, Any] = {"max_new_tokens": 3}
-        one = model.generate([[5, place, 6]], images=[[seen]], **given)[0].ids.tolist()
-        assert model.generate([[5, *[place] * states, 6]], images=[[seen]], **given)[0].ids.tolist() == one
-        many = model.generate([[5, *[place] * states, 6]], images=[[seen] * states], **given)[0].ids.tolist()
+        one = session.generate([[5, place, 6]], images=[[seen]], **given)[0].ids.tolist()
+        assert session.generate([[5, *[place] * states, 6]], images=[[seen]], **given)[0].ids.tolist() == one
+        many = session.generate([[5, *[place] * states, 6]], images=[[seen] * states], **given)[0].ids.tolist()
 
         def batch(prompts: list[list[int]], counts: list[int]) -> list[list[int]]:
-            found = model.generate(prompts, images=[[seen] * count for count in counts], **given)
+            found = session.generate(prompts, images=[[seen] * count for count in counts], **given)
             return [answer.ids.tolist() for answer in found]
 
         # As many single places as one picture becomes states, beside a prompt of another kind.

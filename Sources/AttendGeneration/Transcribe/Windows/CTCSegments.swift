@@ -2,8 +2,9 @@ import AttendBase
 import AttendSounds
 
 /// The frames of a recording as a model with CTC hears them, cut into segments: a segment ends behind a pause, and
-/// where it would be too long at the longest pause in its second half, or where symbols change. It is then decoded whole, so that memory is that
-/// of a segment, and what comes out does not depend on how many frames come at a time. One thread at a time.
+/// where it would be too long at the longest pause in its second half, or where symbols change. It is then decoded
+/// whole, so that memory is that of a segment, and what comes out does not depend on how many frames come at a time.
+/// One thread at a time.
 final class CTCSegments {
   private let vocabulary: CTCVocabulary
   private let decoder: CTCDecoder
