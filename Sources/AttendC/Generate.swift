@@ -124,7 +124,7 @@ private final class GenerateCall {
   /// The pictures of each prompt of a batch; nil: it has none.
   func inputs(of batch: Batch) throws(Failure) -> FixedArray<MediaInput?>? {
     guard let pictures = batch.pictures else { return nil }
-    _ = try session.model.picturePlaceholder()
+    try session.model.requirePictures()
     var (token, picture) = (0, 0)
     let inputs = try FixedArray(batch.count, for: "the inputs of a batch") { (index) throws(Failure) -> MediaInput? in
       let prompt = batch.tokens(from: token, count: batch.lengths[index])

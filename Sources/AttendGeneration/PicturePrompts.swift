@@ -30,6 +30,7 @@ extension Model {
   package func share(
     of prompt: UnsafeBufferPointer<Int32>, in arrays: UnsafeBufferPointer<FeatureArray>, prompts: Int
   ) throws(Failure) -> Int {
+    guard blueprint.placeholder != nil else { return arrays.isEmpty ? 0 : arrays.picture(at: 0).upperBound }
     let places = places(in: prompt)
     var (states, end) = (0, 0)
     while end < arrays.count, states < places {
@@ -39,7 +40,7 @@ extension Model {
     if places > 0, states == places { return end }
     var markers =
       places == 0 ? marker.map { (marker) in prompt.reduce(0) { $0 + ($1 == marker ? 1 : 0) } } ?? 0 : places
-    if markers == 0, case .leading = blueprint.markup { markers = prompts == 1 ? .max : 1 }
+    if markers == 0, blueprint.markup?.isLeading == true { markers = prompts == 1 ? .max : 1 }
     end = 0
     while end < arrays.count, markers > 0 {
       end = arrays.picture(at: end).upperBound
@@ -61,12 +62,12 @@ extension Model {
   ) throws(Failure) -> GrowingList<Int32> {
     let placeholder = try picturePlaceholder(), places = places(in: prompt)
     var writer = PromptWriter(placeholder: placeholder)
-    try writer.reserve(prompt.count + input.length)
-    if places == input.length {
+    try writer.reserve(prompt.count + input.states)
+    if places == input.states {
       for token in prompt { try writer.keep(token) }
       return try writer.finished()
     }
-    if let markup = blueprint.markup { writer.tokenizer = try markupTokenizer(markup) }
+    if let markup = blueprint.markup { writer.tokenizer = try tokenizer(of: markup) }
     var pictures = PictureQueue(input)
     if places == 0, let marker, prompt.contains(marker) {
       for token in prompt {
@@ -77,7 +78,7 @@ extension Model {
           try writer.copy(token)
         }
       }
-    } else if case .leading = blueprint.markup {
+    } else if blueprint.markup?.isLeading == true {
       try writeLeading(prompt, &pictures, to: &writer)
     } else {
       for token in prompt {
@@ -101,9 +102,11 @@ extension Model {
     return try writer.finished()
   }
 
-  /// Throws where the folder has none, which the text around pictures needs.
-  private func markupTokenizer(_ markup: PictureMarkup) throws(Failure) -> Tokenizer? {
+  /// Throws where the folder has none, which the text around pictures needs; the names of tasks are texts like others
+  /// without one.
+  private func tokenizer(of markup: PictureMarkup) throws(Failure) -> Tokenizer? {
     if let tokenizer = try? tokenizer.get() { return tokenizer }
+    if case .tasks = markup { return nil }
     throw Failure(
       .notFound,
       "the prompt has places for pictures around which \(blueprint.family) models read text, and no tokenizer was "
@@ -115,7 +118,7 @@ extension Model {
   /// What the processor writes for one picture.
   private func write(_ picture: PictureQueue.Picture, to writer: inout PromptWriter) throws(Failure) {
     switch blueprint.markup {
-    case nil, .leading: try writer.places(picture.states)
+    case nil, .leading, .tasks: try writer.places(picture.states)
     case .enclosed(let begin, let end):
       func one(_ index: Int) throws(Failure) {
         try writer.write("\n\n")
@@ -149,18 +152,28 @@ extension Model {
     }
   }
 
-  /// All pictures, the token that begins a text, the text, and the end of its line.
+  /// All pictures, then the token that begins a text, and the text as the markup has it.
   private func writeLeading(
     _ prompt: UnsafeBufferPointer<Int32>, _ pictures: inout PictureQueue, to writer: inout PromptWriter
   ) throws(Failure) {
     let begin = try writer.tokenizer?.info.get().begin
     let last = prompt.lastIndex(of: writer.placeholder)
     if last == nil { while let picture = pictures.next() { try writer.places(picture.states) } }
-    func writeBegin() throws(Failure) { if let begin { try writer.copy(begin) } }
+    if case .tasks = blueprint.markup, let tokenizer = writer.tokenizer,
+      let question = try FlorenceTask.question(of: prompt, places: writer.placeholder, tokenizer)
+    {
+      while let picture = pictures.next() { try writer.places(picture.states) }
+      if let begin { try writer.copy(begin) }
+      try writer.write(question)
+      if let end = try tokenizer.info.get().end { try writer.copy(end) }
+      return
+    }
+    let beginsBehind = if case .leading = blueprint.markup { true } else { false }
+    func writeBegin() throws(Failure) { if beginsBehind, let begin { try writer.copy(begin) } }
     if last == nil { try writeBegin() }
     for (position, token) in prompt.enumerated() {
       // The tokenizer has written the token that begins a text where the processor has it written later.
-      if position == 0, token == begin { continue }
+      if beginsBehind, position == 0, token == begin { continue }
       if token == writer.placeholder {
         if let picture = pictures.next() { try writer.places(picture.states) } else { pictures.missing += 1 }
       } else {
@@ -168,7 +181,17 @@ extension Model {
       }
       if position == last { try writeBegin() }
     }
-    try writer.write("\n")
+    if beginsBehind { try writer.write("\n") }
+  }
+}
+
+extension PictureMarkup {
+  /// Whether pictures stand before the text.
+  fileprivate var isLeading: Bool {
+    switch self {
+    case .leading, .tasks: true
+    case .enclosed, .tiled: false
+    }
   }
 }
 

@@ -65,10 +65,7 @@ package final class Stack: Sendable {
     places: TokenPlaces = TokenPlaces(), selfKeyValues: KeyValues, crossKeyValues: KeyValues?, into x: Matrix,
     _ pass: Pass
   ) throws(Failure) {
-    try self.input.apply(input, selfKeyValues.sequences, into: x, pass)
-    for splice in splices {
-      for row in 0..<splice.count { x[splice.row + row].update(from: splice.states + row * width, count: width) }
-    }
+    try self.input.apply(input, selfKeyValues.sequences, splices: splices, into: x, pass)
     try pass.scoped { () throws(Failure) in
       let places = try self.input.places(input, selfKeyValues.sequences, tokens: x.rows, pass) ?? places
       let context = LayerContext(

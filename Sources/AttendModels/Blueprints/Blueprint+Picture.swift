@@ -47,4 +47,6 @@ package enum PictureMarkup: Sendable {
   case tiled
   /// Pictures first, then the token that begins a text, the text, and the end of its line (PaliGemma).
   case leading
+  /// Pictures first, then the text, which a question takes the place of where it names a task (Florence-2).
+  case tasks
 }

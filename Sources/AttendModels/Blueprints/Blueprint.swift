@@ -35,6 +35,8 @@ package struct Blueprint: Sendable {
   package var readingBothWays: ReadingBothWays?
   /// Tokens that a text is filled up to with padding before it is embedded, as in the training; nil: it is not.
   package var textLength: Int?
+  /// The id that the decoder begins with, whatever the configuration says; nil: as that says.
+  package var startToken: Int?
   /// The id that ends what the decoder writes, whatever the configuration calls the end; nil: as that says.
   package var endToken: Int?
   /// The way from two embeddings, of a picture and of a text, to a number that tells how well they match.
@@ -151,6 +153,9 @@ package struct ConnectorBlueprint: Sendable {
     case linear(LinearBlueprint, Activation)
     case norm(NormBlueprint)
     case group(Connector.Grouping)
+    /// Vectors of `count` rows and columns, and the first of a table, under these names.
+    case places(count: Int, rows: String, columns: String, all: String)
+    case mean
   }
 
   package var skipped = 0

@@ -34,9 +34,22 @@ extension Builder {
       case .group(let grouping):
         if case .join(let side) = grouping { columns *= side * side }
         steps.append(.group(grouping))
+      case .places(let count, let rows, let columns, let all):
+        steps.append(
+          .places(try places(count, rows: prefix + rows, columns: prefix + columns, all: prefix + all, width)))
+      case .mean: steps.append(.mean)
       }
     }
     return Connector(skipped: connector.skipped, order: stack.input.order, steps: steps, width: width)
+  }
+
+  private func places(
+    _ count: Int, rows: String, columns: String, all: String, _ width: Int
+  ) throws(Failure) -> MapPlaces {
+    MapPlaces(
+      count: count, columns: try packer.rows(columns, count: count, width: width - width / 2),
+      rows: try packer.rows(rows, count: count, width: width / 2), all: try packer.table(all, rows: 1, width: width),
+      columnWidth: width - width / 2)
   }
 
   // MARK: Embeddings
