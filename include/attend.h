@@ -1728,7 +1728,8 @@ ATTEND_MUST_CHECK attend_error *attend_model_tensor(const attend_model *model, s
 typedef enum attend_attention_kind {
     ATTEND_ATTENTION_ENCODER = 1,  /**< an encoder's tokens at each other */
     ATTEND_ATTENTION_DECODER = 2,  /**< a decoder's tokens at those before them and at themselves */
-    ATTEND_ATTENTION_CROSS = 3     /**< the tokens of an encoder-decoder's decoder at the source */
+    ATTEND_ATTENTION_CROSS = 3,    /**< the tokens of an encoder-decoder's decoder at the source */
+    ATTEND_ATTENTION_VISION = 4    /**< the patches of a picture at each other, in a tower beside a stack of tokens */
 } attend_attention_kind;
 
 /**
@@ -1744,7 +1745,9 @@ ATTEND_MUST_CHECK attend_error *attend_session_record_attentions(attend_session 
  * are those of the encoder's text or source, or all that the decoder has read of the sequence. Each row holds the
  * probabilities of a query, 0 where it does not look, and sums to 1, or to less in a model with sinks. attend_encode of
  * an encoder-decoder leaves maps of its encoder, its decode calls those of the decoder and across; a decoder's calls
- * all leave maps of the decoder. Errors: INVALID_STATE (maps were not recorded, that call left none of this kind, or
+ * all leave maps of the decoder. A call that reads pictures beside tokens leaves those of their tower besides, sequence
+ * by sequence those of the pictures in their order. Layers that attend within windows alone leave none. Errors:
+ * INVALID_STATE (maps were not recorded, that call left none of this kind, or
  * attend_session_select came after it), INVALID_ARGUMENT, BUSY.
  */
 ATTEND_MUST_CHECK attend_error *attend_session_attentions(

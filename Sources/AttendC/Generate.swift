@@ -133,7 +133,7 @@ final class GenerateCall {
   /// The pictures of each prompt of a batch; nil: it has none.
   func inputs(of batch: Batch) throws(Failure) -> FixedArray<MediaInput?>? {
     guard let pictures = batch.pictures else { return nil }
-    _ = try session.model.picturePlaceholder()
+    try session.model.requirePictures()
     let shares = try session.model.pictureShares(of: batch, pictures)
     return try FixedArray(batch.count, for: "the inputs of a batch") { (index) throws(Failure) -> MediaInput? in
       let (first, limit) = shares[index]

@@ -91,6 +91,11 @@ extension Configuration {
   }
 
   /// The elements of an array, nil for anything else and where `convert` gives nil for one of them.
+  /// Truth values, nil without the key.
+  package func optionalBooleans(_ keys: String...) throws(Failure) -> [Bool]? {
+    try optional(keys, "a list of truth values") { json in Configuration.list(json) { $0.bool } }
+  }
+
   package static func list<Value>(_ json: JSON, _ convert: (JSON) -> Value?) -> [Value]? {
     guard json.kind == .array else { return nil }
     var values: [Value] = []

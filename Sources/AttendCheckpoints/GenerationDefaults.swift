@@ -13,7 +13,7 @@ package struct GenerationDefaults: Sendable {
   // MARK: Tokens
 
   /// decoder_start_token_id
-  package let decoderStart: Int?
+  package var decoderStart: Int?
   /// bos_token_id
   package let begin: Int?
   /// eos_token_id, one or several; empty where there is none

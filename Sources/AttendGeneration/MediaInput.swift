@@ -10,7 +10,12 @@ package final class MediaInput: StepInput, @unchecked Sendable {
   private let descriptions: FixedArray<FeatureArray>
   /// The number of states that each array becomes, for a decoder that of its placeholders.
   package let lengths: FixedArray<Int>
-  package var length: Int { lengths.reduce(0) { $0 + $1 } }
+  package var length: Int { text?.count ?? states }
+  /// The states of all arrays.
+  package var states: Int { lengths.reduce(0) { $0 + $1 } }
+  /// The source that an encoder of texts reads, with pictures in it or beside it; nil: it reads the arrays alone, or a
+  /// decoder reads them with its prompt.
+  let text: TokenList?
   package let sourceLength: Int
   /// Whether tokens of the prompt see those behind them.
   package let readsPromptAtOnce: Bool
@@ -18,6 +23,7 @@ package final class MediaInput: StepInput, @unchecked Sendable {
   /// A copy of arrays that `model` reads. Throws what reading them would throw.
   package init(copying arrays: UnsafeBufferPointer<FeatureArray>, for model: Model) throws(Failure) {
     readsPromptAtOnce = model.blueprint.readingBothWays != nil
+    text = nil
     lengths = try FixedArray(arrays.count, for: MediaInput.purpose) { (index) throws(Failure) in
       try model.states(of: arrays[index])
     }
@@ -33,6 +39,12 @@ package final class MediaInput: StepInput, @unchecked Sendable {
       defer { next += array.numbers }
       return array.moved(to: next)
     }
+  }
+
+  /// The same arrays with a source.
+  init(_ other: MediaInput, with text: TokenList) {
+    (numbers, descriptions, lengths) = (other.numbers, other.descriptions, other.lengths)
+    (readsPromptAtOnce, sourceLength, self.text) = (other.readsPromptAtOnce, other.sourceLength, text)
   }
 
   private static let purpose = "the inputs of a request"
@@ -65,6 +77,20 @@ extension Model {
     }
     let length = try reader.input.length(of: array)
     return try eyes?.connector.shape(of: length, reader.input.grid(of: array), array.tile).count ?? length
+  }
+
+  /// Whether an encoder of texts reads pictures in its text or beside it.
+  package var readsPicturesWithSources: Bool { encoder?.embedding != nil && arrayReader != nil && eyesAreUsed }
+
+  /// Whether another stack looks at what the eyes see.
+  private var eyesAreUsed: Bool { eyes != nil || encoder?.crossKeyValueLayout != nil }
+
+  /// Throws `unsupported` for a model that reads no pictures beside tokens.
+  package func requirePictures() throws(Failure) {
+    guard eyesAreUsed else {
+      throw Failure(
+        .unsupported, "this checkpoint is of a \(blueprint.family) model, which reads no pictures beside tokens")
+    }
   }
 
   /// The id whose tokens stand for pictures. Throws `unsupported` where there is none.

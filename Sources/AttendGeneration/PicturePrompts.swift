@@ -41,8 +41,8 @@ extension Model {
       return try fenced(prompt, for: input, fence)
     }
     var writer = PromptWriter(placeholder: placeholder)
-    try writer.reserve(prompt.count + input.length)
-    if places == input.length {
+    try writer.reserve(prompt.count + input.states)
+    if places == input.states {
       for token in prompt { try writer.keep(token) }
       return try writer.finished()
     }
@@ -57,7 +57,7 @@ extension Model {
           try writer.copy(token)
         }
       }
-    } else if case .leading = blueprint.markup {
+    } else if blueprint.markup?.isLeading == true {
       try writeLeading(prompt, &pictures, to: &writer)
     } else {
       for token in prompt {
@@ -118,6 +118,7 @@ extension Model {
   /// Throws where the folder has none, which the text around pictures needs.
   private func markupTokenizer(_ markup: PictureMarkup) throws(Failure) -> Tokenizer? {
     if let tokenizer = try? tokenizer.get() { return tokenizer }
+    if case .tasks = markup { return nil }
     throw Failure(
       .notFound,
       "the prompt has places for pictures around which \(blueprint.family) models read text, and no tokenizer was "
@@ -163,18 +164,28 @@ extension Model {
     }
   }
 
-  /// All pictures, the token that begins a text, the text, and the end of its line.
+  /// All pictures, then the token that begins a text, and the text as the markup has it.
   private func writeLeading(
     _ prompt: UnsafeBufferPointer<Int32>, _ pictures: inout PictureQueue, to writer: inout PromptWriter
   ) throws(Failure) {
     let begin = try writer.tokenizer?.info.get().begin
     let last = prompt.lastIndex(of: writer.placeholder)
     if last == nil { while let picture = pictures.next() { try writer.places(picture.states) } }
-    func writeBegin() throws(Failure) { if let begin { try writer.copy(begin) } }
+    if case .tasks = blueprint.markup, let tokenizer = writer.tokenizer,
+      let question = try FlorenceTask.question(of: prompt, places: writer.placeholder, tokenizer)
+    {
+      while let picture = pictures.next() { try writer.places(picture.states) }
+      if let begin { try writer.copy(begin) }
+      try writer.write(question)
+      if let end = try tokenizer.info.get().end { try writer.copy(end) }
+      return
+    }
+    let beginsBehind = if case .leading = blueprint.markup { true } else { false }
+    func writeBegin() throws(Failure) { if beginsBehind, let begin { try writer.copy(begin) } }
     if last == nil { try writeBegin() }
     for (position, token) in prompt.enumerated() {
       // The tokenizer has written the token that begins a text where the processor has it written later.
-      if position == 0, token == begin { continue }
+      if beginsBehind, position == 0, token == begin { continue }
       if token == writer.placeholder {
         if let picture = pictures.next() { try writer.places(picture.states) } else { pictures.missing += 1 }
       } else {
@@ -182,7 +193,17 @@ extension Model {
       }
       if position == last { try writeBegin() }
     }
-    try writer.write("\n")
+    if beginsBehind { try writer.write("\n") }
+  }
+}
+
+extension PictureMarkup {
+  /// Whether pictures stand before the text.
+  var isLeading: Bool {
+    switch self {
+    case .leading, .tasks: true
+    case .enclosed, .tiled, .fenced: false
+    }
   }
 }
 

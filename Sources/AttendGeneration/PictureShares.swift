@@ -5,7 +5,7 @@ import AttendModels
 extension Model {
   /// The arrays `[first, limit)` of the pictures of each prompt of a batch: a prompt has one place for each of its
   /// pictures, or as many as they become states; one without places, before which pictures are written, takes all where
-  /// it is alone, and otherwise one.
+  /// it is alone, and otherwise one; one of a model that reads a picture beside each text, that one.
   ///
   /// Throws `invalidArgument` where the pictures cannot be shared out that way, and where they can in several.
   package func pictureShares(
@@ -59,7 +59,8 @@ extension Model {
       let prompt = batch.tokens(from: token, count: batch.lengths[index]), places = places(in: prompt)
       var pictures: Int? = places
       if places == 0, let marker { pictures = prompt.reduce(0) { $0 + ($1 == marker ? 1 : 0) } }
-      if pictures == 0, case .leading = blueprint.markup { pictures = batch.count == 1 ? nil : 1 }
+      if pictures == 0, blueprint.markup?.isLeading == true { pictures = batch.count == 1 ? nil : 1 }
+      if blueprint.placeholder == nil { pictures = 1 }
       try wanted.append((places, pictures))
       token += prompt.count
     }

@@ -121,10 +121,14 @@ extension Session {
 
   /// Throws `invalidArgument` for what `stack` cannot read.
   func check(_ batch: Batch, _ stack: Stack) throws(Failure) {
-    if batch.pictures != nil, model.eyes == nil {
-      throw Failure(
-        .unsupported,
-        "this checkpoint is of a \(model.blueprint.family) model, which reads no pictures beside tokens")
+    if let pictures = batch.pictures {
+      try model.requirePictures()
+      guard stack.crossKeyValueLayout == nil || model.decoder === stack || pictures.count == batch.count else {
+        throw Failure(
+          .invalidArgument, "the batch holds \(pictures.count) pictures for \(batch.count) texts; each text has one")
+      }
+    } else if stack === model.encoder, stack.crossKeyValueLayout != nil {
+      throw Failure(.invalidArgument, "this model reads texts beside pictures, and the batch holds none")
     }
     try batch.check(stack)
     guard let positions = stack.positions(allowingBeyond: allowsBeyondPositions) else { return }
@@ -151,12 +155,14 @@ extension Session {
       try pass.workspace.reset()
       let x = try outputs.reserve(outputs.states, rows: batch.tokenCount, columns: stack.outputWidth)
       switch model.blueprint.kind {
-      case .encoder: try readText(batch, stack, into: x)
+      case .encoder: try readSource(batch, stack, into: x)
       case .encoderDecoder:
         let finals = try pass.workspace.matrix(batch.count, stack.finalWidth)
-        try readText(batch, stack, finals: finals, into: x)
-        try projectSource(batch.lengths, x, finals: finals, from: first)
-        try reserve(ahead: positionsAhead)
+        try readSource(batch, stack, finals: finals, into: x)
+        if stack === model.encoder {
+          try projectSource(batch.lengths, x, finals: finals, from: first)
+          try reserve(ahead: positionsAhead)
+        }
       case .decoder:
         try reserve(ahead: positionsAhead)
         if stack === model.decoder {
@@ -182,18 +188,24 @@ extension Session {
     }
   }
 
-  /// Runs the encoder. The keys and values of a layer are of use while it runs, and to nobody later.
-  func readText(_ batch: Batch, _ encoder: Stack, finals: Matrix? = nil, into x: Matrix) throws(Failure) {
+  /// Runs the encoder, with states of other towers in the place of some of its tokens, or for its cross-attention. The
+  /// keys and values of a layer are of use while it runs, and to nobody later.
+  func readText(
+    _ batch: Batch, _ encoder: Stack,
+    splices: UnsafeBufferPointer<Splice> = UnsafeBufferPointer(start: nil, count: 0), source: KeyValues? = nil,
+    finals: Matrix? = nil, into x: Matrix
+  ) throws(Failure) {
     let encoderScratch = try scratch(of: encoder)
-    pass.recorder?.recordsEncoder = true
+    pass.recorder?.stack = encoder === model.encoder ? .encoder : .vision
     defer {
       encoderScratch.remove(from: 0)
-      pass.recorder?.recordsEncoder = false
+      pass.recorder?.stack = .decoder
     }
     try encoderScratch.add(batch.count)
     try encoderScratch.grow(batch.lengths, on: pass.engine)
     try encoder.forward(
-      batch.input, selfKeyValues: try encoderScratch.writing(batch.lengths), crossKeyValues: nil, finals: finals,
+      batch.input, splices: splices, selfKeyValues: try encoderScratch.writing(batch.lengths), crossKeyValues: source,
+      finals: finals,
       into: x, pass)
   }
 

@@ -75,6 +75,42 @@ extension Session {
       states: states, counts: counts, unused: unused, grids: UnsafeBufferPointer(start: after, count: arrays.count))
   }
 
+  /// Runs the encoder over a batch of sources: texts with pictures in them or beside them, or either alone.
+  func readSource(
+    _ batch: Batch, _ encoder: Stack, finals: Matrix? = nil, into x: Matrix
+  ) throws(Failure) {
+    guard let pictures = batch.pictures else {
+      try model.refusePlaces(in: batch.tokens(from: 0, count: batch.tokenCount))
+      return try readText(batch, encoder, finals: finals, into: x)
+    }
+    try pass.scoped { () throws(Failure) in
+      if let layout = encoder.crossKeyValueLayout, let tower = model.arrayReader {
+        let seen = try self.batch(pictures), source = KeyValueCache(layout: layout)
+        let states = try pass.workspace.matrix(seen.tokenCount, tower.width)
+        try readText(seen, tower, into: states)
+        try source.add(seen.count)
+        try source.grow(seen.lengths, on: pass.engine)
+        try encoder.projectSource(states, into: try source.writing(seen.lengths), pass)
+        source.advance(seen.lengths)
+        defer { withExtendedLifetime(source) {} }
+        return try readText(batch, encoder, source: try source.reading(batch.lengths), into: x)
+      }
+      let seen = try see(pictures), text = batch.tokens(from: 0, count: batch.tokenCount)
+      let places = model.places(in: text), placeholder = try model.picturePlaceholder()
+      guard places == seen.states.rows else {
+        throw Failure(
+          .invalidArgument,
+          "the texts have \(places) tokens of the id \(placeholder), which stand for pictures; the pictures become "
+            + "\(seen.states.rows)")
+      }
+      spliceList.removeAll()
+      for (row, token) in text.enumerated() where token == placeholder {
+        try spliceList.append(Splice(row: row, states: UnsafePointer(seen.states[spliceList.count]), numbers: seen.states.columns))
+      }
+      try readText(batch, encoder, splices: UnsafeBufferPointer(spliceList.elements), into: x)
+    }
+  }
+
   /// Reads the pictures of sequences from `first` on, whose texts stand in `texts`, and puts their states in the place
   /// of the texts' placeholders, or where cross-attention looks at them: each text takes as many whole pictures as it
   /// has room for.

@@ -63,7 +63,7 @@ extension Session: StepModel {
     }
     defer { withExtendedLifetime(inputs) {} }
     let elements = UnsafeBufferPointer(arrays.elements)
-    if readsSources { return try add(try batch(elements)) }
+    if readsSources { return try add(try sources(inputs, elements)) }
     let before = count
     try add(empty: prompts.count)
     do throws(Failure) {
@@ -74,6 +74,22 @@ extension Session: StepModel {
       sequences.remove(from: before)
       throw error
     }
+  }
+
+  /// The sources of requests: arrays, or texts with these. Borrowed for one call, and valid until the next.
+  private func sources(
+    _ inputs: [any StepInput], _ arrays: UnsafeBufferPointer<FeatureArray>
+  ) throws(Failure) -> Batch {
+    sourceList.removeAll()
+    sourceLengths.removeAll()
+    for case let input as MediaInput in inputs {
+      guard let text = input.text else { return try batch(arrays) }
+      try sourceList.append(contentsOf: text.tokens)
+      try sourceLengths.append(text.count)
+    }
+    var batch = try Batch(tokens: sourceList.storage, lengths: sourceLengths.storage, count: sourceLengths.count)
+    batch.pictures = arrays
+    return batch
   }
 
   package func summarizeLogits(_ isOn: Bool) { summarizesLogits = isOn }

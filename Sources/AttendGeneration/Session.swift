@@ -29,6 +29,9 @@ package final class Session {
   var spanList = GrowingList<KeySpan>(for: "the places of pictures")
   /// The language model of the last transcription that had one, by the path of its file
   var languageModel: (path: String, model: NGramModel)?
+  /// Texts with pictures that an encoder reads
+  var sourceList = GrowingList<Int32>(for: "the sources of a batch")
+  var sourceLengths = GrowingList<Int>(for: "the sources of a batch")
   /// Whether the blocks of logits are summed up while these are made
   var summarizesLogits = false
   /// The attention maps; once made it stays, as outgrown outputs do
@@ -162,13 +165,18 @@ package final class Session {
       throw Failure(
         .invalidState, "attention maps are not recorded: switch recording on before the call that computes them")
     }
-    let stack = kind == .encoder ? (name: "encoder", model.encoder) : (name: "decoder", model.decoder)
-    let layers = stack.1?.depth ?? 0
+    let stack: (name: String, stack: Stack?) =
+      switch kind {
+      case .encoder: ("encoder", model.encoder)
+      case .vision: ("vision", model.arrayReader === model.encoder ? nil : model.arrayReader)
+      case .decoder, .cross: ("decoder", model.decoder)
+      }
+    let layers = stack.stack?.depth ?? 0
     guard layer >= 0, layer < layers else {
       throw Failure(
         .invalidArgument, "layer is \(UInt(bitPattern: layer)); the model has \(layers) \(stack.name) layers")
     }
-    let sequences = outputs.sequences(live: count)
+    let sequences = kind == .vision ? max(recorder.pictures, 1) : outputs.sequences(live: count)
     guard sequence >= 0, sequence < sequences else {
       throw Failure(
         .invalidArgument, "sequence is \(UInt(bitPattern: sequence)); the last call had \(sequences) sequences")

@@ -9,11 +9,13 @@ package final class AttentionRecorder {
     case encoder = 1
     case decoder = 2
     case cross = 3
+    /// Of a tower that reads pictures beside a stack that reads tokens.
+    case vision = 4
   }
 
-  /// Whether the layers that run are those of an encoder.
-  package var recordsEncoder = false
-  fileprivate var encoder = Layers(), decoder = Layers(), cross = Layers()
+  /// Whose layers run.
+  package var stack = Kind.decoder
+  fileprivate var encoder = Layers(), decoder = Layers(), cross = Layers(), vision = Layers()
 
   /// The maps of one kind. For each layer `[heads, queries, keys]` of one sequence after another.
   fileprivate struct Layers: ~Copyable {
@@ -37,26 +39,34 @@ package final class AttentionRecorder {
   package init() {}
 
   /// Bytes held at this moment.
-  package var bytes: Int { encoder.bytes + decoder.bytes + cross.bytes }
+  package var bytes: Int { encoder.bytes + decoder.bytes + cross.bytes + vision.bytes }
 
   /// The maps are of no call any more; their memory stays, as that of every output.
   package func forget() {
     encoder.forget()
     decoder.forget()
     cross.forget()
+    vision.forget()
   }
 
   /// Memory for the maps of a layer's self-attention, as `Engine.attention` fills it. Layers come in order.
   func selfMap(
     layer: Int, heads: Int, _ sequences: UnsafeBufferPointer<AttentionSequence>
   ) throws(Failure) -> UnsafeMutablePointer<Float> {
-    try recordsEncoder ? encoder.reserve(layer, heads, sequences) : decoder.reserve(layer, heads, sequences)
+    switch stack {
+    case .encoder: try encoder.reserve(layer, heads, sequences)
+    case .vision: try vision.reserve(layer, heads, sequences)
+    case .decoder, .cross: try decoder.reserve(layer, heads, sequences)
+    }
   }
 
   /// Memory for the maps of a layer's cross-attention.
   func crossMap(
     layer: Int, heads: Int, _ sequences: UnsafeBufferPointer<AttentionSequence>
   ) throws(Failure) -> UnsafeMutablePointer<Float> { try cross.reserve(layer, heads, sequences) }
+
+  /// The number of pictures that a tower beside another stack read in the last call.
+  package var pictures: Int { vision.filled > 0 ? vision.sizes.count : 0 }
 
   /// The map of one sequence in one layer of the last call, `[heads, queries, keys]`; nil where none was recorded. The
   /// sequence is one of that call.
@@ -65,6 +75,7 @@ package final class AttentionRecorder {
     case .encoder: encoder.map(layer, sequence)
     case .decoder: decoder.map(layer, sequence)
     case .cross: cross.map(layer, sequence)
+    case .vision: vision.map(layer, sequence)
     }
   }
 }

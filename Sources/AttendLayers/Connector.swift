@@ -13,6 +13,9 @@ package struct Connector: Sendable {
     case network(FeedForwardNetwork)
     /// Each sequence becomes as many states as there are latents.
     case resample(Resampler)
+    case places(MapPlaces)
+    /// The mean of the states of each sequence before them.
+    case mean
   }
 
   /// One state of squares of `side` x `side` neighbouring patches.
@@ -57,7 +60,7 @@ package struct Connector: Sendable {
       case .group(.join(let side)): outputs *= side * side
       case .network(let network): outputs = network.down.outputs
       case .resample(let resampler): outputs = resampler.width
-      case .norm, .group: break
+      case .norm, .group, .places, .mean: break
       }
     }
     self.width = outputs * (1 + branches.count)
@@ -91,6 +94,19 @@ package struct Connector: Sendable {
           "a picture has \(grid.rows) x \(grid.columns) patches, of which \(side) x \(side) become one state")
       }
       (grid, count) = (after, after.count)
+    }
+    for step in steps {
+      switch step {
+      case .places(let places):
+        guard grid.rows <= places.count, grid.columns <= places.count else {
+          throw Failure(
+            .invalidArgument,
+            "a picture has \(grid.rows) x \(grid.columns) states; the model has places for \(places.count) x "
+              + "\(places.count)")
+        }
+      case .mean: count += 1
+      case .linear, .norm, .group: break
+      }
     }
     return (count, grid)
   }
@@ -136,6 +152,14 @@ package struct Connector: Sendable {
       case .group(let grouping):
         output = try grouping.apply(x, UnsafeMutableBufferPointer(start: own, count: lengths.count), order, pass)
         order = .rows
+      case .places(let places):
+        var row = 0
+        for grid in UnsafeBufferPointer(start: own, count: lengths.count) {
+          places.add(to: x.rows(row, grid.count), grid)
+          row += grid.count
+        }
+        output = x
+      case .mean: output = try withMeans(x, UnsafeBufferPointer(start: own, count: lengths.count), pass)
       case .network(let network):
         output = try pass.workspace.matrix(x.rows, network.down.outputs)
         try network.apply(x, residual: nil, into: output, pass)
@@ -145,6 +169,26 @@ package struct Connector: Sendable {
       x = output
     }
     return x
+  }
+
+  /// The states of each sequence behind their mean.
+  private func withMeans(
+    _ x: Matrix, _ grids: UnsafeBufferPointer<PatchGrid>, _ pass: Pass
+  ) throws(Failure) -> Matrix {
+    let y = try pass.workspace.matrix(x.rows + grids.count, x.columns)
+    var (from, to) = (0, 0)
+    for grid in grids {
+      let mean = y[to]
+      mean.update(repeating: 0, count: x.columns)
+      for row in 0..<grid.count {
+        y[to + 1 + row].update(from: x[from + row], count: x.columns)
+        for component in 0..<x.columns { mean[component] += x[from + row][component] }
+      }
+      for component in 0..<x.columns { mean[component] /= Float(grid.count) }
+      from += grid.count
+      to += grid.count + 1
+    }
+    return y
   }
 
   /// The states without those that are left out.
@@ -197,5 +241,38 @@ extension Connector.Grouping {
     }
     if !joins { pass.engine.scale(y, by: 1 / Float(area)) }
     return y
+  }
+}
+
+/// Vectors of the rows and columns of a map, and one of all of it, added to its states (Florence-2; Xiao et al. 2023,
+/// arXiv:2311.06242).
+package struct MapPlaces: Sendable {
+  /// Rows and columns that there are vectors for.
+  package let count: Int
+  /// Of columns for the first components, of rows for the others: `[count, share of the width]`.
+  private let columns: AlignedBuffer
+  private let rows: AlignedBuffer
+  /// `[width]`
+  private let all: AlignedBuffer
+  private let columnWidth: Int
+
+  package init(count: Int, columns: AlignedBuffer, rows: AlignedBuffer, all: AlignedBuffer, columnWidth: Int) {
+    (self.count, self.columns, self.rows, self.all) = (count, columns, rows, all)
+    self.columnWidth = columnWidth
+  }
+
+  /// x are the states of one map.
+  func add(to x: Matrix, _ grid: PatchGrid) {
+    let rest = x.columns - columnWidth, all = all.pointer(to: Float.self)
+    for row in 0..<grid.rows {
+      for column in 0..<grid.columns {
+        let state = x[row * grid.columns + column]
+        let across = columns.pointer(to: Float.self) + column * columnWidth
+        let down = rows.pointer(to: Float.self) + row * rest
+        for component in 0..<columnWidth { state[component] += across[component] }
+        for component in 0..<rest { state[columnWidth + component] += down[component] }
+        for component in 0..<x.columns { state[component] += all[component] }
+      }
+    }
   }
 }

@@ -2,9 +2,9 @@ import AttendBase
 import AttendDispatch
 import AttendKernelInterface
 
-/// The relative positions of BEiT (Bao et al. 2021, arXiv:2106.08254, section 2.1): a score gains a bias of its head for
-/// the rows and columns between two patches, and others between the class token and patches. Pictures of another size
-/// than the training's take them by bilinear interpolation, as PyTorch's `interpolate(mode="bilinear")` does.
+/// The relative positions of BEiT (Bao et al. 2021, arXiv:2106.08254, section 2.1): a score gains a bias of its head
+/// for the rows and columns between two patches, and others between the class token and patches. Pictures of another
+/// size than the training's take them by bilinear interpolation, as PyTorch's `interpolate(mode="bilinear")` does.
 package final class GridBias: Sendable {
   private let heads: Int
   /// The patches of the training's pictures along either side.

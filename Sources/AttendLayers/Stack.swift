@@ -97,8 +97,7 @@ package final class Stack: Sendable {
       finalNorm?.apply(x, into: x, pass)
       return
     }
-    try self.input.apply(input, selfKeyValues.sequences, into: x, pass)
-    for splice in splices { x[splice.row].update(from: splice.states, count: width) }
+    try self.input.apply(input, selfKeyValues.sequences, splices: splices, into: x, pass)
     try pass.scoped { () throws(Failure) in
       let places = try self.input.places(input, selfKeyValues.sequences, tokens: x.rows, pass) ?? places
       let context = LayerContext(

@@ -81,6 +81,7 @@ package final class Model: Sendable {
     let asked = try Registry.blueprint(configurations.model, embeds: sentence != nil)
     var defaults = configurations.defaults
     if let end = asked.endToken { defaults.end = [end] }
+    if let start = asked.startToken { defaults.decoderStart = start }
     generation = defaults
     checkpoint = try Checkpoint(folder, copies: options.copiesWeights)
     let tensors = try TensorLog(checkpoint, progress: options.progress)

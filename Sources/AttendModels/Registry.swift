@@ -52,13 +52,13 @@ extension Family {
 package enum Registry {
   package static let families: [any (Family & Sendable).Type] = [
     Albert.self, AST.self, Bart.self, BEiT.self, Bert.self, BLIP.self, Bloom.self, CLIP.self, DalleBart.self,
-    DebertaV2.self, DINOv2.self, DINOv3.self, DistilBert.self, Fairseq.self, Falcon.self, Gemma.self, Gemma3.self,
-    GPT2.self, GPTJ.self, GPTNeo.self, GPTNeoX.self, GptOss.self, Granite.self, Idefics.self, Idefics2.self,
-    Idefics3.self, Janus.self, Llama.self, Llava.self, Mistral.self, Mixtral.self, Mllama.self, ModernBert.self,
-    Moonshine.self, MPNet.self, MPT.self, Olmo2.self, OPT.self, PaliGemma.self, Parakeet.self, Phi.self, Phi3.self,
-    Qwen.self, Qwen2VL.self, Qwen3VL.self, QwenMixtures.self, Recurrent.self, SigLIP.self, SmolLM3.self, StableLM.self,
-    StarCoder2.self, Swin.self, T5.self, Transformer.self, VisionEncoderDecoder.self, ViT.self, Wav2Vec2.self,
-    Wav2Vec2Bert.self, Whisper.self,
+    DebertaV2.self, DINOv2.self, DINOv3.self, DistilBert.self, Fairseq.self, Falcon.self, Florence2.self, Gemma.self,
+    Gemma3.self, GPT2.self, GPTJ.self, GPTNeo.self, GPTNeoX.self, GptOss.self, Granite.self, Idefics.self,
+    Idefics2.self, Idefics3.self, Janus.self, Llama.self, Llava.self, Mistral.self, Mixtral.self, Mllama.self,
+    ModernBert.self, Moonshine.self, MPNet.self, MPT.self, Olmo2.self, OPT.self, PaliGemma.self, Parakeet.self,
+    Phi.self, Phi3.self, Qwen.self, Qwen2VL.self, Qwen3VL.self, QwenMixtures.self, Recurrent.self, SigLIP.self,
+    SmolLM3.self, StableLM.self, StarCoder2.self, Swin.self, T5.self, Transformer.self, VisionEncoderDecoder.self,
+    ViT.self, Wav2Vec2.self, Wav2Vec2Bert.self, Whisper.self,
   ]
 
   /// Every `model_type` that can be loaded, sorted.

@@ -14,6 +14,8 @@ package struct PictureProcessor: Sendable {
   let scale: PixelScale
   /// Tiles of different sizes lie in frames of the largest.
   let framesTiles: Bool
+  /// Numbers are resized in place of bytes.
+  let numbers: NumberResizing?
   /// Patches instead of tiles.
   let patches: PatchLayout?
   /// The pixels that a picture may have on its way.
@@ -30,6 +32,7 @@ package struct PictureProcessor: Sendable {
     let reader = ProcessorReader(options, kind)
     (before, cutting, after) = try reader.steps()
     patches = kind == .qwen2VL || kind == .siglip2 ? try reader.patches() : nil
+    numbers = try reader.numberResizing()
     scale = try reader.scale()
     framesTiles = kind == .idefics2
     self.maximalPixels = maximalPixels
@@ -93,6 +96,7 @@ package struct PictureProcessor: Sendable {
   private func write(
     _ pictures: FixedArray<CutPicture>, _ places: FixedArray<PixelValues.Place>, threads: Int
   ) throws(Failure) -> PixelValues {
+    if let numbers { return try write(numbers, of: pictures, places, threads: threads) }
     let size = try commonSize(pictures)
     var picture = 0
     let values = try PixelValues(places, channels: 3, height: size.height, width: size.width) { tile in
@@ -107,6 +111,20 @@ package struct PictureProcessor: Sendable {
           scale.write(tile, to: target, rowStride: size.width, planeStride: size.area)
         }
       }
+    }
+    return values
+  }
+
+  /// The numbers of pictures that are resized as numbers.
+  private func write(
+    _ resizing: NumberResizing, of pictures: FixedArray<CutPicture>, _ places: FixedArray<PixelValues.Place>,
+    threads: Int
+  ) throws(Failure) -> PixelValues {
+    let size = resizing.size
+    let values = try PixelValues(places, channels: 3, height: size.height, width: size.width) { _ in size }
+    for index in 0..<pictures.count {
+      try resizing.write(
+        pictures[index].tiles[0], scale, to: values.values + places[index].first * values.tileCount, threads: threads)
     }
     return values
   }

@@ -60,7 +60,7 @@ extension Picture {
   }
 
   /// Throws where a picture on the way would be too large, or nothing.
-  private static func check(_ size: PictureSize, named name: String, most: Int) throws(Failure) {
+  static func check(_ size: PictureSize, named name: String, most: Int) throws(Failure) {
     guard size.height > 0, size.width > 0, size.height.saturatingMultiply(size.width) <= most else {
       throw Failure(
         .invalidArgument,

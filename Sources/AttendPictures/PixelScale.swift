@@ -21,6 +21,12 @@ struct PixelScale: Sendable {
     }
   }
 
+  /// The number of a level that need not be whole.
+  func number(_ level: Float, _ channel: Int) -> Float {
+    let own = values.pointer(to: Float.self) + channel * 256
+    return own[0] + level * ((own[255] - own[0]) / 255)
+  }
+
   /// Writes the numbers of a picture, [3, height, width], the channels `planeStride` and the rows `rowStride` apart.
   func write(_ picture: Picture, to target: UnsafeMutablePointer<Float>, rowStride: Int, planeStride: Int) {
     write(

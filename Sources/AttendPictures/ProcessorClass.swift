@@ -11,6 +11,7 @@ enum ProcessorClass: String, CaseIterable {
   case chineseClip = "ChineseCLIPImageProcessor"
   case siglip = "SiglipImageProcessor"
   case siglip2 = "Siglip2ImageProcessor"
+  case dinoV3 = "DINOv3ViTImageProcessor"
   case convNext = "ConvNextImageProcessor"
   case blip = "BlipImageProcessor"
   case llava = "LlavaImageProcessor"
@@ -50,6 +51,8 @@ enum ProcessorClass: String, CaseIterable {
     var deviation = Defaults.half
 
     static let half = [0.5, 0.5, 0.5]
+    static let imageNetMean = [0.485, 0.456, 0.406]
+    static let imageNetDeviation = [0.229, 0.224, 0.225]
     static let clipMean = [0.48145466, 0.4578275, 0.40821073]
     static let clipDeviation = [0.26862954, 0.26130258, 0.27577711]
 
@@ -71,6 +74,8 @@ enum ProcessorClass: String, CaseIterable {
         size: .exact(PictureSize(height: 384, width: 384)), pads: true, mean: Defaults.clipMean,
         deviation: Defaults.clipDeviation)
     case .siglip2: return Defaults(filter: .bilinear)
+    case .dinoV3:
+      return Defaults(filter: .bilinear, mean: Defaults.imageNetMean, deviation: Defaults.imageNetDeviation)
     case .bit, .clip, .chineseClip, .llava, .llavaNext: return Defaults.clip
     case .convNext: return Defaults(size: .shortest(384), numberIsSquare: false)
     case .blip:
@@ -97,6 +102,7 @@ enum ProcessorClass: String, CaseIterable {
     case "chinese_clip": .chineseClip
     case "siglip", "paligemma": .siglip
     case "siglip2": .siglip2
+    case "dinov3_vit": .dinoV3
     case "convnext", "convnextv2", "resnet": .convNext
     case "blip", "blip-2", "instructblip": .blip
     case "llava": .llava

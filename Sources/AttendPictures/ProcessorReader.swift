@@ -18,6 +18,7 @@ struct ProcessorReader {
     let filter = try filter(), resizes = try options.boolean("do_resize", default: true)
     switch kind {
     case .qwen2VL, .siglip2: return ([], .none, [])
+    case .dinoV3 where resizes: return (try crop(), .none, [])
     case .llavaNext: return try anyResolution(filter, resizes)
     case .idefics2:
       _ = try options.optionalBoolean("do_pad")
@@ -45,6 +46,21 @@ struct ProcessorReader {
       }
       return (resizes ? [.resize(size, filter)] : []) + crop
     }
+  }
+
+  /// The resize of numbers; nil: bytes are resized.
+  func numberResizing() throws(Failure) -> NumberResizing? {
+    guard kind == .dinoV3, try options.boolean("do_resize", default: true) else { return nil }
+    let filter = try filter()
+    guard case .exact(let size) = try size(), filter != .nearest else {
+      throw Failure(
+        .unsupported, "\(options.path): \(kind.rawValue) resizes to a height and a width, and by no nearest pixel")
+    }
+    guard try options.boolean("do_center_crop", default: false) == false else {
+      throw Failure(.unsupported, "\(options.path): do_center_crop is true, which \(kind.rawValue) is not known to do")
+    }
+    try Picture.check(size, named: "\(options.path): size", most: PictureOptions().maximalPixels)
+    return NumberResizing(size: size, filter: filter)
   }
 
   /// What makes numbers of bytes.

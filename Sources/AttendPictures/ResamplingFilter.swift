@@ -1,7 +1,7 @@
 import AttendBase
 
 /// A filter of Pillow, by the number that `resample` of a processor's file calls it.
-enum ResamplingFilter: Int, Sendable {
+package enum ResamplingFilter: Int, Sendable {
   case nearest = 0, lanczos = 1, bilinear = 2, bicubic = 3, box = 4, hamming = 5
 
   /// The distance, in pixels of the smaller picture, beyond which the filter is 0.

@@ -1,4 +1,5 @@
 import AttendBase
+import CPictures
 
 /// How the pixels `[first, limit)` of one axis of a resized picture are made of those of the original: for each a run
 /// of inputs and their weights. The support of the filter grows with the reduction, which is the antialiasing.
@@ -8,18 +9,12 @@ import AttendBase
 /// whole sum fits.
 final class ResamplingWeights: @unchecked Sendable {
   /// Binary places of a weight.
-  static let precision = 22
+  static let precision = attend_resample_precision
   /// Those of its low half.
-  static let lowBits = 12
+  static let lowBits = attend_resample_low_bits
 
   /// A run of inputs. Pairs beyond its end have weight 0.
-  struct Run {
-    var first: Int
-    var count: Int
-    /// The number of pairs of weights, and the first of them.
-    var pairs: Int
-    var start: Int
-  }
+  typealias Run = attend_resample_run
 
   private let memory: AlignedBuffer
   private let weights: AlignedBuffer
@@ -57,7 +52,7 @@ final class ResamplingWeights: @unchecked Sendable {
   }
 
   /// The weights of a run in double precision, of which the sum is 1.
-  private static func fill(
+  static func fill(
     _ weights: UnsafeMutablePointer<Double>, _ run: Run, _ filter: ResamplingFilter, _ centre: Double,
     _ inverse: Double
   ) {

@@ -2,14 +2,19 @@
 // then the vertical one. A pass that changes nothing is left out.
 import AttendBase
 import CInstructions
+import CPictures
 
 /// A picture that becomes `width` x `height`, of which only a window is made.
-struct Resizing {
+package struct Resizing {
   let width: Int, height: Int
   var columns: Range<Int>, rows: Range<Int>
   let filter: ResamplingFilter
+  /// Whether vectors of 256 bits are used, which this processor must have; the bytes are the same.
+  package var isWide = Resizing.canBeWide
 
-  init(width: Int, height: Int, _ filter: ResamplingFilter) {
+  package static let canBeWide = picture_has_wide_vectors()
+
+  package init(width: Int, height: Int, _ filter: ResamplingFilter) {
     self.width = width
     self.height = height
     self.filter = filter
@@ -19,7 +24,7 @@ struct Resizing {
 
 extension Picture {
   /// The window of the resized picture. `threads` share the work; the result does not depend on them.
-  func resized(_ resizing: Resizing, threads: Int) throws(Failure) -> Picture {
+  package func resized(_ resizing: Resizing, threads: Int) throws(Failure) -> Picture {
     if resizing.filter == .nearest { return try nearest(resizing) }
     let keepsWidth = resizing.width == width, keepsHeight = resizing.height == height
     if keepsWidth && keepsHeight { return try cropped(columns: resizing.columns, rows: resizing.rows) }
@@ -46,7 +51,7 @@ extension Picture {
           for row in row..<min(rows.upperBound, isWhole ? row + 1 : row + 4) {
             across.resampleRows(
               first + row * stride, isWhole ? stride : 0, between.pixels + row * between.stride,
-              isWhole ? between.stride : 0)
+              isWhole ? between.stride : 0, isWide: resizing.isWide)
           }
         }
       }
@@ -56,7 +61,8 @@ extension Picture {
       Parallel.run(target.height, atLeast: 4, threads: threads) { rows in
         for row in rows {
           down.resampleColumns(
-            source.pixels - offset * source.stride, source.stride, row, target.pixels + row * target.stride)
+            source.pixels - offset * source.stride, source.stride, row, target.pixels + row * target.stride,
+            isWide: resizing.isWide)
         }
       }
     }
@@ -118,8 +124,10 @@ extension ResamplingWeights {
   /// Pixels of four rows made of those of four others, [inputs, 3] to [count, 3]. Up to 8 bytes behind the inputs are
   /// read.
   func resampleRows(
-    _ source: UnsafePointer<UInt8>, _ stride: Int, _ target: UnsafeMutablePointer<UInt8>, _ targetStride: Int
+    _ source: UnsafePointer<UInt8>, _ stride: Int, _ target: UnsafeMutablePointer<UInt8>, _ targetStride: Int,
+    isWide: Bool
   ) {
+    if isWide { return picture_resample_rows(runs, halves, count, source, stride, target, targetStride) }
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { sixteen in
       let bytes = sixteen.baseAddress!
       for index in 0..<count {
@@ -146,11 +154,12 @@ extension ResamplingWeights {
   /// Row `index` of the output, of `stride` bytes, made of rows that lie as many bytes apart. Up to 15 bytes behind the
   /// rows are read.
   func resampleColumns(
-    _ source: UnsafePointer<UInt8>, _ stride: Int, _ index: Int, _ target: UnsafeMutablePointer<UInt8>
+    _ source: UnsafePointer<UInt8>, _ stride: Int, _ index: Int, _ target: UnsafeMutablePointer<UInt8>, isWide: Bool
   ) {
     let run = runs[index]
+    let made = isWide ? picture_resample_columns(runs + index, halves, source, stride, target) : 0
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { sixteen in
-      for place in Swift.stride(from: 0, to: stride, by: 16) {
+      for place in Swift.stride(from: made, to: stride, by: 16) {
         var high = Sums.zero, low = Sums.zero
         var weights = UnsafePointer(halves + run.start * 4)
         for pair in 0..<run.pairs {

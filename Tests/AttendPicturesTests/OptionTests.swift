@@ -39,7 +39,8 @@ import Testing
   }
 
   @Test(
-    "neither threads nor neighbours change a bit", arguments: ["llava-next", "idefics3", "qwen2-vl", "gemma3", "vit"])
+    "neither threads nor neighbours change a bit",
+    arguments: ["llava-next", "idefics3", "qwen2-vl", "gemma3", "vit", "siglip2", "dinov3"])
   func sameBits(_ name: String) throws {
     let processor = try OptionTests.processor(name)
     let inputs = try ["wide", "tall", "square", "tiny"].map(OptionTests.input)

@@ -56,9 +56,15 @@ package final class RequestMaker: @unchecked Sendable {
       throw Failure(.invalidArgument, "it is empty: there is nothing to go on from")
     }
     let given: TokenList
-    if let input, !session.readsSources {
-      let expanded = try session.model.expanded(tokens, for: input)
-      given = try TokenList(UnsafeBufferPointer(expanded.elements))
+    var input = input
+    if let pictures = input, !session.readsSources || session.model.readsPicturesWithSources {
+      if session.model.blueprint.placeholder == nil {
+        given = try TokenList(tokens)
+      } else {
+        let expanded = try session.model.expanded(tokens, for: pictures)
+        given = try TokenList(UnsafeBufferPointer(expanded.elements))
+      }
+      if session.readsSources { input = MediaInput(pictures, with: given) }
     } else {
       try session.model.refusePlaces(in: tokens)
       given = try TokenList(tokens)

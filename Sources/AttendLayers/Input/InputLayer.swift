@@ -153,13 +153,15 @@ package enum InputLayer: Sendable {
     }
   }
 
-  /// Fills x, `[tokens, width]`, whose rows lie sequence after sequence as `sequences` says.
+  /// Fills x, `[tokens, width]`, whose rows lie sequence after sequence as `sequences` says; states of another tower
+  /// stand in the place of some tokens.
   func apply(
-    _ input: StackInput, _ sequences: UnsafeBufferPointer<AttentionSequence>, into x: Matrix, _ pass: Pass
+    _ input: StackInput, _ sequences: UnsafeBufferPointer<AttentionSequence>, splices: UnsafeBufferPointer<Splice>,
+    into x: Matrix, _ pass: Pass
   ) throws(Failure) {
     switch (self, input) {
     case (.tokens(let embedding), .tokens(let ids, let types)):
-      try embedding.apply(ids, types: types, sequences, into: x, pass)
+      try embedding.apply(ids, types: types, sequences, splices: splices, into: x, pass)
     case (.patches(let embedding), .features(let arrays)): try embedding.apply(arrays, sequences, into: x, pass)
     case (.tiles(let embedding), .features(let arrays)): try embedding.apply(arrays, sequences, into: x, pass)
     case (.sound(let embedding), .features(let arrays)): try embedding.apply(arrays, sequences, into: x, pass)

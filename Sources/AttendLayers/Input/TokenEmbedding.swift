@@ -118,10 +118,12 @@ package struct TokenEmbedding: Sendable {
   }
 
   /// Fills x, `[tokens, width]`, with the vectors of `ids`, which lie sequence after sequence as `sequences` says.
-  /// Ids, types and positions have been checked; without types all are of type 0.
+  /// Ids, types and positions have been checked; without types all are of type 0. States of another tower stand in the
+  /// place of the vectors of some tokens, and take positions, types and norms as these do.
   package func apply(
     _ ids: UnsafePointer<Int32>, types typeIds: UnsafePointer<Int32>?,
-    _ sequences: UnsafeBufferPointer<AttentionSequence>, into x: Matrix, _ pass: Pass
+    _ sequences: UnsafeBufferPointer<AttentionSequence>,
+    splices: UnsafeBufferPointer<Splice> = UnsafeBufferPointer(start: nil, count: 0), into x: Matrix, _ pass: Pass
   ) throws(Failure) {
     if let projection {
       try pass.scoped { () throws(Failure) in
@@ -134,6 +136,7 @@ package struct TokenEmbedding: Sendable {
     } else {
       try gather(ids, into: x, pass)
     }
+    for splice in splices { x[splice.row].update(from: splice.states, count: x.columns) }
     if projection == nil || projects == .tokens { try add(ids, typeIds, sequences, to: x, pass) }
     if projection == nil || projects != .norm { norm?.apply(x, into: x, pass) }
   }

@@ -49,6 +49,8 @@ package enum PictureMarkup: Sendable {
   case fenced(Int32)
   /// Pictures first, then the token that begins a text, the text, and the end of its line (PaliGemma).
   case leading
+  /// Pictures first, then the text, which a question takes the place of where it names a task (Florence-2).
+  case tasks
 
   /// Whether it is written without a tokenizer.
   package var isOfIds: Bool { if case .fenced = self { true } else { false } }
@@ -73,6 +75,9 @@ package struct ConnectorBlueprint: Sendable {
     case group(Connector.Grouping)
     case network(FeedForwardNetworkBlueprint)
     case resample(ResamplerBlueprint)
+    /// Vectors of `count` rows and columns, and the first of a table, under these names.
+    case places(count: Int, rows: String, columns: String, all: String)
+    case mean
   }
 
   package var skipped = 0

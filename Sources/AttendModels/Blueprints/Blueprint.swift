@@ -39,6 +39,8 @@ package struct Blueprint: Sendable {
   package var readingBothWays: ReadingBothWays?
   /// Tokens that a text is filled up to with padding before it is embedded, as in the training; nil: it is not.
   package var textLength: Int?
+  /// The id that the decoder begins with, whatever the configuration says; nil: as that says.
+  package var startToken: Int?
   /// The id that ends what the decoder writes, whatever the configuration calls the end; nil: as that says.
   package var endToken: Int?
   /// The way from two embeddings, of a picture and of a text, to a number that tells how well they match.

@@ -20,6 +20,15 @@ extension Builder {
       branches: branches, lineEnd: line, width: stack.outputWidth)
   }
 
+  private func places(
+    _ count: Int, rows: String, columns: String, all: String, _ width: Int
+  ) throws(Failure) -> MapPlaces {
+    MapPlaces(
+      count: count, columns: try packer.rows(columns, count: count, width: width - width / 2),
+      rows: try packer.rows(rows, count: count, width: width / 2), all: try packer.table(all, rows: 1, width: width),
+      columnWidth: width - width / 2)
+  }
+
   private func steps(
     _ blueprints: [ConnectorBlueprint.Step], _ width: Int, _ prefix: String
   ) throws(Failure) -> [Connector.Step] {
@@ -34,6 +43,10 @@ extension Builder {
       case .group(let grouping):
         if case .join(let side) = grouping { columns *= side * side }
         steps.append(.group(grouping))
+      case .places(let count, let rows, let columns, let all):
+        steps.append(
+          .places(try places(count, rows: prefix + rows, columns: prefix + columns, all: prefix + all, width)))
+      case .mean: steps.append(.mean)
       case .network(let network):
         steps.append(.network(try self.network(network, prefix: prefix)))
         columns = network.down.outputs
@@ -115,7 +128,7 @@ extension ConnectorBlueprint.Step {
     case .linear(let linear, _): linear.weightName()
     case .network(let network): network.up.weightName()
     case .resample(let resampler): resampler.latents.name
-    case .norm, .group: nil
+    case .norm, .group, .places, .mean: nil
     }
   }
 }

@@ -75,4 +75,26 @@ typedef struct {
     uint32_t reserved[5];
 } attend_webp_features;
 
+// Binary places of a weight of a resize, and those of its low half.
+enum { attend_resample_precision = 22, attend_resample_low_bits = 12 };
+
+// The inputs of an output of a resize, and where their weights are: pairs of the high halves, each before that of the
+// low ones.
+typedef struct {
+    ptrdiff_t first, count;
+    ptrdiff_t pairs, start;
+} attend_resample_run;
+
+// Whether the processor can do what follows.
+bool picture_has_wide_vectors(void);
+
+// Pixels of four rows made of those of four others. Up to 8 bytes behind the inputs are read.
+void picture_resample_rows(const attend_resample_run *runs, const int16_t *halves, ptrdiff_t count,
+                           const uint8_t *source, ptrdiff_t stride, uint8_t *target, ptrdiff_t target_stride);
+
+// A row made of rows that lie `stride` bytes apart, as many as it has. Returns how many bytes are made: the rest is
+// less than a vector.
+ptrdiff_t picture_resample_columns(const attend_resample_run *run, const int16_t *halves, const uint8_t *source,
+                                   ptrdiff_t stride, uint8_t *target);
+
 #endif

@@ -6,12 +6,14 @@ is handed around: a folder each with config.json, model.safetensors and expected
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Any
 
 import torch
 import transformers
-from make_pictures import TEXT, VISION, randomized, save
+from make_pictures import HERE, PICTURE, TEXT, VISION, VOCABULARY, randomized, save
+from safetensors.torch import load_file, save_file
 
 
 def pictures(count: int, height: int, width: int, seed: int = 3) -> torch.Tensor:
@@ -149,8 +151,93 @@ def siglip2() -> None:
     save("siglip2", model, tensors, "lists of patches")
 
 
+def blip_config() -> Any:
+    text = {"hidden_size": 32, "encoder_hidden_size": 32, "intermediate_size": 32, "num_attention_heads": 4,
+            "num_hidden_layers": 1, "vocab_size": 99, "max_position_embeddings": 24, "bos_token_id": 97,
+            "sep_token_id": 98, "pad_token_id": 0}  # fmt: skip
+    return transformers.BlipConfig(vision_config=VISION, text_config=text, image_text_hidden_size=16)
+
+
+def blip_answers() -> None:
+    """Questions about pictures, and the answers; and whether texts match pictures."""
+    questions = torch.tensor([[5, 11, 12, 13, 98], [5, 21, 22, 23, 98]])
+    pixels = pictures(2, 32, 32)
+    written = torch.tensor([[97, 6, 7, 8], [97, 16, 17, 18]])
+    model = randomized(transformers.BlipForQuestionAnswering(blip_config()), 6)
+    with torch.no_grad():
+        seen = model.vision_model(pixels)[0]
+        states = model.text_encoder(input_ids=questions, encoder_hidden_states=seen)[0]
+        logits = model.text_decoder(input_ids=written, encoder_hidden_states=states).logits
+        ids = model.generate(questions, pixels, max_new_tokens=12, do_sample=False)
+    save(
+        "blip-answers", model,
+        {"pixel_values": pixels, "input_ids": questions, "encoder_last_hidden_state": states, "logits": logits,
+         "decoder_input_ids": written, "greedy_ids.0": ids[0], "greedy_ids.1": ids[1]},
+        "each question has a picture",
+    )  # fmt: skip
+    model = randomized(transformers.BlipForImageTextRetrieval(blip_config()), 7)
+    with torch.no_grad():
+        found = model(input_ids=questions, pixel_values=pixels)
+    save(
+        "blip-match", model,
+        {"pixel_values": pixels, "input_ids": questions, "encoder_last_hidden_state": found.question_embeds,
+         "logits": found.itm_score},
+        "each text has a picture",
+    )  # fmt: skip
+
+
+def florence2() -> None:
+    """A picture that windows cover, and one that they reach beyond."""
+    vision = {"embed_dim": [8, 16], "depths": [1, 1], "num_heads": [2, 4], "num_groups": [2, 4], "window_size": 3,
+              "patch_size": [7, 3], "patch_stride": [4, 2], "patch_padding": [3, 1], "patch_prenorm": [False, True],
+              "projection_dim": 16, "max_position_embeddings": 8, "max_temporal_embeddings": 4}  # fmt: skip
+    text = {"model_type": "bart", "d_model": 16, "encoder_layers": 1, "decoder_layers": 2, "vocab_size": VOCABULARY,
+            "encoder_attention_heads": 2, "decoder_attention_heads": 2, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32,
+            "max_position_embeddings": 80, "bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2,
+            "decoder_start_token_id": 2, "forced_eos_token_id": None}  # fmt: skip
+    config = transformers.Florence2Config(vision_config=vision, text_config=text, image_token_id=PICTURE)
+    model = randomized(transformers.Florence2ForConditionalGeneration(config), 8)
+    pixels = pictures(1, 40, 56)  # 5 x 7 states and their mean
+    ids = torch.tensor([[PICTURE] * 36 + [0, 11, 12, 13, 2]])
+    written = torch.tensor([[2, 6, 7, 8]])
+    with torch.no_grad():
+        found = model(input_ids=ids, pixel_values=pixels, decoder_input_ids=written)
+        answer = model.generate(input_ids=ids, pixel_values=pixels, max_new_tokens=12, do_sample=False, num_beams=1)
+    save(
+        "florence2", model,
+        {"pixel_values": pixels, "input_ids": ids, "decoder_input_ids": written, "logits": found.logits,
+         "encoder_last_hidden_state": found.encoder_last_hidden_state, "greedy_ids.0": answer[0]},
+        "the picture stands in the text",
+    )  # fmt: skip
+
+
+TOWERS = {
+    "gemma3-vision": "model.vision_tower", "idefics3": "model.vision_model", "llava": "model.vision_tower",
+    "paligemma": "model.vision_tower", "blip-answers": "vision_model", "siglip": "vision_model",
+}  # fmt: skip
+
+
+def towers() -> None:
+    """States and attention maps of towers beside stacks that read tokens: towers.safetensors."""
+    for name, path in TOWERS.items():
+        kind = getattr(transformers, json.loads((HERE / name / "config.json").read_text())["architectures"][0])
+        model = kind.from_pretrained(HERE / name, attn_implementation="eager", dtype=torch.float32).eval()
+        tower = model
+        for part in path.split("."):
+            tower = getattr(tower, part)
+        pixels = load_file(HERE / name / "expected.safetensors")["pixel_values"]
+        with torch.no_grad():
+            found = tower(pixels, output_attentions=True, output_hidden_states=True)
+        # LLaVA reads what goes into the last layer.
+        states = found.hidden_states[-2] if name == "llava" else found.last_hidden_state
+        maps = found.attentions[:-1] if name == "llava" else found.attentions
+        tensors = {"states": states, **{f"attentions.{index}": one for index, one in enumerate(maps)}}
+        save_file({key: value.contiguous() for key, value in tensors.items()}, HERE / name / "towers.safetensors")
+
+
 CASES = {
     "beit": beit, "dinov3": dinov3, "swin": swin, "swinv2": swinv2, "donut": donut, "siglip2": siglip2,
+    "blip-answers": blip_answers, "florence2": florence2, "towers": towers,
 }  # fmt: skip
 
 if __name__ == "__main__":

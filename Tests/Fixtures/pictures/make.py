@@ -156,6 +156,10 @@ PROCESSORS = {
             "pan_and_scan_min_ratio_to_activate": 1.2,
         },
     ),
+    "siglip2": ("Siglip2ImageProcessor", "siglip2", {"patch_size": 4, "max_num_patches": 20}),
+    # Resizes numbers, and there is none with Pillow.
+    "dinov3": ("DINOv3ViTImageProcessor", "dinov3_vit", {"size": {"height": 12, "width": 14}}),
+    "dinov3-larger": ("DINOv3ViTImageProcessor", "dinov3_vit", {"size": {"height": 26, "width": 20}, "resample": 3}),
 }
 
 
@@ -165,12 +169,17 @@ def write_processors(expected):
         Image.fromarray(pixels).save(HERE / f"{name}.png")
     configurations = {}
     for name, (kind, module, options) in PROCESSORS.items():
-        module = import_module(f"transformers.models.{module}.image_processing_pil_{module}")
+        ending = "" if module == "dinov3_vit" else "Pil"
+        file = f"image_processing_{'pil_' if ending else ''}{module}"
+        module = import_module(f"transformers.models.{module}.{file}")
         configurations[name] = {"image_processor_type": kind, **options}
-        processor = getattr(module, kind + "Pil")(**options)
+        processor = getattr(module, kind + ending)(**options)
         for picture, pixels in inputs.items():
             values = np.asarray(processor(Image.fromarray(pixels), return_tensors="np")["pixel_values"], np.float32)
-            if name != "qwen2-vl":  # [tiles, 3, height, width]
+            if name == "siglip2":  # [patches, numbers of a patch], without those that fill up
+                processed = processor(Image.fromarray(pixels), return_tensors="np")
+                values = values[0, : processed["pixel_attention_mask"].sum()]
+            elif name != "qwen2-vl":  # [tiles, 3, height, width]
                 values = values.reshape(-1, *values.shape[-3:])
             if name == "mllama":  # black tiles to the largest number
                 processed = processor(Image.fromarray(pixels), return_tensors="np")

@@ -86,7 +86,7 @@ COMPUTE = {"default": 0, "float32": 1, "bfloat16": 2, "int8": 3, "int4": 4}
 LOGITS = {"default": 0, "none": 1, "last": 2, "all": 3}
 
 #: ``attend_attention_kind`` by name.
-ATTENTION = {"encoder": 1, "decoder": 2, "cross": 3}
+ATTENTION = {"encoder": 1, "decoder": 2, "cross": 3, "vision": 4}
 
 #: ``attend_key_value_type`` by name.
 KEY_VALUES = {"default": 0, "float32": 1, "bfloat16": 2, "int8": 3, "int4": 4}

@@ -13,6 +13,7 @@ from ._arrays import Float32Array, Ids, SizeArray, Texts, ids, number, sizes, te
 from ._batches import RaggedBatch, Rules, Sequences, split
 from ._caches import Caches, KeyValueType, key_value_type_number
 from ._library import check, create, library, size
+from ._maps import attention_maps
 from ._progress import Progress, Watch
 from .errors import AttendError, InvalidArgumentError, InvalidStateError
 from .inputs import InputBatch, Inputs, batch_of
@@ -337,24 +338,16 @@ class Session(Caches, Answers):
     def attentions(self, kind: str, layer: SupportsIndex) -> list[Float32Array]:
         """The attention maps that the last ``encode``, ``decode_step`` or ``decode`` computed in a layer.
 
-        ``record_attentions`` must have been called before it. ``kind``: ``"encoder"``, ``"decoder"`` or ``"cross"``, a
-        decoder's tokens at the source. One array for each sequence, ``[heads, queries, keys]``, views that are valid
-        until the next call: queries are the tokens of that call, keys all that they may look at. ``encode`` of an
-        encoder-decoder leaves maps of its encoder, its decode calls those of the decoder and across.
+        ``record_attentions`` must have been called before it. ``kind``: ``"encoder"``, ``"decoder"``, ``"cross"``, a
+        decoder's tokens at the source, or ``"vision"``, pictures' patches in a tower beside a stack of tokens. One
+        array for each sequence or picture, ``[heads, queries, keys]``, views that are valid until the next call:
+        queries are the tokens of that call, keys all that they may look at. ``encode`` of an encoder-decoder leaves
+        maps of its encoder, its decode calls those of the decoder and across.
 
         Errors: InvalidStateError (maps were not recorded, or that call left none of this kind), InvalidArgumentError,
         BusyError.
         """
-        native = self._open()
-        if kind not in c.ATTENTION:
-            raise InvalidArgumentError(f"kind: {kind!r} is not one of {', '.join(c.ATTENTION)}")
-        index = number(layer, "layer")
-        maps = []
-        for sequence in range(max(self.count, 1)):
-            tensor = c.Tensor()
-            check(library.attend_session_attentions(native, c.ATTENTION[kind], index, sequence, ctypes.byref(tensor)))
-            maps.append(tensor_view(tensor, native))
-        return maps
+        return attention_maps(self._open(), kind, number(layer, "layer"), self.count)
 
     def cancel(self) -> None:
         """Ends the call that another thread computes in, or where there is none the next one, with CancelledError.

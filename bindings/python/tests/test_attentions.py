@@ -5,7 +5,7 @@ from __future__ import annotations
 import attend
 import numpy as np
 import pytest
-from conftest import Case
+from conftest import FIXTURES, Case, read_safetensors
 
 TOLERANCE = 1e-5
 
@@ -76,3 +76,36 @@ def test_what_was_not_recorded_is_said(session: attend.Session) -> None:
     session.encode([[13, 10, 0]])
     with pytest.raises(attend.InvalidStateError, match="not recorded"):
         session.attentions("encoder", 0)
+
+
+@pytest.mark.parametrize(
+    "name", sorted(file.parent.name for file in (FIXTURES / "features").glob("*/towers.safetensors"))
+)
+def test_states_and_maps_of_a_tower_beside_tokens(name: str) -> None:
+    """Of pictures by themselves, and of maps also where texts are read with them."""
+    folder = FIXTURES / "features" / name
+    expected, tower = (read_safetensors(folder / f"{file}.safetensors") for file in ("expected", "towers"))
+    pictures = [attend.Features(picture) for picture in expected["pixel_values"]]
+    layers = sum(key.startswith("attentions.") for key in tower)
+    with attend.Model(folder) as model, model.session() as session:
+        session.record_attentions()
+        session.encode(pictures)
+        np.testing.assert_allclose(session.hidden_states(), tower["states"], rtol=0, atol=1e-4)
+        if name != "siglip":
+            session.encode(expected["input_ids"], images=pictures)
+        for layer in range(layers):
+            check(session.attentions("vision", layer), tower[f"attentions.{layer}"], None, None)
+        with pytest.raises(attend.InvalidArgumentError, match=f"the model has {layers} vision layers"):
+            session.attentions("vision", layers)
+        if model.kind is attend.Kind.DECODER:
+            (text,) = session.attentions("decoder", 0)
+            assert text.shape[1:] == (expected["input_ids"].shape[1],) * 2
+
+
+@pytest.mark.parametrize("name", ["vit", "dinov2"])
+def test_maps_of_encoders_of_pictures(name: str) -> None:
+    expected = read_safetensors(FIXTURES / "features" / name / "expected.safetensors")
+    with attend.Model(FIXTURES / "features" / name) as model, model.session() as session:
+        session.record_attentions()
+        session.encode([attend.Features(picture) for picture in expected["pixel_values"]])
+        check(session.attentions("encoder", 0), expected["attentions.0"], None, None)

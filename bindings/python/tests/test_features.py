@@ -49,6 +49,19 @@ def inputs(expected: dict[str, np.ndarray]) -> list[Any]:
     return pictures
 
 
+def reads_both(expected: dict[str, np.ndarray]) -> bool:
+    """Whether an encoder of texts reads pictures in them or beside them."""
+    return "input_ids" in expected and "encoder_last_hidden_state" in expected
+
+
+def encode(session: attend.Session, expected: dict[str, np.ndarray]) -> None:
+    """The sources of a case."""
+    if reads_both(expected):
+        session.encode(expected["input_ids"], images=inputs(expected))
+    else:
+        session.encode(inputs(expected))
+
+
 def test_there_are_cases() -> None:
     assert len(CASES) >= 6
 
@@ -56,7 +69,7 @@ def test_there_are_cases() -> None:
 def test_what_a_case_expects(folder: Path, kernels: str) -> None:
     expected = read_safetensors(folder / "expected.safetensors")
     with attend.Model(folder, kernels=kernels) as model, model.session() as session:
-        session.encode(inputs(expected))
+        encode(session, expected)
         for name in ("last_hidden_state", "encoder_last_hidden_state"):
             if name in expected:
                 found = session.hidden_states()
@@ -70,7 +83,7 @@ def test_what_a_case_expects(folder: Path, kernels: str) -> None:
         elif model.kind == attend.Kind.ENCODER_DECODER and "logits" in expected:
             written = expected.get("decoder_input_ids", expected.get("input_ids"))
             close(np.concatenate(session.decode(written)), np.concatenate(expected["logits"]))
-        elif "logits" in expected and "input_ids" not in expected:
+        elif "logits" in expected and ("input_ids" not in expected or reads_both(expected)):
             close(np.reshape(session.logits(), expected["logits"].shape), expected["logits"])
 
 
@@ -204,7 +217,11 @@ def test_what_is_written_of_pictures(folder: Path, kernels: str) -> None:
     with attend.Model(folder, kernels=kernels) as model:
         if model.kind == attend.Kind.DECODER:
             pytest.skip("the case writes of pictures in texts")
-        answers = model.generate(inputs(expected), max_new_tokens=12, num_beams=1)
+        if reads_both(expected):
+            questions, pictures = expected["input_ids"].tolist(), [[picture] for picture in inputs(expected)]
+            answers = model.generate(questions, images=pictures, max_new_tokens=12, num_beams=1)
+        else:
+            answers = model.generate(inputs(expected), max_new_tokens=12, num_beams=1)
         for index, answer in enumerate(answers):
             assert answer.ids.tolist() == expected[f"greedy_ids.{index}"].tolist()[1:]
 

@@ -37,24 +37,28 @@ def with_options(folder: Path, case: dict[str, Any], tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(("folder", "case"), CASES)
 def test_a_prompt_becomes_what_the_processor_makes_of_it(folder: Path, case: dict[str, Any], tmp_path: Path) -> None:
+    """The ids are the processor's: with them the answer is the same to the bits of its probabilities."""
     pictures = [picture(size, index) for index, size in enumerate(case["pictures"])]
-    options: dict[str, Any] = {"max_new_tokens": 6, "min_new_tokens": 6, "num_beams": 1}
+    options: dict[str, Any] = {"max_new_tokens": 6, "min_new_tokens": 6, "num_beams": 1, "output_scores": True}
     with attend.Model(with_options(folder, case, tmp_path)) as model:
         if "messages" in case:
-            given = iter(pictures)
-            messages = [
-                {**message, "content": [
-                    {"type": "image", "image": next(given)} if part["type"] == "image" else part
-                    for part in message["content"]
-                ]}
-                for message in case["messages"]
-            ]  # fmt: skip
-            assert model.chat(messages, **options).ids.tolist() == case["answer"]
+            found = model.chat(with_pictures(case["messages"], pictures), **options)
         else:
-            assert model.generate(case["text"], images=pictures, **options).ids.tolist() == case["answer"]
+            found = model.generate(case["text"], images=pictures, **options)
         # A prompt that is written out already is read as it is.
         written = model.generate(case["ids"], images=pictures, **options)
-        assert written.ids.tolist() == case["answer"]
+    assert found.ids.tolist() == written.ids.tolist() == case["answer"]
+    np.testing.assert_array_equal(found[0].log_probabilities, written[0].log_probabilities)
+    assert not np.isnan(found[0].log_probabilities).any()
+
+
+def with_pictures(messages: list[dict[str, Any]], pictures: list[np.ndarray]) -> list[dict[str, Any]]:
+    given = iter(pictures)
+
+    def part(one: dict[str, Any]) -> dict[str, Any]:
+        return {"type": "image", "image": next(given)} if one["type"] == "image" else one
+
+    return [{**message, "content": [part(one) for one in message["content"]]} for message in messages]
 
 
 def test_prompts_of_a_batch_take_their_own_pictures() -> None:

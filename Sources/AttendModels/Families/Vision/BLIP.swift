@@ -4,11 +4,13 @@ import AttendKernelInterface
 import AttendLayers
 
 /// BLIP (Li et al. 2022, arXiv:2201.12086): an encoder of pictures, by itself or before a decoder with the layers of
-/// BERT that writes captions. Its answers to questions, which an encoder of texts reads in between, are not
-/// implemented.
+/// BERT that writes captions; or before an encoder of texts that looks at a picture, which tells how well the two
+/// match, or reads a question whose answer the decoder writes.
 enum BLIP: Family {
   static let modelTypes = ["blip", "blip_vision_model"]
-  static let capabilities = Capabilities(kinds: [.encoderDecoder, .encoder], heads: [.conditionalGeneration])
+  static let capabilities = Capabilities(
+    kinds: [.encoderDecoder, .encoder], heads: [.conditionalGeneration, .questionAnswering, .sequenceClassification])
+  static let headNames = ["BlipForImageTextRetrieval": HeadTask.sequenceClassification]
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     let task = try headTask(config)
@@ -19,11 +21,16 @@ enum BLIP: Family {
         pooler: HeadBlueprint(pooling: .firstToken, norm: choices.layers.norm("post_layernorm"), output: .none),
         ignored: [])
     }
-    guard task == .conditionalGeneration else {
-      throw Failure(
-        .unsupported, "\(config.path): a BLIP that writes no captions (BlipModel) is not implemented")
-    }
     let choices = try vision(try config.tower("vision_config")), text = try config.tower("text_config")
+    switch task {
+    case .conditionalGeneration: break
+    case .questionAnswering, .sequenceClassification:
+      return try besideText(config, text, choices, answers: task == .questionAnswering)
+    default:
+      throw Failure(
+        .unsupported,
+        "\(config.path): a BLIP that writes nothing and matches nothing (BlipModel) is not implemented")
+    }
     var reader = TowerBlueprint.encoder(try choices.stack())
     reader.prefixes = ["vision_model."]
     let (writer, head) = try decoder(text, sourceWidth: choices.width)
@@ -40,6 +47,36 @@ enum BLIP: Family {
     return captions
   }
 
+  /// A text beside a picture: its match, or the answer to it.
+  private static func besideText(
+    _ config: Configuration, _ text: Configuration, _ choices: VisionChoices, answers: Bool
+  ) throws(Failure) -> Blueprint {
+    var eyes = TowerBlueprint.encoder(try choices.stack())
+    (eyes.role, eyes.prefixes) = (.vision, ["vision_model."])
+    let (reader, _) = try decoder(text, sourceWidth: choices.width, causal: false)
+    let encoder = TowerBlueprint(role: .encoder, stack: reader, prefixes: ["text_encoder."])
+    config.understand("projection_dim", "image_text_hidden_size", "logit_scale_init_value", "tie_word_embeddings")
+    let tables = ["text_encoder.embeddings.position_ids", "text_decoder.bert.embeddings.position_ids"]
+    guard answers else {
+      let match = LinearBlueprint(name: "itm_head", outputs: 2, inputs: reader.width)
+      return Blueprint(
+        family: "blip", prefixes: ["text_encoder."], towers: [eyes, encoder],
+        head: HeadBlueprint(pooling: .firstToken, output: .linear(match)),
+        ignored: tables + ["vision_proj.*", "text_proj.*"])
+    }
+    let (writer, head) = try decoder(text, sourceWidth: reader.width)
+    var model = Blueprint(
+      family: "blip", prefixes: ["text_encoder."],
+      towers: [eyes, encoder, TowerBlueprint(role: .decoder, stack: writer, prefixes: ["text_decoder.bert."])],
+      head: head,
+      ignored: tables + [
+        "text_decoder.cls.predictions.decoder.weight", "text_decoder.cls.predictions.decoder.bias",
+      ])
+    model.startToken = try text.integer("bos_token_id", default: 30522)
+    model.endToken = try text.integer("sep_token_id", default: 102)
+    return model
+  }
+
   private static func vision(_ config: Configuration) throws(Failure) -> VisionChoices {
     var names = VisionChoices.Names.clip
     (names.classTokens, names.finalNorm) = (["embeddings.class_embedding"], "post_layernorm")
@@ -49,9 +86,10 @@ enum BLIP: Family {
     return try VisionChoices(config, names: names, layers: layers, epsilon: 1e-5)
   }
 
-  /// The layers of BERT, each token seeing those before it, with cross-attention to a source of `sourceWidth`.
+  /// The layers of BERT, where it is causal each token seeing those before it, with cross-attention to a source of
+  /// `sourceWidth`.
   private static func decoder(
-    _ config: Configuration, sourceWidth: Int
+    _ config: Configuration, sourceWidth: Int, causal: Bool = true
   ) throws(Failure) -> (StackBlueprint, HeadBlueprint) {
     let width = try config.size("hidden_size", default: 768)
     let epsilon = Float(try config.number("layer_norm_eps", default: 1e-12))
@@ -59,7 +97,7 @@ enum BLIP: Family {
     let vocabulary = try config.size("vocab_size", default: 30524)
     let stated = try config.size("encoder_hidden_size", default: sourceWidth)
     guard stated == sourceWidth else {
-      throw config.invalid("encoder_hidden_size", "is \(stated), and the states of pictures have \(sourceWidth)")
+      throw config.invalid("encoder_hidden_size", "is \(stated), and the states of the source have \(sourceWidth)")
     }
     let layer = "encoder.layer.#"
     var choices = BertChoices(
@@ -73,7 +111,7 @@ enum BLIP: Family {
           count: try config.size("max_position_embeddings", default: 512), offset: 0),
         norm: NormBlueprint(name: "embeddings.LayerNorm", epsilon: epsilon)),
       names: .bert(layer), vocabulary: vocabulary)
-    choices.causal = true
+    choices.causal = causal
     choices.source = BertChoices.Source(width: sourceWidth, name: "\(layer).crossattention")
     let words = "text_decoder.cls.predictions"
     let dense = LinearBlueprint(name: "\(words).transform.dense", outputs: width, inputs: width)

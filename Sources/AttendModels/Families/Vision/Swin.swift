@@ -4,8 +4,8 @@ import AttendKernelInterface
 import AttendLayers
 
 /// Swin (Liu et al. 2021, arXiv:2103.14030), the same as the eyes of Donut, and Swin V2 (Liu et al. 2021,
-/// arXiv:2111.09883): attention within windows of a map, every other layer within shifted ones; from stage to stage four
-/// states become one of twice the width.
+/// arXiv:2111.09883): attention within windows of a map, every other layer within shifted ones; from stage to stage
+/// four states become one of twice the width.
 enum Swin: Family {
   static let modelTypes = ["swin", "swinv2", "donut-swin"]
   static let capabilities = Capabilities.encoder([.imageClassification])
