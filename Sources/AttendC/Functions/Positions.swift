@@ -128,10 +128,16 @@ private func scaling(
   }
 }
 
+/// Pairs that longrope has at most: heads of 240 components, in memory of the runtime's own.
+private let mostDivisors = 120
+
 /// The divisors of longrope, float32.
 private func divisors(
   _ array: UnsafePointer<attend_array>?, _ name: StaticString, _ pairs: Int
 ) throws(Failure) -> [Double] {
+  guard pairs <= mostDivisors else {
+    throw Failure(.invalidArgument, "\(name): at most \(mostDivisors) pairs of components are taken, not \(pairs)")
+  }
   let values = try view(array, name).numbers(count: pairs)
   guard values.allSatisfy({ $0 > 0 }) else { throw Failure(.invalidArgument, "\(name): divisors must be positive") }
   return values
