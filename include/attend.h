@@ -1743,7 +1743,7 @@ typedef struct attend_rotary_options {
     size_t struct_size;           /**< sizeof(attend_rotary_options) */
     attend_rope_type type;
     bool interleaved;             /**< pairs are components 2i and 2i + 1 (GPT-J), otherwise i and i + dimensions / 2 */
-    size_t dimensions;            /**< components that turn, the first ones, an even number; 0: all */
+    size_t dimensions;            /**< components that turn, the first ones: even, at most 480; 0: all */
     double theta;                 /**< 0: 10000 */
     double factor;                /**< 0: 1; of longrope the quotient of longest and trained text */
     double low_frequency_factor;  /**< 0: 1 */
@@ -1754,7 +1754,7 @@ typedef struct attend_rotary_options {
     double rotated_share;         /**< 0: 1 */
     size_t trained_positions;
     size_t length;                /**< of the text, where that changes the angles; 0: one more than the last position */
-    const attend_array *short_factors; /**< float32, [dimensions / 2] */
+    const attend_array *short_factors; /**< float32, [dimensions / 2], at most 120 */
     const attend_array *long_factors;  /**< the same for texts longer than trained_positions */
 } attend_rotary_options;
 

@@ -34,9 +34,7 @@ extension FunctionContext {
     let count = x.size(2)
     let places = try self.places(positions, of: x)
     let longest = places.length ?? count
-    let memory = try workspace.take(rotary.pairs, of: Float.self)
-    for pair in 0..<rotary.pairs { memory[pair] = rotary.frequency(pair, length: length ?? longest) }
-    let frequencies = UnsafeBufferPointer(start: UnsafePointer(memory), count: rotary.pairs)
+    let frequencies = rotary.frequencies(length: length ?? longest)
     let output = try output(target, beside: [x])
     try copy(x, into: output.numbers)
     let angles = try workspace.matrix(count, 2 * rotary.pairs)
