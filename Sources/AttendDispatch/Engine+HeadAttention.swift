@@ -149,7 +149,9 @@ extension Engine {
     var first = 0
     while first < keys.count {
       var end = first + 1, pages = keys[first].pages
-      while end < keys.count, (pages + keys[end].pages).saturatingMultiply(2 * common.pageFloats) <= Engine.pageFloatsAtOnce {
+      while end < keys.count,
+        (pages + keys[end].pages).saturatingMultiply(2 * common.pageFloats) <= Engine.pageFloatsAtOnce
+      {
         pages += keys[end].pages
         end += 1
       }
@@ -173,7 +175,8 @@ extension Engine {
     for page in 0..<count { (pages + page).initialize(to: memory + page * 2 * common.pageFloats) }
     let positions = count * KeyValuePage.tokens
     let tasks = queries.count * ((common.queries + kernels.attentionRows - 1) / kernels.attentionRows)
-    let work = positions.saturatingMultiply(queries.count / keys.count).saturatingMultiply(common.queries * common.headDim)
+    let work = positions.saturatingMultiply(queries.count / keys.count).saturatingMultiply(
+      common.queries * common.headDim)
     let parts = parts(tasks, work: work, grain: .scores)
     let size = (AttentionScratch.count(headDim: common.headDim) + 15) & ~15
     let scratch = try workspace.take(parts * size, of: Float.self)
