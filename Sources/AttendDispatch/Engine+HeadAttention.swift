@@ -80,8 +80,6 @@ private struct HeadJob {
   let pages: UnsafeMutablePointer<UnsafeMutableRawPointer>  // of all heads of keys, one after another
   let kernels: KernelTable
   let parts: Int
-  /// Queries of a task.
-  let rows: Int
   let scratch: UnsafeMutablePointer<Float>
   let scratchStride: Int
 
@@ -107,7 +105,7 @@ private struct HeadJob {
 
   /// Every `parts`-th task, a task being some queries of a head. Interleaving evens out what causal masks save.
   func attend(_ part: Int) {
-    let group = queries.count / keys.count, kernel = kernels.attention[.float32].attend
+    let rows = kernels.attentionRows, group = queries.count / keys.count, kernel = kernels.attention[.float32].attend
     var task = 0, pages = pages
     for (index, head) in keys.enumerated() {
       for query in queries[index * group..<(index + 1) * group] {
@@ -130,7 +128,7 @@ private struct HeadJob {
         headDim: common.headDim, pages: pages, keyOffset: 0, valueOffset: common.pageFloats,
         position: common.position, keys: head.keys, scale: common.scale, mask: common.mask,
         bias: query.bias.isEmpty ? nil : bias, head: query.head, row: 0, weights: query.weights,
-        weightsHeadStride: 0, weightsStride: query.weightsStride, ahead: parts * self.rows)
+        weightsHeadStride: 0, weightsStride: query.weightsStride, ahead: parts * kernels.attentionRows)
       kernel(&arguments, 1, rows, scratch + part * scratchStride)
     }
   }
@@ -139,13 +137,6 @@ private struct HeadJob {
 extension Engine {
   /// Floats of pages at a time: as many heads as fit, and at least one.
   private static var pageFloatsAtOnce: Int { 1 << 22 }
-
-  /// Chunks of `attentionRows` queries in a task: more read keys and values less often, as long as all threads find
-  /// some tasks.
-  private func chunks(_ queries: Int, heads: Int) -> Int {
-    let all = (queries + kernels.attentionRows - 1) / kernels.attentionRows
-    return max(1, min(8, all, all.saturatingMultiply(heads) / (4 * threads)))
-  }
 
   /// out = softmax(scale q kᵀ, biased and masked) v for each head of queries, of which as many neighbours share a head
   /// of keys as there are times more of them. A query that sees no key gets zeros.
@@ -183,21 +174,20 @@ extension Engine {
     let pages = try workspace.take(count, of: UnsafeMutableRawPointer.self)
     for page in 0..<count { (pages + page).initialize(to: memory + page * 2 * common.pageFloats) }
     let positions = count * KeyValuePage.tokens
-    let chunks = chunks(common.queries, heads: queries.count), rows = chunks * kernels.attentionRows
-    let tasks = queries.count * ((common.queries + rows - 1) / rows)
+    let tasks = queries.count * ((common.queries + kernels.attentionRows - 1) / kernels.attentionRows)
     let work = positions.saturatingMultiply(queries.count / keys.count).saturatingMultiply(
       common.queries * common.headDim)
     let parts = parts(tasks, work: work, grain: .scores)
-    let size = (chunks * AttentionScratch.count(headDim: common.headDim) + 15) & ~15
+    let size = (AttentionScratch.count(headDim: common.headDim) + 15) & ~15
     let scratch = try workspace.take(parts * size, of: Float.self)
     let storing = self.parts(count, work: positions.saturatingMultiply(common.headDim), grain: .store)
     var store = HeadJob(
-      common: common, keys: keys, queries: queries, pages: pages, kernels: kernels, parts: storing, rows: rows,
-      scratch: scratch, scratchStride: size)
+      common: common, keys: keys, queries: queries, pages: pages, kernels: kernels, parts: storing, scratch: scratch,
+      scratchStride: size)
     run(&store, parts: storing) { context, part in context.assumingMemoryBound(to: HeadJob.self).pointee.store(part) }
     var attend = HeadJob(
-      common: common, keys: keys, queries: queries, pages: pages, kernels: kernels, parts: parts, rows: rows,
-      scratch: scratch, scratchStride: size)
+      common: common, keys: keys, queries: queries, pages: pages, kernels: kernels, parts: parts, scratch: scratch,
+      scratchStride: size)
     run(&attend, parts: parts) { context, part in context.assumingMemoryBound(to: HeadJob.self).pointee.attend(part) }
   }
 }

@@ -89,8 +89,8 @@ extension FunctionContext {
     return UnsafePointer(try numbers(view).floats)
   }
 
-  /// The place for an output whose numbers are made while `inputs` are read. Where it shares memory with one of them, it
-  /// is scratch memory, unless the two are the same elements and `isRowByRow` says that this does no harm.
+  /// The place for an output whose numbers are made while `inputs` are read. Where it shares memory with one of them,
+  /// it is scratch memory, unless the two are the same elements and `isRowByRow` says that this does no harm.
   func output(
     _ target: ArrayView, beside inputs: [ArrayView?], isRowByRow: Bool = false
   ) throws(Failure) -> Output {
@@ -147,8 +147,8 @@ extension FunctionContext {
     return UInt16(truncatingIfNeeded: (x.bitPattern + 0x7FFF + (x.bitPattern >> 16 & 1)) >> 16)
   }
 
-  /// Integers, int32 or int64, as int32 without gaps in the order of the elements. Throws `invalidArgument` where one is
-  /// not in `range`, which `reason` explains.
+  /// Integers, int32 or int64, as int32 without gaps in the order of the elements. Throws `invalidArgument` where one
+  /// is not in `range`, which `reason` explains.
   func integers(
     _ view: ArrayView, in range: Range<Int>, _ reason: @autoclosure () -> String
   ) throws(Failure) -> UnsafeMutablePointer<Int32> {

@@ -139,8 +139,8 @@ extension FunctionContext {
       guard positions.rank == 2, positions.size(1) == width, positions.size(2) >= tokens else {
         throw Failure(
           .invalidArgument,
-          "\(positions.described); for \(ids.described) and \(table.described) it must be [at least \(tokens), \(width)]"
-        )
+          "\(positions.described); for \(ids.described) and \(table.described) it must be [at least \(tokens), "
+            + "\(width)]")
       }
     }
     let list = try integers(ids, in: 0..<table.size(2), "\(table.described)")

@@ -65,7 +65,6 @@ package struct AttentionScratch {
   package let scores: UnsafeMutablePointer<Float>  // [rows, 128], then probabilities in the type of the values
   package let sums: UnsafeMutablePointer<Float>  // [rows, 16], of the probabilities
   package let top: UnsafeMutablePointer<Float>  // [rows], the largest score so far
-  package let next: UnsafeMutablePointer<Float>  // [rows], the same with the tile at hand
   /// [128, width], used where values are copied to rows of whole vectors or widened first
   package let values: UnsafeMutablePointer<Float>
   package let keys: UnsafeMutablePointer<Float>  // [width, 32], used where keys are widened first
@@ -80,7 +79,6 @@ package struct AttentionScratch {
     scores = s.scores + row &* attentionTile
     sums = s.sums + row &* 16
     top = s.top + row
-    next = s.next + row
     values = s.values
     keys = s.keys
     q = s.q + row &* s.width
@@ -93,16 +91,15 @@ package struct AttentionScratch {
     scores = out + AttentionScratch.rows &* width
     sums = scores + AttentionScratch.rows &* attentionTile
     top = sums + AttentionScratch.rows &* 16
-    next = top + 16
-    values = next + 16
+    values = top + 16
     keys = values + attentionTile &* width
     q = keys + panelWidth &* width
   }
 
-  /// Floats that up to `rows` rows of a task need.
-  @inlinable @inline(__always) package static func count(headDim: Int) -> Int {
-    let width = (headDim &+ 15) & ~15
-    return rows &* (width &+ attentionTile &+ 16) &+ 32 &+ (attentionTile &+ panelWidth) &* width &+ rows &* width
+  /// Floats that a task needs.
+  package static func count(headDim: Int) -> Int {
+    let width = (headDim + 15) & ~15
+    return rows * (width + attentionTile + 16) + 16 + (attentionTile + panelWidth) * width + rows * width
   }
 }
 

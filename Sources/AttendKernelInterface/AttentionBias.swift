@@ -90,8 +90,8 @@ package struct DisentangledBias: @unchecked Sendable {
   }
 }
 
-/// A caller's own rows for the queries of one head of one sequence, each of as many columns as there are keys. They come
-/// after all other terms, and after the cap, which therefore stands here and not in the mask.
+/// A caller's own rows for the queries of one head of one sequence, each of as many columns as there are keys. They
+/// come after all other terms, and after the cap, which therefore stands here and not in the mask.
 package struct GivenBias: @unchecked Sendable {
   /// `[queries, keys]`: terms of the scores; minus infinity hides a key.
   package var terms: UnsafePointer<Float>?

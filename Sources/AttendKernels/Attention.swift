@@ -4,6 +4,59 @@
 import AttendKernelInterface
 import CInstructions
 
+/// The number of pairs. The range's own way to say so is at times a function that other modules may share.
+@_transparent private func pairCount(_ pairs: Range<Int>) -> Int { pairs.upperBound &- pairs.lowerBound }
+
+/// The first key that a query sees.
+@_transparent private func firstKey(_ a: UnsafePointer<AttentionArguments>, _ query: Int) -> Int {
+  if let spans = a.pointee.spans { return Int(truncatingIfNeeded: spans[query].first) }
+  if a.pointee.mask.window == 0 { return 0 }
+  let first =
+    a.pointee.mask.causal
+    ? a.pointee.position &+ query &- a.pointee.mask.window &+ 1 : a.pointee.position &+ query &- a.pointee.mask.window / 2
+  return first > 0 ? first : 0
+}
+
+/// The end of the keys that a query sees.
+@_transparent private func keyLimit(_ a: UnsafePointer<AttentionArguments>, _ query: Int) -> Int {
+  var limit = a.pointee.keys
+  if let spans = a.pointee.spans {
+    let end = Int(truncatingIfNeeded: spans[query].limit)
+    return end < limit ? end : limit
+  }
+  if a.pointee.mask.causal {
+    limit = a.pointee.position &+ query &+ 1
+  } else if a.pointee.mask.window > 0 {
+    limit = a.pointee.position &+ query &+ a.pointee.mask.window / 2 &+ 1
+  }
+  return limit < a.pointee.keys ? limit : a.pointee.keys
+}
+
+/// The keys that any of the queries from `first` to `last` sees, and perhaps some between them.
+@_transparent private func reach(_ a: UnsafePointer<AttentionArguments>, _ first: Int, _ last: Int) -> (Int, Int) {
+  var (low, high) = (firstKey(a, first), keyLimit(a, last))
+  guard a.pointee.spans != nil else { return (low, high) }
+  var query = first
+  while query <= last {
+    let (begin, end) = (firstKey(a, query), keyLimit(a, query))
+    low = begin < low ? begin : low
+    high = end > high ? end : high
+    query &+= 1
+  }
+  return (low, high)
+}
+
+/// A position of the tile at `tile`, as an offset from 0 to 128.
+@_transparent private func offset(_ key: Int, _ tile: Int) -> Int {
+  let offset = key &- tile
+  return offset < 0 ? 0 : offset > attentionTile ? attentionTile : offset
+}
+
+/// The keys of the tile at `tile` that a query sees.
+@_transparent private func visibleKeys(_ a: UnsafePointer<AttentionArguments>, query: Int, tile: Int) -> TileRange {
+  TileRange(tile: tile, first: offset(firstKey(a, query), tile), limit: offset(keyLimit(a, query), tile))
+}
+
 /// Adds the terms of positions to the raw scores of a row with the keys of `range`. Returns the factor that they are yet to be multiplied
 /// by: biased scores are scaled already, and a factor of 1 changes no bit.
 @_transparent private func biased(
@@ -27,50 +80,38 @@ import CInstructions
   return s.replacing(with: splat(-Float.infinity), where: hidden)
 }
 
-/// Brings the scores of a row to what the softmax sees, and notes the largest with those before.
-@_transparent private func scaleRow(
-  _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, row: Int, pair: Int, _ range: TileRange
+/// Turns a row of scores into its unnormalised probabilities, as products read them, and brings the row's maximum, sums and output to the
+/// new maximum.
+@_transparent private func softmaxRow(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, row: Int, pair: Int, _ range: TileRange
 ) {
   let scores = s.scores + row &* attentionTile
   let scale = biased(a, scores, pair: pair, range)
-  var top = splat(s.top[row])
-  var column = range.first & ~15
+  let start = range.first & ~15, before = s.top[row]
+  var top = splat(before)
+  var column = start
   while column < range.limit {
     let v = scaledAndMasked(load(scores + column), a, scale: scale, column: column, range)
     store(v, scores + column)
     top = larger(v, top)
     column &+= 16
   }
-  s.next[row] = largest(top)
-}
-
-/// The factors that bring sums and outputs of all rows to their new maxima. 1 where there is no earlier score: sums and output are zeros.
-@_transparent private func corrections(_ s: AttentionScratch) -> Vector {
-  let before = load(s.top), most = load(s.next)
-  let isSame = (before .== most) .| (before .== splat(-Float.infinity))
-  return exp(before - most).replacing(with: splat(1), where: isSame)
-}
-
-/// Turns a row of scores into its unnormalised probabilities, as products read them, and brings the row's sums and output to the new
-/// maximum.
-@_transparent private func softmaxRow(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, row: Int, correction: Float, _ range: TileRange
-) {
-  let scores = s.scores + row &* attentionTile
-  let most = s.next[row]
+  let most = largest(top)
   // Where every score so far is minus infinity the differences would be NaN.
   let shift = splat(most == -Float.infinity ? 0 : most)
   var sums = load(s.sums + row &* 16)
-  if correction != 1 {
-    sums *= splat(correction)
+  // Without an earlier score there is nothing to bring to the new maximum: sums and output are zeros.
+  if before != most && before != -Float.infinity {
+    let correction = exp(splat(before) - splat(most))
+    sums *= correction
     var d = 0
     while d < s.width {
       let to = s.out + (row &* s.width &+ d)
-      store(load(to) * splat(correction), to)
+      store(load(to) * correction, to)
       d &+= 16
     }
   }
-  var column = range.first & ~15
+  column = start
   while column < range.limit {
     let p = exp(load(scores + column) - shift)
     storeOperand(arithmetic, weighted(arithmetic, a, p, tile: range.tile, column), scores, column)
@@ -125,15 +166,7 @@ import CInstructions
   while row < rows {
     let pair = pairs.lowerBound &+ row
     let keys = visibleKeys(a, query: pair / a.pointee.group, tile: tile)
-    s.next[row] = s.top[row]
-    if keys.first < keys.limit { scaleRow(a, s, row: row, pair: pair, keys) }
-    row &+= 1
-  }
-  let corrections = corrections(s)
-  row = 0
-  while row < rows {
-    let keys = visibleKeys(a, query: (pairs.lowerBound &+ row) / a.pointee.group, tile: tile)
-    if keys.first < keys.limit { softmaxRow(arithmetic, a, s, row: row, correction: corrections[row], keys) }
+    if keys.first < keys.limit { softmaxRow(arithmetic, a, s, row: row, pair: pair, keys) }
     let steps = valueSteps(arithmetic, keys)
     common = steps.first > common ? steps.first : common
     commonEnd = steps.limit < commonEnd ? steps.limit : commonEnd
@@ -180,13 +213,7 @@ import CInstructions
   }
   var row = 0
   while row < heads &* group {
-    scaleRow(a + row / group, s, row: row, pair: row % group, range)
-    row &+= 1
-  }
-  let corrections = corrections(s)
-  row = 0
-  while row < heads &* group {
-    softmaxRow(arithmetic, a + row / group, s, row: row, correction: corrections[row], range)
+    softmaxRow(arithmetic, a + row / group, s, row: row, pair: row % group, range)
     row &+= 1
   }
   page = range.first / panelWidth
@@ -268,13 +295,14 @@ import CInstructions
   if let weights = a.pointee.weights { writeWeights(arithmetic, a, s, pairs, weights) }
 }
 
-/// One query of several heads against all keys.
-@_transparent private func attendHeads(
+/// `KernelTable.Attention.attend` for one arithmetic.
+@_transparent private func attend(
   _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ heads: Int, _ pairs: Range<Int>,
   _ scratch: UnsafeMutablePointer<Float>
 ) {
   let s = AttentionScratch(scratch, headDim: a.pointee.headDim)
   let (low, high) = reach(a, pairs.lowerBound / a.pointee.group, (pairs.upperBound &- 1) / a.pointee.group)
+  prefetchQueries(a, pairs)
   var head = 0
   while head < heads {
     beginRows(arithmetic, a + head, AttentionScratch(s, from: head &* pairCount(pairs)), pairs)
@@ -282,56 +310,18 @@ import CInstructions
   }
   var tile = low & ~(attentionTile &- 1)
   while tile < high {
-    attendTileOfHeads(arithmetic, a, s, heads: heads, TileRange(tile: tile, first: offset(low, tile), limit: offset(high, tile)))
+    let range = TileRange(tile: tile, first: offset(low, tile), limit: offset(high, tile))
+    if heads > 1 {
+      attendTileOfHeads(arithmetic, a, s, heads: heads, range)
+    } else {
+      attendTile(arithmetic, a, s, pairs, range)
+    }
     tile &+= attentionTile
   }
   head = 0
   while head < heads {
     finishRows(arithmetic, a + head, AttentionScratch(s, from: head &* pairCount(pairs)), pairs)
     head &+= 1
-  }
-}
-
-/// As many of the pairs from `first` on as a tile has rows.
-@_transparent private func chunk(_ pairs: Range<Int>, from first: Int) -> Range<Int> {
-  let end = first &+ tileRows
-  return Range(uncheckedBounds: (first, end < pairs.upperBound ? end : pairs.upperBound))
-}
-
-/// `KernelTable.Attention.attend` for one arithmetic. Chunks of queries take turns at each tile, so that its keys and values are read from
-/// far away once for all of them.
-@_transparent private func attend(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ heads: Int, _ pairs: Range<Int>,
-  _ scratch: UnsafeMutablePointer<Float>
-) {
-  prefetchQueries(a, pairs)
-  if heads > 1 { return attendHeads(arithmetic, a, heads, pairs, scratch) }
-  let group = a.pointee.group, headDim = a.pointee.headDim, stride = AttentionScratch.count(headDim: headDim)
-  let (low, high) = reach(a, pairs.lowerBound / group, (pairs.upperBound &- 1) / group)
-  var first = pairs.lowerBound, own = scratch
-  while first < pairs.upperBound {
-    beginRows(arithmetic, a, AttentionScratch(own, headDim: headDim), chunk(pairs, from: first))
-    first &+= tileRows
-    own += stride
-  }
-  var tile = low & ~(attentionTile &- 1)
-  while tile < high {
-    (first, own) = (pairs.lowerBound, scratch)
-    while first < pairs.upperBound {
-      let some = chunk(pairs, from: first)
-      let (low, high) = reach(a, some.lowerBound / group, (some.upperBound &- 1) / group)
-      let range = TileRange(tile: tile, first: offset(low, tile), limit: offset(high, tile))
-      if range.first < range.limit { attendTile(arithmetic, a, AttentionScratch(own, headDim: headDim), some, range) }
-      first &+= tileRows
-      own += stride
-    }
-    tile &+= attentionTile
-  }
-  (first, own) = (pairs.lowerBound, scratch)
-  while first < pairs.upperBound {
-    finishRows(arithmetic, a, AttentionScratch(own, headDim: headDim), chunk(pairs, from: first))
-    first &+= tileRows
-    own += stride
   }
 }
 

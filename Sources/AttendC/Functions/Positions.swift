@@ -60,11 +60,14 @@ import CAttend
   }
 }
 
+/// Components that turn at most: their frequencies fit a small piece of the runtime's memory.
+private let mostDimensions = 480
+
 /// Rotary positions of x as the layers know them.
 private func rotary(_ options: attend_rotary_options, of x: ArrayView) throws(Failure) -> Rotary {
   let width = x.lastSize
   let dimensions = options.dimensions == 0 ? width : options.dimensions
-  guard dimensions >= 2, dimensions <= min(width, 1 << 16), dimensions % 2 == 0 else {
+  guard dimensions >= 2, dimensions <= min(width, mostDimensions), dimensions % 2 == 0 else {
     throw Failure(
       .invalidArgument,
       "options.dimensions is \(UInt(bitPattern: dimensions)); an even number from 2 to the width of x, \(width), is "
@@ -128,10 +131,16 @@ private func scaling(
   }
 }
 
+/// Pairs that longrope has at most: heads of 240 components.
+private let mostDivisors = 120
+
 /// The divisors of longrope, float32.
 private func divisors(
   _ array: UnsafePointer<attend_array>?, _ name: StaticString, _ pairs: Int
 ) throws(Failure) -> [Double] {
+  guard pairs <= mostDivisors else {
+    throw Failure(.invalidArgument, "\(name): at most \(mostDivisors) pairs of components are taken, not \(pairs)")
+  }
   let values = try view(array, name).numbers(count: pairs)
   guard values.allSatisfy({ $0 > 0 }) else { throw Failure(.invalidArgument, "\(name): divisors must be positive") }
   return values

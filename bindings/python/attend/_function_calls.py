@@ -30,7 +30,8 @@ _TYPES = {
 _BFLOAT16 = 3
 _FLOAT32 = np.dtype(np.float32)
 # An array that is written in one piece tells its address in a third of the time that __array_interface__ takes.
-_address, _character = ctypes.addressof, ctypes.c_char.from_buffer
+_address = ctypes.addressof
+_character: Any = ctypes.c_char.from_buffer
 _MOST_DIMENSIONS = 8
 #: Bytes of an array, and of the memory of a call.
 _ARRAY_BYTES = ctypes.sizeof(f.Array)

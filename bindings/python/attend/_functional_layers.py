@@ -1,4 +1,4 @@
-"""Norms, activations, products and whole layers on arrays."""
+"""Norms, activations and products on arrays."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ import numpy as np
 
 from . import _function_declarations as f
 from ._function_calls import Array, Call, Input, begin, end, numbers, result, run
-from ._functional_attention import attention_options, multi_head_weights
 from ._library import library
 from .errors import InvalidArgumentError, UnsupportedError
 
 _norm = struct.Struct("Qiff4xQQ")
 _feed_forward = struct.Struct("Qi4x6Q")
-_layer = struct.Struct("Q6Q?7x")
 
 
-def _norm_options(
+def norm_options(
     call: Call, kind: str, weight: Input | None, bias: Input | None, eps: float | None, offset: float = 0.0
 ) -> int:
     if eps is not None and eps < 0:
@@ -62,7 +60,7 @@ def _normalized(
             x, y = x.reshape(flat), output.reshape(flat)
             weight, bias = (None if given is None else numbers(given).reshape(-1) for given in (weight, bias))
             call.kept += [x, y]
-        options = _norm_options(call, kind, weight, bias, eps, offset)
+        options = norm_options(call, kind, weight, bias, eps, offset)
         run(library.attend_normalize, call, call.array(x, "input"), options, call.array(y, "out"))
         if len(shape) > 1 and not np.shares_memory(y, output):
             output[...] = y.reshape(output.shape)
@@ -121,7 +119,7 @@ def add_norm(
             call,
             call.array(first, "x"),
             call.array(second, "y"),
-            _norm_options(call, kind, weight, bias, eps),
+            norm_options(call, kind, weight, bias, eps),
             call.array(total, "sum"),
             call.array(output, "out"),
         )
@@ -225,7 +223,8 @@ def linear(input: Input, weight: Input, bias: Input | None = None, *, out: Array
     return output
 
 
-def _feed_forward_weights(call: Call, activation: str, arrays: Mapping[str, Input | None]) -> int:
+def feed_forward_weights(call: Call, activation: str, arrays: Mapping[str, Input | None]) -> int:
+    """The address of an ``attend_feed_forward_weights`` for a call."""
     if activation not in f.ACTIVATION:
         raise InvalidArgumentError(f"activation: {activation!r} is none of {', '.join(f.ACTIVATION)}")
     names = ("weight1", "bias1", "gated_weight", "gated_bias", "weight2", "bias2")
@@ -262,7 +261,7 @@ def feed_forward(
             "weight2": weight2,
             "bias2": bias2,
         }
-        weights = _feed_forward_weights(call, activation, arrays)
+        weights = feed_forward_weights(call, activation, arrays)
         run(library.attend_feed_forward, call, call.array(x, "input"), weights, call.array(output, "out"))
     finally:
         end(call)
@@ -300,112 +299,6 @@ def embedding(
             call.array(table, "weight"),
             scale,
             call.optional(positions, "positions"),
-            call.array(output, "out"),
-        )
-    finally:
-        end(call)
-    return output
-
-
-def _layer_weights(
-    call: Call, state: Mapping[str, Input], nhead: int, activation: str, norm_first: bool, eps: float, is_decoder: bool
-) -> int:
-    """The address of an ``attend_layer_weights`` for a call, from the state dict of a layer of PyTorch."""
-
-    def get(name: str) -> Input | None:
-        return state.get(name)
-
-    def attention(name: str) -> int:
-        return multi_head_weights(
-            call,
-            nhead,
-            state[f"{name}.in_proj_weight"],
-            get(f"{name}.in_proj_bias"),
-            state[f"{name}.out_proj.weight"],
-            get(f"{name}.out_proj.bias"),
-        )
-
-    def norm(number: int) -> int:
-        return _norm_options(call, "layer", get(f"norm{number}.weight"), get(f"norm{number}.bias"), eps)
-
-    network = {
-        "weight1": state["linear1.weight"],
-        "bias1": get("linear1.bias"),
-        "weight2": state["linear2.weight"],
-        "bias2": get("linear2.bias"),
-    }
-    return call.options(
-        _layer,
-        _layer.size,
-        attention("self_attn"),
-        attention("multihead_attn") if is_decoder else 0,
-        _feed_forward_weights(call, activation, network),
-        norm(1),
-        norm(2) if is_decoder else 0,
-        norm(3 if is_decoder else 2),
-        norm_first,
-    )
-
-
-def encoder_layer(
-    src: Input,
-    state: Mapping[str, Input],
-    nhead: int,
-    activation: str = "relu",
-    norm_first: bool = False,
-    eps: float = 1e-05,
-    *,
-    out: Array | None = None,
-    **options: Any,
-) -> Array:
-    """A layer of the paper's encoder, ``[..., tokens, width]``.
-
-    ``state`` has the names of ``torch.nn.TransformerEncoderLayer.state_dict()``. Options are those of
-    ``scaled_dot_product_attention``.
-    """
-    call = begin()
-    try:
-        x = call.input(src)
-        output = result(x.shape, x, out)
-        weights = _layer_weights(call, state, nhead, activation, norm_first, eps, False)
-        chosen = attention_options(call, **options)
-        run(library.attend_encoder_layer, call, call.array(x, "src"), weights, chosen, call.array(output, "out"))
-    finally:
-        end(call)
-    return output
-
-
-def decoder_layer(
-    tgt: Input,
-    memory: Input,
-    state: Mapping[str, Input],
-    nhead: int,
-    activation: str = "relu",
-    norm_first: bool = False,
-    eps: float = 1e-05,
-    *,
-    cross_options: Mapping[str, Any] | None = None,
-    out: Array | None = None,
-    **options: Any,
-) -> Array:
-    """A layer of the paper's decoder, ``[..., tokens, width]``; its self-attention is causal unless told otherwise.
-
-    ``state`` has the names of ``torch.nn.TransformerDecoderLayer.state_dict()``. Options are those of
-    ``scaled_dot_product_attention``, for self-attention, and in ``cross_options`` for the attention to ``memory``.
-    """
-    call = begin()
-    try:
-        x, source = call.input(tgt), call.input(memory)
-        output = result(x.shape, x, out)
-        weights = _layer_weights(call, state, nhead, activation, norm_first, eps, True)
-        run(
-            library.attend_decoder_layer,
-            call,
-            call.array(x, "tgt"),
-            call.array(source, "memory"),
-            weights,
-            attention_options(call, **{"is_causal": True, **options}),
-            attention_options(call, **(cross_options or {})),
             call.array(output, "out"),
         )
     finally:

@@ -18,9 +18,7 @@ from ._functional_attention import (
 from ._functional_layers import (
     activate,
     add_norm,
-    decoder_layer,
     embedding,
-    encoder_layer,
     feed_forward,
     gelu,
     layer_norm,
@@ -33,6 +31,7 @@ from ._functional_layers import (
     softmax,
     tanh,
 )
+from ._functional_paper import decoder_layer, encoder_layer
 from ._functional_positions import (
     alibi_slopes,
     relative_bias,
