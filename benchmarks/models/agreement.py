@@ -33,9 +33,9 @@ def agree(outputs: Outputs, reference: Outputs, compute: str, least_share: float
     the same sum but for rounding may change places), and logits, states and scores within 5e-3 of the largest
     (llama.cpp reads GELU from a table of float16; the others come to 1e-5). Other types: states and the logits of a
     prompt correlate at 0.97 or better, in int4 at 0.8: random weights have none of the redundancy that 4 bits live on
-    (through 22 layers everybody's come to 0.85 to 0.87), and a wrong computation does not correlate at all; their greedy ids part ways
-    with those of float32 at the first near tie, so the share that is equal is shown and nothing is demanded of it,
-    beyond as many ids as were asked for.
+    (through 22 layers everybody's come to 0.85 to 0.87), and a wrong computation does not correlate at all; their
+    greedy ids part ways with those of float32 at the first near tie, so the share that is equal is shown and nothing is
+    demanded of it, beyond as many ids as were asked for.
     """
     for name, expected in reference.items():
         if outputs[name].shape != expected.shape:
