@@ -97,7 +97,8 @@ let package = Package(
     .executableTarget(
       name: "attend-bench",
       dependencies: [
-        "AttendDecoding", "AttendDispatch", "AttendKernelInterface", "AttendBase", "CInstructions", "BenchmarkLimits",
+        "AttendLayers", "AttendDecoding", "AttendDispatch", "AttendKernelInterface", "AttendBase", "CInstructions",
+        "BenchmarkLimits",
       ],
       path: "benchmarks/kernels", swiftSettings: swift),
     .executableTarget(

@@ -136,9 +136,8 @@ final class GenerateCall {
     try session.model.requirePictures()
     let shares = try session.model.pictureShares(of: batch, pictures)
     return try FixedArray(batch.count, for: "the inputs of a batch") { (index) throws(Failure) -> MediaInput? in
-      let (first, limit) = shares[index]
-      guard limit > first else { return nil }
-      return try MediaInput(copying: UnsafeBufferPointer(rebasing: pictures[first..<limit]), for: session.model)
+      guard !shares[index].isEmpty else { return nil }
+      return try MediaInput(copying: UnsafeBufferPointer(rebasing: pictures[shares[index]]), for: session.model)
     }
   }
 

@@ -38,3 +38,4 @@ if only == nil || only == "attention" { benchmarkAttention() }
 if only == nil || only == "cache" { benchmarkCachedAttention() }
 if only == nil || only == "sampling" { try benchmarkSampling() }
 if only == nil || only == "bits" { benchmarkFewerBits() }
+if only == nil || only == "convolution" { try benchmarkConvolutions() }

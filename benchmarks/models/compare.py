@@ -109,7 +109,9 @@ def measure(cell: Cell, contenders: list[Contender], plan: Plan) -> dict[str, An
         results: dict[str, dict[str, Any]] = {}
         for worker in workers:
             compute = "less" if worker.contender.loose else cell.compute
-            agreement = agree(worker.check(), expected, compute) if expected else None
+            # The best peer and Attend write the same text here, and PyTorch one token of 100 otherwise.
+            least = 0.98 if cell.workload.task == "transcribe" and cell.workload.beams > 1 else 1.0
+            agreement = agree(worker.check(), expected, compute, least) if expected else None
             plan.versions[worker.contender.name] = worker.hello["version"]
             results[worker.contender.name] = {
                 "rounds": [],

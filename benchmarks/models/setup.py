@@ -4,8 +4,8 @@
     python benchmarks/models/setup.py [--venv FOLDER] [--only NAME ...]
 
 Each peer is installed by itself, so that one that cannot be had does not keep the others out: the comparison runs
-without it and says so. What is installed already is left alone. llama.cpp and whisper.cpp are compiled for this CPU (some
-minutes, at low priority).
+without it and says so. What is installed already is left alone. llama.cpp and whisper.cpp are compiled for this CPU
+(some minutes, at low priority).
 """
 
 from __future__ import annotations

@@ -164,17 +164,21 @@ package struct PatchEmbedding: Sendable {
         let vectors = Matrix(leading.pointer(), rows: leadingCount, columns: x.columns)
         for row in 0..<leadingCount { x[sequence.row + row].update(from: vectors[row], count: x.columns) }
       }
-      let own = x.rows(sequence.row + leadingCount, sequence.count - leadingCount)
-      try pass.scoped { () throws(Failure) in
-        let picture = try picture(array, pass), grid = grid(of: picture)
-        let patches = try pass.workspace.matrix(own.rows, projection.inputs)
-        gather(picture, grid, into: patches)
-        let places = try positions?.table(rows: grid.rows, columns: grid.columns, pass)
-        try projection.apply(patches, residual: places, into: own, pass)
-      }
+      try project(array, into: x.rows(sequence.row + leadingCount, sequence.count - leadingCount), pass)
       try pass.checkCancellation()
     }
     norm?.apply(x, into: x, pass)
+  }
+
+  /// Fills x, `[patches, width]`, with the projected patches of one picture and what tells their places.
+  package func project(_ array: FeatureArray, into x: Matrix, _ pass: Pass) throws(Failure) {
+    try pass.scoped { () throws(Failure) in
+      let picture = try picture(array, pass), grid = grid(of: picture)
+      let patches = try pass.workspace.matrix(x.rows, projection.inputs)
+      gather(picture, grid, into: patches)
+      let places = try positions?.table(rows: grid.rows, columns: grid.columns, pass)
+      try projection.apply(patches, residual: places, into: x, pass)
+    }
   }
 
   /// The pixels of each patch, `[patches, channels, frames, patchHeight, patchWidth]`.
