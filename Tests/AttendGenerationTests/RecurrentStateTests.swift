@@ -2,6 +2,7 @@ import AttendBase
 import AttendDecoding
 import AttendGeneration
 import AttendKernelInterface
+import AttendLayers
 import AttendModels
 import Testing
 
