@@ -130,7 +130,7 @@ extension Model {
   /// What the processor writes for one picture.
   private func write(_ picture: PictureQueue.Picture, to writer: inout PromptWriter) throws(Failure) {
     switch blueprint.markup {
-    case nil, .leading, .fenced: try writer.places(picture.states)
+    case nil, .leading, .fenced, .tasks: try writer.places(picture.states)
     case .enclosed(let begin, let end):
       func one(_ index: Int) throws(Failure) {
         try writer.write("\n\n")

@@ -66,7 +66,7 @@ package final class AttentionRecorder {
   ) throws(Failure) -> UnsafeMutablePointer<Float> { try cross.reserve(layer, heads, sequences) }
 
   /// The number of pictures that a tower beside another stack read in the last call.
-  package var pictures: Int { vision.filled > 0 ? vision.sizes.count : 0 }
+  package var pictures: Int { vision.heads.contains { $0 > 0 } ? vision.sizes.count : 0 }
 
   /// The map of one sequence in one layer of the last call, `[heads, queries, keys]`; nil where none was recorded. The
   /// sequence is one of that call.

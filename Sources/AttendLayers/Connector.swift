@@ -105,7 +105,7 @@ package struct Connector: Sendable {
               + "\(places.count)")
         }
       case .mean: count += 1
-      case .linear, .norm, .group: break
+      case .linear, .norm, .group, .network, .resample: break
       }
     }
     return (count, grid)

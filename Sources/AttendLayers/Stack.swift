@@ -88,7 +88,7 @@ package final class Stack: Sendable {
     if let recurrent {
       return try pass.scoped { () throws(Failure) in
         let vectors = try pass.workspace.matrix(x.rows, recurrent.inputWidth)
-        try self.input.apply(input, selfKeyValues.sequences, into: vectors, pass)
+        try self.input.apply(input, selfKeyValues.sequences, splices: splices, into: vectors, pass)
         try recurrent.apply(vectors, selfKeyValues, source: crossKeyValues, finals: finals, into: x, pass)
       }
     }
