@@ -45,8 +45,8 @@ package struct SourceAttention: Sendable {
     }
   }
 
-  /// The sums of the source's states for the queries q, `[tokens, width of the decoder's states]`, as `source` has them;
-  /// `weights`, unless nil, is filled as `Engine.attention` does.
+  /// The sums of the source's states for the queries q, `[tokens, width of the decoder's states]`, as `source` has
+  /// them; `weights`, unless nil, is filled as `Engine.attention` does.
   func apply(
     _ q: Matrix, _ source: KeyValues, into contexts: Matrix, weights: UnsafeMutablePointer<Float>?, _ pass: Pass
   ) throws(Failure) {
