@@ -192,7 +192,6 @@ package struct StackBlueprint: Sendable {
   package var causal: Bool
   package var input: InputBlueprint
   package var layers: FixedArray<LayerBlueprint>
-  /// In the place of layers, see `recurrent`.
   var network: Boxed<RecurrentBlueprint>?
   package var finalNorm: NormBlueprint?
   /// The product that leads from the width of the source's states to that of its own, where it is not a part of the
