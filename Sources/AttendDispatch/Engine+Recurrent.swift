@@ -45,8 +45,8 @@ private struct AdditiveJob {
 }
 
 extension Engine {
-  /// One step of a recurrent layer: the first rows of `state`, `[sequences, vectors * width]`, become the next states,
-  /// of which `output` gets a copy, as many columns as it has.
+  /// One step of a recurrent layer: the rows of `state`, `[sequences, vectors * width]`, become the next states, of
+  /// which `output` gets a copy, as many columns as it has.
   ///
   /// `input` and `recurrent` are W x + b of the tokens and of the states, `[rows, gates * width]`. A row does not depend
   /// on others.

@@ -49,7 +49,7 @@ def main() -> None:
     network = load(arguments.model)
     with attend.Model(arguments.model, threads=arguments.threads) as model:
         assert model.tokenizer is not None
-        sources = [model.tokenizer.encode(word).ids.tolist() for word, _ in items]
+        sources = [model.tokenizer.encode(word).tolist() for word, _ in items]
         names = [model.tokenizer.token(index) for index in range(model.vocab_size)]
         batches = [sources[first : first + BATCH] for first in range(0, len(sources), BATCH)]
         for beams in (1, 4):

@@ -57,8 +57,8 @@ struct RecurrentRun {
     }
   }
 
-  /// Step after step, where each reads what it or the one before it saw of the source, which `fed` keeps in the order of
-  /// steps.
+  /// Step after step, where each reads what it or the one before it saw of the source, which `fed` keeps in the order
+  /// of steps.
   func steps(_ x: Matrix, feeding fed: Matrix) throws(Failure) {
     let first = decoder.layers[0].forward
     guard let source, let attention = decoder.attention, let weights = first.fed else {

@@ -33,7 +33,8 @@ package struct SourceAttention: Sendable {
       return pass.engine.storeKeyValues(states, states, source.sequences, heads)
     }
     try pass.scoped { () throws(Failure) in
-      let keys = try pass.workspace.matrix(states.rows, headDim), values = try pass.workspace.matrix(states.rows, headDim)
+      let keys = try pass.workspace.matrix(states.rows, headDim),
+        values = try pass.workspace.matrix(states.rows, headDim)
       try key.apply(states, into: keys.columns(0, key.outputs), pass)
       for row in 0..<states.rows {
         (keys[row] + key.outputs).update(repeating: 0, count: headDim - key.outputs)
@@ -44,8 +45,8 @@ package struct SourceAttention: Sendable {
     }
   }
 
-  /// The sums of the source's states for the queries q, `[tokens, width of the decoder's states]`, as `source` has them;
-  /// `weights`, unless nil, is filled as `Engine.attention` does.
+  /// The sums of the source's states for the queries q, `[tokens, width of the decoder's states]`, as `source` has
+  /// them; `weights`, unless nil, is filled as `Engine.attention` does.
   func apply(
     _ q: Matrix, _ source: KeyValues, into contexts: Matrix, weights: UnsafeMutablePointer<Float>?, _ pass: Pass
   ) throws(Failure) {

@@ -4,8 +4,8 @@ import AttendKernelInterface
 
 /// States of recurrent layers in the pages of keys and values: of each position the one after its token, the first half
 /// of its numbers as the key of a single head and the other half as its value. An LSTM's h is the key then, and c the
-/// value. A step reads the state before it and nothing else: a window of two positions, itself included, gives all older
-/// pages back.
+/// value. A step reads the state before it and nothing else: a window of two positions, itself included, gives all
+/// older pages back.
 package enum StatePages {
   /// Positions that a step looks back, its own included.
   package static let window = 2

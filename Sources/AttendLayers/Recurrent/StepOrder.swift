@@ -1,8 +1,8 @@
 import AttendBase
 import AttendKernelInterface
 
-/// The tokens of ragged sequences in the order of their steps: of each step those of all sequences that have one, longer
-/// sequences first, as in PyTorch's `PackedSequence`. So the rows of a step are one matrix, and are the first rows of
+/// The tokens of ragged sequences in the order of their steps: of each step those of all sequences that have one,
+/// longer sequences first, as in PyTorch's `PackedSequence`. So the rows of a step are one matrix, and are the first rows of
 /// the states.
 struct StepOrder {
   private let tokens: UnsafeBufferPointer<AttentionSequence>
@@ -24,7 +24,9 @@ struct StepOrder {
     starts.update(repeating: 0, count: steps + 2)
     for sequence in tokens { starts[sequence.count] += 1 }
     var longer = 0
-    for length in stride(from: steps, through: 0, by: -1) { (starts[length], longer) = (longer, longer + starts[length]) }
+    for length in stride(from: steps, through: 0, by: -1) {
+      (starts[length], longer) = (longer, longer + starts[length])
+    }
     let places = try workspace.take(steps + 1, of: Int.self)
     places.update(from: starts, count: steps + 1)
     for (number, sequence) in tokens.enumerated() {

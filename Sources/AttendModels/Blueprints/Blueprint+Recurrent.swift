@@ -62,3 +62,16 @@ package struct BridgeBlueprint: Sendable {
   /// The width of h, and of c, of a layer of the encoder, its directions side by side.
   package var inputs: Int
 }
+
+extension StackBlueprint {
+  /// In the place of layers; nil: it is a Transformer.
+  package var recurrent: RecurrentBlueprint? {
+    get { network?.value }
+    set { network = newValue.map { .of($0) } }
+  }
+
+  /// How many layers it has, of whatever kind.
+  var depth: Int { recurrent?.layers ?? layers.count }
+  /// The width of what the layers read.
+  var inputWidth: Int { recurrent?.inputs ?? width }
+}

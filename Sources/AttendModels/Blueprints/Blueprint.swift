@@ -175,12 +175,7 @@ package struct StackBlueprint: Sendable {
   package var causal: Bool
   package var input: InputBlueprint
   package var layers: FixedArray<LayerBlueprint>
-  /// In the place of layers; nil: it is a Transformer.
-  package var recurrent: RecurrentBlueprint? {
-    get { network?.value }
-    set { network = newValue.map { .of($0) } }
-  }
-  private var network: Boxed<RecurrentBlueprint>?
+  var network: Boxed<RecurrentBlueprint>?
   package var finalNorm: NormBlueprint?
   /// The product that leads from the width of the source's states to that of its own, where it is not a part of the
   /// cross-attention.
@@ -231,11 +226,6 @@ package struct StackBlueprint: Sendable {
     self.layers = layers
     self.finalNorm = finalNorm
   }
-
-  /// How many layers it has, of whatever kind.
-  var depth: Int { recurrent?.layers ?? layers.count }
-  /// The width of what the layers read.
-  var inputWidth: Int { recurrent?.inputs ?? width }
 
   /// The embedding of tokens; nil: it reads arrays.
   package var embedding: EmbeddingBlueprint? { if case .tokens(let embedding) = input { embedding } else { nil } }

@@ -15,7 +15,8 @@ extension Builder {
     guard let decoding = recurrent.decoding else { return .encoder(layers) }
     return .decoder(
       RecurrentDecoder(
-        layers: layers, attention: try decoding.attention.map { (attention) throws(Failure) in try self.attention(attention) },
+        layers: layers,
+        attention: try decoding.attention.map { (attention) throws(Failure) in try self.attention(attention) },
         looks: decoding.looks, readout: try readout(decoding.readout), feedsReadout: decoding.feedsReadout,
         bridge: try decoding.bridge.map { (bridge) throws(Failure) in try self.bridge(bridge, recurrent) }))
   }
@@ -27,7 +28,8 @@ extension Builder {
     let (rows, width) = (recurrent.cell.gates * recurrent.width, recurrent.width)
     let inputs = index == 0 ? recurrent.inputs : (recurrent.isBidirectional ? 2 : 1) * width
     let fed = index == 0 ? recurrent.fedWidth(readoutWidth) : 0
-    let parts = try packer.sideBySide("\(name).weight_ih\(place)", rows: rows, columns: fed > 0 ? [inputs, fed] : [inputs])
+    let parts = try packer.sideBySide(
+      "\(name).weight_ih\(place)", rows: rows, columns: fed > 0 ? [inputs, fed] : [inputs])
     let recurrentPart = try packer.sideBySide("\(name).weight_hh\(place)", rows: rows, columns: [width])
     func bias(_ part: String) throws(Failure) -> AlignedBuffer? {
       recurrent.hasBias ? try packer.vector("\(name).bias_\(part)\(place)", rows) : nil

@@ -4,8 +4,8 @@ import AttendKernelInterface
 import AttendLayers
 
 /// The networks that the Transformer replaced, in the format of this project, which docs/recurrent.md describes:
-/// encoders and decoders of PyTorch's `nn.LSTM`, `nn.GRU` or `nn.RNN`, and between them the attention of Bahdanau et al.
-/// (2014, arXiv:1409.0473) or Luong et al. (2015, arXiv:1508.04025), or none (Sutskever et al. 2014, arXiv:1409.3215).
+/// encoders and decoders of PyTorch's `nn.LSTM`, `nn.GRU` or `nn.RNN`, and between them the attention of Bahdanau et
+/// al. (2014, arXiv:1409.0473) or Luong et al. (2015, arXiv:1508.04025), or none (Sutskever et al. 2014, arXiv:1409.3215).
 enum Recurrent: Family {
   static let modelTypes = ["recurrent"]
   static let capabilities = Capabilities(kinds: [.encoderDecoder, .encoder, .decoder], heads: [.nextToken])
@@ -64,7 +64,8 @@ private struct RecurrentPlan {
   func encoder() throws(Failure) -> StackBlueprint {
     let layers = try config.layers("num_encoder_layers", default: 1)
     return try stack(
-      "encoder", width: sourceWidth, RecurrentBlueprint(
+      "encoder", width: sourceWidth,
+      RecurrentBlueprint(
         name: "encoder.rnn", cell: cell, layers: layers, inputs: embeddingSize, width: encoderSize, hasBias: hasBias,
         isBidirectional: isBidirectional))
   }
@@ -82,7 +83,8 @@ private struct RecurrentPlan {
     var width = hiddenSize
     if case .joined = decoding.readout { width += sourceWidth + embeddingSize }
     return try stack(
-      "decoder", width: width, RecurrentBlueprint(
+      "decoder", width: width,
+      RecurrentBlueprint(
         name: "decoder.rnn", cell: cell, layers: layers, inputs: embeddingSize, width: hiddenSize, hasBias: hasBias,
         decoding: decoding))
   }
@@ -136,7 +138,8 @@ private struct RecurrentPlan {
     case "dot":
       guard hiddenSize == sourceWidth else {
         throw config.invalid(
-          "score", "is \"dot\", whose vectors are equally long, and hidden_size is \(hiddenSize) and the source's states "
+          "score",
+          "is \"dot\", whose vectors are equally long, and hidden_size is \(hiddenSize) and the source's states "
             + "have \(sourceWidth) numbers")
       }
       return .dot
@@ -161,7 +164,8 @@ private struct RecurrentPlan {
     let others = try config.layers("num_encoder_layers", default: 1)
     guard layers == others else {
       throw config.invalid(
-        "bridge", "is \"\(kind)\", from layer to layer, and num_encoder_layers is \(others) and num_decoder_layers "
+        "bridge",
+        "is \"\(kind)\", from layer to layer, and num_encoder_layers is \(others) and num_decoder_layers "
           + "\(layers)")
     }
     guard kind == "copy" else {
@@ -186,7 +190,8 @@ private struct RecurrentPlan {
       ]
       guard let pooling = try config.choice("head", kinds, default: "none") else { return nil }
       if case .lastToken = pooling, isBidirectional {
-        throw config.invalid("head", "is \"sequence-classes\", of the last token, which half of a bidirectional state read alone")
+        throw config.invalid(
+          "head", "is \"sequence-classes\", of the last token, which half of a bidirectional state read alone")
       }
       return HeadBlueprint(pooling: pooling, output: .linear(product("classifier", try config.labels(), width)))
     }
