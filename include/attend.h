@@ -579,8 +579,8 @@ ATTEND_MUST_CHECK attend_error *attend_session_count(const attend_session *sessi
 
 /**
  * How many rows of attend_session_hidden_states belong to sequence `index` of the last attend_encode (or of the last
- * attend_session_add): its tokens, or what a picture or a sound became. Errors: INVALID_ARGUMENT, INVALID_STATE (the
- * last call that computed was another one), BUSY. Since 0.2.
+ * attend_session_add): its tokens, or what a picture or a sound became; of a picture that is read in tiles each is a
+ * sequence. Errors: INVALID_ARGUMENT, INVALID_STATE (the last call that computed was another one), BUSY. Since 0.2.
  */
 ATTEND_MUST_CHECK attend_error *attend_session_encoded_length(
     const attend_session *session, size_t index, size_t *length);

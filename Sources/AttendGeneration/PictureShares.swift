@@ -83,7 +83,8 @@ private struct PictureShares {
   }
 
   var failure: Failure {
-    let places = wanted.reduce(0) { $0.saturatingAdd($1.places) }, states = lengths.reduce(0) { $0.saturatingAdd($1) }
+    let places = wanted.reduce(0) { $0.saturatingAdd(max($1.places, $1.pictures ?? 0)) }
+    let states = lengths.reduce(0) { $0.saturatingAdd($1) }
     let reason =
       ways(0, 0) == 0
       ? "a text has one for each of its pictures, or as many as they become states"

@@ -40,7 +40,7 @@ import Testing
       Issue.record("a mixture of experts")
       return
     }
-    #expect(layer.attention.options.heads == 8 && network.up.outputs == 2048 && network.activation == .relu)
+    #expect(layer.attention?.options.heads == 8 && network.up.outputs == 2048 && network.activation == .relu)
     #expect(layer.attentionNorms.pre == nil && layer.feedForwardNorms.post?.name == "decoder.layers.5.norm3")
     #expect(layer.feedForwardNorms.post?.epsilon == 1e-5 && decoder.finalNorm?.name == "decoder.norm")
     #expect(encoder.embedding?.tokens == ["embedding.weight"] && encoder.embedding?.scale == Float(512).squareRoot())

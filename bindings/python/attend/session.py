@@ -156,8 +156,11 @@ class Session(Caches, Answers):
         self._watch.call(function, native, ctypes.byref(batch.struct))
         self._lengths = batch.lengths
         if batch.lengths is None:
-            numbers = range(batch.struct.count)
-            found = [size(library.attend_session_encoded_length, native, index) for index in numbers]
+            states = c.Tensor()
+            check(library.attend_session_hidden_states(native, ctypes.byref(states)))
+            found: list[int] = []  # one of each tile, where pictures come in tiles
+            while sum(found) < states.shape[0]:
+                found.append(size(library.attend_session_encoded_length, native, len(found)))
             self._lengths = np.array(found, np.uintp)
 
     def decode_step(self, tokens: Ids) -> Float32Array:

@@ -91,7 +91,7 @@ def test_pictures_of_other_sizes(folder: Path, kernels: str) -> None:
     """Those whose places are interpolated, whose windows reach beyond them, or that turn by fractions."""
     expected = read_safetensors(folder / "expected.safetensors")
     sizes = [name.removeprefix("pixel_values") for name in expected if name.startswith("pixel_values.")]
-    if not sizes:
+    if not sizes or "pixel_values" not in expected:
         pytest.skip("the case has pictures of one size")
     with attend.Model(folder, kernels=kernels) as model, model.session() as session:
         pictures = [attend.Features(expected["pixel_values"][0])]
@@ -128,8 +128,12 @@ def test_pictures_in_texts(folder: Path, kernels: str) -> None:
             close(session.decode([prompt[last:]])[0], expected["logits"][0, last:])
         session.encode([prompt], images=pictures)
         logits = session.logits()
-        for token in expected.get("greedy_ids.0", np.array([], np.int32)).tolist():
-            assert int(logits[0].argmax()) == token
+        written = expected.get("greedy_ids.0", np.array([], np.int32)).tolist()
+        for token in written:
+            row = logits[0].copy()
+            if model.eos is not None and model.eos not in written:
+                row[model.eos] = -np.inf  # the reference wrote as many tokens as it was asked for
+            assert int(row.argmax()) == token
             logits = session.decode_step([token])
 
 

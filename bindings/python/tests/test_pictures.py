@@ -107,8 +107,8 @@ def test_conversations_with_pictures() -> None:
         with pytest.raises(attend.InvalidArgumentError, match="has no picture"):
             ask({"type": "image"})
         for prompt, images, words in [
-            ("no place", [wide], "holds 1 pictures, .* its texts have 0 places"),
-            ("<image> <image>", [wide], "holds 1 pictures, .* its texts have 2 places"),
+            ("no place", [wide], "holds 1 pictures, .* its texts have places for 0:"),
+            ("<image> <image>", [wide], "holds 1 pictures, .* its texts have places for 2:"),
             ("<image>", None, "1 places for pictures .* and no picture is given"),
         ]:
             with pytest.raises(attend.InvalidArgumentError, match=words):
