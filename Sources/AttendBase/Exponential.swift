@@ -35,11 +35,18 @@ package enum Exponential {
 
   /// The hyperbolic tangent, off by less than 2^-50 or, where it is smaller than that, of itself.
   ///
-  /// Below 2^-13, where the quotient would lose places, two terms of Taylor's series.
+  /// For m = e^(-2 |x|) - 1 it is -m / (2 + m); where m is small and a difference would lose places, m is the sum of
+  /// its Taylor series.
   package static func tanh(_ x: Double) -> Double {
-    if abs(x) < 0x1p-13 { return x - x * x * x / 3 }
-    let e = exp(-2 * abs(x))
-    let value = (1 - e) / (1 + e)
+    let t = -2 * abs(x)
+    var m = 1.0
+    if t > -0.7 {
+      for term in stride(from: 18.0, through: 2, by: -1) { m = 1 + m * t / term }
+      m *= t
+    } else {
+      m = exp(t) - 1
+    }
+    let value = -m / (2 + m)
     return x < 0 ? -value : value
   }
 

@@ -48,9 +48,11 @@ extension Engine {
   /// One step of a recurrent layer: the rows of `state`, `[sequences, vectors * width]`, become the next states, of
   /// which `output` gets a copy, as many columns as it has.
   ///
-  /// `input` and `recurrent` are W x + b of the tokens and of the states, `[rows, gates * width]`. A row does not depend
-  /// on others.
-  package func advance(_ cell: RecurrentCell, input: Matrix, recurrent: Matrix, state: Matrix, into output: Matrix) {
+  /// `input` and `recurrent` are W x + b of the tokens and of the states, `[rows, gates * width]`. A row does not
+  /// depend on others.
+  package func advance(
+    _ cell: RecurrentCell, input: Matrix, recurrent: Matrix, state: Matrix, into output: Matrix
+  ) {
     let width = state.columns / cell.vectors
     let arguments = CellArguments(
       cell: cell, width: width, input: input.base, inputStride: input.stride, recurrent: recurrent.base,

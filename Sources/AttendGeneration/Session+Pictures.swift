@@ -105,7 +105,8 @@ extension Session {
       }
       spliceList.removeAll()
       for (row, token) in text.enumerated() where token == placeholder {
-        try spliceList.append(Splice(row: row, states: UnsafePointer(seen.states[spliceList.count]), numbers: seen.states.columns))
+        try spliceList.append(
+          Splice(row: row, states: UnsafePointer(seen.states[spliceList.count]), numbers: seen.states.columns))
       }
       try readText(batch, encoder, splices: UnsafeBufferPointer(spliceList.elements), into: x)
     }

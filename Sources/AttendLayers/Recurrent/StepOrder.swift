@@ -2,8 +2,8 @@ import AttendBase
 import AttendKernelInterface
 
 /// The tokens of ragged sequences in the order of their steps: of each step those of all sequences that have one,
-/// longer sequences first, as in PyTorch's `PackedSequence`. So the rows of a step are one matrix, and are the first rows of
-/// the states.
+/// longer sequences first, as in PyTorch's `PackedSequence`. So the rows of a step are one matrix, and are the first
+/// rows of the states.
 struct StepOrder {
   private let tokens: UnsafeBufferPointer<AttentionSequence>
   /// `[sequences]`: their numbers, the longest first.

@@ -5,7 +5,8 @@ import AttendLayers
 
 /// The networks that the Transformer replaced, in the format of this project, which docs/recurrent.md describes:
 /// encoders and decoders of PyTorch's `nn.LSTM`, `nn.GRU` or `nn.RNN`, and between them the attention of Bahdanau et
-/// al. (2014, arXiv:1409.0473) or Luong et al. (2015, arXiv:1508.04025), or none (Sutskever et al. 2014, arXiv:1409.3215).
+/// al. (2014, arXiv:1409.0473) or Luong et al. (2015, arXiv:1508.04025), or none (Sutskever et al. 2014,
+/// arXiv:1409.3215).
 enum Recurrent: Family {
   static let modelTypes = ["recurrent"]
   static let capabilities = Capabilities(kinds: [.encoderDecoder, .encoder, .decoder], heads: [.nextToken])

@@ -107,7 +107,7 @@ def _cell(sides: Mapping[str, Any]) -> dict[str, Any]:
     found = set()
     for side, module in sides.items():
         mode = getattr(module, "mode", None)
-        if mode not in _CELLS or getattr(module, "proj_size", 0):
+        if mode not in _CELLS or bool(getattr(module, "proj_size", False)):
             raise ValueError(f"{side}: {module} cannot be exported; an nn.LSTM, nn.GRU or nn.RNN without proj_size can")
         if side == "decoder" and module.bidirectional:
             raise ValueError(f"{side}: {module} is bidirectional, and a decoder cannot read what it has not written")

@@ -145,5 +145,7 @@ def test_pictures_are_shared_out_among_prompts() -> None:
         assert batch([wide, wide], [1, 1]) == [one, one]
         with pytest.raises(attend.InvalidArgumentError, match="in several ways"):
             batch([wide, wide], [states, 1])
-        with pytest.raises(attend.InvalidArgumentError, match="holds 3 pictures, which become 48 states, .* places for 17:"):
+        with pytest.raises(
+            attend.InvalidArgumentError, match="holds 3 pictures, which become 48 states, .* places for 17:"
+        ):
             batch([wide, short], [2, 1])
