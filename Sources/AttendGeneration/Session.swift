@@ -32,6 +32,8 @@ package final class Session {
   /// Texts with pictures that an encoder reads
   var sourceList = GrowingList<Int32>(for: "the sources of a batch")
   var sourceLengths = GrowingList<Int>(for: "the sources of a batch")
+  /// Tokens of pictures that are drawn
+  var codeList = GrowingList<Int32>(for: "the tokens of pictures")
   /// Whether the blocks of logits are summed up while these are made
   var summarizesLogits = false
   /// The attention maps; once made it stays, as outgrown outputs do

@@ -41,7 +41,7 @@ extension Session {
     _ tokens: RaggedTokens, promptCount: Int, _ writer: PictureWriter, into ids: UnsafeMutablePointer<Int32>
   ) throws(Failure) {
     spliceList.removeAll()
-    var codes = GrowingList<Int32>(for: "the tokens of pictures")
+    codeList.removeAll()
     var row = 0
     for sequence in 0..<tokens.count {
       for place in 0..<tokens.lengths[sequence] {
@@ -53,13 +53,13 @@ extension Session {
             throw Failure(.internalError, "token \(token) of a picture, of \(writer.count)")
           }
           try spliceList.append(Splice(row: row, states: writer.codes.pointer(), numbers: 0))
-          try codes.append(token)
+          try codeList.append(token)
         }
         row += 1
       }
     }
-    guard !codes.isEmpty else { return }
-    let states = try writer.states(of: UnsafeBufferPointer(codes.elements), pass)
+    guard !codeList.isEmpty else { return }
+    let states = try writer.states(of: UnsafeBufferPointer(codeList.elements), pass)
     for index in 0..<spliceList.count {
       spliceList[index] = Splice(
         row: spliceList[index].row, states: UnsafePointer(states[index]), numbers: states.columns)
