@@ -662,10 +662,14 @@ typedef struct attend_input {
     /** PIXELS: bytes from one to the next of each dimension, of any sign; all 0: there are no gaps */
     ptrdiff_t strides[3];
     uint32_t sample_rate;        /**< SAMPLES */
+    /** BYTES, FILE: whether a JPEG of which the processor first makes a picture half as large or smaller is decoded at
+        the smallest scale, in eighths, that is large enough, as Pillow's `draft` does: much faster, and not the pixels
+        that the whole picture gives (docs/pictures.md) */
+    bool draft;
 } attend_input;
 
 #define ATTEND_INPUT_INIT \
-    { sizeof(attend_input), (attend_input_kind)0, NULL, 0, ATTEND_TYPE_FLOAT32, 0, {0, 0, 0}, {0, 0, 0}, 0 }
+    { sizeof(attend_input), (attend_input_kind)0, NULL, 0, ATTEND_TYPE_FLOAT32, 0, {0, 0, 0}, {0, 0, 0}, 0, false }
 
 /** Several sequences, end to end, of any lengths. There is no padding: leave it out. Start from ATTEND_BATCH_INIT. */
 typedef struct attend_batch {
@@ -1330,6 +1334,7 @@ typedef struct attend_transcription attend_transcription;
  *   recording is longer than a window, timestamps are written, and `return_timestamps` may not be false;
  * - an encoder with CTC (wav2vec2, HuBERT, WavLM, data2vec, UniSpeech, wav2vec2-BERT, Parakeet), in windows that
  *   overlap; a segment ends behind a pause;
+ * - a transducer (Parakeet TDT and RNN-T), likewise; what it writes goes on from window to window;
  * - a Moonshine, in windows that end at quiet places, each of which is a segment.
  *
  * All live sequences of the session are dropped, before and after. The session's progress is the share of the
@@ -1379,8 +1384,8 @@ typedef struct attend_stream attend_stream;
  * attend_transcribe; `*stream` is owned by the caller. With
  * - a Whisper, what is not settled is decoded again with every second that is heard (`step_s`); the segments on which
  *   two results in a row agree are settled, if they end a step before what is heard, and those of a full window are;
- * - an encoder with CTC or a Moonshine, segments are those that attend_transcribe would give for the whole recording
- *   with the same windows, which by default are shorter here: `chunk_length_s` 6, of a Moonshine 10.
+ * - an encoder with CTC, a transducer or a Moonshine, segments are those that attend_transcribe would give for the
+ *   whole recording with the same windows, which by default are shorter here: `chunk_length_s` 6, of a Moonshine 10.
  *
  * Segments do not depend on the sizes of the pieces; memory is that of a window. Errors: as of attend_transcribe.
  * Since 0.2.
@@ -1410,7 +1415,7 @@ typedef enum attend_transcription_format_kind {
     ATTEND_FORMAT_SRT = 1,  /**< SubRip */
     ATTEND_FORMAT_VTT = 2,  /**< WebVTT */
     /** an object with `segments` (`id`, `start`, `end`, `text` and, where there are any, `words` of `word`, `start` and
-        `end`), `text`, and `language` where it is known */
+        `end`, and `characters` of `char`, `start` and `end`), `text`, and `language` where it is known */
     ATTEND_FORMAT_JSON = 3
 } attend_transcription_format_kind;
 
@@ -1746,9 +1751,11 @@ ATTEND_MUST_CHECK attend_error *attend_session_record_attentions(attend_session 
  * probabilities of a query, 0 where it does not look, and sums to 1, or to less in a model with sinks. attend_encode of
  * an encoder-decoder leaves maps of its encoder, its decode calls those of the decoder and across; a decoder's calls
  * all leave maps of the decoder. A call that reads pictures beside tokens leaves those of their tower besides, sequence
- * by sequence those of the pictures in their order. Layers that attend within windows alone leave none. Errors:
- * INVALID_STATE (maps were not recorded, that call left none of this kind, or
- * attend_session_select came after it), INVALID_ARGUMENT, BUSY.
+ * by sequence those of the pictures in their order. A layer that attends within windows (Swin, DaViT of Florence-2)
+ * leaves [windows, heads, queries, keys], window by window from the top left, states row by row; where windows are
+ * shifted, the picture is turned by the shift first; what fills windows up at the right and the bottom is there too. A
+ * layer that attends between channels (DaViT) leaves [groups, channels, channels]. Errors: INVALID_STATE (maps were not
+ * recorded, that call left none of this kind, or attend_session_select came after it), INVALID_ARGUMENT, BUSY.
  */
 ATTEND_MUST_CHECK attend_error *attend_session_attentions(
     const attend_session *session, attend_attention_kind kind, size_t layer, size_t sequence, attend_tensor *map);
@@ -2162,7 +2169,7 @@ _Static_assert(sizeof(attend_session_options) == 48 && offsetof(attend_session_o
                "attend_session_options");
 _Static_assert(sizeof(attend_prefix_cache_stats) == 40, "attend_prefix_cache_stats");
 _Static_assert(sizeof(attend_tensor) == 56 && offsetof(attend_tensor, shape) == 24, "attend_tensor");
-_Static_assert(sizeof(attend_input) == 104 && offsetof(attend_input, sample_rate) == 96, "attend_input");
+_Static_assert(sizeof(attend_input) == 104 && offsetof(attend_input, draft) == 100, "attend_input");
 _Static_assert(sizeof(attend_batch) == 72 && offsetof(attend_batch, seen_pictures) == 64, "attend_batch");
 _Static_assert(sizeof(attend_generation_options) == 88 && offsetof(attend_generation_options, assistant) == 80,
                "attend_generation_options");

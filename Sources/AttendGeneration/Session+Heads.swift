@@ -18,6 +18,15 @@ extension Session {
     return try apply(head, to: outputs.logits, rereads: model.blueprint.shift != nil)
   }
 
+  /// The frames of the last encode as a transducer looks at them, `[tokens, width]`.
+  func encodedFrames(_ transducer: Transducer) throws(Failure) -> Output {
+    let (states, _) = try beginHead()
+    let y = try outputs.reserve(outputs.logits, rows: states.rows, columns: transducer.width)
+    try transducer.project(states, into: y, pass)
+    try pass.checkCancellation()
+    return y
+  }
+
   /// The vectors of the pooler for the last encode, computed now, `[sequences, width]`, or in a folder of
   /// sentence-transformers those of its modules, `[sequences, outputs]`.
   package func pooledStates() throws(Failure) -> Output {

@@ -37,6 +37,7 @@ from .generation import Alternative, Generation, Hypothesis, TokenEvent
 from .inputs import Features, Input, Picture, SeenPictures, Sound
 from .listening import SpeechStream
 from .model import Kind, Model, TensorInfo
+from .regions import Located, Region
 from .scheduler import Request, Scheduler, SchedulerStats
 from .scores import Choice, Score
 from .session import Session
@@ -66,6 +67,7 @@ __all__ = [
     "InvalidStateError",
     "Kind",
     "LibraryNotFoundError",
+    "Located",
     "LogLevel",
     "Message",
     "Model",
@@ -73,6 +75,7 @@ __all__ = [
     "OutOfMemoryError",
     "Picture",
     "PrefixCache",
+    "Region",
     "Request",
     "Scheduler",
     "SchedulerStats",

@@ -6,7 +6,7 @@ import os
 from operator import index
 from typing import TYPE_CHECKING, Any, Iterator, SupportsIndex
 
-from . import classification, drawing, generation, scores, transcription
+from . import classification, drawing, generation, regions, scores, transcription
 from ._progress import Progress
 from .generation import LogitsProcessor, OnToken
 from .listening import SpeechStream
@@ -16,6 +16,7 @@ from .transcription import Segment
 if TYPE_CHECKING:
     from .drawing import Drawing
     from .model import Model
+    from .regions import Located
     from .session import Session
 
 
@@ -287,3 +288,14 @@ class Answers:
         picture is taken as it is. ``options`` and errors are those of ``generate``.
         """
         return generation.describe(self._answering(), pictures, prompt, options, progress)
+
+    def locate(
+        self, picture: Any, task: str, text: str = "", *, size: tuple[int, int] | None = None, **options: Any
+    ) -> Located:
+        """What is where in a picture, as a Florence-2 tells it: the text that it writes and its regions, in pixels.
+
+        ``task`` is one of ``attend.regions.KINDS``: ``"<OD>"``, ``"<OCR_WITH_REGION>"``, ...; ``text`` is what it is
+        asked with, a caption or a region, which ``attend.regions.spell`` writes. ``size``: width and height of the
+        picture, where it is a file. ``options`` and errors are those of ``generate``.
+        """
+        return regions.locate(self._answering(), picture, task, text, size, options)

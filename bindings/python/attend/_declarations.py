@@ -154,6 +154,7 @@ class Input(Sized):
         ("shape", c_size_t * 3),
         ("strides", c_ssize_t * 3),
         ("sample_rate", c_uint32),
+        ("draft", c_bool),
     ]
 
 
