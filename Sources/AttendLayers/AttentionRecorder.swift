@@ -108,7 +108,8 @@ package final class AttentionRecorder {
   }
 }
 
-/// A view of `[heads, queries, keys]` probabilities, or of `[windows, heads, queries, keys]`, valid until the next call.
+/// A view of `[heads, queries, keys]` probabilities, or of `[windows, heads, queries, keys]`, valid until the next
+/// call.
 package struct AttentionMap {
   package let base: UnsafeMutablePointer<Float>
   /// 0: it is one of all.

@@ -117,10 +117,12 @@ import Testing
   @Test(
     "a JPEG is drafted for a processor that makes it half as large or smaller",
     arguments: [
-      (#""size": {"height": 4, "width": 6}"#, (6, 4), (6, 4)), (#""size": {"height": 7, "width": 10}"#, (11, 7), (10, 7)),
+      (#""size": {"height": 4, "width": 6}"#, (6, 4), (6, 4)),
+      (#""size": {"height": 7, "width": 10}"#, (11, 7), (10, 7)),
       (#""size": {"height": 8, "width": 10}"#, (21, 14), (10, 8)), (#""do_resize": false"#, (21, 14), (21, 14)),
       (#""size": {"shortest_edge": 5}, "do_center_crop": false"#, (8, 6), (7, 5)),
-    ]) func draft(_ size: String, _ decoded: (Int, Int), _ prepared: (Int, Int)) throws {
+    ]) func draft(_ size: String, _ decoded: (Int, Int), _ prepared: (Int, Int)) throws
+  {
     let kind = size.contains("edge") ? "CLIPImageProcessor" : "ViTImageProcessor"
     let processor = try PictureProcessor(configuration(#"{"image_processor_type": "\#(kind)", \#(size)}"#))
     var options = PictureOptions()

@@ -28,10 +28,11 @@ package struct ChannelAttention: Sendable {
       for group in 0..<groups {
         func part(_ index: Int) -> Matrix { projected.columns(index * width + group * channels, channels) }
         try pass.scoped { () throws(Failure) in
-          let shares = try self.shares(part(0), part(1), pass)
-          if let weights { (weights + group * channels * channels).update(from: shares.base, count: channels * channels) }
+          let shares = try self.shares(part(0), part(1), pass), count = channels * channels
+          if let weights { (weights + group * count).update(from: shares.base, count: count) }
           try pass.engine.multiply(
-            part(2), try packed(shares, pass), bias: nil, into: mixed.columns(group * channels, channels), workspace: pass.workspace)
+            part(2), try packed(shares, pass), bias: nil, into: mixed.columns(group * channels, channels),
+            workspace: pass.workspace)
         }
         try pass.checkCancellation()
       }

@@ -58,8 +58,8 @@ package struct WindowAttention: Sendable {
     return AttentionRecorder.Part(windows: rows.saturatingMultiply(columns), heads: heads, tokens: area)
   }
 
-  /// x, `[grid.count, width]`, gains the attention of it, with the norms around it. `weights`, where they are wanted, are
-  /// the maps of windows, row by row.
+  /// x, `[grid.count, width]`, gains the attention of it, with the norms around it. `weights`, where they are wanted,
+  /// are the maps of windows, row by row.
   func add(
     to x: Matrix, _ grid: PatchGrid, _ norms: SublayerNorms, _ weights: UnsafeMutablePointer<Float>?, _ pass: Pass
   ) throws(Failure) {

@@ -1,8 +1,8 @@
-"""Makes the cases parakeet-tdt and parakeet-rnnt beside this file: small transducers, what their feature extractor makes
-of a sound, and what they must write.
+"""Makes the cases parakeet-tdt and parakeet-rnnt beside this file: small transducers, what their feature extractor
+makes of a sound, and what they must write.
 
 Needs torch, transformers 5.24 and tokenizers. Weights are random, but larger than fresh ones, so that every part shows
-in the results. The biases of the joint network are chosen so that blanks, tokens and all durations occur."""
+in the results. The joint network is balanced, so that blanks, all tokens and all durations occur."""
 
 import json
 from pathlib import Path
@@ -23,9 +23,7 @@ def pieces():
     made = tokenizer()
     made["model"]["vocab"] += [[piece, -20.0 - at] for at, piece in enumerate(OWN)]
     for piece in ("<pad>", "<blank>"):
-        made["added_tokens"].append(
-            {**made["added_tokens"][0], "id": len(PIECES) + OWN.index(piece), "content": piece}
-        )
+        made["added_tokens"].append({**made["added_tokens"][0], "id": len(PIECES) + OWN.index(piece), "content": piece})
     return made
 
 
@@ -42,7 +40,7 @@ def timestamps(model, folder, sequences, durations):
     kind = model.config.model_type.split("_")[1]
     processor = hf.ParakeetProcessor(front, words, blank_token="<blank>", decoder_type=kind)
     texts, times = processor.decode(sequences, durations=durations, skip_special_tokens=True)
-    return texts[0], torch.tensor([[each["start"], each["end"]] for each in times[0]], dtype=torch.float64)
+    return texts[0], torch.tensor([[each["start"], each["end"]] for each in times[0]], dtype=torch.float32)
 
 
 def small(kind, generator):
@@ -76,11 +74,14 @@ def balance(model, features, generator):
 
 
 def is_rich(kind, sequence, durations):
-    """Whether a text shows what there is, blanks, a mark behind another token, several durations, and ends by itself."""
+    """Whether a text shows what there is, blanks, a mark behind a token, several durations, and ends by itself."""
     marks = [at for at, token in enumerate(sequence) if token == BLANK - 1 and sequence[at - 1] < len(PIECES)]
     kinds = len(set(durations[1:]))
-    return BLANK in sequence[1:] and bool(marks) and len(set(sequence)) >= 6 and (
-        kind == "rnnt" or kinds >= 4 and len(sequence) < 50
+    return (
+        BLANK in sequence[1:]
+        and bool(marks)
+        and len(set(sequence)) >= 6
+        and (kind == "rnnt" or kinds >= 4 and len(sequence) < 50)
     )
 
 

@@ -1,8 +1,8 @@
 """Makes attentions.safetensors beside the cases swin, swinv2 and florence2: the attention maps of their towers in
 transformers, for the last pictures of expected.safetensors, layer by layer. Needs torch and transformers 5.24.
 
-All of these call one softmax in each layer, whose results are kept: what `output_attentions` gives is that of the last
-layer of a stage (Swin), or nothing (DaViT)."""
+All of these call one softmax in each layer, whose results are kept: not all of them tell by `output_attentions` what
+each layer looked at."""
 
 from __future__ import annotations
 
@@ -38,9 +38,10 @@ def main() -> None:
     for name, make in {
         "swin": hf.SwinModel.from_pretrained,
         "swinv2": hf.Swinv2Model.from_pretrained,
-        "florence2": lambda *given, **rest: hf.AutoModelForImageTextToText.from_pretrained(*given, **rest).model.vision_tower,
-    }.items():  # fmt: skip
-        tower = make(FOLDER / name, attn_implementation="eager").eval()
+        "florence2": hf.AutoModelForImageTextToText.from_pretrained,
+    }.items():
+        model = make(FOLDER / name, attn_implementation="eager").eval()
+        tower = model.model.vision_tower if name == "florence2" else model
         expected = load_file(FOLDER / name / "expected.safetensors")
         pictures = [value[:1] for key, value in sorted(expected.items()) if key.startswith("pixel_values")]
         tensors = {}

@@ -80,9 +80,7 @@ class Located:
         return self.text
 
 
-def parse(
-    task: str, text: str, size: tuple[int, int], *, banned: Iterable[str] = (), least_area: float = 0
-) -> Located:
+def parse(task: str, text: str, size: tuple[int, int], *, banned: Iterable[str] = (), least_area: float = 0) -> Located:
     """What the answer to a task says, places and tokens of control in it, of a picture of ``size``, width and height.
 
     As transformers' ``Florence2Processor.post_process_generation``: ``banned`` are phrases that are no regions, and

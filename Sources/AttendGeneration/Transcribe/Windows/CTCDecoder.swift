@@ -41,7 +41,7 @@ final class CTCDecoder {
     let config = model.configText
     let json = try JSON.parse(config.bytes, file: config.path, owner: config)
     return try CTCVocabulary(
-      pieces: try JSON.file(folder.path(of: "tokenizer.json")), 
+      pieces: try JSON.file(folder.path(of: "tokenizer.json")),
       blank: transducer?.blank ?? json["pad_token_id"]?.int ?? outputs - 1,
       outputs: outputs)
   }

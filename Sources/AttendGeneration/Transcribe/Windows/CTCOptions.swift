@@ -2,8 +2,8 @@ import AttendBase
 import AttendCheckpoints
 import AttendSounds
 
-/// How to transcribe with a model with CTC or a transducer, of one call. The names are those of transformers' pipelines and of
-/// pyctcdecode, where they have the option.
+/// How to transcribe with a model with CTC or a transducer, of one call. The names are those of transformers'
+/// pipelines and of pyctcdecode, where they have the option.
 struct CTCOptions {
   let windows: WindowLengths
   /// return_timestamps "word" or "char": whether words, and characters too, are told with their times.
@@ -20,8 +20,8 @@ struct CTCOptions {
   /// segment_length_s: seconds of a segment at most.
   let longest: Double
 
-  /// The options of `call`, an object whose keys are options by name; nil: none. `isLive`: for what is heard while it is
-  /// said, with shorter windows. `searches`: for CTC, where a transducer knows no search but the greedy one.
+  /// The options of `call`, an object whose keys are options by name; nil: none. `isLive`: for what is heard while it
+  /// is said, with shorter windows. `searches`: for CTC, where a transducer knows no search but the greedy one.
   ///
   /// Throws `invalidArgument` for an option that there is none of, or that has no such value.
   init(_ call: Configuration?, isLive: Bool = false, searches: Bool = true) throws(Failure) {

@@ -4,8 +4,8 @@ import AttendModels
 import AttendSounds
 
 /// The writer of what is said in recordings, with an encoder and CTC (Graves et al. 2006), wav2vec 2.0 and its line, or
-/// a transducer. A recording is heard in windows that overlap, whose frames are put together, as transformers' pipelines
-/// do; several recordings go side by side.
+/// a transducer. A recording is heard in windows that overlap, whose frames are put together, as transformers'
+/// pipelines do; several recordings go side by side.
 final class FrameTranscriber: WindowWriter {
   let session: Session
   private let frontEnd: FrontEnd
