@@ -4,7 +4,6 @@ at hand against transformers.
 
 from __future__ import annotations
 
-import itertools
 import json
 import pickle
 import shutil
@@ -328,52 +327,6 @@ def test_parakeet_hears_pieces_of_words() -> None:
         assert len(cut) > 2 and cut.text.replace(" ", "") == text.replace(" ", "")
         with pytest.raises(attend.UnsupportedError, match="delimiter"):
             model.transcribe(sound, hotwords=["the"])
-
-
-@pytest.mark.parametrize("kind", ["tdt", "rnnt"])
-def test_transducers_write_the_text_of_transformers(kind: str) -> None:
-    folder = FIXTURES / "features" / f"parakeet-{kind}"
-    expected = read_safetensors(folder / "expected.safetensors")
-    blank, pad = (json.loads((folder / "config.json").read_text())[f"{name}_token_id"] for name in ("blank", "pad"))
-    sound = attend.Sound(expected["sound"], sampling_rate=RATE)
-    tokens = [token for token in expected["sequence"].tolist() if token not in (blank, pad)]
-    whole = {"pause_s": 600, "segment_length_s": 600}
-    with attend.Model(folder) as model:
-        found = model.transcribe(sound, return_timestamps="char", **whole)
-        assert found.text == json.loads((folder / "text.json").read_text())["text"].strip()
-        assert [token for segment in found for token in segment.tokens.tolist()] == tokens
-        times = [(each.start, each.end) for each in found.characters]
-        np.testing.assert_allclose(times, expected["token_times"], rtol=0, atol=1e-6)
-        assert "".join(each.word for each in found.characters).strip() == found.text
-        assert found.words[0].start == times[0][0] and found.words[-1].end == times[-1][1]
-        cut = model.transcribe(sound, pause_s=0.05, segment_length_s=0.7)
-        space = 5  # which alone is no segment
-        words = [token for segment in cut for token in segment.tokens.tolist() if token != space]
-        assert len(cut) > 2 and words == [token for token in tokens if token != space]
-        assert cut.text.replace(" ", "") == found.text.replace(" ", "")
-        part = attend.Sound(expected["sound"][:RATE], sampling_rate=RATE)
-        both = model.transcribe([sound, part], **whole)
-        assert [each.text for each in both] == [found.text, model.transcribe(part, **whole).text]
-        with pytest.raises(attend.InvalidArgumentError, match="beam_width is no option .* by a transducer"):
-            model.transcribe(sound, beam_width=2)
-        with pytest.raises(attend.UnsupportedError, match="without a head"), model.session() as session:
-            session.encode(sound)
-            session.logits()
-
-
-def test_transducers_hear_streams_as_recordings() -> None:
-    folder = FIXTURES / "features" / "parakeet-tdt"
-    sound = np.tile(read_safetensors(folder / "expected.safetensors")["sound"], 4)
-    options = {"chunk_length_s": 4, "stride_length_s": 0.8, "return_timestamps": "word"}
-    with attend.Model(folder) as model:
-        whole = model.transcribe(attend.Sound(sound, sampling_rate=RATE), **options)
-        assert len(whole) > 1 and all(one.end <= two.start for one, two in itertools.pairwise(whole))
-        with model.listen(RATE, **options) as stream:
-            heard = [segment for piece in np.array_split(sound, 31) for segment in stream.feed(piece)]
-            heard += stream.finish()
-        assert [(each.start, each.end, each.text) for each in heard] == [
-            (each.start, each.end, each.text) for each in whole
-        ]
 
 
 @pytest.mark.skipif(not GOLDENS.is_dir(), reason=f"no goldens at {GOLDENS}")

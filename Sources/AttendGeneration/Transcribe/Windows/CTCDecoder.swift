@@ -35,7 +35,7 @@ final class CTCDecoder {
   private static func vocabulary(of model: Model, _ folder: HuggingFaceFolder) throws(Failure) -> CTCVocabulary {
     let transducer = model.blueprint.transducer?.value
     let outputs = transducer?.tokens ?? model.head?.outputs ?? 0
-    guard transducer != nil || !folder.holds("vocab.json"), folder.holds("tokenizer.json") else {
+    guard transducer != nil || !folder.holds("vocab.json") && folder.holds("tokenizer.json") else {
       return try CTCVocabulary(folder, outputs: outputs)
     }
     let config = model.configText
