@@ -42,7 +42,7 @@ package struct TransducerBlueprint: Sendable {
   /// The tensor of the vectors of tokens, `[tokens, width]`.
   package var table: String
   package var tokens: Int
-  package var network: RecurrentBlueprint
+  package var network: Boxed<RecurrentBlueprint>
   package var prediction: LinearBlueprint
   package var frame: LinearBlueprint
   package var activation: Activation

@@ -32,7 +32,7 @@ extension Builder {
     let width = transducer.prediction.inputs
     return Transducer(
       table: try packer.storedTable(prefix + transducer.table, rows: transducer.tokens, columns: width),
-      layers: try recurrentLayers(transducer.network, readoutWidth: 0),
+      layers: try recurrentLayers(transducer.network.value, readoutWidth: 0),
       prediction: try linear([transducer.prediction]), frame: try linear([transducer.frame]),
       activation: transducer.activation, joint: try linear([transducer.joint]), durations: transducer.durations)
   }

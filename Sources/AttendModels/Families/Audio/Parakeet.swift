@@ -51,11 +51,11 @@ enum Parakeet: Family {
           "durations", "is \(durations): expected different numbers of frames up to \(longestDuration), one above 0")
       }
     }
+    let network = RecurrentBlueprint(
+      name: "decoder.lstm", cell: .lstm, layers: try config.layers("num_decoder_layers", default: 2), inputs: inner,
+      width: inner, hasBias: true)
     return TransducerBlueprint(
-      table: "decoder.embedding.weight", tokens: tokens,
-      network: RecurrentBlueprint(
-        name: "decoder.lstm", cell: .lstm, layers: try config.layers("num_decoder_layers", default: 2), inputs: inner,
-        width: inner, hasBias: true),
+      table: "decoder.embedding.weight", tokens: tokens, network: .of(network),
       prediction: LinearBlueprint(name: "decoder.decoder_projector", outputs: inner, inputs: inner),
       frame: LinearBlueprint(name: "encoder_projector", outputs: inner, inputs: width),
       activation: try config.activation("hidden_act", default: "relu"),
