@@ -1280,7 +1280,8 @@ typedef struct attend_segment {
     size_t recording;            /**< the place of its recording among those of the call */
     double start;                /**< seconds from the beginning of the recording */
     double end;
-    /** `[count]`: a Whisper's tokens, timestamps among them, without an end token; the symbols of a model with CTC */
+    /** `[count]`: a Whisper's tokens, timestamps among them, without an end token; the symbols of a model with CTC
+        or of a transducer; what is said of CTC below holds for a transducer, too */
     const int32_t *ids;
     size_t count;
     /** `[count]`, seconds, with return_token_timestamps or words, and of a model with CTC always; or NULL */
