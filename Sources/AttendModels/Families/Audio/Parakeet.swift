@@ -3,13 +3,23 @@ import AttendCheckpoints
 import AttendKernelInterface
 import AttendLayers
 
-/// Parakeet, with CTC or as a transducer: a FastConformer (Rekesh et al. 2023, arXiv:2305.05084), whose frames are each
-/// made of eight of a log-mel spectrogram, with the relative positions of Transformer-XL.
+/// Parakeet with CTC: a FastConformer (Rekesh et al. 2023, arXiv:2305.05084), whose frames are each made of eight of a
+/// log-mel spectrogram, with the relative positions of Transformer-XL.
 enum Parakeet: Family {
-  static let modelTypes = ["parakeet_ctc", "parakeet_rnnt", "parakeet_tdt"]
-  static let capabilities = Capabilities.encoder([.ctc, .transducer])
+  static let modelTypes = ["parakeet_ctc"]
+  static let capabilities = Capabilities.encoder([.ctc])
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
+    var blueprint = try encoder(config, modelType: modelType)
+    let width = blueprint.encoder?.width ?? 0
+    var output = LinearBlueprint(name: "ctc_head", outputs: try config.size("vocab_size"), inputs: width)
+    output.isPointwise = true
+    if try headTask(config) == .ctc { blueprint.head = HeadBlueprint(output: .linear(output)) }
+    return blueprint
+  }
+
+  /// The FastConformer alone.
+  static func encoder(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     guard let encoder = try config.child("encoder_config") else { throw config.invalid("encoder_config", "is missing") }
     let line = try FastConformer(encoder)
     let stack = StackBlueprint(
@@ -17,52 +27,9 @@ enum Parakeet: Family {
       layers: try FixedArray(
         try encoder.layers("num_hidden_layers", default: 24), for: LayerBlueprint.purpose
       ) { line.layer($0) })
-    var blueprint = Blueprint(
+    return Blueprint(
       family: modelType, prefixes: [""], towers: [.encoder(stack)],
       ignored: ["encoder.layers.#.conv.norm.num_batches_tracked"])
-    let isTransducer = modelType != "parakeet_ctc"
-    switch try config.headTask([isTransducer ? .transducer : .ctc], default: isTransducer ? .transducer : nil) {
-    case .transducer:
-      let part = try transducer(config, hasDurations: modelType == "parakeet_tdt", width: line.width)
-      blueprint.transducer = .of(part)
-    case .ctc:
-      var output = LinearBlueprint(name: "ctc_head", outputs: try config.size("vocab_size"), inputs: line.width)
-      output.isPointwise = true
-      blueprint.head = HeadBlueprint(output: .linear(output))
-    default: break
-    }
-    return blueprint
-  }
-
-  /// Durations beyond this many frames are none.
-  private static let longestDuration = 1 << 16
-
-  private static func transducer(
-    _ config: Configuration, hasDurations: Bool, width: Int
-  ) throws(Failure) -> TransducerBlueprint {
-    let tokens = try config.size("vocab_size", default: 8193)
-    let inner = try config.size("decoder_hidden_size", default: 640)
-    let durations = hasDurations ? try config.optionalIntegers("durations") ?? [0, 1, 2, 3, 4] : nil
-    if let durations {
-      guard durations.contains(where: { $0 > 0 }), durations.allSatisfy({ $0 <= longestDuration }),
-        Set(durations).count == durations.count
-      else {
-        throw config.invalid(
-          "durations", "is \(durations): expected different numbers of frames up to \(longestDuration), one above 0")
-      }
-    }
-    let network = RecurrentBlueprint(
-      name: "decoder.lstm", cell: .lstm, layers: try config.layers("num_decoder_layers", default: 2), inputs: inner,
-      width: inner, hasBias: true)
-    return TransducerBlueprint(
-      table: "decoder.embedding.weight", tokens: tokens, network: .of(network),
-      prediction: LinearBlueprint(name: "decoder.decoder_projector", outputs: inner, inputs: inner),
-      frame: LinearBlueprint(name: "encoder_projector", outputs: inner, inputs: width),
-      activation: try config.activation("hidden_act", default: "relu"),
-      joint: LinearBlueprint(name: "joint.head", outputs: tokens + (durations?.count ?? 0), inputs: inner),
-      durations: durations, blank: Int(try config.token("blank_token_id", default: 8192, vocabulary: tokens)),
-      padding: config.padding(default: 2),
-      mostSymbols: try config.size("max_symbols_per_step", default: 10))
   }
 }
 
