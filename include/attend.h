@@ -1982,7 +1982,7 @@ typedef struct attend_rotary_options {
     size_t struct_size;           /**< sizeof(attend_rotary_options) */
     attend_rope_type type;
     bool interleaved;             /**< pairs are components 2i and 2i + 1 (GPT-J), otherwise i and i + dimensions / 2 */
-    size_t dimensions;            /**< components that turn, the first ones: even, at most 480; 0: all */
+    size_t dimensions;            /**< components that turn, the first ones: even, at most 65,536; 0: all */
     double theta;                 /**< 0: 10000 */
     double factor;                /**< 0: 1; of longrope the quotient of longest and trained text */
     double low_frequency_factor;  /**< 0: 1 */

@@ -222,8 +222,9 @@ package final class KernelTable: Sendable {
     /// Keys and values to their page.
     package let store: @Sendable (_ arguments: UnsafePointer<StoreArguments>) -> Void
     /// Query pairs `pairs` (query * group + head of the group) of `heads` key/value heads, each with its arguments,
-    /// against all keys: at most `attentionRows` pairs of all heads together. Several heads only where there is one
-    /// query and headDim is a multiple of 16; they share pages. `scratch` holds `AttentionScratch.count` floats.
+    /// against all keys: at most `AttentionScratch.blocks` times `attentionRows` pairs of one head, or `attentionRows`
+    /// of several together. Several heads only where there is one query and headDim is a multiple of 16; they share
+    /// pages. `scratch` holds `AttentionScratch.count` floats.
     package let attend:
       @Sendable (
         _ arguments: UnsafePointer<AttentionArguments>, _ heads: Int, _ pairs: Range<Int>,
