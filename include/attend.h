@@ -983,6 +983,70 @@ ATTEND_MUST_CHECK attend_error *attend_describe(
     attend_session *session, const attend_input *pictures, size_t count, const char *prompt,
     const attend_generation_options *options, attend_generation **generation);
 
+/** How to translate; since 0.2. Start from ATTEND_TRANSLATE_OPTIONS_INIT. */
+typedef struct attend_translate_options {
+    size_t struct_size;    /**< sizeof(attend_translate_options) */
+    /** the language of the texts, ended by NUL: "fr_XX" (mBART), "fra_Latn" (NLLB), "fr" (M2M100, and T5, whose
+        config.json has a prefix for each pair), or "fr" and "fra" too where no other language of the model begins so;
+        NULL: as the tokenizer writes sources */
+    const char *src_lang;
+    const char *tgt_lang;  /**< the language to translate into, likewise, also as Marian names targets; NULL: as the
+                                checkpoint says */
+    size_t max_length;     /**< longer texts are cut to as many tokens; 0: one that the model cannot read is an error */
+} attend_translate_options;
+
+#define ATTEND_TRANSLATE_OPTIONS_INIT { sizeof(attend_translate_options), NULL, NULL, 0 }
+
+/**
+ * Translates texts, by an encoder-decoder. `how` and `options` may be NULL; what config.json says of the task
+ * (task_specific_params) holds where `options` are silent. Errors: as of attend_generate_texts; INVALID_ARGUMENT for a
+ * language that the model does not know, with the names that are nearest. Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_translate(
+    attend_session *session, const char *const *texts, const size_t *lengths, size_t count,
+    const attend_translate_options *how, const attend_generation_options *options, attend_generation **generation);
+
+/** How to summarize; since 0.2. Start from ATTEND_SUMMARIZE_OPTIONS_INIT. */
+typedef struct attend_summarize_options {
+    size_t struct_size;  /**< sizeof(attend_summarize_options) */
+    /** longer texts are cut to as many tokens, or to parts of as many; 0: one that the model cannot read is an error, or
+        parts are as long as the model reads and its tokenizer states */
+    size_t max_length;
+    /** true: longer texts are cut into parts, behind sentences; the summaries of the parts, one behind another, are
+        summarized in their place, in parts again while they are too long */
+    bool by_parts;
+} attend_summarize_options;
+
+#define ATTEND_SUMMARIZE_OPTIONS_INIT { sizeof(attend_summarize_options), 0, false }
+
+/**
+ * Summarizes texts, by an encoder-decoder, as its config.json says of "summarization". `how` and `options` may be NULL.
+ * Callbacks hear of the last summary of a text alone. Errors: as of attend_generate_texts; INVALID_STATE where the
+ * summaries of parts are no shorter than the parts. Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_summarize(
+    attend_session *session, const char *const *texts, const size_t *lengths, size_t count,
+    const attend_summarize_options *how, const attend_generation_options *options, attend_generation **generation);
+
+/** How to rewrite; since 0.2. Start from ATTEND_REWRITE_OPTIONS_INIT. */
+typedef struct attend_rewrite_options {
+    size_t struct_size;  /**< sizeof(attend_rewrite_options) */
+    /** a task by its name in config.json's task_specific_params, ended by NUL, whose prefix stands before each text and
+        whose parameters hold where the options are silent; NULL: none */
+    const char *task;
+    size_t max_length;   /**< longer texts are cut to as many tokens; 0: one that the model cannot read is an error */
+} attend_rewrite_options;
+
+#define ATTEND_REWRITE_OPTIONS_INIT { sizeof(attend_rewrite_options), NULL, 0 }
+
+/**
+ * Makes texts of texts, by an encoder-decoder. `how` and `options` may be NULL. Errors: as of attend_generate_texts;
+ * INVALID_ARGUMENT for a task that config.json does not name, with those that it does. Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_rewrite(
+    attend_session *session, const char *const *texts, const size_t *lengths, size_t count,
+    const attend_rewrite_options *how, const attend_generation_options *options, attend_generation **generation);
+
 /** A sequence that was generated. Set struct_size (ATTEND_HYPOTHESIS_INIT) before asking. Since 0.2. */
 typedef struct attend_hypothesis {
     size_t struct_size;             /**< sizeof(attend_hypothesis) */
@@ -2386,6 +2450,12 @@ _Static_assert(sizeof(attend_draw_options) == 80 && offsetof(attend_draw_options
 _Static_assert(sizeof(attend_classify_options) == 32 && offsetof(attend_classify_options, max_length) == 24,
                "attend_classify_options");
 _Static_assert(sizeof(attend_class) == 48 && offsetof(attend_class, logit) == 40, "attend_class");
+_Static_assert(sizeof(attend_translate_options) == 32 && offsetof(attend_translate_options, max_length) == 24,
+               "attend_translate_options");
+_Static_assert(sizeof(attend_summarize_options) == 24 && offsetof(attend_summarize_options, by_parts) == 16,
+               "attend_summarize_options");
+_Static_assert(sizeof(attend_rewrite_options) == 24 && offsetof(attend_rewrite_options, max_length) == 16,
+               "attend_rewrite_options");
 _Static_assert(sizeof(attend_entity_options) == 56 && offsetof(attend_entity_options, stride) == 48,
                "attend_entity_options");
 _Static_assert(sizeof(attend_entity) == 72 && offsetof(attend_entity, offsets) == 56, "attend_entity");
