@@ -25,6 +25,7 @@
  *   Classes                         texts, pictures and sounds to labels with scores
  *   Tasks on texts                  entities, answers, masked words, labels of the caller's
  *   Embeddings                      texts to vectors
+ *   Vectors                         which of many are nearest
  *   Introspection                   what a model is, attention maps, memory
  *   Functions                       the pieces of a Transformer on arrays of the caller's
  * "since" names the version that a declaration came with; without it, 0.1.
@@ -1901,6 +1902,82 @@ ATTEND_MUST_CHECK attend_error *attend_similarity(
     float *logits, float *probabilities);
 
 /* ------------------------------------------------------------------------------------------------------------------
+ * Vectors
+ *
+ * Which of many vectors have the largest products with a query: semantic search over what attend_embed gives. All since
+ * 0.2. The search is exact. All vectors are read in 8 bits, in which bounds of every product are known; those that may
+ * be among the best are then computed from the vectors themselves, in double precision, so that results do not depend on
+ * threads, kernels or what else was asked at once.
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/** Vectors that can be looked for. Searching is const: any number of threads at once. */
+typedef struct attend_search_index attend_search_index;
+
+/** How to make an index. Start from ATTEND_SEARCH_INDEX_OPTIONS_INIT. */
+typedef struct attend_search_index_options {
+    size_t struct_size;          /**< sizeof(attend_search_index_options) */
+    /** ATTEND_COMPUTE_FLOAT32, the default: scores are products with the vectors as they were given, 5 bytes a number;
+        ATTEND_COMPUTE_INT8: with what 8 bits leave of them, 1 byte a number */
+    attend_compute_type type;
+    uint32_t threads;            /**< of a search, the caller's included; 0: one for each processor */
+    const char *kernels;         /**< as in attend_model_options */
+    bool normalize;              /**< true: vectors and queries are brought to length 1, and scores are cosines */
+} attend_search_index_options;
+
+#define ATTEND_SEARCH_INDEX_OPTIONS_INIT \
+    { sizeof(attend_search_index_options), ATTEND_COMPUTE_DEFAULT, 0, NULL, false }
+
+/**
+ * Makes an index without vectors, of `width` numbers each, at most 65,536. `options` may be NULL. `*index` is owned by
+ * the caller. Errors: INVALID_ARGUMENT, UNSUPPORTED (other types, kernels), OUT_OF_MEMORY.
+ */
+ATTEND_MUST_CHECK attend_error *attend_search_index_create(
+    size_t width, const attend_search_index_options *options, attend_search_index **index);
+
+/**
+ * Opens an index that attend_search_index_save wrote, whose type and `normalize` are those of the file; `options` say
+ * the rest. Vectors in float32 stay in the file, which is mapped: it must not be changed as long as the index lives.
+ * Errors: NOT_FOUND, IO, INVALID_FILE, INVALID_ARGUMENT, UNSUPPORTED, OUT_OF_MEMORY.
+ */
+ATTEND_MUST_CHECK attend_error *attend_search_index_open(
+    const char *path, const attend_search_index_options *options, attend_search_index **index);
+
+/**
+ * Adds `count` vectors, float32, [count, width], which get the next numbers, from 0 on. Nobody may search meanwhile.
+ * Errors: INVALID_ARGUMENT (a number that is not finite: no vector is added), OUT_OF_MEMORY (the first ones may have
+ * been added; attend_search_index_count tells).
+ */
+ATTEND_MUST_CHECK attend_error *attend_search_index_add(
+    attend_search_index *index, const float *vectors, size_t count);
+
+/**
+ * Finds for each of `count` queries, [count, width], the `top_k` vectors with the largest products, the best first and
+ * of equals the one with the lower number. Fills `numbers` and `scores`, [count, top_k] each; where there are fewer
+ * vectors the rest is -1 and minus infinity. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY.
+ */
+ATTEND_MUST_CHECK attend_error *attend_search_index_search(
+    const attend_search_index *index, const float *queries, size_t count, size_t top_k, int64_t *numbers,
+    float *scores);
+
+/** How many vectors there are. `index` must not be NULL. */
+size_t attend_search_index_count(const attend_search_index *index);
+
+/** How many numbers a vector has. `index` must not be NULL. */
+size_t attend_search_index_width(const attend_search_index *index);
+
+/** What scores are products with: ATTEND_COMPUTE_FLOAT32 or ATTEND_COMPUTE_INT8. `index` must not be NULL. */
+attend_compute_type attend_search_index_type(const attend_search_index *index);
+
+/** The bytes that the vectors take, in memory or in the file. `index` must not be NULL. */
+size_t attend_search_index_bytes(const attend_search_index *index);
+
+/** Saves an index in a file, which comes to be all at once. Errors: INVALID_ARGUMENT, NOT_FOUND (the folder), IO. */
+ATTEND_MUST_CHECK attend_error *attend_search_index_save(const attend_search_index *index, const char *path);
+
+/** Frees an index; NULL is allowed. */
+void attend_search_index_free(attend_search_index *index);
+
+/* ------------------------------------------------------------------------------------------------------------------
  * Introspection
  * ------------------------------------------------------------------------------------------------------------------ */
 
@@ -2450,6 +2527,8 @@ _Static_assert(sizeof(attend_draw_options) == 80 && offsetof(attend_draw_options
 _Static_assert(sizeof(attend_classify_options) == 32 && offsetof(attend_classify_options, max_length) == 24,
                "attend_classify_options");
 _Static_assert(sizeof(attend_class) == 48 && offsetof(attend_class, logit) == 40, "attend_class");
+_Static_assert(sizeof(attend_search_index_options) == 32 && offsetof(attend_search_index_options, normalize) == 24,
+               "attend_search_index_options");
 _Static_assert(sizeof(attend_translate_options) == 32 && offsetof(attend_translate_options, max_length) == 24,
                "attend_translate_options");
 _Static_assert(sizeof(attend_summarize_options) == 24 && offsetof(attend_summarize_options, by_parts) == 16,

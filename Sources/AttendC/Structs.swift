@@ -31,6 +31,7 @@ extension attend_transcribe_options: SizedStruct { static var firstSize: Int { 3
 extension attend_draw_options: SizedStruct { static var firstSize: Int { 80 } }
 extension attend_classify_options: SizedStruct { static var firstSize: Int { 32 } }
 extension attend_class: SizedStruct { static var firstSize: Int { 48 } }
+extension attend_search_index_options: SizedStruct { static var firstSize: Int { 32 } }
 extension attend_translate_options: SizedStruct { static var firstSize: Int { 32 } }
 extension attend_summarize_options: SizedStruct { static var firstSize: Int { 24 } }
 extension attend_rewrite_options: SizedStruct { static var firstSize: Int { 24 } }
