@@ -1010,8 +1010,8 @@ ATTEND_MUST_CHECK attend_error *attend_translate(
 /** How to summarize; since 0.2. Start from ATTEND_SUMMARIZE_OPTIONS_INIT. */
 typedef struct attend_summarize_options {
     size_t struct_size;  /**< sizeof(attend_summarize_options) */
-    /** longer texts are cut to as many tokens, or to parts of as many; 0: one that the model cannot read is an error, or
-        parts are as long as the model reads and its tokenizer states */
+    /** longer texts are cut to as many tokens, or to parts of as many; 0: one that the model cannot read is an error,
+        or parts are as long as the model reads and its tokenizer states */
     size_t max_length;
     /** true: longer texts are cut into parts, behind sentences; the summaries of the parts, one behind another, are
         summarized in their place, in parts again while they are too long */
@@ -1642,8 +1642,8 @@ void attend_classification_free(attend_classification *classification);
  * What transformers' pipelines of these names do, to the label, the span and the order; all since 0.2, all explained in
  * docs/tasks.md. Texts are `count` texts, text i being `lengths[i]` bytes of UTF-8 at `texts[i]`. All live sequences of
  * the session are dropped, before and after. Options may be NULL. Results are owned by the caller and immutable: any
- * thread may read them; texts in them are borrowed, and end with NUL. A text that the model cannot read is an error that
- * names it, unless the options allow to cut it.
+ * thread may read them; texts in them are borrowed, and end with NUL. A text that the model cannot read is an error
+ * that names it, unless the options allow to cut it.
  *
  * Errors: INVALID_ARGUMENT, UNSUPPORTED (the checkpoint has no head for the task, which is named with the class that it
  * was saved as), what attend_model_tokenizer and attend_tokenizer_encode_batch return, CANCELLED, OUT_OF_MEMORY, BUSY,
@@ -1670,8 +1670,8 @@ typedef struct attend_entity_options {
     /** the most tokens that are read at once, special ones included: longer texts are cut, or read in windows; 0: one
         that the model cannot read is an error, or with windows as many as the model reads */
     size_t max_length;
-    /** true: longer texts are read in windows; of entities that overlap the longer one stays, or the one with the higher
-        score. Only with an aggregation */
+    /** true: longer texts are read in windows; of entities that overlap the longer one stays, or the one with the
+        higher score. Only with an aggregation */
     bool windows;
     size_t stride;                     /**< tokens that a window shares with the one before it */
 } attend_entity_options;
@@ -1759,7 +1759,9 @@ size_t attend_answers_count(const attend_answers *answers);
 /** How many answers a question has, at most top_k; 0 where there is no such question. `answers` must not be NULL. */
 size_t attend_answers_span_count(const attend_answers *answers, size_t question);
 
-/** Fills `*span` with the answer to a question that has place `rank`, from 0, the best, on. Errors: INVALID_ARGUMENT. */
+/**
+ * Fills `*span` with the answer to a question that has place `rank`, from 0, the best, on. Errors: INVALID_ARGUMENT.
+ */
 ATTEND_MUST_CHECK attend_error *attend_answers_get(
     const attend_answers *answers, size_t question, size_t rank, attend_answer_span *span);
 
@@ -1784,7 +1786,8 @@ typedef struct attend_fillings attend_fillings;
 
 /**
  * Fills the places of texts where the tokenizer's mask token stands, by a model with a head for masked words
- * (...ForMaskedLM). Errors besides: INVALID_ARGUMENT for a text without such a place, and for a target that is no token.
+ * (...ForMaskedLM). Errors besides: INVALID_ARGUMENT for a text without such a place, and for a target that is no
+ * token.
  */
 ATTEND_MUST_CHECK attend_error *attend_fill(
     attend_session *session, const char *const *texts, const size_t *lengths, size_t count,
@@ -1906,8 +1909,8 @@ ATTEND_MUST_CHECK attend_error *attend_similarity(
  *
  * Which of many vectors have the largest products with a query: semantic search over what attend_embed gives. All since
  * 0.2. The search is exact. All vectors are read in 8 bits, in which bounds of every product are known; those that may
- * be among the best are then computed from the vectors themselves, in double precision, so that results do not depend on
- * threads, kernels or what else was asked at once.
+ * be among the best are then computed from the vectors themselves, in double precision, so that results do not depend
+ * on threads, kernels or what else was asked at once.
  * ------------------------------------------------------------------------------------------------------------------ */
 
 /** Vectors that can be looked for. Searching is const: any number of threads at once. */

@@ -76,7 +76,9 @@ final class ClassificationObject: Sendable {
   fileprivate let rankings: FixedArray<ClassRanking>
   private let labels: ClassLabels
 
-  init(_ rankings: FixedArray<ClassRanking>, _ labels: ClassLabels) { (self.rankings, self.labels) = (rankings, labels) }
+  init(_ rankings: FixedArray<ClassRanking>, _ labels: ClassLabels) {
+    (self.rankings, self.labels) = (rankings, labels)
+  }
 
   func entry(_ input: Int, _ rank: Int) throws(Failure) -> attend_class {
     guard input >= 0, input < rankings.count else {

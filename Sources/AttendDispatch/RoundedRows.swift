@@ -1,8 +1,8 @@
 import AttendBase
 import AttendKernelInterface
 
-/// Vectors as rows of 8 bits, `[count, width]`, with bounds by which a product with them tells what the product with the
-/// vectors themselves could be: of each row its length, and the length of what rounding took away. Immutable.
+/// Vectors as rows of 8 bits, `[count, width]`, with bounds by which a product with them tells what the product with
+/// the vectors themselves could be: of each row its length, and the length of what rounding took away. Immutable.
 package final class RoundedRows: Sendable {
   package let packed: PackedMatrix
   private let bounds: AlignedBuffer  // [2, count] Float
@@ -47,7 +47,9 @@ package final class RoundedRows: Sendable {
     of query: UnsafePointer<Float>, width: Int, scratch: UnsafeMutablePointer<Float>, _ engine: Engine
   ) -> (length: Double, error: Double) {
     let block = PackedMatrix.rotationBlock(width)
-    if block > 1 { engine.kernels.conversions.rotate(query, scratch, width, block) } else {
+    if block > 1 {
+      engine.kernels.conversions.rotate(query, scratch, width, block)
+    } else {
       scratch.update(from: query, count: width)
     }
     var (largest, square) = (Float(0), 0.0)

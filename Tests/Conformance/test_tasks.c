@@ -93,8 +93,8 @@ static void answers(void) {
     const char *contexts[] = { texts[0], texts[2] };
     size_t context_lengths[] = { lengths[0], lengths[2] };
     attend_answers *found = NULL;
-    CHECK_SUCCESS(attend_answer(subject.session, questions, question_lengths, contexts, context_lengths, 2, &options,
-                                &found));
+    CHECK_SUCCESS(
+        attend_answer(subject.session, questions, question_lengths, contexts, context_lengths, 2, &options, &found));
     CHECK(attend_answers_count(found) == 2 && attend_answers_span_count(found, 2) == 0);
     for (size_t question = 0; question < 2; question++) {
         size_t count = attend_answers_span_count(found, question), nothing = 0;
@@ -116,8 +116,9 @@ static void answers(void) {
     attend_answers_free(found);
     options.stride = 100;
     options.max_length = 50;
-    CHECK_ERROR(attend_answer(subject.session, questions, question_lengths, contexts, context_lengths, 2, &options,
-                              &found), ATTEND_ERROR_INVALID_ARGUMENT, "stride is 100");
+    CHECK_ERROR(
+        attend_answer(subject.session, questions, question_lengths, contexts, context_lengths, 2, &options, &found),
+        ATTEND_ERROR_INVALID_ARGUMENT, "stride is 100");
     CHECK_ERROR(attend_answer(subject.session, questions, NULL, contexts, context_lengths, 2, NULL, &found),
                 ATTEND_ERROR_INVALID_ARGUMENT, "question_lengths");
     end(subject);
@@ -161,8 +162,8 @@ static void labels_of_the_caller(void) {
     size_t label_lengths[] = { 7, 6, 7 };
     attend_classification *found = NULL;
     attend_zero_shot_options options = ATTEND_ZERO_SHOT_OPTIONS_INIT;
-    CHECK_SUCCESS(attend_classify_zero_shot(subject.session, texts, lengths, 3, labels, label_lengths, 3, &options,
-                                            &found));
+    CHECK_SUCCESS(
+        attend_classify_zero_shot(subject.session, texts, lengths, 3, labels, label_lengths, 3, &options, &found));
     CHECK(attend_classification_count(found) == 3 && attend_classification_class_count(found, 2) == 3);
     double sum = 0;
     for (size_t rank = 0; rank < 3; rank++) {
@@ -174,8 +175,9 @@ static void labels_of_the_caller(void) {
     CHECK(fabs(sum - 1) < 1e-9);
     attend_classification_free(found);
     options.hypothesis_template = "no place";
-    CHECK_ERROR(attend_classify_zero_shot(subject.session, texts, lengths, 3, labels, label_lengths, 3, &options,
-                                          &found), ATTEND_ERROR_INVALID_ARGUMENT, "no {} for the label");
+    CHECK_ERROR(
+        attend_classify_zero_shot(subject.session, texts, lengths, 3, labels, label_lengths, 3, &options, &found),
+        ATTEND_ERROR_INVALID_ARGUMENT, "no {} for the label");
     CHECK_ERROR(attend_classify_zero_shot(subject.session, texts, lengths, 3, labels, label_lengths, 0, NULL, &found),
                 ATTEND_ERROR_INVALID_ARGUMENT, "label_count is 0");
     end(subject);

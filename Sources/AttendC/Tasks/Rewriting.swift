@@ -198,7 +198,9 @@ private struct PartSummarizer {
     }
     guard parts.count > texts.count else { return nil }
     var owners = GrowingList<Int>(for: "the parts of texts")
-    for index in 0..<texts.count { for _ in (index > 0 ? ends[index - 1] : 0)..<ends[index] { try owners.append(index) } }
+    for index in 0..<texts.count {
+      for _ in (index > 0 ? ends[index - 1] : 0)..<ends[index] { try owners.append(index) }
+    }
     let pieces = try FixedArray(parts.count, for: "the parts of texts") { (index) throws(Failure) in
       let bytes = texts[owners[index]].bytes[parts[index].start..<parts[index].end]
       return try TextCopies.copy(UnsafeRawBufferPointer(rebasing: bytes), behind: task.prefix)

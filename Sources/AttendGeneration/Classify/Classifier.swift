@@ -129,7 +129,9 @@ package final class Classifier {
   /// The classes of encoded texts. No sequence is live afterwards.
   package func classify(_ encodings: EncodingBatch) throws(Failure) -> FixedArray<ClassRanking> {
     var rankings = Rankings()
-    try TextTask(session).run(encodings.count, encoding: { encodings[$0] }) { "text \($0)" } _: {
+    try TextTask(session).run(encodings.count, encoding: { encodings[$0] }) {
+      "text \($0)"
+    } _: {
       (_, _) throws(Failure) in
       try rank(into: &rankings)
     }

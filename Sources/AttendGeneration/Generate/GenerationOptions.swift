@@ -39,8 +39,8 @@ package struct GenerationOptions: Sendable {
     case calls(ToolOptions.Language)
   }
 
-  /// The options of `call`, an object whose keys are options by name, for a model; `task` says what holds where the call
-  /// is silent, before the checkpoint.
+  /// The options of `call`, an object whose keys are options by name, for a model; `task` says what holds where the
+  /// call is silent, before the checkpoint.
   ///
   /// Throws `invalidArgument` for an option that there is none of, that has no such value, or that contradicts another.
   package init(_ call: Configuration?, _ model: Model, task: Configuration? = nil) throws(Failure) {

@@ -23,8 +23,8 @@ package struct RewritingTask {
     guard model.blueprint.kind == .encoderDecoder, model.head?.tellsNextToken == true else {
       throw Failure(
         .unsupported,
-        "this checkpoint is of a \(model.blueprint.family) model, which is no encoder-decoder that writes texts: \(name) "
-          + "needs one")
+        "this checkpoint is of a \(model.blueprint.family) model, which is no encoder-decoder that writes texts: "
+          + "\(name) needs one")
     }
     languages = Languages(try model.tokenizer.get())
     let tasks = try RewritingTask.tasks(of: model)
@@ -42,8 +42,8 @@ package struct RewritingTask {
     return Failure(.invalidArgument, "\(path): task_specific_params has no task '\(name)'; \(names)")
   }
 
-  /// A translation. Languages are named as the tokenizer spells them, or as the pairs of `task_specific_params` do; nil:
-  /// as the tokenizer writes sources, and as the checkpoint says.
+  /// A translation. Languages are named as the tokenizer spells them, or as the pairs of `task_specific_params` do;
+  /// nil: as the tokenizer writes sources, and as the checkpoint says.
   package init(translating model: Model, from source: String?, to target: String?) throws(Failure) {
     try self.init("translation", of: model)
     guard source != nil || target != nil else { return }

@@ -33,7 +33,9 @@ package struct TextCutter {
   }
 
   /// The number of tokens that a text has before the model, its prefix included.
-  package func count(_ text: UnsafeRawBufferPointer) throws(Failure) -> Int { try tokenizer.encode(text).count + prefix }
+  package func count(_ text: UnsafeRawBufferPointer) throws(Failure) -> Int {
+    try tokenizer.encode(text).count + prefix
+  }
 
   /// Appends the parts of a text, one where all of it can be read. Parts leave nothing out.
   package func cut(_ text: UnsafeRawBufferPointer, into parts: inout GrowingList<Part>) throws(Failure) {

@@ -6,10 +6,10 @@ import Synchronization
 
 /// Vectors that are looked for by their products with queries, exactly: nothing near is missed.
 ///
-/// Vectors are kept in 8 bits, and with `float32` as they are besides. A search reads the 8 bits, which are a quarter of
-/// the memory that a look at all vectors would have to read, and takes from the rounding of each vector and of the query
-/// between which bounds the true product lies (Cauchy and Schwarz). Whatever may be among the best is then computed from
-/// the vectors themselves, in double precision. Looking is safe from many threads at once, adding is not.
+/// Vectors are kept in 8 bits, and with `float32` as they are besides. A search reads the 8 bits, which are a quarter
+/// of the memory that a look at all vectors would have to read, and takes from the rounding of each vector and of the
+/// query between which bounds the true product lies (Cauchy and Schwarz). Whatever may be among the best is then
+/// computed from the vectors themselves, in double precision. Looking is safe from many threads at once, adding is not.
 package final class SearchIndex: @unchecked Sendable {
   /// What scores are products with.
   package enum Kind: UInt32, Sendable {
@@ -42,7 +42,8 @@ package final class SearchIndex: @unchecked Sendable {
   package init(width: Int, kind: Kind, normalizes: Bool, engine: Engine) throws(Failure) {
     guard (1...SearchIndex.mostNumbers).contains(width) else {
       throw Failure(
-        .invalidArgument, "width is \(UInt(bitPattern: width)); vectors have from 1 to \(SearchIndex.mostNumbers) numbers")
+        .invalidArgument,
+        "width is \(UInt(bitPattern: width)); vectors have from 1 to \(SearchIndex.mostNumbers) numbers")
     }
     (self.width, self.kind, self.normalizes, self.engine) = (width, kind, normalizes, engine)
     tail = try AlignedBuffer(SearchIndex.segmentRows * width, of: Float.self, for: "the vectors of an index")
@@ -187,7 +188,8 @@ package final class SearchIndex: @unchecked Sendable {
     else { throw failure("is damaged: its header makes no sense") }
     let total = try SearchIndex.fileBytes(count: count, width: width, kind)
     guard total == file.bytes.count, word(2) == UInt64(total) else {
-      throw failure("has \(file.bytes.count) bytes, and an index of \(count) vectors has \(total): it was cut or added to")
+      throw failure(
+        "has \(file.bytes.count) bytes, and an index of \(count) vectors has \(total): it was cut or added to")
     }
     try self.init(width: width, kind: kind, normalizes: word(6) == 1, engine: engine)
     var place = SearchIndex.headerWords * 8

@@ -43,7 +43,9 @@ package final class MaskFiller {
   package init(_ session: Session, most: Int = MaskFiller.usualNumber) throws(Failure) {
     let vocabulary = session.model.vocabulary
     let head = try TextTask.require(.maskedLanguageModel, of: session.model) { $0.outputs == vocabulary }
-    guard head.outputs >= 2 else { throw Failure(.unsupported, "the head has \(head.outputs) outputs, which fill nothing") }
+    guard head.outputs >= 2 else {
+      throw Failure(.unsupported, "the head has \(head.outputs) outputs, which fill nothing")
+    }
     task = try TextTask(session)
     tokenizer = try session.model.tokenizer.get()
     let info = try tokenizer.info.get()
@@ -73,7 +75,9 @@ package final class MaskFiller {
       texts, threads: task.session.engine.threads, TokenizeOptions(maximalLength: maximalLength))
     let results = TextResults<Filling>()
     var places = GrowingList<Place>(for: "the masked places of texts")
-    try task.run(encodings.count, encoding: { encodings[$0] }) { "text \($0)" } _: {
+    try task.run(encodings.count, encoding: { encodings[$0] }) {
+      "text \($0)"
+    } _: {
       (first, lengths) throws(Failure) in
       places.removeAll()
       var row = 0

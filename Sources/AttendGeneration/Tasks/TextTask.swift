@@ -25,7 +25,9 @@ struct TextTask {
 
   /// Throws `unsupported` for a model that was not saved with a head for `task`, by the class that its config.json
   /// names. `isAny` tells whether another head that it may have does as well.
-  static func require(_ task: HeadTask, of model: Model, orAny isAny: (Head) -> Bool = { _ in false }) throws(Failure)
+  static func require(
+    _ task: HeadTask, of model: Model, orAny isAny: (Head) -> Bool = { _ in false }
+  ) throws(Failure)
     -> Head
   {
     let text = model.configText

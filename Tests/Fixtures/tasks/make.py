@@ -1,8 +1,8 @@
 """Makes the checkpoints beside this file, and expected.json: what pipelines of transformers make of 300 inputs.
 
-Needs torch and transformers 5.24. Its question answering pipeline is gone since version 5: `python make.py FOLDER` takes
-it from transformers 4.57 in FOLDER (pip install --no-deps --target), in a process of its own. Weights are random, but
-larger than fresh ones, so that results differ; vocabularies are trained on the texts below.
+Needs torch and transformers 5.24. Its question answering pipeline is gone since version 5: `python make.py FOLDER`
+takes it from transformers 4.57 in FOLDER (pip install --no-deps --target), in a process of its own. Weights are random,
+but larger than fresh ones, so that results differ; vocabularies are trained on the texts below.
 """
 
 import json
@@ -31,7 +31,9 @@ def texts(seed, count, least=3, most=25):
     found = []
     for _ in range(count):
         words = [draw.choice(WORDS) for _ in range(draw.randint(least, most))]
-        words = [word.upper() if draw.random() < 0.1 else word.title() if draw.random() < 0.2 else word for word in words]
+        words = [
+            word.upper() if draw.random() < 0.1 else word.title() if draw.random() < 0.2 else word for word in words
+        ]
         text = "".join(word + draw.choice([" "] * 12 + [", ", "  ", "-", "/"]) for word in words).strip(" ,-/")
         found.append(text + draw.choice(ENDS))
     return found
@@ -98,8 +100,14 @@ CHECKPOINTS = {
     "masked": ("MaskedLM", {}),
     "masked-bytes": ("MaskedLM", {}),
     "entailment": ("SequenceClassification", labels(["contradiction", "neutral", "ENTAILMENT"])),
-    "topics": ("SequenceClassification", dict(labels(["sport", "art", "science", "war"]), problem_type="multi_label_classification")),
-    "rank": ("SequenceClassification", dict(labels(["LABEL_0"]), sentence_transformers={"activation_fn": "torch.nn.modules.linear.Identity"})),
+    "topics": (
+        "SequenceClassification",
+        dict(labels(["sport", "art", "science", "war"]), problem_type="multi_label_classification"),
+    ),
+    "rank": (
+        "SequenceClassification",
+        dict(labels(["LABEL_0"]), sentence_transformers={"activation_fn": "torch.nn.modules.linear.Identity"}),
+    ),
 }
 
 

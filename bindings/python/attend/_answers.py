@@ -17,7 +17,6 @@ from .transcription import Segment
 if TYPE_CHECKING:
     from .drawing import Drawing
     from .model import Model
-    from .session import Session
 
 
 class Answers(TextTasks):

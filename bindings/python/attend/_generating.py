@@ -18,6 +18,7 @@ from .tools import Tool, ToolChoice
 if TYPE_CHECKING:
     from .tokenizer import Tokenizer
 
+
 class Generating(Answers):
     """The tasks of a ``Model``: what it answers, in sessions of its own."""
 

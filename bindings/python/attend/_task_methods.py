@@ -87,8 +87,8 @@ class TextTasks:
     ) -> Any:
         """Tokens for the masked places of a text: of each place a list of ``Filling``, the best first.
 
-        ``top_k``: how many are told of each place. ``targets``: texts whose tokens alone may fill places. ``max_length``:
-        the most tokens of a text, which longer ones are cut to. Of a list of texts, a list.
+        ``top_k``: how many are told of each place. ``targets``: texts whose tokens alone may fill places.
+        ``max_length``: the most tokens of a text, which longer ones are cut to. Of a list of texts, a list.
         """
         return tasks.fill(self._answering(), texts, top_k, targets, max_length, progress)
 

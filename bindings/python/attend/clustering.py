@@ -46,8 +46,9 @@ def kmeans(
     squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
     centers = _first_centers(rows, squares, count, draw)
     least = tolerance * float(rows.var(axis=0, dtype=np.float64).mean())
-    iterations = 0
-    for iterations in range(1, number(max_iterations, "max_iterations") + 1):
+    iterations, most = 0, number(max_iterations, "max_iterations")
+    while iterations < most:
+        iterations += 1
         labels, distances = _assign(rows, squares, centers)
         moved = _means(rows, labels, distances, count)
         shift = float(((moved - centers) ** 2).sum(dtype=np.float64))

@@ -29,12 +29,12 @@ class Hits(NamedTuple):
 class SearchIndex(Closable):
     """Vectors that can be looked for: ``index.add(model.embed(texts)); index.search(model.embed(["..."]), 10)``.
 
-    ``width``: numbers of a vector, at most 65,536. ``type``: ``"float32"``, scores are products with the vectors as they
-    were given (5 bytes a number), or ``"int8"``, with what 8 bits leave of them (1 byte). ``normalize``: vectors and
-    queries are brought to length 1, and scores are cosines. ``threads``: of a search; 0: one for each processor.
+    ``width``: numbers of a vector, at most 65,536. ``type``: ``"float32"``, scores are products with the vectors as
+    they were given (5 bytes a number), or ``"int8"``, with what 8 bits leave of them (1 byte). ``normalize``: vectors
+    and queries are brought to length 1, and scores are cosines. ``threads``: of a search; 0: one for each processor.
 
-    Searches are exact: all vectors are read in 8 bits, in which bounds of every product are known, and those that may be
-    among the best are computed from the vectors themselves. Any number of threads may search at once; nobody may
+    Searches are exact: all vectors are read in 8 bits, in which bounds of every product are known, and those that may
+    be among the best are computed from the vectors themselves. Any number of threads may search at once; nobody may
     search while vectors are added. ``save`` writes an index to a file, which ``SearchIndex.open`` maps.
 
     Errors: InvalidArgumentError (vectors of another width, or not finite), UnsupportedError, OutOfMemoryError.

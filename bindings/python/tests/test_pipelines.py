@@ -110,7 +110,9 @@ def test_languages_without_their_script(tmp_path: Path, short: str, long: str | 
                 model.translate("hello", tgt_lang=short)
         else:
             options = {"max_new_tokens": 8}
-            assert model.translate("hello", tgt_lang=short, **options) == model.translate("hello", tgt_lang=long, **options)
+            assert model.translate("hello", tgt_lang=short, **options) == model.translate(
+                "hello", tgt_lang=long, **options
+            )
 
 
 def test_text_generation(decoder: attend.Model) -> None:
@@ -149,7 +151,9 @@ def test_pictures_and_sounds(tmp_path: Path) -> None:
     with attend.Model(SOUNDS) as model:
         classify = attend.pipeline("audio-classification", model)
         found = model.classify(arrays(SOUNDS))
-        assert classify(arrays(SOUNDS)) == [[{"label": each.label, "score": each.score} for each in own] for own in found]
+        assert classify(arrays(SOUNDS)) == [
+            [{"label": each.label, "score": each.score} for each in own] for own in found
+        ]
     with attend.Model(words(FIXTURES / "features" / "trocr", tmp_path)) as model:
         caption = attend.pipeline("image-to-text", model, num_beams=1)
         pictures = [picture("trocr", number) for number in range(2)]

@@ -51,7 +51,9 @@ def asked(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_there_are_300_inputs() -> None:
-    assert len(CASES) == 300 and {case["folder"] for case in CASES} == {path.parent.name for path in TASKS.glob("*/config.json")}
+    assert len(CASES) == 300 and {case["folder"] for case in CASES} == {
+        path.parent.name for path in TASKS.glob("*/config.json")
+    }
 
 
 @pytest.mark.parametrize("task", sorted({case["task"] for case in CASES}))
@@ -74,7 +76,10 @@ def test_results_are_those_of_transformers_here(task: str, models: dict[str, att
         if isinstance(given, str):
             given = given.replace("the", "a").upper() if task != "fill-mask" else f"so {given}"
         wanted = reference(given, **case["options"])
-        check(attend.pipeline(task, models[case["folder"]])(given, **options), json.loads(json.dumps(wanted, default=float)))
+        check(
+            attend.pipeline(task, models[case["folder"]])(given, **options),
+            json.loads(json.dumps(wanted, default=float)),
+        )
 
 
 def test_many_texts_give_what_each_gives(models: dict[str, attend.Model]) -> None:
@@ -109,7 +114,11 @@ def test_cross_encoders_have_their_activation(models: dict[str, attend.Model], t
     assert found.score == pytest.approx(found.logit)
     folder = shutil.copytree(TASKS / "rank", tmp_path / "rank")
     config = json.loads((folder / "config.json").read_text())
-    for key, name in (("sbert_ce_default_activation_function", "Sigmoid"), (None, None), ("sentence_transformers", "Tanh")):
+    for key, name in (
+        ("sbert_ce_default_activation_function", "Sigmoid"),
+        (None, None),
+        ("sentence_transformers", "Tanh"),
+    ):
         changed = {k: v for k, v in config.items() if k != "sentence_transformers"}
         if key == "sentence_transformers":
             changed[key] = {"activation_fn": f"torch.nn.modules.activation.{name}"}
@@ -164,7 +173,10 @@ def test_bad_input_is_named(models: dict[str, attend.Model], tmp_path: Path) -> 
         (lambda: models["masked"].answer("a", "b"), r"without a head for answers to questions"),
         (lambda: models["tokens"].fill("a"), r"BertForTokenClassification without a head for masked words"),
         (lambda: models["tokens"].classify_zero_shot("a", ["b"]), r"without a head that classifies"),
-        (lambda: models["topics"].classify_zero_shot("a", ["b"]), r'no label is "entailment".*sport, art, science, war'),
+        (
+            lambda: models["topics"].classify_zero_shot("a", ["b"]),
+            r'no label is "entailment".*sport, art, science, war',
+        ),
         (lambda: models["tokens"].translate("a"), r"no encoder-decoder"),
     ):
         with pytest.raises(attend.UnsupportedError, match=message):
@@ -174,7 +186,10 @@ def test_bad_input_is_named(models: dict[str, attend.Model], tmp_path: Path) -> 
         (lambda: models["masked"].fill("[MASK]", targets=[""]), r'target ""'),
         (lambda: models["masked"].fill("[MASK]", top_k=0), r"top_k"),
         (lambda: models["entailment"].classify_zero_shot("a", []), r"labels: there are none"),
-        (lambda: models["entailment"].classify_zero_shot("a", ["b"], hypothesis_template="x"), r"no \{\} for the label"),
+        (
+            lambda: models["entailment"].classify_zero_shot("a", ["b"], hypothesis_template="x"),
+            r"no \{\} for the label",
+        ),
         (lambda: models["entailment"].classify_zero_shot("a", ["b"], hypothesis_template="{x}"), r"brace at byte 0"),
         (lambda: models["tokens"].find_entities("a", stride=2), r"without an aggregation"),
         (lambda: models["tokens"].find_entities("a", aggregation="mean"), r"aggregation: 'mean'"),
