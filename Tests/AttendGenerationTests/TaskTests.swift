@@ -120,8 +120,10 @@ private func string(_ bytes: UnsafeBufferPointer<UInt8>) -> String { String(deco
   @Test func wordsAreWhatPreTokenizingLeaves() throws {
     let tokenizer = try session("answers").model.tokenizer.get()
     let text = Array("don't re-read [SEP] 北京".utf8)
-    let words = try text.withUnsafeBytes { try tokenizer.words(of: $0) }
-    let found = words.elements.map { String(decoding: text[Int($0.start)..<Int($0.end)], as: UTF8.self) }
+    let found = try text.withUnsafeBytes { (bytes) in
+      let words = try tokenizer.words(of: bytes)
+      return words.elements.map { String(decoding: bytes[Int($0.start)..<Int($0.end)], as: UTF8.self) }
+    }
     #expect(found == ["don", "'", "t", "re", "-", "read", "[SEP]", "北", "京"])
     #expect(try tokenizer.words(of: UnsafeRawBufferPointer(start: nil, count: 0)).count == 0)
   }
@@ -130,8 +132,10 @@ private func string(_ bytes: UnsafeBufferPointer<UInt8>) -> String { String(deco
     ("about {}", "about it"), ("{}{}", "itit"), ("{0} {{x}} {}", "it {x} it"), ("x {}", "x it"), ("{}", "it"),
   ]) func templates(template: String, wanted: String) throws {
     var text = GrowingList<UInt8>(for: "a test")
-    let made = try Array(template.utf8).withUnsafeBufferPointer { try HypothesisTemplate($0) }
-    try "it".utf8.withContiguousStorageIfAvailable { try made.write(UnsafeRawBufferPointer($0), into: &text) }
+    try Array(template.utf8).withUnsafeBytes { (bytes) in
+      let made = try HypothesisTemplate(bytes.assumingMemoryBound(to: UInt8.self))
+      try Array("it".utf8).withUnsafeBytes { try made.write($0, into: &text) }
+    }
     #expect(String(decoding: text.elements, as: UTF8.self) == wanted)
   }
 
