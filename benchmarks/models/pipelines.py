@@ -58,12 +58,14 @@ def texts(count: int, task: str) -> list[str]:
 def make(folder: Path, head: str, labels: list[str] | None) -> None:
     """A checkpoint with random weights, and a tokenizer of words."""
     import transformers
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
     names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"w{number}" for number in range(VOCABULARY - 5))]
     words = Tokenizer(models.WordPiece({name: place for place, name in enumerate(names)}, unk_token="[UNK]"))
     words.add_special_tokens(names[:5])
-    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    words.normalizer = normalizers.BertNormalizer(lowercase=True)
+    words.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    words.decoder = decoders.WordPiece()
     words.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     fields = {} if labels is None else {"id2label": dict(enumerate(labels))}
     if labels is not None:
