@@ -141,7 +141,31 @@ package final class PackedMatrix: Sendable {
 
   /// Inputs that are rotated together: the largest power of two that divides their number, up to the largest block that
   /// the kernels turn in registers.
-  private static func rotationBlock(_ inputs: Int) -> Int { min(128, inputs & -inputs) }
+  static func rotationBlock(_ inputs: Int) -> Int { min(128, inputs & -inputs) }
+
+  /// A matrix in 8 bits from the bytes that `write` gave of one.
+  init(saved: UnsafeRawBufferPointer, outputs: Int, inputs: Int) throws(Failure) {
+    (compute, gated) = (.int8, false)
+    (self.outputs, self.inputs) = (outputs, inputs)
+    panels = (outputs + panelWidth - 1) / panelWidth
+    steps = (inputs + compute.inputsPerStep - 1) / compute.inputsPerStep
+    block = PackedMatrix.rotationBlock(inputs)
+    weights = try AlignedBuffer(
+      try PackedMatrix.product(panels, steps * compute.floatsPerStep), of: Float.self, for: "weights")
+    let scaling = try AlignedBuffer(2 * panels * panelWidth, of: Float.self, for: "the scales of weights")
+    self.scaling = scaling
+    guard let start = saved.baseAddress, saved.count == bytes else {
+      throw Failure(.internalError, "a matrix of \(saved.count) bytes, and \(bytes) are its own")
+    }
+    weights.base.copyMemory(from: start, byteCount: weights.bytes)
+    scaling.base.copyMemory(from: start + weights.bytes, byteCount: scaling.bytes)
+  }
+
+  /// Gives the weights and their scales as bytes.
+  func write(_ sink: (UnsafeRawBufferPointer) throws(Failure) -> Void) throws(Failure) {
+    try sink(UnsafeRawBufferPointer(start: weights.base, count: weights.bytes))
+    if let scaling { try sink(UnsafeRawBufferPointer(start: scaling.base, count: scaling.bytes)) }
+  }
 
   /// Floats of `panels` panels of `each` floats.
   private static func product(_ panels: Int, _ each: Int) throws(Failure) -> Int {
