@@ -17,11 +17,11 @@ enum WeightFormat: String, CaseIterable {
   /// The list of shards, where there are several.
   var index: String { "\(rawValue).index.json" }
 
-  func open(_ path: String, copies: Bool) throws(Failure) -> any TensorSource {
+  func open(_ file: MappedFile) throws(Failure) -> any TensorSource {
     switch self {
-    case .safetensors: try SafetensorsFile(path, copies: copies)
-    case .pytorch: try PyTorchFile(path, copies: copies)
-    case .flax: try FlaxFile(path, copies: copies)
+    case .safetensors: try SafetensorsFile(file)
+    case .pytorch: try PyTorchFile(file)
+    case .flax: try FlaxFile(file)
     }
   }
 }
@@ -30,11 +30,15 @@ enum WeightFormat: String, CaseIterable {
 /// pytorch_model.bin or, without them, those of the shards that their index lists. Immutable: any number of threads may
 /// read at once.
 package final class Checkpoint: Sendable {
-  package let folder: String
+  /// Where the folder is, for what is read from it later.
+  package let place: FolderPlace
   /// The files of weights; of those that are mapped nothing of the data has been read yet.
   package let files: FixedArray<MappedFile>
   private let table: TensorTable
-  private static let purpose = "the files of a checkpoint"
+  static let purpose = "the files of a checkpoint"
+
+  /// The path of the folder.
+  package var folder: String { place.path }
 
   /// The tensors in the order of their names; those of types that this library does not know are left out.
   package var tensors: FixedArray<StoredTensor> { table.tensors }
@@ -46,7 +50,7 @@ package final class Checkpoint: Sendable {
   /// format only; `inputOutput`; `invalidFile` with the file, the tensor and the numbers; `outOfMemory`.
   package init(_ folder: HuggingFaceFolder, copies: Bool = false) throws(Failure) {
     let sources = try Checkpoint.sources(in: folder, copies: copies)
-    self.folder = folder.path
+    place = folder.place
     self.files = try FixedArray(sources.count, for: Checkpoint.purpose) { sources[$0].file }
     self.table = try Checkpoint.table(of: sources, in: folder.path)
   }
@@ -86,10 +90,11 @@ package final class Checkpoint: Sendable {
   private static func sources(
     in folder: HuggingFaceFolder, copies: Bool
   ) throws(Failure) -> FixedArray<any TensorSource> {
+    if let layout = folder.layout { return try layout.sources(copies: copies) }
     for format in WeightFormat.allCases {
       if folder.holds(format.rawValue) {
         return try FixedArray(1, for: Checkpoint.purpose) { (_) throws(Failure) in
-          try format.open(folder.path(of: format.rawValue), copies: copies)
+          try format.open(try folder.mapped(format.rawValue, copies: copies))
         }
       }
       if let index = try folder.json(format.index) {
@@ -98,12 +103,7 @@ package final class Checkpoint: Sendable {
     }
     if folder.holds(MinDalleFile.painter) {
       return try FixedArray(1, for: Checkpoint.purpose) { (_) throws(Failure) in
-        try PyTorchFile(folder.path(of: MinDalleFile.painter), copies: copies)
-      }
-    }
-    if MinDalleFile.isFolder(folder) {
-      return try FixedArray(2, for: Checkpoint.purpose) { (index) throws(Failure) in
-        try MinDalleFile(folder, half: index == 0 ? "encoder" : "decoder", copies: copies)
+        try PyTorchFile(try folder.mapped(MinDalleFile.painter, copies: copies))
       }
     }
     throw OtherFormats.refusal(folder)

@@ -10,10 +10,10 @@ final class FlaxFile: TensorSource {
   let file: MappedFile
   let table: TensorTable
 
-  /// Throws `notFound`, `inputOutput`; `invalidFile` with the file, the tensor and the numbers; `unsupported` for what
+  /// Throws `invalidFile` with the file, the tensor and the numbers; `unsupported` for what
   /// no map of parameters holds; `outOfMemory`.
-  init(_ path: String, copies: Bool = false) throws(Failure) {
-    let file = try MappedFile(path, copies: copies)
+  init(_ file: MappedFile) throws(Failure) {
+    let path = file.path
     try file.refusePointer()
     var walk = FlaxWalk(file)
     try walk.readAll()
