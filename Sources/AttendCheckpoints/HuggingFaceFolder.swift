@@ -13,6 +13,9 @@ package final class HuggingFaceFolder {
   private var texts: [String: LoadedFile] = [:]
   private var documents: [String: JSON] = [:]
 
+  /// Whether the model is in a layout other than that of Hugging Face.
+  package var isTranslated: Bool { layout != nil }
+
   /// The path of the folder, as it appears in messages.
   package var path: String { place.path }
 
