@@ -17,6 +17,20 @@ enum WeightFormat: String, CaseIterable {
   /// The list of shards, where there are several.
   var index: String { "\(rawValue).index.json" }
 
+  /// Endings of the names of its files.
+  private var endings: [String] {
+    switch self {
+    case .safetensors: [".safetensors"]
+    case .pytorch: [".bin", ".pt", ".pth"]
+    case .flax: [".msgpack"]
+    }
+  }
+
+  /// The format of a file whose name ends so; nil: none of these.
+  static func ofFile(_ name: String) -> WeightFormat? {
+    allCases.first { format in format.endings.contains { name.hasSuffix($0) } }
+  }
+
   func open(_ file: MappedFile) throws(Failure) -> any TensorSource {
     switch self {
     case .safetensors: try SafetensorsFile(file)
@@ -91,22 +105,45 @@ package final class Checkpoint: Sendable {
     in folder: HuggingFaceFolder, copies: Bool
   ) throws(Failure) -> FixedArray<any TensorSource> {
     if let layout = folder.layout { return try layout.sources(copies: copies) }
+    if let name = folder.place.file, let chosen = try sources(folder, of: name, copies: copies) { return chosen }
     for format in WeightFormat.allCases {
-      if folder.holds(format.rawValue) {
-        return try FixedArray(1, for: Checkpoint.purpose) { (_) throws(Failure) in
-          try format.open(try folder.mapped(format.rawValue, copies: copies))
-        }
-      }
+      if folder.holds(format.rawValue) { return try single(format, format.rawValue, in: folder, copies: copies) }
       if let index = try folder.json(format.index) {
         return try ShardIndex(index).open(in: folder, format, copies: copies)
       }
     }
     if folder.holds(MinDalleFile.painter) {
-      return try FixedArray(1, for: Checkpoint.purpose) { (_) throws(Failure) in
-        try PyTorchFile(try folder.mapped(MinDalleFile.painter, copies: copies))
-      }
+      return try single(.pytorch, MinDalleFile.painter, in: folder, copies: copies)
     }
+    if let name = StateDicts.only(in: folder) { return try single(.pytorch, name, in: folder, copies: copies) }
     throw OtherFormats.refusal(folder)
+  }
+
+  /// The one file of weights of that name.
+  private static func single(
+    _ format: WeightFormat, _ name: String, in folder: HuggingFaceFolder, copies: Bool
+  ) throws(Failure) -> FixedArray<any TensorSource> {
+    try FixedArray(1, for: Checkpoint.purpose) { (_) throws(Failure) in
+      try format.open(try folder.mapped(name, copies: copies))
+    }
+  }
+
+  /// The weights that the caller named: a file of them, a list of shards, or a shard of such a list; nil for a file that
+  /// holds none.
+  private static func sources(
+    _ folder: HuggingFaceFolder, of name: String, copies: Bool
+  ) throws(Failure) -> FixedArray<any TensorSource>? {
+    let ending = ".index.json"
+    if name.hasSuffix(ending), let format = WeightFormat.ofFile(String(name.dropLast(ending.utf8.count))),
+      let index = try folder.json(name)
+    {
+      return try ShardIndex(index).open(in: folder, format, copies: copies)
+    }
+    guard let format = WeightFormat.ofFile(name) else { return nil }
+    if let index = try folder.json(format.index), case let shards = try ShardIndex(index), shards.lists(name) {
+      return try shards.open(in: folder, format, copies: copies)
+    }
+    return try single(format, name, in: folder, copies: copies)
   }
 
   /// Gives back the memory of copied files but for the tensors that are to be kept, once the others are packed: they

@@ -13,14 +13,15 @@ enum OtherFormats {
     ("rust_model.ot", "rust-bert"),
     ("openvino_model.bin", "OpenVINO"), (".mlmodel", "Core ML"), (".mlpackage", "Core ML"), (".tflite", "LiteRT"),
     (".ckpt.index", "TensorFlow"), (".npz", "NumPy"), ("consolidated.safetensors", "Mistral's own names"),
-    ("consolidated.00.pth", "Llama's own names"), (".pth", "PyTorch under another name than pytorch_model.bin"),
-    (".pt", "PyTorch under another name than pytorch_model.bin"),
-    ("model.bin", "CTranslate2 or PyTorch under another name than pytorch_model.bin"),
+    ("consolidated.00.pth", "Llama's own names"),
+    (".pth", "one of several files of PyTorch: name the one that is meant"),
+    (".pt", "one of several files of PyTorch: name the one that is meant"),
+    ("model.bin", "neither of CTranslate2 nor called pytorch_model.bin"),
     (".safetensors", "safetensors under another name than model.safetensors"),
   ]
 
   /// Beginnings of names of what trainers write beside a model.
-  private static let leftovers = ["optimizer", "scheduler", "rng_state", "scaler", "training_"]
+  static let leftovers = ["optimizer", "scheduler", "rng_state", "scaler", "training_"]
 
   /// A file in the folder, or in its folder `onnx`, that holds a model in another format, and that format; nil where
   /// there is none.
@@ -35,10 +36,24 @@ enum OtherFormats {
 
   /// Why a folder without weights of ours cannot be used.
   static func refusal(_ folder: HuggingFaceFolder) -> Failure {
-    let needed = "model.safetensors, pytorch_model.bin or flax_model.msgpack, alone or in shards with an index.json"
+    let needed =
+      "model.safetensors, pytorch_model.bin or flax_model.msgpack, alone or in shards with an index.json, or "
+      + "CTranslate2's model.bin"
     guard let (file, format) = find(in: folder) else {
       return Failure(.notFound, "\(folder.path) holds no weights: it needs \(needed)")
     }
     return Failure(.unsupported, "\(folder.path) has its weights in \(file) only (\(format)); needed are \(needed)")
+  }
+}
+
+/// State dicts of PyTorch under names of their own.
+enum StateDicts {
+  /// The only file of the folder whose name ends like that of a state dict; nil where there is none, or several.
+  static func only(in folder: HuggingFaceFolder) -> String? {
+    let names = folder.names { name in
+      (name.hasSuffix(".pt") || name.hasSuffix(".pth")) && !name.hasPrefix("consolidated.")
+        && !OtherFormats.leftovers.contains { name.hasPrefix($0) }
+    }
+    return names.count == 1 ? names[0] : nil
   }
 }

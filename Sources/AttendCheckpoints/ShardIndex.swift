@@ -57,6 +57,9 @@ struct ShardIndex {
     return files
   }
 
+  /// Whether a file of that name is one of the shards.
+  func lists(_ name: String) -> Bool { tensors.contains { $0.shard.equals(name) } }
+
   /// The file names of all shards, each once, in order.
   private func shards() throws(Failure) -> FixedArray<String> {
     let purpose = "the list of shards in \(path)"

@@ -20,6 +20,7 @@ enum ModelLayouts {
   /// Face.
   static func find(in folder: HuggingFaceFolder) throws(Failure) -> (any ModelLayout)? {
     if let model = MinDalleModel(folder) { return model }
+    if let model = try CTranslate2Model(folder) { return model }
     return nil
   }
 }

@@ -43,7 +43,7 @@ final class TensorLog {
 
   /// Whether the checkpoint holds the weights of a product.
   func has(_ linear: LinearBlueprint, prefix: String) -> Bool {
-    has(linear.weightName(prefix)) || has(prefix + linear.blocksName)
+    has(linear.weightName(prefix)) || has(prefix + linear.blocksName) || has(linear.kernelName(prefix))
   }
 
   /// Whether the checkpoint holds a tensor of this shape.
@@ -83,6 +83,9 @@ final class TensorLog {
   func weights(
     _ name: String, _ shape: TensorShape, or other: TensorShape? = nil
   ) throws(Failure) -> StoredTensor {
+    if shape.count > 2, !has(name), let kernel = FlaxKernel(of: name, in: checkpoint) {
+      return try weights(of: kernel, name, shape)
+    }
     let tensor = try checkpoint.tensor(name, shape: shape, or: other)
     guard [.float32, .float16, .bfloat16, .float64].contains(tensor.type) else {
       throw Failure(
@@ -96,6 +99,15 @@ final class TensorLog {
     let single = try tensor.narrowed()
     narrowed[name] = single
     return single
+  }
+
+  /// Weights of a convolution that the checkpoint holds as Flax's, in the order of PyTorch.
+  private func weights(of kernel: FlaxKernel, _ name: String, _ shape: TensorShape) throws(Failure) -> StoredTensor {
+    try note(kernel.tensor, parameters: kernel.tensor.count)
+    if let ordered = narrowed[name] { return ordered }
+    let ordered = try kernel.ordered(name, shape)
+    narrowed[name] = ordered
+    return ordered
   }
 
   /// A tensor of bytes, each of which stands for so many weights.

@@ -20,7 +20,18 @@ struct TokenizerFolder {
 
   func parts() throws(Failure) -> TokenizerParts {
     try UnicodeData.prepare()
-    if let root = try json("tokenizer.json") { return try TokenizerJSON(root: root).parts() }
+    if let root = try json("tokenizer.json") {
+      var parts = try TokenizerJSON(root: root).parts()
+      if files.isTranslated, has("target_tokenizer.json") {
+        parts.targets = { [place = files.place] () throws(Failure) in
+          guard let root = try HuggingFaceFolder(place).json("target_tokenizer.json") else {
+            throw Failure(.notFound, "\(place.path(of: "target_tokenizer.json")) is gone")
+          }
+          return try TokenizerJSON(root: root).parts()
+        }
+      }
+      return parts
+    }
     let settings = try TokenizerSettings(self)
     if has("source.spm") {
       guard has("vocab.json") else {

@@ -127,6 +127,7 @@ class Generating(Answers):
 
 def _tokenizer_class(folder: str) -> str:
     """What tokenizer_config.json calls the class of transformers; "" where it does not."""
+    folder = os.path.dirname(folder) if os.path.isfile(folder) else folder
     try:
         with open(os.path.join(folder, "tokenizer_config.json"), encoding="utf-8") as file:
             return str(json.load(file).get("tokenizer_class", ""))
