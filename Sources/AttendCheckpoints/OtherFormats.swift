@@ -42,7 +42,20 @@ enum OtherFormats {
     guard let (file, format) = find(in: folder) else {
       return Failure(.notFound, "\(folder.path) holds no weights: it needs \(needed)")
     }
-    return Failure(.unsupported, "\(folder.path) has its weights in \(file) only (\(format)); needed are \(needed)")
+    return Failure(
+      .unsupported,
+      "\(folder.path) has its weights in \(file) only (\(format)); needed are \(needed)\(advice(format))")
+  }
+
+  /// What to do with a format; empty where its name says it.
+  private static func advice(_ format: String) -> String {
+    switch format {
+    case "Keras", "TensorFlow":
+      ": transformers 4 converts it, from_pretrained(folder, from_tf=True).save_pretrained(folder)"
+    case "ONNX", "OpenVINO", "Core ML", "LiteRT":
+      ": a program that was made of a model is not turned back; take the checkpoint that it was exported from"
+    default: ": save_pretrained of transformers writes them"
+    }
   }
 }
 

@@ -89,7 +89,8 @@ def expected(folder: Path, kind: str, case: Path) -> dict[str, object]:
         else:
             generator = ctranslate2.Generator(str(folder), compute_type="float32")
             outputs = generator.generate_batch(
-                texts, beam_size=beams, max_length=12, return_scores=True, include_prompt_in_result=False)
+                texts, beam_size=beams, max_length=12, return_scores=True, include_prompt_in_result=False
+            )
             made = [{"ids": list(o.sequences_ids[0]), "score": o.scores[0]} for o in outputs]
         found[f"beams{beams}"] = made
     return found

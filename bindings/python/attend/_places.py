@@ -95,7 +95,13 @@ class MemoryFiles:
 
 
 def load(
-    place: str | MemoryFiles, progress: Progress | None, *, compute: str, threads: int, kernels: str | None, copy_weights: bool
+    place: str | MemoryFiles,
+    progress: Progress | None,
+    *,
+    compute: str,
+    threads: int,
+    kernels: str | None,
+    copy_weights: bool,
 ) -> Owned:
     """attend_model_create and its like, which hear signals and carry what ``progress`` raises past the C code in between."""
     if compute not in c.COMPUTE:
