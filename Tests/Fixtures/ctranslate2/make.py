@@ -1,6 +1,7 @@
 """Writes the folders of CTranslate2 that the tests read; needs ctranslate2, transformers and torch.
 
-NAME/    ../conformance/NAME, converted with float32 weights, or in the type that TYPES adds to the name
+NAME/    ../conformance/NAME or ../features/NAME, converted with float32 weights, or in the type that TYPES adds to the
+         name
 NAME/expected.json    what CTranslate2 makes of the inputs of the case: ids and scores of greedy and beam search
 """
 
@@ -17,10 +18,11 @@ import transformers
 from safetensors.numpy import load_file
 
 HERE = Path(__file__).parent
-#: Encoder-decoders, which translate; decoders, which generate; encoders, which give states.
+#: Encoder-decoders, which translate; decoders, which generate; encoders, which give states; Whisper, which hears.
 CASES = {
     "marian": "translate", "bart": "translate", "t5": "translate", "m2m_100": "translate", "gpt2": "generate",
     "llama": "generate", "gptj": "generate", "bloom": "generate", "bert": "encode",
+    "whisper": "hear",
 }  # fmt: skip
 TYPES = {"gpt2": ["int8", "int16", "float16"], "marian": ["int8"]}
 
@@ -37,11 +39,19 @@ class Tokens:
         self.unk_token_id = config.vocab_size - 2
         self.special_tokens_map: dict[str, list[str]] = {}
         self.num_madeup_words = 0
+        if config.model_type == "whisper":
+            for id, name in enumerate(("transcribe", "translate", "notimestamps", "startofprev", "en", "de"), 4):
+                self.names[id] = f"<|{name}|>"
+            self.names[config.decoder_start_token_id], self.names[2] = "<|startoftranscript|>", "<|endoftext|>"
+            self.additional_special_tokens = ["<|en|>", "<|de|>"]
         if config.model_type == "marian":
             self.names[-1] = "<pad>"
 
     def get_vocab(self) -> dict[str, int]:
         return {name: id for id, name in enumerate(self.names)}
+
+    def convert_tokens_to_ids(self, name: str) -> int:
+        return self.names.index(name)
 
     def convert_ids_to_tokens(self, id: int) -> str:
         return self.names[id]
@@ -100,12 +110,13 @@ def main() -> None:
     for name, kind in CASES.items():
         if sys.argv[1:] and name not in sys.argv[1:]:
             continue
-        case = HERE.parent / "conformance" / name
+        case = HERE.parent / ("features" if kind == "hear" else "conformance") / name
         for type in ["float32", *TYPES.get(name, [])]:
             folder = HERE / (name if type == "float32" else f"{name}-{type}")
             shutil.rmtree(folder, ignore_errors=True)
             Converter(str(case)).convert(str(folder), quantization=type)
-            (folder / "expected.json").write_text(json.dumps(expected(folder, kind, case)) + "\n")
+            if kind != "hear":  # Whisper is compared with what it was converted from
+                (folder / "expected.json").write_text(json.dumps(expected(folder, kind, case)) + "\n")
             print(folder.name)
 
 

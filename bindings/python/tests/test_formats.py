@@ -104,6 +104,27 @@ def test_a_file_that_is_cut_is_told(tmp_path: Path, cut: int) -> None:
         attend.Model(tmp_path)
 
 
+def test_whisper() -> None:
+    """The states and the logits of the model that was converted, and the tokens that it knows by their spelling."""
+    source = FIXTURES / "features" / "whisper"
+    expected = read_safetensors(source / "expected.safetensors")
+    found = []
+    for folder in (FIXTURES / "ctranslate2" / "whisper", source):
+        with attend.Model(folder) as model, model.session() as session:
+            session.encode([attend.Features(array) for array in expected["input_features"]])
+            states = np.concatenate(session.hidden_states())
+            found.append((states, np.concatenate(session.decode(expected["decoder_input_ids"]))))
+            generation = model.generation_config
+            assert model.family == "whisper" and generation is not None
+            assert (generation["decoder_start_token_id"], model.eos) == (3, 2)
+    for one, other in zip(*found):
+        assert np.array_equal(one, other)
+    with attend.Model(FIXTURES / "ctranslate2" / "whisper") as model:
+        assert model.generation_config["lang_to_id"] == {"<|en|>": 8, "<|de|>": 9}
+        assert model.generation_config["task_to_id"] == {"transcribe": 4, "translate": 5}
+        assert model.generation_config["no_timestamps_token_id"] == 6
+
+
 # Flax
 
 
