@@ -103,7 +103,7 @@ def load(
     kernels: str | None,
     copy_weights: bool,
 ) -> Owned:
-    """attend_model_create and its like, which hear signals and carry what ``progress`` raises past the C code in between."""
+    """attend_model_create and its like, which hear signals and carry what ``progress`` raises past the C code."""
     if compute not in c.COMPUTE:
         raise InvalidArgumentError(f"compute: {compute!r} is not one of {', '.join(c.COMPUTE)}")
     watch = Watch(progress)
