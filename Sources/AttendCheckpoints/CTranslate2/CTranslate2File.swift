@@ -24,6 +24,8 @@ struct CTranslate2File: Sendable {
   /// The kind of model, such as "TransformerSpec", and the revision of its names.
   let specification: String
   let revision: Int
+  /// Whether names are those of the first revision.
+  var isFirst: Bool { revision == 1 && specification.hasPrefix("TransformerB") }
   /// In the order of their names.
   let variables: FixedArray<Variable>
   /// Names that stand for others, as they are in the file.

@@ -114,12 +114,13 @@ struct CTranslate2Settings {
       try text.add("layer_norm_epsilon", json: epsilon)
     }
     func name(_ variable: CTranslate2File.Variable) -> String {
-      CTranslate2Names.current(file.text(variable.name), file.revision)
+      CTranslate2Names.current(file.text(variable.name), isFirst: file.isFirst)
     }
     try text.add("attributes") { (object) throws(Failure) in
       for variable in file.variables where variable.shape.count == 0 {
         guard let number = file.number(variable), number.isFinite else { continue }
         let name = name(variable)
+        if name.hasSuffix(".weight_scale") { continue }  // of a tensor in 16 bits
         let isTruth = variable.type == .int8 && (name.hasSuffix("scale_embeddings") || name.hasSuffix("sqrt_depth"))
         try object.add(name, json: isTruth ? "\(number != 0)" : "\(number)")
       }
@@ -130,7 +131,7 @@ struct CTranslate2Settings {
       }
       for alias in file.aliases {
         guard let variable = file.find(alias.target), variable.shape.count > 0 else { continue }
-        let name = CTranslate2Names.current(file.text(alias.name), file.revision)
+        let name = CTranslate2Names.current(file.text(alias.name), isFirst: file.isFirst)
         try object.add(name, json: file.shape(variable).description)
       }
     }

@@ -24,14 +24,14 @@ struct CTranslate2Tensors: TensorSource {
       guard let variable = index < count ? source.variables[index] : source.find(source.aliases[index - count].target),
         variable.shape.count > 0, !CTranslate2Tensors.isScale(source.text(name))
       else { return nil }
-      return Entry(name: CTranslate2Names.current(source.text(name), source.revision), variable: variable)
+      return Entry(name: CTranslate2Names.current(source.text(name), isFirst: source.isFirst), variable: variable)
     }
     let places = try FixedArray((0..<all).count { entry($0) != nil }, for: purpose, next(all) { entry($0) != nil })
     let start = try CTranslate2Tensors.start(of: source)
     var expanded: [Int: StoredTensor] = [:]  // by the place of what is quantised
-    let count = places.count + (start == nil ? 0 : 1)
+    let count = places.count + start.count
     table = try TensorTable(count, named: source.file.path) { (index) throws(Failure) in
-      if index == places.count, let start { return .known(start) }
+      if index >= places.count { return .known(start[index - places.count]) }
       guard let entry = entry(places[index]) else { throw Failure(.internalError, "a tensor has gone") }
       if let known = expanded[entry.variable.data.first] { return .known(known.renamed(entry.name)) }
       let tensor = try CTranslate2Tensors.tensor(entry, source)
@@ -44,18 +44,28 @@ struct CTranslate2Tensors: TensorSource {
     file = source.file
   }
 
-  /// The vector that the decoder begins with, where that is no token's: zeros, which the file does not hold.
-  private static func start(of source: CTranslate2File) throws(Failure) -> StoredTensor? {
+  /// What stands for the token that the decoder begins with, where that is none of the vocabulary: a vector of zeros,
+  /// behind those of the tokens, and a logit that is never chosen. The file holds neither.
+  private static func start(of source: CTranslate2File) throws(Failure) -> [StoredTensor] {
     guard let starts = source.find("decoder/start_from_zero_embedding"), source.number(starts) != 0,
       let table = source.find("decoder/embeddings/weight"), table.shape.count == 2
-    else { return nil }
+    else { return [] }
     let width = source.shape(table)[1]
-    let zeros = try AlignedBuffer(width, of: Float.self, for: "the first vector of a decoder")
-    zeros.pointer(to: Float.self).update(repeating: 0, count: width)
-    return StoredTensor(
-      name: "decoder.start_embedding.weight", type: .float32, shape: TensorShape(1, width),
-      bytes: UnsafeRawBufferPointer(start: zeros.base, count: width * MemoryLayout<Float>.size),
-      file: source.file.path, owner: zeros)
+    func tensor(_ name: String, _ shape: TensorShape, _ value: Float) throws(Failure) -> StoredTensor {
+      let count = shape.reduce(1, *)
+      let numbers = try AlignedBuffer(count, of: Float.self, for: "the first vector of a decoder")
+      numbers.pointer(to: Float.self).update(repeating: value, count: count)
+      return StoredTensor(
+        name: "decoder.\(name)", type: .float32, shape: shape,
+        bytes: UnsafeRawBufferPointer(start: numbers.base, count: count * MemoryLayout<Float>.size),
+        file: source.file.path, owner: numbers)
+    }
+    let never = -Float.greatestFiniteMagnitude / 2
+    return [
+      try tensor("start_embedding.weight", TensorShape(1, width), 0),
+      try tensor("start_projection.weight", TensorShape(1, width), 0),
+      try tensor("start_projection.bias", TensorShape(1), never),
+    ]
   }
 
   private static func isScale(_ name: String) -> Bool { name.hasSuffix("/weight_scale") }
@@ -128,9 +138,9 @@ enum CTranslate2Names {
   ]
 
   /// The name of a variable with today's parts, joined by dots.
-  static func current(_ name: String, _ revision: Int) -> String {
+  static func current(_ name: String, isFirst: Bool) -> String {
     var name = name
-    if revision == 1 {
+    if isFirst {
       let decodes = !name.contains("encoder")
       for (old, new) in first + (decodes ? [("masked_multi_head", "self_attention")] : [])
         + [("multi_head", decodes ? "attention" : "self_attention")]

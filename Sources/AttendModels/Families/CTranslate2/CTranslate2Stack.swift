@@ -95,9 +95,11 @@ struct CTranslate2Stack {
     let (vocabulary, width) = try variables.matrix("\(tokens).weight")
     var output = LinearBlueprint(name: name, outputs: vocabulary, inputs: width, bias: .optional("\(name).bias"))
     if variables.has("\(name).weight") { (output.outputs, output.inputs) = try variables.matrix("\(name).weight") }
-    // A row of zeros behind the token table is no row of a head that is tied.
+    // The token that stands for the vector of zeros has a logit too, which is never chosen.
     let isApart = try variables.flag("\(side).start_from_zero_embedding")
-    var head = HeadBlueprint(pooling: .nextToken, output: isApart ? .linear(output) : .ownOrTied(output))
+    let start = LinearBlueprint(name: "\(side).start_projection", outputs: 1, inputs: output.inputs)
+    if isApart, !variables.has("\(name).weight") { output.name = tokens }
+    var head = HeadBlueprint(pooling: .nextToken, output: isApart ? .joined([output, start]) : .ownOrTied(output))
     if variables.has("\(side).project_out.weight") { head.projection = try variables.linear("\(side).project_out") }
     head.scale = Float(try variables.number("\(side).scale_outputs") ?? 1)
     head.softCap = Float(try variables.number("\(side).final_logit_softcapping") ?? 0)
