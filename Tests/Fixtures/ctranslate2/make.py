@@ -91,18 +91,19 @@ def expected(folder: Path, kind: str, case: Path) -> dict[str, object]:
         states = np.array(output.last_hidden_state)
         found["states"] = [states[row, : len(text)].round(7).tolist() for row, text in enumerate(texts)]
         return found
+    if kind == "generate":
+        generator = ctranslate2.Generator(str(folder), compute_type="float32")
+        outputs = generator.generate_batch(texts, beam_size=1, max_length=12, include_prompt_in_result=False)
+        found["beams1"] = [{"ids": list(output.sequences_ids[0])} for output in outputs]
+        found["log_probs"] = [score.log_probs for score in generator.score_batch(texts)]
+        return found
+    translator = ctranslate2.Translator(str(folder), compute_type="float32")
     for beams in (1, 4):
-        if kind == "translate":
-            translator = ctranslate2.Translator(str(folder), compute_type="float32")
-            outputs = translator.translate_batch(texts, beam_size=beams, max_decoding_length=12, return_scores=True)
-            made = [{"ids": [names.index(t) for t in o.hypotheses[0]], "score": o.scores[0]} for o in outputs]
-        else:
-            generator = ctranslate2.Generator(str(folder), compute_type="float32")
-            outputs = generator.generate_batch(
-                texts, beam_size=beams, max_length=12, return_scores=True, include_prompt_in_result=False
-            )
-            made = [{"ids": list(o.sequences_ids[0]), "score": o.scores[0]} for o in outputs]
-        found[f"beams{beams}"] = made
+        outputs = translator.translate_batch(texts, beam_size=beams, max_decoding_length=12, return_scores=True)
+        found[f"beams{beams}"] = [
+            {"ids": [names.index(token) for token in output.hypotheses[0]], "score": output.scores[0]}
+            for output in outputs
+        ]
     return found
 
 

@@ -48,13 +48,18 @@ def bits(model: attend.Model, expected: dict[str, np.ndarray]) -> np.ndarray:
 
 @pytest.mark.parametrize("folder", [c for c in CONVERTED if "-" not in c.name], ids=lambda folder: folder.name)
 def test_float32_is_the_same_to_the_bit(folder: Path) -> None:
-    """But for the row of zeros that Marian begins with, which is no token there."""
+    """But for the row of zeros that Marian begins with, which is no token there, and the components of GPT-J's heads,
+    which stand in another order.
+    """
     source = original(folder)
     expected = read_safetensors(source / "expected.safetensors")
     with attend.Model(folder) as converted, attend.Model(source) as model:
         found, wanted = bits(converted, expected), bits(model, expected)
         kept = found.shape[1] - (folder.name == "marian")
-        assert np.array_equal(found[:, :kept], wanted[:, :kept])
+        if folder.name == "gptj":
+            np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5)
+        else:
+            assert np.array_equal(found[:, :kept], wanted[:, :kept])
 
 
 @pytest.mark.parametrize("folder", CONVERTED, ids=lambda folder: folder.name)
@@ -69,12 +74,15 @@ def test_what_ctranslate2_writes(folder: Path, beams: int) -> None:
         return
     is_exact = folder.name.split("-")[-1] not in ("int8", "int16")  # there it rounds inputs too
     with attend.Model(folder) as model:
-        for source, wanted in zip(expected["inputs"], expected[f"beams{beams}"]):
+        for source, wanted in zip(expected["inputs"], expected.get(f"beams{beams}", [])):
             found = model.generate(np.array(source, np.int32), num_beams=beams, **OPTIONS)[0]
             ids = found.ids.tolist()
             assert (ids[:-1] if found.finish_reason == "end" else ids) == wanted["ids"]
-            if is_exact:
+            if is_exact and "score" in wanted and beams > 1:  # greedily, ours is the sum over all tokens
                 assert found.score == pytest.approx(wanted["score"], abs=1e-4)
+        for source, wanted in zip(expected["inputs"], expected.get("log_probs", []) if is_exact else []):
+            scored = model.score([np.array(source, np.int32)])[0]
+            np.testing.assert_allclose(scored.log_probabilities, wanted, rtol=0, atol=1e-4)
 
 
 def test_vocabularies_are_tokenizers() -> None:
