@@ -14,8 +14,9 @@ struct CTranslate2Model: ModelLayout {
     if let file = folder.place.file {
       guard file == CTranslate2Model.weights else { return nil }
     } else {
+      guard folder.holds(CTranslate2Model.weights) else { return nil }
       let others = WeightFormat.allCases.flatMap { [$0.rawValue, $0.index] }
-      guard folder.holds(CTranslate2Model.weights), !others.contains(where: folder.holds) else { return nil }
+      guard !others.contains(where: folder.holds) else { return nil }
     }
     guard CTranslate2File.isSuch(try folder.mapped(CTranslate2Model.weights)) else { return nil }
     place = folder.place
