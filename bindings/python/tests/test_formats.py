@@ -41,25 +41,27 @@ def bits(model: attend.Model, expected: dict[str, np.ndarray]) -> np.ndarray:
             session.encode(texts)
             return np.concatenate(session.hidden_states())
         if model.kind == attend.Kind.DECODER:
-            return np.concatenate(session.decode(texts))
+            session.encode([text[:1] for text in texts])
+            return np.concatenate(session.decode([text[1:] for text in texts]))
         session.encode(texts)
         return np.concatenate(session.decode(expected["decoder_input_ids"]))
 
 
-@pytest.mark.parametrize("folder", [c for c in CONVERTED if "-" not in c.name], ids=lambda folder: folder.name)
+@pytest.mark.parametrize(
+    "folder", [c for c in CONVERTED if "-" not in c.name and c.name != "marian"], ids=lambda folder: folder.name
+)
 def test_float32_is_the_same_to_the_bit(folder: Path) -> None:
-    """But for the row of zeros that Marian begins with, which is no token there, and the components of GPT-J's heads,
-    which stand in another order.
+    """But where the converter writes down what is computed here, sines of positions, or puts the components of GPT-J's
+    heads in another order. Marian begins with zeros there, where the case, made at random, has numbers.
     """
     source = original(folder)
     expected = read_safetensors(source / "expected.safetensors")
     with attend.Model(folder) as converted, attend.Model(source) as model:
         found, wanted = bits(converted, expected), bits(model, expected)
-        kept = found.shape[1] - (folder.name == "marian")
-        if folder.name == "gptj":
+        if folder.name in ("gptj", "m2m_100"):
             np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5)
         else:
-            assert np.array_equal(found[:, :kept], wanted[:, :kept])
+            assert np.array_equal(found, wanted)
 
 
 @pytest.mark.parametrize("folder", CONVERTED, ids=lambda folder: folder.name)

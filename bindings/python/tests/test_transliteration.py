@@ -5,7 +5,6 @@ tests expect.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, Iterator
 
 import attend
