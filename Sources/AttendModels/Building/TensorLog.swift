@@ -41,9 +41,12 @@ final class TensorLog {
 
   func has(_ name: String) -> Bool { checkpoint[name] != nil }
 
+  /// Whether the checkpoint holds a tensor, or what Flax has in the place of weights.
+  func hasWeights(_ name: String) -> Bool { has(name) || FlaxKernel(of: name, in: checkpoint) != nil }
+
   /// Whether the checkpoint holds the weights of a product.
   func has(_ linear: LinearBlueprint, prefix: String) -> Bool {
-    has(linear.weightName(prefix)) || has(prefix + linear.blocksName) || has(linear.kernelName(prefix))
+    hasWeights(linear.weightName(prefix)) || has(prefix + linear.blocksName)
   }
 
   /// Whether the checkpoint holds a tensor of this shape.
@@ -74,7 +77,7 @@ final class TensorLog {
   /// The first of several spellings whose tensor exists; the first of all where none does, so that its absence is
   /// reported.
   func first(of names: [String], _ name: (String) -> String) -> String {
-    names.first { has(name($0)) } ?? names[0]
+    names.first { hasWeights(name($0)) } ?? names[0]
   }
 
   // MARK: Reading
