@@ -203,9 +203,11 @@ typedef struct attend_model_options {
 /**
  * Loads the checkpoint folder at `path`, in the layout of Hugging Face: config.json, model.safetensors,
  * pytorch_model.bin or flax_model.msgpack (or shards of one of them, with an index.json such as
- * model.safetensors.index.json), and where present generation_config.json and tokenizer.json; or a folder of min-dalle
- * with encoder.pt and decoder.pt. float32, float16, bfloat16 and float64 weights are laid out for
- * the kernels. `options` may be NULL. `*model` is owned by the caller.
+ * model.safetensors.index.json), and where present generation_config.json and tokenizer.json; a folder of CTranslate2,
+ * with model.bin and its vocabularies; or a folder of min-dalle with encoder.pt and decoder.pt. docs/formats.md has all
+ * formats. A path to one of the files means that file's folder, and where it holds weights, these weights. float32,
+ * float16, bfloat16 and float64 weights are laid out for the kernels. `options` may be NULL. `*model` is owned by the
+ * caller.
  *
  * Files of weights are mapped, and a model may read its token table in the file as long as it lives. A file that is
  * shortened or written over in that time ends the process with SIGBUS, or changes results; one that is deleted, or
@@ -220,6 +222,25 @@ typedef struct attend_model_options {
  */
 ATTEND_MUST_CHECK attend_error *attend_model_create(
     const char *path, const attend_model_options *options, attend_model **model);
+
+/** A file that the program has in memory; since 0.2. */
+typedef struct attend_file {
+    const char *name;  /**< as in the folder that it would be in: "config.json", "1_Pooling/config.json" */
+    const void *data;
+    size_t size;       /**< bytes of `data` */
+} attend_file;
+
+/**
+ * The same from files in memory, which a program may keep in an archive or encrypted; nothing touches the disk; since
+ * 0.2. `files` are `count` files as they would stand in a folder. The table itself may go when the call returns; the
+ * bytes that it points to must stay as they are until the model and all that was made from it are freed, unless
+ * `options` asks for copy_weights, which copies them. Messages call the folder "(memory)".
+ *
+ * Errors: those of attend_model_create; INVALID_ARGUMENT also for a name that is empty, leads out of the folder, or
+ * comes twice.
+ */
+ATTEND_MUST_CHECK attend_error *attend_model_create_from_files(
+    const attend_file *files, size_t count, const attend_model_options *options, attend_model **model);
 
 /** Gives the caller's hold on a model back; sessions made from it stay valid. NULL is allowed. */
 void attend_model_free(attend_model *model);
@@ -291,6 +312,13 @@ typedef struct attend_detokenize_options {
  * component that is not implemented), INVALID_ARGUMENT.
  */
 ATTEND_MUST_CHECK attend_error *attend_tokenizer_create(const char *path, attend_tokenizer **tokenizer);
+
+/**
+ * The same from files in memory, as they would stand in a folder; since 0.2. They are copied. Errors: those of
+ * attend_tokenizer_create; INVALID_ARGUMENT also for a name that is empty, leads out of the folder, or comes twice.
+ */
+ATTEND_MUST_CHECK attend_error *attend_tokenizer_create_from_files(
+    const attend_file *files, size_t count, attend_tokenizer **tokenizer);
 
 /** Frees a tokenizer from attend_tokenizer_create (never one from attend_model_tokenizer); NULL is allowed. */
 void attend_tokenizer_free(attend_tokenizer *tokenizer);

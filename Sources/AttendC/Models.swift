@@ -103,6 +103,35 @@ struct TensorTexts: Sendable {
   }
 }
 
+@_cdecl("attend_model_create_from_files") @implementation public func attend_model_create_from_files(
+  _ files: UnsafePointer<attend_file>!, _ count: Int, _ options: UnsafePointer<attend_model_options>!,
+  _ model: UnsafeMutablePointer<OpaquePointer?>!
+) -> OpaquePointer! {
+  attempt { () throws(Failure) in
+    let target = try require(model, "model")
+    let options = try loadOptions(options)
+    let files = try memoryFiles(files, count, copies: options.copiesWeights)
+    target.pointee = own(try ModelObject(try Model(try HuggingFaceFolder(files), options: options)))
+  }
+}
+
+/// The table of files in memory that a caller gives.
+func memoryFiles(
+  _ files: UnsafePointer<attend_file>?, _ count: Int, copies: Bool
+) throws(Failure) -> MemoryFiles {
+  guard count > 0 else { throw Failure(.invalidArgument, "count is 0: a model is at least one file") }
+  let files = try require(files, "files")
+  return try MemoryFiles(count, copies: copies) { (index) throws(Failure) in
+    let file = files[index]
+    let name = try string(file.name, "files[\(index)].name")
+    guard file.size >= 0 else {
+      throw Failure(.invalidArgument, "files[\(index)].size is more than memory can hold")
+    }
+    let data = file.size == 0 ? nil : try require(file.data, "files[\(index)].data")
+    return (name, UnsafeRawBufferPointer(start: data, count: file.size))
+  }
+}
+
 /// The options of attend_model_create as the models room knows them.
 private func loadOptions(_ pointer: UnsafePointer<attend_model_options>?) throws(Failure) -> Model.Options {
   var result = Model.Options()

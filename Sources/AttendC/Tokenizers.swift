@@ -1,4 +1,5 @@
 import AttendBase
+import AttendCheckpoints
 import AttendModels
 import AttendTokenizers
 import CAttend
@@ -24,6 +25,16 @@ func give<Object: AnyObject>(
     let path = try string(path, "path")
     let target = try require(tokenizer, "tokenizer")
     target.pointee = own(try Tokenizer(path: path))
+  }
+}
+
+@_cdecl("attend_tokenizer_create_from_files") @implementation public func attend_tokenizer_create_from_files(
+  _ files: UnsafePointer<attend_file>!, _ count: Int, _ tokenizer: UnsafeMutablePointer<OpaquePointer?>!
+) -> OpaquePointer! {
+  attempt { () throws(Failure) in
+    let target = try require(tokenizer, "tokenizer")
+    let folder = try HuggingFaceFolder(try memoryFiles(files, count, copies: true))
+    target.pointee = own(try Tokenizer(folder, lowercasing: false))
   }
 }
 

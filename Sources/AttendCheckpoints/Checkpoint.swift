@@ -17,11 +17,25 @@ enum WeightFormat: String, CaseIterable {
   /// The list of shards, where there are several.
   var index: String { "\(rawValue).index.json" }
 
-  func open(_ path: String, copies: Bool) throws(Failure) -> any TensorSource {
+  /// Endings of the names of its files.
+  private var endings: [String] {
     switch self {
-    case .safetensors: try SafetensorsFile(path, copies: copies)
-    case .pytorch: try PyTorchFile(path, copies: copies)
-    case .flax: try FlaxFile(path, copies: copies)
+    case .safetensors: [".safetensors"]
+    case .pytorch: [".bin", ".pt", ".pth"]
+    case .flax: [".msgpack"]
+    }
+  }
+
+  /// The format of a file whose name ends so; nil: none of these.
+  static func ofFile(_ name: String) -> WeightFormat? {
+    allCases.first { format in format.endings.contains { name.hasSuffix($0) } }
+  }
+
+  func open(_ file: MappedFile) throws(Failure) -> any TensorSource {
+    switch self {
+    case .safetensors: try SafetensorsFile(file)
+    case .pytorch: try PyTorchFile(file)
+    case .flax: try FlaxFile(file)
     }
   }
 }
@@ -30,11 +44,15 @@ enum WeightFormat: String, CaseIterable {
 /// pytorch_model.bin or, without them, those of the shards that their index lists. Immutable: any number of threads may
 /// read at once.
 package final class Checkpoint: Sendable {
-  package let folder: String
+  /// Where the folder is, for what is read from it later.
+  package let place: FolderPlace
   /// The files of weights; of those that are mapped nothing of the data has been read yet.
   package let files: FixedArray<MappedFile>
   private let table: TensorTable
-  private static let purpose = "the files of a checkpoint"
+  static let purpose = "the files of a checkpoint"
+
+  /// The path of the folder.
+  package var folder: String { place.path }
 
   /// The tensors in the order of their names; those of types that this library does not know are left out.
   package var tensors: FixedArray<StoredTensor> { table.tensors }
@@ -46,7 +64,7 @@ package final class Checkpoint: Sendable {
   /// format only; `inputOutput`; `invalidFile` with the file, the tensor and the numbers; `outOfMemory`.
   package init(_ folder: HuggingFaceFolder, copies: Bool = false) throws(Failure) {
     let sources = try Checkpoint.sources(in: folder, copies: copies)
-    self.folder = folder.path
+    place = folder.place
     self.files = try FixedArray(sources.count, for: Checkpoint.purpose) { sources[$0].file }
     self.table = try Checkpoint.table(of: sources, in: folder.path)
   }
@@ -86,27 +104,46 @@ package final class Checkpoint: Sendable {
   private static func sources(
     in folder: HuggingFaceFolder, copies: Bool
   ) throws(Failure) -> FixedArray<any TensorSource> {
+    if let layout = folder.layout { return try layout.sources(copies: copies) }
+    if let name = folder.place.file, let chosen = try sources(folder, of: name, copies: copies) { return chosen }
     for format in WeightFormat.allCases {
-      if folder.holds(format.rawValue) {
-        return try FixedArray(1, for: Checkpoint.purpose) { (_) throws(Failure) in
-          try format.open(folder.path(of: format.rawValue), copies: copies)
-        }
-      }
+      if folder.holds(format.rawValue) { return try single(format, format.rawValue, in: folder, copies: copies) }
       if let index = try folder.json(format.index) {
         return try ShardIndex(index).open(in: folder, format, copies: copies)
       }
     }
     if folder.holds(MinDalleFile.painter) {
-      return try FixedArray(1, for: Checkpoint.purpose) { (_) throws(Failure) in
-        try PyTorchFile(folder.path(of: MinDalleFile.painter), copies: copies)
-      }
+      return try single(.pytorch, MinDalleFile.painter, in: folder, copies: copies)
     }
-    if MinDalleFile.isFolder(folder) {
-      return try FixedArray(2, for: Checkpoint.purpose) { (index) throws(Failure) in
-        try MinDalleFile(folder, half: index == 0 ? "encoder" : "decoder", copies: copies)
-      }
-    }
+    if let name = StateDicts.only(in: folder) { return try single(.pytorch, name, in: folder, copies: copies) }
     throw OtherFormats.refusal(folder)
+  }
+
+  /// The one file of weights of that name.
+  private static func single(
+    _ format: WeightFormat, _ name: String, in folder: HuggingFaceFolder, copies: Bool
+  ) throws(Failure) -> FixedArray<any TensorSource> {
+    try FixedArray(1, for: Checkpoint.purpose) { (_) throws(Failure) in
+      try format.open(try folder.mapped(name, copies: copies))
+    }
+  }
+
+  /// The weights that the caller named: a file of them, a list of shards, or a shard of such a list; nil for a file
+  /// that holds none.
+  private static func sources(
+    _ folder: HuggingFaceFolder, of name: String, copies: Bool
+  ) throws(Failure) -> FixedArray<any TensorSource>? {
+    let ending = ".index.json"
+    if name.hasSuffix(ending), let format = WeightFormat.ofFile(String(name.dropLast(ending.utf8.count))),
+      let index = try folder.json(name)
+    {
+      return try ShardIndex(index).open(in: folder, format, copies: copies)
+    }
+    guard let format = WeightFormat.ofFile(name) else { return nil }
+    if let index = try folder.json(format.index), case let shards = try ShardIndex(index), shards.lists(name) {
+      return try shards.open(in: folder, format, copies: copies)
+    }
+    return try single(format, name, in: folder, copies: copies)
   }
 
   /// Gives back the memory of copied files but for the tensors that are to be kept, once the others are packed: they

@@ -4,25 +4,52 @@ import Glibc
 
 /// The files of a checkpoint folder, as everything that reads a model sees them. This is the only place that asks the
 /// disk whether a file is there and that knows how paths are joined; a file of text is read and parsed once, whoever
-/// asks for it. One thread at a time.
+/// asks for it. A model in another layout (`ModelLayout`) shows itself here as if it were in that of Hugging Face, and
+/// so do files in memory. One thread at a time.
 package final class HuggingFaceFolder {
-  package let path: String
+  package let place: FolderPlace
+  /// The layout of the model; nil: that of Hugging Face.
+  let layout: (any ModelLayout)?
   private var texts: [String: LoadedFile] = [:]
   private var documents: [String: JSON] = [:]
 
-  /// Throws `notFound` where no folder is at `path`, `inputOutput`.
+  /// Whether the model is in a layout other than that of Hugging Face.
+  package var isTranslated: Bool { layout != nil }
+
+  /// The path of the folder, as it appears in messages.
+  package var path: String { place.path }
+
+  /// The folder at `path`, or the one that holds the file there. Throws `notFound` where nothing is, `inputOutput`, and
+  /// what a layout that it turns out to have throws.
   package convenience init(_ path: String) throws(Failure) {
     guard !path.isEmpty, !path.utf8.contains(0) else {
       throw Failure(.notFound, "the path of the model folder, \(path.debugDescription), names no folder")
     }
     guard try HuggingFaceFolder.isFolder(path) else {
-      throw Failure(.notFound, "\(path) is not a folder: a model is a folder with config.json and model.safetensors")
+      let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+      let folder = parts.count > 1 ? parts.dropLast().joined(separator: "/") : "."
+      try self.init(FolderPlace(path: folder.isEmpty ? "/" : folder, file: String(parts[parts.count - 1])))
+      return
     }
-    self.init(unchecked: path)
+    try self.init(FolderPlace(path: path))
+  }
+
+  /// The folder that files in memory make. Throws what a layout that it turns out to have throws.
+  package convenience init(_ files: MemoryFiles) throws(Failure) {
+    try self.init(FolderPlace(path: MemoryFiles.folder, memory: files))
+  }
+
+  /// The folder at a place, to be read again. Throws what a layout that it turns out to have throws.
+  package init(_ place: FolderPlace) throws(Failure) {
+    self.place = place
+    layout = try ModelLayouts.find(in: HuggingFaceFolder(unchecked: place))
   }
 
   /// The folder at `path`, which need not exist: what is asked for is then not there.
-  package init(unchecked path: String) { self.path = path }
+  package convenience init(unchecked path: String) { self.init(unchecked: FolderPlace(path: path)) }
+
+  /// The folder at a place in the layout of Hugging Face.
+  init(unchecked place: FolderPlace) { (self.place, layout) = (place, nil) }
 
   /// Whether a folder, not a file, is at `path`. Throws `notFound`, `inputOutput`.
   package static func isFolder(_ path: String) throws(Failure) -> Bool {
@@ -34,11 +61,13 @@ package final class HuggingFaceFolder {
   // MARK: Names
 
   /// The path of a file in the folder.
-  package func path(of name: String) -> String { path.hasSuffix("/") ? path + name : "\(path)/\(name)" }
+  package func path(of name: String) -> String { place.path(of: name) }
 
   /// Whether something of that name is in the folder, be it readable or not.
   package func holds(_ name: String) -> Bool {
-    withPath(of: name) { path in
+    if let layout, layout.provides(name) { return true }
+    if let memory = place.memory { return memory.find(place.prefix + name) != nil }
+    return withPath(of: name) { path in
       var status = stat()
       return stat(path, &status) == 0 || errno != ENOENT && errno != ENOTDIR
     }
@@ -78,6 +107,7 @@ package final class HuggingFaceFolder {
   }
 
   private func forEachName(_ body: (String) -> Void) {
+    if let memory = place.memory { return memory.forEachName(place.prefix, body) }
     guard let listing = opendir(path) else { return }
     defer { closedir(listing) }
     while let entry = readdir(listing) {
@@ -90,25 +120,35 @@ package final class HuggingFaceFolder {
 
   /// A folder in this one, which need not exist; itself for an empty name.
   package func folder(_ name: String) -> HuggingFaceFolder {
-    name.isEmpty ? self : HuggingFaceFolder(unchecked: path(of: name))
+    name.isEmpty ? self : HuggingFaceFolder(unchecked: place.folder(name))
   }
 
   // MARK: Contents
+
+  /// The bytes of a file, mapped or, where `copies` asks for it, copied; those of a file in memory where they are.
+  /// Throws `notFound`, `inputOutput`, `outOfMemory`.
+  package func mapped(_ name: String, copies: Bool = false) throws(Failure) -> MappedFile {
+    guard let memory = place.memory else { return try MappedFile(path(of: name), copies: copies) }
+    guard let file = memory.find(place.prefix + name) else {
+      throw Failure(.notFound, "\(path(of: name)) does not exist")
+    }
+    return file
+  }
 
   /// The content of a file of text, nil where there is none. Throws `inputOutput` where it cannot be read,
   /// `outOfMemory`.
   package func text(_ name: String) throws(Failure) -> LoadedFile? {
     if let text = texts[name] { return text }
-    guard holds(name) else { return nil }
-    let text = try LoadedFile(path(of: name))
+    guard let text = try loaded(name) else { return nil }
     texts[name] = text
     return text
   }
 
-  /// Lets a text stand in the place of a file from now on.
-  func provide(_ name: String, _ text: String) throws(Failure) {
-    texts[name] = try LoadedFile(path(of: name), holding: text)
-    documents[name] = nil
+  private func loaded(_ name: String) throws(Failure) -> LoadedFile? {
+    if let text = try layout?.text(name) { return text }
+    guard holds(name) else { return nil }
+    guard place.memory == nil else { return try LoadedFile(path(of: name), holding: try mapped(name).bytes) }
+    return try LoadedFile(path(of: name))
   }
 
   /// A file of JSON, nil where there is none. Throws `invalidFile` besides.
@@ -143,9 +183,6 @@ package struct ModelConfigurations {
   /// Throws `notFound` where config.json is missing, `unsupported` where the folder is of another format,
   /// `inputOutput`, `invalidFile`, `outOfMemory`.
   package init(_ folder: HuggingFaceFolder) throws(Failure) {
-    if MinDalleFile.isFolder(folder) {
-      try folder.provide("config.json", try MinDalleConfiguration(folder).text())
-    }
     guard let text = try folder.text("config.json"), let model = try folder.configuration("config.json") else {
       let other = OtherFormats.find(in: folder).map { ", but \($0.file): \($0.format)" } ?? ""
       throw Failure(other.isEmpty ? .notFound : .unsupported, "\(folder.path) holds no config.json\(other)")

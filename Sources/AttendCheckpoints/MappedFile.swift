@@ -2,7 +2,8 @@
 import AttendBase
 import Glibc
 
-/// A file mapped read-only, or copied where that is asked for. Any number of threads may read it at once.
+/// A file mapped read-only, or copied where that is asked for, or lent by the program that has it in memory. Any number
+/// of threads may read it at once.
 ///
 /// The bytes of a mapping are those on the disk: a file that another program shortens while it is mapped ends the
 /// process at the next read of what is gone (SIGBUS). Replacing a file by renaming another over it, as downloads do, is
@@ -11,21 +12,40 @@ package final class MappedFile: @unchecked Sendable {
   package let path: String
   /// The content, alive as long as this object; for an empty file a buffer without an address.
   package let bytes: UnsafeRawBufferPointer
+  private let origin: Origin
+
+  /// The owner of the memory in which the bytes are.
+  private enum Origin { case mapping, copy, caller }
+
   /// Whether the bytes are a copy.
-  let isCopy: Bool
+  var isCopy: Bool { origin == .copy }
 
   /// Throws `notFound` where nothing is at `path`; `inputOutput`, with the system's reason, where it cannot be opened,
   /// mapped or read, and for a folder; `outOfMemory` for a copy.
   package init(_ path: String, copies: Bool = false) throws(Failure) {
     let file = try OpenFile(path)
     self.path = path
-    isCopy = copies
+    origin = copies ? .copy : .mapping
     guard file.size > 0 else {  // the system maps no empty range
       self.bytes = UnsafeRawBufferPointer(start: nil, count: 0)
       return
     }
     self.bytes = UnsafeRawBufferPointer(
       start: copies ? try MappedFile.copy(of: file) : try MappedFile.mapping(of: file), count: file.size)
+  }
+
+  /// A file at `bytes`, which must stay as they are as long as this object lives, or a copy of them. Throws
+  /// `outOfMemory`.
+  init(_ path: String, bytes: UnsafeRawBufferPointer, copies: Bool) throws(Failure) {
+    self.path = path
+    origin = copies ? .copy : .caller
+    guard copies, bytes.count > 0 else {
+      self.bytes = bytes
+      return
+    }
+    let copy = try MappedFile.pages(bytes.count, for: path)
+    copy.copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
+    self.bytes = UnsafeRawBufferPointer(start: copy, count: bytes.count)
   }
 
   private static func mapping(of file: borrowing OpenFile) throws(Failure) -> UnsafeMutableRawPointer {
@@ -35,12 +55,18 @@ package final class MappedFile: @unchecked Sendable {
     return base
   }
 
-  /// The content in pages that belong to no file.
-  private static func copy(of file: borrowing OpenFile) throws(Failure) -> UnsafeMutableRawPointer {
+  /// Pages that belong to no file.
+  private static func pages(_ count: Int, for path: String) throws(Failure) -> UnsafeMutableRawPointer {
     let (protection, flags) = (PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS)
-    guard let base = mmap(nil, file.size, protection, flags, -1, 0), base != MAP_FAILED else {
-      throw .outOfMemory(file.size, for: "a copy of \(file.path)")
+    guard let base = mmap(nil, count, protection, flags, -1, 0), base != MAP_FAILED else {
+      throw .outOfMemory(count, for: "a copy of \(path)")
     }
+    return base
+  }
+
+  /// The content in such pages.
+  private static func copy(of file: borrowing OpenFile) throws(Failure) -> UnsafeMutableRawPointer {
+    let base = try pages(file.size, for: file.path)
     do throws(Failure) {
       let filled = try file.read(into: UnsafeMutableRawBufferPointer(start: base, count: file.size))
       guard filled == file.size else {
@@ -54,7 +80,10 @@ package final class MappedFile: @unchecked Sendable {
     return base
   }
 
-  deinit { if let base = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: base), bytes.count) } }
+  deinit {
+    guard origin != .caller, let base = bytes.baseAddress else { return }
+    munmap(UnsafeMutableRawPointer(mutating: base), bytes.count)
+  }
 
   /// Throws `invalidFile` where a clone of a repository left a pointer in the place of the file.
   func refusePointer() throws(Failure) {
@@ -74,7 +103,7 @@ package final class MappedFile: @unchecked Sendable {
   /// Tells the system that a range of the file has been used and its memory may serve others; nil is the whole file.
   /// Reading it again is allowed and slow. Pages that the range covers in part stay, and so does a copy.
   package func dontNeed(_ range: Range<Int>? = nil) {
-    if !isCopy { release(range) }
+    if origin == .mapping { release(range) }
   }
 
   /// Gives back the memory of a range of a copy, which is not read again.

@@ -81,13 +81,25 @@ package final class LoadedFile: Sendable {
   }
 
   /// A text that stands in the place of a file at `path`. Throws `outOfMemory`.
-  init(_ path: String, holding text: String) throws(Failure) {
-    count = text.utf8.count
-    buffer = try AlignedBuffer(bytes: count + 1, for: path)
-    for (place, byte) in text.utf8.enumerated() {
-      buffer.base.storeBytes(of: byte, toByteOffset: place, as: UInt8.self)
+  package convenience init(_ path: String, holding text: String) throws(Failure) {
+    var text = text
+    let copied = text.withUTF8 { bytes in
+      Result { () throws(Failure) in try LoadedFile(path, holding: UnsafeRawBufferPointer(bytes)) }
     }
-    buffer.base.storeBytes(of: 0, toByteOffset: count, as: UInt8.self)
-    self.path = path
+    let other = try copied.get()
+    self.init(other.path, other.buffer, other.count)
+  }
+
+  /// A copy of bytes that stand in the place of a file at `path`. Throws `outOfMemory`.
+  package convenience init(_ path: String, holding bytes: UnsafeRawBufferPointer) throws(Failure) {
+    guard bytes.count < Int.max else { throw .outOfMemory(bytes.count, for: path) }
+    let buffer = try AlignedBuffer(bytes: bytes.count + 1, for: path)
+    UnsafeMutableRawBufferPointer(start: buffer.base, count: bytes.count).copyMemory(from: bytes)
+    buffer.base.storeBytes(of: 0, toByteOffset: bytes.count, as: UInt8.self)
+    self.init(path, buffer, bytes.count)
+  }
+
+  private init(_ path: String, _ buffer: AlignedBuffer, _ count: Int) {
+    (self.path, self.buffer, self.count) = (path, buffer, count)
   }
 }

@@ -15,8 +15,13 @@ package final class SafetensorsFile: TensorSource {
   package static let maximalHeader = 100_000_000
 
   /// Throws `notFound`, `inputOutput`, or `invalidFile` with the file, the tensor and the numbers.
-  package init(_ path: String, copies: Bool = false) throws(Failure) {
-    let file = try MappedFile(path, copies: copies)
+  package convenience init(_ path: String, copies: Bool = false) throws(Failure) {
+    try self.init(try MappedFile(path, copies: copies))
+  }
+
+  /// Throws `invalidFile` likewise.
+  package init(_ file: MappedFile) throws(Failure) {
+    let path = file.path
     let header = try SafetensorsFile.header(of: file)
     let data = UnsafeRawBufferPointer(rebasing: file.bytes[(8 + header.count)...])
     let json = try JSON.parse(header, file: "the header of \(path)")

@@ -57,6 +57,9 @@ struct ShardIndex {
     return files
   }
 
+  /// Whether a file of that name is one of the shards.
+  func lists(_ name: String) -> Bool { tensors.contains { $0.shard.equals(name) } }
+
   /// The file names of all shards, each once, in order.
   private func shards() throws(Failure) -> FixedArray<String> {
     let purpose = "the list of shards in \(path)"
@@ -74,7 +77,7 @@ struct ShardIndex {
     _ shard: String, in folder: HuggingFaceFolder, _ format: WeightFormat, copies: Bool, _ note: (Int) -> Void
   ) throws(Failure) -> any TensorSource {
     let file: any TensorSource
-    do throws(Failure) { file = try format.open(folder.path(of: shard), copies: copies) } catch
+    do throws(Failure) { file = try format.open(try folder.mapped(shard, copies: copies)) } catch
       where error.code == .notFound
     {
       throw Failure(.notFound, "\(error.message), but \(path) lists tensors in it")
@@ -98,7 +101,7 @@ struct ShardIndex {
   }
 
   /// Whether a relative path can only lead to something in the folder that it starts from.
-  private static func staysInside(_ path: String) -> Bool {
+  static func staysInside(_ path: String) -> Bool {
     !path.utf8.contains(0)
       && path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { !["", ".", ".."].contains($0) }
   }

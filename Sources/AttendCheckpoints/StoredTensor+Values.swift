@@ -34,7 +34,7 @@ extension StoredTensor {
 
 extension Float {
   /// The number with these bits of IEEE 754's binary16.
-  fileprivate init(half bits: UInt16) {
+  init(half bits: UInt16) {
     // Exponent and fraction in the places of binary32, where the exponent's bias is larger by 112.
     let magnitude = UInt32(bits & 0x7FFF) << 13
     let value =

@@ -39,7 +39,7 @@ extension Model {
       return own
     }
     if let path { return try painter(in: path, engine: engine) }
-    let folder = HuggingFaceFolder(unchecked: checkpoint.folder)
+    let folder = checkpoint.place
     for name in Model.painterNames {
       for place in [folder.path(of: name), folder.path(of: "../\(name)")] where Painter.isFolder(place) {
         return try painter(in: place, engine: engine)

@@ -72,8 +72,12 @@ package final class Model: Sendable {
   }
 
   /// Loads the checkpoint folder at `path`. What can go wrong is listed at `attend_model_create` in the header.
-  package init(path: String, options: Options) throws(Failure) {
-    let files = try HuggingFaceFolder(path)
+  package convenience init(path: String, options: Options) throws(Failure) {
+    try self.init(try HuggingFaceFolder(path), options: options)
+  }
+
+  /// Loads a folder, wherever its files are.
+  package init(_ files: HuggingFaceFolder, options: Options) throws(Failure) {
     let sentence = try SentenceFolder(files)
     let folder = sentence?.transformer ?? files
     let configurations = try ModelConfigurations(folder)

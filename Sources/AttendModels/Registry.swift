@@ -51,7 +51,8 @@ extension Family {
 /// All families. A new one is a file beside this one and a line here.
 package enum Registry {
   package static let families: [any (Family & Sendable).Type] = [
-    Albert.self, AST.self, Bart.self, BEiT.self, Bert.self, BLIP.self, Bloom.self, CLIP.self, DalleBart.self,
+    Albert.self, AST.self, Bart.self, BEiT.self, Bert.self, BLIP.self, Bloom.self, CLIP.self, CTranslate2.self,
+    DalleBart.self,
     DebertaV2.self, DINOv2.self, DINOv3.self, DistilBert.self, Fairseq.self, Falcon.self, Florence2.self, Gemma.self,
     Gemma3.self, GPT2.self, GPTJ.self, GPTNeo.self, GPTNeoX.self, GptOss.self, Granite.self, Idefics.self,
     Idefics2.self, Idefics3.self, Janus.self, Llama.self, Llava.self, Mistral.self, Mixtral.self, Mllama.self,

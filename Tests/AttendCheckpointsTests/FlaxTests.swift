@@ -98,11 +98,32 @@ import Testing
     try refused(FlaxTests.map([("x", [0xC7, UInt8(content.count), 1] + content)]), "holds 0 bytes")
     let twice = FlaxTests.array([1], [1])
     try refused(FlaxTests.map([("x", twice), ("x", twice)]), "is there twice")
-    let chunked = FlaxTests.map([("__msgpack_chunked_array__", [0xC3])])
-    try refused(FlaxTests.map([("x", chunked)]), "cut into pieces", .unsupported)
     let tall: [UInt8] = [0x93, 0x92, 0xCD, 0x75, 0x30, 0] + FlaxTests.text("float32") + [0xC4, 0]
     let stack = FlaxTests.map([("x", [0xC7, UInt8(tall.count), 1] + tall)])
     try refused(FlaxTests.map([("FlaxThingLayers", stack)]), "stacks 30000 layers")
+  }
+
+  /// An array in pieces, as Flax writes those of more than 2^30 bytes.
+  private func inPieces(_ shape: [(String, [UInt8])], _ pieces: [(String, [UInt8])]) -> [UInt8] {
+    let mark = [0xD9, 25] + Array("__msgpack_chunked_array__".utf8) + [0xC3]
+    let (sizes, chunks) = (FlaxTests.map(shape), FlaxTests.map(pieces))
+    return [0x83] + mark + FlaxTests.text("shape") + sizes + FlaxTests.text("chunks") + chunks
+  }
+
+  @Test("arrays in pieces are joined") func pieces() throws {
+    let parts = [("0", FlaxTests.array([4], [1, 2, 3, 4])), ("1", FlaxTests.array([2], [5, 6]))]
+    let good = FlaxTests.map([("x", inPieces([("0", [2]), ("1", [3])], parts)), ("y", FlaxTests.array([1], [9]))])
+    let checkpoint = try opened(good)
+    #expect(checkpoint["x"]?.shape == [2, 3] && checkpoint["x"]?.floats == [1, 2, 3, 4, 5, 6])
+    #expect(checkpoint["y"]?.floats == [9])
+    for count in 0..<good.count { #expect(throws: Failure.self) { try opened(Array(good.prefix(count))) } }
+    try refused(FlaxTests.map([("x", inPieces([("0", [7])], parts))]), "x of shape [7] holds 24 bytes")
+    try refused(FlaxTests.map([("x", inPieces([("0", [0xC0])], parts))]), "x has a size that is no number")
+    try refused(FlaxTests.map([("x", inPieces([("1", [6])], parts))]), "x has a size that is no number")
+    try refused(FlaxTests.map([("x", inPieces([("0", [6])], []))]), "x has no pieces")
+    try refused(FlaxTests.map([("x", inPieces([("0", [6])], [("0", [1])]))]), "x has a piece that is no array")
+    let two = [("0", FlaxTests.array([4], [1, 2, 3, 4])), ("1", FlaxTests.array([2], [5, 6], type: "int32"))]
+    try refused(FlaxTests.map([("x", inPieces([("0", [6])], two))]), "x has pieces of two types")
   }
 
   @Test("maps within maps have an end") func depth() throws {

@@ -65,6 +65,34 @@ import Testing
     try refused(good.replacing(Array("/data/0".utf8), with: Array("/data/9".utf8)), .invalidFile, "storage 0")
   }
 
+  @Test("entries of an archive that share bytes are refused") func overlappingEntries() throws {
+    let good = TorchWriter.archive([WrittenTensor("a", [4], [1, 2, 3, 4]), WrittenTensor("b", [4], [5, 6, 7, 8])])
+    #expect(try opened(good)["b"]?.floats == [5, 6, 7, 8])
+    var entries = good.indices.filter { good[$0...].starts(with: [0x50, 0x4B, 1, 2]) }
+    entries = entries.filter { good[($0 + 46)...].starts(with: Array("archive/data/".utf8)) }
+    var same = good
+    same.replaceSubrange(entries[1] + 42..<entries[1] + 46, with: good[entries[0] + 42..<entries[0] + 46])
+    try refused(same, .invalidFile, "overlaps")
+    var larger = good
+    for place in [20, 24] { larger[entries[0] + place] = 64 }
+    try refused(larger, .invalidFile, "archive/data/0 of 64 bytes")
+  }
+
+  @Test("cycles, deep nesting and full memos end") func hostilePickles() throws {
+    let deep = [UInt8](repeating: UInt8(ascii: "]"), count: 1 << 20)
+    let nested = deep + [UInt8](repeating: UInt8(ascii: "a"), count: deep.count - 1)
+    try refused(stream(nested + [0x2E]), .invalidFile, "no dictionary of tensors")
+    let marks = [UInt8](repeating: UInt8(ascii: "("), count: 1 << 20)
+    try refused(stream(marks + [0x2E]), .invalidFile, "takes a value that is not there")
+    // A list that holds itself twice, doubled again and again: a million times in a few bytes, read once.
+    let doubled = (0..<100).flatMap { _ in Array("(h\0h\0e".utf8) }
+    try refused(stream(Array("]q\0".utf8) + doubled + [0x2E]), .invalidFile, "no dictionary of tensors")
+    let memo = (0..<200).flatMap { [UInt8(ascii: "N"), UInt8(ascii: "q"), UInt8($0)] }
+    try refused(stream(memo + [0x2E]), .invalidFile, "no dictionary of tensors")
+    let itself = Array("}q\0X\u{A}\0\0\0state_dicth\0s.".utf8)
+    try refused(stream(itself), .invalidFile, "no dictionary of tensors")
+  }
+
   @Test("what is no file of torch.save's is refused", arguments: ["", "x", "\u{80}", "PK\u{3}\u{4}", "{}"])
   func foreign(_ text: String) throws {
     try refused(Array(text.utf8), .invalidFile, "pytorch_model.bin")

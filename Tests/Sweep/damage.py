@@ -31,7 +31,16 @@ def sources(root: Path) -> list[Path]:
     """Folders of every kind of checkpoint that the repository has."""
     names = ["gpt2", "llama-bf16-sharded", "bert", "marian", "t5", "gpt_oss"]
     folders = [root / "Tests/Fixtures/conformance" / name for name in names] + [root / "models/g2p-en"]
-    return folders + sorted(path.parent for path in (root / "Tests/Fixtures").glob("pytorch/*/config.json"))
+    kinds = [root / "Tests/Fixtures" / kind for kind in ("pytorch", "flax", "ctranslate2")]
+    return folders + sorted(path for kind in kinds for path in kind.iterdir() if path.is_dir())
+
+
+def configuration(source: Path) -> Path | None:
+    """The config.json that goes with weights in a format of their own, where it does not lie beside them."""
+    if (source / "config.json").exists():
+        return None
+    places = [source.parents[1] / kind / source.name / "config.json" for kind in ("conformance", "features")]
+    return next((place for place in places if place.exists()), None)
 
 
 def cases(root: Path, place: Place, chance: random.Random, count: int) -> Iterator[Case]:
@@ -40,6 +49,8 @@ def cases(root: Path, place: Place, chance: random.Random, count: int) -> Iterat
     for _ in range(count):
         source = chance.choice(folders)
         folder = place.linked(source)
+        if config := configuration(source):
+            (folder / "config.json").symlink_to(config)
         names = sorted(path.name for path in folder.iterdir() if path.suffix not in (".py", ".md"))
         name = chance.choice(names)
         data, told = spoiled((folder / name).read_bytes(), chance)

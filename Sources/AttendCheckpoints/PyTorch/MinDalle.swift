@@ -9,7 +9,7 @@ struct MinDalleFile: TensorSource {
 
   /// `half` is "encoder" or "decoder".
   init(_ folder: HuggingFaceFolder, half: String, copies: Bool = false) throws(Failure) {
-    let stored = try PyTorchFile(folder.path(of: "\(half).pt"), copies: copies)
+    let stored = try PyTorchFile(try folder.mapped("\(half).pt", copies: copies))
     file = stored.file
     table = try TensorTable(stored.table.count, named: stored.file.path) { index in
       switch stored.table.member(index) {
@@ -23,9 +23,6 @@ struct MinDalleFile: TensorSource {
 
   /// The file of the VQGAN, in a folder of its own.
   static let painter = "detoker.pt"
-
-  /// Whether a folder is one of min-dalle's.
-  static func isFolder(_ folder: HuggingFaceFolder) -> Bool { folder.holds("encoder.pt") && folder.holds("decoder.pt") }
 
   private static let parts: [Substring: String] = [
     "self_attn": "FlaxBartAttention_0", "encoder_attn": "FlaxBartAttention_1", "glu": "GLU_0",
@@ -44,6 +41,32 @@ struct MinDalleFile: TensorSource {
       isLayer = part == "layers"
     }
     return result
+  }
+}
+
+/// A folder of min-dalle's.
+struct MinDalleModel: ModelLayout {
+  private let place: FolderPlace
+
+  /// nil for a folder of another kind.
+  init?(_ folder: HuggingFaceFolder) {
+    guard folder.place.file == nil, folder.holds("encoder.pt"), folder.holds("decoder.pt") else { return nil }
+    place = folder.place
+  }
+
+  func provides(_ name: String) -> Bool { name == "config.json" }
+
+  func text(_ name: String) throws(Failure) -> LoadedFile? {
+    guard provides(name) else { return nil }
+    let folder = HuggingFaceFolder(unchecked: place)
+    return try LoadedFile(place.path(of: name), holding: try MinDalleConfiguration(folder).text())
+  }
+
+  func sources(copies: Bool) throws(Failure) -> FixedArray<any TensorSource> {
+    let folder = HuggingFaceFolder(unchecked: place)
+    return try FixedArray(2, for: Checkpoint.purpose) { (index) throws(Failure) in
+      try MinDalleFile(folder, half: index == 0 ? "encoder" : "decoder", copies: copies)
+    }
   }
 }
 

@@ -9,10 +9,10 @@ final class PyTorchFile: TensorSource {
   let file: MappedFile
   let table: TensorTable
 
-  /// Throws `notFound`, `inputOutput`; `invalidFile` with the file, the tensor and the numbers; `unsupported` for what
+  /// Throws `invalidFile` with the file, the tensor and the numbers; `unsupported` for what
   /// no state dict holds, and numbers with their highest byte first; `outOfMemory`.
-  init(_ path: String, copies: Bool = false) throws(Failure) {
-    let file = try MappedFile(path, copies: copies)
+  init(_ file: MappedFile) throws(Failure) {
+    let path = file.path
     try file.refusePointer()
     let tensors =
       if ZipArchive.begins(file.bytes) {

@@ -38,8 +38,24 @@ struct ZipArchive: ~Copyable {
       place += length
       count -= 1
     }
+    try checkPlaces()
     let text = bytes
     try entries.sort { text.precedes($0.name, $1.name) }
+  }
+
+  /// Throws `invalidFile` where two entries, whose headers are at least 30 bytes, share bytes of the file.
+  private mutating func checkPlaces() throws(Failure) {
+    try entries.sort { $0.place < $1.place }
+    for index in 1..<max(entries.count, 1) {
+      let (entry, next) = (entries[index - 1], entries[index])
+      let stored = entry.method == 0 ? entry.size : 0  // sizes of what is compressed are those of the content
+      let (end, overflow) = entry.place.addingReportingOverflow(stored)
+      guard !overflow, end <= Int.max - 30, end + 30 <= next.place else {
+        let names = [entry, next].map { String(decoding: bytes.text($0.name), as: UTF8.self) }
+        throw invalid(
+          "the entry \(names[0]) of \(stored) bytes at byte \(entry.place) overlaps \(names[1]) at \(next.place)")
+      }
+    }
   }
 
   /// The name of an entry without this ending, of several the shortest; nil where there is none.

@@ -15,7 +15,7 @@ extension Model {
   }
 
   private func frontEndConfiguration() throws(Failure) -> Configuration {
-    let folder = HuggingFaceFolder(unchecked: checkpoint.folder)
+    let folder = try HuggingFaceFolder(checkpoint.place)
     if let found = try folder.configuration("preprocessor_config.json") { return found }
     if let found = try folder.configuration("processor_config.json")?.child("feature_extractor") { return found }
     let config = try Configuration(try JSON.parse(configText.bytes, file: configText.path, owner: configText))

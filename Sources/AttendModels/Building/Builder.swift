@@ -37,7 +37,7 @@ struct Builder {
   /// still names, as those behind embeddings of sentences are.
   private static func isMissing(_ head: HeadBlueprint, _ packer: Packer) -> Bool {
     guard case .tied = head.output, let first = head.layers.first?.linear else { return false }
-    return !packer.tensors.has("\(first.name).weight")
+    return !packer.tensors.hasWeights("\(first.name).weight")
   }
 
   /// Refuses tensors that nobody read. To be called last.
@@ -94,7 +94,7 @@ struct Builder {
   /// The pooler, where the checkpoint holds it.
   func pooler(_ pooler: HeadBlueprint, _ stack: StackBlueprint) throws(Failure) -> Head? {
     let first = pooler.layers.first?.linear.name ?? pooler.norm?.name
-    if let first, !packer.tensors.has("\(prefix)\(first).weight") { return nil }
+    if let first, !packer.tensors.hasWeights("\(prefix)\(first).weight") { return nil }
     return try head(pooler, stack, prefix: prefix)
   }
 

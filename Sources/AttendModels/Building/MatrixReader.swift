@@ -65,7 +65,7 @@ final class MatrixReader {
       return try microscaled(linear, slice, prefix: prefix)
     }
     let name = linear.weightName(prefix)
-    if linear.part == nil, linear.slice == nil, linear.kernel == nil, !tensors.has(name),
+    if linear.slice == nil, linear.kernel == nil, !linear.isPointwise, !tensors.has(name),
       tensors.has(linear.kernelName(prefix))
     {
       return try kernel(linear, prefix: prefix)
@@ -73,7 +73,10 @@ final class MatrixReader {
     let rows = linear.storedRows
     let tensor = try tensors.weights(name, linear.storedShape.sliced(linear.slice?.count))
     try lend(tensor.name, linear)
-    if linear.outputScale != nil || linear.outputGate != nil { return try scaled(linear, tensor, prefix: prefix) }
+    if linear.outputScale != nil || linear.outputGate != nil {
+      let matrix = MatrixReader.matrix(tensor, rows: rows, columns: linear.inputs)
+      return try scaled(linear, tensor, matrix, prefix: prefix)
+    }
     let row = linear.inputs * tensor.type.size  // bytes
     let start = (linear.slice?.index ?? 0) * rows * row
     return StoredMatrix(
@@ -82,18 +85,21 @@ final class MatrixReader {
       release: { tensor.dontNeed(start + $0.lowerBound * row..<start + $0.upperBound * row) })
   }
 
-  /// The matrix of a product as Flax stores it.
+  /// The matrix of a product as Flax stores it: turned round, whichever way PyTorch stores it.
   private func kernel(_ linear: LinearBlueprint, prefix: String) throws(Failure) -> StoredMatrix {
-    let tensor = try tensors.weights(linear.kernelName(prefix), TensorShape(linear.inputs, linear.outputs))
+    let (rows, inputs, isTurned) = (linear.storedRows, linear.inputs, !linear.isTransposed)
+    let tensor = try tensors.weights(
+      linear.kernelName(prefix), isTurned ? TensorShape(inputs, rows) : TensorShape(rows, inputs))
     try lend(tensor.name, linear)
-    return StoredMatrix(
-      base: tensor.bytes.baseAddress!, type: tensor.type, rows: linear.outputs, columns: linear.inputs,
-      transposed: true)
+    let matrix = StoredMatrix(
+      base: tensor.bytes.baseAddress!, type: tensor.type, rows: rows, columns: inputs, transposed: isTurned)
+    guard linear.outputScale != nil || linear.outputGate != nil else { return matrix }
+    return try scaled(linear, tensor, matrix, prefix: prefix)
   }
 
   /// A matrix whose rows take a factor each, as float32 until it is packed.
   private func scaled(
-    _ linear: LinearBlueprint, _ tensor: StoredTensor, prefix: String
+    _ linear: LinearBlueprint, _ tensor: StoredTensor, _ stored: StoredMatrix, prefix: String
   ) throws(Failure) -> StoredMatrix {
     guard linear.part == nil, linear.slice == nil, !linear.isTransposed, linear.kernel == nil else {
       throw Failure(.internalError, "\(linear.name): factors on the outputs of a part are not implemented")
@@ -106,7 +112,7 @@ final class MatrixReader {
     let indices = try AlignedBuffer(rows, of: Int32.self, for: "tensor \(tensor.name)")
     for row in 0..<rows { indices.pointer(to: Int32.self)[row] = Int32(row) }
     engine.gather(
-      indices.pointer(), count: rows, from: MatrixReader.matrix(tensor, rows: rows, columns: columns), into: scaled)
+      indices.pointer(), count: rows, from: stored, into: scaled)
     for row in 0..<rows { for column in 0..<columns { scaled[row][column] *= scale[row] } }
     withExtendedLifetime((indices, factors)) {}
     expanded[tensor.name] = memory

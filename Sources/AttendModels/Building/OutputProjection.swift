@@ -19,6 +19,10 @@ struct OutputProjection {
     let own = linear.weightName()
     let table = OutputProjection.table(of: stack, prefix: prefix, ownWeights: own, packer)
     (ownWeights, self.table) = (own, table)
+    if packer.tensors.has(linear.kernelName()) {
+      output = .linear(linear)
+      return
+    }
     if packer.tensors.has(own), table != own, !packer.tensors.areEqual(own, table) {
       output = .linear(linear)
       return

@@ -41,9 +41,12 @@ final class TensorLog {
 
   func has(_ name: String) -> Bool { checkpoint[name] != nil }
 
+  /// Whether the checkpoint holds a tensor, or what Flax has in the place of weights.
+  func hasWeights(_ name: String) -> Bool { has(name) || FlaxKernel(of: name, in: checkpoint) != nil }
+
   /// Whether the checkpoint holds the weights of a product.
   func has(_ linear: LinearBlueprint, prefix: String) -> Bool {
-    has(linear.weightName(prefix)) || has(prefix + linear.blocksName)
+    hasWeights(linear.weightName(prefix)) || has(prefix + linear.blocksName)
   }
 
   /// Whether the checkpoint holds a tensor of this shape.
@@ -74,7 +77,7 @@ final class TensorLog {
   /// The first of several spellings whose tensor exists; the first of all where none does, so that its absence is
   /// reported.
   func first(of names: [String], _ name: (String) -> String) -> String {
-    names.first { has(name($0)) } ?? names[0]
+    names.first { hasWeights(name($0)) } ?? names[0]
   }
 
   // MARK: Reading
@@ -83,6 +86,9 @@ final class TensorLog {
   func weights(
     _ name: String, _ shape: TensorShape, or other: TensorShape? = nil
   ) throws(Failure) -> StoredTensor {
+    if shape.count > 2, !has(name), let kernel = FlaxKernel(of: name, in: checkpoint) {
+      return try weights(of: kernel, name, shape)
+    }
     let tensor = try checkpoint.tensor(name, shape: shape, or: other)
     guard [.float32, .float16, .bfloat16, .float64].contains(tensor.type) else {
       throw Failure(
@@ -96,6 +102,15 @@ final class TensorLog {
     let single = try tensor.narrowed()
     narrowed[name] = single
     return single
+  }
+
+  /// Weights of a convolution that the checkpoint holds as Flax's, in the order of PyTorch.
+  private func weights(of kernel: FlaxKernel, _ name: String, _ shape: TensorShape) throws(Failure) -> StoredTensor {
+    try note(kernel.tensor, parameters: kernel.tensor.count)
+    if let ordered = narrowed[name] { return ordered }
+    let ordered = try kernel.ordered(name, shape)
+    narrowed[name] = ordered
+    return ordered
   }
 
   /// A tensor of bytes, each of which stands for so many weights.

@@ -36,9 +36,13 @@ package final class CTCVocabulary: @unchecked Sendable {
   /// vocab.json and tokenizer_config.json of a model's folder, for a head of `outputs` symbols where given. Throws
   /// `notFound`, `invalidFile`, `unsupported`, `outOfMemory`.
   package convenience init(_ folder: HuggingFaceFolder, outputs: Int? = nil) throws(Failure) {
+    func required<Value>(_ name: String, _ found: Value?) throws(Failure) -> Value {
+      guard let found else { throw Failure(.notFound, "\(folder.path(of: name)) does not exist") }
+      return found
+    }
     try self.init(
-      vocabulary: try JSON.file(folder.path(of: "vocab.json")),
-      Configuration(file: folder.path(of: "tokenizer_config.json")), outputs: outputs)
+      vocabulary: try required("vocab.json", try folder.json("vocab.json")),
+      try required("tokenizer_config.json", try folder.configuration("tokenizer_config.json")), outputs: outputs)
   }
 
   /// A vocabulary of pieces of words, `model.vocab` of tokenizer.json as ParakeetTokenizer reads it: pieces that begin

@@ -62,8 +62,8 @@ extension TokenizerFolder {
   /// vocab.json numbers the pieces of both languages.
   func marianParts(_ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
     var parts = try marianParts(settings, splitting: "source.spm")
-    parts.targets = { [path] () throws(Failure) in
-      let folder = TokenizerFolder(path: path)
+    parts.targets = { [place = files.place] () throws(Failure) in
+      let folder = TokenizerFolder(try HuggingFaceFolder(place))
       return try folder.marianParts(try TokenizerSettings(folder), splitting: "target.spm")
     }
     return parts
@@ -71,10 +71,9 @@ extension TokenizerFolder {
 
   private func marianParts(_ settings: TokenizerSettings, splitting name: String) throws(Failure) -> TokenizerParts {
     let path = file(name)
-    let mapped = try MappedFile(path)
+    let mapped = try files.mapped(name)
     let source = try SentencePieceFile(mapped.bytes, file: path)
-    let json = try JSON.file(file("vocab.json"))
-    guard json.kind == .object else { throw json.invalid("a vocabulary should be an object") }
+    let json = try vocabularyJSON()
     let vocabulary = try TokenizerJSON.vocabulary(json)
     let unknown = settings.token("unk_token", default: "<unk>")!, end = settings.token("eos_token", default: "</s>")!
     var parts = TokenizerParts(

@@ -17,8 +17,8 @@ extension TokenizerParts {
   }
 
   /// BERT's vocab.txt: a token a line; the id is the number of the line.
-  static func bert(_ path: String, _ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
-    let mapped = try MappedFile(path)
+  static func bert(_ mapped: MappedFile, _ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
+    let path = mapped.path
     let lines = try lines(mapped.bytes)
     let vocabulary = try Vocabulary(capacity: lines.count)
     var token = TextList(for: "a token")
@@ -55,8 +55,7 @@ extension TokenizerFolder {
   func bytePairParts(_ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
     let path = file("vocab.json")
     let isClip = settings.tokenizerClass == "CLIPTokenizer"
-    let json = try JSON.file(path)
-    guard json.kind == .object else { throw json.invalid("a vocabulary should be an object") }
+    let json = try vocabularyJSON()
     let vocabulary = try TokenizerJSON.vocabulary(json)
     var options = BytePairEncoding.Options()
     options.isByteLevel = true
@@ -96,10 +95,17 @@ extension TokenizerFolder {
     return parts
   }
 
+  /// The object of vocab.json.
+  func vocabularyJSON() throws(Failure) -> JSON {
+    guard let json = try json("vocab.json") else { throw Failure(.notFound, "\(file("vocab.json")) does not exist") }
+    guard json.kind == .object else { throw json.invalid("a vocabulary should be an object") }
+    return json
+  }
+
   /// merges.txt: two tokens a line; a first line "#version: ..." is passed over.
   private func merges(_ vocabulary: Vocabulary) throws(Failure) -> MergeTable {
     let path = file("merges.txt")
-    let mapped = try MappedFile(path)
+    let mapped = try files.mapped("merges.txt")
     let lines = try TokenizerParts.lines(mapped.bytes)
     var builder = try MergeBuilder(vocabulary, prefix: [], capacity: lines.count, source: path)
     for (number, line) in lines.elements.enumerated()

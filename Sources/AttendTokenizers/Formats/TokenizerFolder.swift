@@ -10,7 +10,6 @@ struct TokenizerFolder {
   let files: HuggingFaceFolder
 
   init(_ files: HuggingFaceFolder) { self.files = files }
-  init(path: String) { self.init(HuggingFaceFolder(unchecked: path)) }
 
   var path: String { files.path }
   func file(_ name: String) -> String { files.path(of: name) }
@@ -21,7 +20,18 @@ struct TokenizerFolder {
 
   func parts() throws(Failure) -> TokenizerParts {
     try UnicodeData.prepare()
-    if let root = try json("tokenizer.json") { return try TokenizerJSON(root: root).parts() }
+    if let root = try json("tokenizer.json") {
+      var parts = try TokenizerJSON(root: root).parts()
+      if files.isTranslated, has("target_tokenizer.json") {
+        parts.targets = { [place = files.place] () throws(Failure) in
+          guard let root = try HuggingFaceFolder(place).json("target_tokenizer.json") else {
+            throw Failure(.notFound, "\(place.path(of: "target_tokenizer.json")) is gone")
+          }
+          return try TokenizerJSON(root: root).parts()
+        }
+      }
+      return parts
+    }
     let settings = try TokenizerSettings(self)
     if has("source.spm") {
       guard has("vocab.json") else {
@@ -30,12 +40,12 @@ struct TokenizerFolder {
       return try marianParts(settings)
     }
     for name in ["spiece.model", "tokenizer.model", "sentencepiece.model"] where has(name) {
-      return try TokenizerParts.modelFile(file(name), settings)
+      return try TokenizerParts.modelFile(try files.mapped(name), settings)
     }
-    if has("vocab.txt") { return try TokenizerParts.bert(file("vocab.txt"), settings) }
+    if has("vocab.txt") { return try TokenizerParts.bert(try files.mapped("vocab.txt"), settings) }
     if has("vocab.json"), has("merges.txt") { return try bytePairParts(settings) }
     if let name = files.firstName(where: { $0.hasSuffix(".tiktoken") }) {
-      return try TokenizerParts.tiktoken(file(name), settings)
+      return try TokenizerParts.tiktoken(try files.mapped(name), settings)
     }
     throw Failure(
       .notFound,
@@ -47,33 +57,32 @@ struct TokenizerFolder {
 
 extension TokenizerParts {
   /// A file *.model or *.spm: SentencePiece, or text that is tiktoken's.
-  static func modelFile(_ path: String, _ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
-    let mapped = try MappedFile(path)
+  static func modelFile(_ mapped: MappedFile, _ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
     // tiktoken's lines are printable; a SentencePiece file starts with the tag of its first piece, a line feed.
     if !mapped.bytes.isEmpty, mapped.bytes.prefix(16).allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) {
-      return try tiktoken(path, settings)
+      return try tiktoken(mapped, settings)
     }
-    return try sentencePiece(try SentencePieceFile(mapped.bytes, file: path), settings)
+    return try sentencePiece(try SentencePieceFile(mapped.bytes, file: mapped.path), settings)
   }
 
   /// Finds the tokenizer of a folder, or reads the file given by the rules of its name.
   init(path: String) throws(Failure) {
-    if try HuggingFaceFolder.isFolder(path) {
-      try self.init(TokenizerFolder(path: path))
+    let folder = try HuggingFaceFolder(path)
+    guard let name = folder.place.file, !folder.isTranslated else {
+      try self.init(TokenizerFolder(folder))
       return
     }
     try UnicodeData.prepare()
     if path.hasSuffix(".model") || path.hasSuffix(".spm") {
-      self = try TokenizerParts.modelFile(path, TokenizerSettings())
+      self = try TokenizerParts.modelFile(try folder.mapped(name), TokenizerSettings())
     } else if path.hasSuffix(".tiktoken") {
-      self = try TokenizerParts.tiktoken(path, TokenizerSettings())
+      self = try TokenizerParts.tiktoken(try folder.mapped(name), TokenizerSettings())
     } else if path.hasSuffix(".txt") {
-      self = try TokenizerParts.bert(path, TokenizerSettings())
+      self = try TokenizerParts.bert(try folder.mapped(name), TokenizerSettings())
     } else {
       self = try TokenizerJSON(root: try JSON.file(path)).parts()
     }
-    let folder = path.contains("/") ? String(path[..<path.lastIndex(of: "/")!]) : "."
-    readBeside(TokenizerFolder(path: folder))
+    readBeside(TokenizerFolder(folder))
   }
 
   /// Finds the tokenizer of a folder.

@@ -18,8 +18,8 @@ extension TokenizerParts {
   }
 
   /// Lines of a token in base 64 and its rank, which is its id.
-  static func tiktoken(_ path: String, _ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
-    let mapped = try MappedFile(path)
+  static func tiktoken(_ mapped: MappedFile, _ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
+    let path = mapped.path
     let lines = try lines(mapped.bytes)
     let vocabulary = try Vocabulary(capacity: lines.count)
     var token = GrowingList<UInt8>(for: "a token")

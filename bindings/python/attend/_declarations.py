@@ -107,6 +107,12 @@ class ModelOptions(Sized):
     ]
 
 
+class File(Structure):
+    """``attend_file``"""
+
+    _fields_ = [("name", c_char_p), ("data", c_void_p), ("size", c_size_t)]
+
+
 class SessionOptions(Sized):
     """``attend_session_options``"""
 
@@ -234,6 +240,7 @@ class TensorInfo(Sized):
 #: What the header calls each struct.
 STRUCTS: dict[str, type[Structure]] = {
     "attend_model_options": ModelOptions,
+    "attend_file": File,
     "attend_session_options": SessionOptions,
     "attend_prefix_cache_stats": PrefixCacheStats,
     "attend_tensor": Tensor,
@@ -275,6 +282,11 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "attend_kernels_name": (c_char_p, []),
     # Models
     "attend_model_create": (Handle, [c_char_p, POINTER(ModelOptions), _handle_out]),
+    "attend_model_create_from_files": (
+        Handle,
+        [POINTER(File), c_size_t, POINTER(ModelOptions), _handle_out],
+    ),
+    "attend_tokenizer_create_from_files": (Handle, [POINTER(File), c_size_t, _handle_out]),
     "attend_model_free": (None, [Handle]),
     # Tokenizers
     **TOKENIZER_PROTOTYPES,

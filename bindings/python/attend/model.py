@@ -7,20 +7,20 @@ import enum
 import functools
 import json
 import operator
-import os
-from typing import Any, Iterable, NamedTuple, SupportsIndex
+from typing import Any, Iterable, Mapping, NamedTuple, SupportsIndex
 
 import numpy as np
 
 from . import _declarations as c
-from ._arrays import Float32Array, Path, number, path_bytes, text_argument, view
+from ._arrays import Float32Array, Path, number, view
 from ._batches import Padding
 from ._caches import KeyValueType
 from ._generating import Generating
 from ._library import Closable, Owned, check, library, sized, text
-from ._progress import Progress, Watch
+from ._places import MEMORY, MemoryFiles, found, load
+from ._progress import Progress
 from ._similarity import Comparing
-from .errors import AttendError, InvalidArgumentError, UnsupportedError
+from .errors import AttendError, UnsupportedError
 from .session import Session
 from .tokenizer import Tokenizer
 
@@ -48,8 +48,11 @@ class Model(Closable, Comparing, Generating):
     """A checkpoint folder in the layout of Hugging Face: weights, configuration, tokenizer. Immutable.
 
     ``path``: a folder with config.json and model.safetensors or pytorch_model.bin (or shards of either with their
-    index.json), and where present generation_config.json and the tokenizer's files. ``threads``: how many a call may
-    use; 0: one for each processor available to the process. ``kernels``: ``"avx512"``, ``"avx2"``, ``"portable"``, or
+    index.json), and where present generation_config.json and the tokenizer's files; docs/formats.md has other formats.
+    Or one of its files of weights; ``~`` is the home folder. Or what a model is called on the Hub, ``"org/name"`` or
+    ``"org/name@revision"``, which is looked for in the local cache of huggingface_hub, without a network.
+    ``from_files`` loads files in memory. ``threads``: how many a call may use; 0: one for each processor available to
+    the process. ``kernels``: ``"avx512"``, ``"avx2"``, ``"portable"``, or
     None: ``attend.kernels_name()``. ``progress``: called with a fraction that rises from 0 to 1; returning False stops
     the loading with CancelledError, and an exception that it raises comes out of here. Ctrl-C stops the loading too.
 
@@ -142,7 +145,40 @@ class Model(Closable, Comparing, Generating):
         progress: Progress | None = None,
         copy_weights: bool = False,
     ) -> None:
-        self.path = os.path.abspath(os.fsdecode(path))
+        self.path = found(path)
+        self._start(self.path, progress, compute, threads, kernels, copy_weights)
+
+    @classmethod
+    def from_files(
+        cls,
+        files: Mapping[str, Any],
+        *,
+        compute: str = "float32",
+        threads: SupportsIndex = 0,
+        kernels: str | None = None,
+        progress: Progress | None = None,
+        copy_weights: bool = True,
+    ) -> Model:
+        """A model of files in memory: names as they would have them in a folder, with their bytes.
+
+        Nothing touches the disk. ``copy_weights=False`` reads the bytes where they are; they must then not change, and
+        live until the model, its sessions and its tokenizer are gone. Such a model has no pickle.
+        """
+        model = cls.__new__(cls)
+        model.path = MEMORY
+        model._start(MemoryFiles(files), progress, compute, threads, kernels, copy_weights)
+        return model
+
+    def _start(
+        self,
+        place: str | MemoryFiles,
+        progress: Progress | None,
+        compute: str,
+        threads: SupportsIndex,
+        kernels: str | None,
+        copy_weights: bool,
+    ) -> None:
+        """Loads what is at ``place``."""
         self._options: dict[str, Any] = {
             "compute": compute,
             "threads": number(threads, "threads", bits=32),
@@ -151,7 +187,7 @@ class Model(Closable, Comparing, Generating):
         }
         self._tensors: tuple[TensorInfo, ...] | None = None
         self._known_padding: Padding | None = None
-        self._native = _load(path_bytes(path), progress, **self._options)
+        self._native = load(place, progress, **self._options)
         self._describe(self._native)
 
     def _describe(self, native: Owned) -> None:
@@ -318,6 +354,8 @@ class Model(Closable, Comparing, Generating):
 
     def __reduce__(self) -> tuple[Any, ...]:
         self._open()
+        if self.path == MEMORY:
+            raise TypeError("a model of files in memory cannot be pickled: make it again where it is needed")
         return functools.partial(type(self), **self._options), (self.path,)
 
 
@@ -329,28 +367,3 @@ def _tensor(model: Owned, index: int) -> TensorInfo:
     info = c.TensorInfo()
     check(library.attend_model_tensor(model, index, ctypes.byref(info)))
     return TensorInfo(info.name.decode("utf-8", "replace"), c.TYPE_NAMES[info.type], tuple(info.shape[: info.rank]))
-
-
-def _load(
-    path: bytes, progress: Progress | None, *, compute: str, threads: int, kernels: str | None, copy_weights: bool
-) -> Owned:
-    """attend_model_create, which hears signals and carries what ``progress`` raises past the C code in between."""
-    if compute not in c.COMPUTE:
-        raise InvalidArgumentError(f"compute: {compute!r} is not one of {', '.join(c.COMPUTE)}")
-    watch = Watch(progress)
-    options = c.ModelOptions(
-        compute=c.COMPUTE[compute],
-        threads=threads,
-        kernels=text_argument(kernels, "kernels"),
-        progress=watch.callback,
-        copy_weights=copy_weights,
-    )
-    handle = c.Handle()
-    try:
-        watch.call(library.attend_model_create, path, ctypes.byref(options), ctypes.byref(handle))
-    except BaseException:
-        if handle.value is not None:  # the last report raised, when nothing was left to stop
-            library.attend_model_free(handle)
-        raise
-    assert handle.value is not None
-    return Owned(handle.value, library.attend_model_free)

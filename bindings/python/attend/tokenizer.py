@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import operator
-import os
 from typing import Any, Iterable, Mapping, NoReturn, Sequence, SupportsIndex
 
 from . import _declarations as c
 from ._arrays import Ids, Int32Array, Path, Texts, ids, path_bytes, utf8
 from ._encodings import Chat, Encoding, Side, Truncation, optional, tokenize_options
 from ._library import Closable, Owned, check, create, library, sized, text
+from ._places import MEMORY, MemoryFiles, found
 from ._progress import interruptible
 from .errors import InvalidArgumentError
 
@@ -67,8 +67,9 @@ class Tokenizer(Closable):
     """A tokenizer. Any number of threads may use it at once.
 
     ``Tokenizer(path)`` loads one from a checkpoint folder (tokenizer.json, SentencePiece models, vocab.json with
-    merges.txt, vocab.txt, tiktoken files), or from such a file; ``Model.tokenizer`` is the one of a model. A copy
-    shares its memory; a pickle carries the absolute path, and loads it again where it is unpickled.
+    merges.txt, vocab.txt, tiktoken files), from such a file, or from what ``Model(path)`` takes; ``Model.tokenizer`` is
+    the one of a model. A copy shares its memory; a pickle carries the absolute path, and loads it again where it is
+    unpickled.
 
     Errors: NotFoundError, InputOutputError, InvalidFileError, UnsupportedError (names the component that is not
     implemented).
@@ -81,8 +82,23 @@ class Tokenizer(Closable):
     _noun = "tokenizer"
 
     def __init__(self, path: Path) -> None:
-        self._path = os.path.abspath(os.fsdecode(path))
-        self._native = create(library.attend_tokenizer_create, path_bytes(path), free=library.attend_tokenizer_free)
+        self._path = found(path)
+        self._native = create(
+            library.attend_tokenizer_create, path_bytes(self._path), free=library.attend_tokenizer_free
+        )
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, Any]) -> Tokenizer:
+        """A tokenizer of files in memory: names as they would have them in a folder, with their bytes."""
+        tokenizer, table = cls.__new__(cls), MemoryFiles(files)
+        tokenizer._path = MEMORY
+        tokenizer._native = create(
+            library.attend_tokenizer_create_from_files,
+            table.address,
+            table.count,
+            free=library.attend_tokenizer_free,
+        )
+        return tokenizer
 
     @classmethod
     def _borrowed(cls, model: Owned, path: str) -> Tokenizer:
@@ -333,4 +349,6 @@ class Tokenizer(Closable):
 
     def __reduce__(self) -> tuple[Any, ...]:
         self._open()
+        if self._path == MEMORY:
+            raise TypeError("a tokenizer of files in memory cannot be pickled: make it again where it is needed")
         return type(self), (self._path,)

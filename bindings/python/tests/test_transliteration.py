@@ -5,14 +5,12 @@ tests expect.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, Iterator
 
 import attend
 import numpy as np
 import pytest
 from conftest import REPOSITORY
-from ctranslate2 import convert
 
 FOLDER = REPOSITORY.parent / "shared" / "models" / "aren-transliteration"
 GOLDEN: dict[str, Any] = json.loads((FOLDER / "golden.json").read_text()) if FOLDER.exists() else {}
@@ -31,11 +29,9 @@ SOURCE = vocabulary("source") if GOLDEN else []
 TARGET = vocabulary("target") if GOLDEN else []
 
 
-@pytest.fixture(scope="module")
-def transliterator(tmp_path_factory: Any) -> Iterator[attend.Model]:
-    folder: Path = tmp_path_factory.mktemp("aren")
-    convert(FOLDER / "aren-transliteration", folder, heads=8, positions=256, start=START, end=END)
-    with attend.Model(folder) as model:
+@pytest.fixture(scope="module", params=["aren-transliteration", "aren-transliteration-i8"])
+def transliterator(request: Any) -> Iterator[attend.Model]:
+    with attend.Model(FOLDER / request.param) as model:
         yield model
 
 
@@ -121,12 +117,23 @@ def test_a_batch_is_as_alone(transliterator: attend.Model) -> None:
 
 
 def test_scores(transliterator: attend.Model) -> None:
+    if transliterator.path.endswith("-i8"):
+        pytest.skip("the log-probabilities are those of float32")
     sources = [source_ids(case["src"]) for case in GOLDEN["score"]]
     targets = [[*target_ids(case["tgt"]), END] for case in GOLDEN["score"]]
     for case, found in zip(GOLDEN["score"], transliterator.score(sources, targets)):
         np.testing.assert_allclose(
             found.log_probabilities, case["lp"], rtol=0, atol=GOLDEN["score_token_logprobs_abs_tol"]
         )
+
+
+def test_the_vocabularies(transliterator: attend.Model) -> None:
+    """The tokens of a source are letters, those of a target too, and the unknown one stands behind both."""
+    with transliterator.tokenizer as tokenizer:
+        for case in GOLDEN["score"]:
+            assert tokenizer.encode(" ".join(case["src"])).tolist() == source_ids(case["src"])
+            assert tokenizer.encode(" ".join(case["tgt"]), target=True).tolist() == target_ids(case["tgt"])
+    assert (transliterator.eos, transliterator.unk) == (END, TARGET.index("<unk>"))
 
 
 def test_the_examples_of_ids() -> None:

@@ -22,7 +22,7 @@ final class CTCDecoder {
 
   init(_ session: Session, _ options: CTCOptions, clock: CTCTranscript.Clock) throws(Failure) {
     (self.options, self.clock, cancellation) = (options, clock, session.cancellation)
-    let folder = HuggingFaceFolder(unchecked: session.model.checkpoint.folder)
+    let folder = try HuggingFaceFolder(session.model.checkpoint.place)
     vocabulary = try CTCDecoder.vocabulary(of: session.model, folder)
     language = try options.languagePath.map { (path) throws(Failure) in try session.languageModel(at: path) }
     guard vocabulary.delimiter != nil || language == nil && options.search?.hotWords.isEmpty ?? true else {
@@ -38,11 +38,13 @@ final class CTCDecoder {
     guard transducer != nil || !folder.holds("vocab.json") && folder.holds("tokenizer.json") else {
       return try CTCVocabulary(folder, outputs: outputs)
     }
+    guard let pieces = try folder.json("tokenizer.json") else {
+      throw Failure(.notFound, "\(folder.path(of: "tokenizer.json")) does not exist")
+    }
     let config = model.configText
     let json = try JSON.parse(config.bytes, file: config.path, owner: config)
     return try CTCVocabulary(
-      pieces: try JSON.file(folder.path(of: "tokenizer.json")),
-      blank: transducer?.blank ?? json["pad_token_id"]?.int ?? outputs - 1,
+      pieces: pieces, blank: transducer?.blank ?? json["pad_token_id"]?.int ?? outputs - 1,
       outputs: outputs)
   }
 
