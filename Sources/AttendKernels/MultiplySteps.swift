@@ -28,7 +28,7 @@ import CInstructions
     #else
       return sums
     #endif
-  case .int8Widened: return fromBits(attend_dot_widened(bits(sums), bits(x), bits(w)))
+  case .int8Widened: return fromBits(attend_add_pairs(bits(sums), attend_pair_products(bits(x), bits(w))))
   case .int4Widened: return sums
   }
 }

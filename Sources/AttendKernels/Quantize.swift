@@ -39,22 +39,31 @@ func compressBFloat16(_ a: UnsafePointer<CompressArguments>) {
   }
 }
 
-/// `KernelTable.Conversions.compressInt8`: four inputs to a unit, the first in the lowest byte, and for each output its scale, the largest
-/// size / 127, and 128 times the sum of its bytes, which makes up for inputs that are moved up by 128.
+/// The largest size of sixteen outputs that bytes must hold: of their numbers, and of the sums of two neighbours, which may come to 127.9
+/// times the scale. Two bytes of equal sign are 128 together at most then, and with inputs up to 255 their products fit 16 bits.
+@_transparent private func byteRange(_ a: UnsafePointer<CompressArguments>, _ lane: Int) -> Vector {
+  let pairs = splat(127 / 127.9)
+  var top = Lanes(repeating: 0)
+  var k = 0
+  while k < a.pointee.inputs {
+    let first = inputs(a, k, lane), second = inputs(a, k &+ 1, lane)
+    top = larger(larger(size(first), size(second)), top)
+    top = larger(size(first * pairs + second * pairs), top)
+    k &+= 2
+  }
+  return fromBits(top)
+}
+
+/// `KernelTable.Conversions.compressInt8`: four inputs to a unit, the first in the lowest byte, and for each output its scale and 128 times
+/// the sum of its bytes, which makes up for inputs that are moved up by 128. A weight that is infinite makes its output NaN.
 func compressInt8(_ a: UnsafePointer<CompressArguments>) {
   var lane = 0
   while lane < panelWidth {
-    var top = Lanes(repeating: 0)
-    var k = 0
-    while k < a.pointee.inputs {
-      top = larger(size(inputs(a, k, lane)), top)
-      k &+= 1
-    }
-    let largest = fromBits(top)
+    let largest = byteRange(a, lane)
     let factor = (splat(127) / largest).replacing(with: splat(0), where: largest .== splat(0))
-    store(largest / splat(127), a.pointee.scales.unsafelyUnwrapped + lane)
+    store(largest / splat(127) + (largest - largest), a.pointee.scales.unsafelyUnwrapped + lane)
     var total = Lanes(repeating: 0)
-    k = 0
+    var k = 0
     while k < a.pointee.inputs {
       var unit = Lanes(repeating: 0)
       var i = 0

@@ -276,12 +276,31 @@ ATTEND_INLINE attend_i32x16 attend_dot16(attend_i32x16 sums, attend_i32x16 a, at
 
 typedef int16_t attend_i16x32 __attribute__((ext_vector_type(32)));
 
-/** The same as attend_dot_vnni by widening to 16 bits: even bytes, then odd ones. */
-ATTEND_INLINE attend_i32x16 attend_dot_widened(attend_i32x16 sums, attend_i32x16 u, attend_i32x16 s) {
-    const attend_i16x32 pairs = (attend_i16x32)s;
-    const attend_i32x16 even = (attend_i32x16)((pairs << 8) >> 8), odd = (attend_i32x16)(pairs >> 8);
-    sums = attend_dot16(sums, u & 0x00ff00ff, even);
-    return attend_dot16(sums, (u >> 8) & 0x00ff00ff, odd);
+/** The products of unsigned bytes of `u` and signed bytes of `s`, every two neighbours added, in 16 bits, which must hold
+ * these sums. */
+ATTEND_INLINE attend_i32x16 attend_pair_products(attend_i32x16 u, attend_i32x16 s) {
+#ifdef __AVX512BW__
+    return (attend_i32x16)_mm512_maddubs_epi16((__m512i)u, (__m512i)s);
+#elif defined(__AVX2__)
+    attend_i32x16 pairs;
+    pairs.lo = (__typeof__(pairs.lo))_mm256_maddubs_epi16((__m256i)u.lo, (__m256i)s.lo);
+    pairs.hi = (__typeof__(pairs.hi))_mm256_maddubs_epi16((__m256i)u.hi, (__m256i)s.hi);
+    return pairs;
+#else
+    const attend_i16x32 even = (attend_i16x32)(u & 0x00ff00ff), odd = (attend_i16x32)((u >> 8) & 0x00ff00ff);
+    const attend_i16x32 signs = (attend_i16x32)s;
+    return (attend_i32x16)(even * ((signs << 8) >> 8) + odd * (signs >> 8));
+#endif
+}
+
+/** The sums of two numbers of 16 bits in every lane, which must fit them. */
+ATTEND_INLINE attend_i32x16 attend_add16(attend_i32x16 a, attend_i32x16 b) {
+    return (attend_i32x16)((attend_i16x32)a + (attend_i16x32)b);
+}
+
+/** sums + the two numbers of 16 bits of every lane. */
+ATTEND_INLINE attend_i32x16 attend_add_pairs(attend_i32x16 sums, attend_i32x16 pairs) {
+    return attend_dot16(sums, pairs, (attend_i32x16)(0x00010001));
 }
 
 /* ---- Pixels ----------------------------------------------------------------------------------------------------- */
