@@ -130,9 +130,9 @@ private var groupsAhead: Int { @_transparent get { 4 } }
   }
 }
 
-func multiplyInt4Widened(
+func multiplyInt4Paired(
   _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
-) { multiply(.groups, .int8Widened, a, rows, panels, scratch) }
+) { multiply(.groups, .int8Paired, a, rows, panels, scratch) }
 
 #if ATTEND_FMA
   func multiplyInt4(

@@ -76,7 +76,8 @@ ATTEND_INLINE attend_f32x16 attend_load(const float *address) { return *(const a
 /** Sixteen numbers to any address. */
 ATTEND_INLINE void attend_store(float *address, attend_f32x16 v) { *(attend_f32x16_any *)address = v; }
 
-/** Sixteen numbers to an address that is a multiple of 64, past the caches. `attend_end_stream` comes after the last. */
+/** Sixteen numbers to an address that is a multiple of 64, past the caches. `attend_end_stream` comes after the last.
+ */
 ATTEND_INLINE void attend_stream(float *address, attend_f32x16 v) {
     __builtin_nontemporal_store(v, (attend_f32x16 *)address);
 }
@@ -276,8 +277,8 @@ ATTEND_INLINE attend_i32x16 attend_dot16(attend_i32x16 sums, attend_i32x16 a, at
 
 typedef int16_t attend_i16x32 __attribute__((ext_vector_type(32)));
 
-/** The products of unsigned bytes of `u` and signed bytes of `s`, every two neighbours added, in 16 bits, which must hold
- * these sums. */
+/** The products of unsigned bytes of `u` and signed bytes of `s`, every two neighbours added, in 16 bits, which must
+ * hold these sums. */
 ATTEND_INLINE attend_i32x16 attend_pair_products(attend_i32x16 u, attend_i32x16 s) {
 #ifdef __AVX512BW__
     return (attend_i32x16)_mm512_maddubs_epi16((__m512i)u, (__m512i)s);
@@ -303,10 +304,55 @@ ATTEND_INLINE attend_i32x16 attend_add_pairs(attend_i32x16 sums, attend_i32x16 p
     return attend_dot16(sums, pairs, (attend_i32x16)(0x00010001));
 }
 
+/** sums + the products of four unsigned bytes at `u`, the same in all lanes, and four signed bytes of `s`, as
+ * attend_pair_products takes them. With AVX2 spelled so that nothing but the sums and `s` takes registers for long. */
+ATTEND_INLINE attend_i32x16 attend_dot_pairs(attend_i32x16 sums, const float *u, attend_i32x16 s) {
+#if defined(__AVX2__) && !defined(__AVX512BW__)
+    const __m256i ones = _mm256_set1_epi16(1);
+    __m256i low = (__m256i)sums.lo, high = (__m256i)sums.hi, products;
+#define ATTEND_DOT_PAIRS(half, of)                                                               \
+    __asm__("vpbroadcastd %2, %1\nvpmaddubsw %3, %1, %1\nvpmaddwd %4, %1, %1\nvpaddd %1, %0, %0" \
+            : "+x"(half), "=&x"(products)                                                        \
+            : "m"(*u), "x"(of), "x"(ones))
+    ATTEND_DOT_PAIRS(low, s.lo);
+    ATTEND_DOT_PAIRS(high, s.hi);
+#undef ATTEND_DOT_PAIRS
+    sums.lo = (__typeof__(sums.lo))low;
+    sums.hi = (__typeof__(sums.hi))high;
+    return sums;
+#else
+    int32_t units;
+    __builtin_memcpy(&units, u, sizeof units);
+    return attend_add_pairs(sums, attend_pair_products((attend_i32x16)(units), s));
+#endif
+}
+
+/** sums + the products of two signed numbers of 16 bits at `x`, the same in all lanes, and two of `w`; spelled as
+ * attend_dot_pairs is. */
+ATTEND_INLINE attend_i32x16 attend_dot16_at(attend_i32x16 sums, const float *x, attend_i32x16 w) {
+#if defined(__AVX2__) && !defined(__AVX512BW__)
+    __m256i low = (__m256i)sums.lo, high = (__m256i)sums.hi, products;
+#define ATTEND_DOT16(half, of)                                            \
+    __asm__("vpbroadcastd %2, %1\nvpmaddwd %3, %1, %1\nvpaddd %1, %0, %0" \
+            : "+x"(half), "=&x"(products)                                 \
+            : "m"(*x), "x"(of))
+    ATTEND_DOT16(low, w.lo);
+    ATTEND_DOT16(high, w.hi);
+#undef ATTEND_DOT16
+    sums.lo = (__typeof__(sums.lo))low;
+    sums.hi = (__typeof__(sums.hi))high;
+    return sums;
+#else
+    int32_t units;
+    __builtin_memcpy(&units, x, sizeof units);
+    return attend_dot16(sums, (attend_i32x16)(units), w);
+#endif
+}
+
 /* ---- Pixels ----------------------------------------------------------------------------------------------------- */
 
-/** Two neighbouring pixels of three bytes in each of four rows, as pairs of 16 bits: a channel of the one beside that of
- * the other, [row, channel, pixel]; the fourth channel of a row is not one. Reads eight bytes of each row. */
+/** Two neighbouring pixels of three bytes in each of four rows, as pairs of 16 bits: a channel of the one beside that
+ * of the other, [row, channel, pixel]; the fourth channel of a row is not one. Reads eight bytes of each row. */
 ATTEND_INLINE attend_i32x16 attend_pixel_pairs(const uint8_t *address, intptr_t stride) {
     attend_i32x16 pairs;
     __m128i *const rows = (__m128i *)&pairs;
