@@ -68,6 +68,11 @@ package final class PackedMatrix: Sendable {
   let panels: Int
   /// Units of 32 bits along the inputs of a panel; in 4 bits groups of 32 inputs.
   let steps: Int
+  /// Inputs and outputs from which on weights of 8 bits are rounded so that two neighbours' products fit 16 bits, which
+  /// CPUs without dot products of bytes multiply faster. In narrower models the coarser steps hardly average out.
+  private static let pairedWidth = 512
+  /// Whether they are.
+  let paired: Bool
   /// Inputs that are rotated together before they are rounded, see `KernelTable.Conversions.rotate`; 1: they are not.
   let block: Int
   private let weights: AlignedBuffer
@@ -131,6 +136,7 @@ package final class PackedMatrix: Sendable {
     outputs = gated ? sources[0].rows : sources.reduce(0) { $0 + $1.rows }
     panels = (outputs + panelWidth - 1) / panelWidth * (gated ? 2 : 1)
     steps = (inputs + compute.inputsPerStep - 1) / compute.inputsPerStep
+    paired = compute == .int8 && min(inputs, outputs) >= PackedMatrix.pairedWidth
     block = compute == .int8 || compute == .int4 ? PackedMatrix.rotationBlock(inputs) : 1
     weights = try AlignedBuffer(
       try PackedMatrix.product(panels, steps * compute.floatsPerStep), of: Float.self, for: "weights")
@@ -205,7 +211,7 @@ package final class PackedMatrix: Sendable {
     if block > 1 { job.kernels.conversions.rotatePanel(wide, inputs, block) }
     var arguments = CompressArguments(
       panel: wide, inputs: inputs, to: to, scales: scales.map { $0 + panel * panelWidth },
-      offsets: offsets.map { $0 + panel * panelWidth })
+      offsets: offsets.map { $0 + panel * panelWidth }, paired: paired)
     switch compute {
     case .float32: break
     case .bfloat16: job.kernels.conversions.compressBFloat16(&arguments)
