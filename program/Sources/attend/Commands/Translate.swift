@@ -1,0 +1,70 @@
+import ArgumentParser
+import CAttend
+
+struct Translate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Translate texts, or turn them into others, with an encoder-decoder.",
+    discussion: """
+      EXAMPLES
+        attend translate -m models/g2p-en hello attention
+        attend translate -m nllb-200 --source en --target fr -i letters.txt -o lettres.txt
+        cat rows.jsonl | attend translate -m marian-en-de -i - --from jsonl --format jsonl
+      """)
+
+  @OptionGroup var model: ModelOptions
+  @Option(name: [.customShort("s"), .customLong("source")], help: "The language of the texts, as the model names it.")
+  var source: String?
+  @Option(name: [.customShort("t"), .customLong("target")], help: "The language to translate into.")
+  var target: String?
+  @Option(help: "Cut longer texts to as many tokens; without it they are an error.") var maxLength = 0
+  @OptionGroup(title: "Generation") var generation: GenerationOptions
+  @OptionGroup var job: TextJobOptions
+
+  func run() throws {
+    let config = generation.fields
+    try job.run(model, label: "Translating") { model, records in
+      let texts = Texts(records.map(\.text))
+      var how = attend_translate_options.initial
+      how.max_length = maxLength
+      let found = try withText(source) { source in
+        try withText(target) { target in
+          (how.src_lang, how.tgt_lang) = (source, target)
+          return try attend.generate(config) { options, out in
+            texts.give { attend_translate(model.session, $0, $1, $2, &how, options, out) }
+          }
+        }
+      }
+      return finished(records, found).map { Generated.row($0.text, "translation", $1) }
+    }
+  }
+}
+
+struct Summarize: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Summarize texts, each file as a whole, with an encoder-decoder.",
+    discussion: """
+      EXAMPLES
+        attend summarize -m bart-large-cnn -i article.txt
+        attend summarize -m bart-large-cnn --by-parts -i book.txt --max-new-tokens 200
+        attend summarize -m t5-small -i articles.csv --field body --format csv -o summaries.csv
+      """)
+
+  @OptionGroup var model: ModelOptions
+  @Flag(help: "Summarize longer texts by parts, and the summaries of the parts in their turn.") var byParts = false
+  @Option(help: "Cut longer texts to as many tokens, or to parts of as many.") var maxLength = 0
+  @OptionGroup(title: "Generation") var generation: GenerationOptions
+  @OptionGroup var job: TextJobOptions
+
+  func run() throws {
+    let config = generation.fields
+    try job.run(model, label: "Summarizing", plain: .whole) { model, records in
+      let texts = Texts(records.map(\.text))
+      var how = attend_summarize_options.initial
+      (how.max_length, how.by_parts) = (maxLength, byParts)
+      let found = try attend.generate(config) { options, out in
+        texts.give { attend_summarize(model.session, $0, $1, $2, &how, options, out) }
+      }
+      return finished(records, found).map { Generated.row($0.text, "summary", $1) }
+    }
+  }
+}
