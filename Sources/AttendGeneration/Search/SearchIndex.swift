@@ -34,8 +34,8 @@ package final class SearchIndex: @unchecked Sendable {
   /// Memory of searches that are over.
   let scratch = Mutex<[SearchScratch]>([])
 
-  /// Vectors of a segment: its scores stay in a cache.
-  static let segmentRows = 8192
+  /// Vectors of a segment: its scores stay in a cache, and it is a few large pages of memory.
+  static let segmentRows = 16384
   /// Numbers of a vector at most.
   package static let mostNumbers = 1 << 16
 

@@ -118,7 +118,9 @@ final class AnswerCollector {
   private func word(_ token: Int, _ encoding: Encoding, _ number: Int32) -> Int? {
     guard encoding.sequenceIDs[token] == number else { return nil }
     let place = encoding.offsets[token]
-    let index = words.elements.partition { $0.start <= place.byteStart } - 1
+    // A token of spaces, of which nothing is left where spaces are taken from offsets, stands at its end.
+    let isEmpty = place.byteStart == place.byteEnd && place.byteStart > 0
+    let index = words.elements.partition { $0.start < place.byteStart + (isEmpty ? 0 : 1) } - 1
     return index >= 0 && place.byteEnd <= words[index].end ? index : nil
   }
 

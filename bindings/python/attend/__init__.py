@@ -37,15 +37,19 @@ from .generation import Alternative, Generation, Hypothesis, TokenEvent
 from .inputs import Features, Input, Picture, SeenPictures, Sound
 from .listening import SpeechStream
 from .model import Kind, Model, TensorInfo
+from .pipelines import pipeline
 from .scheduler import Request, Scheduler, SchedulerStats
 from .scores import Choice, Score
+from .search import Hits, SearchIndex
 from .session import Session
+from .tasks import AnswerSpan, Entity, Filling
 from .tokenizer import TextStream, Tokenizer
 from .tools import Message, ToolCall, json_schema
 from .transcription import Segment, Transcription, Word
 
 __all__ = [
     "Alternative",
+    "AnswerSpan",
     "AttendError",
     "BusyError",
     "CancelledError",
@@ -54,9 +58,12 @@ __all__ = [
     "Drawing",
     "DrawnPicture",
     "Encoding",
+    "Entity",
     "ErrorCode",
     "Features",
+    "Filling",
     "Generation",
+    "Hits",
     "Hypothesis",
     "Input",
     "InputOutputError",
@@ -77,6 +84,7 @@ __all__ = [
     "Scheduler",
     "SchedulerStats",
     "Score",
+    "SearchIndex",
     "SeenPictures",
     "Segment",
     "Session",
@@ -94,6 +102,7 @@ __all__ = [
     "__version__",
     "json_schema",
     "kernels_name",
+    "pipeline",
     "set_log",
     "version",
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Iterator, SupportsIndex
 
 from . import classification, drawing, generation, scores, transcription
 from ._progress import Progress
+from ._task_methods import TextTasks
 from .generation import LogitsProcessor, OnToken
 from .listening import SpeechStream
 from .scores import Normalization
@@ -19,12 +20,8 @@ if TYPE_CHECKING:
     from .session import Session
 
 
-class Answers:
+class Answers(TextTasks):
     """What generates and scores: a session with all that it holds, a model in a new session for each call."""
-
-    def _answering(self) -> Session:
-        """The session that a call is made in."""
-        raise NotImplementedError
 
     def generate(
         self,
@@ -265,8 +262,9 @@ class Answers:
 
         ``inputs``: texts, or an ``Input`` each (``Picture``, ``Sound``, ``Features``). ``pairs``: a second text for
         each (entailment, rerankers). ``top_k``: how many classes are told, by default all. ``function``: how logits
-        become scores, ``"softmax"``, ``"sigmoid"`` or ``"none"``; by default as config.json's problem_type says, and
-        where it says nothing a softmax, or of a single class a sigmoid: what transformers' pipelines do.
+        become scores, ``"softmax"``, ``"sigmoid"``, ``"none"``, or ``"cross-encoder"``, as sentence-transformers'
+        CrossEncoder does; by default as config.json's problem_type says, and where it says nothing a softmax, or of a
+        single class a sigmoid: what transformers' pipelines do.
         ``max_length``: the most tokens of a text, which longer ones are cut to; without it one that the model cannot
         read is an error.
 
