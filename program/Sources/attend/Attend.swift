@@ -30,6 +30,8 @@ import Glibc
       try command.run()
     } catch is Interrupted {
       Glibc.exit(Interrupt.exitCode)
+    } catch let trouble as Trouble where trouble.isCancelled && interrupt.isAsked {
+      Glibc.exit(Interrupt.exitCode)
     } catch let trouble as Trouble {
       Terminal.note("\(Colour.red.paint("attend:", on: 2)) \(trouble)")
       Glibc.exit(1)

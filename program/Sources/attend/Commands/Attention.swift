@@ -64,10 +64,12 @@ struct Attention: ParsableCommand {
     }
     try read(model, source, written)
     let map = try weights(model, kind)
-    let names = { (ids: [Int32]) in ids.map { spelling($0, tokenizer) } }
+    let names = { (ids: ArraySlice<Int32>) in ids.map { spelling($0, tokenizer) } }
+    // Across, a row is the token that was chosen by it; the decoder read the one before.
+    let (read, chosen) = (written.dropLast(), written.dropFirst())
     let picture = AttentionMap(
-      queries: names(written.isEmpty || kind == .encoder ? source : written),
-      keys: names(kind == .decoder && !written.isEmpty ? written : source), weights: map)
+      queries: names(written.isEmpty ? source[...] : kind == .cross ? chosen : read),
+      keys: names(kind == .decoder && !written.isEmpty ? read : source[...]), weights: map)
     switch (format, style) {
     case (.json, _): try writeFile(output, Array((picture.json.json + "\n").utf8))
     case (.svg, .heatmap): try writeFile(output, Array(picture.heatmap.utf8))
@@ -86,7 +88,7 @@ struct Attention: ParsableCommand {
     return Array(UnsafeBufferPointer(start: ids, count: length))
   }
 
-  /// The tokens that the decoder reads: its start, and what it writes.
+  /// The decoder's start token, and what it writes.
   private func targets(_ model: Model, _ tokenizer: OpaquePointer, _ source: [Int32]) throws -> [Int32] {
     if let target { return [model.info.decoder_start_token] + (try encode(target, tokenizer, target: true)) }
     var length = source.count
@@ -101,7 +103,7 @@ struct Attention: ParsableCommand {
     return found.first?.first?.ids ?? []
   }
 
-  /// Reads the text, and the target with the decoder.
+  /// Reads the text, and the target with the decoder, without its last token, behind which nothing is chosen.
   private func read(_ model: Model, _ source: [Int32], _ target: [Int32]) throws {
     func give(_ ids: [Int32], _ call: (UnsafePointer<attend_batch>) -> OpaquePointer?) throws {
       var batch = attend_batch.initial
@@ -115,7 +117,7 @@ struct Attention: ParsableCommand {
       }
     }
     try give(source) { attend_encode(model.session, $0) }
-    if !target.isEmpty { try give(target) { attend_decode(model.session, $0, nil) } }
+    if target.count > 1 { try give(Array(target.dropLast())) { attend_decode(model.session, $0, nil) } }
   }
 
   /// The map of a layer: of one head, or the mean of all. `[queries][keys]`

@@ -31,7 +31,7 @@ struct Inspect: ParsableCommand {
     let free = availableMemory()
     if let free { facts.append(Field("available_memory", .integer(free))) }
     do {
-      // Float32 weights are at most twice what is stored of float16, and other types are no larger in memory.
+      // No more than 4 bytes are stored of a weight, so that there are a quarter as many weights at least.
       let least = Double(stored.weightBytes) * model.compute.bytesPerWeight / 4
       if let free, least > Double(free) {
         throw Trouble("it needs \(size(least)) at least, and \(size(Double(free))) of memory are free")

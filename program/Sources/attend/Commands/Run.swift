@@ -93,18 +93,42 @@ struct Run: ParsableCommand {
     let records = source.records(into: &job.failures)
     let config = generation.fields
     try job.run(
-      records, size: isChat ? 1 : batchSize, label: "Answering", unit: "prompts", model: model, place: \.place,
+      records, size: batchSize, label: "Answering", unit: "prompts", model: model, place: \.place,
       failed: { Row(fields: [Field("prompt", .string($0.text)), Field("error", .string($1))], text: "") },
       work: { records in
-        if isChat {
-          var talk = Conversation(model, isChat: true, options: config, system: system)
-          return [row(records[0].text, try talk.ask(records[0].text, images: []) { _ in })]
-        }
-        let texts = Texts(records.map(\.text))
-        let found = try attend.generate(config) { options, out in
-          texts.give { attend_generate_texts(model.session, $0, $1, $2, options, out) }
-        }
+        let texts = records.map(\.text)
+        let found =
+          try isChat
+          ? chat(model, texts, config)
+          : attend.generate(config) { options, out in
+            Texts(texts).give { attend_generate_texts(model.session, $0, $1, $2, options, out) }
+          }
         return finished(records, found).map { row($0.text, $1[0]) }
       })
+  }
+
+  /// Answers to prompts, each a conversation of its own, all of them in one batch.
+  private func chat(_ model: Model, _ texts: [String], _ config: [Field]) throws -> [[Generated]] {
+    let tokenizer = try model.tokenizer()
+    var (ids, lengths) = ([Int32](), [Int]())
+    for text in texts {
+      let spoken = Conversation.messages(system: system, text).json
+      var options = attend_chat_options.initial
+      options.generation_prompt = true
+      var encoding: OpaquePointer?
+      try attempt(attend_tokenizer_encode_chat(tokenizer, spoken, spoken.utf8.count, &options, &encoding))
+      defer { attend_encoding_free(encoding) }
+      var count = 0
+      let tokens = attend_encoding_ids(encoding, &count)
+      ids += UnsafeBufferPointer(start: tokens, count: count)
+      lengths.append(count)
+    }
+    return try ids.withUnsafeBufferPointer { ids in
+      try lengths.withUnsafeBufferPointer { lengths in
+        var batch = attend_batch.initial
+        (batch.tokens, batch.lengths, batch.count) = (ids.baseAddress, lengths.baseAddress, lengths.count)
+        return try generate(config) { attend_generate(model.session, &batch, $0, $1) }
+      }
+    }
   }
 }

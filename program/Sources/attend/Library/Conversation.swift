@@ -68,9 +68,14 @@ struct Conversation {
     try writeFile(path, Array("[\n\(lines)\n]\n".utf8))
   }
 
-  private var all: [Value] {
-    (system.map { [.object([Field("role", .string("system")), Field("content", .string($0))])] } ?? []) + messages
+  private var all: [Value] { Conversation.told(system) + messages }
+
+  private static func told(_ system: String?) -> [Value] {
+    system.map { [.object([Field("role", .string("system")), Field("content", .string($0))])] } ?? []
   }
+
+  /// A conversation of one question.
+  static func messages(system: String?, _ text: String) -> Value { .list(told(system) + [message(text, pictures: 0)]) }
 
   private static func message(_ text: String, pictures: Int) -> Value {
     let said = Value.object([Field("type", .string("text")), Field("text", .string(text))])

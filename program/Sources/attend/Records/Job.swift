@@ -18,17 +18,30 @@ struct Job {
     place: (Input) -> String, failed: (Input, String) -> Row, work: ([Input]) throws -> [Row]
   ) throws {
     let bar = Progress(label, total: inputs.count, unit: unit, hidden: quiet)
+    defer { bar.clear() }
+    do {
+      try parts(of: inputs, size, bar, model) { try rowsOf($0, place: place, failed: failed, work: work) }
+    } catch {
+      // A list of JSON gets its end whatever happens.
+      try? writer.finish()
+      throw error
+    }
+    bar.clear()
+    try finish()
+  }
+
+  private func parts<Input>(
+    of inputs: [Input], _ size: Int, _ bar: Progress, _ model: Model, rows: ([Input]) throws -> [Row]
+  ) throws {
     var first = 0
     while first < inputs.count && !interrupt.isAsked {
       let part = Array(inputs[first..<min(first + max(size, 1), inputs.count)])
-      let rows = try model.interruptible { try rowsOf(part, place: place, failed: failed, work: work) }
+      let rows = try model.interruptible { try rows(part) }
       bar.clear()
       try writer.write(rows)
       first += part.count
       bar.reach(first)
     }
-    bar.clear()
-    try finish()
   }
 
   private mutating func rowsOf<Input>(
