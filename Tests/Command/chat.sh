@@ -45,7 +45,8 @@ sees "end: end"
 keys Up C-a
 keys -l "X X "
 keys C-a C-k
-keys -l "cat dog" C-w
+keys -l "cat dog"
+keys C-w
 keys Home
 keys Delete BSpace
 keys C-e C-u

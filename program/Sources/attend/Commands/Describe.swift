@@ -21,7 +21,7 @@ struct Describe: ParsableCommand {
   func run() throws {
     let model = try model.load(quiet: output.quiet)
     let config = generation.fields
-    var job = try Job(output)
+    let job = try Job(output)
     try job.run(
       pictures, size: batchSize, label: "Describing", unit: "pictures", model: model, place: { $0 },
       failed: { Row(fields: [Field("picture", .string($0)), Field("error", .string($1))], text: "") },

@@ -89,7 +89,7 @@ struct Run: ParsableCommand {
   private func batch(_ model: Model, isChat: Bool) throws {
     var source = try InputOptions.parse([])
     (source.input, source.from, source.field) = (input, from, field)
-    var job = try Job(output)
+    let job = try Job(output)
     let records = source.records(into: &job.failures)
     let config = generation.fields
     try job.run(

@@ -27,7 +27,7 @@ struct Search: ParsableCommand {
 
   func run() throws {
     let model = try model.load(quiet: job.output.quiet)
-    var job = try Job(self.job.output)
+    let job = try Job(self.job.output)
     let texts = try corpusTexts()
     let index = try searchIndex(model, texts)
     defer { attend_search_index_free(index) }

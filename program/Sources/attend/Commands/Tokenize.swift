@@ -37,7 +37,7 @@ struct Tokenize: ParsableCommand {
     var tokenizer: OpaquePointer?
     try attempt(attend_tokenizer_create(try ModelOptions.folder(path), &tokenizer))
     defer { attend_tokenizer_free(tokenizer) }
-    var job = try Job(output)
+    let job = try Job(output)
     for record in input.records(into: &job.failures) {
       var row: Row?
       job.failures.collect(record.place) {

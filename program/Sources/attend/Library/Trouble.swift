@@ -12,10 +12,10 @@ struct Trouble: Error, CustomStringConvertible {
   }
 
   var isCancelled: Bool { code == ATTEND_ERROR_CANCELLED }
-  /// Whether another input may succeed: not so where memory has run out or the session is lost.
+  /// Whether another input may succeed: not so where memory has run out, or where the model cannot do what is asked.
   var concernsInput: Bool {
     switch code {
-    case ATTEND_ERROR_CANCELLED, ATTEND_ERROR_OUT_OF_MEMORY, ATTEND_ERROR_INTERNAL: false
+    case ATTEND_ERROR_CANCELLED, ATTEND_ERROR_OUT_OF_MEMORY, ATTEND_ERROR_INTERNAL, ATTEND_ERROR_UNSUPPORTED: false
     default: true
     }
   }

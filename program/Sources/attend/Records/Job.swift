@@ -1,10 +1,12 @@
 import ArgumentParser
 
 /// Many inputs, worked on in parts. An input that fails becomes a row with its error, and the others are done.
-struct Job {
+final class Job {
   let writer: Writer
   var failures = Failures()
   private let quiet: Bool
+  /// What was wrong with inputs that failed.
+  private var reasons: Set<String> = []
 
   init(_ output: OutputOptions) throws {
     writer = try Writer(output)
@@ -13,7 +15,7 @@ struct Job {
 
   /// Runs `work` on parts of the inputs, writes its rows, ends the output and tells what failed.
   /// `work` gives the rows of each input of a part, in order; where it throws, inputs are tried one by one.
-  mutating func run<Input>(
+  func run<Input>(
     _ inputs: [Input], size: Int, label: String, unit: String, model: Model,
     place: (Input) -> String, failed: (Input, String) -> Row, work: ([Input]) throws -> [Row]
   ) throws {
@@ -38,13 +40,16 @@ struct Job {
       let part = Array(inputs[first..<min(first + max(size, 1), inputs.count)])
       let rows = try model.interruptible { try rows(part) }
       bar.clear()
+      if first == 0, part.count > 1, failures.messages.count == part.count, reasons.count == 1 {
+        throw Trouble(reasons.first!)  // Not the inputs are to blame, nor will those that follow do better.
+      }
       try writer.write(rows)
       first += part.count
       bar.reach(first)
     }
   }
 
-  private mutating func rowsOf<Input>(
+  private func rowsOf<Input>(
     _ part: [Input], place: (Input) -> String, failed: (Input, String) -> Row, work: ([Input]) throws -> [Row]
   ) throws -> [Row] {
     do {
@@ -53,6 +58,7 @@ struct Job {
       return []
     } catch let trouble as Trouble where trouble.concernsInput {
       if part.count == 1 {
+        reasons.insert("\(trouble)")
         failures.add("\(place(part[0])): \(trouble)")
         return [failed(part[0], "\(trouble)")]
       }
@@ -80,11 +86,10 @@ struct TextJobOptions: ParsableArguments {
   /// Loads the model, reads the texts, and runs `work` on parts of them.
   func run(
     _ options: ModelOptions, label: String, plain: InputForm = .lines,
-    prepare: (Model) throws -> Void = { _ in }, work: (Model, [Record]) throws -> [Row]
+    work: (Model, [Record]) throws -> [Row]
   ) throws {
     let model = try options.load(quiet: output.quiet)
-    try prepare(model)
-    var job = try Job(output)
+    let job = try Job(output)
     let records = input.records(plain: plain, into: &job.failures)
     try job.run(
       records, size: batchSize, label: label, unit: "texts", model: model, place: \.place,
