@@ -1,4 +1,7 @@
-"""The commands classify, label, answer and fill against what transformers' pipelines gave. usage: tasks.py PROGRAM WORK"""
+"""The commands classify, label, answer and fill against what transformers' pipelines gave.
+
+usage: tasks.py PROGRAM WORK
+"""
 
 import json
 import subprocess

@@ -5,9 +5,9 @@ struct Run: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Go on from a prompt, or have a conversation in the terminal.",
     discussion: """
-      With a prompt, the answer is written as it is made. Without one, in a terminal, a conversation begins (/help tells \
-      its commands); otherwise the standard input is the prompt. A model with a chat template is asked as it was trained \
-      to be; --raw goes on from the prompt as it stands. With --input each text is a prompt.
+      With a prompt, the answer is written as it is made. Without one, in a terminal, a conversation begins (/help \
+      tells its commands); otherwise the standard input is the prompt. A model with a chat template is asked as it was \
+      trained to be; --raw goes on from the prompt as it stands. With --input each text is a prompt.
 
       EXAMPLES
         attend run -m Qwen3-0.6B "Why is the sky blue?"
