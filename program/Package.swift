@@ -6,9 +6,9 @@ import PackageDescription
 let swift: [SwiftSetting] = [.enableUpcomingFeature("MemberImportVisibility")]
 
 /// The Swift runtime within, so that the program runs where no Swift is; the library beside it, or in the folder of
-/// libraries beside its own.
+/// libraries beside its own. Two archives of Foundation's essentials name no others that they need.
 let linking: [LinkerSetting] = [
-  .linkedLibrary("attend"),
+  .linkedLibrary("attend"), .linkedLibrary("_FoundationCollections"), .linkedLibrary("_FoundationCShims"),
   .unsafeFlags([
     "-static-stdlib", "-use-ld=lld", "-L", "\(Context.packageDirectory)/../.build/release", "-Xlinker", "--gc-sections",
     "-Xlinker", "-rpath=$ORIGIN:$ORIGIN/../lib:$ORIGIN/../lib64",

@@ -7,7 +7,7 @@ for _ in $(seq 2000); do cat "$work/words"; done > "$work/many"
 
 for format in text json; do
   # A shell gives the commands it starts in the background no Ctrl-C; env gives it back.
-  env --default-signal=INT "$attend" translate -m models/g2p-en -i "$work/many" --batch-size 17 --format $format > "$work/out" &
+  env --default-signal=INT "$attend" translate -m models/g2p-en -i "$work/many" --batch-size 17 --max-new-tokens 40 --format $format > "$work/out" &
   program=$!
   for _ in $(seq 600); do
     [ "$(wc -l < "$work/out")" -ge 34 ] && break

@@ -34,8 +34,17 @@ says "README.md: "
 same "as CSV" "$picture,$seen" "$(sed -n 2p "$work/out")"
 status 1 "$attend" describe -m models/g2p-en $picture
 
-status 0 "$attend" classify -m Tests/Fixtures/features/vit-image-classification --files $picture Tests/Fixtures/pictures/tall.png --top-k 2
-[ "$(wc -l < "$work/out")" -eq 2 ] || fail "$(cat "$work/out")"
+cp -r Tests/Fixtures/features/vit-image-classification "$work/vit"
+status 1 "$attend" classify -m "$work/vit" --files $picture
+says "preprocessor_config.json"
+echo '{"image_processor_type": "ViTImageProcessor", "size": {"height": 32, "width": 32}}' > "$work/vit/preprocessor_config.json"
+status 1 "$attend" classify -m "$work/vit" --files $picture Tests/Fixtures/pictures/tall.png /nowhere.png --top-k 2 --format jsonl
+says "/nowhere.png does not exist"
+python3 -c '
+import json, sys
+rows = [json.loads(line) for line in open(sys.argv[1])]
+assert [len(row.get("classes", [])) for row in rows] == [2, 2, 0] and "error" in rows[2], rows
+assert all(row["label"] == row["classes"][0]["label"] for row in rows[:2]), rows' "$work/out"
 
 draw() { status 0 "$attend" draw -m Tests/Fixtures/drawing/dalle-mega-scan --painter Tests/Fixtures/drawing/vqgan "$@"; }
 draw "a b" -o "$work/a.png" --seed 3 --candidates 2

@@ -2,7 +2,7 @@
 # Texts in all forms, in and out, with some that fail. usage: texts.sh PROGRAM
 . "$(dirname "$0")/common.bash"
 model=models/g2p-en
-translate() { "$attend" translate -m $model -q "$@"; }
+translate() { "$attend" translate -m $model -q --max-new-tokens 40 "$@"; }
 
 # The model's own cases, from a file, a pipe and arguments.
 sed -n 's/^"word": "\(.*\)",$/\1/p' $model/cases.json > "$work/words"

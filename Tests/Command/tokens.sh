@@ -29,7 +29,8 @@ import sys, xml.dom.minidom
 found = xml.dom.minidom.parse(sys.argv[1])
 texts = [text.firstChild.data for text in found.getElementsByTagName("text")]
 assert "AH0" in texts and texts.count("t") == 3, texts
-assert found.getElementsByTagName("rect").length > 90 or found.getElementsByTagName("line").length > 9' "$work/map.svg"
+marks = {name: found.getElementsByTagName(name).length for name in ("rect", "line")}
+assert marks["rect"] == 1 + 8 * 10 if sys.argv[2] == "heatmap" else marks["line"] > 7, marks' "$work/map.svg" $style
 done
 status 0 "$attend" attention -m Tests/Fixtures/tasks/topics "paris is far" --format json
 for kind in encoder decoder; do status 0 "$attend" attention -m $model attention --kind $kind --format json; done
