@@ -4,13 +4,15 @@
 command -v tmux > /dev/null || { echo "SKIPPED: there is no tmux"; exit 77; }
 export TMUX_TMPDIR=$work LC_ALL=C.UTF-8
 unset TMUX
-terminal() { tmux -L attend -f /dev/null "$@"; }
+number=0
+terminal() { tmux -L attend$number -f /dev/null "$@"; }
 trap 'terminal kill-server 2> /dev/null || true; rm -rf "$work"' EXIT
 
 # open COLUMNS ARGUMENTS...: the program in a terminal, which tells its exit code
 open() {
   local columns=$1
   shift
+  number=$((number + 1)) # a server that was killed may still hold its socket
   terminal new-session -d -x "$columns" -y 40 "NO_COLOR=1 XDG_STATE_HOME='$work/state' '$attend' $*; echo ended with \$?; cat"
 }
 screen() { terminal capture-pane -p -J -S -; }

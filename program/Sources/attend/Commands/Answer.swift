@@ -7,7 +7,7 @@ struct Answer: ParsableCommand {
     discussion: """
       EXAMPLES
         attend answer -m bert-squad --about report.txt "Who wrote it?" "When?"
-        attend answer -m bert-squad -i questions.jsonl --field question --context passage --format jsonl
+        attend answer -m bert-squad -i asked.jsonl --field question --context text
       """)
 
   @OptionGroup var model: ModelOptions

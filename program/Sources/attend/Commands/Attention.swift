@@ -28,7 +28,7 @@ struct Attention: ParsableCommand {
 
       EXAMPLES
         attend attention -m models/g2p-en attention -o attention.svg
-        attend attention -m models/g2p-en attention --style alignment --layer 3 --head 0 -o alignment.svg
+        attend attention -m models/g2p-en hello --style alignment -o lines.svg
         attend attention -m gpt2 "The cat sat on the mat" --format json
       """)
 

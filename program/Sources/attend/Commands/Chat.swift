@@ -21,8 +21,8 @@ struct Chat {
     /load FILE         goes on from one that was saved
     /exit              ends, as Ctrl-D does
 
-    \"\"\" begins and ends a question of several lines. Ctrl-C ends an answer. Tab completes commands; the arrows bring
-    lines of before.
+    \"\"\" begins and ends a question of several lines. Ctrl-C ends an answer.
+    Tab completes commands; the arrows bring lines of before.
     """
 
   init(_ talk: Conversation, file: String?) {

@@ -7,9 +7,9 @@ struct Classify: ParsableCommand {
     discussion: """
       EXAMPLES
         attend classify -m distilbert-sst2 "A wonderful film." "Two hours too long."
-        attend classify -m bart-large-mnli --labels sport,politics,weather -i headlines.txt
-        attend classify -m ms-marco-reranker --pair passage --field query -i pairs.jsonl --format jsonl
-        attend classify -m vit-base-patch16-224 --files --top-k 5 cat.jpg dog.png
+        attend classify -m bart-large-mnli --labels sport,politics -i news.txt
+        attend classify -m reranker --field query --pair passage -i pairs.jsonl
+        attend classify -m vit-base-patch16-224 --files --top-k 5 *.jpg
       """)
 
   @OptionGroup var model: ModelOptions

@@ -7,8 +7,8 @@ struct Describe: ParsableCommand {
     discussion: """
       EXAMPLES
         attend describe -m models/shapes-en models/shapes-en/scene.png
-        attend describe -m llava-1.5-7b-hf --prompt "What is on the table?" table.jpg
-        attend describe -m blip-image-captioning-base *.jpg --format csv -o captions.csv
+        attend describe -m llava-1.5-7b-hf -p "What is on the table?" table.jpg
+        attend describe -m blip-image-captioning-base -f csv -o seen.csv *.jpg
       """)
 
   @OptionGroup var model: ModelOptions

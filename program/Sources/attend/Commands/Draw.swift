@@ -6,8 +6,8 @@ struct Draw: ParsableCommand {
     abstract: "Draw pictures of a text.",
     discussion: """
       EXAMPLES
-        attend draw -m dalle-mini "an armchair like an avocado" -o chair.png --seed 1
-        attend draw -m dalle-mini "a red bird" -o bird.png --candidates 8 --clip clip-vit-base-patch32
+        attend draw -m dalle-mini "an armchair like an avocado" -o chair.png
+        attend draw -m dalle-mini "a red bird" --seed 1 --candidates 8 --clip clip
       """)
 
   @OptionGroup var model: ModelOptions

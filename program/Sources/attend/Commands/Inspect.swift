@@ -132,12 +132,12 @@ struct Inspect: ParsableCommand {
   }
 
   /// The facts as lines; objects are indented.
-  private func lines(_ facts: [Field], indent: String = "") -> String {
+  private func lines(_ facts: [Field], indent: String = "", sizes: Bool = false) -> String {
     facts.map { fact in
       let name = indent + Colour.bold.paint(fact.name)
-      let isSize = ["bytes", "memory", "files"].contains { fact.name.contains($0) }
+      let isSize = sizes || ["bytes", "memory", "files"].contains { fact.name.contains($0) }
       switch fact.value {
-      case .object(let members): return "\(name)\n" + lines(members, indent: indent + "  ")
+      case .object(let members): return "\(name)\n" + lines(members, indent: indent + "  ", sizes: isSize)
       case .list(let values): return "\(name): \(values.map(\.plain).joined(separator: ", "))\n"
       case .integer(let number) where isSize: return "\(name): \(size(Double(number)))\n"
       default: return "\(name): \(fact.value.plain)\n"

@@ -22,7 +22,7 @@ struct Label: ParsableCommand {
     discussion: """
       EXAMPLES
         attend label -m bert-base-NER "Ada Lovelace lived in London."
-        attend label -m bert-base-NER --aggregation first -i letters.txt --format jsonl
+        attend label -m bert-base-NER --aggregation first -i letters.txt
       """)
 
   @OptionGroup var model: ModelOptions

@@ -13,8 +13,8 @@ struct Run: ParsableCommand {
         attend run -m Qwen3-0.6B "Why is the sky blue?"
         attend run -m Qwen3-0.6B
         attend run -m gpt2 --raw --sample --seed 7 "Once upon a time"
-        cat letter.txt | attend run -m Qwen3-0.6B --system "Answer the letter politely."
-        attend run -m Qwen3-0.6B -i prompts.jsonl --format jsonl -o answers.jsonl
+        attend run -m Qwen3-0.6B --system "Answer politely." < letter.txt
+        attend run -m Qwen3-0.6B -i prompts.csv --format csv -o answers.csv
       """)
 
   @OptionGroup var model: ModelOptions

@@ -10,7 +10,7 @@ struct Search: ParsableCommand {
 
       EXAMPLES
         attend search -m all-MiniLM-L6-v2 --corpus notes.txt "how to prune roses"
-        attend search -m all-MiniLM-L6-v2 --corpus docs.jsonl --corpus-field body --index docs.index -i queries.txt
+        attend search -m MiniLM --corpus notes.txt --index notes.index roses
       """)
 
   @OptionGroup var model: ModelOptions

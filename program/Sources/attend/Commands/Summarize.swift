@@ -7,8 +7,8 @@ struct Summarize: ParsableCommand {
     discussion: """
       EXAMPLES
         attend summarize -m bart-large-cnn -i article.txt
-        attend summarize -m bart-large-cnn --by-parts -i book.txt --max-new-tokens 200
-        attend summarize -m t5-small -i articles.csv --field body --format csv -o summaries.csv
+        attend summarize -m bart-large-cnn --by-parts -i book.txt
+        attend summarize -m t5-small -i news.csv --field body --format csv
       """)
 
   @OptionGroup var model: ModelOptions

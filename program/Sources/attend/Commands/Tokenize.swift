@@ -9,7 +9,8 @@ struct Tokenize: ParsableCommand {
 
       EXAMPLES
         attend tokenize -m models/g2p-en hello
-        attend tokenize -m models/g2p-en --ids hello | attend tokenize -m models/g2p-en --decode
+        attend tokenize -m models/g2p-en --ids hello > hello.ids
+        attend tokenize -m models/g2p-en --decode < hello.ids
         attend tokenize -m qwen2 --count -i corpus.txt
       """)
 

@@ -21,8 +21,9 @@ struct Transcribe: ParsableCommand {
     discussion: """
       EXAMPLES
         attend transcribe -m whisper-small interview.mp3
-        attend transcribe -m whisper-small --language de --task translate --format srt *.wav --output-folder subtitles
-        attend transcribe -m wav2vec2-base-960h --words --format json - < clip.wav
+        attend transcribe -m whisper-small -f srt --output-folder subtitles *.wav
+        attend transcribe -m whisper-small --language de --task translate rede.wav
+        attend transcribe -m wav2vec2-base-960h --words -f json - < clip.wav
       """)
 
   @OptionGroup var model: ModelOptions

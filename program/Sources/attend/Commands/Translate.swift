@@ -7,8 +7,8 @@ struct Translate: ParsableCommand {
     discussion: """
       EXAMPLES
         attend translate -m models/g2p-en hello attention
-        attend translate -m nllb-200 --source en --target fr -i letters.txt -o lettres.txt
-        cat rows.jsonl | attend translate -m marian-en-de -i - --from jsonl --format jsonl
+        attend translate -m nllb-200 -s en -t fr -i letters.txt -o lettres.txt
+        attend translate -m marian-en-de --from jsonl --format jsonl < rows.jsonl
       """)
 
   @OptionGroup var model: ModelOptions

@@ -50,7 +50,9 @@ struct InputOptions: ParsableArguments {
   /// All records in their order. A file or a line that cannot be read is a failure, and the others are there.
   func records(plain: InputForm = .lines, into failures: inout Failures) -> [Record] {
     var records = texts.enumerated().map { Record(text: $1, fields: .null, place: "argument \($0 + 1)") }
-    for path in input.isEmpty && texts.isEmpty ? ["-"] : input {
+    let isAsked = input.isEmpty && texts.isEmpty
+    if isAsked && Terminal.isTerminal(0) { Terminal.note("Texts are read from the terminal; Ctrl-D ends them.") }
+    for path in isAsked ? ["-"] : input {
       do {
         let bytes = try readFile(path)
         let name = path == "-" ? "standard input" : path
