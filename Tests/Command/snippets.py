@@ -1,14 +1,15 @@
-"""Runs the `console` blocks of a page: lines behind `$ ` are commands, the others what they write.
+"""Runs the `console` blocks of pages: lines behind `$ ` are commands, the others what they write.
 
-usage: snippets.py PAGE WORK      commands run in the root of the repository; /tmp in them is WORK
+usage: snippets.py WORK PAGE ...      commands run in the root of the repository; /tmp in them is WORK
 """
 
 import re
 import subprocess
 import sys
 
-page, work = sys.argv[1:]
-blocks = re.findall(r"^```console\n(.*?)^```$", open(page, encoding="utf-8").read(), re.M | re.S)
+work, *pages = sys.argv[1:]
+texts = [open(page, encoding="utf-8").read() for page in pages]
+blocks = [block for text in texts for block in re.findall(r"^```console\n(.*?)^```$", text, re.M | re.S)]
 commands = 0
 for block in blocks:
     for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
@@ -22,5 +23,5 @@ for block in blocks:
         if written != expected:
             sys.exit(f"FAILED: {command}\nwrote:\n{written}\nand not:\n{expected}")
         commands += 1
-print(commands, "commands write what the page says")
+print(commands, "commands write what the pages say")
 sys.exit(commands < 10)
