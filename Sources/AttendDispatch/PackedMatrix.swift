@@ -136,7 +136,7 @@ package final class PackedMatrix: Sendable {
     outputs = gated ? sources[0].rows : sources.reduce(0) { $0 + $1.rows }
     panels = (outputs + panelWidth - 1) / panelWidth * (gated ? 2 : 1)
     steps = (inputs + compute.inputsPerStep - 1) / compute.inputsPerStep
-    paired = compute == .int8 && min(inputs, outputs) >= PackedMatrix.pairedWidth
+    paired = PackedMatrix.pairs(compute, inputs, outputs)
     block = compute == .int8 || compute == .int4 ? PackedMatrix.rotationBlock(inputs) : 1
     weights = try AlignedBuffer(
       try PackedMatrix.product(panels, steps * compute.floatsPerStep), of: Float.self, for: "weights")
@@ -149,12 +149,17 @@ package final class PackedMatrix: Sendable {
   /// the kernels turn in registers.
   static func rotationBlock(_ inputs: Int) -> Int { min(128, inputs & -inputs) }
 
+  private static func pairs(_ compute: ComputeType, _ inputs: Int, _ outputs: Int) -> Bool {
+    compute == .int8 && min(inputs, outputs) >= pairedWidth
+  }
+
   /// A matrix in 8 bits from the bytes that `write` gave of one.
   init(saved: UnsafeRawBufferPointer, outputs: Int, inputs: Int) throws(Failure) {
     (compute, gated) = (.int8, false)
     (self.outputs, self.inputs) = (outputs, inputs)
     panels = (outputs + panelWidth - 1) / panelWidth
     steps = (inputs + compute.inputsPerStep - 1) / compute.inputsPerStep
+    paired = PackedMatrix.pairs(compute, inputs, outputs)
     block = PackedMatrix.rotationBlock(inputs)
     weights = try AlignedBuffer(
       try PackedMatrix.product(panels, steps * compute.floatsPerStep), of: Float.self, for: "weights")
