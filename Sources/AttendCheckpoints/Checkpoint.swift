@@ -17,6 +17,11 @@ enum WeightFormat: String, CaseIterable {
   /// The list of shards, where there are several.
   var index: String { "\(rawValue).index.json" }
 
+  /// Whether a folder holds weights in any of them.
+  static func isAny(in folder: HuggingFaceFolder) -> Bool {
+    allCases.contains { folder.holds($0.rawValue) || folder.holds($0.index) }
+  }
+
   func open(_ path: String, copies: Bool) throws(Failure) -> any TensorSource {
     switch self {
     case .safetensors: try SafetensorsFile(path, copies: copies)
@@ -86,6 +91,7 @@ package final class Checkpoint: Sendable {
   private static func sources(
     in folder: HuggingFaceFolder, copies: Bool
   ) throws(Failure) -> FixedArray<any TensorSource> {
+    if let package = folder.package { return try package.sources(copies: copies) }
     for format in WeightFormat.allCases {
       if folder.holds(format.rawValue) {
         return try FixedArray(1, for: Checkpoint.purpose) { (_) throws(Failure) in

@@ -9,26 +9,55 @@ package final class HuggingFaceFolder {
   package let path: String
   private var texts: [String: LoadedFile] = [:]
   private var documents: [String: JSON] = [:]
+  /// What answers in the place of the disk; nil: nothing does.
+  let package: GGUFPackage?
+  /// The path in the package; empty: the package itself.
+  private let prefix: String
 
-  /// Throws `notFound` where no folder is at `path`, `inputOutput`.
+  /// A folder, or a file that is a model by itself: a GGUF file, or a folder with one and without other weights.
+  ///
+  /// Throws `notFound` where neither is at `path`, `inputOutput`, and what opening a GGUF file throws.
   package convenience init(_ path: String) throws(Failure) {
     guard !path.isEmpty, !path.utf8.contains(0) else {
       throw Failure(.notFound, "the path of the model folder, \(path.debugDescription), names no folder")
     }
     guard try HuggingFaceFolder.isFolder(path) else {
-      throw Failure(.notFound, "\(path) is not a folder: a model is a folder with config.json and model.safetensors")
+      guard try GGUFFile.isGGUF(at: path) else {
+        throw Failure(
+          .notFound,
+          "\(path) is not a folder: a model is a folder with config.json and model.safetensors, or a GGUF file")
+      }
+      self.init(try GGUFPackage(path))
+      return
     }
-    self.init(unchecked: path)
+    let folder = HuggingFaceFolder(unchecked: path)
+    if !WeightFormat.isAny(in: folder), let file = try GGUFPackage.find(in: folder) {
+      self.init(try GGUFPackage(file))
+    } else {
+      self.init(unchecked: path)
+    }
   }
 
   /// The folder at `path`, which need not exist: what is asked for is then not there.
-  package init(unchecked path: String) { self.path = path }
+  package convenience init(unchecked path: String) { self.init(path, nil, prefix: "") }
+
+  private convenience init(_ package: GGUFPackage) { self.init(package.path, package, prefix: "") }
+
+  private init(_ path: String, _ package: GGUFPackage?, prefix: String) {
+    (self.path, self.package, self.prefix) = (path, package, prefix)
+  }
 
   /// Whether a folder, not a file, is at `path`. Throws `notFound`, `inputOutput`.
   package static func isFolder(_ path: String) throws(Failure) -> Bool {
     var status = stat()
     guard stat(path, &status) == 0 else { throw OpenFile.failure("examined", path, errno) }
     return status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// Whether a folder is at `path`, or a file that is a model by itself. Throws `notFound`, `inputOutput`.
+  package static func isModel(_ path: String) throws(Failure) -> Bool {
+    if try isFolder(path) { return true }
+    return try GGUFFile.isGGUF(at: path)
   }
 
   // MARK: Names
@@ -38,7 +67,8 @@ package final class HuggingFaceFolder {
 
   /// Whether something of that name is in the folder, be it readable or not.
   package func holds(_ name: String) -> Bool {
-    withPath(of: name) { path in
+    if let package { return package.offers(prefix + name) }
+    return withPath(of: name) { path in
       var status = stat()
       return stat(path, &status) == 0 || errno != ENOENT && errno != ENOTDIR
     }
@@ -90,7 +120,7 @@ package final class HuggingFaceFolder {
 
   /// A folder in this one, which need not exist; itself for an empty name.
   package func folder(_ name: String) -> HuggingFaceFolder {
-    name.isEmpty ? self : HuggingFaceFolder(unchecked: path(of: name))
+    name.isEmpty ? self : HuggingFaceFolder(path(of: name), package, prefix: "\(prefix)\(name)/")
   }
 
   // MARK: Contents
@@ -100,7 +130,13 @@ package final class HuggingFaceFolder {
   package func text(_ name: String) throws(Failure) -> LoadedFile? {
     if let text = texts[name] { return text }
     guard holds(name) else { return nil }
-    let text = try LoadedFile(path(of: name))
+    let text: LoadedFile
+    if let package {
+      guard let made = try package.text(prefix + name) else { return nil }
+      text = try LoadedFile(path(of: name), holding: UnsafeRawBufferPointer(made.elements))
+    } else {
+      text = try LoadedFile(path(of: name))
+    }
     texts[name] = text
     return text
   }

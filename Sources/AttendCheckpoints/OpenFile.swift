@@ -81,12 +81,15 @@ package final class LoadedFile: Sendable {
   }
 
   /// A text that stands in the place of a file at `path`. Throws `outOfMemory`.
-  init(_ path: String, holding text: String) throws(Failure) {
-    count = text.utf8.count
+  convenience init(_ path: String, holding text: String) throws(Failure) {
+    try self.init(path, holding: text.utf8)
+  }
+
+  /// Bytes that stand in the place of a file at `path`. Throws `outOfMemory`.
+  init(_ path: String, holding bytes: some Collection<UInt8>) throws(Failure) {
+    count = bytes.count
     buffer = try AlignedBuffer(bytes: count + 1, for: path)
-    for (place, byte) in text.utf8.enumerated() {
-      buffer.base.storeBytes(of: byte, toByteOffset: place, as: UInt8.self)
-    }
+    for (place, byte) in bytes.enumerated() { buffer.base.storeBytes(of: byte, toByteOffset: place, as: UInt8.self) }
     buffer.base.storeBytes(of: 0, toByteOffset: count, as: UInt8.self)
     self.path = path
   }

@@ -8,6 +8,10 @@ extension StoredTensor {
     let count = count
     let result = try AlignedBuffer(count, of: Float.self, for: "tensor \(name)")
     let floats: UnsafeMutablePointer<Float> = result.pointer()
+    if let rows {
+      for row in 0..<rows.rows { rows.read(row, into: floats + row * rows.columns) }
+      return result
+    }
     switch type {
     case .float32: UnsafeMutableRawBufferPointer(start: result.base, count: bytes.count).copyMemory(from: bytes)
     case .float64: for index in 0..<count { floats[index] = Float(number(index, Double.self)) }
@@ -34,7 +38,7 @@ extension StoredTensor {
 
 extension Float {
   /// The number with these bits of IEEE 754's binary16.
-  fileprivate init(half bits: UInt16) {
+  init(half bits: UInt16) {
     // Exponent and fraction in the places of binary32, where the exponent's bias is larger by 112.
     let magnitude = UInt32(bits & 0x7FFF) << 13
     let value =

@@ -30,7 +30,7 @@ struct TokenizerFolder {
       return try marianParts(settings)
     }
     for name in ["spiece.model", "tokenizer.model", "sentencepiece.model"] where has(name) {
-      return try TokenizerParts.modelFile(file(name), settings)
+      if let text = try files.text(name) { return try TokenizerParts.modelFile(text.bytes, text.path, settings) }
     }
     if has("vocab.txt") { return try TokenizerParts.bert(file("vocab.txt"), settings) }
     if has("vocab.json"), has("merges.txt") { return try bytePairParts(settings) }
@@ -49,17 +49,23 @@ extension TokenizerParts {
   /// A file *.model or *.spm: SentencePiece, or text that is tiktoken's.
   static func modelFile(_ path: String, _ settings: TokenizerSettings) throws(Failure) -> TokenizerParts {
     let mapped = try MappedFile(path)
+    defer { withExtendedLifetime(mapped) {} }
+    return try modelFile(mapped.bytes, path, settings)
+  }
+
+  /// The same of the content of such a file.
+  static func modelFile(
+    _ bytes: UnsafeRawBufferPointer, _ path: String, _ settings: TokenizerSettings
+  ) throws(Failure) -> TokenizerParts {
     // tiktoken's lines are printable; a SentencePiece file starts with the tag of its first piece, a line feed.
-    if !mapped.bytes.isEmpty, mapped.bytes.prefix(16).allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) {
-      return try tiktoken(path, settings)
-    }
-    return try sentencePiece(try SentencePieceFile(mapped.bytes, file: path), settings)
+    if !bytes.isEmpty, bytes.prefix(16).allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return try tiktoken(path, settings) }
+    return try sentencePiece(try SentencePieceFile(bytes, file: path), settings)
   }
 
   /// Finds the tokenizer of a folder, or reads the file given by the rules of its name.
   init(path: String) throws(Failure) {
-    if try HuggingFaceFolder.isFolder(path) {
-      try self.init(TokenizerFolder(path: path))
+    if try HuggingFaceFolder.isModel(path) {
+      try self.init(TokenizerFolder(try HuggingFaceFolder(path)))
       return
     }
     try UnicodeData.prepare()
