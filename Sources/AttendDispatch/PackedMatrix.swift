@@ -23,26 +23,27 @@ package struct StoredMatrix: @unchecked Sendable {
   /// The outputs where they do not lie at `base` as they are; nil: they do.
   let expansion: Expansion?
 
-  /// Outputs that are read one by one: that of number n is row `first + n * step` of the source.
+  /// Writes the numbers of a row as float32, however they are stored; any thread may ask.
+  package typealias ReadRow = @Sendable (_ row: Int, _ numbers: UnsafeMutablePointer<Float>) -> Void
+
+  /// Outputs that are read one by one: that of number n is row `first + n * step`.
   struct Expansion: Sendable {
-    let source: any RowSource
+    let readRow: ReadRow
     let first: Int
     let step: Int
 
-    func read(_ output: Int, into numbers: UnsafeMutablePointer<Float>) {
-      source.read(first + output * step, into: numbers)
-    }
+    func read(_ output: Int, into numbers: UnsafeMutablePointer<Float>) { readRow(first + output * step, numbers) }
   }
 
-  /// Rows `first`, `first + 1` and so on of a source, `rows` of them.
+  /// Rows `first`, `first + 1` and so on of those that `readRow` reads, `rows` of them.
   package init(
-    _ source: any RowSource, from first: Int, rows: Int, columns: Int,
-    release: (@Sendable (_ outputs: Range<Int>) -> Void)? = nil
+    from first: Int, rows: Int, columns: Int, release: (@Sendable (_ outputs: Range<Int>) -> Void)? = nil,
+    readRow: @escaping ReadRow
   ) {
     // Nothing is read at the base.
     self.init(
       base: UnsafeRawPointer(bitPattern: AlignedBuffer.alignment)!, type: .float32, rows: rows, columns: columns,
-      outputStep: 0, inputStep: 1, release: release, Expansion(source: source, first: first, step: 1))
+      outputStep: 0, inputStep: 1, release: release, Expansion(readRow: readRow, first: first, step: 1))
   }
 
   /// `stride` is the number of elements from one stored row to the next: more than a row holds where the matrix is a
@@ -79,7 +80,7 @@ package struct StoredMatrix: @unchecked Sendable {
       base: base + first * outputStep * type.size, type: type, rows: count, columns: columns,
       outputStep: step * outputStep, inputStep: inputStep, release: release,
       expansion.map {
-        Expansion(source: $0.source, first: $0.first + first * $0.step, step: step * $0.step)
+        Expansion(readRow: $0.readRow, first: $0.first + first * $0.step, step: step * $0.step)
       })
   }
 

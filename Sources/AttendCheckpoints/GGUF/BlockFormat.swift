@@ -104,7 +104,8 @@ package enum BlockFormat: UInt32, Sendable, CaseIterable {
   /// of the gguf package to the bit.
   package func expand(_ row: UnsafeRawPointer, _ count: Int, into numbers: UnsafeMutablePointer<Float>) {
     switch self {
-    case .float32: numbers.withMemoryRebound(to: UInt8.self, capacity: 4 * count) {
+    case .float32:
+      numbers.withMemoryRebound(to: UInt8.self, capacity: 4 * count) {
         $0.update(from: row.assumingMemoryBound(to: UInt8.self), count: 4 * count)
       }
     case .float16: for index in 0..<count { numbers[index] = row.half(2 * index) }

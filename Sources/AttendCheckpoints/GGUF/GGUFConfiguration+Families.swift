@@ -16,8 +16,12 @@ extension GGUFConfiguration {
     add("head_dim", heads.components)
     add("max_position_embeddings", try size("context_length"))
     add("tie_word_embeddings", !has("output.weight"))
-    add("attention_bias", has("blk.0.attn_q.bias"))
-    add("mlp_bias", has("blk.0.ffn_up.bias"))
+    // The other families have biases, or none, in every model of theirs, or say so by another key.
+    let statesBoth = ["llama", "granite", "smollm3"].contains(modelType)
+    if statesBoth || ["gemma", "gemma2", "gemma3_text", "olmo2", "qwen3", "qwen3_moe", "gpt_oss"].contains(modelType) {
+      add("attention_bias", has("blk.0.attn_q.bias"))
+    }
+    if statesBoth { add("mlp_bias", has("blk.0.ffn_up.bias")) }
     add(["phi", "stablelm"].contains(modelType) ? "layer_norm_eps" : "rms_norm_eps", try epsilon())
     try addRotary()
     switch modelType {
@@ -272,7 +276,9 @@ extension GGUFConfiguration {
     add("attention_bias", has("blk.0.attn_qkv.bias"))
     add("mlp_bias", has("blk.0.ffn_up.bias"))
     let activation = try word("hidden_activation") ?? "gelu"
-    guard activation == "gelu" else { throw unsupported("hidden_activation", "is \"\(activation)\"; \"gelu\" is known") }
+    guard activation == "gelu" else {
+      throw unsupported("hidden_activation", "is \"\(activation)\"; \"gelu\" is known")
+    }
     if let kind = try word("rope.scaling.type"), kind != "none" {
       throw unsupported("rope.scaling.type", "is \"\(kind)\", which is not implemented for this architecture")
     }

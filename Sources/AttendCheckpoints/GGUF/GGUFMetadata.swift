@@ -162,7 +162,8 @@ final class GGUFMetadata {
   func holds(_ key: String) -> Bool { entry(key) != nil }
 
   /// Calls `body` with the keys that begin with `prefix` and that nobody has asked for.
-  func forEachUnread(_ prefix: String, _ body: (_ key: String, _ entry: Entry) throws(Failure) -> Void) throws(Failure) {
+  func forEachUnread(_ prefix: String, _ body: (_ key: String, _ entry: Entry) throws(Failure) -> Void) throws(Failure)
+  {
     for entry in entries.elements where !entry.isRead && entry.key.bytes(in: file.bytes).starts(with: prefix.utf8) {
       try body(text(entry.key), entry)
     }

@@ -100,7 +100,9 @@ extension GGUFTokenizer {
       let text = String(decoding: spelled.bytes.elements, as: UTF8.self)
       return ["{\"SpecialToken\": {\"id\": \(text), \"type_id\": \(type)}}"]
     }
-    func sequence(_ name: String, _ type: Int) -> String { "{\"Sequence\": {\"id\": \"\(name)\", \"type_id\": \(type)}}" }
+    func sequence(_ name: String, _ type: Int) -> String {
+      "{\"Sequence\": {\"id\": \"\(name)\", \"type_id\": \(type)}}"
+    }
     let single = try item(first, 0) + [sequence("A", 0)] + item(last, 0)
     // RoBERTa puts both ends of a text between two, and counts one type.
     let (second, type) = isRoberta ? (last, 0) : (kind == .wordPiece ? nil : first, 1)
@@ -129,7 +131,8 @@ struct GGUFPreTokenizer {
   /// Whether a word that is a token is not merged from smaller ones.
   let ignoresMerges: Bool
 
-  private static let byteLevel = #"{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": "#
+  private static let byteLevel =
+    #"{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": "#
   /// The split of GPT-2 (Radford et al. 2019).
   private static let gpt2 = byteLevel + "true}"
   private static let digits = #"{"type": "Digits", "individual_digits": true}"#
@@ -170,6 +173,10 @@ struct GGUFPreTokenizer {
     case "starcoder", "refact", "command-r", "smollm", "codeshell", "exaone", "minerva-7b":
       steps = [GGUFPreTokenizer.digits, GGUFPreTokenizer.gpt2]
     case "falcon": steps = [GGUFPreTokenizer.falconPunctuation, GGUFPreTokenizer.gpt2, GGUFPreTokenizer.threes]
+    case "deepseek-coder":
+      steps =
+        [#"[\r\n]"#, #"\s?\p{L}+"#, #"\s?\p{P}+"#, "[一-龥ࠀ-一가-퟿]+"].map(GGUFPreTokenizer.isolated)
+        + [GGUFPreTokenizer.digits, GGUFPreTokenizer.byteLevel + "false}"]
     case "bloom", "poro-chat", "gpt3-finnish":
       steps = GGUFPreTokenizer.split(#" ?[^(\s|[.,!?…。，、।۔،])]+"#)
     case "viking": steps = [GGUFPreTokenizer.digits] + GGUFPreTokenizer.split(#" ?[^(\s|[.,!?…。，、।۔،])]+"#)
@@ -189,7 +196,7 @@ struct GGUFPreTokenizer {
     "default, gpt-2, mpt, olmo, phi-2, roberta-bpe, modern-bert, jais, trillion, exaone4, gigachat, llama-bpe, "
     + "falcon3, pixtral, lfm2, dbrx, smaug-bpe, glm4, chatglm-bpe, qwen2, deepseek-r1-qwen, megrez, stablelm2, "
     + "hunyuan, gpt-4o, llama4, tekken, starcoder, refact, command-r, smollm, codeshell, exaone, minerva-7b, falcon, "
-    + "bloom, poro-chat, gpt3-finnish, viking"
+    + "deepseek-coder, bloom, poro-chat, gpt3-finnish, viking"
 
   private static let falconPunctuation = isolated(#"[\p{P}\$\+<=>\^~\|`]+"#)
   private static let threes = isolated("[0-9][0-9][0-9]")

@@ -17,7 +17,9 @@ final class GGUFWeights: TensorSource {
     for tensor in source.tensors.elements { count += GGUFWeights.parts(of: tensor, source, architecture) }
     var (index, part) = (0, 0)
     table = try TensorTable(count, named: source.file.path) { (_) throws(Failure) in
-      while part == GGUFWeights.parts(of: source.tensors[index], source, architecture) { (index, part) = (index + 1, 0) }
+      while part == GGUFWeights.parts(of: source.tensors[index], source, architecture) {
+        (index, part) = (index + 1, 0)
+      }
       defer { part += 1 }
       let member = GGUFMember(source, source.tensors[index], architecture, heads)
       return try member.read(part)

@@ -2,7 +2,7 @@
 import AttendBase
 
 /// The rows of a tensor as GGUF stores them. Immutable: any number of threads may read at once.
-package final class StoredRows: RowSource, @unchecked Sendable {
+package final class StoredRows: @unchecked Sendable {
   let format: BlockFormat
   package let rows: Int
   package let columns: Int
@@ -28,6 +28,8 @@ package final class StoredRows: RowSource, @unchecked Sendable {
   /// Whether rows lie in the order in which they are read.
   package var isInOrder: Bool { order == .same }
 
+  /// Writes the numbers of a row, from 0 on. What packs weights asks for one row after another, so that no more than a
+  /// panel is ever expanded.
   package func read(_ row: Int, into numbers: UnsafeMutablePointer<Float>) {
     format.expand(base + order.place(of: row) * rowBytes, columns, into: numbers)
     if shift != 0 { for index in 0..<columns { numbers[index] += shift } }

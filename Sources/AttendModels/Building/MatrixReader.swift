@@ -65,10 +65,13 @@ final class MatrixReader {
     _ tensor: StoredTensor, _ source: StoredRows, from first: Int, rows: Int
   ) -> StoredMatrix {
     let step = source.rowBytes
+    var release: (@Sendable (Range<Int>) -> Void)?
+    if source.isInOrder {
+      release = { tensor.dontNeed((first + $0.lowerBound) * step..<(first + $0.upperBound) * step) }
+    }
     return StoredMatrix(
-      source, from: first, rows: rows, columns: source.columns,
-      release: source.isInOrder
-        ? { tensor.dontNeed((first + $0.lowerBound) * step..<(first + $0.upperBound) * step) } : nil)
+      from: first, rows: rows, columns: source.columns, release: release,
+      readRow: { (row, numbers) in source.read(row, into: numbers) })
   }
 
   /// The stored matrix that a product has a part in.

@@ -37,7 +37,8 @@ enum GptOss: Family {
               router: sizes.router("\(layer).mlp.router", bias: .own), experts: "\(layer).mlp.experts",
               storage: .fusedInTurns),
             .init(
-              router: sizes.router("\(layer).mlp.router", bias: .own), experts: "\(layer).mlp.experts", storage: .stacked),
+              router: sizes.router("\(layer).mlp.router", bias: .own), experts: "\(layer).mlp.experts",
+              storage: .stacked),
           ], topK: topK, weights: .softmaxOverTopK))
     }
     return try .llamaLine(config, modelType: modelType, choices, task: try headTask(config))
