@@ -18,8 +18,8 @@ package struct StoredTensor: @unchecked Sendable {
   package let file: String
   /// Keeps the bytes where they are.
   package let owner: (any AnyObject & Sendable)?
-  /// The way to the numbers where they do not lie at `bytes` as they are; `type` is then float32. A row holds the inputs
-  /// of an output, whatever the shape says.
+  /// The way to the numbers where they do not lie at `bytes` as they are; `type` is then float32. A row holds the
+  /// inputs of an output, whatever the shape says.
   package let rows: StoredRows?
 
   /// A tensor at `bytes`, which must be `shape` elements of `type`, or be read through `rows`; `owner`, where given, is

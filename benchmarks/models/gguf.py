@@ -33,8 +33,13 @@ def models():
         "gpt_neox": t.GPTNeoXConfig(**SIZES, **LAYERS, intermediate_size=512),
         "falcon": t.FalconConfig(**SIZES, **LAYERS, num_kv_heads=1, bias=False),
         "qwen3_moe": t.Qwen3MoeConfig(
-            **SIZES, **GROUPS, head_dim=64, num_experts=8, num_experts_per_tok=2, moe_intermediate_size=256,
-            norm_topk_prob=True
+            **SIZES,
+            **GROUPS,
+            head_dim=64,
+            num_experts=8,
+            num_experts_per_tok=2,
+            moe_intermediate_size=256,
+            norm_topk_prob=True,
         ),
     }
 

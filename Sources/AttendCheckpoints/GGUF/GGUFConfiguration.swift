@@ -32,8 +32,8 @@ final class GGUFConfiguration {
     if let values = try size("attention.value_length"), values != components {
       throw Failure(
         .unsupported,
-        "\(metadata.file.path): \(name).attention.value_length \(values) beside keys of \(components) components is not "
-          + "implemented")
+        "\(metadata.file.path): \(name).attention.value_length \(values) beside keys of \(components) components is "
+          + "not implemented")
     }
   }
 

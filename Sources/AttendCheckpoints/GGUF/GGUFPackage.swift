@@ -64,8 +64,8 @@ final class GGUFPackage {
     }
   }
 
-  /// The content that the file of a name would have; nil where there is none. Throws `invalidFile` and `unsupported` for
-  /// metadata that no such file can be made of, `outOfMemory`.
+  /// The content that the file of a name would have; nil where there is none. Throws `invalidFile` and `unsupported`
+  /// for metadata that no such file can be made of, `outOfMemory`.
   func text(_ name: String) throws(Failure) -> GrowingList<UInt8>? {
     guard offers(name) else { return nil }
     var text = GGUFTextBuilder()
@@ -89,7 +89,8 @@ final class GGUFPackage {
 
   // MARK: Parts
 
-  /// The paths of the files of a model of which one is given: those of its own name, where it is `-00002-of-00005.gguf`.
+  /// The paths of the files of a model of which one is given: those of its own name, where that ends in
+  /// `-00002-of-00005.gguf`.
   private static func parts(of path: String) throws(Failure) -> [String] {
     guard let (stem, _, count) = split(path) else { return [path] }
     return (1...count).map { "\(stem)-\(padded($0))-of-\(padded(count)).gguf" }

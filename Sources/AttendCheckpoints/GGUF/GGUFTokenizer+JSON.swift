@@ -122,8 +122,8 @@ extension GGUFTokenizer {
   }
 }
 
-/// The way in which texts are split before byte pairs are merged, by the names that llama.cpp gives to the tokenizers of
-/// models.
+/// The way in which texts are split before byte pairs are merged, by the names that llama.cpp gives to the tokenizers
+/// of models.
 struct GGUFPreTokenizer {
   /// As tokenizer.json says it.
   let json: String
