@@ -146,6 +146,10 @@ import Testing
       try refused(aligned.bytes, "general.alignment")
     }
     try refused(GGUFWriter(tensors: 0, keys: 0).bytes, "general.architecture is missing")
+    var adapter = GGUFWriter(tensors: 0, keys: 2)
+    adapter.key("general.architecture", "llama")
+    adapter.key("general.type", "adapter")
+    try refused(adapter.bytes, "of type \"adapter\"", code: .unsupported)
     var other = GGUFWriter(tensors: 0, keys: 1)
     other.key("general.architecture", "rwkv7")
     try refused(other.bytes, "rwkv7", "llama", "t5encoder", code: .unsupported)

@@ -28,6 +28,9 @@ final class GGUFPackage: ModelLayout, @unchecked Sendable {
     }
     if files.count > 1 { try GGUFPackage.checkParts(files) }
     let first = files[0]
+    if let kind = try first.metadata.text("general.type"), kind != "model" {
+      throw Failure(.unsupported, "\(first.file.path) is of type \"\(kind)\", not a model by itself")
+    }
     guard let title = try first.metadata.text("general.architecture") else {
       throw first.metadata.invalid("general.architecture", "is missing")
     }
@@ -139,8 +142,8 @@ final class GGUFPackage: ModelLayout, @unchecked Sendable {
     }
   }
 
-  /// The GGUF file that the caller named, or the one of a folder, of several parts the first; nil: there is none. Throws
-  /// `unsupported`, listing them, where there are several models.
+  /// The GGUF file that the caller named, or the one of a folder, of several parts the first; nil: there is none.
+  /// Throws `unsupported`, listing them, where there are several models.
   private static func find(in folder: HuggingFaceFolder) throws(Failure) -> String? {
     if let name = folder.place.file {
       let file = try folder.mapped(name)
