@@ -133,8 +133,8 @@ package final class Checkpoint: Sendable {
     }
   }
 
-  /// The weights that the caller named: a file of them, a list of shards, or a shard of such a list; nil for a file that
-  /// holds none.
+  /// The weights that the caller named: a file of them, a list of shards, or a shard of such a list; nil for a file
+  /// that holds none.
   private static func sources(
     _ folder: HuggingFaceFolder, of name: String, copies: Bool
   ) throws(Failure) -> FixedArray<any TensorSource>? {

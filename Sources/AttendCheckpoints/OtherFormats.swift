@@ -27,7 +27,9 @@ enum OtherFormats {
   /// there is none.
   static func find(in folder: HuggingFaceFolder) -> (file: String, format: String)? {
     for (ending, format) in endings {
-      func isModel(_ name: String) -> Bool { name.hasSuffix(ending) && !leftovers.contains { name.hasPrefix($0) } }
+      func isModel(_ name: String) -> Bool {
+        name.hasSuffix(ending) && WeightFormat(rawValue: name) == nil && !leftovers.contains { name.hasPrefix($0) }
+      }
       if let name = folder.firstName(where: isModel) { return (name, format) }
       if let name = folder.folder("onnx").firstName(where: isModel) { return ("onnx/\(name)", format) }
     }

@@ -9,7 +9,10 @@ import Testing
 private let root = Repository.root
 
 /// Trained models that tests run from text to text, by the family that they belong to.
-private let trained = ["marian": "g2p-en", "bart": "bart-g2p-us", "llama": "stories260k", "bert": "all-MiniLM-L6-v2"]
+private let trained = [
+  "marian": "g2p-en", "bart": "bart-g2p-us", "llama": "stories260k", "bert": "all-MiniLM-L6-v2",
+  "ctranslate2": "aren-transliteration",
+]
 
 /// A tiny checkpoint with expected outputs, under Tests/Fixtures.
 private struct Fixture {

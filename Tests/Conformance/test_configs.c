@@ -38,11 +38,11 @@ static void changed(const char *from, const char *to, attend_error_code code, co
 static void missing(void) {
     refused("/nowhere/at/all", ATTEND_ERROR_NOT_FOUND, "/nowhere/at/all");
     refused("", ATTEND_ERROR_NOT_FOUND, "");
-    refused(folder_path(&place, "config.json"), ATTEND_ERROR_NOT_FOUND, "config.json is not a folder");
     folder empty = folder_make_empty();
     refused(empty.path, ATTEND_ERROR_NOT_FOUND, "config.json");
     folder_write(&empty, "config.json", config.data, config.count);
     refused(empty.path, ATTEND_ERROR_NOT_FOUND, "model.safetensors");
+    refused(folder_path(&empty, "config.json"), ATTEND_ERROR_NOT_FOUND, "model.safetensors");
     folder_remove(&empty);
 }
 

@@ -215,6 +215,60 @@ static void shards(void) {
     refused(ATTEND_ERROR_INVALID_FILE, "not.in.the.shard");
 }
 
+static void memory_refused(const attend_file *files, size_t count, attend_error_code code, const char *part) {
+    attend_model *model = UNTOUCHED;
+    CHECK_ERROR(attend_model_create_from_files(files, count, NULL, &model), code, part);
+    CHECK(model == UNTOUCHED);
+}
+
+/** The default model from memory, as it lies there and copied. */
+static void memory(void) {
+    bytes config = file_read(DEFAULT_MODEL "/config.json"), tokens = file_read(DEFAULT_MODEL "/tokenizer.json");
+    attend_file files[] = { { "config.json", config.data, config.count },
+                            { FILE_NAME, good.file.data, good.file.count },
+                            { "tokenizer.json", tokens.data, tokens.count } };
+    attend_model *model = NULL, *other = NULL;
+    CHECK_SUCCESS(attend_model_create(DEFAULT_MODEL, NULL, &other));
+    attend_model_info wanted = { sizeof wanted };
+    CHECK_SUCCESS(attend_model_get_info(other, &wanted));
+    for (int copies = 0; copies < 2; copies++) {
+        attend_model_options options = ATTEND_MODEL_OPTIONS_INIT;
+        options.copy_weights = copies;
+        CHECK_SUCCESS(attend_model_create_from_files(files, 3, &options, &model));
+        attend_model_info info = { sizeof info };
+        CHECK_SUCCESS(attend_model_get_info(model, &info));
+        CHECK(info.parameters == wanted.parameters);
+        const attend_tokenizer *tokenizer = NULL;
+        CHECK_SUCCESS(attend_model_tokenizer(model, &tokenizer));
+        attend_model_free(model);
+    }
+    attend_tokenizer *tokenizer = NULL;
+    CHECK_SUCCESS(attend_tokenizer_create_from_files(files + 2, 1, &tokenizer));
+    attend_tokenizer_free(tokenizer);
+
+    memory_refused(files, 0, ATTEND_ERROR_INVALID_ARGUMENT, "count is 0");
+    memory_refused(NULL, 1, ATTEND_ERROR_INVALID_ARGUMENT, "files");
+    memory_refused(files, 1, ATTEND_ERROR_NOT_FOUND, "(memory)");
+    memory_refused(files + 1, 1, ATTEND_ERROR_NOT_FOUND, "config.json");
+    attend_file bad[] = { files[0], files[1] };
+    bad[1].size -= 1;
+    memory_refused(bad, 2, ATTEND_ERROR_INVALID_FILE, "(memory)/" FILE_NAME);
+    bad[1] = (attend_file){ FILE_NAME, NULL, 1 };
+    memory_refused(bad, 2, ATTEND_ERROR_INVALID_ARGUMENT, "files[1].data");
+    bad[1].name = NULL;
+    memory_refused(bad, 2, ATTEND_ERROR_INVALID_ARGUMENT, "files[1].name");
+    bad[1].size = SIZE_MAX;
+    bad[1].name = FILE_NAME;
+    memory_refused(bad, 2, ATTEND_ERROR_INVALID_ARGUMENT, "files[1].size");
+    bad[1] = (attend_file){ "../" FILE_NAME, files[1].data, files[1].size };
+    memory_refused(bad, 2, ATTEND_ERROR_INVALID_ARGUMENT, "../" FILE_NAME);
+    bad[1] = files[0];
+    memory_refused(bad, 2, ATTEND_ERROR_INVALID_ARGUMENT, "two files");
+    attend_model_free(other);
+    free(config.data);
+    free(tokens.data);
+}
+
 int main(void) {
     checks_begin();
     place = folder_make();
@@ -228,6 +282,7 @@ int main(void) {
     types();
     truncated();
     shards();
+    memory();
     safetensors_free(&good);
     folder_remove(&place);
     return checks_end();

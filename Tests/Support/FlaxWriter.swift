@@ -43,8 +43,8 @@ package enum FlaxWriter {
   private static let types = ["F32": "float32", "BF16": "bfloat16", "F16": "float16", "I64": "int64"]
 
   private static func array(_ tensor: WrittenTensor) -> [UInt8] {
-    let shape = tensor.shape.flatMap { [0xCE] + big($0, 4) }
-    let content =
+    let shape: [UInt8] = tensor.shape.flatMap { [0xCE] + big($0, 4) }
+    let content: [UInt8] =
       [0x93, 0x90 | UInt8(tensor.shape.count)] + shape + text(types[tensor.type]!) + [0xC6]
       + big(tensor.bytes.count, 4) + tensor.bytes
     return [0xC9] + big(content.count, 4) + [1] + content

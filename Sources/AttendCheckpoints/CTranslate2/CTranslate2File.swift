@@ -2,8 +2,8 @@
 // https://github.com/OpenNMT/CTranslate2, python/ctranslate2/specs/model_spec.py and src/models/model.cc
 import AttendBase
 
-/// A model.bin of any version: what it says it is, and its variables, where they lie. Everything that it says is checked
-/// when it is read. Immutable: any number of threads may read at once.
+/// A model.bin of any version: what it says it is, and its variables, where they lie. All that it says is checked when
+/// it is read. Immutable: any number of threads may read at once.
 struct CTranslate2File: Sendable {
   /// A variable: a tensor, or a number that describes the model.
   struct Variable: BitwiseCopyable, Sendable {
@@ -189,9 +189,8 @@ private struct CTranslate2Reader {
       needed = isTooLarge ? nil : product
     }
     guard !overflow, needed == bytes else {
-      throw invalid(
-        "gives the variable \(string(name)) of \(type) and shape \(Array(sizes.elements[shape.first...])) \(bytes) bytes"
-      )
+      let found = Array(sizes.elements[shape.first...])
+      throw invalid("gives the variable \(string(name)) of \(type) and shape \(found) \(bytes) bytes")
     }
     return CTranslate2File.Variable(name: name, type: type, data: try take(bytes), shape: shape)
   }

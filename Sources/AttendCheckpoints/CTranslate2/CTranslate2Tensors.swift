@@ -2,8 +2,8 @@
 import AttendBase
 
 /// The variables of a model.bin that are tensors: "encoder/layer_0/ffn/linear_0/weight" is called
-/// encoder.layer_0.ffn.linear_0.weight, and a norm's gamma and beta are its weight and bias. Those that are quantised are
-/// expanded to float32: w = q / scale, where a scale stands for a row of int8, or for all of int16.
+/// encoder.layer_0.ffn.linear_0.weight, and a norm's gamma and beta are its weight and bias. Those that are quantised
+/// are expanded to float32: w = q / scale, where a scale stands for a row of int8, or for all of int16.
 struct CTranslate2Tensors: TensorSource {
   let file: MappedFile
   let table: TensorTable

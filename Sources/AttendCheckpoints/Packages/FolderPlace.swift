@@ -32,8 +32,8 @@ package final class MemoryFiles: Sendable {
   /// The path of the folder that the files would be in.
   static let folder = "(memory)"
 
-  /// `count` files, each a name, which may have folders in it, and its bytes. These must stay as they are while anything
-  /// that is read from them lives, unless `copies` asks for copies of all.
+  /// `count` files, each a name, which may have folders in it, and its bytes. These must stay as they are while
+  /// anything that is read from them lives, unless `copies` asks for copies of all.
   ///
   /// Throws `invalidArgument` for a name that is empty, leads out of the folder, or comes twice; `outOfMemory`.
   package init(
