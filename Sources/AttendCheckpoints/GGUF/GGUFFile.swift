@@ -27,8 +27,8 @@ final class GGUFFile {
   /// The longest name; ggml reads up to 64 bytes.
   private static let longestName = 256
 
-  /// Throws `invalidFile` with the file, the place or the tensor, and the numbers; `unsupported` for a version that this
-  /// library does not know; `outOfMemory`.
+  /// Throws `invalidFile` with the file, the place or the tensor, and the numbers; `unsupported` for a version that is
+  /// not known here; `outOfMemory`.
   init(_ file: MappedFile) throws(Failure) {
     self.file = file
     let path = file.path
