@@ -112,7 +112,7 @@ let package = Package(
     tests(
       of: "AttendGeneration",
       with: [
-        "AttendDecoding", "AttendModels", "AttendLayers", "AttendCheckpoints", "AttendDispatch",
+        "AttendDecoding", "AttendModels", "AttendLayers", "AttendTokenizers", "AttendCheckpoints", "AttendDispatch",
         "AttendKernelInterface",
       ]),
     tests(of: "AttendGrammars", with: ["AttendTokenizers", "AttendCheckpoints"]),

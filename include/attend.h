@@ -23,7 +23,9 @@
  *   Speech                          sounds to texts with times, while somebody speaks too
  *   Pictures from texts             drawn token by token, painted, ranked
  *   Classes                         texts, pictures and sounds to labels with scores
+ *   Tasks on texts                  entities, answers, masked words, labels of the caller's
  *   Embeddings                      texts to vectors
+ *   Vectors                         which of many are nearest
  *   Introspection                   what a model is, attention maps, memory
  *   Functions                       the pieces of a Transformer on arrays of the caller's
  * "since" names the version that a declaration came with; without it, 0.1.
@@ -691,10 +693,14 @@ typedef struct attend_input {
     /** PIXELS: bytes from one to the next of each dimension, of any sign; all 0: there are no gaps */
     ptrdiff_t strides[3];
     uint32_t sample_rate;        /**< SAMPLES */
+    /** BYTES, FILE: whether a JPEG of which the processor first makes a picture half as large or smaller is decoded at
+        the smallest scale, in eighths, that is large enough, as Pillow's `draft` does: much faster, and not the pixels
+        that the whole picture gives (docs/pictures.md) */
+    bool draft;
 } attend_input;
 
 #define ATTEND_INPUT_INIT \
-    { sizeof(attend_input), (attend_input_kind)0, NULL, 0, ATTEND_TYPE_FLOAT32, 0, {0, 0, 0}, {0, 0, 0}, 0 }
+    { sizeof(attend_input), (attend_input_kind)0, NULL, 0, ATTEND_TYPE_FLOAT32, 0, {0, 0, 0}, {0, 0, 0}, 0, false }
 
 /** Several sequences, end to end, of any lengths. There is no padding: leave it out. Start from ATTEND_BATCH_INIT. */
 typedef struct attend_batch {
@@ -1011,6 +1017,70 @@ ATTEND_MUST_CHECK attend_error *attend_describe(
     attend_session *session, const attend_input *pictures, size_t count, const char *prompt,
     const attend_generation_options *options, attend_generation **generation);
 
+/** How to translate; since 0.2. Start from ATTEND_TRANSLATE_OPTIONS_INIT. */
+typedef struct attend_translate_options {
+    size_t struct_size;    /**< sizeof(attend_translate_options) */
+    /** the language of the texts, ended by NUL: "fr_XX" (mBART), "fra_Latn" (NLLB), "fr" (M2M100, and T5, whose
+        config.json has a prefix for each pair), or "fr" and "fra" too where no other language of the model begins so;
+        NULL: as the tokenizer writes sources */
+    const char *src_lang;
+    const char *tgt_lang;  /**< the language to translate into, likewise, also as Marian names targets; NULL: as the
+                                checkpoint says */
+    size_t max_length;     /**< longer texts are cut to as many tokens; 0: one that the model cannot read is an error */
+} attend_translate_options;
+
+#define ATTEND_TRANSLATE_OPTIONS_INIT { sizeof(attend_translate_options), NULL, NULL, 0 }
+
+/**
+ * Translates texts, by an encoder-decoder. `how` and `options` may be NULL; what config.json says of the task
+ * (task_specific_params) holds where `options` are silent. Errors: as of attend_generate_texts; INVALID_ARGUMENT for a
+ * language that the model does not know, with the names that are nearest. Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_translate(
+    attend_session *session, const char *const *texts, const size_t *lengths, size_t count,
+    const attend_translate_options *how, const attend_generation_options *options, attend_generation **generation);
+
+/** How to summarize; since 0.2. Start from ATTEND_SUMMARIZE_OPTIONS_INIT. */
+typedef struct attend_summarize_options {
+    size_t struct_size;  /**< sizeof(attend_summarize_options) */
+    /** longer texts are cut to as many tokens, or to parts of as many; 0: one that the model cannot read is an error,
+        or parts are as long as the model reads and its tokenizer states */
+    size_t max_length;
+    /** true: longer texts are cut into parts, behind sentences; the summaries of the parts, one behind another, are
+        summarized in their place, in parts again while they are too long */
+    bool by_parts;
+} attend_summarize_options;
+
+#define ATTEND_SUMMARIZE_OPTIONS_INIT { sizeof(attend_summarize_options), 0, false }
+
+/**
+ * Summarizes texts, by an encoder-decoder, as its config.json says of "summarization". `how` and `options` may be NULL.
+ * Callbacks hear of the last summary of a text alone. Errors: as of attend_generate_texts; INVALID_STATE where the
+ * summaries of parts are no shorter than the parts. Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_summarize(
+    attend_session *session, const char *const *texts, const size_t *lengths, size_t count,
+    const attend_summarize_options *how, const attend_generation_options *options, attend_generation **generation);
+
+/** How to rewrite; since 0.2. Start from ATTEND_REWRITE_OPTIONS_INIT. */
+typedef struct attend_rewrite_options {
+    size_t struct_size;  /**< sizeof(attend_rewrite_options) */
+    /** a task by its name in config.json's task_specific_params, ended by NUL, whose prefix stands before each text and
+        whose parameters hold where the options are silent; NULL: none */
+    const char *task;
+    size_t max_length;   /**< longer texts are cut to as many tokens; 0: one that the model cannot read is an error */
+} attend_rewrite_options;
+
+#define ATTEND_REWRITE_OPTIONS_INIT { sizeof(attend_rewrite_options), NULL, 0 }
+
+/**
+ * Makes texts of texts, by an encoder-decoder. `how` and `options` may be NULL. Errors: as of attend_generate_texts;
+ * INVALID_ARGUMENT for a task that config.json does not name, with those that it does. Since 0.2.
+ */
+ATTEND_MUST_CHECK attend_error *attend_rewrite(
+    attend_session *session, const char *const *texts, const size_t *lengths, size_t count,
+    const attend_rewrite_options *how, const attend_generation_options *options, attend_generation **generation);
+
 /** A sequence that was generated. Set struct_size (ATTEND_HYPOTHESIS_INIT) before asking. Since 0.2. */
 typedef struct attend_hypothesis {
     size_t struct_size;             /**< sizeof(attend_hypothesis) */
@@ -1305,7 +1375,8 @@ typedef struct attend_segment {
     size_t recording;            /**< the place of its recording among those of the call */
     double start;                /**< seconds from the beginning of the recording */
     double end;
-    /** `[count]`: a Whisper's tokens, timestamps among them, without an end token; the symbols of a model with CTC */
+    /** `[count]`: a Whisper's tokens, timestamps among them, without an end token; the symbols of a model with CTC
+        or of a transducer; what is said of CTC below holds for a transducer, too */
     const int32_t *ids;
     size_t count;
     /** `[count]`, seconds, with return_token_timestamps or words, and of a model with CTC always; or NULL */
@@ -1359,6 +1430,7 @@ typedef struct attend_transcription attend_transcription;
  *   recording is longer than a window, timestamps are written, and `return_timestamps` may not be false;
  * - an encoder with CTC (wav2vec2, HuBERT, WavLM, data2vec, UniSpeech, wav2vec2-BERT, Parakeet), in windows that
  *   overlap; a segment ends behind a pause;
+ * - a transducer (Parakeet TDT and RNN-T), likewise; what it writes goes on from window to window;
  * - a Moonshine, in windows that end at quiet places, each of which is a segment.
  *
  * All live sequences of the session are dropped, before and after. The session's progress is the share of the
@@ -1408,8 +1480,8 @@ typedef struct attend_stream attend_stream;
  * attend_transcribe; `*stream` is owned by the caller. With
  * - a Whisper, what is not settled is decoded again with every second that is heard (`step_s`); the segments on which
  *   two results in a row agree are settled, if they end a step before what is heard, and those of a full window are;
- * - an encoder with CTC or a Moonshine, segments are those that attend_transcribe would give for the whole recording
- *   with the same windows, which by default are shorter here: `chunk_length_s` 6, of a Moonshine 10.
+ * - an encoder with CTC, a transducer or a Moonshine, segments are those that attend_transcribe would give for the
+ *   whole recording with the same windows, which by default are shorter here: `chunk_length_s` 6, of a Moonshine 10.
  *
  * Segments do not depend on the sizes of the pieces; memory is that of a window. Errors: as of attend_transcribe.
  * Since 0.2.
@@ -1439,7 +1511,7 @@ typedef enum attend_transcription_format_kind {
     ATTEND_FORMAT_SRT = 1,  /**< SubRip */
     ATTEND_FORMAT_VTT = 2,  /**< WebVTT */
     /** an object with `segments` (`id`, `start`, `end`, `text` and, where there are any, `words` of `word`, `start` and
-        `end`), `text`, and `language` where it is known */
+        `end`, and `characters` of `char`, `start` and `end`), `text`, and `language` where it is known */
     ATTEND_FORMAT_JSON = 3
 } attend_transcription_format_kind;
 
@@ -1529,7 +1601,10 @@ typedef enum attend_class_function {
     ATTEND_CLASS_DEFAULT = 0,
     ATTEND_CLASS_SOFTMAX = 1,  /**< classes compete: the scores of all sum to 1 */
     ATTEND_CLASS_SIGMOID = 2,  /**< each is judged by itself */
-    ATTEND_CLASS_NONE = 3      /**< scores are the logits */
+    ATTEND_CLASS_NONE = 3,     /**< scores are the logits */
+    /** as sentence-transformers' CrossEncoder: the activation that config.json names, else a sigmoid of one class, and
+        the logits of several */
+    ATTEND_CLASS_CROSS_ENCODER = 4
 } attend_class_function;
 
 /** How to classify; since 0.2. Start from ATTEND_CLASSIFY_OPTIONS_INIT. */
@@ -1597,6 +1672,216 @@ ATTEND_MUST_CHECK attend_error *attend_classification_get(
 void attend_classification_free(attend_classification *classification);
 
 /* ------------------------------------------------------------------------------------------------------------------
+ * Tasks on texts
+ *
+ * What transformers' pipelines of these names do, to the label, the span and the order; all since 0.2, all explained in
+ * docs/tasks.md. Texts are `count` texts, text i being `lengths[i]` bytes of UTF-8 at `texts[i]`. All live sequences of
+ * the session are dropped, before and after. Options may be NULL. Results are owned by the caller and immutable: any
+ * thread may read them; texts in them are borrowed, and end with NUL. A text that the model cannot read is an error
+ * that names it, unless the options allow to cut it.
+ *
+ * Errors: INVALID_ARGUMENT, UNSUPPORTED (the checkpoint has no head for the task, which is named with the class that it
+ * was saved as), what attend_model_tokenizer and attend_tokenizer_encode_batch return, CANCELLED, OUT_OF_MEMORY, BUSY,
+ * INVALID_STATE (after a fork).
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/** How tokens become entities, as aggregation_strategy of transformers' pipeline has it. */
+typedef enum attend_aggregation {
+    ATTEND_AGGREGATION_NONE = 0,    /**< each token by itself */
+    /** neighbours of one class are an entity; a class written "B-..." begins another */
+    ATTEND_AGGREGATION_SIMPLE = 1,
+    ATTEND_AGGREGATION_FIRST = 2,   /**< the same of words, whose class is that of their first token */
+    ATTEND_AGGREGATION_AVERAGE = 3, /**< the same, by the mean of their tokens' scores */
+    ATTEND_AGGREGATION_MAX = 4      /**< the same, by the token with the highest score */
+} attend_aggregation;
+
+/** How to find entities. Start from ATTEND_ENTITY_OPTIONS_INIT. */
+typedef struct attend_entity_options {
+    size_t struct_size;                /**< sizeof(attend_entity_options) */
+    attend_aggregation aggregation;
+    /** classes whose entities are left out, ended by NUL; NULL: "O" alone */
+    const char *const *ignored_labels;
+    size_t ignored_label_count;        /**< 0 beside an array: none is left out */
+    /** the most tokens that are read at once, special ones included: longer texts are cut, or read in windows; 0: one
+        that the model cannot read is an error, or with windows as many as the model reads */
+    size_t max_length;
+    /** true: longer texts are read in windows; of entities that overlap the longer one stays, or the one with the
+        higher score. Only with an aggregation */
+    bool windows;
+    size_t stride;                     /**< tokens that a window shares with the one before it */
+} attend_entity_options;
+
+#define ATTEND_ENTITY_OPTIONS_INIT \
+    { sizeof(attend_entity_options), ATTEND_AGGREGATION_NONE, NULL, 0, 0, false, 0 }
+
+/** The entities of texts. */
+typedef struct attend_entities attend_entities;
+
+/** Finds entities, by a model with a head for classes of tokens (...ForTokenClassification). */
+ATTEND_MUST_CHECK attend_error *attend_find_entities(
+    attend_session *session, const char *const *texts, const size_t *lengths, size_t count,
+    const attend_entity_options *options, attend_entities **entities);
+
+/** A token, or some neighbours, with a class. Set struct_size (ATTEND_ENTITY_INIT) before asking. */
+typedef struct attend_entity {
+    size_t struct_size;           /**< sizeof(attend_entity) */
+    const char *label;            /**< as id2label names it; aggregated, what stands behind its first hyphen */
+    size_t label_length;
+    double score;                 /**< aggregated, the mean of the tokens' or words' scores */
+    const char *word;             /**< the tokens, as the tokenizer's decoder puts them together */
+    size_t word_length;
+    int64_t token;                /**< the place of the token in its sequence; -1: aggregated */
+    attend_token_offsets offsets; /**< in the text, from the first token's start to the last one's end */
+} attend_entity;
+
+#define ATTEND_ENTITY_INIT { sizeof(attend_entity), NULL, 0, 0, NULL, 0, 0, { 0, 0, 0, 0 } }
+
+/** How many texts there were. `entities` must not be NULL. */
+size_t attend_entities_count(const attend_entities *entities);
+
+/** How many entities a text has; 0 where there is no such text. `entities` must not be NULL. */
+size_t attend_entities_entity_count(const attend_entities *entities, size_t text);
+
+/** Fills `*entity` with entity `index` of a text, in their order. Errors: INVALID_ARGUMENT. */
+ATTEND_MUST_CHECK attend_error *attend_entities_get(
+    const attend_entities *entities, size_t text, size_t index, attend_entity *entity);
+
+/** Frees entities; NULL is allowed. */
+void attend_entities_free(attend_entities *entities);
+
+/** How to answer questions about texts. Start from ATTEND_ANSWER_OPTIONS_INIT. */
+typedef struct attend_answer_options {
+    size_t struct_size;        /**< sizeof(attend_answer_options) */
+    size_t top_k;              /**< how many answers are given, the best ones; 0: one */
+    size_t max_answer_length;  /**< tokens of an answer at most; 0: 15 */
+    /** tokens of question and text that are read at once, special ones included: longer texts are read in windows; 0:
+        384, or as many as the model reads */
+    size_t max_length;
+    size_t stride;             /**< tokens of the text that windows share; 0: 128, or half of max_length */
+    bool allow_no_answer;      /**< true: that the text holds no answer is an answer too, an empty one */
+    /** true: answers begin and end between tokens, not between words: for languages that write no spaces */
+    bool within_words;
+} attend_answer_options;
+
+#define ATTEND_ANSWER_OPTIONS_INIT { sizeof(attend_answer_options), 0, 0, 0, 0, false, false }
+
+/** The answers to questions. */
+typedef struct attend_answers attend_answers;
+
+/**
+ * Answers `count` questions, each by stretches of a text of its own, by a model with a head for it
+ * (...ForQuestionAnswering). Of windows of a text the best answers of all are given, and answers that read alike are
+ * one, with the sum of their scores. A question that leaves no room for the text is an error.
+ */
+ATTEND_MUST_CHECK attend_error *attend_answer(
+    attend_session *session, const char *const *questions, const size_t *question_lengths, const char *const *texts,
+    const size_t *lengths, size_t count, const attend_answer_options *options, attend_answers **answers);
+
+/** A stretch of a text that answers a question. Set struct_size (ATTEND_ANSWER_SPAN_INIT) before asking. */
+typedef struct attend_answer_span {
+    size_t struct_size;           /**< sizeof(attend_answer_span) */
+    const char *text;             /**< the stretch; empty: the text holds no answer */
+    size_t text_length;
+    double score;                 /**< the probability of its start times that of its end */
+    attend_token_offsets offsets; /**< in the text */
+} attend_answer_span;
+
+#define ATTEND_ANSWER_SPAN_INIT { sizeof(attend_answer_span), NULL, 0, 0, { 0, 0, 0, 0 } }
+
+/** How many questions there were. `answers` must not be NULL. */
+size_t attend_answers_count(const attend_answers *answers);
+
+/** How many answers a question has, at most top_k; 0 where there is no such question. `answers` must not be NULL. */
+size_t attend_answers_span_count(const attend_answers *answers, size_t question);
+
+/**
+ * Fills `*span` with the answer to a question that has place `rank`, from 0, the best, on. Errors: INVALID_ARGUMENT.
+ */
+ATTEND_MUST_CHECK attend_error *attend_answers_get(
+    const attend_answers *answers, size_t question, size_t rank, attend_answer_span *span);
+
+/** Frees answers; NULL is allowed. */
+void attend_answers_free(attend_answers *answers);
+
+/** How to fill masked places. Start from ATTEND_FILL_OPTIONS_INIT. */
+typedef struct attend_fill_options {
+    size_t struct_size;          /**< sizeof(attend_fill_options) */
+    size_t top_k;                /**< how many tokens are told of each place, the best ones; 0: five */
+    /** texts, ended by NUL, whose tokens alone may fill places: the one spelled so, else the first one that the text
+        becomes; NULL: all tokens. Scores are shares of the whole vocabulary all the same */
+    const char *const *targets;
+    size_t target_count;
+    size_t max_length;           /**< longer texts are cut to as many tokens; 0: they are an error */
+} attend_fill_options;
+
+#define ATTEND_FILL_OPTIONS_INIT { sizeof(attend_fill_options), 0, NULL, 0, 0 }
+
+/** The fillings of masked places. */
+typedef struct attend_fillings attend_fillings;
+
+/**
+ * Fills the places of texts where the tokenizer's mask token stands, by a model with a head for masked words
+ * (...ForMaskedLM). Errors besides: INVALID_ARGUMENT for a text without such a place, and for a target that is no
+ * token.
+ */
+ATTEND_MUST_CHECK attend_error *attend_fill(
+    attend_session *session, const char *const *texts, const size_t *lengths, size_t count,
+    const attend_fill_options *options, attend_fillings **fillings);
+
+/** A token for a masked place. Set struct_size (ATTEND_FILLING_INIT) before asking. */
+typedef struct attend_filling {
+    size_t struct_size;  /**< sizeof(attend_filling) */
+    int32_t token;
+    double score;        /**< its share of the vocabulary, by softmax */
+    const char *word;    /**< the token as text */
+    size_t word_length;
+    /** the whole text with the token in its place; where there are several places, with special tokens */
+    const char *text;
+    size_t text_length;
+} attend_filling;
+
+#define ATTEND_FILLING_INIT { sizeof(attend_filling), 0, 0, NULL, 0, NULL, 0 }
+
+/** How many texts there were. `fillings` must not be NULL. */
+size_t attend_fillings_count(const attend_fillings *fillings);
+
+/** How many masked places a text has; 0 where there is no such text. `fillings` must not be NULL. */
+size_t attend_fillings_mask_count(const attend_fillings *fillings, size_t text);
+
+/** How many tokens are told of a masked place; 0 where there is none. `fillings` must not be NULL. */
+size_t attend_fillings_filling_count(const attend_fillings *fillings, size_t text, size_t mask);
+
+/** Fills `*filling` with the token that has place `rank`, from 0, the best, on. Errors: INVALID_ARGUMENT. */
+ATTEND_MUST_CHECK attend_error *attend_fillings_get(
+    const attend_fillings *fillings, size_t text, size_t mask, size_t rank, attend_filling *filling);
+
+/** Frees fillings; NULL is allowed. */
+void attend_fillings_free(attend_fillings *fillings);
+
+/** How to classify by labels of the caller's. Start from ATTEND_ZERO_SHOT_OPTIONS_INIT. */
+typedef struct attend_zero_shot_options {
+    size_t struct_size;              /**< sizeof(attend_zero_shot_options) */
+    /** the hypothesis about a label, ended by NUL, with `{}` in its place; NULL: "This example is {}." */
+    const char *hypothesis_template;
+    bool multi_label;                /**< true: each label is judged by itself, not against the others */
+    /** the most tokens of a text with a hypothesis: the text loses its end; 0: longer ones are an error */
+    size_t max_length;
+} attend_zero_shot_options;
+
+#define ATTEND_ZERO_SHOT_OPTIONS_INIT { sizeof(attend_zero_shot_options), NULL, false, 0 }
+
+/**
+ * Classifies texts by `label_count` labels of the caller's, label i being `label_lengths[i]` bytes at `labels[i]`: a
+ * model of entailment judges the hypothesis about each. Its class of entailment is the one whose name in config.json
+ * begins so. The classes of the result are the labels; a logit is that of entailment. Errors besides: UNSUPPORTED where
+ * no class is entailment, with the names that there are.
+ */
+ATTEND_MUST_CHECK attend_error *attend_classify_zero_shot(
+    attend_session *session, const char *const *texts, const size_t *lengths, size_t count, const char *const *labels,
+    const size_t *label_lengths, size_t label_count, const attend_zero_shot_options *options,
+    attend_classification **classification);
+
+/* ------------------------------------------------------------------------------------------------------------------
  * Embeddings
  * ------------------------------------------------------------------------------------------------------------------ */
 
@@ -1653,6 +1938,82 @@ ATTEND_MUST_CHECK attend_error *attend_embed(
 ATTEND_MUST_CHECK attend_error *attend_similarity(
     const attend_model *model, const float *pictures, size_t picture_count, const float *texts, size_t text_count,
     float *logits, float *probabilities);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Vectors
+ *
+ * Which of many vectors have the largest products with a query: semantic search over what attend_embed gives. All since
+ * 0.2. The search is exact. All vectors are read in 8 bits, in which bounds of every product are known; those that may
+ * be among the best are then computed from the vectors themselves, in double precision, so that results do not depend
+ * on threads, kernels or what else was asked at once.
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/** Vectors that can be looked for. Searching is const: any number of threads at once. */
+typedef struct attend_search_index attend_search_index;
+
+/** How to make an index. Start from ATTEND_SEARCH_INDEX_OPTIONS_INIT. */
+typedef struct attend_search_index_options {
+    size_t struct_size;          /**< sizeof(attend_search_index_options) */
+    /** ATTEND_COMPUTE_FLOAT32, the default: scores are products with the vectors as they were given, 5 bytes a number;
+        ATTEND_COMPUTE_INT8: with what 8 bits leave of them, 1 byte a number */
+    attend_compute_type type;
+    uint32_t threads;            /**< of a search, the caller's included; 0: one for each processor */
+    const char *kernels;         /**< as in attend_model_options */
+    bool normalize;              /**< true: vectors and queries are brought to length 1, and scores are cosines */
+} attend_search_index_options;
+
+#define ATTEND_SEARCH_INDEX_OPTIONS_INIT \
+    { sizeof(attend_search_index_options), ATTEND_COMPUTE_DEFAULT, 0, NULL, false }
+
+/**
+ * Makes an index without vectors, of `width` numbers each, at most 65,536. `options` may be NULL. `*index` is owned by
+ * the caller. Errors: INVALID_ARGUMENT, UNSUPPORTED (other types, kernels), OUT_OF_MEMORY.
+ */
+ATTEND_MUST_CHECK attend_error *attend_search_index_create(
+    size_t width, const attend_search_index_options *options, attend_search_index **index);
+
+/**
+ * Opens an index that attend_search_index_save wrote, whose type and `normalize` are those of the file; `options` say
+ * the rest. Vectors in float32 stay in the file, which is mapped: it must not be changed as long as the index lives.
+ * Errors: NOT_FOUND, IO, INVALID_FILE, INVALID_ARGUMENT, UNSUPPORTED, OUT_OF_MEMORY.
+ */
+ATTEND_MUST_CHECK attend_error *attend_search_index_open(
+    const char *path, const attend_search_index_options *options, attend_search_index **index);
+
+/**
+ * Adds `count` vectors, float32, [count, width], which get the next numbers, from 0 on. Nobody may search meanwhile.
+ * Errors: INVALID_ARGUMENT (a number that is not finite: no vector is added), OUT_OF_MEMORY (the first ones may have
+ * been added; attend_search_index_count tells).
+ */
+ATTEND_MUST_CHECK attend_error *attend_search_index_add(
+    attend_search_index *index, const float *vectors, size_t count);
+
+/**
+ * Finds for each of `count` queries, [count, width], the `top_k` vectors with the largest products, the best first and
+ * of equals the one with the lower number. Fills `numbers` and `scores`, [count, top_k] each; where there are fewer
+ * vectors the rest is -1 and minus infinity. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY.
+ */
+ATTEND_MUST_CHECK attend_error *attend_search_index_search(
+    const attend_search_index *index, const float *queries, size_t count, size_t top_k, int64_t *numbers,
+    float *scores);
+
+/** How many vectors there are. `index` must not be NULL. */
+size_t attend_search_index_count(const attend_search_index *index);
+
+/** How many numbers a vector has. `index` must not be NULL. */
+size_t attend_search_index_width(const attend_search_index *index);
+
+/** What scores are products with: ATTEND_COMPUTE_FLOAT32 or ATTEND_COMPUTE_INT8. `index` must not be NULL. */
+attend_compute_type attend_search_index_type(const attend_search_index *index);
+
+/** The bytes that the vectors take, in memory or in the file. `index` must not be NULL. */
+size_t attend_search_index_bytes(const attend_search_index *index);
+
+/** Saves an index in a file, which comes to be all at once. Errors: INVALID_ARGUMENT, NOT_FOUND (the folder), IO. */
+ATTEND_MUST_CHECK attend_error *attend_search_index_save(const attend_search_index *index, const char *path);
+
+/** Frees an index; NULL is allowed. */
+void attend_search_index_free(attend_search_index *index);
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Introspection
@@ -1775,9 +2136,11 @@ ATTEND_MUST_CHECK attend_error *attend_session_record_attentions(attend_session 
  * probabilities of a query, 0 where it does not look, and sums to 1, or to less in a model with sinks. attend_encode of
  * an encoder-decoder leaves maps of its encoder, its decode calls those of the decoder and across; a decoder's calls
  * all leave maps of the decoder. A call that reads pictures beside tokens leaves those of their tower besides, sequence
- * by sequence those of the pictures in their order. Layers that attend within windows alone leave none. Errors:
- * INVALID_STATE (maps were not recorded, that call left none of this kind, or
- * attend_session_select came after it), INVALID_ARGUMENT, BUSY.
+ * by sequence those of the pictures in their order. A layer that attends within windows (Swin, DaViT of Florence-2)
+ * leaves [windows, heads, queries, keys], window by window from the top left, states row by row; where windows are
+ * shifted, the picture is turned by the shift first; what fills windows up at the right and the bottom is there too. A
+ * layer that attends between channels (DaViT) leaves [groups, channels, channels]. Errors: INVALID_STATE (maps were not
+ * recorded, that call left none of this kind, or attend_session_select came after it), INVALID_ARGUMENT, BUSY.
  */
 ATTEND_MUST_CHECK attend_error *attend_session_attentions(
     const attend_session *session, attend_attention_kind kind, size_t layer, size_t sequence, attend_tensor *map);
@@ -2003,7 +2366,7 @@ typedef struct attend_rotary_options {
     size_t struct_size;           /**< sizeof(attend_rotary_options) */
     attend_rope_type type;
     bool interleaved;             /**< pairs are components 2i and 2i + 1 (GPT-J), otherwise i and i + dimensions / 2 */
-    size_t dimensions;            /**< components that turn, the first ones: even, at most 480; 0: all */
+    size_t dimensions;            /**< components that turn, the first ones: even, at most 65,536; 0: all */
     double theta;                 /**< 0: 10000 */
     double factor;                /**< 0: 1; of longrope the quotient of longest and trained text */
     double low_frequency_factor;  /**< 0: 1 */
@@ -2191,7 +2554,7 @@ _Static_assert(sizeof(attend_session_options) == 48 && offsetof(attend_session_o
                "attend_session_options");
 _Static_assert(sizeof(attend_prefix_cache_stats) == 40, "attend_prefix_cache_stats");
 _Static_assert(sizeof(attend_tensor) == 56 && offsetof(attend_tensor, shape) == 24, "attend_tensor");
-_Static_assert(sizeof(attend_input) == 104 && offsetof(attend_input, sample_rate) == 96, "attend_input");
+_Static_assert(sizeof(attend_input) == 104 && offsetof(attend_input, draft) == 100, "attend_input");
 _Static_assert(sizeof(attend_batch) == 72 && offsetof(attend_batch, seen_pictures) == 64, "attend_batch");
 _Static_assert(sizeof(attend_generation_options) == 88 && offsetof(attend_generation_options, assistant) == 80,
                "attend_generation_options");
@@ -2204,6 +2567,25 @@ _Static_assert(sizeof(attend_draw_options) == 80 && offsetof(attend_draw_options
 _Static_assert(sizeof(attend_classify_options) == 32 && offsetof(attend_classify_options, max_length) == 24,
                "attend_classify_options");
 _Static_assert(sizeof(attend_class) == 48 && offsetof(attend_class, logit) == 40, "attend_class");
+_Static_assert(sizeof(attend_search_index_options) == 32 && offsetof(attend_search_index_options, normalize) == 24,
+               "attend_search_index_options");
+_Static_assert(sizeof(attend_translate_options) == 32 && offsetof(attend_translate_options, max_length) == 24,
+               "attend_translate_options");
+_Static_assert(sizeof(attend_summarize_options) == 24 && offsetof(attend_summarize_options, by_parts) == 16,
+               "attend_summarize_options");
+_Static_assert(sizeof(attend_rewrite_options) == 24 && offsetof(attend_rewrite_options, max_length) == 16,
+               "attend_rewrite_options");
+_Static_assert(sizeof(attend_entity_options) == 56 && offsetof(attend_entity_options, stride) == 48,
+               "attend_entity_options");
+_Static_assert(sizeof(attend_entity) == 72 && offsetof(attend_entity, offsets) == 56, "attend_entity");
+_Static_assert(sizeof(attend_answer_options) == 48 && offsetof(attend_answer_options, within_words) == 41,
+               "attend_answer_options");
+_Static_assert(sizeof(attend_answer_span) == 48 && offsetof(attend_answer_span, offsets) == 32, "attend_answer_span");
+_Static_assert(sizeof(attend_fill_options) == 40 && offsetof(attend_fill_options, max_length) == 32,
+               "attend_fill_options");
+_Static_assert(sizeof(attend_filling) == 56 && offsetof(attend_filling, text_length) == 48, "attend_filling");
+_Static_assert(sizeof(attend_zero_shot_options) == 32 && offsetof(attend_zero_shot_options, max_length) == 24,
+               "attend_zero_shot_options");
 _Static_assert(sizeof(attend_embed_options) == 32 && offsetof(attend_embed_options, truncate_dim) == 24,
                "attend_embed_options");
 _Static_assert(sizeof(attend_model_info) == 176 && offsetof(attend_model_info, decoder_start_token) == 88,

@@ -30,6 +30,7 @@ missing_packages() {
   command -v c++ > /dev/null || echo g++
   command -v readelf > /dev/null || echo binutils
   command -v python3 > /dev/null || echo python3
+  command -v tmux > /dev/null || echo tmux
   { python3 -c 'import ensurepip' || python3 -m pip --version; } > /dev/null 2>&1 || echo python3-venv
   ldconfig -p 2> /dev/null | grep -q 'libopenblas\.so' || echo libopenblas-dev
   ldconfig -p 2> /dev/null | grep -q 'libpng16\.so\.16' || echo libpng16-16

@@ -26,11 +26,7 @@ import CAttend
   _ options: UnsafePointer<attend_classify_options>!, _ classification: UnsafeMutablePointer<OpaquePointer?>!
 ) -> OpaquePointer! {
   classifying(session, options, classification) { (session, classifier, options) throws(Failure) in
-    guard count > 0, count <= Session.mostSequences else {
-      throw Failure(
-        .invalidArgument, "count is \(UInt(bitPattern: count)); from 1 to \(Session.mostSequences) texts are taken")
-    }
-    let column = TextBatch.Column(try require(texts, "texts"), try require(lengths, "lengths"))
+    let column = try column(texts, lengths, count)
     let others = try pairs.map { (pairs) throws(Failure) in
       TextBatch.Column(pairs, try require(pairLengths, "pair_lengths"))
     }
@@ -56,30 +52,32 @@ private func classifying(
         .invalidArgument,
         "options.top_k is \(UInt(bitPattern: options.top_k)), max_length \(UInt(bitPattern: options.max_length))")
     }
-    let function = ClassScore(rawValue: options.function.rawValue)
-    guard function != nil || options.function == ATTEND_CLASS_DEFAULT else {
-      throw Failure(
-        .invalidArgument, "options.function is \(options.function.rawValue), which is no attend_class_function")
-    }
-    let classifier = try Classifier(session, function: function, most: options.top_k == 0 ? nil : options.top_k)
+    let classifier = try Classifier(
+      session, function: try function(options.function), most: options.top_k == 0 ? nil : options.top_k)
     let rankings = try body(session, classifier, options)
-    target.pointee = own(try ClassificationObject(session.model, rankings))
+    target.pointee = own(ClassificationObject(rankings, try ClassLabels(of: session.model)))
   }
 }
 
-/// The object of an `attend_classification`, which keeps the model with its labels alive.
-final class ClassificationObject: Sendable {
-  private let model: Model
-  fileprivate let rankings: FixedArray<ClassRanking>
-  /// Of classes without names.
-  private let labels: FixedArray<CString?>
-
-  init(_ model: Model, _ rankings: FixedArray<ClassRanking>) throws(Failure) {
-    (self.model, self.rankings) = (model, rankings)
-    let names = model.blueprint.labels
-    labels = try FixedArray(model.head?.outputs ?? 0, for: "the labels of classes") { (number) throws(Failure) in
-      names[number] == nil ? try CString("LABEL_\(number)") : nil
+private func function(_ function: attend_class_function) throws(Failure) -> ClassFunction {
+  switch function {
+  case ATTEND_CLASS_DEFAULT: return .pipeline
+  case ATTEND_CLASS_CROSS_ENCODER: return .crossEncoder
+  default:
+    guard let score = ClassScore(rawValue: function.rawValue) else {
+      throw Failure(.invalidArgument, "options.function is \(function.rawValue), which is no attend_class_function")
     }
+    return .given(score)
+  }
+}
+
+/// The object of an `attend_classification`.
+final class ClassificationObject: Sendable {
+  fileprivate let rankings: FixedArray<ClassRanking>
+  private let labels: ClassLabels
+
+  init(_ rankings: FixedArray<ClassRanking>, _ labels: ClassLabels) {
+    (self.rankings, self.labels) = (rankings, labels)
   }
 
   func entry(_ input: Int, _ rank: Int) throws(Failure) -> attend_class {
@@ -93,12 +91,7 @@ final class ClassificationObject: Sendable {
     let found = entries[rank]
     var result = attend_class()
     (result.number, result.score, result.logit) = (found.number, found.score, found.logit)
-    if let label = labels[found.number] {
-      (result.label, result.label_length) = (label.characters, label.length)
-    } else if let name = model.blueprint.labels[found.number] {
-      result.label = UnsafeRawPointer(name.baseAddress)?.assumingMemoryBound(to: CChar.self)
-      result.label_length = name.count
-    }
+    (result.label, result.label_length) = (characters(labels[found.number]), labels[found.number].count)
     return result
   }
 }

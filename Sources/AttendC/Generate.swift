@@ -62,10 +62,12 @@ import Glibc
   }
 }
 
-/// Runs a call that generates. What is finished is handed over, also where it fails.
+/// Runs a call that generates; `task` gives what holds where the options are silent. What is finished is handed over,
+/// also where it fails.
 func generating(
   _ session: OpaquePointer?, _ options: UnsafePointer<attend_generation_options>?,
-  _ target: UnsafeMutablePointer<OpaquePointer?>?, _ body: (GenerateCall) throws(Failure) -> Void
+  _ target: UnsafeMutablePointer<OpaquePointer?>?, task: (Model) throws(Failure) -> Configuration? = { _ in nil },
+  _ body: (GenerateCall) throws(Failure) -> Void
 ) -> OpaquePointer? {
   attempt { () throws(Failure) in
     let target = try require(target, "generation")
@@ -73,7 +75,7 @@ func generating(
     let object = try object(session, as: SessionObject.self, "session")
     try object.model.checkProcess()
     try object.use { (session) throws(Failure) in
-      let call = try GenerateCall(session, object.model, options)
+      let call = try GenerateCall(session, object.model, options, task: try task(session.model))
       defer { if let result = call.result { target.pointee = own(result) } }
       try body(call)
     }
@@ -88,10 +90,11 @@ final class GenerateCall {
   private(set) var result: GenerationObject?
 
   init(
-    _ session: Session, _ object: ModelObject, _ pointer: UnsafePointer<attend_generation_options>?
+    _ session: Session, _ object: ModelObject, _ pointer: UnsafePointer<attend_generation_options>?,
+    task: Configuration? = nil
   ) throws(Failure) {
     (self.session, self.object) = (session, object)
-    arguments = try GenerationArguments(pointer, "options", object.model)
+    arguments = try GenerationArguments(pointer, "options", object.model, task: task)
   }
 
   /// The functions that the chat template is to offer; nil: none.
@@ -141,6 +144,14 @@ final class GenerateCall {
     }
   }
 
+  /// Generates without telling anybody: what becomes a part of another request.
+  func texts(_ count: Int, _ prompt: (Int) -> UnsafeBufferPointer<Int32>) throws(Failure) -> GenerationObject {
+    let generator = try Generator(session, arguments.options, object.textResources, assistant: arguments.assistant)
+    let (generation, failure) = try generator.generate(count, prompt: prompt)
+    if let failure { throw failure }
+    return try GenerationObject(generation, try tokenizer(), object.textResources, nil)
+  }
+
   func run(
     _ count: Int, input: (Int) -> MediaInput? = { _ in nil }, _ prompt: (Int) -> UnsafeBufferPointer<Int32>
   ) throws(Failure) {
@@ -167,9 +178,11 @@ struct GenerationArguments {
   private let known: attend_generation_options
   private let gate: CallbackGate?
 
-  /// `name` is that of the argument. The functions of the caller are called as long as the `gate` lets them.
+  /// `name` is that of the argument; `task` says what holds where they are silent. The functions of the caller are
+  /// called as long as the `gate` lets them.
   init(
-    _ pointer: UnsafePointer<attend_generation_options>?, _ name: String, _ model: Model, _ gate: CallbackGate? = nil
+    _ pointer: UnsafePointer<attend_generation_options>?, _ name: String, _ model: Model, _ gate: CallbackGate? = nil,
+    task: Configuration? = nil
   ) throws(Failure) {
     self.gate = gate
     known = try copy(pointer, name)
@@ -180,7 +193,7 @@ struct GenerationArguments {
       try CString(UnsafeRawBufferPointer(start: config, count: strlen(config)))
     }
     options = try GenerationOptions(
-      try text.map { (text) throws(Failure) in try GenerationArguments.configuration(text, name) }, model)
+      try text.map { (text) throws(Failure) in try GenerationArguments.configuration(text, name) }, model, task: task)
     options.override(
       maximalNewTokens: Int(known.max_new_tokens), beams: Int(known.num_beams),
       sequences: Int(known.num_return_sequences))

@@ -121,18 +121,23 @@ final class InputList {
     }
     let processor = try session.model.pictureProcessor.get(), threads = session.engine.threads
     let pictures = try Picture.load(numbers.count, threads: threads) { (index) throws(Failure) in
-      try picture(inputs[numbers[index]], name(numbers[index]))
+      try picture(inputs[numbers[index]], name(numbers[index]), processor)
     }
     return try processor.process(pictures, threads: threads)
   }
 
-  private static func picture(_ input: attend_input, _ name: String) throws(Failure) -> Picture {
+  private static func picture(
+    _ input: attend_input, _ name: String, _ processor: PictureProcessor
+  ) throws(Failure) -> Picture {
     let data = try require(input.data, "\(name).data")
+    var options = PictureOptions()
+    if input.draft { options.drafts = processor }
     switch input.kind {
     case ATTEND_INPUT_BYTES:
       guard input.size > 0 else { throw Failure(.invalidArgument, "\(name).size is 0: a file has bytes") }
-      return try Picture(UnsafeRawBufferPointer(start: data, count: input.size), named: name)
-    case ATTEND_INPUT_FILE: return try Picture(file: String(cString: data.assumingMemoryBound(to: CChar.self)))
+      return try Picture(UnsafeRawBufferPointer(start: data, count: input.size), named: name, options: options)
+    case ATTEND_INPUT_FILE:
+      return try Picture(file: String(cString: data.assumingMemoryBound(to: CChar.self)), options: options)
     case ATTEND_INPUT_PIXELS: return try Picture(try pixels(input, data, name), named: name)
     case ATTEND_INPUT_SAMPLES: throw Failure(.invalidArgument, "\(name) is a sound; this model reads pictures")
     default: throw Failure(.invalidArgument, "\(name).kind is \(input.kind.rawValue), which is no attend_input_kind")

@@ -125,8 +125,9 @@ extension attend_tensor {
     self.init()
     data = UnsafeRawPointer(map.base)
     type = ATTEND_TYPE_FLOAT32
-    rank = 3
-    shape = (map.heads, map.queries, map.keys, 0)
+    rank = map.windows > 0 ? 4 : 3
+    shape =
+      map.windows > 0 ? (map.windows, map.heads, map.queries, map.keys) : (map.heads, map.queries, map.keys, 0)
   }
 }
 

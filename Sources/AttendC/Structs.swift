@@ -31,6 +31,17 @@ extension attend_transcribe_options: SizedStruct { static var firstSize: Int { 3
 extension attend_draw_options: SizedStruct { static var firstSize: Int { 80 } }
 extension attend_classify_options: SizedStruct { static var firstSize: Int { 32 } }
 extension attend_class: SizedStruct { static var firstSize: Int { 48 } }
+extension attend_search_index_options: SizedStruct { static var firstSize: Int { 32 } }
+extension attend_translate_options: SizedStruct { static var firstSize: Int { 32 } }
+extension attend_summarize_options: SizedStruct { static var firstSize: Int { 24 } }
+extension attend_rewrite_options: SizedStruct { static var firstSize: Int { 24 } }
+extension attend_entity_options: SizedStruct { static var firstSize: Int { 56 } }
+extension attend_entity: SizedStruct { static var firstSize: Int { 72 } }
+extension attend_answer_options: SizedStruct { static var firstSize: Int { 48 } }
+extension attend_answer_span: SizedStruct { static var firstSize: Int { 48 } }
+extension attend_fill_options: SizedStruct { static var firstSize: Int { 40 } }
+extension attend_filling: SizedStruct { static var firstSize: Int { 56 } }
+extension attend_zero_shot_options: SizedStruct { static var firstSize: Int { 32 } }
 extension attend_model_info: SizedStruct { static var firstSize: Int { 176 } }
 extension attend_tensor_info: SizedStruct { static var firstSize: Int { 40 } }
 extension attend_context_options: SizedStruct { static var firstSize: Int { 24 } }

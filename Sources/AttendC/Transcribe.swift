@@ -163,11 +163,14 @@ extension TranscriptionObject {
     let (whole, spelling) = (UnsafeBufferPointer(transcription.text.elements), transcription.spelling)
     for index in 0..<transcription.segments.count {
       let segment = transcription.segments[index]
-      let words = (segment.words.first..<segment.words.limit).lazy.map { place in
-        let word = transcription.words[place]
-        return TranscriptWriter.Word(bytes(spelling, word.text), start: word.start, end: word.end)
+      func spoken(_ word: Transcription.Word) -> TranscriptWriter.Word {
+        TranscriptWriter.Word(bytes(spelling, word.text), start: word.start, end: word.end)
       }
-      try writer.append(bytes(whole, segment.text), start: segment.start, end: segment.end, words: words)
+      let words = (segment.words.first..<segment.words.limit).lazy.map { spoken(transcription.words[$0]) }
+      let characters = segment.characters
+      try writer.append(
+        bytes(whole, segment.text), start: segment.start, end: segment.end, words: words,
+        characters: (characters.first..<characters.limit).lazy.map { spoken(transcription.characters[$0]) })
     }
     let text = try writer.finish()
     return try CString(UnsafeRawBufferPointer(text.elements))

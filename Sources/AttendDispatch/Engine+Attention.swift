@@ -38,9 +38,11 @@ private struct AttentionJob {
   let scratch: UnsafeMutablePointer<Float>
   let scratchStride: Int
   let parts: Int
+  /// Rows of a task at most.
+  let rows: Int
   let cancellation: Cancellation?
 
-  /// The arguments of heads, `AttentionScratch.rows` for each part.
+  /// The arguments of heads, `attentionRows` for each part.
   let arguments: UnsafeMutablePointer<AttentionArguments>
 
   /// Key/value heads that a task takes at once: several where a sequence has one query, as far as all threads find
@@ -53,12 +55,11 @@ private struct AttentionJob {
     return (heads.keyValueHeads + tasks - 1) / tasks
   }
 
-  /// The tasks of part `part`: every `parts`-th of all, a task being up to `attentionRows` queries of a key/value head
-  /// of a sequence, or one query of several heads. Interleaving evens out what causal masks save.
+  /// The tasks of part `part`: every `parts`-th of all, a task being up to `rows` queries of a key/value head of a
+  /// sequence, or one query of several heads. Interleaving evens out what causal masks save.
   func run(_ part: Int) {
-    let group = heads.heads / heads.keyValueHeads, rows = kernels.attentionRows,
-      kernel = kernels.attention[heads.type].attend
-    let own = arguments + part * AttentionScratch.rows
+    let group = heads.heads / heads.keyValueHeads, kernel = kernels.attention[heads.type].attend
+    let own = arguments + part * kernels.attentionRows
     var task = 0
     var written = 0  // floats of weights before this sequence
     for sequence in sequences {
@@ -88,7 +89,7 @@ private struct AttentionJob {
       scale: heads.scale, mask: mask, spans: sequence.spans, bias: bias, head: head * group, row: sequence.row,
       weights: weights.map { $0 + (written + head * group * sequence.count * sequence.keys) },
       weightsHeadStride: sequence.count * sequence.keys, weightsStride: sequence.keys,
-      ahead: parts * kernels.attentionRows)
+      ahead: parts * rows)
   }
 }
 
@@ -124,24 +125,31 @@ extension Engine {
     bias: AttentionBias = AttentionBias(), into out: Matrix, weights: UnsafeMutablePointer<Float>? = nil,
     workspace: Workspace
   ) throws(Failure) {
-    var work = 0, tasks = 0
     let group = heads.heads / heads.keyValueHeads
-    for sequence in sequences {
-      work += sequence.count * sequence.keys * heads.heads * heads.headDim
-      tasks += (sequence.count * group + kernels.attentionRows - 1) / kernels.attentionRows * heads.keyValueHeads
+    let work = sequences.reduce(0) { $0 + $1.count * $1.keys * heads.heads * heads.headDim }
+    let (rows, tasks) = attentionTasks { rows in
+      sequences.reduce(0) { $0 + ($1.count * group + rows - 1) / rows * heads.keyValueHeads }
     }
     let parts = parts(tasks, work: work, grain: .scores)
     let mark = workspace.mark()
     defer { workspace.release(to: mark) }
     let size = (AttentionScratch.count(headDim: heads.headDim) + 15) & ~15
     let scratch = try workspace.take(parts * size, of: Float.self)
-    let arguments = try workspace.take(parts * AttentionScratch.rows, of: AttentionArguments.self)
+    let arguments = try workspace.take(parts * kernels.attentionRows, of: AttentionArguments.self)
     withUnsafePointer(to: bias) {
       var job = AttentionJob(
         q: q, out: out, sequences: sequences, heads: heads, mask: mask, bias: bias.isEmpty ? nil : $0, weights: weights,
-        kernels: kernels, scratch: scratch, scratchStride: size, parts: parts, cancellation: cancellation,
+        kernels: kernels, scratch: scratch, scratchStride: size, parts: parts, rows: rows, cancellation: cancellation,
         arguments: arguments)
       run(&job, parts: parts) { context, part in context.assumingMemoryBound(to: AttentionJob.self).pointee.run(part) }
     }
+  }
+
+  /// Rows of a task, whole blocks of what the registers hold, and how many tasks there are, of which `count` knows how
+  /// many there are of so many rows. Tasks are large where there are enough of them to keep all threads alike busy.
+  func attentionTasks(_ count: (_ rows: Int) -> Int) -> (rows: Int, tasks: Int) {
+    var blocks = AttentionScratch.blocks
+    while blocks > 1, count(blocks * kernels.attentionRows) < 8 * threads { blocks /= 2 }
+    return (blocks * kernels.attentionRows, count(blocks * kernels.attentionRows))
   }
 }

@@ -24,7 +24,6 @@ extension Engine {
     }
   }
 
-  /// Floats of scratch memory that a product takes, whatever its rows and outputs, beside its rows in the type of the
-  /// weights.
+  /// Floats of scratch memory that a product takes, whatever its rows and outputs, beside its rows as it reads them.
   package func productScratch(inputs: Int) -> Int { threads * (MultiplyArguments.scratch + inputs) }
 }

@@ -4,7 +4,7 @@ import AttendKernelInterface
 private struct MultiplyJob {
   let arguments: MultiplyArguments
   let kernels: KernelTable
-  let compute: ComputeType
+  let multiply: KernelTable.Multiply
   let rows: Int
   let panels: Int
   let unit: Int  // panels that stay together
@@ -26,7 +26,7 @@ private struct MultiplyJob {
     let share = (0..<(self.panels + unit - 1) / unit).share(part % panelParts, of: panelParts)
     let panels = share.lowerBound * unit..<min(share.upperBound * unit, self.panels)
     let scratch = scratch + part * MultiplyArguments.scratch
-    let multiply = kernels.products[compute]
+    let multiply = multiply
     if let far {
       return far.compute(
         arguments, rows: rows, panels: panels, part: part, kernels, { multiply($0, $1, $2, scratch) }, cancellation)
@@ -102,7 +102,8 @@ extension Engine {
       gated: weights.gated, bias: bias, activation: activation, residual: residual.map { UnsafePointer($0.base) },
       residualStride: residual?.stride ?? 0, y: y.base, yStride: y.stride)
     var job = MultiplyJob(
-      arguments: arguments, kernels: kernels, compute: weights.compute, rows: rows, panels: weights.panels,
+      arguments: arguments, kernels: kernels,
+      multiply: kernels.products(weights.compute, paired: weights.paired), rows: rows, panels: weights.panels,
       unit: unit, rowParts: rowParts, panelParts: panelParts, scratch: scratch, far: far, cancellation: cancellation)
     run(&job, parts: rowParts * panelParts) { context, part in
       context.assumingMemoryBound(to: MultiplyJob.self).pointee.run(part)
@@ -140,15 +141,16 @@ extension Engine {
   private func prepare(_ x: Matrix, _ weights: PackedMatrix, _ workspace: Workspace) throws(Failure) -> Input {
     guard weights.compute != .float32 else { return Input(base: x.base, stride: x.stride) }
     let isInt4 = weights.compute == .int4
+    let widened = kernels.products.widensInputs(weights.compute, paired: weights.paired)
     // A group of 32 inputs is 8 units. An odd number of cache lines to a row: a power of two would put the rows of a
     // tile into few sets of the cache.
-    let steps = (((isInt4 ? weights.steps * 8 : weights.steps) + 15) & ~15) | 16
+    let steps = ((weights.steps * (isInt4 ? 8 : widened ? 2 : 1) + 15) & ~15) | 16
     let units = try workspace.take(x.rows * steps, of: Float.self)
     let scales = try workspace.take(x.rows, of: Float.self)
     let sums = isInt4 ? try workspace.take(x.rows * weights.steps, of: Int32.self) : nil
     let arguments = PrepareArguments(
-      x: x.base, xStride: x.stride, columns: weights.inputs, to: units, steps: steps, scales: scales,
-      block: weights.block, sums: sums)
+      x: x.base, xStride: x.stride, columns: weights.inputs, to: units, steps: steps, widened: widened,
+      scales: scales, block: weights.block, sums: sums)
     let parts = parts(x.rows, work: x.rows * weights.inputs, grain: .conversion)
     let scratch = weights.block > 1 ? try workspace.take(parts * weights.inputs, of: Float.self) : nil
     var job = PrepareJob(

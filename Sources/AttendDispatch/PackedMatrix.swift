@@ -107,6 +107,11 @@ package final class PackedMatrix: Sendable {
   let panels: Int
   /// Units of 32 bits along the inputs of a panel; in 4 bits groups of 32 inputs.
   let steps: Int
+  /// Inputs and outputs from which on weights of 8 bits are rounded so that two neighbours' products fit 16 bits, which
+  /// CPUs without dot products of bytes multiply faster. In narrower models the coarser steps hardly average out.
+  private static let pairedWidth = 512
+  /// Whether they are.
+  let paired: Bool
   /// Inputs that are rotated together before they are rounded, see `KernelTable.Conversions.rotate`; 1: they are not.
   let block: Int
   private let weights: AlignedBuffer
@@ -170,6 +175,7 @@ package final class PackedMatrix: Sendable {
     outputs = gated ? sources[0].rows : sources.reduce(0) { $0 + $1.rows }
     panels = (outputs + panelWidth - 1) / panelWidth * (gated ? 2 : 1)
     steps = (inputs + compute.inputsPerStep - 1) / compute.inputsPerStep
+    paired = compute == .int8 && min(inputs, outputs) >= PackedMatrix.pairedWidth
     block = compute == .int8 || compute == .int4 ? PackedMatrix.rotationBlock(inputs) : 1
     weights = try AlignedBuffer(
       try PackedMatrix.product(panels, steps * compute.floatsPerStep), of: Float.self, for: "weights")
@@ -180,7 +186,31 @@ package final class PackedMatrix: Sendable {
 
   /// Inputs that are rotated together: the largest power of two that divides their number, up to the largest block that
   /// the kernels turn in registers.
-  private static func rotationBlock(_ inputs: Int) -> Int { min(128, inputs & -inputs) }
+  static func rotationBlock(_ inputs: Int) -> Int { min(128, inputs & -inputs) }
+
+  /// A matrix in 8 bits from the bytes that `write` gave of one.
+  init(saved: UnsafeRawBufferPointer, outputs: Int, inputs: Int) throws(Failure) {
+    (compute, gated) = (.int8, false)
+    (self.outputs, self.inputs) = (outputs, inputs)
+    panels = (outputs + panelWidth - 1) / panelWidth
+    steps = (inputs + compute.inputsPerStep - 1) / compute.inputsPerStep
+    block = PackedMatrix.rotationBlock(inputs)
+    weights = try AlignedBuffer(
+      try PackedMatrix.product(panels, steps * compute.floatsPerStep), of: Float.self, for: "weights")
+    let scaling = try AlignedBuffer(2 * panels * panelWidth, of: Float.self, for: "the scales of weights")
+    self.scaling = scaling
+    guard let start = saved.baseAddress, saved.count == bytes else {
+      throw Failure(.internalError, "a matrix of \(saved.count) bytes, and \(bytes) are its own")
+    }
+    weights.base.copyMemory(from: start, byteCount: weights.bytes)
+    scaling.base.copyMemory(from: start + weights.bytes, byteCount: scaling.bytes)
+  }
+
+  /// Gives the weights and their scales as bytes.
+  func write(_ sink: (UnsafeRawBufferPointer) throws(Failure) -> Void) throws(Failure) {
+    try sink(UnsafeRawBufferPointer(start: weights.base, count: weights.bytes))
+    if let scaling { try sink(UnsafeRawBufferPointer(start: scaling.base, count: scaling.bytes)) }
+  }
 
   /// Floats of `panels` panels of `each` floats.
   private static func product(_ panels: Int, _ each: Int) throws(Failure) -> Int {
@@ -225,7 +255,7 @@ package final class PackedMatrix: Sendable {
     if block > 1 { job.kernels.conversions.rotatePanel(wide, inputs, block) }
     var arguments = CompressArguments(
       panel: wide, inputs: inputs, to: to, scales: scales.map { $0 + panel * panelWidth },
-      offsets: offsets.map { $0 + panel * panelWidth })
+      offsets: offsets.map { $0 + panel * panelWidth }, paired: paired)
     switch compute {
     case .float32: break
     case .bfloat16: job.kernels.conversions.compressBFloat16(&arguments)

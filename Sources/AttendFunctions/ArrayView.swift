@@ -150,6 +150,13 @@ extension ArrayView {
   /// Whether equal indices could lead to one element: a sufficient test, by the order of strides.
   var mayOverlapItself: Bool {
     guard count > 1 else { return false }
+    // The usual order, the last dimension's steps being the smallest.
+    var last = 0, isInOrder = true
+    for dimension in stride(from: rank - 1, through: 0, by: -1) where shape[dimension] > 1 {
+      isInOrder = isInOrder && strides[dimension] > last
+      last += (shape[dimension] - 1) * Int(strides[dimension].magnitude)
+    }
+    if isInOrder { return false }
     var order = [Int]()
     for dimension in 0..<rank where shape[dimension] > 1 { order.append(dimension) }
     order.sort { strides[$0].magnitude < strides[$1].magnitude }

@@ -34,7 +34,9 @@ extension FunctionContext {
     let count = x.size(2)
     let places = try self.places(positions, of: x)
     let longest = places.length ?? count
-    let frequencies = rotary.frequencies(length: length ?? longest)
+    let memory = try workspace.take(rotary.pairs, of: Float.self)
+    for pair in 0..<rotary.pairs { memory[pair] = rotary.frequency(pair, length: length ?? longest) }
+    let frequencies = UnsafeBufferPointer(start: UnsafePointer(memory), count: rotary.pairs)
     let output = try output(target, beside: [x])
     try copy(x, into: output.numbers)
     let angles = try workspace.matrix(count, 2 * rotary.pairs)

@@ -18,6 +18,30 @@ extension Session {
     return try apply(head, to: outputs.logits, rereads: model.blueprint.shift != nil)
   }
 
+  /// The frames of the last encode as a transducer looks at them, `[tokens, width]`.
+  func encodedFrames(_ transducer: Transducer) throws(Failure) -> Output {
+    let (states, _) = try beginHead()
+    let y = try outputs.reserve(outputs.logits, rows: states.rows, columns: transducer.width)
+    try transducer.project(states, into: y, pass)
+    try pass.checkCancellation()
+    return y
+  }
+
+  /// The logits of these rows of the hidden states of the last encode, by a head that reads every token, `[rows,
+  /// outputs]`: where the vocabulary is large those of all tokens could be larger than the model.
+  package func encodedLogits(of rows: UnsafeBufferPointer<Int>) throws(Failure) -> Output {
+    guard let head = model.head, case .everyToken = head.pooling else {
+      throw Failure(.internalError, "logits of tokens from a head of sequences")
+    }
+    let (states, _) = try beginHead()
+    let x = try pass.workspace.matrix(rows.count, states.columns)
+    for (index, row) in rows.enumerated() { x[index].update(from: states[row], count: states.columns) }
+    let y = try outputs.reserve(outputs.logits, rows: rows.count, columns: head.outputs)
+    try head.apply(x, into: y, pass)
+    try pass.checkCancellation()
+    return y
+  }
+
   /// The vectors of the pooler for the last encode, computed now, `[sequences, width]`, or in a folder of
   /// sentence-transformers those of its modules, `[sequences, outputs]`.
   package func pooledStates() throws(Failure) -> Output {

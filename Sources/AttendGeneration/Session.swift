@@ -158,7 +158,8 @@ package final class Session {
     pass = Pass(engine: engine, workspace: pass.workspace, recorder: isOn ? recorder : nil)
   }
 
-  /// The attention map of one sequence of the last call in one layer, `[heads, queries, keys]`.
+  /// The attention map of one sequence of the last call in one layer, `[heads, queries, keys]`, of a layer of
+  /// windows `[windows, heads, queries, keys]`.
   ///
   /// Throws `invalidArgument` for a layer or sequence that is not there, `invalidState` where that call's maps were not
   /// recorded or it had none of the kind.

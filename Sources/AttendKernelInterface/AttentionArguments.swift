@@ -57,14 +57,17 @@ package struct AttentionArguments {
 
 /// The parts of the scratch memory of one attention task.
 package struct AttentionScratch {
+  /// Blocks of as many rows as the registers hold that a task has at most: they share what is read, widened or copied.
+  package static var blocks: Int { 4 }
   /// Rows that a task has at most, for any instruction set.
-  @inlinable package static var rows: Int { 12 }
+  @inlinable package static var rows: Int { 48 }
 
   package let q: UnsafeMutablePointer<Float>  // [rows, width], in the type of the keys
   package let out: UnsafeMutablePointer<Float>  // [rows, width], sums not yet divided
   package let scores: UnsafeMutablePointer<Float>  // [rows, 128], then probabilities in the type of the values
   package let sums: UnsafeMutablePointer<Float>  // [rows, 16], of the probabilities
   package let top: UnsafeMutablePointer<Float>  // [rows], the largest score so far
+  package let next: UnsafeMutablePointer<Float>  // [rows], the same with the tile at hand
   /// [128, width], used where values are copied to rows of whole vectors or widened first
   package let values: UnsafeMutablePointer<Float>
   package let keys: UnsafeMutablePointer<Float>  // [width, 32], used where keys are widened first
@@ -79,6 +82,7 @@ package struct AttentionScratch {
     scores = s.scores + row &* attentionTile
     sums = s.sums + row &* 16
     top = s.top + row
+    next = s.next + row
     values = s.values
     keys = s.keys
     q = s.q + row &* s.width
@@ -91,15 +95,16 @@ package struct AttentionScratch {
     scores = out + AttentionScratch.rows &* width
     sums = scores + AttentionScratch.rows &* attentionTile
     top = sums + AttentionScratch.rows &* 16
-    values = top + 16
+    next = top + (AttentionScratch.rows &+ 16)
+    values = next + (AttentionScratch.rows &+ 16)
     keys = values + attentionTile &* width
     q = keys + panelWidth &* width
   }
 
-  /// Floats that a task needs.
+  /// Floats that a task needs. Sixteen of the largest scores are read at once, also of the last rows.
   package static func count(headDim: Int) -> Int {
     let width = (headDim + 15) & ~15
-    return rows * (width + attentionTile + 16) + 16 + (attentionTile + panelWidth) * width + rows * width
+    return rows * (2 * width + attentionTile + 16) + 2 * (rows + 16) + (attentionTile + panelWidth) * width
   }
 }
 

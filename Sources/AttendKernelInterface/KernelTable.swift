@@ -34,24 +34,50 @@ package final class KernelTable: Sendable {
     package let float32: Multiply
     package let bfloat16: Multiply
     package let int8: Multiply
+    /// The same for weights of which two neighbours' products fit 16 bits.
+    package let int8Paired: Multiply
     package let int4: Multiply
+    private let widensBFloat16: Bool
+    private let widensInt8: Bool
 
+    /// `widensBFloat16` and `widensInt8` say which of `bfloat16` and `int8` read widened inputs.
     package init(
-      float32: @escaping Multiply, bfloat16: @escaping Multiply, int8: @escaping Multiply, int4: @escaping Multiply
+      float32: @escaping Multiply, bfloat16: @escaping Multiply, widensBFloat16: Bool, int8: @escaping Multiply,
+      widensInt8: Bool, int8Paired: @escaping Multiply, int4: @escaping Multiply
     ) {
       self.float32 = float32
       self.bfloat16 = bfloat16
+      self.widensBFloat16 = widensBFloat16
       self.int8 = int8
+      self.widensInt8 = widensInt8
+      self.int8Paired = int8Paired
       self.int4 = int4
     }
 
-    package subscript(compute: ComputeType) -> Multiply {
+    package func callAsFunction(_ compute: ComputeType, paired: Bool) -> Multiply {
       switch compute {
       case .float32: float32
       case .bfloat16: bfloat16
-      case .int8: int8
+      case .int8: paired ? int8Paired : int8
       case .int4: int4
       }
+    }
+
+    /// Whether these products read a unit of inputs as two, widened once for all panels: two bfloat16 as two float32,
+    /// the second first, or four bytes as four numbers of 16 bits, first and third beside each other.
+    package func widensInputs(_ compute: ComputeType, paired: Bool) -> Bool {
+      switch compute {
+      case .float32, .int4: false
+      case .bfloat16: widensBFloat16
+      case .int8: widensInt8 && !paired
+      }
+    }
+
+    /// The same with another product of float32 weights.
+    fileprivate func with(float32: @escaping Multiply) -> Products {
+      Products(
+        float32: float32, bfloat16: bfloat16, widensBFloat16: widensBFloat16, int8: int8, widensInt8: widensInt8,
+        int8Paired: int8Paired, int4: int4)
     }
   }
 
@@ -222,8 +248,9 @@ package final class KernelTable: Sendable {
     /// Keys and values to their page.
     package let store: @Sendable (_ arguments: UnsafePointer<StoreArguments>) -> Void
     /// Query pairs `pairs` (query * group + head of the group) of `heads` key/value heads, each with its arguments,
-    /// against all keys: at most `attentionRows` pairs of all heads together. Several heads only where there is one
-    /// query and headDim is a multiple of 16; they share pages. `scratch` holds `AttentionScratch.count` floats.
+    /// against all keys: at most `AttentionScratch.blocks` times `attentionRows` pairs of one head, or `attentionRows`
+    /// of several together. Several heads only where there is one query and headDim is a multiple of 16; they share
+    /// pages. `scratch` holds `AttentionScratch.count` floats.
     package let attend:
       @Sendable (
         _ arguments: UnsafePointer<AttentionArguments>, _ heads: Int, _ pairs: Range<Int>,
@@ -310,9 +337,9 @@ package final class KernelTable: Sendable {
 
   /// The same kernels with another product of float32 weights.
   package func with(float32: @escaping Multiply) -> KernelTable {
-    let products = Products(float32: float32, bfloat16: products.bfloat16, int8: products.int8, int4: products.int4)
-    return KernelTable(
-      name: name, products: products, conversions: conversions, rows: rows, blocks: blocks, evaluate: evaluate,
+    KernelTable(
+      name: name, products: products.with(float32: float32), conversions: conversions, rows: rows, blocks: blocks,
+      evaluate: evaluate,
       finish: finish, recurrent: recurrent, attentionRows: attentionRows, attention: attention)
   }
 }

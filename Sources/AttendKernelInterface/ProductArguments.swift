@@ -11,8 +11,12 @@ package enum Arithmetic: Sendable {
   case bfloat16Widened
   /// Bytes through vpdpbusd.
   case int8
+  /// Bytes of which two neighbouring products fit 16 bits, through vpmaddubsw; the same sums.
+  case int8Paired
   /// Bytes widened to 16 bits; the same sums. In attention, keys and values in bytes, widened to float32.
   case int8Widened
+  /// Pairs of numbers of 16 bits: what widened bytes are multiplied as.
+  case int16
   /// In attention alone, keys and values in halves of bytes, widened to float32.
   case int4Widened
 }
@@ -20,7 +24,7 @@ package enum Arithmetic: Sendable {
 /// A product of rows with packed weights, and what happens to the sums on their way out: `y = activation(x Wᵀ + bias) +
 /// residual`, or, gated, `y = activation(x Gᵀ + bias) * (x Uᵀ + bias') + residual`, panels of G and U taking turns.
 package struct MultiplyArguments {
-  package var x: UnsafePointer<Float>  // [rows, steps], in units of 32 bits
+  package var x: UnsafePointer<Float>  // [rows, steps], in units of 32 bits, or two for each, see `widensInputs`
   package var xStride: Int
   package var xScales: UnsafePointer<Float>?  // [rows], of inputs in 8 bits
   /// [rows, groups], -8 times the sum of a group's inputs in 8 bits, for 4-bit weights
@@ -43,8 +47,11 @@ package struct MultiplyArguments {
 
   /// Rows that are summed before they are written out; a part's scratch memory holds two panels of them.
   @inlinable package static var blockRows: Int { 96 }
+  /// Steps of widened weights that are multiplied with all rows of a block before the next: two thirds of the nearest
+  /// cache, behind the sums in scratch memory.
+  @inlinable package static var stripSteps: Int { 160 }
   /// Floats of scratch memory that each part needs.
-  @inlinable package static var scratch: Int { 2 * blockRows * panelWidth }
+  @inlinable package static var scratch: Int { (2 * blockRows + stripSteps) * panelWidth }
 
   package init(
     x: UnsafePointer<Float>, xStride: Int, xScales: UnsafePointer<Float>?, xSums: UnsafePointer<Int32>?,
@@ -81,6 +88,7 @@ package struct PrepareArguments {
   package var columns: Int
   package var to: UnsafeMutablePointer<Float>  // [rows, steps], in units of 32 bits, filled up as with zeros
   package var steps: Int  // units of a row, a multiple of 16
+  package var widened: Bool  // two units for each, see `KernelTable.Products.widensInputs`
   package var scales: UnsafeMutablePointer<Float>  // [rows]; bytes only
   package var block: Int  // components that are rotated together, see `KernelTable.Conversions.rotate`; bytes only
   /// [rows, groups], see `xSums`; signed bytes for 4-bit weights, otherwise bytes are moved up by 128
@@ -88,13 +96,14 @@ package struct PrepareArguments {
 
   package init(
     x: UnsafePointer<Float>, xStride: Int, columns: Int, to: UnsafeMutablePointer<Float>, steps: Int,
-    scales: UnsafeMutablePointer<Float>, block: Int, sums: UnsafeMutablePointer<Int32>?
+    widened: Bool, scales: UnsafeMutablePointer<Float>, block: Int, sums: UnsafeMutablePointer<Int32>?
   ) {
     self.x = x
     self.xStride = xStride
     self.columns = columns
     self.to = to
     self.steps = steps
+    self.widened = widened
     self.scales = scales
     self.block = block
     self.sums = sums
@@ -108,16 +117,18 @@ package struct CompressArguments {
   package var to: UnsafeMutablePointer<Float>  // as `MultiplyArguments.weights` of one panel
   package var scales: UnsafeMutablePointer<Float>?  // [32], 8-bit
   package var offsets: UnsafeMutablePointer<Int32>?  // [32], 8-bit
+  package var paired: Bool  // 8-bit: two neighbours' products with inputs of 8 bits must fit 16 bits
 
   package init(
     panel: UnsafePointer<Float>, inputs: Int, to: UnsafeMutablePointer<Float>, scales: UnsafeMutablePointer<Float>?,
-    offsets: UnsafeMutablePointer<Int32>?
+    offsets: UnsafeMutablePointer<Int32>?, paired: Bool
   ) {
     self.panel = panel
     self.inputs = inputs
     self.to = to
     self.scales = scales
     self.offsets = offsets
+    self.paired = paired
   }
 }
 

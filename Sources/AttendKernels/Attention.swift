@@ -4,59 +4,6 @@
 import AttendKernelInterface
 import CInstructions
 
-/// The number of pairs. The range's own way to say so is at times a function that other modules may share.
-@_transparent private func pairCount(_ pairs: Range<Int>) -> Int { pairs.upperBound &- pairs.lowerBound }
-
-/// The first key that a query sees.
-@_transparent private func firstKey(_ a: UnsafePointer<AttentionArguments>, _ query: Int) -> Int {
-  if let spans = a.pointee.spans { return Int(truncatingIfNeeded: spans[query].first) }
-  if a.pointee.mask.window == 0 { return 0 }
-  let first =
-    a.pointee.mask.causal
-    ? a.pointee.position &+ query &- a.pointee.mask.window &+ 1 : a.pointee.position &+ query &- a.pointee.mask.window / 2
-  return first > 0 ? first : 0
-}
-
-/// The end of the keys that a query sees.
-@_transparent private func keyLimit(_ a: UnsafePointer<AttentionArguments>, _ query: Int) -> Int {
-  var limit = a.pointee.keys
-  if let spans = a.pointee.spans {
-    let end = Int(truncatingIfNeeded: spans[query].limit)
-    return end < limit ? end : limit
-  }
-  if a.pointee.mask.causal {
-    limit = a.pointee.position &+ query &+ 1
-  } else if a.pointee.mask.window > 0 {
-    limit = a.pointee.position &+ query &+ a.pointee.mask.window / 2 &+ 1
-  }
-  return limit < a.pointee.keys ? limit : a.pointee.keys
-}
-
-/// The keys that any of the queries from `first` to `last` sees, and perhaps some between them.
-@_transparent private func reach(_ a: UnsafePointer<AttentionArguments>, _ first: Int, _ last: Int) -> (Int, Int) {
-  var (low, high) = (firstKey(a, first), keyLimit(a, last))
-  guard a.pointee.spans != nil else { return (low, high) }
-  var query = first
-  while query <= last {
-    let (begin, end) = (firstKey(a, query), keyLimit(a, query))
-    low = begin < low ? begin : low
-    high = end > high ? end : high
-    query &+= 1
-  }
-  return (low, high)
-}
-
-/// A position of the tile at `tile`, as an offset from 0 to 128.
-@_transparent private func offset(_ key: Int, _ tile: Int) -> Int {
-  let offset = key &- tile
-  return offset < 0 ? 0 : offset > attentionTile ? attentionTile : offset
-}
-
-/// The keys of the tile at `tile` that a query sees.
-@_transparent private func visibleKeys(_ a: UnsafePointer<AttentionArguments>, query: Int, tile: Int) -> TileRange {
-  TileRange(tile: tile, first: offset(firstKey(a, query), tile), limit: offset(keyLimit(a, query), tile))
-}
-
 /// Adds the terms of positions to the raw scores of a row with the keys of `range`. Returns the factor that they are yet to be multiplied
 /// by: biased scores are scaled already, and a factor of 1 changes no bit.
 @_transparent private func biased(
@@ -80,40 +27,63 @@ import CInstructions
   return s.replacing(with: splat(-Float.infinity), where: hidden)
 }
 
-/// Turns a row of scores into its unnormalised probabilities, as products read them, and brings the row's maximum, sums and output to the
-/// new maximum.
-@_transparent private func softmaxRow(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, row: Int, pair: Int, _ range: TileRange
+/// Whether scores stay as the products left them, since nothing but a positive scale lies between them and the softmax: the exponentials
+/// scale them on their way.
+@_transparent private func staysRaw(_ a: UnsafePointer<AttentionArguments>) -> Bool {
+  a.pointee.bias == nil && a.pointee.scale > 0 && !(a.pointee.mask.softCap > 0)
+}
+
+/// Brings the scores of a row to what the softmax sees, but for their scale where they stay raw, and notes the largest with those before.
+@_transparent private func scaleRow(
+  _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, row: Int, pair: Int, _ range: TileRange
 ) {
   let scores = s.scores + row &* attentionTile
-  let scale = biased(a, scores, pair: pair, range)
-  let start = range.first & ~15, before = s.top[row]
-  var top = splat(before)
-  var column = start
+  let isRaw = staysRaw(a), scale = isRaw ? 1 : biased(a, scores, pair: pair, range)
+  var top = splat(-Float.infinity)
+  var column = range.first & ~15
   while column < range.limit {
-    let v = scaledAndMasked(load(scores + column), a, scale: scale, column: column, range)
-    store(v, scores + column)
+    let isWhole = range.first <= column && column &+ 16 <= range.limit
+    var v = load(scores + column)
+    if !isRaw || !isWhole {
+      v = scaledAndMasked(v, a, scale: scale, column: column, range)
+      store(v, scores + column)
+    }
     top = larger(v, top)
     column &+= 16
   }
-  let most = largest(top)
+  let most = isRaw ? largest(top) * a.pointee.scale : largest(top), before = s.top[row]
+  s.next[row] = most > before ? most : before
+}
+
+/// The factors that bring sums and outputs of all rows to their new maxima. 1 where there is no earlier score: sums and output are zeros.
+@_transparent private func corrections(_ s: AttentionScratch) -> Vector {
+  let before = load(s.top), most = load(s.next)
+  let isSame = (before .== most) .| (before .== splat(-Float.infinity))
+  return exp(before - most).replacing(with: splat(1), where: isSame)
+}
+
+/// Turns a row of scores into its unnormalised probabilities, as products read them, and brings the row's sums and output to the new
+/// maximum.
+@_transparent private func softmaxRow(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, row: Int, correction: Float, _ range: TileRange
+) {
+  let scores = s.scores + row &* attentionTile
+  let most = s.next[row]
   // Where every score so far is minus infinity the differences would be NaN.
-  let shift = splat(most == -Float.infinity ? 0 : most)
+  let shift = splat(most == -Float.infinity ? 0 : -most), scale = splat(staysRaw(a) ? a.pointee.scale : 1)
   var sums = load(s.sums + row &* 16)
-  // Without an earlier score there is nothing to bring to the new maximum: sums and output are zeros.
-  if before != most && before != -Float.infinity {
-    let correction = exp(splat(before) - splat(most))
-    sums *= correction
+  if correction != 1 {
+    sums *= splat(correction)
     var d = 0
     while d < s.width {
       let to = s.out + (row &* s.width &+ d)
-      store(load(to) * correction, to)
+      store(load(to) * splat(correction), to)
       d &+= 16
     }
   }
-  column = start
+  var column = range.first & ~15
   while column < range.limit {
-    let p = exp(load(scores + column) - shift)
+    let p = exp(multiplyAdd(load(scores + column), scale, shift))
     storeOperand(arithmetic, weighted(arithmetic, a, p, tile: range.tile, column), scores, column)
     sums += p
     column &+= 16
@@ -152,21 +122,55 @@ import CInstructions
   }
 }
 
-/// All rows of the task over the keys of `range`, of one tile.
+/// All rows of the task over the keys of `range`, of one tile: scores page by page, a page for all blocks of rows, and then the rest block
+/// by block. So keys are near when they meet the second block, and what products do not read where it lies is widened once for all.
 @_transparent private func attendTile(
   _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ pairs: Range<Int>, _ range: TileRange
 ) {
-  let rows = pairCount(pairs), tile = range.tile
-  scoreTile(arithmetic, a, s, rows: rows, range)
+  var page = range.first / panelWidth
+  while page &* panelWidth < range.limit {
+    let keys = readableKeys(arithmetic, a, s, tile: range.tile, page: page)
+    var first = pairs.lowerBound
+    while first < pairs.upperBound {
+      let block = block(pairs, from: first), own = reach(a, block, tile: range.tile)
+      if own.first < (page &+ 1) &* panelWidth && page &* panelWidth < own.limit {
+        scorePage(
+          arithmetic, a, AttentionScratch(s, from: first &- pairs.lowerBound), rows: pairCount(block), keys, tile: range.tile, page: page)
+      }
+      first = block.upperBound
+    }
+    page &+= 1
+  }
   if copiesValues(arithmetic, s) { copyValues(arithmetic, a, s, steps: valueSteps(arithmetic, range)) }
-  // The keys that every row sees, together; those that some rows see before and after them, row by row. Each row adds its keys in
-  // ascending order.
-  var common = 0, commonEnd = stepLimit(arithmetic, attentionTile)
+  var first = pairs.lowerBound
+  while first < pairs.upperBound {
+    let block = block(pairs, from: first)
+    mixValues(arithmetic, a, AttentionScratch(s, from: first &- pairs.lowerBound), block, tile: range.tile)
+    first = block.upperBound
+  }
+}
+
+/// From the scores of a block of rows with the keys of a tile to what the tile adds to their output.
+@_transparent private func mixValues(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, _ pairs: Range<Int>, tile: Int
+) {
+  let rows = pairCount(pairs)
   var row = 0
   while row < rows {
     let pair = pairs.lowerBound &+ row
     let keys = visibleKeys(a, query: pair / a.pointee.group, tile: tile)
-    if keys.first < keys.limit { softmaxRow(arithmetic, a, s, row: row, pair: pair, keys) }
+    s.next[row] = s.top[row]
+    if keys.first < keys.limit { scaleRow(a, s, row: row, pair: pair, keys) }
+    row &+= 1
+  }
+  let corrections = corrections(s)
+  // The keys that every row sees, together; those that some rows see before and after them, row by row. Each row adds its keys in
+  // ascending order.
+  var common = 0, commonEnd = stepLimit(arithmetic, attentionTile)
+  row = 0
+  while row < rows {
+    let keys = visibleKeys(a, query: (pairs.lowerBound &+ row) / a.pointee.group, tile: tile)
+    if keys.first < keys.limit { softmaxRow(arithmetic, a, s, row: row, correction: corrections[row], keys) }
     let steps = valueSteps(arithmetic, keys)
     common = steps.first > common ? steps.first : common
     commonEnd = steps.limit < commonEnd ? steps.limit : commonEnd
@@ -213,7 +217,13 @@ import CInstructions
   }
   var row = 0
   while row < heads &* group {
-    softmaxRow(arithmetic, a + row / group, s, row: row, pair: row % group, range)
+    scaleRow(a + row / group, s, row: row, pair: row % group, range)
+    row &+= 1
+  }
+  let corrections = corrections(s)
+  row = 0
+  while row < heads &* group {
+    softmaxRow(arithmetic, a + row / group, s, row: row, correction: corrections[row], range)
     row &+= 1
   }
   page = range.first / panelWidth
@@ -320,7 +330,13 @@ import CInstructions
   }
   head = 0
   while head < heads {
-    finishRows(arithmetic, a + head, AttentionScratch(s, from: head &* pairCount(pairs)), pairs)
+    let own = AttentionScratch(s, from: head &* pairCount(pairs))
+    var first = pairs.lowerBound
+    while first < pairs.upperBound {
+      let block = block(pairs, from: first)
+      finishRows(arithmetic, a + head, AttentionScratch(own, from: first &- pairs.lowerBound), block)
+      first = block.upperBound
+    }
     head &+= 1
   }
 }

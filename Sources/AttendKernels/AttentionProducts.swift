@@ -132,32 +132,59 @@ struct TileRange {
   ) { scoreRows(.bfloat16, rows: rows, q: q, qStride: qStride, keys: keys, steps: steps, scores: scores) }
 #endif
 
+/// The keys of page `page` of the tile at `tile` as products read them: where they lie, or widened in scratch memory.
+@_transparent func readableKeys(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, tile: Int, page: Int
+) -> UnsafePointer<Float> {
+  let steps = keySteps(arithmetic, a.pointee.headDim)
+  let keys = storedKeys(a, tile: tile, page: page)
+  switch arithmetic {
+  case .bfloat16Widened:
+    var step = 0
+    while step < steps {
+      widen(keys + step / 2 &* panelWidth, s.keys + step &* panelWidth, s.keys + (step &+ 1) &* panelWidth, panelWidth)
+      step &+= 2
+    }
+    return UnsafePointer(s.keys)
+  case .int8Widened, .int4Widened:
+    widenKeys(arithmetic, keys, s.keys, rows: steps)
+    return UnsafePointer(s.keys)
+  default: return keys
+  }
+}
+
+/// The keys of a page where they lie; in whole numbers their scales come first.
+@_transparent private func storedKeys(_ a: UnsafePointer<AttentionArguments>, tile: Int, page: Int) -> UnsafePointer<Float> {
+  UnsafePointer(a.pointee.pages[tile / panelWidth &+ page].assumingMemoryBound(to: Float.self) + a.pointee.keyOffset)
+}
+
+/// Raw scores of `rows` rows with all of `keys`, those of page `page` of the tile at `tile` as `readableKeys` gave them.
+@_transparent func scorePage(
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, rows: Int, _ keys: UnsafePointer<Float>,
+  tile: Int, page: Int
+) {
+  let steps = keySteps(arithmetic, a.pointee.headDim)
+  let scores = s.scores + page &* panelWidth
+  switch arithmetic {
+  #if ATTEND_AVX512
+    case .bfloat16: scoreRowsBFloat16(rows: rows, q: s.q, qStride: s.width, keys: keys, steps: steps, scores: scores)
+  #endif
+  default: scoreRowsFloat32(rows: rows, q: s.q, qStride: s.width, keys: keys, steps: steps, scores: scores)
+  }
+  switch arithmetic {
+  case .int8Widened, .int4Widened: scaleScores(scores, rows, storedKeys(a, tile: tile, page: page))
+  default: break
+  }
+}
+
 /// Raw scores of `rows` rows with the keys of `range`, in whole panels.
 @_transparent func scoreTile(
   _ arithmetic: Arithmetic, _ a: UnsafePointer<AttentionArguments>, _ s: AttentionScratch, rows: Int, _ range: TileRange
 ) {
-  let steps = keySteps(arithmetic, a.pointee.headDim)
   var page = range.first / panelWidth
   while page &* panelWidth < range.limit {
-    let keys = a.pointee.pages[range.tile / panelWidth &+ page].assumingMemoryBound(to: Float.self) + a.pointee.keyOffset
-    let scores = s.scores + page &* panelWidth
-    switch arithmetic {
-    #if ATTEND_AVX512
-      case .bfloat16: scoreRowsBFloat16(rows: rows, q: s.q, qStride: s.width, keys: keys, steps: steps, scores: scores)
-    #endif
-    case .bfloat16Widened:
-      var step = 0
-      while step < steps {
-        widen(keys + step / 2 &* panelWidth, s.keys + step &* panelWidth, s.keys + (step &+ 1) &* panelWidth, panelWidth)
-        step &+= 2
-      }
-      scoreRowsFloat32(rows: rows, q: s.q, qStride: s.width, keys: s.keys, steps: steps, scores: scores)
-    case .int8Widened, .int4Widened:
-      widenKeys(arithmetic, keys, s.keys, rows: steps)
-      scoreRowsFloat32(rows: rows, q: s.q, qStride: s.width, keys: s.keys, steps: steps, scores: scores)
-      scaleScores(scores, rows, keys)
-    default: scoreRowsFloat32(rows: rows, q: s.q, qStride: s.width, keys: keys, steps: steps, scores: scores)
-    }
+    let keys = readableKeys(arithmetic, a, s, tile: range.tile, page: page)
+    scorePage(arithmetic, a, s, rows: rows, keys, tile: range.tile, page: page)
     page &+= 1
   }
 }

@@ -11,11 +11,11 @@ private struct Dequantizer {
   /// Of lane `lane` of all panels and the fifteen after it.
   @_transparent init(_ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ lane: Int) {
     switch arithmetic {
-    case .float32, .bfloat16, .bfloat16Widened, .int4Widened:
+    case .float32, .bfloat16, .bfloat16Widened, .int4Widened, .int16:
       bytes = false
       offsets = Lanes(repeating: 0)
       scales = splat(0)
-    case .int8, .int8Widened:
+    case .int8, .int8Paired, .int8Widened:
       bytes = true
       offsets = bits(load(UnsafeRawPointer(a.pointee.weightOffsets.unsafelyUnwrapped + lane).assumingMemoryBound(to: Float.self)))
       scales = load(a.pointee.weightScales.unsafelyUnwrapped + lane)

@@ -3,18 +3,13 @@
 // last place (ulp) of the result, with fused multiply-add.
 import AttendKernelInterface
 
-/// 2 to a whole power from -126 to 127, as its exponent bits.
-@_transparent func powerOfTwo(_ n: Vector) -> Vector {
-  // 1.5 * 2^23 + n has n in its low bits.
-  fromBits((bits(n + splat(0x1.8p23)) &+ Lanes(repeating: 127)) &<< Lanes(repeating: 23))
-}
-
 /// e to the x for x up to 88.37; 0 below -126 ln 2, where the result would be subnormal. At most 1.2 ulp off.
 ///
 /// x = n ln 2 + r with |r| at most ln 2 / 2 (Cody and Waite 1980), e^r by a polynomial.
 @_transparent func exp(_ x: Vector) -> Vector {
-  let magic = splat(0x1.8p23)
-  let n = multiplyAdd(x, splat(0x1.715476p0), magic) - magic
+  // 1.5 * 2^23 + 127 + n has in its low bits what the exponent of 2^n is.
+  let magic = splat(0x1.8p23 + 127)
+  let shifted = multiplyAdd(x, splat(0x1.715476p0), magic), n = shifted - magic
   var r = multiplyAdd(n, splat(-0x1.62e4p-1), x)
   r = multiplyAdd(n, splat(-0x1.7f7d1cp-20), r)
   var p = splat(0x1.6a2252p-10)
@@ -22,8 +17,8 @@ import AttendKernelInterface
   p = multiplyAdd(p, r, splat(0x1.5558f8p-5))
   p = multiplyAdd(p, r, splat(0x1.55549p-3))
   p = multiplyAdd(p, r, splat(0x1.fffffcp-2))
-  p = multiplyAdd(p * r, r, r) + splat(1)
-  return (p * powerOfTwo(n)).replacing(with: splat(0), where: x .< splat(-0x1.5d589ep6))
+  p = multiplyAdd(multiplyAdd(p, r, splat(1)), r, splat(1))
+  return (p * fromBits(bits(shifted) &<< Lanes(repeating: 23))).replacing(with: splat(0), where: x .< splat(-0x1.5d589ep6))
 }
 
 /// The smaller of every lane and `most`; NaN stays.
@@ -105,7 +100,10 @@ import AttendKernelInterface
 }
 
 /// x Φ(x)
-@_transparent private func gelu(_ x: Vector) -> Vector { splat(0.5) * x * (splat(1) + erf(x * splat(0x1.6a09e6p-1))) }
+@_transparent private func gelu(_ x: Vector) -> Vector {
+  let half = splat(0.5) * x
+  return multiplyAdd(half, erf(x * splat(0x1.6a09e6p-1)), half)
+}
 
 /// The limit of gpt_oss's gates.
 private var gateLimit: Float { @_transparent get { 7 } }

@@ -53,9 +53,9 @@ struct PrefetchCursor {
 @_transparent private func linesOfAdvance(_ layout: PanelLayout) -> Int { if case .steps = layout { 8 } else { 9 } }
 
 /// Rows that stay in the cache while all panels pass: about half a megabyte of inputs, which are smaller in 4-bit products.
-@_transparent private func blockRows(_ layout: PanelLayout, _ steps: Int) -> Int {
+@_transparent private func blockRows(_ layout: PanelLayout, _ arithmetic: Arithmetic, _ steps: Int) -> Int {
   if case .groups = layout { return MultiplyArguments.blockRows }
-  let rows = (1 << 17) / (steps > 0 ? steps : 1) / tileRows &* tileRows
+  let rows = (1 << 17) / (steps > 0 ? steps &* inputUnits(arithmetic) : 1) / tileRows &* tileRows
   return rows < 2 &* tileRows ? 2 &* tileRows : rows > MultiplyArguments.blockRows ? MultiplyArguments.blockRows : rows
 }
 
@@ -76,8 +76,9 @@ struct PrefetchCursor {
   half: Int, sums: UnsafeMutablePointer<Float>, _ cursor: PrefetchCursor
 ) {
   if case .steps = layout {
+    let stretch = Stretch(weights + half, steps: a.pointee.steps)
     tallStepsTile(
-      arithmetic, a, rows: rows.count, x: a.pointee.x + rows.row &* a.pointee.xStride, weights: weights + half, sums: sums, cursor)
+      arithmetic, a, rows: rows.count, x: a.pointee.x + rows.row &* a.pointee.xStride, stretch: stretch, sums: sums, cursor)
   } else {
     tallGroupsTile(arithmetic, a, rows: rows.count, row: rows.row, weights: weights, half: half, sums: sums, cursor)
   }
@@ -115,6 +116,9 @@ struct PrefetchCursor {
   _ layout: PanelLayout, _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, rows: RowBlock, panel: Int, index: Int,
   writes: Bool, scratch: UnsafeMutablePointer<Float>
 ) {
+  if inputUnits(arithmetic) > 1, rows.count > 2 &* tileRows {
+    return sumWidenedPanel(arithmetic, a, rows: rows, panel: panel, index: index, writes: writes, scratch: scratch)
+  }
   let steps = a.pointee.steps, count = rows.count, panelFloats = steps &* stepFloats(layout)
   let weights = a.pointee.weights + (panel &+ index) &* panelFloats
   let sums = scratch + index &* count &* panelWidth
@@ -143,7 +147,7 @@ struct PrefetchCursor {
   _ layout: PanelLayout, _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>,
   _ scratch: UnsafeMutablePointer<Float>
 ) {
-  let unit = a.pointee.gated ? 2 : 1, most = blockRows(layout, a.pointee.steps), end = panels.upperBound
+  let unit = a.pointee.gated ? 2 : 1, most = blockRows(layout, arithmetic, a.pointee.steps), end = panels.upperBound
   var row = rows.lowerBound
   while row < rows.upperBound {
     let left = rows.upperBound &- row

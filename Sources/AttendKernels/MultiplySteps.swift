@@ -2,8 +2,27 @@
 import AttendKernelInterface
 import CInstructions
 
-/// One step: `sums` + the products of an input unit, the same in all lanes, with weight units. Sums of bytes are integers in the same bits.
-@_transparent private func advanced(_ arithmetic: Arithmetic, _ sums: Vector, _ x: Vector, _ w: Vector) -> Vector {
+/// Units of inputs in a step: those of widened weights are widened before.
+@_transparent func inputUnits(_ arithmetic: Arithmetic) -> Int {
+  switch arithmetic {
+  case .bfloat16Widened, .int8Widened: 2
+  default: 1
+  }
+}
+
+/// The two rows that a row of units becomes: two bfloat16 as float32, the second number first, or the even and the odd ones of four bytes.
+@_transparent func widened(_ arithmetic: Arithmetic, _ w: Vector) -> (first: Vector, second: Vector) {
+  if case .bfloat16Widened = arithmetic {
+    return (fromBits(bits(w) & Lanes(repeating: -65536)), fromBits(bits(w) &<< Lanes(repeating: 16)))
+  }
+  let pairs = unsafeBitCast(w, to: SIMD32<Int16>.self), eight = SIMD32<Int16>(repeating: 8)
+  return (unsafeBitCast((pairs &<< eight) &>> eight, to: Vector.self), unsafeBitCast(pairs &>> eight, to: Vector.self))
+}
+
+/// One step: `sums` + the products of the inputs at `x`, the same in all lanes, with weight units. Sums of bytes are integers in the same
+/// bits.
+@_transparent private func advanced(_ arithmetic: Arithmetic, _ sums: Vector, _ inputs: UnsafePointer<Float>, _ w: Vector) -> Vector {
+  let x = splat(inputs.pointee)
   switch arithmetic {
   case .float32:
     #if ATTEND_FMA
@@ -19,16 +38,19 @@ import CInstructions
     #endif
   case .bfloat16Widened:
     // vdpbf16ps adds the product of the upper halves first, then that of the lower ones, each rounded once: products of bfloat16 are exact.
-    let sixteen = Lanes(repeating: 16), upper = Lanes(repeating: -65536)
-    let first = multiplyAdd(fromBits(bits(x) & upper), fromBits(bits(w) & upper), sums)
-    return multiplyAdd(fromBits(bits(x) &<< sixteen), fromBits(bits(w) &<< sixteen), first)
+    let (first, second) = widened(arithmetic, w)
+    return multiplyAdd(splat(inputs[1]), second, multiplyAdd(x, first, sums))
   case .int8:
     #if ATTEND_FMA
       return fromBits(attend_dot_vnni(bits(sums), bits(x), bits(w)))
     #else
       return sums
     #endif
-  case .int8Widened: return fromBits(attend_dot_widened(bits(sums), bits(x), bits(w)))
+  case .int8Paired: return fromBits(attend_dot_pairs(bits(sums), inputs, bits(w)))
+  case .int8Widened:
+    let (first, second) = widened(arithmetic, w)
+    return fromBits(attend_dot16_at(attend_dot16_at(bits(sums), inputs, bits(first)), inputs + 1, bits(second)))
+  case .int16: return fromBits(attend_dot16_at(bits(sums), inputs, bits(w)))
   case .int4Widened: return sums
   }
 }
@@ -39,6 +61,7 @@ import CInstructions
   _ arithmetic: Arithmetic, rows: Int, vectors: Int, _ sums: inout Accumulators, x: UnsafePointer<Float>, xStride: Int,
   w: UnsafePointer<Float>, wStride: Int, panelStride: Int, steps: Int, _ cursor: PrefetchCursor? = nil
 ) {
+  let units = inputUnits(arithmetic)
   var w = w, x = x
   var cursor = cursor
   var k = 0
@@ -51,14 +74,14 @@ import CInstructions
       while i < rows &* vectors {
         let row = i / vectors, vector = i % vectors
         let offset: Int = (vector & 1) &* 16 &+ (vector >> 1) &* panelStride &+ step &* wStride
-        sums[unchecked: i] = advanced(arithmetic, sums[unchecked: i], splat(x[row &* xStride &+ step]), load(w + offset))
+        sums[unchecked: i] = advanced(arithmetic, sums[unchecked: i], x + (row &* xStride &+ step &* units), load(w + offset))
         i &+= 1
       }
       step &+= 1
     }
     cursor?.advance()
     w += 4 &* wStride
-    x += 4
+    x += 4 &* units
     k &+= 4
   }
   while k < steps {
@@ -66,25 +89,44 @@ import CInstructions
     while i < rows &* vectors {
       let row = i / vectors, vector = i % vectors
       let offset: Int = (vector & 1) &* 16 &+ (vector >> 1) &* panelStride
-      sums[unchecked: i] = advanced(arithmetic, sums[unchecked: i], splat(x[row &* xStride]), load(w + offset))
+      sums[unchecked: i] = advanced(arithmetic, sums[unchecked: i], x + row &* xStride, load(w + offset))
       i &+= 1
     }
     w += wStride
-    x += 1
+    x += units
     k &+= 1
+  }
+}
+
+/// Steps of weights that a tile sums, and whether it goes on with the sums of those before them.
+struct Stretch {
+  let weights: UnsafePointer<Float>
+  let steps: Int
+  let goesOn: Bool
+
+  @_transparent init(_ weights: UnsafePointer<Float>, steps: Int, goesOn: Bool = false) {
+    self.weights = weights
+    self.steps = steps
+    self.goesOn = goesOn
   }
 }
 
 /// One tile: its sums go to scratch memory, `[32]` floats from row to row and `sumsPanel` from panel to panel.
 @_transparent private func stepsTile(
   _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, rows: Int, vectors: Int, x: UnsafePointer<Float>,
-  weights: UnsafePointer<Float>, sums: UnsafeMutablePointer<Float>, sumsPanel: Int, _ cursor: PrefetchCursor? = nil
+  stretch: Stretch, sums: UnsafeMutablePointer<Float>, sumsPanel: Int, _ cursor: PrefetchCursor? = nil
 ) {
-  let steps = a.pointee.steps
   var registers = zeros()
+  if stretch.goesOn {
+    var i = 0
+    while i < rows &* vectors {
+      registers[unchecked: i] = load(sums + (i / vectors &* panelWidth &+ (i % vectors & 1) &* 16 &+ ((i % vectors) >> 1) &* sumsPanel))
+      i &+= 1
+    }
+  }
   accumulate(
-    arithmetic, rows: rows, vectors: vectors, &registers, x: x, xStride: a.pointee.xStride, w: weights, wStride: panelWidth,
-    panelStride: steps &* panelWidth, steps: steps, cursor)
+    arithmetic, rows: rows, vectors: vectors, &registers, x: x, xStride: a.pointee.xStride, w: stretch.weights, wStride: panelWidth,
+    panelStride: stretch.steps &* panelWidth, steps: stretch.steps, cursor)
   var i = 0
   while i < rows &* vectors {
     store(registers[unchecked: i], sums + (i / vectors &* panelWidth &+ (i % vectors & 1) &* 16 &+ ((i % vectors) >> 1) &* sumsPanel))
@@ -94,23 +136,23 @@ import CInstructions
 
 /// A tile of one panel, or of a half of it, for `rows` rows.
 @_transparent func tallStepsTile(
-  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, rows: Int, x: UnsafePointer<Float>, weights: UnsafePointer<Float>,
-  sums: UnsafeMutablePointer<Float>, _ cursor: PrefetchCursor
+  _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, rows: Int, x: UnsafePointer<Float>, stretch: Stretch,
+  sums: UnsafeMutablePointer<Float>, _ cursor: PrefetchCursor? = nil
 ) {
   switch rows {
-  case 1: stepsTile(arithmetic, a, rows: 1, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
-  case 2: stepsTile(arithmetic, a, rows: 2, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
-  case 3: stepsTile(arithmetic, a, rows: 3, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
-  case 4: stepsTile(arithmetic, a, rows: 4, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
-  case 5: stepsTile(arithmetic, a, rows: 5, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
-  case 6: stepsTile(arithmetic, a, rows: 6, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
+  case 1: stepsTile(arithmetic, a, rows: 1, vectors: tileVectors, x: x, stretch: stretch, sums: sums, sumsPanel: 0, cursor)
+  case 2: stepsTile(arithmetic, a, rows: 2, vectors: tileVectors, x: x, stretch: stretch, sums: sums, sumsPanel: 0, cursor)
+  case 3: stepsTile(arithmetic, a, rows: 3, vectors: tileVectors, x: x, stretch: stretch, sums: sums, sumsPanel: 0, cursor)
+  case 4: stepsTile(arithmetic, a, rows: 4, vectors: tileVectors, x: x, stretch: stretch, sums: sums, sumsPanel: 0, cursor)
+  case 5: stepsTile(arithmetic, a, rows: 5, vectors: tileVectors, x: x, stretch: stretch, sums: sums, sumsPanel: 0, cursor)
+  case 6: stepsTile(arithmetic, a, rows: 6, vectors: tileVectors, x: x, stretch: stretch, sums: sums, sumsPanel: 0, cursor)
   #if ATTEND_AVX512
-    case 7: stepsTile(arithmetic, a, rows: 7, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
-    case 8: stepsTile(arithmetic, a, rows: 8, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
-    case 9: stepsTile(arithmetic, a, rows: 9, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
-    case 10: stepsTile(arithmetic, a, rows: 10, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
-    case 11: stepsTile(arithmetic, a, rows: 11, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
-    case 12: stepsTile(arithmetic, a, rows: 12, vectors: tileVectors, x: x, weights: weights, sums: sums, sumsPanel: 0, cursor)
+    case 7: stepsTile(arithmetic, a, rows: 7, vectors: tileVectors, x: x, stretch: stretch, sums: sums, sumsPanel: 0, cursor)
+    case 8: stepsTile(arithmetic, a, rows: 8, vectors: tileVectors, x: x, stretch: stretch, sums: sums, sumsPanel: 0, cursor)
+    case 9: stepsTile(arithmetic, a, rows: 9, vectors: tileVectors, x: x, stretch: stretch, sums: sums, sumsPanel: 0, cursor)
+    case 10: stepsTile(arithmetic, a, rows: 10, vectors: tileVectors, x: x, stretch: stretch, sums: sums, sumsPanel: 0, cursor)
+    case 11: stepsTile(arithmetic, a, rows: 11, vectors: tileVectors, x: x, stretch: stretch, sums: sums, sumsPanel: 0, cursor)
+    case 12: stepsTile(arithmetic, a, rows: 12, vectors: tileVectors, x: x, stretch: stretch, sums: sums, sumsPanel: 0, cursor)
   #endif
   default: break
   }
@@ -121,16 +163,16 @@ import CInstructions
   _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, rows: Int, x: UnsafePointer<Float>, weights: UnsafePointer<Float>,
   sums: UnsafeMutablePointer<Float>
 ) {
-  let sumsPanel = rows &* panelWidth
+  let sumsPanel = rows &* panelWidth, stretch = Stretch(weights, steps: a.pointee.steps)
   switch rows {
   #if ATTEND_AVX512
-    case 1: stepsTile(arithmetic, a, rows: 1, vectors: 8, x: x, weights: weights, sums: sums, sumsPanel: sumsPanel)
-    case 2: stepsTile(arithmetic, a, rows: 2, vectors: 4, x: x, weights: weights, sums: sums, sumsPanel: sumsPanel)
-    case 3: stepsTile(arithmetic, a, rows: 3, vectors: 4, x: x, weights: weights, sums: sums, sumsPanel: sumsPanel)
+    case 1: stepsTile(arithmetic, a, rows: 1, vectors: 8, x: x, stretch: stretch, sums: sums, sumsPanel: sumsPanel)
+    case 2: stepsTile(arithmetic, a, rows: 2, vectors: 4, x: x, stretch: stretch, sums: sums, sumsPanel: sumsPanel)
+    case 3: stepsTile(arithmetic, a, rows: 3, vectors: 4, x: x, stretch: stretch, sums: sums, sumsPanel: sumsPanel)
   #else
-    case 1: stepsTile(arithmetic, a, rows: 1, vectors: 4, x: x, weights: weights, sums: sums, sumsPanel: sumsPanel)
-    case 2: stepsTile(arithmetic, a, rows: 2, vectors: 2, x: x, weights: weights, sums: sums, sumsPanel: sumsPanel)
-    case 3: stepsTile(arithmetic, a, rows: 3, vectors: 2, x: x, weights: weights, sums: sums, sumsPanel: sumsPanel)
+    case 1: stepsTile(arithmetic, a, rows: 1, vectors: 4, x: x, stretch: stretch, sums: sums, sumsPanel: sumsPanel)
+    case 2: stepsTile(arithmetic, a, rows: 2, vectors: 2, x: x, stretch: stretch, sums: sums, sumsPanel: sumsPanel)
+    case 3: stepsTile(arithmetic, a, rows: 3, vectors: 2, x: x, stretch: stretch, sums: sums, sumsPanel: sumsPanel)
   #endif
   default: break
   }
@@ -149,6 +191,10 @@ func multiplyBFloat16Widened(
   multiply(.steps, .bfloat16Widened, a, rows, panels, scratch)
   attend_restore_modes(modes)
 }
+
+func multiplyInt8Paired(
+  _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
+) { multiply(.steps, .int8Paired, a, rows, panels, scratch) }
 
 func multiplyInt8Widened(
   _ a: UnsafePointer<MultiplyArguments>, _ rows: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>

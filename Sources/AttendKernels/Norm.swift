@@ -32,43 +32,87 @@ import AttendKernelInterface
   return multiplyAdd(distance, distance, sums)
 }
 
-/// y = (x - mean) * factor * gain + bias over a group. Gains and bias are constants where it is inlined.
+/// y = (x - mean) * factor * gain + bias for the first `count` of sixteen numbers.
+@_transparent private func scaleVector(
+  _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int, _ mean: Vector, _ factor: Vector,
+  _ gain: UnsafePointer<Float>?, _ offset: Vector, _ bias: UnsafePointer<Float>?
+) {
+  var v = (load(x, count) - mean) * factor
+  if let gain { v *= load(gain, count) + offset }
+  if let bias { v += load(bias, count) }
+  store(v, y, count)
+}
+
+/// The same over a group. Gains and bias are constants where it is inlined.
 @_transparent private func scaleGroup(
   _ a: UnsafePointer<NormArguments>, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ mean: Float, _ factor: Float,
   _ gain: UnsafePointer<Float>?, _ bias: UnsafePointer<Float>?
 ) {
-  let columns = a.pointee.columns, offset = splat(a.pointee.gainOffset)
+  let columns = a.pointee.columns, offset = splat(a.pointee.gainOffset), mean = splat(mean), factor = splat(factor)
   var i = 0
-  while i < columns {
-    let left = columns &- i
-    var v = (load(x + i, left) - splat(mean)) * splat(factor)
-    if let gain { v *= load(gain + i, left) + offset }
-    if let bias { v += load(bias + i, left) }
-    store(v, y + i, left)
+  while i &+ 16 <= columns {
+    scaleVector(x + i, y + i, 16, mean, factor, gain.map { $0 + i }, offset, bias.map { $0 + i })
     i &+= 16
+  }
+  if i < columns {
+    scaleVector(x + i, y + i, columns &- i, mean, factor, gain.map { $0 + i }, offset, bias.map { $0 + i })
   }
 }
 
-/// All groups of some rows, one after another: their means, where they are `centered`, and their mean squares.
-@_transparent private func normalize(_ a: UnsafePointer<NormArguments>, _ rows: Range<Int>, centered: Bool) {
-  let columns = a.pointee.columns, count = Float(columns)
-  var row = rows.lowerBound
-  while row < rows.upperBound {
-    var first = 0
-    while first < a.pointee.groups &* columns {
-      let x = a.pointee.x + (row &* a.pointee.xStride &+ first), y = a.pointee.y + (row &* a.pointee.yStride &+ first)
-      let place = a.pointee.gainPerGroup ? first : 0
-      let mean = centered ? groupSum(x, columns, squares: false) / count : 0
-      let square = groupSum(x, columns, squares: true, from: mean) / count
-      let factor = 1 / (square + a.pointee.epsilon).squareRoot()
-      if let gain = a.pointee.gain, let bias = a.pointee.bias {
-        scaleGroup(a, x, y, mean, factor, gain + place, bias + place)
-      } else {
-        scaleGroup(a, x, y, mean, factor, a.pointee.gain.map { $0 + place }, a.pointee.bias.map { $0 + place })
-      }
-      first &+= columns
+/// A group of numbers that are normalised together: in its row from `column` on.
+private struct Group {
+  let x: UnsafePointer<Float>
+  let y: UnsafeMutablePointer<Float>
+  let column: Int
+
+  /// Group `index` of all rows.
+  @_transparent init(_ a: UnsafePointer<NormArguments>, _ index: Int) {
+    let row = index / a.pointee.groups
+    column = index % a.pointee.groups &* a.pointee.columns
+    x = a.pointee.x + (row &* a.pointee.xStride &+ column)
+    y = a.pointee.y + (row &* a.pointee.yStride &+ column)
+  }
+}
+
+/// Groups whose sums are under way at one time: while the lanes of one sum are added up, the next one's numbers are.
+private var groupsTogether: Int { @_transparent get { 4 } }
+
+/// Some groups, one after another: their means, where they are `centered`, and their mean squares.
+@_transparent private func normalize(_ a: UnsafePointer<NormArguments>, groups: Range<Int>, centered: Bool) {
+  let columns = a.pointee.columns, numbers = Float(columns), count = groups.upperBound &- groups.lowerBound
+  var means: InlineArray<4, Float> = [0, 0, 0, 0], factors = means
+  var i = 0
+  while centered && i < count {
+    means[unchecked: i] = groupSum(Group(a, groups.lowerBound &+ i).x, columns, squares: false) / numbers
+    i &+= 1
+  }
+  i = 0
+  while i < count {
+    let square = groupSum(Group(a, groups.lowerBound &+ i).x, columns, squares: true, from: means[unchecked: i]) / numbers
+    factors[unchecked: i] = 1 / (square + a.pointee.epsilon).squareRoot()
+    i &+= 1
+  }
+  i = 0
+  while i < count {
+    let group = Group(a, groups.lowerBound &+ i), place = a.pointee.gainPerGroup ? group.column : 0
+    let mean = means[unchecked: i], factor = factors[unchecked: i]
+    if let gain = a.pointee.gain, let bias = a.pointee.bias {
+      scaleGroup(a, group.x, group.y, mean, factor, gain + place, bias + place)
+    } else {
+      scaleGroup(a, group.x, group.y, mean, factor, a.pointee.gain.map { $0 + place }, a.pointee.bias.map { $0 + place })
     }
-    row &+= 1
+    i &+= 1
+  }
+}
+
+/// All groups of some rows.
+@_transparent private func normalize(_ a: UnsafePointer<NormArguments>, _ rows: Range<Int>, centered: Bool) {
+  var first = rows.lowerBound &* a.pointee.groups
+  let end = rows.upperBound &* a.pointee.groups
+  while first < end {
+    let next = first &+ groupsTogether < end ? first &+ groupsTogether : end
+    normalize(a, groups: Range(uncheckedBounds: (first, next)), centered: centered)
+    first = next
   }
 }
 

@@ -39,22 +39,32 @@ func compressBFloat16(_ a: UnsafePointer<CompressArguments>) {
   }
 }
 
-/// `KernelTable.Conversions.compressInt8`: four inputs to a unit, the first in the lowest byte, and for each output its scale, the largest
-/// size / 127, and 128 times the sum of its bytes, which makes up for inputs that are moved up by 128.
+/// The largest size of sixteen outputs that bytes must hold: of their numbers and, where they are `paired`, of the sums of two neighbours,
+/// which may come to 127.9 times the scale. Two bytes of equal sign are 128 together at most then, and with inputs up to 255 their products
+/// fit 16 bits; those of unequal sign always do.
+@_transparent private func byteRange(_ a: UnsafePointer<CompressArguments>, _ lane: Int) -> Vector {
+  let pairs = splat(a.pointee.paired ? 127 / 127.9 : 0)
+  var top = Lanes(repeating: 0)
+  var k = 0
+  while k < a.pointee.inputs {
+    let first = inputs(a, k, lane), second = inputs(a, k &+ 1, lane)
+    top = larger(larger(size(first), size(second)), top)
+    top = larger(size(first * pairs + second * pairs), top)
+    k &+= 2
+  }
+  return fromBits(top)
+}
+
+/// `KernelTable.Conversions.compressInt8`: four inputs to a unit, the first in the lowest byte, and for each output its scale and 128 times
+/// the sum of its bytes, which makes up for inputs that are moved up by 128. A weight that is infinite makes its output NaN.
 func compressInt8(_ a: UnsafePointer<CompressArguments>) {
   var lane = 0
   while lane < panelWidth {
-    var top = Lanes(repeating: 0)
-    var k = 0
-    while k < a.pointee.inputs {
-      top = larger(size(inputs(a, k, lane)), top)
-      k &+= 1
-    }
-    let largest = fromBits(top)
+    let largest = byteRange(a, lane)
     let factor = (splat(127) / largest).replacing(with: splat(0), where: largest .== splat(0))
-    store(largest / splat(127), a.pointee.scales.unsafelyUnwrapped + lane)
+    store(largest / splat(127) + (largest - largest), a.pointee.scales.unsafelyUnwrapped + lane)
     var total = Lanes(repeating: 0)
-    k = 0
+    var k = 0
     while k < a.pointee.inputs {
       var unit = Lanes(repeating: 0)
       var i = 0
@@ -142,17 +152,23 @@ func compressInt4(_ a: UnsafePointer<CompressArguments>) {
   }
 }
 
-/// `KernelTable.Conversions.prepareBFloat16`.
+/// `KernelTable.Conversions.prepareBFloat16`, widened where its product widens weights.
 func prepareBFloat16(_ a: UnsafePointer<PrepareArguments>, _ rows: Range<Int>, _ scratch: UnsafeMutablePointer<Float>?) {
   let columns = a.pointee.columns
   var row = rows.lowerBound
   while row < rows.upperBound {
     let x = a.pointee.x + row &* a.pointee.xStride
-    let to = UnsafeMutableRawPointer(a.pointee.to + row &* a.pointee.steps).assumingMemoryBound(to: UInt16.self)
+    let to = a.pointee.to + row &* a.pointee.steps
+    let count = a.pointee.widened ? a.pointee.steps : 2 &* a.pointee.steps
     var k = 0
-    while k < 2 &* a.pointee.steps {
+    while k < count {
       let left = columns &- k
-      attend_narrow16(to + k, bfloat16(left > 0 ? load(x + k, left) : splat(0)))
+      let v = left > 0 ? load(x + k, left) : splat(0)
+      if a.pointee.widened {
+        storeOperand(.bfloat16Widened, v, to, k)
+      } else {
+        attend_narrow16(UnsafeMutableRawPointer(to).assumingMemoryBound(to: UInt16.self) + k, bfloat16(v))
+      }
       k &+= 16
     }
     row &+= 1
@@ -177,10 +193,21 @@ func prepareBFloat16(_ a: UnsafePointer<PrepareArguments>, _ rows: Range<Int>, _
   bits((left >= 16 ? load(x) : left > 0 ? load(x, left) : splat(0)) * factor + magic)
 }
 
+/// Bytes of a row from number `k` on, moved up by 128 by `magic`, or the same in 16 bits, the second and third of four exchanged.
+@_transparent private func storeBytes(_ v: Lanes, _ row: UnsafeMutableRawPointer, _ k: Int, widened: Bool) {
+  if widened {
+    let crossed = Lanes(v[0], v[2], v[1], v[3], v[4], v[6], v[5], v[7], v[8], v[10], v[9], v[11], v[12], v[14], v[13], v[15])
+    attend_narrow16(row + 2 &* k, crossed)
+  } else {
+    attend_narrow8(row + k, v)
+  }
+}
+
 /// `KernelTable.Conversions.prepareInt8`: each row, rotated, with a scale of its own, the largest size / 127. In 4-bit products the inputs
 /// are the signed side, otherwise the unsigned one.
 func prepareInt8(_ a: UnsafePointer<PrepareArguments>, _ rows: Range<Int>, _ scratch: UnsafeMutablePointer<Float>?) {
-  let columns = a.pointee.columns, bytes = 4 &* a.pointee.steps
+  let columns = a.pointee.columns, widened = a.pointee.widened
+  let bytes = (widened ? 2 : 4) &* a.pointee.steps
   var row = rows.lowerBound
   while row < rows.upperBound {
     var x = a.pointee.x + row &* a.pointee.xStride
@@ -188,7 +215,7 @@ func prepareInt8(_ a: UnsafePointer<PrepareArguments>, _ rows: Range<Int>, _ scr
       hadamard(x, scratch, columns, a.pointee.block)
       x = UnsafePointer(scratch)
     }
-    let to = UnsafeMutableRawPointer(a.pointee.to + row &* a.pointee.steps).assumingMemoryBound(to: UInt8.self)
+    let to = UnsafeMutableRawPointer(a.pointee.to + row &* a.pointee.steps)
     let largest = largestSize(x, columns)
     a.pointee.scales[row] = largest / 127
     let factor = splat(largest == 0 ? 0 : 127 / largest)
@@ -208,11 +235,11 @@ func prepareInt8(_ a: UnsafePointer<PrepareArguments>, _ rows: Range<Int>, _ scr
     } else {
       let magic = splat(0x1.8p23 + 128)
       while k &+ 16 <= columns {
-        attend_narrow8(to + k, rounded(x + k, 16, factor, magic))
+        storeBytes(rounded(x + k, 16, factor, magic), to, k, widened: widened)
         k &+= 16
       }
       while k < bytes {
-        attend_narrow8(to + k, rounded(x + k, columns &- k, factor, magic))
+        storeBytes(rounded(x + k, columns &- k, factor, magic), to, k, widened: widened)
         k &+= 16
       }
     }

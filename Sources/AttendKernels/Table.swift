@@ -45,10 +45,15 @@ private func bfloat16Attention(_ features: UInt32) -> KernelTable.Attention {
 
 private func products(_ features: UInt32) -> KernelTable.Products {
   var bfloat16: KernelTable.Multiply = { multiplyBFloat16Widened($0, $1, $2, $3) }
+  var widensBFloat16 = true, widensInt8 = true
   var int8: KernelTable.Multiply = { multiplyInt8Widened($0, $1, $2, $3) }
-  var int4: KernelTable.Multiply = { multiplyInt4Widened($0, $1, $2, $3) }
+  var int8Paired: KernelTable.Multiply = { multiplyInt8Paired($0, $1, $2, $3) }
+  var int4: KernelTable.Multiply = { multiplyInt4Paired($0, $1, $2, $3) }
   #if ATTEND_AVX512
-    if features & UInt32(ATTEND_CPU_AVX512_BF16) != 0 { bfloat16 = { multiplyBFloat16($0, $1, $2, $3) } }
+    if features & UInt32(ATTEND_CPU_AVX512_BF16) != 0 {
+      bfloat16 = { multiplyBFloat16($0, $1, $2, $3) }
+      widensBFloat16 = false
+    }
     let dotProducts = features & UInt32(ATTEND_CPU_AVX512_VNNI) != 0
   #else
     let dotProducts = features & UInt32(ATTEND_CPU_AVX_VNNI) != 0
@@ -56,8 +61,12 @@ private func products(_ features: UInt32) -> KernelTable.Products {
   #if ATTEND_FMA
     if dotProducts {
       int8 = { multiplyInt8($0, $1, $2, $3) }
+      int8Paired = int8
+      widensInt8 = false
       int4 = { multiplyInt4($0, $1, $2, $3) }
     }
   #endif
-  return .init(float32: { multiplyFloat32($0, $1, $2, $3) }, bfloat16: bfloat16, int8: int8, int4: int4)
+  return .init(
+    float32: { multiplyFloat32($0, $1, $2, $3) }, bfloat16: bfloat16, widensBFloat16: widensBFloat16, int8: int8, widensInt8: widensInt8,
+    int8Paired: int8Paired, int4: int4)
 }

@@ -14,23 +14,6 @@ import CInstructions
   return largest(top)
 }
 
-/// The sum of exp(x - shift) over a row. Blocks of 256 first, so that a large vocabulary loses no accuracy.
-@_transparent private func sumOfExponentials(_ x: UnsafePointer<Float>, _ count: Int, _ shift: Float) -> Float {
-  var total = splat(0)
-  var i = 0
-  while i < count {
-    let end = i &+ 256 < count ? i &+ 256 : count
-    var block = splat(0)
-    while i < end {
-      block += exp(load(x + i, end &- i, fill: -Float.infinity) - splat(shift))
-      i &+= 16
-    }
-    total += block
-    i = end
-  }
-  return sum(total)
-}
-
 /// The largest of a block, and the sum of exp(x - largest).
 @_transparent private func summary(_ x: UnsafePointer<Float>, _ count: Int) -> (largest: Float, sum: Float) {
   let most = largest(x, count)
@@ -120,21 +103,42 @@ func logSoftmax(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ c
   }
 }
 
-/// `KernelTable.softmax`.
+/// `KernelTable.softmax`. Exponentials are kept in y while they are added up, in blocks of 256 first, so that a large vocabulary loses no
+/// accuracy.
 func softmax(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) {
   let most = largest(x, count)
   // Minus infinity less itself would be NaN.
-  let shift = most == -Float.infinity ? 0 : most
-  let total = sumOfExponentials(x, count, shift)
+  let shift = splat(most == -Float.infinity ? 0 : most)
+  var total = splat(0)
   var i = 0
   while i < count {
-    let p = exp(load(x + i, count &- i) - splat(shift)) / splat(total)
-    store(total == 0 ? splat(0) : p, y + i, count &- i)
+    let end = i &+ 256 < count ? i &+ 256 : count
+    var block = splat(0)
+    while i &+ 16 <= end {
+      let e = exp(load(x + i) - shift)
+      store(e, y + i)
+      block += e
+      i &+= 16
+    }
+    if i < end {
+      let e = exp(load(x + i, end &- i, fill: -Float.infinity) - shift)
+      store(e, y + i, end &- i)
+      block += e
+      i = end
+    }
+    total += block
+  }
+  let all = sum(total)
+  let factor = splat(all == 0 ? 0 : 1 / all)
+  i = 0
+  while i &+ 16 <= count {
+    store(load(y + i) * factor, y + i)
     i &+= 16
   }
+  if i < count { store(load(y + i, count &- i) * factor, y + i, count &- i) }
 }
 
-/// `KernelTable.exponentials`, in blocks as in `sumOfExponentials`.
+/// `KernelTable.exponentials`, in blocks as in `softmax`.
 func exponentials(_ x: UnsafePointer<Float>, _ count: Int, _ shift: Float, _ scale: Float) -> (sum: Float, weighted: Float) {
   var total = splat(0), weighted = splat(0)
   var i = 0

@@ -34,20 +34,21 @@ package struct Rotary: Sendable, Equatable {
   /// Pairs of components that turn.
   package var pairs: Int { dimensions / 2 }
 
-  /// Radians a position for each pair, `[pairs]`, for a sequence of `length` tokens. The reference rounds them to
-  /// float32, and so do we.
-  package func frequencies(length: Int) -> [Float] {
-    (0..<pairs).map { pair in
-      let exponent = Double(2 * parts * (pair % max(pairs / parts, 1))) / Double(dimensions)
-      return Float(scaling.scaled(pow(theta, -exponent), pair: pair, exponent: exponent, length: length, self))
-    }
+  /// Radians a position for each pair, `[pairs]`, for a sequence of `length` tokens.
+  func frequencies(length: Int) -> [Float] { (0..<pairs).map { frequency($0, length: length) } }
+
+  /// Radians a position for a pair, for a sequence of `length` tokens. The reference rounds them to float32, and so do
+  /// we.
+  package func frequency(_ pair: Int, length: Int) -> Float {
+    let exponent = Double(2 * parts * (pair % max(pairs / parts, 1))) / Double(dimensions)
+    return Float(scaling.scaled(pow(theta, -exponent), pair: pair, exponent: exponent, length: length, self))
   }
 }
 
 extension Rotary {
   /// Cosines and, behind them, sines of the angles by which pairs turn at the position of each, `[2 * pairs]`.
   @inline(__always) package func writeAngles(
-    _ frequencies: [Float], to row: UnsafeMutablePointer<Float>, position: (Int) -> Float
+    _ frequencies: UnsafeBufferPointer<Float>, to row: UnsafeMutablePointer<Float>, position: (Int) -> Float
   ) {
     let magnitude = scaling.magnitude
     for (pair, frequency) in frequencies.enumerated() {
@@ -219,8 +220,10 @@ package struct RotaryTables: Sendable {
     let axes = entry.rotary.axes
     for token in tokens {
       let own = axes.isEmpty ? nil : coordinates.map { $0 + TokenPlaces.axes * (sequence.row + token) }
-      entry.rotary.writeAngles(frequencies, to: angles[sequence.row + token] + entry.place.column) { pair in
-        own.map { $0[axes[pair]] } ?? Float(sequence.position + token)
+      frequencies.withUnsafeBufferPointer {
+        entry.rotary.writeAngles($0, to: angles[sequence.row + token] + entry.place.column) { pair in
+          own.map { $0[axes[pair]] } ?? Float(sequence.position + token)
+        }
       }
     }
   }

@@ -59,7 +59,10 @@ package final class Stack: Sendable {
   package var outputWidth: Int { width * (1 + (taps?.layers.count ?? 0)) }
 
   /// How many layers it has, of whatever kind.
-  package var depth: Int { recurrent?.layers.count ?? layers.count }
+  package var depth: Int {
+    if case .pyramid(let pyramid) = input { return pyramid.depth }
+    return recurrent?.layers.count ?? layers.count
+  }
 
   /// Numbers of a sequence's last states, which a recurrent encoder leaves to the decoder; 0: it leaves none.
   package var finalWidth: Int { recurrent?.finalWidth ?? 0 }

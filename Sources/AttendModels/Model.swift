@@ -40,6 +40,8 @@ package final class Model: Sendable {
   package let pictureProcessor: Result<PictureProcessor, Failure>
   /// The features of sounds that the folder asks for, or why there are none.
   package let soundFrontEnd: Result<FrontEnd, Failure>
+  /// What writes the text of the frames that the encoder hears; nil: it is no transducer.
+  package let transducer: Transducer?
   /// What writes the tokens of pictures beside texts; nil: it has no such part.
   package let pictureWriter: PictureWriter?
   /// What paints them.
@@ -110,6 +112,7 @@ package final class Model: Sendable {
       return Similarity(
         scale: Float(scale), bias: try similarity.bias.map { (name) throws(Failure) in try packer.scalar(name) })
     }
+    transducer = try blueprint.transducer.map { (part) throws(Failure) in try builder.transducer(part.value) }
     let pictures = try builder.pictures(blueprint.drawing)
     (pictureWriter, ownPainter) = (pictures?.writer, pictures?.painter)
     try builder.finish()

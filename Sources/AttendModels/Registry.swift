@@ -57,7 +57,8 @@ package enum Registry {
     Gemma3.self, GPT2.self, GPTJ.self, GPTNeo.self, GPTNeoX.self, GptOss.self, Granite.self, Idefics.self,
     Idefics2.self, Idefics3.self, Janus.self, Llama.self, Llava.self, Mistral.self, Mixtral.self, Mllama.self,
     ModernBert.self, Moonshine.self, MPNet.self, MPT.self, Olmo2.self, OPT.self, PaliGemma.self, Parakeet.self,
-    Phi.self, Phi3.self, Qwen.self, Qwen2VL.self, Qwen3VL.self, QwenMixtures.self, Recurrent.self, SigLIP.self,
+    ParakeetTransducer.self, Phi.self, Phi3.self,
+    Qwen.self, Qwen2VL.self, Qwen3VL.self, QwenMixtures.self, Recurrent.self, SigLIP.self,
     SmolLM3.self, StableLM.self, StarCoder2.self, Swin.self, T5.self, Transformer.self, VisionEncoderDecoder.self,
     ViT.self, Wav2Vec2.self, Wav2Vec2Bert.self, Whisper.self,
   ]

@@ -16,8 +16,10 @@ extension PictureFile {
     var header = attend_picture_header()
     try done(reader, picture_jpeg_header(reader, &header))
     try check(width: Int(header.width), height: Int(header.height))
-    try done(reader, picture_jpeg_start(reader, eighths(of: header), &header))
-    let picture = try room(Int(header.width), Int(header.height))
+    let whole = PictureSize(height: Int(header.height), width: Int(header.width))
+    try done(reader, picture_jpeg_start(reader, eighths(of: whole), &header))
+    var picture = try room(Int(header.width), Int(header.height))
+    picture.drafted = picture.size == whole ? nil : whole
     switch header.channels {
     case 1: try read(reader, into: picture, channels: 1, Picture.spreadGray)
     case 4: try read(reader, into: picture, channels: 4, Picture.mixInks)
@@ -28,13 +30,22 @@ extension PictureFile {
   }
 
   /// The smallest scale, in eighths, at which the picture still has the sides that are enough.
-  private func eighths(of header: attend_picture_header) -> UInt32 {
-    guard let enough = options.enough else { return 8 }
-    func scaled(_ side: UInt32, _ eighths: Int) -> Int { (Int(side) * eighths + 7) / 8 }
+  private func eighths(of whole: PictureSize) -> UInt32 {
+    guard let enough = enough(of: whole) else { return 8 }
+    func scaled(_ side: Int, _ eighths: Int) -> Int { (side * eighths + 7) / 8 }
     let fitting = (1..<8).first {
-      scaled(header.width, $0) >= enough.width && scaled(header.height, $0) >= enough.height
+      scaled(whole.width, $0) >= enough.width && scaled(whole.height, $0) >= enough.height
     }
     return UInt32(fitting ?? 8)
+  }
+
+  /// The sides that are enough of a picture as it is stored; nil: it is decoded whole.
+  private func enough(of whole: PictureSize) -> PictureSize? {
+    if let enough = options.enough { return PictureSize(height: enough.height, width: enough.width) }
+    guard let processor = options.drafts else { return nil }
+    guard options.appliesOrientation, orientation >= 5 else { return processor.draft(of: whole) }
+    let turned = PictureSize(height: whole.width, width: whole.height)
+    return processor.draft(of: turned).map { PictureSize(height: $0.width, width: $0.height) }
   }
 
   private func read(

@@ -71,8 +71,9 @@ extension Picture {
   func turned(by orientation: Int, named name: String) throws(Failure) -> Picture {
     guard orientation > 1 else { return self }
     let swapsSides = orientation >= 5
-    let target = try Picture(
+    var target = try Picture(
       width: swapsSides ? height : width, height: swapsSides ? width : height, for: "the turned pixels of \(name)")
+    target.drafted = drafted.map { swapsSides ? PictureSize(height: $0.width, width: $0.height) : $0 }
     defer { withExtendedLifetime((self, target)) {} }
     // The stored place of target (x, y): along each axis forwards or backwards.
     let mirrorsColumns = [2, 3, 7, 8].contains(orientation), mirrorsRows = [3, 4, 6, 7].contains(orientation)

@@ -6,6 +6,8 @@ package struct Picture: Sendable {
   package let width: Int
   package let height: Int
   let memory: AlignedBuffer
+  /// The sides of the whole picture, of which this is one at a smaller scale; nil: it is whole.
+  var drafted: PictureSize?
 
   /// Bytes behind the last pixel, which vectors may read.
   private static let slack = 16
@@ -79,6 +81,9 @@ package struct PictureOptions: Sendable {
   /// A size that is enough: a JPEG may be decoded at a smaller scale, in eighths, of which no side is below these.
   /// Fast, and not the pixels that a full decode and a resize give. Of the picture as it is stored, before any turn.
   package var enough: (width: Int, height: Int)?
+  /// The processor for which a JPEG may be decoded at a smaller scale, if it then makes it half as large or smaller;
+  /// nil: none. Not the pixels that it makes of a whole picture.
+  package var drafts: PictureProcessor?
 
   package init() {}
 }

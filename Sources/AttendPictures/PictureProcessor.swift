@@ -71,10 +71,26 @@ package struct PictureProcessor: Sendable {
       defer { first += count }
       return PixelValues.Place(
         first: first, count: count, rows: cut.rows, columns: cut.columns,
-        original: pictures[pictures.startIndex + index].size)
+        original: pictures[pictures.startIndex + index].wholeSize)
     }
     if let patches { return try write(patches, of: prepared, places, threads: threads) }
     return try write(prepared, places, threads: threads)
+  }
+
+  /// The sides to which a picture is resized first, where that makes it half as large or smaller: a decoder may do a
+  /// part of it. nil: the whole picture is wanted, as it is where pictures are cut, squared or laid along the paper.
+  func draft(of size: PictureSize) -> PictureSize? {
+    guard case .none = cutting, patches == nil else { return nil }
+    var target: PictureSize?
+    switch (before + after).first {
+    case nil: target = numbers?.size
+    case .resize(let rule, _)?: target = rule.size(of: size)
+    default: break
+    }
+    guard let target, target.height > 0, target.width > 0, target.height <= size.height / 2,
+      target.width <= size.width / 2
+    else { return nil }
+    return target
   }
 
   /// The tiles of a picture as bytes, before they become numbers.

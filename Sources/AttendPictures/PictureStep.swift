@@ -17,6 +17,8 @@ enum PictureStep: Sendable {
 
 extension Picture {
   package var size: PictureSize { PictureSize(height: height, width: width) }
+  /// The sides of the picture as its file has it.
+  var wholeSize: PictureSize { drafted ?? size }
 
   /// The picture after some steps. `name` is what messages call it; no picture on the way has more than `most` pixels.
   func changed(
@@ -40,7 +42,8 @@ extension Picture {
           crop = size
           index += 1
         }
-        picture = try picture.resized(to: rule.size(of: picture.size), filter, crop, name, most, threads)
+        picture = try picture.resized(to: rule.size(of: picture.wholeSize), filter, crop, name, most, threads)
+        picture.drafted = nil
       case .thumbnail(let size, let filter):
         picture = try picture.resized(to: picture.thumbnailSize(within: size), filter, nil, name, most, threads)
       case .crop(let size):

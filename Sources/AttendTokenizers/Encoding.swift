@@ -10,6 +10,11 @@ package struct TokenOffsets: Equatable, Sendable, BitwiseCopyable {
   package var scalarEnd: Int32 = 0
 }
 
+extension TokenOffsets {
+  /// The place of a token that stands for nothing.
+  package static var none: TokenOffsets { TokenOffsets() }
+}
+
 /// A tokenized text, or pair of texts, as a model reads it. Every column has one entry a token. Immutable: any number
 /// of threads may read it at once.
 package final class Encoding: Sendable {

@@ -85,12 +85,16 @@ struct FoundToken: BitwiseCopyable {
 final class FoundTokens: @unchecked Sendable {
   private var list = GrowingList<FoundToken>(for: "the tokens of a text")
   private var tokens = TokenList(for: "the tokens of a text")
+  /// Whether the pieces that the model would read are listed, in the place of their tokens.
+  private let listsPieces: Bool
+
+  init(listsPieces: Bool = false) { self.listsPieces = listsPieces }
 
   var count: Int { list.count }
   var elements: UnsafeMutableBufferPointer<FoundToken> { list.elements }
   subscript(index: Int) -> FoundToken { list[index] }
 
-  fileprivate func encode(_ source: AlignedText, with tokenizer: Tokenizer) throws(Failure) {
+  func encode(_ source: AlignedText, with tokenizer: Tokenizer) throws(Failure) {
     var whole = try PreTokenizedText(source)
     if !tokenizer.added.inSource.isEmpty {
       try whole.split { text, range, list in tokenizer.added.inSource.split(text, range, &list) }
@@ -121,10 +125,23 @@ final class FoundTokens: @unchecked Sendable {
     }
     try tokenizer.preTokenizer?.apply(&text)
     part.cancellation?.advance(count)
+    if listsPieces { return try appendPieces(of: text) }
     tokens.removeAll()
     try tokenizer.model.tokenize(text, into: &tokens)
     try appendTokens(of: text.text)
     part.cancellation?.advance(count)
+  }
+
+  private func appendPieces(of text: PreTokenizedText) throws(Failure) {
+    try text.text.bytes.withUnsafeBufferPointer { (bytes) throws(Failure) in
+      try text.text.alignment.withUnsafeBufferPointer { (alignment) throws(Failure) in
+        for piece in text.pieces {
+          let source = AlignedText.source(
+            Int(piece.start), Int(piece.end), bytes, alignment, base: text.text.base)
+          try list.append(FoundToken(id: piece.token, source: source, isAdded: piece.token >= 0))
+        }
+      }
+    }
   }
 
   private func appendTokens(of text: AlignedText) throws(Failure) {

@@ -7,6 +7,10 @@ package struct TokenizerInfo: Sendable {
   package var maximalLength: Int?
   /// The end at which texts are truncated, unless the caller says it.
   package var truncationSide = TokenizeOptions.Side.right
+  /// The side at which batches would be filled up, which tells where questions about a text stand.
+  package var paddingSide = TokenizeOptions.Side.right
+  /// What transformers calls the class of the tokenizer; empty: the files do not say.
+  package var className = ""
   package var begin: Int32?
   package var end: Int32?
   package var unknown: Int32?
@@ -28,7 +32,9 @@ extension TokenizerInfo {
       return TokenizerInfo.usualNames[key]?.compactMap { id(Array($0.utf8)) }.first { isSpecial($0) }
     }
     maximalLength = settings.maximalLength
-    truncationSide = settings.truncationSide ?? parts.truncationSide ?? .right
+    truncationSide = settings.side("truncation_side") ?? parts.truncationSide ?? .right
+    paddingSide = settings.side("padding_side") ?? .right
+    className = settings.tokenizerClass
     (begin, end) = (token("bos_token"), token("eos_token"))
     (unknown, pad) = (token("unk_token"), token("pad_token"))
     (separator, classification) = (token("sep_token"), token("cls_token"))
@@ -105,8 +111,8 @@ extension TokenizerSettings {
     return stated.int.flatMap { $0 > 0 ? $0 : nil }
   }
 
-  fileprivate var truncationSide: TokenizeOptions.Side? {
-    switch configuration?["truncation_side"]?.string {
+  fileprivate func side(_ key: String) -> TokenizeOptions.Side? {
+    switch configuration?[key]?.string {
     case "left": .left
     case "right": .right
     default: nil

@@ -76,7 +76,8 @@ ATTEND_INLINE attend_f32x16 attend_load(const float *address) { return *(const a
 /** Sixteen numbers to any address. */
 ATTEND_INLINE void attend_store(float *address, attend_f32x16 v) { *(attend_f32x16_any *)address = v; }
 
-/** Sixteen numbers to an address that is a multiple of 64, past the caches. `attend_end_stream` comes after the last. */
+/** Sixteen numbers to an address that is a multiple of 64, past the caches. `attend_end_stream` comes after the last.
+ */
 ATTEND_INLINE void attend_stream(float *address, attend_f32x16 v) {
     __builtin_nontemporal_store(v, (attend_f32x16 *)address);
 }
@@ -276,54 +277,79 @@ ATTEND_INLINE attend_i32x16 attend_dot16(attend_i32x16 sums, attend_i32x16 a, at
 
 typedef int16_t attend_i16x32 __attribute__((ext_vector_type(32)));
 
-/** The same as attend_dot_vnni by widening to 16 bits: even bytes, then odd ones. */
-ATTEND_INLINE attend_i32x16 attend_dot_widened(attend_i32x16 sums, attend_i32x16 u, attend_i32x16 s) {
-    const attend_i16x32 pairs = (attend_i16x32)s;
-    const attend_i32x16 even = (attend_i32x16)((pairs << 8) >> 8), odd = (attend_i32x16)(pairs >> 8);
-    sums = attend_dot16(sums, u & 0x00ff00ff, even);
-    return attend_dot16(sums, (u >> 8) & 0x00ff00ff, odd);
-}
-
-/* ---- Pixels ----------------------------------------------------------------------------------------------------- */
-
-/** Two neighbouring pixels of three bytes in each of four rows, as pairs of 16 bits: a channel of the one beside that of
- * the other, [row, channel, pixel]; the fourth channel of a row is not one. Reads eight bytes of each row. */
-ATTEND_INLINE attend_i32x16 attend_pixel_pairs(const uint8_t *address, intptr_t stride) {
+/** The products of unsigned bytes of `u` and signed bytes of `s`, every two neighbours added, in 16 bits, which must
+ * hold these sums. */
+ATTEND_INLINE attend_i32x16 attend_pair_products(attend_i32x16 u, attend_i32x16 s) {
+#ifdef __AVX512BW__
+    return (attend_i32x16)_mm512_maddubs_epi16((__m512i)u, (__m512i)s);
+#elif defined(__AVX2__)
     attend_i32x16 pairs;
-    __m128i *const rows = (__m128i *)&pairs;
-    for (int row = 0; row < 4; row++) {
-        const __m128i bytes = _mm_loadl_epi64((const __m128i *)(address + row * stride));
-        rows[row] = _mm_unpacklo_epi8(_mm_unpacklo_epi8(bytes, _mm_srli_epi64(bytes, 24)), _mm_setzero_si128());
-    }
+    pairs.lo = (__typeof__(pairs.lo))_mm256_maddubs_epi16((__m256i)u.lo, (__m256i)s.lo);
+    pairs.hi = (__typeof__(pairs.hi))_mm256_maddubs_epi16((__m256i)u.hi, (__m256i)s.hi);
     return pairs;
+#else
+    const attend_i16x32 even = (attend_i16x32)(u & 0x00ff00ff), odd = (attend_i16x32)((u >> 8) & 0x00ff00ff);
+    const attend_i16x32 signs = (attend_i16x32)s;
+    return (attend_i32x16)(even * ((signs << 8) >> 8) + odd * (signs >> 8));
+#endif
 }
 
-/** Sixteen bytes of one row, each beside that of another, as pairs of 16 bits. */
-ATTEND_INLINE attend_i32x16 attend_byte_pairs(const uint8_t *one, const uint8_t *other) {
-    const __m128i a = _mm_loadu_si128((const __m128i *)one), b = _mm_loadu_si128((const __m128i *)other);
-    const __m128i low = _mm_unpacklo_epi8(a, b), high = _mm_unpackhi_epi8(a, b), zero = _mm_setzero_si128();
-    attend_i32x16 pairs;
-    __m128i *const quarters = (__m128i *)&pairs;
-    quarters[0] = _mm_unpacklo_epi8(low, zero);
-    quarters[1] = _mm_unpackhi_epi8(low, zero);
-    quarters[2] = _mm_unpacklo_epi8(high, zero);
-    quarters[3] = _mm_unpackhi_epi8(high, zero);
-    return pairs;
+/** The sums of two numbers of 16 bits in every lane, which must fit them. */
+ATTEND_INLINE attend_i32x16 attend_add16(attend_i32x16 a, attend_i32x16 b) {
+    return (attend_i32x16)((attend_i16x32)a + (attend_i16x32)b);
 }
 
-/** A pair of 16 bits, in every lane. */
-ATTEND_INLINE attend_i32x16 attend_broadcast_pair(const int16_t *address) {
-    int32_t pair;
-    __builtin_memcpy(&pair, address, sizeof pair);
-    return (attend_i32x16)(pair);
+/** sums + the two numbers of 16 bits of every lane. */
+ATTEND_INLINE attend_i32x16 attend_add_pairs(attend_i32x16 sums, attend_i32x16 pairs) {
+    return attend_dot16(sums, pairs, (attend_i32x16)(0x00010001));
 }
 
-/** Writes sixteen numbers as bytes; those outside 0..255 become the nearest byte. */
-ATTEND_INLINE void attend_store_bytes(uint8_t *address, attend_i32x16 v) {
-    const __m128i *const quarters = (const __m128i *)&v;
-    const __m128i low = _mm_packs_epi32(quarters[0], quarters[1]), high = _mm_packs_epi32(quarters[2], quarters[3]);
-    _mm_storeu_si128((__m128i *)address, _mm_packus_epi16(low, high));
+/** sums + the products of four unsigned bytes at `u`, the same in all lanes, and four signed bytes of `s`, as
+ * attend_pair_products takes them. With AVX2 spelled so that nothing but the sums and `s` takes registers for long. */
+ATTEND_INLINE attend_i32x16 attend_dot_pairs(attend_i32x16 sums, const float *u, attend_i32x16 s) {
+#if defined(__AVX2__) && !defined(__AVX512BW__)
+    const __m256i ones = _mm256_set1_epi16(1);
+    __m256i low = (__m256i)sums.lo, high = (__m256i)sums.hi, products;
+#define ATTEND_DOT_PAIRS(half, of)                                                               \
+    __asm__("vpbroadcastd %2, %1\nvpmaddubsw %3, %1, %1\nvpmaddwd %4, %1, %1\nvpaddd %1, %0, %0" \
+            : "+x"(half), "=&x"(products)                                                        \
+            : "m"(*u), "x"(of), "x"(ones))
+    ATTEND_DOT_PAIRS(low, s.lo);
+    ATTEND_DOT_PAIRS(high, s.hi);
+#undef ATTEND_DOT_PAIRS
+    sums.lo = (__typeof__(sums.lo))low;
+    sums.hi = (__typeof__(sums.hi))high;
+    return sums;
+#else
+    int32_t units;
+    __builtin_memcpy(&units, u, sizeof units);
+    return attend_add_pairs(sums, attend_pair_products((attend_i32x16)(units), s));
+#endif
 }
+
+/** sums + the products of two signed numbers of 16 bits at `x`, the same in all lanes, and two of `w`; spelled as
+ * attend_dot_pairs is. */
+ATTEND_INLINE attend_i32x16 attend_dot16_at(attend_i32x16 sums, const float *x, attend_i32x16 w) {
+#if defined(__AVX2__) && !defined(__AVX512BW__)
+    __m256i low = (__m256i)sums.lo, high = (__m256i)sums.hi, products;
+#define ATTEND_DOT16(half, of)                                            \
+    __asm__("vpbroadcastd %2, %1\nvpmaddwd %3, %1, %1\nvpaddd %1, %0, %0" \
+            : "+x"(half), "=&x"(products)                                 \
+            : "m"(*x), "x"(of))
+    ATTEND_DOT16(low, w.lo);
+    ATTEND_DOT16(high, w.hi);
+#undef ATTEND_DOT16
+    sums.lo = (__typeof__(sums.lo))low;
+    sums.hi = (__typeof__(sums.hi))high;
+    return sums;
+#else
+    int32_t units;
+    __builtin_memcpy(&units, x, sizeof units);
+    return attend_dot16(sums, (attend_i32x16)(units), w);
+#endif
+}
+
+#include "pixels.h"
 
 /** Makes subnormal numbers zeros, those read and those made, until the modes it returns are restored. */
 ATTEND_INLINE uint32_t attend_flush_subnormals(void) {

@@ -97,7 +97,9 @@ private func hadamard(_ x: [Double], _ block: Int) -> [Double] {
   @Test(arguments: engines) func productsAreThoseOfTheRoundedNumbers(engine: Engine) throws {
     for compute in compressed {
       for (rows, inputs, outputs) in [
-        (1, 64, 300), (1, 37, 33), (2, 100, 130), (3, 31, 70), (7, 256, 64), (29, 130, 40), (100, 1600, 35),
+        (1, 64, 300), (1, 37, 33), (2, 100, 130), (3, 31, 70), (7, 256, 64), (29, 130, 40), (29, 500, 40),
+        (14, 512, 520),
+        (100, 1600, 35),
       ] {
         let product = Rounded(rows, inputs, outputs)
         let packed = try product.packed(compute, engine)
@@ -145,11 +147,44 @@ private func hadamard(_ x: [Double], _ block: Int) -> [Double] {
     throws
   {
     for compute in compressed {
-      for rows in [1, 4, 40] {
-        let product = Rounded(rows, 200, 75)
+      for (rows, inputs, outputs) in [
+        (1, 200, 75), (4, 200, 75), (40, 200, 75), (1, 640, 530), (3, 640, 530), (30, 640, 530), (30, 400, 75),
+      ] {
+        let product = Rounded(rows, inputs, outputs)
         let results = try exactEngines.map { try product.run(try product.packed(compute, $0), $0).bits }
-        #expect(results[0] == results[1], "\(compute)")
+        #expect(results[0] == results[1], "\(compute) \(rows) x \(inputs)")
       }
+    }
+  }
+
+  /// One number of a block becomes a block of equal ones when it is rotated: here all of them are the largest, and all
+  /// products of neighbours the largest sums that 16 bits must hold.
+  @Test(arguments: engines) func theLargestBytesAreMultipliedExactly(engine: Engine) throws {
+    for (compute, inputs) in [(ComputeType.int8, 512), (.int8, 384), (.int4, 512)] {
+      let outputs = 512
+      let product = Rounded(20, inputs, outputs)
+      let table = Table(outputs, inputs, fill: 0)
+      for block in stride(from: 0, to: inputs, by: 128) {
+        for output in 0..<outputs { table.matrix[output][block] = output % 3 == 0 ? -1 : 1 }
+        for row in 0..<20 {
+          for k in 0..<128 { product.x.matrix[row][block + k] = k > 0 ? 0 : row % 2 == 0 ? 1 : -1 }
+        }
+      }
+      let packed = try table.values.withUnsafeBytes {
+        try PackedMatrix(
+          [StoredMatrix(base: $0.baseAddress!, type: .float32, rows: outputs, columns: inputs)],
+          compute: compute, engine: engine)
+      }
+      let y = try product.run(packed, engine)
+      let most = compute == .int4 ? 0.1 : 1e-2
+      var worst = 0.0
+      for row in 0..<20 {
+        for output in 0..<outputs {
+          let expected = Float(inputs / 128) * (row % 2 == 0 ? 1 : -1) * (output % 3 == 0 ? -1 : 1)
+          worst = max(worst, abs(Double(y.matrix[row][output] / expected) - 1))
+        }
+      }
+      #expect(worst < most, "\(compute) \(inputs)")
     }
   }
 

@@ -114,6 +114,40 @@ import Testing
     }
   }
 
+  @Test(
+    "a JPEG is drafted for a processor that makes it half as large or smaller",
+    arguments: [
+      (#""size": {"height": 4, "width": 6}"#, (6, 4), (6, 4)),
+      (#""size": {"height": 7, "width": 10}"#, (11, 7), (10, 7)),
+      (#""size": {"height": 8, "width": 10}"#, (21, 14), (10, 8)), (#""do_resize": false"#, (21, 14), (21, 14)),
+      (#""size": {"shortest_edge": 5}, "do_center_crop": false"#, (8, 6), (7, 5)),
+    ]) func draft(_ size: String, _ decoded: (Int, Int), _ prepared: (Int, Int)) throws
+  {
+    let kind = size.contains("edge") ? "CLIPImageProcessor" : "ViTImageProcessor"
+    let processor = try PictureProcessor(configuration(#"{"image_processor_type": "\#(kind)", \#(size)}"#))
+    var options = PictureOptions()
+    options.drafts = processor
+    let draft = try picture(Fixtures.bytes("sampling-2.jpg"), options: options)
+    #expect(draft.width == decoded.0 && draft.height == decoded.1)
+    let values = try processor.process([draft])
+    #expect(values.width == prepared.0 && values.height == prepared.1)
+    #expect(values[0].original.width == 21 && values[0].original.height == 14)
+  }
+
+  @Test("a draft is turned as its file is, and only JPEGs are drafted") func turnedDraft() throws {
+    let name = #"{"image_processor_type": "ViTImageProcessor", "size": {"height": 10, "width": 3}}"#
+    let processor = try PictureProcessor(configuration(name))
+    var options = PictureOptions()
+    options.drafts = processor
+    let draft = try picture(Fixtures.bytes("turned-6.jpg"), options: options)
+    #expect(draft.width == 7 && draft.height == 11)  // of 14 x 21, stored the other way round
+    let original = try processor.process([draft])[0].original
+    #expect(original.width == 14 && original.height == 21)
+    let other = try Picture(file: "\(Fixtures.folder)/wide.png", options: options)
+    let whole = try Picture(file: "\(Fixtures.folder)/wide.png")
+    #expect(other.width == whole.width && other.height == whole.height)
+  }
+
   @Test("pictures are loaded in parallel, and the first failure is told") func load() throws {
     let names = Fixtures.names
     let loaded = try Picture.load(names.count) { index throws(Failure) in

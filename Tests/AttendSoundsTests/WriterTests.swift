@@ -4,9 +4,11 @@ import AttendSounds
 import Testing
 
 extension TranscriptWriter {
-  fileprivate mutating func append(_ text: String, start: Double, end: Double, words: [Word] = []) throws {
+  fileprivate mutating func append(
+    _ text: String, start: Double, end: Double, words: [Word] = [], characters: [Word] = []
+  ) throws {
     var text = text
-    try text.withUTF8 { try append($0, start: start, end: end, words: words) }
+    try text.withUTF8 { try append($0, start: start, end: end, words: words, characters: characters) }
   }
 }
 
@@ -89,7 +91,8 @@ struct WriterTests {
   @Test func json() throws {
     let text = try written(.json, language: "e\"n") {
       try $0.append(" \"Hi\" \\ \u{1}\n\té", start: 0, end: 0.02, words: words)
-      try $0.append(" again", start: 5, end: 6.5)
+      let letters = [TranscriptWriter.Word("\"", start: 5, end: 5.5), TranscriptWriter.Word("n", start: 6, end: 6.5)]
+      try $0.append(" again", start: 5, end: 6.5, characters: letters)
     }
     let root = try SoundFixtures.configuration(text).json
     #expect(root["text"]!.string == " \"Hi\" \\ \u{1}\n\té again" && root["language"]!.string == "e\"n")
@@ -99,6 +102,9 @@ struct WriterTests {
     let spoken = Array(segments[0]["words"]!.elements)
     #expect(spoken.map { $0["word"]!.string } == [" Hi", " there"] && spoken[1]["end"]!.double == 1.02)
     #expect(spoken[0]["probability"]!.double == 0.25 && spoken[1]["probability"] == nil)
+    #expect(segments[0]["characters"] == nil)
+    let letters = Array(segments[1]["characters"]!.elements)
+    #expect(letters.map { $0["char"]!.string } == ["\"", "n"] && letters.map { $0["end"]!.double } == [5.5, 6.5])
     let empty = try SoundFixtures.configuration(written(.json) { _ in }).json
     #expect(empty["segments"]!.count == 0 && empty["text"]!.string == "")
   }

@@ -33,16 +33,28 @@ struct Limits {
     if wide { together { _, _ in limit_vnni_512(4000) } } else { together { _, _ in limit_vnni_256(4000) } }
   }
 
+  func pairedProducts() { together { _, _ in limit_pairs_256(4000) } }
+
   var hasBFloat16DotProducts: Bool { wide && features & UInt32(ATTEND_CPU_AVX512_BF16) != 0 }
   var bfloat16Operations: Double { Double(steps * 24 * 32 * 2 * engine.threads) }
   func bfloat16DotProduct() { together { _, _ in limit_bf16_512(4000) } }
 
-  /// The instruction that bounds a product, and the operations of one call; without it the multiply-add that stands in.
-  func limit(of compute: ComputeType) -> (run: () -> Void, operations: Double) {
+  /// The instructions that bound a product, and the operations of one call.
+  struct Limit {
+    let instructions: String
+    let run: () -> Void
+    let operations: Double
+  }
+
+  func limit(of compute: ComputeType) -> Limit {
     switch compute {
-    case .bfloat16 where hasBFloat16DotProducts: (bfloat16DotProduct, bfloat16Operations)
-    case .int8 where hasDotProducts, .int4 where hasDotProducts: (dotProduct, dotProductOperations)
-    default: (multiplyAdd, multiplyAddOperations)
+    case .bfloat16 where hasBFloat16DotProducts:
+      Limit(instructions: "vdpbf16ps", run: bfloat16DotProduct, operations: bfloat16Operations)
+    case .int8 where hasDotProducts, .int4 where hasDotProducts:
+      Limit(instructions: "vpdpbusd", run: dotProduct, operations: dotProductOperations)
+    case .int8 where !wide, .int4 where !wide:
+      Limit(instructions: "vpmaddubsw, vpmaddwd, vpaddd", run: pairedProducts, operations: dotProductOperations)
+    default: Limit(instructions: "vfmadd231ps", run: multiplyAdd, operations: multiplyAddOperations)
     }
   }
 

@@ -81,11 +81,12 @@ func benchmarkProducts() {
       (512, 2048, 512), (24, 512, 512),
     ]
   for compute in ComputeType.allCases {
+    let limit = limits.limit(of: compute)
+    print("\(compute) by \(limit.instructions), \(engine.kernelsName)")
     for (rows, inputs, outputs) in shapes {
       let product = Product(rows, inputs, outputs, compute)
-      let (limit, most) = limits.limit(of: compute)
-      var contenders = [product.run, limit]
-      var operations = [product.operations, most]
+      var contenders = [product.run, limit.run]
+      var operations = [product.operations, limit.operations]
       if let blas, compute == .float32 {
         contenders.append { product.runBLAS(blas) }
         operations.append(product.operations)

@@ -1,9 +1,10 @@
 #include "limits.h"
 
-#define ACROSS(M)                                                                                                  \
-    M(0)                                                                                                           \
-    M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13) M(14) M(15) M(16) M(17) M(18) M(19) M(20) \
-        M(21) M(22) M(23)
+#define ACROSS(M)                                                                                                   \
+    M(0)                                                                                                            \
+    M(1)                                                                                                            \
+    M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13) M(14) M(15) M(16) M(17) M(18) M(19) M(20) M(21) \
+        M(22) M(23)
 #define TWELVE(M)  M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11)
 
 #define CLEAR(i)   "vpxord %%zmm" #i ", %%zmm" #i ", %%zmm" #i "\n"
@@ -12,8 +13,9 @@
     "zmm0", "zmm1", "zmm2", "zmm3", "zmm4", "zmm5", "zmm6", "zmm7", "zmm8", "zmm9", "zmm10", "zmm11", "zmm12",      \
         "zmm13", "zmm14", "zmm15", "zmm16", "zmm17", "zmm18", "zmm19", "zmm20", "zmm21", "zmm22", "zmm23", "zmm30", \
         "zmm31"
-#define USED_Y \
-    "ymm0", "ymm1", "ymm2", "ymm3", "ymm4", "ymm5", "ymm6", "ymm7", "ymm8", "ymm9", "ymm10", "ymm11", "ymm14", "ymm15"
+#define USED_Y                                                                                                 \
+    "ymm0", "ymm1", "ymm2", "ymm3", "ymm4", "ymm5", "ymm6", "ymm7", "ymm8", "ymm9", "ymm10", "ymm11", "ymm12", \
+        "ymm13", "ymm14", "ymm15"
 
 #define LOOP_512(name, instruction)                                                                     \
     __attribute__((target("avx512f,avx512vnni,avx512bf16"))) void name(size_t steps) {                  \
@@ -39,11 +41,18 @@
 #define FMA_Y(i)  "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #i "\nvfmadd231ps %%ymm14, %%ymm15, %%ymm" #i "\n"
 #define VNNI_Y(i) "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%ymm" #i "\n"
 
+/* Three instructions for 32 products, the first two in registers of their own. */
+#define PAIRS_Y(i)                           \
+    "vpmaddubsw %%ymm14, %%ymm15, %%ymm12\n" \
+    "vpmaddwd %%ymm14, %%ymm12, %%ymm13\n"   \
+    "vpaddd %%ymm13, %%ymm" #i ", %%ymm" #i "\n"
+
 LOOP_512(limit_fma_512, FMA)
 LOOP_512(limit_vnni_512, VNNI)
 LOOP_512(limit_bf16_512, BF16)
 LOOP_256(limit_fma_256, FMA_Y)
 LOOP_256(limit_vnni_256, VNNI_Y)
+LOOP_256(limit_pairs_256, PAIRS_Y)
 
 typedef uint64_t v8 __attribute__((vector_size(64)));
 typedef uint64_t v4 __attribute__((vector_size(32)));

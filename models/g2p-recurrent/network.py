@@ -46,7 +46,7 @@ class Network(nn.Module):
 
     def read(self, sources: torch.Tensor) -> tuple[Any, ...]:
         """Of sources [batch, letters], padded behind: keys, a mask of padding, and the first state of the decoder."""
-        lengths = (sources != PAD).sum(1)
+        lengths = (sources != PAD).sum(1).cpu()  # where packing wants them
         words = self.dropout(self.embedding(sources))
         packed = nn.utils.rnn.pack_padded_sequence(words, lengths, batch_first=True, enforce_sorted=False)
         states, last = self.encoder(packed)
@@ -75,7 +75,7 @@ class Network(nn.Module):
     def greedy(self, sources: torch.Tensor, longest: int = 40) -> list[list[int]]:
         """Ids without the start, with the end where it was reached."""
         keys, padding, state = self.read(sources)
-        last = torch.full((len(sources), 1), PAD)
+        last = torch.full((len(sources), 1), PAD, device=sources.device)
         ids: list[list[int]] = [[] for _ in sources]
         open_rows = set(range(len(sources)))
         while open_rows and len(ids[next(iter(open_rows))]) < longest:
@@ -97,23 +97,23 @@ class Network(nn.Module):
         keys, padding, state = self.read(sources)
         keys, padding = keys.repeat_interleave(width, 0), padding.repeat_interleave(width, 0)
         state = tuple(part.repeat_interleave(width, 1) for part in state)
-        sums = torch.full((batch, width), float("-inf"))
+        sums = torch.full((batch, width), float("-inf"), device=sources.device)
         sums[:, 0] = 0
-        last = torch.full((batch * width, 1), PAD)
+        last = torch.full((batch * width, 1), PAD, device=sources.device)
         ids: list[list[list[int]]] = [[[] for _ in range(width)] for _ in range(batch)]
         finished: list[list[tuple[float, list[int]]]] = [[] for _ in range(batch)]
         is_done = [False] * batch
         for length in range(1, longest + 1):
             logits, state = self.write(last, keys, padding, state)
             scores = torch.log_softmax(logits[:, -1], 1).view(batch, width, -1) + sums[:, :, None]
-            totals, places = scores.view(batch, -1).topk(2 * width)
+            totals, places = (best.tolist() for best in scores.view(batch, -1).topk(2 * width))
             parents = torch.zeros(batch, width, dtype=torch.long)
-            sums = torch.full((batch, width), float("-inf"))
+            sums = torch.full((batch, width), float("-inf"))  # filled one by one, so not on the device
             for row in range(batch):
                 if is_done[row]:
                     continue
                 running: list[list[int]] = []
-                for rank, (total, place) in enumerate(zip(totals[row].tolist(), places[row].tolist())):
+                for rank, (total, place) in enumerate(zip(totals[row], places[row])):
                     parent, token = divmod(place, scores.shape[2])
                     hypothesis = [*ids[row][parent], token]
                     if token == EOS or length == longest:
@@ -129,14 +129,15 @@ class Network(nn.Module):
                 ids[row] = running + [[EOS]] * (width - len(running))
             if all(is_done):
                 break
-            order = (parents + torch.arange(batch)[:, None] * width).view(-1)
+            order = (parents + torch.arange(batch)[:, None] * width).view(-1).to(sources.device)
+            sums = sums.to(sources.device)
             state = tuple(part.index_select(1, order) for part in state)
-            last = torch.tensor([[one[-1]] for row in ids for one in row])
+            last = torch.tensor([[one[-1]] for row in ids for one in row], device=sources.device)
         return [hypotheses[0] for hypotheses in finished]
 
     def save(self, folder: Path) -> None:
         """As Attend loads it, in float16."""
-        half = {name: tensor.half() for name, tensor in self.state_dict().items()}
+        half = {name: tensor.half().cpu() for name, tensor in self.state_dict().items()}
         copy = Network(
             self.embedding.num_embeddings,
             self.embedding.embedding_dim,

@@ -60,14 +60,11 @@ import CAttend
   }
 }
 
-/// Components that turn at most: their frequencies fit a small piece of the runtime's memory.
-private let mostDimensions = 480
-
 /// Rotary positions of x as the layers know them.
 private func rotary(_ options: attend_rotary_options, of x: ArrayView) throws(Failure) -> Rotary {
   let width = x.lastSize
   let dimensions = options.dimensions == 0 ? width : options.dimensions
-  guard dimensions >= 2, dimensions <= min(width, mostDimensions), dimensions % 2 == 0 else {
+  guard dimensions >= 2, dimensions <= min(width, 1 << 16), dimensions % 2 == 0 else {
     throw Failure(
       .invalidArgument,
       "options.dimensions is \(UInt(bitPattern: dimensions)); an even number from 2 to the width of x, \(width), is "
@@ -131,7 +128,7 @@ private func scaling(
   }
 }
 
-/// Pairs that longrope has at most: heads of 240 components.
+/// Pairs that longrope has at most: heads of 240 components, in memory of the runtime's own.
 private let mostDivisors = 120
 
 /// The divisors of longrope, float32.

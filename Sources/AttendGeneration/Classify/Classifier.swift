@@ -14,6 +14,16 @@ package enum ClassScore: UInt32, Sendable {
   case none = 3
 }
 
+/// What makes scores of the logits of a call.
+package enum ClassFunction: Sendable {
+  /// As transformers' pipelines do, by the configuration's problem_type.
+  case pipeline
+  /// As sentence-transformers' CrossEncoder does: what the configuration names, else of one class a sigmoid, and of
+  /// several the logits.
+  case crossEncoder
+  case given(ClassScore)
+}
+
 /// The classes of one input, the best first.
 package struct ClassRanking: Sendable {
   /// A class by its number, its score and its logit.
@@ -33,16 +43,26 @@ package final class Classifier {
   private let function: ClassScore
   /// Classes that are told of each input at most.
   private let most: Int
+  private var scores = GrowingList<Double>(for: "the scores of classes")
 
-  /// Sequences and tokens of a part of the inputs that runs at once. Results do not depend on it.
+  /// Arrays of a part that runs at once. Results do not depend on it.
   private static let partSequences = 64
-  private static let partTokens = 4096
 
-  /// `function` nil: as the configuration's problem_type says; `most` nil: all classes. Throws `unsupported` for a
-  /// model without a head that classifies.
-  package init(_ session: Session, function: ClassScore? = nil, most: Int? = nil) throws(Failure) {
+  /// `most` nil: all classes. Throws `unsupported` for a model without a head that classifies.
+  package init(_ session: Session, function: ClassFunction = .pipeline, most: Int? = nil) throws(Failure) {
     self.session = session
-    let model = session.model
+    let head = try Classifier.head(of: session.model)
+    self.function =
+      switch function {
+      case .given(let score): score
+      case .pipeline: try Classifier.pipelineScore(of: session.model, classes: head.outputs)
+      case .crossEncoder: try Classifier.crossEncoderScore(of: session.model, classes: head.outputs)
+      }
+    self.most = min(most ?? head.outputs, head.outputs)
+  }
+
+  /// The head that classifies whole inputs.
+  static func head(of model: Model) throws(Failure) -> Head {
     let isOfSequences =
       switch model.head?.pooling {
       case nil, .everyToken, .nextToken: false
@@ -53,22 +73,38 @@ package final class Classifier {
         .unsupported,
         "this checkpoint is of a \(model.blueprint.family) model without a head that classifies whole inputs")
     }
-    if let function {
-      self.function = function
-    } else {
-      self.function = try Classifier.function(of: model, classes: head.outputs)
-    }
-    self.most = min(most ?? head.outputs, head.outputs)
+    return head
+  }
+
+  private static func configuration(of model: Model) throws(Failure) -> JSON {
+    let text = model.configText
+    return try JSON.parse(text.bytes, file: text.path, owner: text)
   }
 
   /// The function that transformers' pipelines take: of sounds a softmax even over one class.
-  private static func function(of model: Model, classes: Int) throws(Failure) -> ClassScore {
-    let text = model.configText
-    let config = try JSON.parse(text.bytes, file: text.path, owner: text)
-    switch config["problem_type"]?.string {
+  private static func pipelineScore(of model: Model, classes: Int) throws(Failure) -> ClassScore {
+    switch try configuration(of: model)["problem_type"]?.string {
     case "regression": return .none
     case "multi_label_classification": return .sigmoid
     default: return classes == 1 && model.arrayReader?.input.reads != "sounds" ? .sigmoid : .softmax
+    }
+  }
+
+  /// The function that sentence-transformers takes, which its newer versions save as `sentence_transformers`, with the
+  /// class of PyTorch.
+  private static func crossEncoderScore(of model: Model, classes: Int) throws(Failure) -> ClassScore {
+    let config = try configuration(of: model)
+    let stated =
+      config["sentence_transformers"]?["activation_fn"]?.string
+      ?? config["sbert_ce_default_activation_function"]?.string
+    guard let stated else { return classes == 1 ? .sigmoid : .none }
+    switch stated.split(separator: ".").last {
+    case "Identity": return .none
+    case "Sigmoid": return .sigmoid
+    case "Softmax": return .softmax
+    default:
+      throw Failure(
+        .unsupported, "\(model.configText.path): the activation \(stated) of a cross-encoder is not implemented")
     }
   }
 
@@ -84,6 +120,7 @@ package final class Classifier {
         let part = arrays[first..<min(first + Classifier.partSequences, arrays.count)]
         try session.encode(try session.batch(UnsafeBufferPointer(rebasing: part)))
         try rank(into: &rankings)
+        session.cancellation.advanceEnclosing(part.count)
       }
     }
     return try rankings.fixed()
@@ -92,32 +129,11 @@ package final class Classifier {
   /// The classes of encoded texts. No sequence is live afterwards.
   package func classify(_ encodings: EncodingBatch) throws(Failure) -> FixedArray<ClassRanking> {
     var rankings = Rankings()
-    let types = try session.readingStack().embedding?.types != nil
-    var ids = GrowingList<Int32>(for: "texts")
-    var typeIDs = GrowingList<Int32>(for: "texts")
-    var lengths = GrowingList<Int>(for: "texts")
-    func run() throws(Failure) {
-      guard !lengths.isEmpty else { return }
-      let batch = try Batch(
-        tokens: ids.storage, lengths: lengths.storage, types: types ? typeIDs.storage : nil, count: lengths.count)
-      try session.encode(batch)
+    try TextTask(session).run(encodings.count, encoding: { encodings[$0] }) {
+      "text \($0)"
+    } _: {
+      (_, _) throws(Failure) in
       try rank(into: &rankings)
-      ids.removeAll()
-      typeIDs.removeAll()
-      lengths.removeAll()
-    }
-    try enclose(work: encodings.count) { () throws(Failure) in
-      for index in 0..<encodings.count {
-        let encoding = encodings[index]
-        guard encoding.count > 0 else { throw Failure(.invalidArgument, "text \(index) becomes no token") }
-        if lengths.count == Classifier.partSequences || ids.count + encoding.count > Classifier.partTokens {
-          try run()
-        }
-        try ids.append(contentsOf: encoding.ids.buffer)
-        try typeIDs.append(contentsOf: encoding.typeIDs.buffer)
-        try lengths.append(encoding.count)
-      }
-      try run()
     }
     return try rankings.fixed()
   }
@@ -163,29 +179,21 @@ package final class Classifier {
       try row.sort { $0.score > $1.score }
       try rankings.add(UnsafeMutableBufferPointer(rebasing: row.elements[..<most]))
     }
-    session.cancellation.advanceEnclosing(logits.rows)
   }
 
-  /// The scores of a row of logits, in double precision and with the library's own exponential, so that they are the
-  /// same on every CPU.
+  /// The scores of a row of logits.
   private func score(
     _ logits: UnsafePointer<Float>, _ count: Int, into row: inout GrowingList<ClassRanking.Entry>
   ) throws(Failure) {
-    var (largest, sum) = (-Double.infinity, 0.0)
-    for number in 0..<count { largest = max(largest, Double(logits[number])) }
-    if function == .softmax { for number in 0..<count { sum += Exponential.exp(Double(logits[number]) - largest) } }
+    try scores.reserve(max(count - scores.count, 0))
+    scores.resize(to: count, filling: 0)
+    switch function {
+    case .softmax: Softmax.apply(logits, count: count, into: scores.storage)
+    case .sigmoid: for number in 0..<count { scores[number] = Softmax.ofTwo(Double(logits[number])) }
+    case .none: for number in 0..<count { scores[number] = Double(logits[number]) }
+    }
     for number in 0..<count {
-      let logit = Double(logits[number])
-      let score: Double
-      switch function {
-      case .softmax: score = Exponential.exp(logit - largest) / sum
-      case .sigmoid:
-        // 1 / (1 + e^-x), in which e^-x does not overflow.
-        let weight = Exponential.exp(-abs(logit))
-        score = (logit < 0 ? weight : 1) / (1 + weight)
-      case .none: score = logit
-      }
-      try row.append(ClassRanking.Entry(number: number, score: score, logit: logits[number]))
+      try row.append(ClassRanking.Entry(number: number, score: scores[number], logit: logits[number]))
     }
   }
 }

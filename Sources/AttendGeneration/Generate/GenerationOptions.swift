@@ -39,12 +39,14 @@ package struct GenerationOptions: Sendable {
     case calls(ToolOptions.Language)
   }
 
-  /// The options of `call`, an object whose keys are options by name, for a model.
+  /// The options of `call`, an object whose keys are options by name, for a model; `task` says what holds where the
+  /// call is silent, before the checkpoint.
   ///
   /// Throws `invalidArgument` for an option that there is none of, that has no such value, or that contradicts another.
-  package init(_ call: Configuration?, _ model: Model) throws(Failure) {
+  package init(_ call: Configuration?, _ model: Model, task: Configuration? = nil) throws(Failure) {
     do throws(Failure) {
-      let reader = OptionReader(call: call, checkpoint: try GenerationOptions.configuration(of: model))
+      let reader = OptionReader(
+        call: call, task: task, checkpoint: try GenerationOptions.configuration(of: model))
       let defaults = model.generation
       let begin = try reader.token("bos_token_id") ?? defaults.begin.map { Int32($0) }
       start = try reader.token("decoder_start_token_id") ?? defaults.decoderStart.map { Int32($0) } ?? begin
@@ -99,7 +101,7 @@ package struct GenerationOptions: Sendable {
   /// The larger say has the call; of one place, the number of new tokens.
   private static func lengths(_ reader: OptionReader) throws(Failure) -> (new: Int?, all: Int?) {
     let (new, all) = (try reader.integer("max_new_tokens"), try reader.integer("max_length"))
-    if reader.isAsked("max_length"), !reader.isAsked("max_new_tokens") { return (nil, all) }
+    if reader.isStated("max_length"), !reader.isStated("max_new_tokens") { return (nil, all) }
     return (new, all)
   }
 

@@ -9,11 +9,13 @@ import AttendCheckpoints
 struct OptionReader {
   /// Of the call; nil: none are given.
   let call: Configuration?
+  /// Of the task that the call is about; nil: it says nothing.
+  private let task: Configuration?
   private let places: [Configuration]
 
-  init(call: Configuration?, checkpoint: Configuration?) {
-    self.call = call
-    places = [call, checkpoint].compactMap { $0 }
+  init(call: Configuration?, task: Configuration? = nil, checkpoint: Configuration?) {
+    (self.call, self.task) = (call, task)
+    places = [call, task, checkpoint].compactMap { $0 }
   }
 
   /// The first place that has a key. All know it. A null in the call takes back what the checkpoint says.
@@ -25,6 +27,9 @@ struct OptionReader {
 
   /// Whether the call itself has a key.
   func isAsked(_ key: String) -> Bool { call?.holds(key) ?? false }
+
+  /// Whether the call or its task has a key.
+  func isStated(_ key: String) -> Bool { isAsked(key) || task?.holds(key) ?? false }
 
   func integer(_ key: String) throws(Failure) -> Int? { try place(of: key)?.optionalInteger(key) }
   /// A whole number that may be negative, as -1 for "all".

@@ -28,6 +28,8 @@ enum SpeechKind {
   case timestamps
   /// A symbol or a blank for each frame (Graves et al. 2006).
   case ctc
+  /// A text beside the frames (Graves 2012, arXiv:1211.3711): Parakeet with durations or without.
+  case transducer
   /// An encoder-decoder that writes text without times: Moonshine.
   case text
 }
@@ -37,12 +39,13 @@ extension Model {
   func speechKind() throws(Failure) -> SpeechKind {
     if arrayReader?.input.reads == "sounds" {
       if decoder != nil, head?.tellsNextToken == true { return blueprint.family == "whisper" ? .timestamps : .text }
+      if transducer != nil { return .transducer }
       if decoder == nil, case .everyToken = head?.pooling { return .ctc }
     }
     throw Failure(
       .unsupported,
       "this checkpoint is of a \(blueprint.family) model, which does not transcribe: that is done by a Whisper or a "
-        + "Moonshine with its head, or by an encoder of sounds with a head for CTC")
+        + "Moonshine with its head, or by an encoder of sounds with a head for CTC or a transducer")
   }
 }
 
@@ -54,7 +57,8 @@ extension Session {
   package func speechWriter(_ call: Configuration?) throws(Failure) -> any SpeechWriter {
     switch try model.speechKind() {
     case .timestamps: try Transcriber(self, try TranscriptionOptions(call, model))
-    case .ctc: try CTCTranscriber(self, try CTCOptions(call))
+    case .ctc: try FrameTranscriber(self, try CTCOptions(call))
+    case .transducer: try FrameTranscriber(self, try CTCOptions(call, searches: false))
     case .text: try TextTranscriber(self, try TextOptions(call, model))
     }
   }
@@ -63,7 +67,9 @@ extension Session {
   func liveWriter(_ call: Configuration?) throws(Failure) -> any LiveWriter {
     switch try model.speechKind() {
     case .timestamps: try LiveTranscriber(try Transcriber(self, try TranscriptionOptions(call, model, isLive: true)))
-    case .ctc: try LiveWindows(try CTCTranscriber(self, try CTCOptions(call, isLive: true)))
+    case .ctc: try LiveWindows(try FrameTranscriber(self, try CTCOptions(call, isLive: true)))
+    case .transducer:
+      try LiveWindows(try FrameTranscriber(self, try CTCOptions(call, isLive: true, searches: false)))
     case .text: try LiveWindows(try TextTranscriber(self, try TextOptions(call, model, isLive: true)))
     }
   }

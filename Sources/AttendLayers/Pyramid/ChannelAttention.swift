@@ -15,8 +15,11 @@ package struct ChannelAttention: Sendable {
     self.output = output
   }
 
-  /// x, `[states, width]`, gains the attention of its norm.
-  func add(to x: Matrix, _ norms: SublayerNorms, _ pass: Pass) throws(Failure) {
+  /// x, `[states, width]`, gains the attention of its norm; `weights`, `[groups, channels, channels]`, where they are
+  /// wanted, are the shares of its values.
+  func add(
+    to x: Matrix, _ norms: SublayerNorms, _ weights: UnsafeMutablePointer<Float>?, _ pass: Pass
+  ) throws(Failure) {
     try ResidualStream(x, pass).add(norms) { (sum) throws(Failure) in
       let width = x.columns, channels = width / groups
       let projected = try pass.workspace.matrix(x.rows, input.outputs)  // [states, queries | keys | values]
@@ -25,10 +28,11 @@ package struct ChannelAttention: Sendable {
       for group in 0..<groups {
         func part(_ index: Int) -> Matrix { projected.columns(index * width + group * channels, channels) }
         try pass.scoped { () throws(Failure) in
-          let shares = try self.shares(part(0), part(1), pass)
-          let weights = try packed(shares, pass)
+          let shares = try self.shares(part(0), part(1), pass), count = channels * channels
+          if let weights { (weights + group * count).update(from: shares.base, count: count) }
           try pass.engine.multiply(
-            part(2), weights, bias: nil, into: mixed.columns(group * channels, channels), workspace: pass.workspace)
+            part(2), try packed(shares, pass), bias: nil, into: mixed.columns(group * channels, channels),
+            workspace: pass.workspace)
         }
         try pass.checkCancellation()
       }

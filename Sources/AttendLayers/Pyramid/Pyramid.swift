@@ -47,9 +47,10 @@ package struct Pyramid: Sendable {
     _ arrays: UnsafeBufferPointer<FeatureArray>, _ sequences: UnsafeBufferPointer<AttentionSequence>, into x: Matrix,
     _ pass: Pass
   ) throws(Failure) {
-    for (array, sequence) in zip(arrays, sequences) {
+    try reserveMaps(arrays, pass)
+    for (picture, (array, sequence)) in zip(arrays, sequences).enumerated() {
       try pass.scoped { () throws(Failure) in
-        var map = PixelMap(array)
+        var (map, layer) = (PixelMap(array), 0)
         for (index, stage) in stages.enumerated() {
           let grid = stage.entry.grid(of: map.grid)
           let states =
@@ -58,12 +59,35 @@ package struct Pyramid: Sendable {
             : try pass.workspace.matrix(grid.count, stage.entry.projection.outputs)
           try stage.entry.apply(map, grid, into: states, pass)
           for block in stage.blocks {
-            try block.apply(states, grid, pass)
+            try block.apply(states, grid, pass.recorder?.pictureMap(layer: layer, picture: picture), pass)
             try pass.checkCancellation()
+            layer += 1
           }
           map = PixelMap(states, grid)
         }
       }
+    }
+  }
+}
+
+extension Pyramid {
+  /// Makes room for the attention maps of all pictures, where they are recorded.
+  private func reserveMaps(_ arrays: UnsafeBufferPointer<FeatureArray>, _ pass: Pass) throws(Failure) {
+    try pass.recorder?.reserve(layers: depth, pictures: arrays.count) { (layer, picture) in
+      var (rest, grid) = (layer, PatchGrid(rows: arrays[picture].height, columns: arrays[picture].width))
+      for stage in stages {
+        grid = stage.entry.grid(of: grid)
+        if rest < stage.blocks.count {
+          let width = stage.entry.projection.outputs
+          return switch stage.blocks[rest].mixer {
+          case .window(let window): window.part(of: grid)
+          case .channels(let channels):
+            AttentionRecorder.Part(windows: 0, heads: channels.groups, tokens: width / channels.groups)
+          }
+        }
+        rest -= stage.blocks.count
+      }
+      return AttentionRecorder.Part(windows: 0, heads: 0, tokens: 0)
     }
   }
 }
@@ -114,12 +138,14 @@ package struct PyramidBlock: Sendable {
   /// Rows that the network takes at once.
   private static let sliceRows = 1024
 
-  /// x, `[grid.count, width]`, becomes the layer's output.
-  func apply(_ x: Matrix, _ grid: PatchGrid, _ pass: Pass) throws(Failure) {
+  /// x, `[grid.count, width]`, becomes the layer's output; its attention maps go to `weights`, where they are wanted.
+  func apply(
+    _ x: Matrix, _ grid: PatchGrid, _ weights: UnsafeMutablePointer<Float>?, _ pass: Pass
+  ) throws(Failure) {
     try convolutions?.first.add(to: x, grid, pass)
     switch mixer {
-    case .window(let window): try window.add(to: x, grid, mixerNorms, pass)
-    case .channels(let channels): try channels.add(to: x, mixerNorms, pass)
+    case .window(let window): try window.add(to: x, grid, mixerNorms, weights, pass)
+    case .channels(let channels): try channels.add(to: x, mixerNorms, weights, pass)
     }
     try convolutions?.second.add(to: x, grid, pass)
     for first in stride(from: 0, to: x.rows, by: PyramidBlock.sliceRows) {

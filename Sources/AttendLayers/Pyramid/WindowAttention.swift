@@ -48,13 +48,24 @@ package struct WindowAttention: Sendable {
     let rows: Int
     let columns: Int
     let shift: Int
+    /// `[windows, heads, area, area]`, where maps are wanted.
+    let weights: UnsafeMutablePointer<Float>?
   }
 
-  /// x, `[grid.count, width]`, gains the attention of it, with the norms around it.
-  func add(to x: Matrix, _ grid: PatchGrid, _ norms: SublayerNorms, _ pass: Pass) throws(Failure) {
+  /// The size of the attention maps of a picture.
+  func part(of grid: PatchGrid) -> AttentionRecorder.Part {
+    let (rows, columns) = ((grid.rows + side - 1) / side, (grid.columns + side - 1) / side)
+    return AttentionRecorder.Part(windows: rows.saturatingMultiply(columns), heads: heads, tokens: area)
+  }
+
+  /// x, `[grid.count, width]`, gains the attention of it, with the norms around it. `weights`, where they are wanted,
+  /// are the maps of windows, row by row.
+  func add(
+    to x: Matrix, _ grid: PatchGrid, _ norms: SublayerNorms, _ weights: UnsafeMutablePointer<Float>?, _ pass: Pass
+  ) throws(Failure) {
     let windows = Windows(
       grid: grid, rows: (grid.rows + side - 1) / side, columns: (grid.columns + side - 1) / side,
-      shift: fillsSmallMaps || min(grid.rows, grid.columns) > side ? shift : 0)
+      shift: fillsSmallMaps || min(grid.rows, grid.columns) > side ? shift : 0, weights: weights)
     guard windows.shift > 0 else {
       return try add(to: x, windows, 0..<windows.rows, 0..<windows.columns, bias?.pointer(), norms, pass)
     }
@@ -85,7 +96,15 @@ package struct WindowAttention: Sendable {
             places + index * area, windows, row: rows.lowerBound + window / columns.count,
             column: columns.lowerBound + window % columns.count)
         }
-        try attend(to: x, places, windows: some.count, bias, norms, pass)
+        let size = heads * area * area
+        let weights = windows.weights == nil ? nil : try pass.workspace.take(some.count * size, of: Float.self)
+        try attend(to: x, places, windows: some.count, bias, norms, weights, pass)
+        if let target = windows.weights, let weights {
+          for (index, window) in some.enumerated() {
+            let row = rows.lowerBound + window / columns.count, column = columns.lowerBound + window % columns.count
+            (target + (row * windows.columns + column) * size).update(from: weights + index * size, count: size)
+          }
+        }
       }
       try pass.checkCancellation()
     }
@@ -104,7 +123,7 @@ package struct WindowAttention: Sendable {
 
   private func attend(
     to x: Matrix, _ places: UnsafeMutablePointer<Int>, windows: Int, _ bias: UnsafePointer<Float>?,
-    _ norms: SublayerNorms, _ pass: Pass
+    _ norms: SublayerNorms, _ weights: UnsafeMutablePointer<Float>?, _ pass: Pass
   ) throws(Failure) {
     let states = try pass.workspace.matrix(windows * area, x.columns)
     for row in 0..<states.rows where places[row] >= 0 { states[row].update(from: x[places[row]], count: x.columns) }
@@ -124,7 +143,8 @@ package struct WindowAttention: Sendable {
     var terms = AttentionBias()
     terms.pairs = bias.map { PairBias($0, positions: area) }
     try pass.engine.attention(
-      queries, sequences, layout, AttentionMask(causal: false), bias: terms, into: mixed, workspace: pass.workspace)
+      queries, sequences, layout, AttentionMask(causal: false), bias: terms, into: mixed, weights: weights,
+      workspace: pass.workspace)
     try output.apply(mixed, into: states, pass)
     norms.onOutput?.apply(states, into: states, pass)
     for row in 0..<states.rows where places[row] >= 0 {

@@ -37,6 +37,25 @@ package struct RecurrentDecodingBlueprint: Sendable {
   package init() {}
 }
 
+/// The parts of a `Transducer`.
+package struct TransducerBlueprint: Sendable {
+  /// The tensor of the vectors of tokens, `[tokens, width]`.
+  package var table: String
+  package var tokens: Int
+  package var network: Boxed<RecurrentBlueprint>
+  package var prediction: LinearBlueprint
+  package var frame: LinearBlueprint
+  package var activation: Activation
+  package var joint: LinearBlueprint
+  package var durations: [Int]?
+  /// The token that says that there is none.
+  package var blank: Int
+  /// The token that texts leave out; nil: there is none.
+  package var padding: Int?
+  /// Tokens that are written at a frame, at most, or of durations for each frame on average.
+  package var mostSymbols: Int
+}
+
 /// The attention of a recurrent decoder.
 package struct SourceAttentionBlueprint: Sendable {
   /// The width of the source's states.

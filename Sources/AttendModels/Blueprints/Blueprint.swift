@@ -47,6 +47,8 @@ package struct Blueprint: Sendable {
   package var similarity: SimilarityBlueprint?
   /// The way from a text to the tokens of a picture; nil: it draws none.
   package var drawing: DrawingBlueprint?
+  /// What writes the text that an encoder of sounds hears, frame by frame; nil: nothing does.
+  package var transducer: Boxed<TransducerBlueprint>?
   /// The names of the classes that the head tells apart, by their numbers.
   package var labels = LabelNames()
   /// Tensors that a checkpoint may hold and that nothing reads: copies of tied weights, tables that are computed,

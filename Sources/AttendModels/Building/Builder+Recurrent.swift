@@ -7,11 +7,7 @@ import AttendLayers
 extension Builder {
   /// The network that `recurrent` describes.
   func recurrent(_ recurrent: RecurrentBlueprint, readoutWidth: Int) throws(Failure) -> RecurrentNetwork {
-    let layers = try FixedArray(recurrent.layers, for: "the layers") { (index) throws(Failure) in
-      RecurrentLayer(
-        forward: try direction(recurrent, index, "", readoutWidth),
-        backward: recurrent.isBidirectional ? try direction(recurrent, index, "_reverse", readoutWidth) : nil)
-    }
+    let layers = try recurrentLayers(recurrent, readoutWidth: readoutWidth)
     guard let decoding = recurrent.decoding else { return .encoder(layers) }
     return .decoder(
       RecurrentDecoder(
@@ -19,6 +15,26 @@ extension Builder {
         attention: try decoding.attention.map { (attention) throws(Failure) in try self.attention(attention) },
         looks: decoding.looks, readout: try readout(decoding.readout), feedsReadout: decoding.feedsReadout,
         bridge: try decoding.bridge.map { (bridge) throws(Failure) in try self.bridge(bridge, recurrent) }))
+  }
+
+  private func recurrentLayers(
+    _ recurrent: RecurrentBlueprint, readoutWidth: Int
+  ) throws(Failure) -> FixedArray<RecurrentLayer> {
+    try FixedArray(recurrent.layers, for: "the layers") { (index) throws(Failure) in
+      RecurrentLayer(
+        forward: try direction(recurrent, index, "", readoutWidth),
+        backward: recurrent.isBidirectional ? try direction(recurrent, index, "_reverse", readoutWidth) : nil)
+    }
+  }
+
+  /// What a transducer has behind its encoder.
+  func transducer(_ transducer: TransducerBlueprint) throws(Failure) -> Transducer {
+    let width = transducer.prediction.inputs
+    return Transducer(
+      table: try packer.storedTable(prefix + transducer.table, rows: transducer.tokens, columns: width),
+      layers: try recurrentLayers(transducer.network.value, readoutWidth: 0),
+      prediction: try linear([transducer.prediction]), frame: try linear([transducer.frame]),
+      activation: transducer.activation, joint: try linear([transducer.joint]), durations: transducer.durations)
   }
 
   private func direction(

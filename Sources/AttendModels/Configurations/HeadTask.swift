@@ -17,6 +17,8 @@ package enum HeadTask: String, CaseIterable, Sendable {
   case audioClassification = "ForAudioClassification"
   /// Connectionist temporal classification (Graves et al. 2006): a symbol or a blank for every frame.
   case ctc = "ForCTC"
+  /// A transducer, with durations or without (Xu et al. 2023): the text of the frames of a sound.
+  case transducer = "ForTDT"
 
   /// The heads of encoders.
   package static let ofEncoders: [HeadTask] = [
@@ -35,6 +37,7 @@ package enum HeadTask: String, CaseIterable, Sendable {
     case .imageClassification: "classes of pictures"
     case .audioClassification: "classes of sounds"
     case .ctc: "symbols of frames"
+    case .transducer: "text of frames"
     }
   }
 
@@ -44,6 +47,7 @@ package enum HeadTask: String, CaseIterable, Sendable {
     case .nextToken: [rawValue, "LMHeadModel"]
     case .conditionalGeneration: [rawValue, "LMHeadModel"]
     case .imageClassification: [rawValue, "ForImageClassificationWithTeacher"]
+    case .transducer: [rawValue, "ForRNNT"]
     default: [rawValue]
     }
   }

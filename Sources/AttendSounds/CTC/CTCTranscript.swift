@@ -48,10 +48,10 @@ package final class CTCTranscript {
     String(decoding: letters.elements[piece.firstByte..<piece.limitByte], as: UTF8.self)
   }
 
-  init() {}
+  package init() {}
 
   /// Appends a symbol, heard in the frames `[start, end)`.
-  func append(_ id: Int, _ start: Int, _ end: Int, _ vocabulary: CTCVocabulary) throws(Failure) {
+  package func append(_ id: Int, _ start: Int, _ end: Int, _ vocabulary: CTCVocabulary) throws(Failure) {
     let first = letters.count
     defer { withExtendedLifetime(vocabulary) {} }
     try letters.append(contentsOf: vocabulary.text(id))
@@ -80,7 +80,7 @@ package final class CTCTranscript {
   package private(set) var beginsWord = false
 
   /// Writes the text itself, once all symbols are there.
-  func finish(_ vocabulary: CTCVocabulary) throws(Failure) {
+  package func finish(_ vocabulary: CTCVocabulary) throws(Failure) {
     var (first, limit) = (0, letters.count)
     while first < limit, letters[first] <= UInt8(ascii: " ") { first += 1 }
     while first < limit, letters[limit - 1] <= UInt8(ascii: " ") { limit -= 1 }

@@ -133,6 +133,15 @@ package final class CTCVocabulary: @unchecked Sendable {
   /// What stands for the delimiter of words in texts; nil: there is no delimiter.
   package var delimiterText: String? { delimiter.map { String(decoding: text($0), as: UTF8.self) } }
 
+  /// Whether a symbol is a token of control, which texts may leave out.
+  package func isSpecial(_ id: Int) -> Bool { symbol(id).isSpecial }
+
+  /// Whether a word begins with a symbol, where words have no delimiter.
+  package func beginsWord(_ id: Int) -> Bool { symbol(id).beginsWord }
+
+  /// What a symbol is in texts, alive as long as this object.
+  package func spelling(_ id: Int) -> UnsafeBufferPointer<UInt8> { text(id) }
+
   func symbol(_ id: Int) -> Symbol {
     precondition(id >= 0 && id < count)
     return symbols.pointer(to: Symbol.self)[id]

@@ -9,7 +9,8 @@ package struct TranscriptWriter: ~Copyable {
     /// WebVTT (W3C): cues with mm:ss.mmm, and hours from the first one on.
     case webVTT
     /// An object with `segments` (`id`, `start`, `end`, `text` and, where there are any, `words` of `word`, `start`,
-    /// `end` and `probability`), `text`, and `language` where it is known: the names of Whisper's own writer.
+    /// `end` and `probability`, and `characters` of `char`, `start` and `end`), `text`, and `language` where it is
+    /// known: the names of Whisper's own writer, and of transformers for characters.
     case json
   }
 
@@ -20,7 +21,7 @@ package struct TranscriptWriter: ~Copyable {
     case words
   }
 
-  /// A word, whose text in UTF-8 is borrowed for the call.
+  /// A word or a character, whose text in UTF-8 is borrowed for the call.
   package struct Word {
     package let text: UnsafeBufferPointer<UInt8>
     package let start: Double
@@ -47,11 +48,16 @@ package struct TranscriptWriter: ~Copyable {
   /// Appends a segment, text in UTF-8, from second `start` to `end`. Throws `invalidArgument` for times that are none,
   /// `outOfMemory`.
   package mutating func append(
-    _ text: UnsafeBufferPointer<UInt8>, start: Double, end: Double, words: some Sequence<Word> = EmptyCollection<Word>()
+    _ text: UnsafeBufferPointer<UInt8>, start: Double, end: Double,
+    words: some Sequence<Word> = EmptyCollection<Word>(), characters: some Sequence<Word> = EmptyCollection<Word>()
   ) throws(Failure) {
     try TranscriptTime.check(start, end)
     switch format {
-    case .json: try appendObject(text, start, end, words)
+    case .json:
+      try beginObject(text, start, end)
+      try list("words", of: "word", words)
+      try list("characters", of: "char", characters)
+      try add("}")
     case .srt, .webVTT:
       var hasWords = false
       if cues == .words {
@@ -105,19 +111,25 @@ package struct TranscriptWriter: ~Copyable {
 
   // MARK: JSON
 
-  private mutating func appendObject(
-    _ text: UnsafeBufferPointer<UInt8>, _ start: Double, _ end: Double, _ words: some Sequence<Word>
+  private mutating func beginObject(
+    _ text: UnsafeBufferPointer<UInt8>, _ start: Double, _ end: Double
   ) throws(Failure) {
     try whole.append(contentsOf: text)
     try add(segments == 0 ? "{\"segments\": [" : ", ")
     try add("{\"id\": \(segments), \"start\": \(start), \"end\": \(end), \"text\": ")
     try quote(text)
+  }
+
+  /// A list of words or characters, each with its text under `key`, where there are any.
+  private mutating func list(
+    _ name: StaticString, of key: StaticString, _ words: some Sequence<Word>
+  ) throws(Failure) {
     var count = 0
     for word in words {
       try TranscriptTime.check(word.start, word.end)
-      try add(count == 0 ? ", \"words\": [" : ", ")
+      try add(count == 0 ? ", \"\(name)\": [" : ", ")
       count += 1
-      try add("{\"word\": ")
+      try add("{\"\(key)\": ")
       try quote(word.text)
       try add(", \"start\": \(word.start), \"end\": \(word.end)")
       if let probability = word.probability {
@@ -128,7 +140,7 @@ package struct TranscriptWriter: ~Copyable {
       }
       try add("}")
     }
-    try add(count == 0 ? "}" : "]}")
+    if count > 0 { try add("]") }
   }
 
   private mutating func quote(_ text: UnsafeBufferPointer<UInt8>) throws(Failure) {

@@ -22,6 +22,7 @@ final class BytePairEncoding: TokenizerModel {
   }
 
   let vocabulary: Vocabulary
+  var marksContinuations: Bool { !options.continuingPrefix.isEmpty }
   private let merges: MergeTable
   private let options: Options
   /// The first symbols of ASCII characters, or of all bytes, by place in the piece, -1 where there is none.

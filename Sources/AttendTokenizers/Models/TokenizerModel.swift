@@ -15,6 +15,8 @@ typealias TokenList = GrowingList<ModelToken>
 /// A model that turns pieces of text into tokens. Immutable.
 protocol TokenizerModel: Sendable {
   var vocabulary: Vocabulary { get }
+  /// Whether tokens that go on with a word are spelled with a prefix of their own, as "##" of WordPiece.
+  var marksContinuations: Bool { get }
 
   /// Appends the tokens of each piece; those of added tokens are appended as they are. Throws `invalidFile` where a
   /// piece needs an unknown token that the file does not name, and `outOfMemory`.
@@ -22,6 +24,8 @@ protocol TokenizerModel: Sendable {
 }
 
 extension TokenizerModel {
+  var marksContinuations: Bool { false }
+
   /// Calls `body` with each piece of text.
   @inline(__always) func forEachPiece(
     _ text: PreTokenizedText, _ tokens: inout TokenList,

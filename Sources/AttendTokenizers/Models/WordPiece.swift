@@ -11,6 +11,7 @@ final class WordPiece: TokenizerModel {
   private let first: DoubleArray
   private let following: DoubleArray
   private let source: String
+  let marksContinuations: Bool
 
   init(_ vocabulary: Vocabulary, unknown: [UInt8], prefix: [UInt8], maximalLength: Int, source: String) throws(Failure)
   {
@@ -18,6 +19,7 @@ final class WordPiece: TokenizerModel {
     self.unknown = vocabulary.id(unknown)
     self.maximalLength = maximalLength
     self.source = source
+    marksContinuations = !prefix.isEmpty
     var first = GrowingList<DoubleArray.Key>(for: DoubleArray.purpose)
     var following = GrowingList<DoubleArray.Key>(for: DoubleArray.purpose)
     for id in 0..<vocabulary.size {

@@ -91,4 +91,5 @@ def make():
     save_file({key: value.contiguous() for key, value in tensors.items()}, FOLDER / "expected.safetensors")
 
 
-make()
+if __name__ == "__main__":
+    make()

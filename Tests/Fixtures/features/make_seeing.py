@@ -190,7 +190,7 @@ def llava_next() -> None:
 def qwen3_vl(name: str, kind: str, **text: object) -> None:
     """Two pictures of different sizes, whose states of two inner layers go on to the decoder's first."""
     config = getattr(transformers, f"Qwen3VL{kind}Config")(
-        vision_config={"depth": 3, "hidden_size": 32, "intermediate_size": 48, "num_heads": 4, "patch_size": 4,
+        vision_config={"depth": 3, "hidden_size": 16, "intermediate_size": 24, "num_heads": 2, "patch_size": 4,
                        "out_hidden_size": 32, "num_position_embeddings": 25, "deepstack_visual_indexes": [0, 2]},
         text_config={**TEXT, "num_hidden_layers": 3,
                      "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_interleaved": True,

@@ -10,6 +10,8 @@ void limit_fma_256(size_t steps);
 /** Runs `steps` times 24 vpdpbusd of 64 (or 32) products; 24 * 64 * 2 (or 24 * 32 * 2) operations a step. */
 void limit_vnni_512(size_t steps);
 void limit_vnni_256(size_t steps);
+/** The same 24 * 32 products a step without vpdpbusd: vpmaddubsw, vpmaddwd and vpaddd. */
+void limit_pairs_256(size_t steps);
 /** Runs `steps` times 24 vdpbf16ps of 32 products; 24 * 32 * 2 operations a step. */
 void limit_bf16_512(size_t steps);
 /** Reads `bytes` bytes, a multiple of 512, in `streams` even pieces side by side; `bytes / streams` a multiple of 64.

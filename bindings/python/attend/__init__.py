@@ -37,15 +37,20 @@ from .generation import Alternative, Generation, Hypothesis, TokenEvent
 from .inputs import Features, Input, Picture, SeenPictures, Sound
 from .listening import SpeechStream
 from .model import Kind, Model, TensorInfo
+from .pipelines import pipeline
+from .regions import Located, Region
 from .scheduler import Request, Scheduler, SchedulerStats
 from .scores import Choice, Score
+from .search import Hits, SearchIndex
 from .session import Session
+from .tasks import AnswerSpan, Entity, Filling
 from .tokenizer import TextStream, Tokenizer
 from .tools import Message, ToolCall, json_schema
 from .transcription import Segment, Transcription, Word
 
 __all__ = [
     "Alternative",
+    "AnswerSpan",
     "AttendError",
     "BusyError",
     "CancelledError",
@@ -54,9 +59,12 @@ __all__ = [
     "Drawing",
     "DrawnPicture",
     "Encoding",
+    "Entity",
     "ErrorCode",
     "Features",
+    "Filling",
     "Generation",
+    "Hits",
     "Hypothesis",
     "Input",
     "InputOutputError",
@@ -66,6 +74,7 @@ __all__ = [
     "InvalidStateError",
     "Kind",
     "LibraryNotFoundError",
+    "Located",
     "LogLevel",
     "Message",
     "Model",
@@ -73,10 +82,12 @@ __all__ = [
     "OutOfMemoryError",
     "Picture",
     "PrefixCache",
+    "Region",
     "Request",
     "Scheduler",
     "SchedulerStats",
     "Score",
+    "SearchIndex",
     "SeenPictures",
     "Segment",
     "Session",
@@ -94,6 +105,7 @@ __all__ = [
     "__version__",
     "json_schema",
     "kernels_name",
+    "pipeline",
     "set_log",
     "version",
 ]

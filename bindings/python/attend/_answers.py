@@ -6,8 +6,9 @@ import os
 from operator import index
 from typing import TYPE_CHECKING, Any, Iterator, SupportsIndex
 
-from . import classification, drawing, generation, scores, transcription
+from . import classification, drawing, generation, regions, scores, transcription
 from ._progress import Progress
+from ._task_methods import TextTasks
 from .generation import LogitsProcessor, OnToken
 from .listening import SpeechStream
 from .scores import Normalization
@@ -16,15 +17,11 @@ from .transcription import Segment
 if TYPE_CHECKING:
     from .drawing import Drawing
     from .model import Model
-    from .session import Session
+    from .regions import Located
 
 
-class Answers:
+class Answers(TextTasks):
     """What generates and scores: a session with all that it holds, a model in a new session for each call."""
-
-    def _answering(self) -> Session:
-        """The session that a call is made in."""
-        raise NotImplementedError
 
     def generate(
         self,
@@ -265,8 +262,9 @@ class Answers:
 
         ``inputs``: texts, or an ``Input`` each (``Picture``, ``Sound``, ``Features``). ``pairs``: a second text for
         each (entailment, rerankers). ``top_k``: how many classes are told, by default all. ``function``: how logits
-        become scores, ``"softmax"``, ``"sigmoid"`` or ``"none"``; by default as config.json's problem_type says, and
-        where it says nothing a softmax, or of a single class a sigmoid: what transformers' pipelines do.
+        become scores, ``"softmax"``, ``"sigmoid"``, ``"none"``, or ``"cross-encoder"``, as sentence-transformers'
+        CrossEncoder does; by default as config.json's problem_type says, and where it says nothing a softmax, or of a
+        single class a sigmoid: what transformers' pipelines do.
         ``max_length``: the most tokens of a text, which longer ones are cut to; without it one that the model cannot
         read is an error.
 
@@ -287,3 +285,14 @@ class Answers:
         picture is taken as it is. ``options`` and errors are those of ``generate``.
         """
         return generation.describe(self._answering(), pictures, prompt, options, progress)
+
+    def locate(
+        self, picture: Any, task: str, text: str = "", *, size: tuple[int, int] | None = None, **options: Any
+    ) -> Located:
+        """What is where in a picture, as a Florence-2 tells it: the text that it writes and its regions, in pixels.
+
+        ``task`` is one of ``attend.regions.KINDS``: ``"<OD>"``, ``"<OCR_WITH_REGION>"``, ...; ``text`` is what it is
+        asked with, a caption or a region, which ``attend.regions.spell`` writes. ``size``: width and height of the
+        picture, where it is a file. ``options`` and errors are those of ``generate``.
+        """
+        return regions.locate(self._answering(), picture, task, text, size, options)

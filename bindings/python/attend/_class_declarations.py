@@ -28,7 +28,7 @@ class Class(Sized):
 
 
 #: ``attend_class_function``
-FUNCTIONS = {None: 0, "softmax": 1, "sigmoid": 2, "none": 3}
+FUNCTIONS = {None: 0, "softmax": 1, "sigmoid": 2, "none": 3, "cross-encoder": 4}
 
 CLASS_STRUCTS: dict[str, type[Structure]] = {"attend_classify_options": ClassifyOptions, "attend_class": Class}
 

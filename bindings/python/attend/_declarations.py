@@ -42,6 +42,7 @@ from ._sized import ProgressCallback as ProgressCallback
 from ._sized import Sized as Sized
 from ._sound_declarations import SOUND_PROTOTYPES, SOUND_STRUCTS
 from ._sound_declarations import SegmentCallback as SegmentCallback
+from ._task_declarations import TASK_PROTOTYPES, TASK_STRUCTS
 from ._tokenizer_declarations import SIDE as SIDE
 from ._tokenizer_declarations import TOKENIZER_PROTOTYPES, TOKENIZER_STRUCTS
 from ._tokenizer_declarations import TRUNCATION as TRUNCATION
@@ -160,6 +161,7 @@ class Input(Sized):
         ("shape", c_size_t * 3),
         ("strides", c_ssize_t * 3),
         ("sample_rate", c_uint32),
+        ("draft", c_bool),
     ]
 
 
@@ -252,6 +254,7 @@ STRUCTS: dict[str, type[Structure]] = {
     **_SCHEDULER_STRUCTS,
     **SCORE_STRUCTS,
     **CLASS_STRUCTS,
+    **TASK_STRUCTS,
     **SOUND_STRUCTS,
     **DRAW_STRUCTS,
     "attend_embed_options": EmbedOptions,
@@ -341,6 +344,8 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     **draw_prototypes(Tensor),
     # Classes
     **CLASS_PROTOTYPES,
+    # Tasks on texts, Vectors
+    **TASK_PROTOTYPES,
     # Embeddings
     "attend_embed": (Handle, [Handle, POINTER(c_char_p), c_void_p, c_size_t, POINTER(EmbedOptions), POINTER(Tensor)]),
     "attend_similarity": (Handle, [Handle, c_void_p, c_size_t, c_void_p, c_size_t, c_void_p, c_void_p]),

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
-import numpy as np
-
+from . import _task_declarations as t
 from ._answers import Answers
-from ._arrays import Int32Array
-from ._languages import Languages
+from ._arrays import number, text_argument
+from ._library import library
 from ._messages import without_pictures
-from .errors import UnsupportedError
+from .errors import InvalidArgumentError
 from .generation import Generation
+from .rewriting import rewrite
 from .tools import Tool, ToolChoice
 
 if TYPE_CHECKING:
     from .tokenizer import Tokenizer
-
-_ENCODER_DECODER = 3
 
 
 class Generating(Answers):
     """The tasks of a ``Model``: what it answers, in sessions of its own."""
 
     if TYPE_CHECKING:
-        family: str
-        kind: Any
-        path: str
-        _decoder_start: int | None
-        config: dict[str, Any]
 
         @property
         def tokenizer(self) -> Tokenizer: ...
@@ -42,46 +33,58 @@ class Generating(Answers):
         *,
         src_lang: str | None = None,
         tgt_lang: str | None = None,
+        max_length_of_source: SupportsIndex | None = None,
         **options: Any,
     ) -> Any:
         """The translation of a text, or the list of those of several, by an encoder-decoder.
 
         ``src_lang`` and ``tgt_lang`` are the languages, of models that know several, as their tokenizer names them:
         "fr_XX" (mBART), "fra_Latn" (NLLB), "fr" (M2M100, Marian, and T5, whose config.json has a prefix for each
-        pair). A language that the model does not know is an InvalidArgumentError that lists some that it does. Options
-        and errors as of ``Session.generate``.
+        pair), or without country or script where no other begins so. A language that the model does not know is an
+        InvalidArgumentError that lists the nearest that it does. ``max_length_of_source``: the most tokens of a text,
+        to which longer ones are cut. Options and errors as of ``Session.generate``.
         """
-        self._require_sources("translation")
-        tasks = self.config.get("task_specific_params") or {}
-        if src_lang is tgt_lang is None:
-            return self._write(texts, dict(tasks.get("translation") or {}), options)
-        with self.tokenizer as tokenizer:
-            languages = Languages(tokenizer, tasks, _tokenizer_class(self.path))
-            params = languages.task(src_lang, tgt_lang)
-            if params is not None:
-                return self._write(texts, params, options)
-            params = dict(tasks.get("translation") or {})
-            token, leads = (None, False) if tgt_lang is None else languages.target(tgt_lang)
-            if token is not None and not leads and token != self._decoder_start:
-                params["forced_bos_token_id"] = token
+        how = t.TranslateOptions(
+            src_lang=text_argument(src_lang, "src_lang"),
+            tgt_lang=text_argument(tgt_lang, "tgt_lang"),
+            max_length=_size(max_length_of_source),
+        )
+        return self._texts(library.attend_translate, texts, how, options)
 
-            def source(text: str) -> Int32Array:
-                ids = tokenizer.encode(text)
-                if src_lang is not None:
-                    ids = languages.source(ids, src_lang)
-                return ids if token is None or not leads else np.insert(ids, 0, token)
-
-            return self._write(texts, params, options, source)
-
-    def summarize(self, texts: str | Iterable[str], **options: Any) -> Any:
+    def summarize(
+        self,
+        texts: str | Iterable[str],
+        *,
+        by_parts: bool = False,
+        max_length_of_source: SupportsIndex | None = None,
+        **options: Any,
+    ) -> Any:
         """The summary of a text, or the list of those of several, by an encoder-decoder.
 
         What config.json says for the task (``task_specific_params["summarization"]``: a prefix, lengths, beams) holds
-        where the options leave it open. Options and errors as of ``Session.generate``.
+        where the options leave it open. ``by_parts``: texts that are too long are cut into parts, behind sentences, and
+        the summaries of these are summarized; without it such a text is an error. ``max_length_of_source``: the most
+        tokens of a text, or of a part. Options and errors as of ``Session.generate``.
         """
-        self._require_sources("summarization")
-        tasks = self.config.get("task_specific_params") or {}
-        return self._write(texts, dict(tasks.get("summarization") or {}), options)
+        how = t.SummarizeOptions(max_length=_size(max_length_of_source), by_parts=bool(by_parts))
+        return self._texts(library.attend_summarize, texts, how, options)
+
+    def rewrite(
+        self,
+        texts: str | Iterable[str],
+        task: str | None = None,
+        *,
+        max_length_of_source: SupportsIndex | None = None,
+        **options: Any,
+    ) -> Any:
+        """What an encoder-decoder makes of a text, or the list of what it makes of several.
+
+        ``task``: a name in config.json's ``task_specific_params``, whose prefix stands before each text and whose
+        parameters hold where the options leave them open. ``max_length_of_source``: the most tokens of a text, to which
+        longer ones are cut. Options and errors as of ``Session.generate``.
+        """
+        how = t.RewriteOptions(task=text_argument(task, "task"), max_length=_size(max_length_of_source))
+        return self._texts(library.attend_rewrite, texts, how, options)
 
     def chat(
         self,
@@ -110,26 +113,17 @@ class Generating(Answers):
         answer: Generation = self.generate(prompt, tools=tools, tool_choice=tool_choice, images=images, **options)
         return answer
 
-    def _require_sources(self, task: str) -> None:
-        if self.kind != _ENCODER_DECODER:
-            raise UnsupportedError(f"{self.family}: {task} needs an encoder-decoder; generate() goes on from prompts")
-
-    def _write(
-        self, texts: Any, params: dict[str, Any], options: dict[str, Any], source: Callable[[str], Any] | None = None
-    ) -> Any:
-        """Texts that are made of texts: strings, or a list of them. ``params`` hold where the options are silent."""
-        prefix = params.pop("prefix", "")
-        one = isinstance(texts, str)
-        inputs = [prefix + text for text in ([texts] if one else texts)]
-        found = self.generate(inputs if source is None else [source(text) for text in inputs], **{**params, **options})
+    def _texts(self, function: Any, texts: Any, how: Any, options: Mapping[str, Any]) -> Any:
+        """Texts that are made of texts: a string, or a list of them."""
+        one = isinstance(texts, (str, bytes))
+        found = rewrite(self._answering(), function, [texts] if one else texts, how, options)
         return found[0].text if one else [answer.text for answer in found]
 
 
-def _tokenizer_class(folder: str) -> str:
-    """What tokenizer_config.json calls the class of transformers; "" where it does not."""
-    folder = os.path.dirname(folder) if os.path.isfile(folder) else folder
-    try:
-        with open(os.path.join(folder, "tokenizer_config.json"), encoding="utf-8") as file:
-            return str(json.load(file).get("tokenizer_class", ""))
-    except (OSError, ValueError, AttributeError):
-        return ""
+def _size(value: SupportsIndex | None) -> int:
+    if value is None:
+        return 0
+    found = number(value, "max_length_of_source", bits=63)
+    if found == 0:
+        raise InvalidArgumentError("max_length_of_source: 0 is too few")
+    return found

@@ -37,7 +37,7 @@ def classify(
 ) -> Any:
     """``Session.classify``"""
     if function not in s.FUNCTIONS:
-        raise InvalidArgumentError(f"function: {function!r} is none of softmax, sigmoid, none")
+        raise InvalidArgumentError(f"function: {function!r} is none of softmax, sigmoid, none, cross-encoder")
     one = isinstance(inputs, (str, bytes, Input))
     given: list[Any] = [inputs] if one else list(inputs)
     others = None if pairs is None else [pairs] if one else list(pairs)
@@ -83,7 +83,12 @@ def _run(
     finally:
         session._lengths = None
     assert handle.value is not None
-    native = Owned(handle.value, library.attend_classification_free)
+    return told(handle.value)
+
+
+def told(address: int) -> list[tuple[Class, ...]]:
+    """The classes of all inputs of an ``attend_classification``, which it takes."""
+    native = Owned(address, library.attend_classification_free)
     return [_classes(native, index) for index in range(library.attend_classification_count(native))]
 
 

@@ -78,10 +78,17 @@ class Picture(Input):
     Files are turned as their EXIF orientation says; transparency is composed over white. A file is read when the
     picture is used: that call then raises NotFoundError, InvalidFileError (no picture, or a damaged one) or
     UnsupportedError (the system lacks the library for its format; the message names the package).
+
+    ``draft``, as in Pillow: a JPEG of which the model's processor makes a picture half as large or smaller is decoded
+    at a smaller scale. That is much faster, and not quite the pixels that the whole picture gives.
     """
 
-    def __init__(self, source: Any, *, channels_first: bool = False) -> None:
-        if not self._is_file(source):
+    def __init__(self, source: Any, *, channels_first: bool = False, draft: bool = False) -> None:
+        if self._is_file(source):
+            self._struct.draft = bool(draft)
+        elif draft:
+            raise InvalidArgumentError("draft: pixels are decoded already; it is for files")
+        else:
             self._kept = _pixels(source, channels_first)
             self._struct = c.Input(
                 kind=c.INPUTS["pixels"],
@@ -91,6 +98,14 @@ class Picture(Input):
                 shape=self._kept.shape,
                 strides=self._kept.strides,
             )
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of pixels; None of a file, which is read when the picture is used."""
+        if self._struct.kind != c.INPUTS["pixels"]:
+            return None
+        height, width = self._struct.shape[:2]
+        return width, height
 
 
 class Sound(Input):

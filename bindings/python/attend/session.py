@@ -345,7 +345,8 @@ class Session(Caches, Answers):
         decoder's tokens at the source, or ``"vision"``, pictures' patches in a tower beside a stack of tokens. One
         array for each sequence or picture, ``[heads, queries, keys]``, views that are valid until the next call:
         queries are the tokens of that call, keys all that they may look at. ``encode`` of an encoder-decoder leaves
-        maps of its encoder, its decode calls those of the decoder and across.
+        maps of its encoder, its decode calls those of the decoder and across. Layers that attend within windows (Swin,
+        Florence-2) give ``[windows, heads, queries, keys]``, those between channels ``[groups, channels, channels]``.
 
         Errors: InvalidStateError (maps were not recorded, or that call left none of this kind), InvalidArgumentError,
         BusyError.

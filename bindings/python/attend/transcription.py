@@ -81,7 +81,8 @@ class Transcription:
         return self._as("vtt", words)
 
     def json(self) -> str:
-        """An object with ``segments``, their words among them, ``text`` and ``language``, as Whisper's writer has."""
+        """An object with ``segments``, their words and characters among them, ``text`` and ``language``, as Whisper's
+        writer has."""
         return self._as("json", False)
 
     def save(self, path: str | os.PathLike[str], *, words: bool = False) -> None:

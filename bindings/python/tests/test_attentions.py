@@ -102,6 +102,36 @@ def test_states_and_maps_of_a_tower_beside_tokens(name: str) -> None:
             assert text.shape[1:] == (expected["input_ids"].shape[1],) * 2
 
 
+@pytest.mark.parametrize(
+    "name", sorted(file.parent.name for file in (FIXTURES / "features").glob("*/attentions.safetensors"))
+)
+def test_maps_of_windows(name: str) -> None:
+    """``[windows, heads, tokens, tokens]``, and between channels ``[groups, channels, channels]``; pictures of any
+    sizes side by side have the maps that they have alone."""
+    folder = FIXTURES / "features" / name
+    expected, maps = (read_safetensors(folder / f"{file}.safetensors") for file in ("expected", "attentions"))
+    arrays = [expected[key] for key in sorted(expected) if key.startswith("pixel_values")]
+    numbers = sorted({int(key.split(".")[0]) for key in maps})
+    layers = len(maps) // len(numbers)
+    kind = "encoder" if name.startswith("swin") else "vision"
+    with attend.Model(folder) as model, model.session() as session:
+        session.record_attentions()
+        assert kind == "vision" or model.encoder_layers == layers
+        session.encode([attend.Features(arrays[number][0]) for number in numbers])
+        for layer in range(layers):
+            found = session.attentions(kind, layer)
+            assert len(found) == len(numbers)
+            for own, number in zip(found, numbers, strict=True):
+                np.testing.assert_allclose(own, maps[f"{number}.{layer}"], rtol=0, atol=1e-4)
+                np.testing.assert_allclose(own.sum(axis=-1), 1, rtol=0, atol=1e-5)
+        together = [session.attentions(kind, layer)[-1].copy() for layer in range(layers)]
+        session.encode([attend.Features(arrays[numbers[-1]][0])])
+        for layer in range(layers):
+            np.testing.assert_array_equal(session.attentions(kind, layer)[0], together[layer])
+        with pytest.raises(attend.InvalidArgumentError, match=f"the model has {layers} {kind} layers"):
+            session.attentions(kind, layers)
+
+
 @pytest.mark.parametrize("name", ["vit", "dinov2"])
 def test_maps_of_encoders_of_pictures(name: str) -> None:
     expected = read_safetensors(FIXTURES / "features" / name / "expected.safetensors")

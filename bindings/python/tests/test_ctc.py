@@ -318,6 +318,11 @@ def test_parakeet_hears_pieces_of_words() -> None:
         assert found.text == text and len(found.words) > 2
         assert [segment.tokens.tolist() for segment in found] == [heard]
         assert [word.word for word in found.words] == text.split()
+        written = json.loads(found.json())["segments"][0]
+        assert [(each["char"], each["start"], each["end"]) for each in written["characters"]] == [
+            (each.word, each.start, each.end) for each in found.characters
+        ]
+        assert "characters" not in json.loads(model.transcribe(sound, return_timestamps="word").json())["segments"][0]
         cut = model.transcribe(sound, return_timestamps="word", segment_length_s=0.8)
         assert len(cut) > 2 and cut.text.replace(" ", "") == text.replace(" ", "")
         with pytest.raises(attend.UnsupportedError, match="delimiter"):

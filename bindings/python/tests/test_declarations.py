@@ -105,6 +105,8 @@ def allowed(text: str) -> list[Any]:
     if plain.endswith("**"):
         return [POINTER(c.Handle)]
     name = plain.rstrip("* ")
+    if plain in c.STRUCTS:
+        return [c.STRUCTS[plain]]
     if name in c.STRUCTS:
         return [POINTER(c.STRUCTS[name]), c_void_p] if "const" in text else [POINTER(c.STRUCTS[name])]
     assert plain.endswith("*") and name not in structs(), f"no ctypes type for {text!r}"

@@ -329,3 +329,44 @@ def test_the_best_path_is_the_best_of_all(seed: int) -> None:
     assert [step.weight for step in free] == pytest.approx(weights.max(axis=1).tolist())
     with pytest.raises(attend.InvalidArgumentError, match="queries, keys"):
         maps.best_path(weights[0])
+
+
+@pytest.mark.parametrize("name", ["llava", "idefics3", "florence2"])
+def test_pictures_beside_a_prompt(name: str) -> None:
+    folder = FIXTURES / "features" / name
+    expected = read_safetensors(folder / "expected.safetensors")
+    ids = expected["input_ids"][0]
+    images = [attend.Features(picture) for picture in expected["pixel_values"]]
+    with attend.Model(folder) as model, model.session() as session:
+        session.record_attentions()
+        if model.kind is attend.Kind.ENCODER_DECODER:
+            session.encode([ids], images=images)
+            found = maps.record(model, ids, images=images, target=[13, 14])
+            np.testing.assert_array_equal(found.encoder.layers[0], session.attentions("encoder", 0)[0])
+            assert found.cross.layers[0].shape[1:] == (2, len(ids)) and not found.pictures
+            assert len(maps.record(model, ids, images=images, max_new_tokens=3).cross.queries) == 3
+            return
+        found = maps.record(model, ids, images=images)
+        whole = model.generate(ids, images=images, max_new_tokens=1)[0].prompt_ids  # with all that a picture becomes
+        session.encode([whole], images=images)
+        np.testing.assert_array_equal(found.decoder.layers[-1], session.attentions("decoder", 1)[0])
+        assert len(found.pictures) == len(images) and all(own.kind == "vision" for own in found.pictures)
+        for own, tower in zip(found.pictures, session.attentions("vision", 0), strict=True):
+            np.testing.assert_array_equal(own.layers[0], tower)
+        longer = maps.record(model, ids, images=images, max_new_tokens=3, eos_token_id=None).decoder
+        assert longer.layers[0].shape[1] == len(found.decoder.queries) + 3
+        if name == "llava":  # a place is one token, too
+            place = int(np.bincount(ids).argmax())
+            short = [int(token) for at, token in enumerate(ids) if token != place or ids[at - 1] != place]
+            np.testing.assert_array_equal(
+                maps.record(model, short, images=images).decoder.layers[0], found.decoder.layers[0]
+            )  # fmt: skip
+
+
+def test_windows_are_not_one_map() -> None:
+    expected = read_safetensors(FIXTURES / "features" / "swin" / "expected.safetensors")
+    with (
+        attend.Model(FIXTURES / "features" / "swin") as model,
+        pytest.raises(attend.UnsupportedError, match="within windows"),
+    ):
+        maps.record(model, attend.Features(expected["pixel_values"][0]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,30 @@ def test_pixels_of_the_caller(tmp_path: Path) -> None:
             session.encode(attend.Picture(np.zeros((4, 4, 5), np.uint8)))
         with pytest.raises(attend.InvalidArgumentError, match="holds 2.0"):
             session.encode(attend.Picture(np.full((4, 4, 3), 2.0)))
+
+
+@pytest.mark.parametrize("size, differs", [((7, 10), True), ((8, 10), False)])
+def test_a_draft_is_another_picture_of_the_same_size(tmp_path: Path, size: tuple[int, int], differs: bool) -> None:
+    """Only of a JPEG of which a picture half as large or smaller is made."""
+    shutil.copytree(FIXTURES / "features" / "florence2", tmp_path, dirs_exist_ok=True)
+    front = {"image_processor_type": "CLIPImageProcessor", "do_center_crop": False}
+    (tmp_path / "preprocessor_config.json").write_text(
+        json.dumps({**front, "size": {"height": size[0], "width": size[1]}})
+    )
+    jpeg = FIXTURES / "pictures" / "files" / "sampling-2.jpg"  # 21 x 14
+    with attend.Model(tmp_path) as model, model.session() as session:
+
+        def seen(given: Any, draft: bool) -> np.ndarray:
+            session.encode([attend.Picture(given, draft=draft)])
+            return np.array(session.hidden_states()[0])
+
+        whole, draft = seen(jpeg, False), seen(jpeg.read_bytes(), True)
+        assert whole.shape == draft.shape and np.array_equal(whole, draft) is not differs
+        np.testing.assert_array_equal(draft, seen(jpeg, True))
+        png = FIXTURES / "pictures" / "wide.png"
+        np.testing.assert_array_equal(seen(png, True), seen(png, False))
+    with pytest.raises(attend.InvalidArgumentError, match="draft"):
+        attend.Picture(np.zeros((4, 4, 3), np.uint8), draft=True)
 
 
 def test_what_is_no_picture_is_named(tmp_path: Path) -> None:

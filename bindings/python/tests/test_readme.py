@@ -30,10 +30,10 @@ def examples(language: str) -> list[tuple[str, str]]:
 
 
 def test_there_are_examples_of_both_ways_in_both_languages() -> None:
-    assert len(examples("python")) == len(examples("c")) == 2
+    assert len(examples("python")) == len(examples("c")) == 3
 
 
-@pytest.mark.parametrize("place", range(2))
+@pytest.mark.parametrize("place", range(3))
 def test_a_python_example_prints_what_the_readme_shows(place: int, tmp_path: Path) -> None:
     program, output = examples("python")[place]
     script = tmp_path / "example.py"
@@ -49,7 +49,7 @@ def test_a_python_example_prints_what_the_readme_shows(place: int, tmp_path: Pat
     assert (result.stdout, result.stderr) == (output, "")
 
 
-@pytest.mark.parametrize(("place", "name"), [(0, "generate"), (1, "hello")])
+@pytest.mark.parametrize(("place", "name"), [(0, "generate"), (1, "see"), (2, "hello")])
 def test_a_c_example_is_the_file_and_prints_what_the_readme_shows(place: int, name: str, tmp_path: Path) -> None:
     program, output = examples("c")[place]
     assert (REPOSITORY / "bindings" / "c" / f"{name}.c").read_text().endswith(program)

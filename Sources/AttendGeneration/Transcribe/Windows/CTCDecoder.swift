@@ -4,8 +4,8 @@ import AttendLayers
 import AttendModels
 import AttendSounds
 
-/// The decoder of segments of a model with CTC: greedy, or by a search with a language model and hot words. One thread
-/// at a time.
+/// The decoder of segments of a model with CTC: greedy, or by a search with a language model and hot words; of a
+/// transducer its vocabulary, clock and options. One thread at a time.
 final class CTCDecoder {
   let vocabulary: CTCVocabulary
   let options: CTCOptions
@@ -33,14 +33,18 @@ final class CTCDecoder {
 
   /// The symbols of vocab.json, or the pieces of tokenizer.json where there is none.
   private static func vocabulary(of model: Model, _ folder: HuggingFaceFolder) throws(Failure) -> CTCVocabulary {
-    let outputs = model.head?.outputs ?? 0
-    guard !folder.holds("vocab.json"), let pieces = try folder.json("tokenizer.json") else {
+    let transducer = model.blueprint.transducer?.value
+    let outputs = transducer?.tokens ?? model.head?.outputs ?? 0
+    guard transducer != nil || !folder.holds("vocab.json") && folder.holds("tokenizer.json") else {
       return try CTCVocabulary(folder, outputs: outputs)
+    }
+    guard let pieces = try folder.json("tokenizer.json") else {
+      throw Failure(.notFound, "\(folder.path(of: "tokenizer.json")) does not exist")
     }
     let config = model.configText
     let json = try JSON.parse(config.bytes, file: config.path, owner: config)
     return try CTCVocabulary(
-      pieces: pieces, blank: json["pad_token_id"]?.int ?? outputs - 1,
+      pieces: pieces, blank: transducer?.blank ?? json["pad_token_id"]?.int ?? outputs - 1,
       outputs: outputs)
   }
 

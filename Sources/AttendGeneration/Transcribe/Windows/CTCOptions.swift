@@ -2,8 +2,8 @@ import AttendBase
 import AttendCheckpoints
 import AttendSounds
 
-/// How to transcribe with a model with CTC, of one call. The names are those of transformers' pipelines and of
-/// pyctcdecode, where they have the option.
+/// How to transcribe with a model with CTC or a transducer, of one call. The names are those of transformers'
+/// pipelines and of pyctcdecode, where they have the option.
 struct CTCOptions {
   let windows: WindowLengths
   /// return_timestamps "word" or "char": whether words, and characters too, are told with their times.
@@ -20,22 +20,23 @@ struct CTCOptions {
   /// segment_length_s: seconds of a segment at most.
   let longest: Double
 
-  /// The options of `call`, an object whose keys are options by name; nil: none. `isLive`: for what
-  /// is heard while it is said, with shorter windows.
+  /// The options of `call`, an object whose keys are options by name; nil: none. `isLive`: for what is heard while it
+  /// is said, with shorter windows. `searches`: for CTC, where a transducer knows no search but the greedy one.
   ///
   /// Throws `invalidArgument` for an option that there is none of, or that has no such value.
-  init(_ call: Configuration?, isLive: Bool = false) throws(Failure) {
+  init(_ call: Configuration?, isLive: Bool = false, searches: Bool = true) throws(Failure) {
     do throws(Failure) {
       windows = try WindowLengths(call, length: isLive ? 6 : 30, overlaps: true)
       try CTCOptions.checkTask(call)
       (wordTimes, characterTimes) = try CTCOptions.times(call)
-      languagePath = try call?.optionalString("language_model")
-      search = try CTCOptions.search(call, hasLanguage: languagePath != nil)
-      skipsSpecials = try call?.optionalBoolean("skip_special_tokens") ?? (search != nil)
+      languagePath = searches ? try call?.optionalString("language_model") : nil
+      search = searches ? try CTCOptions.search(call, hasLanguage: languagePath != nil) : nil
+      skipsSpecials = try call?.optionalBoolean("skip_special_tokens") ?? (search != nil || !searches)
       pause = try CTCOptions.seconds(call, "pause_s", default: 0.5)
       longest = try CTCOptions.seconds(call, "segment_length_s", default: 30)
       if let unknown = call?.unread.first {
-        throw Failure(.invalidArgument, "\(unknown) is no option of a transcription by a model with CTC")
+        let model = searches ? "model with CTC" : "transducer"
+        throw Failure(.invalidArgument, "\(unknown) is no option of a transcription by a \(model)")
       }
     } catch { throw Failure(error.code == .invalidFile ? .invalidArgument : error.code, error.message) }
   }

@@ -5,7 +5,7 @@ import AttendSounds
 /// where it would be too long at the longest pause in its second half, or where symbols change. It is then decoded
 /// whole, so that memory is that of a segment, and what comes out does not depend on how many frames come at a time.
 /// One thread at a time.
-final class CTCSegments {
+final class CTCSegments: FrameReader {
   private let vocabulary: CTCVocabulary
   private let decoder: CTCDecoder
   private let recording: WindowedRecording
@@ -100,7 +100,9 @@ final class CTCSegments {
     let before = transcription.segments.count
     if hasSymbol, best.elements[..<count].contains(where: { kind($0) == .symbol }) {
       let found = try decoder.decode(rows.storage, count)
-      if !found.transcript.utf8.isEmpty { try write(found) }
+      if !found.transcript.utf8.isEmpty {
+        try decoder.write(found, from: first, isApart: self.isApart, in: recording)
+      }
       self.isApart = isApart
     } else {
       self.isApart = self.isApart || isApart
@@ -121,39 +123,5 @@ final class CTCSegments {
     hasSymbol = best.elements.contains { kind($0) == .symbol }
     run = Run()
     for id in best.elements { run.add(kind(id)) }
-  }
-
-  // MARK: Writing
-
-  private func write(_ found: CTCDecoder.Result) throws(Failure) {
-    let transcript = found.transcript, clock = decoder.clock
-    let heard = transcript.words.isEmpty ? transcript.characters : transcript.words
-    guard let opening = heard.first, let closing = heard.last else { return }
-    func seconds(_ frame: Int) -> Double { clock.seconds(first + frame) }
-    let separator = transcript.beginsWord ? " " : isApart ? vocabulary.delimiterText : nil
-    if recording.isWritten, let separator { for byte in separator.utf8 { try transcription.text.append(byte) } }
-    recording.isWritten = true
-    var times = GrowingList<Double>(for: "the times of characters")
-    for piece in transcript.characters { try times.append(seconds(piece.start)) }
-    var window = Transcription.Window()
-    window.start = clock.seconds(first)
-    window.meanLogProbability = found.meanLogProbability
-    let cut = SegmentCuts.Cut(
-      first: 0, limit: transcript.ids.count, start: seconds(opening.start), end: seconds(closing.end))
-    let letters = transcription.letters.count
-    func part(_ piece: CTCTranscript.Piece) -> Transcription.Word {
-      Transcription.Word(
-        start: seconds(piece.start), end: seconds(piece.end),
-        text: Transcription.Part(first: letters + piece.firstByte, limit: letters + piece.limitByte))
-    }
-    try transcription.add(cut, of: transcript.ids, times: UnsafeBufferPointer(times.elements), window) {
-      (_, _) throws(Failure) in
-      try transcription.text.append(contentsOf: transcript.utf8)
-      guard decoder.options.wordTimes else { return }
-      try transcription.letters.append(contentsOf: transcript.spelling)
-      for piece in transcript.words { try transcription.words.append(part(piece)) }
-      guard decoder.options.characterTimes else { return }
-      for piece in transcript.characters { try transcription.characters.append(part(piece)) }
-    }
   }
 }

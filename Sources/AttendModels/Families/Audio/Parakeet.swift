@@ -10,6 +10,16 @@ enum Parakeet: Family {
   static let capabilities = Capabilities.encoder([.ctc])
 
   static func blueprint(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
+    var blueprint = try encoder(config, modelType: modelType)
+    let width = blueprint.encoder?.width ?? 0
+    var output = LinearBlueprint(name: "ctc_head", outputs: try config.size("vocab_size"), inputs: width)
+    output.isPointwise = true
+    if try headTask(config) == .ctc { blueprint.head = HeadBlueprint(output: .linear(output)) }
+    return blueprint
+  }
+
+  /// The FastConformer alone.
+  static func encoder(_ config: Configuration, modelType: String) throws(Failure) -> Blueprint {
     guard let encoder = try config.child("encoder_config") else { throw config.invalid("encoder_config", "is missing") }
     let line = try FastConformer(encoder)
     let stack = StackBlueprint(
@@ -17,11 +27,8 @@ enum Parakeet: Family {
       layers: try FixedArray(
         try encoder.layers("num_hidden_layers", default: 24), for: LayerBlueprint.purpose
       ) { line.layer($0) })
-    var output = LinearBlueprint(name: "ctc_head", outputs: try config.size("vocab_size"), inputs: line.width)
-    output.isPointwise = true
     return Blueprint(
       family: modelType, prefixes: [""], towers: [.encoder(stack)],
-      head: try headTask(config) == .ctc ? HeadBlueprint(output: .linear(output)) : nil,
       ignored: ["encoder.layers.#.conv.norm.num_batches_tracked"])
   }
 }

@@ -19,7 +19,7 @@ Floats = TypeVar("Floats", Float32Array, Float64Array)
 class Attention:
     """The maps of one kind, of one sequence: for each layer and head how much each query looks at each key."""
 
-    #: "encoder", "decoder" or "cross", a decoder's tokens at the source
+    #: "encoder", "decoder", "cross", a decoder's tokens at the source, or "vision", of a picture beside a text
     kind: str
     #: For each layer ``[heads, queries, keys]``; a row sums to 1, or to less in a model with sinks.
     layers: tuple[Float32Array, ...]
@@ -119,9 +119,11 @@ class Maps:
     They can be iterated over; ``encoder``, ``decoder`` and ``cross`` are an InvalidStateError where there is none.
     """
 
-    def __init__(self, model: str, attentions: Iterable[Attention]) -> None:
+    def __init__(self, model: str, attentions: Iterable[Attention], pictures: Iterable[Attention] = ()) -> None:
         #: The family of the model
         self.model = model
+        #: Of each picture beside a text its patches at each other, in the tower
+        self.pictures = tuple(pictures)
         self._kinds = {own.kind: own for own in attentions}
 
     @property
@@ -149,7 +151,7 @@ class Maps:
 
     def words(self) -> Maps:
         """All of them between words: see ``Attention.words``."""
-        return Maps(self.model, [own.words() for own in self])
+        return Maps(self.model, [own.words() for own in self], self.pictures)
 
     def _kind(self, kind: str) -> Attention:
         if kind not in self._kinds:

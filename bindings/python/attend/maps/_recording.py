@@ -8,21 +8,25 @@ import numpy as np
 
 from .._arrays import Float32Array, Int32Array
 from .._encodings import Encoding
-from ..errors import InvalidArgumentError, InvalidStateError
-from ..inputs import Input
+from ..errors import InvalidArgumentError, InvalidStateError, UnsupportedError
+from ..generation import Hypothesis
+from ..inputs import Input, pictures
 from ..model import Kind, Model
 from ..session import Session
 from ._attention import Attention, Maps
 from ._tokens import Tokens
 
 
-def record(model: Model, source: Any, *, target: Any = None, **options: Any) -> Maps:
+def record(model: Model, source: Any, *, images: Any = None, target: Any = None, **options: Any) -> Maps:
     """The maps of one sequence in all layers.
 
     ``source``: a text, an ``Encoding``, ids, or what a model that sees or hears takes; of a pair of texts the encoding
     that ``tokenizer.tokenize(text, pair=...)`` makes. ``target``: what an encoder-decoder writes, or how a decoder goes
     on, as a text or ids; without it an encoder-decoder generates it, by the ``options`` of ``Model.generate``, as a
     decoder does where options are given; else only the prompt is read.
+
+    ``images``: the pictures that a text has places for, as ``Model.generate`` takes them; a place may be one token.
+    Then ``pictures`` of the result are the maps of the tower that sees them, if it does not look within windows.
 
     The rows of ``cross`` are the tokens written: that of a token is what its choice was made of. The rows of
     ``decoder`` are the tokens read. The result keeps heads x queries x keys float32 numbers of each layer.
@@ -31,20 +35,23 @@ def record(model: Model, source: Any, *, target: Any = None, **options: Any) -> 
         raise InvalidArgumentError(f"{next(iter(options))}: nothing is generated where target= is given")
     if options and model.kind is Kind.ENCODER:
         raise InvalidArgumentError(f"{next(iter(options))}: an encoder generates nothing")
-    given = _Given(model, source)
+    given = _Given(model, source, images)
     if model.kind is Kind.ENCODER_DECODER:
         return _across(model, given, target, options)
     if model.kind is Kind.ENCODER and target is not None:
         raise InvalidArgumentError("target: an encoder writes nothing")
-    if target is not None or options:
-        given.go_on(_ids(model, target, target=True) if target is not None else _generated(model, given, options))
+    if options or given.images:  # what generates writes out the places of pictures
+        best = given.generated(model.session(), options or {"max_new_tokens": 1})
+        given.become(np.concatenate([best.prompt_ids, best.ids]) if options else best.prompt_ids)
+    if target is not None:
+        given.go_on(_ids(model, target, target=True))
     session = model.session()
     session.record_attentions()
-    session.encode(given.batch)
+    session.encode(given.batch, images=given.images)
     kind: Literal["encoder", "decoder"] = "encoder" if model.kind is Kind.ENCODER else "decoder"
     layers = _layers(session, kind, model.encoder_layers if kind == "encoder" else model.decoder_layers)
     tokens = given.tokens(layers[0].shape[1])
-    return Maps(model.family, [Attention(kind, layers, tokens, tokens)])
+    return Maps(model.family, [Attention(kind, layers, tokens, tokens)], _pictures(session) if given.images else ())
 
 
 class Steps:
@@ -118,8 +125,10 @@ class Steps:
 class _Given:
     """One sequence as a session takes it, with the ids that its maps are named by."""
 
-    def __init__(self, model: Model, source: Any) -> None:
+    def __init__(self, model: Model, source: Any, images: Any) -> None:
         self._model = model
+        #: Of one text, as ``encode`` and ``generate`` take them
+        self.images: Any = None if images is None else pictures(images)
         self.ids: Int32Array | None = None
         self._encoding: Encoding | None = None
         if isinstance(source, (str, bytes)):
@@ -137,8 +146,18 @@ class _Given:
         """The sequence with more tokens behind it."""
         if self.ids is None:
             raise InvalidArgumentError("source: only tokens can be gone on from")
-        self.ids = np.concatenate([self.ids, ids])
-        self.batch, self._encoding = [self.ids], None
+        self.become(np.concatenate([self.ids, ids]))
+
+    def become(self, ids: Int32Array) -> None:
+        """Another sequence."""
+        self.ids = ids
+        self.batch, self._encoding = [ids], None
+
+    def generated(self, session: Session, options: dict[str, Any]) -> Hypothesis:
+        """What is written for it."""
+        lists = None if self.images is None else [self.images]
+        best: Hypothesis = session.generate(self.batch, images=lists, **options)[0][0]
+        return best
 
     def tokens(self, count: int) -> Tokens:
         """The names of so many places; of a picture or sound, whose places are no tokens, their numbers."""
@@ -150,7 +169,7 @@ class _Given:
 def _across(model: Model, given: _Given, target: Any, options: dict[str, Any]) -> Maps:
     session = model.session()
     if target is None:
-        best = session.generate(given.batch, **options)[0][0]
+        best = given.generated(session, options)
         read, written = (
             np.concatenate([best.prompt_ids, best.ids[:-1]]),
             np.concatenate([best.prompt_ids[1:], best.ids]),
@@ -161,7 +180,8 @@ def _across(model: Model, given: _Given, target: Any, options: dict[str, Any]) -
     if not len(written):
         raise InvalidArgumentError("target: there are no tokens")
     session.record_attentions()
-    session.encode(given.batch)
+    session.encode(given.batch, images=given.images)
+    seen = _pictures(session) if given.images else ()
     encoder = tuple(layer.copy() for layer in _layers(session, "encoder", model.encoder_layers))
     session.decode([read], logits="none")
     own, across = (_layers(session, kind, model.decoder_layers) for kind in ("decoder", "cross"))
@@ -174,13 +194,24 @@ def _across(model: Model, given: _Given, target: Any, options: dict[str, Any]) -
             Attention("decoder", own, reader, reader),
             Attention("cross", across, writer, source),
         ],
+        seen,
     )
 
 
-def _generated(model: Model, given: _Given, options: dict[str, Any]) -> Int32Array:
-    """What a decoder writes."""
-    found: Int32Array = model.session().generate(given.batch, **options)[0].ids
-    return found
+def _pictures(session: Session) -> tuple[Attention, ...]:
+    """The maps that the last call left of each picture, copied; none of a tower that looks within windows."""
+    layers: list[list[Float32Array]] = []
+    try:
+        while True:
+            layers.append([own.copy() for own in session.attentions("vision", len(layers))])
+    except InvalidArgumentError:  # there are no more layers
+        pass
+    if not layers or any(own.ndim != 3 for own in layers[0]):
+        return ()
+    places = [Tokens.numbered(own.shape[1]) for own in layers[0]]
+    return tuple(
+        Attention("vision", tuple(layer[index] for layer in layers), own, own) for index, own in enumerate(places)
+    )
 
 
 def _ids(model: Model, source: Any, target: bool = False) -> Int32Array:
@@ -199,7 +230,10 @@ def _ids(model: Model, source: Any, target: bool = False) -> Int32Array:
 
 def _layers(session: Session, kind: str, count: int) -> tuple[Float32Array, ...]:
     """The maps of the last call, views of the session's memory, which they keep alive."""
-    return tuple(session.attentions(kind, layer)[0] for layer in range(count))
+    layers = tuple(session.attentions(kind, layer)[0] for layer in range(count))
+    if any(layer.ndim != 3 for layer in layers):
+        raise UnsupportedError("the model looks within windows, whose maps are not one: Session.attentions gives them")
+    return layers
 
 
 def _joined(rows: Sequence[Float32Array]) -> Float32Array:

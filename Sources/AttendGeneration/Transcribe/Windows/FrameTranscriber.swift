@@ -3,10 +3,10 @@ import AttendLayers
 import AttendModels
 import AttendSounds
 
-/// The writer of what is said in recordings, with an encoder and CTC (Graves et al. 2006): wav2vec 2.0 and its line. A
-/// recording is heard in windows that overlap, whose frames are put together, as transformers' pipelines do; several
-/// recordings go side by side.
-final class CTCTranscriber: WindowWriter {
+/// The writer of what is said in recordings, with an encoder and CTC (Graves et al. 2006), wav2vec 2.0 and its line, or
+/// a transducer. A recording is heard in windows that overlap, whose frames are put together, as transformers'
+/// pipelines do; several recordings go side by side.
+final class FrameTranscriber: WindowWriter {
   let session: Session
   private let frontEnd: FrontEnd
   private let decoder: CTCDecoder
@@ -22,7 +22,7 @@ final class CTCTranscriber: WindowWriter {
     self.session = session
     frontEnd = try session.model.soundFrontEnd.get()
     guard case .sound(let embedding) = session.model.arrayReader?.input else {
-      throw Failure(.internalError, "CTC without an encoder of sounds")
+      throw Failure(.internalError, "frames without an encoder of sounds")
     }
     step = max(frontEnd.hop.saturatingMultiply(embedding.hop), 1)
     plan = options.windows.plan(rate: frontEnd.rate, step: step)
@@ -33,13 +33,21 @@ final class CTCTranscriber: WindowWriter {
   func begin() { segments = [:] }
 
   /// Of the recordings of the call under way, by their numbers.
-  private var segments: [Int: CTCSegments] = [:]
+  private var segments: [Int: any FrameReader] = [:]
 
-  private func segments(of recording: WindowedRecording) -> CTCSegments {
+  private func segments(of recording: WindowedRecording) throws(Failure) -> any FrameReader {
     if let known = segments[recording.number] { return known }
-    let new = CTCSegments(decoder, of: recording)
+    let new = try reader(of: recording)
     segments[recording.number] = new
     return new
+  }
+
+  private func reader(of recording: WindowedRecording) throws(Failure) -> any FrameReader {
+    guard let transducer = session.model.transducer, let blueprint = session.model.blueprint.transducer?.value else {
+      return CTCSegments(decoder, of: recording)
+    }
+    return TransducerSegments(
+      try TransducerSearch(session, transducer, blueprint), decoder, blueprint, of: recording)
   }
 
   /// Hears the next window of each recording.
@@ -58,11 +66,14 @@ final class CTCTranscriber: WindowWriter {
       for sound in sounds { try arrays.append(sound.array) }
       defer { withExtendedLifetime(sounds) {} }
       try session.encode(try session.batch(UnsafeBufferPointer(arrays.elements)))
-      let logits = try session.encodedLogits()
+      let rows =
+        if let transducer = session.model.transducer { try session.encodedFrames(transducer) } else {
+          try session.encodedLogits()
+        }
       var row = 0
       for (index, recording) in heard.enumerated() {
         let count = try session.encodedLength(index)
-        try write(windows[index], logits.rows(row, count), recording, listener)
+        try write(windows[index], rows.rows(row, count), recording, listener)
         row += count
       }
     }
@@ -73,20 +84,20 @@ final class CTCTranscriber: WindowWriter {
     }
   }
 
-  /// Writes down the frames of a window that belong to it, of its logits, `[frames, vocabulary]`.
+  /// Writes down the frames of a window that belong to it, of all its rows.
   private func write(
-    _ window: SampleWindows.Window, _ logits: Matrix, _ recording: WindowedRecording, _ listener: Listener?
+    _ window: SampleWindows.Window, _ rows: Matrix, _ recording: WindowedRecording, _ listener: Listener?
   ) throws(Failure) {
     // The reference counts the frames of a window by its samples, not by what the convolutions make of them.
     let frames = (Double(window.sound.count) / Double(step)).rounded(.toNearestOrEven)
     func share(_ samples: Int) -> Int {
       Int((Double(samples) / Double(window.sound.count) * frames).rounded(.toNearestOrEven))
     }
-    let first = min(share(window.left), logits.rows)
-    let limit = max(min(Int(frames) - share(window.right), logits.rows), first)
+    let first = min(share(window.left), rows.rows)
+    let limit = max(min(Int(frames) - share(window.right), rows.rows), first)
     session.cancellation.advanceEnclosing(window.sound.count - window.left - window.right)
     guard limit > first else { return }
-    try segments(of: recording).add(logits[first], limit - first) { segment throws(Failure) in
+    try segments(of: recording).add(rows[first], limit - first) { segment throws(Failure) in
       try segment.tell(listener, recording.number, recording.transcription)
     }
   }

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Ctrl-C in the middle: exit code 130, and what is done is there. usage: interrupt.sh PROGRAM
+. "$(dirname "$0")/common.bash"
+sed -n 's/^"word": "\(.*\)",$/\1/p' models/g2p-en/cases.json > "$work/words"
+sed -n 's/^"phonemes": "\(.*\)",$/\1/p' models/g2p-en/cases.json > "$work/expected"
+for _ in $(seq 2000); do cat "$work/words"; done > "$work/many"
+
+for format in text json; do
+  # A shell gives the commands it starts in the background no Ctrl-C; env gives it back.
+  env --default-signal=INT "$attend" translate -m models/g2p-en -i "$work/many" --batch-size 17 --max-new-tokens 40 --format $format > "$work/out" &
+  program=$!
+  for _ in $(seq 600); do
+    [ "$(wc -l < "$work/out")" -ge 34 ] && break
+    sleep 0.05
+  done
+  kill -INT $program
+  code=0
+  wait $program || code=$?
+  [ "$code" -eq 130 ] || fail "exit code $code"
+  count=$(wc -l < "$work/out")
+  [ "$count" -ge 34 ] && [ "$count" -lt 68000 ] || fail "$count lines were written"
+  if [ $format = text ]; then
+    head -n 34 "$work/out" | diff "$work/expected" -
+  else
+    python3 -c '
+import json, sys
+rows = json.load(open(sys.argv[1]))
+words, expected = [open(f"{sys.argv[2]}/{name}").read().splitlines() for name in ("words", "expected")]
+for place, row in enumerate(rows):
+    assert row["text"] == words[place % 34] and row["translation"] == expected[place % 34], (place, row)' "$work/out" "$work"
+  fi
+done

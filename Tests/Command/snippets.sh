@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# The snippets of docs/command-line.md write what stands there. usage: snippets.sh PROGRAM
+. "$(dirname "$0")/common.bash"
+mkdir "$work/bin"
+ln -s "$(realpath "$attend")" "$work/bin/attend"
+PATH=$work/bin:$PATH python3 Tests/Command/snippets.py docs/command-line.md "$work"

@@ -1,0 +1,60 @@
+import CAttend
+import Glibc
+import Synchronization
+
+/// Ctrl-C. A thread waits for it: where the library computes, the call is cancelled, so that what is done is kept and
+/// written; a second one, or one while nothing computes, ends the program with status 130 at once.
+final class Interrupt: Sendable {
+  static let exitCode: Int32 = 130
+
+  private struct State {
+    /// The address of the session that computes; 0: none.
+    var session: UInt = 0
+    var isAsked = false
+  }
+  private let state = Mutex(State())
+
+  /// Starts to listen. Called before any other thread is made, for threads inherit which signals are blocked.
+  func listen() {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGINT)
+    pthread_sigmask(SIG_BLOCK, &signals, nil)
+    var thread = pthread_t()
+    pthread_create(
+      &thread, nil,
+      { _ in
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGINT)
+        while true {
+          var number: Int32 = 0
+          if sigwait(&signals, &number) == 0 { interrupt.arrive() }
+        }
+      }, nil)
+  }
+
+  /// Whether Ctrl-C was pressed since the last `forget`.
+  var isAsked: Bool { state.withLock { $0.isAsked } }
+
+  func forget() { state.withLock { $0.isAsked = false } }
+
+  /// Says which session computes from now on; nil: none.
+  func watch(_ session: OpaquePointer?) { state.withLock { $0.session = session.map { UInt(bitPattern: $0) } ?? 0 } }
+
+  private func arrive() {
+    state.withLock { state in
+      if state.session == 0 || state.isAsked {
+        Terminal.restore()
+        _exit(Interrupt.exitCode)
+      }
+      state.isAsked = true
+      attend_session_cancel(OpaquePointer(bitPattern: state.session))
+    }
+  }
+}
+
+let interrupt = Interrupt()
+
+/// Thrown where Ctrl-C ended the work; what was done is written.
+struct Interrupted: Error {}
