@@ -204,10 +204,11 @@ typedef struct attend_model_options {
  * Loads the checkpoint folder at `path`, in the layout of Hugging Face: config.json, model.safetensors,
  * pytorch_model.bin or flax_model.msgpack (or shards of one of them, with an index.json such as
  * model.safetensors.index.json), and where present generation_config.json and tokenizer.json; a folder of CTranslate2,
- * with model.bin and its vocabularies; or a folder of min-dalle with encoder.pt and decoder.pt. docs/formats.md has all
- * formats. A path to one of the files means that file's folder, and where it holds weights, these weights. float32,
- * float16, bfloat16 and float64 weights are laid out for the kernels. `options` may be NULL. `*model` is owned by the
- * caller.
+ * with model.bin and its vocabularies; a file in GGUF, one of several parts, or a folder with one such model and no
+ * other weights; or a folder of min-dalle with encoder.pt and decoder.pt. docs/formats.md has all formats. A path to
+ * one of the files means that file's folder, and where it holds weights, these weights. float32, float16, bfloat16 and
+ * float64 weights, and the blocks of GGUF, are laid out for the kernels. `options` may be NULL. `*model` is owned by
+ * the caller.
  *
  * Files of weights are mapped, and a model may read its token table in the file as long as it lives. A file that is
  * shortened or written over in that time ends the process with SIGBUS, or changes results; one that is deleted, or

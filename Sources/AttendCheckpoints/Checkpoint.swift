@@ -17,6 +17,11 @@ enum WeightFormat: String, CaseIterable {
   /// The list of shards, where there are several.
   var index: String { "\(rawValue).index.json" }
 
+  /// Whether a folder holds weights in any of them.
+  static func isAny(in folder: HuggingFaceFolder) -> Bool {
+    allCases.contains { folder.holds($0.rawValue) || folder.holds($0.index) }
+  }
+
   /// Endings of the names of its files.
   private var endings: [String] {
     switch self {

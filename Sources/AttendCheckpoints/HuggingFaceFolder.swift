@@ -120,14 +120,21 @@ package final class HuggingFaceFolder {
 
   /// A folder in this one, which need not exist; itself for an empty name.
   package func folder(_ name: String) -> HuggingFaceFolder {
-    name.isEmpty ? self : HuggingFaceFolder(unchecked: place.folder(name))
+    if name.isEmpty { return self }
+    let folder = HuggingFaceFolder(unchecked: place.folder(name))
+    // A layout may know the settings of a module.
+    if let layout, let settings = (try? layout.text("\(name)/config.json")) ?? nil {
+      folder.texts["config.json"] = settings
+    }
+    return folder
   }
 
   // MARK: Contents
 
-  /// The bytes of a file, mapped or, where `copies` asks for it, copied; those of a file in memory where they are.
-  /// Throws `notFound`, `inputOutput`, `outOfMemory`.
+  /// The bytes of a file, mapped or, where `copies` asks for it, copied; those of a file in memory where they are, and
+  /// those that a layout makes. Throws `notFound`, `inputOutput`, `outOfMemory`.
   package func mapped(_ name: String, copies: Bool = false) throws(Failure) -> MappedFile {
+    if let text = try layout?.text(name) { return try MappedFile(text.path, bytes: text.bytes, copies: true) }
     guard let memory = place.memory else { return try MappedFile(path(of: name), copies: copies) }
     guard let file = memory.find(place.prefix + name) else {
       throw Failure(.notFound, "\(path(of: name)) does not exist")

@@ -40,7 +40,7 @@ enum OtherFormats {
   static func refusal(_ folder: HuggingFaceFolder) -> Failure {
     let needed =
       "model.safetensors, pytorch_model.bin or flax_model.msgpack, alone or in shards with an index.json, or "
-      + "CTranslate2's model.bin"
+      + "CTranslate2's model.bin, or a file in GGUF"
     guard let (file, format) = find(in: folder) else {
       return Failure(.notFound, "\(folder.path) holds no weights: it needs \(needed)")
     }

@@ -8,6 +8,10 @@ extension StoredTensor {
     let count = count
     let result = try AlignedBuffer(count, of: Float.self, for: "tensor \(name)")
     let floats: UnsafeMutablePointer<Float> = result.pointer()
+    if let rows {
+      for row in 0..<rows.rows { rows.read(row, into: floats + row * rows.columns) }
+      return result
+    }
     switch type {
     case .float32: UnsafeMutableRawBufferPointer(start: result.base, count: bytes.count).copyMemory(from: bytes)
     case .float64: for index in 0..<count { floats[index] = Float(number(index, Double.self)) }

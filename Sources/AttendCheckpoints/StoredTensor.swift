@@ -1,5 +1,6 @@
 // Tensors as files hold them.
 import AttendBase
+import Glibc
 
 /// A tensor in a file of weights: its description, and its bytes where they lie.
 ///
@@ -10,17 +11,22 @@ package struct StoredTensor: @unchecked Sendable {
   package let type: ElementType
   /// Any of its sizes may be 0.
   package let shape: TensorShape
-  /// `count` elements of `type`, alive as long as this value or the checkpoint it came from.
+  /// `count` elements of `type`, alive as long as this value or the checkpoint it came from; where there are `rows`,
+  /// what these are read from.
   package let bytes: UnsafeRawBufferPointer
   /// The path of the file.
   package let file: String
   /// Keeps the bytes where they are.
   package let owner: (any AnyObject & Sendable)?
+  /// The way to the numbers where they do not lie at `bytes` as they are; `type` is then float32. A row holds the
+  /// inputs of an output, whatever the shape says.
+  package let rows: StoredRows?
 
-  /// A tensor at `bytes`, which must be `shape` elements of `type`; `owner`, where given, is kept alive for them.
+  /// A tensor at `bytes`, which must be `shape` elements of `type`, or be read through `rows`; `owner`, where given, is
+  /// kept alive for them.
   package init(
     name: String, type: ElementType, shape: TensorShape, bytes: UnsafeRawBufferPointer, file: String,
-    owner: (any AnyObject & Sendable)? = nil
+    owner: (any AnyObject & Sendable)? = nil, rows: StoredRows? = nil
   ) {
     self.name = name
     self.type = type
@@ -28,15 +34,29 @@ package struct StoredTensor: @unchecked Sendable {
     self.bytes = bytes
     self.file = file
     self.owner = owner
+    self.rows = rows
   }
 
   /// The same under another name.
   func renamed(_ name: String) -> StoredTensor {
-    StoredTensor(name: name, type: type, shape: shape, bytes: bytes, file: file, owner: owner)
+    StoredTensor(name: name, type: type, shape: shape, bytes: bytes, file: file, owner: owner, rows: rows)
   }
 
   /// The number of elements.
-  package var count: Int { bytes.count / type.size }
+  package var count: Int { rows.map { $0.rows * $0.columns } ?? bytes.count / type.size }
+
+  /// Whether another tensor holds the same numbers, as far as its bytes tell.
+  package func isEqual(to other: StoredTensor) -> Bool {
+    let isAlike =
+      switch (rows, other.rows) {
+      case (nil, nil): true
+      case (let own?, let others?): own.isAlike(others)
+      default: false
+      }
+    guard isAlike, type == other.type, shape == other.shape, bytes.count == other.bytes.count else { return false }
+    guard let first = bytes.baseAddress, let second = other.bytes.baseAddress else { return true }
+    return memcmp(first, second, bytes.count) == 0
+  }
 
   /// Tells the system that a range of the bytes, nil: all, has been used and its memory may serve others; reading it
   /// again is allowed and slow.

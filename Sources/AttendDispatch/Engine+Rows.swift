@@ -216,9 +216,7 @@ extension Engine {
           let id = Int(a.ids[row])
           switch a.source {
           case .packed(let matrix): matrix.read(id, scale: a.scale, into: a.to[row], kernels)
-          case .stored(let matrix):
-            let from = matrix.base + id * matrix.outputStep * matrix.type.size
-            kernels.conversions.convert(from, matrix.type, matrix.inputStep, a.scale, matrix.columns, a.to[row])
+          case .stored(let matrix): matrix.read(id, scale: a.scale, into: a.to[row], kernels)
           }
         }
       }

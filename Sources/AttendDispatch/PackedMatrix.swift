@@ -20,6 +20,31 @@ package struct StoredMatrix: @unchecked Sendable {
   /// Told of each range of outputs, by any thread, once it is packed: what lies there is not needed any more. Not asked
   /// if transposed.
   let release: (@Sendable (_ outputs: Range<Int>) -> Void)?
+  /// The outputs where they do not lie at `base` as they are; nil: they do.
+  let expansion: Expansion?
+
+  /// Writes the numbers of a row as float32, however they are stored; any thread may ask.
+  package typealias ReadRow = @Sendable (_ row: Int, _ numbers: UnsafeMutablePointer<Float>) -> Void
+
+  /// Outputs that are read one by one: that of number n is row `first + n * step`.
+  struct Expansion: Sendable {
+    let readRow: ReadRow
+    let first: Int
+    let step: Int
+
+    func read(_ output: Int, into numbers: UnsafeMutablePointer<Float>) { readRow(first + output * step, numbers) }
+  }
+
+  /// Rows `first`, `first + 1` and so on of those that `readRow` reads, `rows` of them.
+  package init(
+    from first: Int, rows: Int, columns: Int, release: (@Sendable (_ outputs: Range<Int>) -> Void)? = nil,
+    readRow: @escaping ReadRow
+  ) {
+    // Nothing is read at the base.
+    self.init(
+      base: UnsafeRawPointer(bitPattern: AlignedBuffer.alignment)!, type: .float32, rows: rows, columns: columns,
+      outputStep: 0, inputStep: 1, release: release, Expansion(readRow: readRow, first: first, step: 1))
+  }
 
   /// `stride` is the number of elements from one stored row to the next: more than a row holds where the matrix is a
   /// part of a wider one.
@@ -35,8 +60,9 @@ package struct StoredMatrix: @unchecked Sendable {
 
   private init(
     base: UnsafeRawPointer, type: ElementType, rows: Int, columns: Int, outputStep: Int, inputStep: Int,
-    release: (@Sendable (_ outputs: Range<Int>) -> Void)?
+    release: (@Sendable (_ outputs: Range<Int>) -> Void)?, _ expansion: Expansion? = nil
   ) {
+    self.expansion = expansion
     self.base = base
     self.type = type
     self.rows = rows
@@ -52,7 +78,20 @@ package struct StoredMatrix: @unchecked Sendable {
       if step == 1, let release { { release(first + $0.lowerBound..<first + $0.upperBound) } } else { nil }
     return StoredMatrix(
       base: base + first * outputStep * type.size, type: type, rows: count, columns: columns,
-      outputStep: step * outputStep, inputStep: inputStep, release: release)
+      outputStep: step * outputStep, inputStep: inputStep, release: release,
+      expansion.map {
+        Expansion(readRow: $0.readRow, first: $0.first + first * $0.step, step: step * $0.step)
+      })
+  }
+
+  /// Writes the numbers of one output, times `scale`.
+  func read(_ output: Int, scale: Float, into numbers: UnsafeMutablePointer<Float>, _ kernels: KernelTable) {
+    guard let expansion else {
+      return kernels.conversions.convert(
+        base + output * outputStep * type.size, type, inputStep, scale, columns, numbers)
+    }
+    expansion.read(output, into: numbers)
+    if scale != 1 { for index in 0..<columns { numbers[index] *= scale } }
   }
 }
 
@@ -136,7 +175,7 @@ package final class PackedMatrix: Sendable {
     outputs = gated ? sources[0].rows : sources.reduce(0) { $0 + $1.rows }
     panels = (outputs + panelWidth - 1) / panelWidth * (gated ? 2 : 1)
     steps = (inputs + compute.inputsPerStep - 1) / compute.inputsPerStep
-    paired = compute == .int8 && min(inputs, outputs) >= PackedMatrix.pairedWidth
+    paired = PackedMatrix.pairs(compute, inputs, outputs)
     block = compute == .int8 || compute == .int4 ? PackedMatrix.rotationBlock(inputs) : 1
     weights = try AlignedBuffer(
       try PackedMatrix.product(panels, steps * compute.floatsPerStep), of: Float.self, for: "weights")
@@ -149,12 +188,17 @@ package final class PackedMatrix: Sendable {
   /// the kernels turn in registers.
   static func rotationBlock(_ inputs: Int) -> Int { min(128, inputs & -inputs) }
 
+  private static func pairs(_ compute: ComputeType, _ inputs: Int, _ outputs: Int) -> Bool {
+    compute == .int8 && min(inputs, outputs) >= pairedWidth
+  }
+
   /// A matrix in 8 bits from the bytes that `write` gave of one.
   init(saved: UnsafeRawBufferPointer, outputs: Int, inputs: Int) throws(Failure) {
     (compute, gated) = (.int8, false)
     (self.outputs, self.inputs) = (outputs, inputs)
     panels = (outputs + panelWidth - 1) / panelWidth
     steps = (inputs + compute.inputsPerStep - 1) / compute.inputsPerStep
+    paired = PackedMatrix.pairs(compute, inputs, outputs)
     block = PackedMatrix.rotationBlock(inputs)
     weights = try AlignedBuffer(
       try PackedMatrix.product(panels, steps * compute.floatsPerStep), of: Float.self, for: "weights")
@@ -185,6 +229,7 @@ package final class PackedMatrix: Sendable {
     let sources: UnsafeBufferPointer<StoredMatrix>
     let kernels: KernelTable
     let scratch: UnsafeMutablePointer<Float>?  // a float32 panel for each part, unless weights stay float32
+    let expanded: UnsafeMutablePointer<Float>?  // the same for the outputs of a panel, where any are expanded
     let parts: Int
   }
 
@@ -192,22 +237,26 @@ package final class PackedMatrix: Sendable {
     let parts = engine.parts(panels, work: panels * panelWidth * inputs, grain: .packing)
     let scratch =
       compute == .float32 ? nil : try AlignedBuffer(parts * inputs * panelWidth, of: Float.self, for: "packing weights")
+    let expanded =
+      sources.contains { $0.expansion != nil }
+      ? try AlignedBuffer(parts * inputs * panelWidth, of: Float.self, for: "expanding weights") : nil
     sources.withUnsafeBufferPointer { sources in
       var job = PackJob(
-        matrix: self, sources: sources, kernels: engine.kernels, scratch: scratch?.pointer(), parts: parts)
+        matrix: self, sources: sources, kernels: engine.kernels, scratch: scratch?.pointer(),
+        expanded: expanded?.pointer(), parts: parts)
       engine.run(&job, parts: parts) { context, part in
         let job = context.assumingMemoryBound(to: PackJob.self).pointee
         for panel in (0..<job.matrix.panels).share(part, of: job.parts) { job.matrix.packPanel(panel, job, part) }
       }
     }
-    withExtendedLifetime(scratch) {}  // the job holds no more than its address
+    withExtendedLifetime((scratch, expanded)) {}  // the job holds no more than their addresses
   }
 
   private func packPanel(_ panel: Int, _ job: PackJob, _ part: Int) {
     let to = base + panel * steps * compute.floatsPerStep
-    guard let scratch = job.scratch else { return gatherPanel(panel, job, to) }
+    guard let scratch = job.scratch else { return gatherPanel(panel, job, part, to) }
     let wide = scratch + part * inputs * panelWidth
-    gatherPanel(panel, job, wide)
+    gatherPanel(panel, job, part, wide)
     if block > 1 { job.kernels.conversions.rotatePanel(wide, inputs, block) }
     var arguments = CompressArguments(
       panel: wide, inputs: inputs, to: to, scales: scales.map { $0 + panel * panelWidth },
@@ -221,7 +270,7 @@ package final class PackedMatrix: Sendable {
   }
 
   /// Fills a float32 panel, [inputs][32], from the sources.
-  private func gatherPanel(_ panel: Int, _ job: PackJob, _ to: UnsafeMutablePointer<Float>) {
+  private func gatherPanel(_ panel: Int, _ job: PackJob, _ part: Int, _ to: UnsafeMutablePointer<Float>) {
     var lane = 0  // lanes filled
     var first = (gated ? panel / 2 : panel) * panelWidth  // output of the next lane, counted from the source at hand
     for (index, source) in job.sources.enumerated() where !gated || index == panel % 2 {
@@ -230,7 +279,13 @@ package final class PackedMatrix: Sendable {
         var arguments = PackArguments(
           source: source.base, type: source.type, inputs: inputs, outputStep: source.outputStep,
           inputStep: source.inputStep, destination: to)
-        job.kernels.conversions.pack(&arguments, first, lane, lanes)
+        var output = first
+        if let expansion = source.expansion, let expanded = job.expanded {
+          let rows = expanded + part * inputs * panelWidth
+          for row in 0..<lanes { expansion.read(first + row, into: rows + row * inputs) }
+          (arguments.source, arguments.outputStep, output) = (UnsafeRawPointer(rows), inputs, 0)
+        }
+        job.kernels.conversions.pack(&arguments, output, lane, lanes)
         source.release?(first..<first + lanes)
         lane += lanes
         first += lanes

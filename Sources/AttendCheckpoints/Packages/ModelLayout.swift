@@ -21,6 +21,7 @@ enum ModelLayouts {
   static func find(in folder: HuggingFaceFolder) throws(Failure) -> (any ModelLayout)? {
     if let model = MinDalleModel(folder) { return model }
     if let model = try CTranslate2Model(folder) { return model }
+    if let model = try GGUFPackage(folder) { return model }
     return nil
   }
 }

@@ -40,15 +40,15 @@ struct Languages {
   func token(_ name: String, _ option: String) throws(Failure) -> Int32 {
     for spelling in [name, "__\(name)__"] { if let token = id(spelling) { return token } }
     var known = Languages.List()
-    var shortened: [Int32] = []
+    var (shortened, count) = (Int32(-1), 0)
     for id in 0..<Int32(truncatingIfNeeded: tokenizer.size) {
       guard let spelling = self.spelling(id) else { continue }
       let isSource = Languages.isLanguage(spelling)
       guard isSource || option == "tgt_lang" && Languages.isTarget(spelling) else { continue }
-      if isSource, spelling.hasPrefix("\(name)_") { shortened.append(id) }
+      if isSource, spelling.hasPrefix("\(name)_") { (shortened, count) = (id, count + 1) }
       known.add(spelling, for: name)
     }
-    if shortened.count == 1 { return shortened[0] }
+    if count == 1 { return shortened }
     throw Failure(
       .invalidArgument, "\(option): the tokenizer has no token for the language '\(name)'; \(known.text)")
   }

@@ -72,7 +72,20 @@ package struct MixtureBlueprint: Sendable {
       (both.isTransposed, both.bias, down.isTransposed, down.bias) = (true, .own, true, .own)
       return FeedForwardNetworkBlueprint(
         gate: both.everyOther(from: 0), up: both.everyOther(from: 1), down: down, activation: sizes.activation)
+    case .stacked:
+      return FeedForwardNetworkBlueprint(
+        gate: biasedSlice("\(name).gate_proj", index, outputs: expertWidth, inputs: width),
+        up: biasedSlice("\(name).up_proj", index, outputs: expertWidth, inputs: width),
+        down: biasedSlice("\(name).down_proj", index, outputs: width, inputs: expertWidth),
+        activation: sizes.activation)
     }
+  }
+
+  /// A slice of a tensor of all experts, with a slice of their biases.
+  private func biasedSlice(_ name: String, _ index: Int, outputs: Int, inputs: Int) -> LinearBlueprint {
+    var slice = slice(name, index, outputs: outputs, inputs: inputs)
+    slice.bias = .own
+    return slice
   }
 
   private func slice(_ name: String, _ index: Int, outputs: Int, inputs: Int) -> LinearBlueprint {
@@ -105,6 +118,8 @@ package enum ExpertStorage: Sendable {
   case fusedTransposed
   /// The same with biases and transposed, gates and up products taking turns.
   case fusedInTurns
+  /// `gate_proj`, `up_proj` and `down_proj`, each of all experts, `[experts, outputs, inputs]`, with biases.
+  case stacked
 }
 
 extension FeedForwardNetworkBlueprint {

@@ -48,15 +48,30 @@ final class MatrixReader {
 
   /// A tensor that is one matrix.
   func matrix(_ name: String, rows: Int, columns: Int) throws(Failure) -> StoredMatrix {
-    MatrixReader.matrix(try tensors.weights(name, TensorShape(rows, columns)), rows: rows, columns: columns)
+    MatrixReader.matrix(try tensors.matrix(name, TensorShape(rows, columns)), rows: rows, columns: columns)
   }
 
   /// The view of a tensor of this shape as a matrix, whose memory goes as its rows are packed.
   static func matrix(_ tensor: StoredTensor, rows: Int, columns: Int) -> StoredMatrix {
+    if let source = tensor.rows { return expanded(tensor, source, from: 0, rows: rows) }
     let step = columns * tensor.type.size
     return StoredMatrix(
       base: tensor.bytes.baseAddress!, type: tensor.type, rows: rows, columns: columns,
       release: { tensor.dontNeed($0.lowerBound * step..<$0.upperBound * step) })
+  }
+
+  /// Rows `[first, first + rows)` of a tensor that are expanded as they are packed.
+  private static func expanded(
+    _ tensor: StoredTensor, _ source: StoredRows, from first: Int, rows: Int
+  ) -> StoredMatrix {
+    let step = source.rowBytes
+    var release: (@Sendable (Range<Int>) -> Void)?
+    if source.isInOrder {
+      release = { tensor.dontNeed((first + $0.lowerBound) * step..<(first + $0.upperBound) * step) }
+    }
+    return StoredMatrix(
+      from: first, rows: rows, columns: source.columns, release: release,
+      readRow: { (row, numbers) in source.read(row, into: numbers) })
   }
 
   /// The stored matrix that a product has a part in.
@@ -71,11 +86,14 @@ final class MatrixReader {
       return try kernel(linear, prefix: prefix)
     }
     let rows = linear.storedRows
-    let tensor = try tensors.weights(name, linear.storedShape.sliced(linear.slice?.count))
+    let tensor = try tensors.matrix(name, linear.storedShape.sliced(linear.slice?.count))
     try lend(tensor.name, linear)
     if linear.outputScale != nil || linear.outputGate != nil {
       let matrix = MatrixReader.matrix(tensor, rows: rows, columns: linear.inputs)
       return try scaled(linear, tensor, matrix, prefix: prefix)
+    }
+    if let source = tensor.rows {
+      return MatrixReader.expanded(tensor, source, from: (linear.slice?.index ?? 0) * rows, rows: rows)
     }
     let row = linear.inputs * tensor.type.size  // bytes
     let start = (linear.slice?.index ?? 0) * rows * row

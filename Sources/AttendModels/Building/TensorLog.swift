@@ -1,6 +1,5 @@
 import AttendBase
 import AttendCheckpoints
-import Glibc
 
 /// The tensors of a checkpoint, and which of them were read: what there is, the progress of loading, and in the end
 /// what nobody asked for.
@@ -66,12 +65,8 @@ final class TensorLog {
 
   /// Whether two tensors hold the same.
   func areEqual(_ one: String, _ other: String) -> Bool {
-    guard let one = checkpoint[one], let other = checkpoint[other], one.type == other.type, one.shape == other.shape
-    else { return false }
-    guard let first = one.bytes.baseAddress, let second = other.bytes.baseAddress else {
-      return one.bytes.count == other.bytes.count
-    }
-    return memcmp(first, second, one.bytes.count) == 0
+    guard let one = checkpoint[one], let other = checkpoint[other] else { return false }
+    return one.isEqual(to: other)
   }
 
   /// The first of several spellings whose tensor exists; the first of all where none does, so that its absence is
@@ -82,13 +77,33 @@ final class TensorLog {
 
   // MARK: Reading
 
-  /// Weights of one of two shapes, in a type that the kernels read: float64 becomes float32.
+  /// Weights of one of two shapes, in a type that the kernels read: float64 becomes float32, and so does what is stored
+  /// in blocks.
   func weights(
     _ name: String, _ shape: TensorShape, or other: TensorShape? = nil
   ) throws(Failure) -> StoredTensor {
     if shape.count > 2, !has(name), let kernel = FlaxKernel(of: name, in: checkpoint) {
       return try weights(of: kernel, name, shape)
     }
+    let tensor = try stored(name, shape, or: other)
+    guard tensor.type == .float64 || tensor.rows != nil else { return tensor }
+    if let single = narrowed[name] { return single }
+    let single = try tensor.narrowed()
+    narrowed[name] = single
+    return single
+  }
+
+  /// The same of a matrix whose rows may be read one after another: they stay as they are stored, but for float64.
+  func matrix(
+    _ name: String, _ shape: TensorShape, or other: TensorShape? = nil
+  ) throws(Failure) -> StoredTensor {
+    guard checkpoint[name]?.rows != nil else { return try weights(name, shape, or: other) }
+    return try stored(name, shape, or: other)
+  }
+
+  private func stored(
+    _ name: String, _ shape: TensorShape, or other: TensorShape?
+  ) throws(Failure) -> StoredTensor {
     let tensor = try checkpoint.tensor(name, shape: shape, or: other)
     guard [.float32, .float16, .bfloat16, .float64].contains(tensor.type) else {
       throw Failure(
@@ -97,11 +112,7 @@ final class TensorLog {
       )
     }
     try note(tensor, parameters: tensor.count)
-    guard tensor.type == .float64 else { return tensor }
-    if let single = narrowed[name] { return single }
-    let single = try tensor.narrowed()
-    narrowed[name] = single
-    return single
+    return tensor
   }
 
   /// Weights of a convolution that the checkpoint holds as Flax's, in the order of PyTorch.
@@ -176,7 +187,7 @@ final class TensorLog {
   func keep(
     _ name: String, _ shape: TensorShape
   ) throws(Failure) -> (tensor: StoredTensor, owner: any AnyObject & Sendable) {
-    let tensor = try weights(name, shape)
+    let tensor = try matrix(name, shape)
     _ = mark(name, .kept)
     return (tensor, tensor.owner ?? checkpoint)
   }

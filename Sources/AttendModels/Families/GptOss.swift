@@ -35,7 +35,10 @@ enum GptOss: Family {
           layouts: [
             .init(
               router: sizes.router("\(layer).mlp.router", bias: .own), experts: "\(layer).mlp.experts",
-              storage: .fusedInTurns)
+              storage: .fusedInTurns),
+            .init(
+              router: sizes.router("\(layer).mlp.router", bias: .own), experts: "\(layer).mlp.experts",
+              storage: .stacked),
           ], topK: topK, weights: .softmaxOverTopK))
     }
     return try .llamaLine(config, modelType: modelType, choices, task: try headTask(config))
