@@ -2,10 +2,13 @@
 
 Three steps, since they need different packages:
 
-    python gguf.py make FOLDER LLAMA-CPP     random models of six architectures, written by llama.cpp's own converter
+    gguf_logits.py make FOLDER LLAMA-CPP     random models of seven architectures, written by llama.cpp's own converter
                                              (transformers, torch, and a checkout of llama.cpp)
-    python gguf.py expect FOLDER             files of five types and their logits (llama-cpp-python)
-    python gguf.py compare FOLDER            the same of Attend, and the table
+    gguf_logits.py expect FOLDER             files of other types and their logits (llama-cpp-python, gguf)
+    gguf_logits.py compare FOLDER            the same of Attend, and the table
+
+llama.cpp rounds the inputs of its products to 8 bits where weights are in blocks. So each file is computed a second
+time, its numbers written out in float32: what is left is the rounding of sums, and of keys and values to float16.
 """
 
 import ctypes
@@ -87,6 +90,31 @@ def expect(folder):
             if l.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(parameters)):
                 raise SystemExit(f"{target} could not be made")
             np.save(folder / f"{stem}.{kind}.npy", logits(l, target))
+            expanded = folder / "expanded.gguf"
+            expand(target, expanded)
+            np.save(folder / f"{stem}.{kind}.expanded.npy", logits(l, expanded))
+            expanded.unlink()
+
+
+def expand(source, target):
+    """The same model in float32."""
+    import gguf
+
+    reader = gguf.GGUFReader(source)
+    writer = gguf.GGUFWriter(target, reader.fields["general.architecture"].contents())
+    for field in reader.fields.values():
+        if field.name.startswith("GGUF.") or field.name in ("general.architecture", "general.quantization_version"):
+            continue
+        kind = field.types[0]
+        of = field.types[-1] if kind == gguf.GGUFValueType.ARRAY else None
+        writer.add_key_value(field.name, field.contents(), kind, sub_type=of)
+    for tensor in reader.tensors:
+        numbers = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
+        writer.add_tensor(tensor.name, numbers.reshape([int(size) for size in tensor.shape][::-1]))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
 
 
 def logits(l, path):
@@ -113,15 +141,19 @@ def logits(l, path):
 def compare(folder):
     import attend
 
-    print("| file | correlation | largest difference | largest logit |\n|---|---|---|---|")
-    for path in sorted(folder.glob("*.npy")):
-        expected = np.load(path)
-        with attend.Model(path.with_suffix(".gguf")) as model, model.session() as session:
+    print("| file | correlation | of the file in float32 | largest difference from it | largest logit |")
+    print("|---|---|---|---|---|")
+    for path in sorted(folder.glob("*.gguf")):
+        expected = np.load(path.with_suffix(".npy"))
+        written = path.with_suffix(".expanded.npy")
+        plain = np.load(written) if written.exists() else expected
+        with attend.Model(path) as model, model.session() as session:
             session.encode([IDS[:1]])
             found = np.concatenate([session.logits(), session.decode([IDS[1:]])[0]])
-        correlation = np.corrcoef(found.ravel(), expected.ravel())[0, 1]
-        distance = np.abs(found - expected).max()
-        print(f"| {path.stem} | {correlation:.7f} | {distance:.2e} | {np.abs(expected).max():.2f} |")
+        correlations = [np.corrcoef(found.ravel(), other.ravel())[0, 1] for other in (expected, plain)]
+        distance = np.abs(found - plain).max()
+        row = [f"{correlation:.7f}" for correlation in correlations] + [f"{distance:.1e}", f"{np.abs(plain).max():.2f}"]
+        print(f"| {path.stem} | {' | '.join(row)} |")
 
 
 if __name__ == "__main__":
