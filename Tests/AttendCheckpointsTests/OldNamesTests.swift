@@ -86,8 +86,7 @@ import Testing
   @Test(
     "a folder with weights of another format is told which file that is",
     arguments: [
-      ["model-00001-of-00002.gguf"], ["adapter_config.json", "adapter_model.safetensors"], ["tf_model.h5"],
-      ["model.bin"], ["onnx/model.onnx"],
+      ["adapter_config.json", "adapter_model.safetensors"], ["tf_model.h5"], ["model.bin"], ["onnx/model.onnx"],
     ]) func otherFormats(_ files: [String]) throws
   {
     try FileManager.default.createDirectory(atPath: folder.path(of: "onnx"), withIntermediateDirectories: true)
