@@ -1982,8 +1982,9 @@ ATTEND_MUST_CHECK attend_error *attend_search_index_open(
 
 /**
  * Adds `count` vectors, float32, [count, width], which get the next numbers, from 0 on. Nobody may search meanwhile.
- * Errors: INVALID_ARGUMENT (a number that is not finite: no vector is added), OUT_OF_MEMORY (the first ones may have
- * been added; attend_search_index_count tells).
+ * Errors: INVALID_ARGUMENT (a number that is not finite or, without `normalize`, a vector whose largest number is not
+ * between 2^-100 and 2^100 in size: no vector is added), OUT_OF_MEMORY (the first ones may have been added;
+ * attend_search_index_count tells).
  */
 ATTEND_MUST_CHECK attend_error *attend_search_index_add(
     attend_search_index *index, const float *vectors, size_t count);

@@ -119,7 +119,7 @@ struct TensorTexts: Sendable {
 func memoryFiles(
   _ files: UnsafePointer<attend_file>?, _ count: Int, copies: Bool
 ) throws(Failure) -> MemoryFiles {
-  guard count > 0 else { throw Failure(.invalidArgument, "count is 0: a model is at least one file") }
+  guard count > 0 else { throw Failure(.invalidArgument, "count is 0: at least one file is needed") }
   let files = try require(files, "files")
   return try MemoryFiles(count, copies: copies) { (index) throws(Failure) in
     let file = files[index]

@@ -18,6 +18,7 @@ enum OtherFormats {
     (".pt", "one of several files of PyTorch: name the one that is meant"),
     ("model.bin", "neither of CTranslate2 nor called pytorch_model.bin"),
     (".safetensors", "safetensors under another name than model.safetensors"),
+    (".bin", "no pytorch_model.bin, nor a part that a pytorch_model.bin.index.json names"),
   ]
 
   /// Beginnings of names of what trainers write beside a model.

@@ -83,7 +83,8 @@ import CInstructions
   }
   var column = range.first & ~15
   while column < range.limit {
-    let p = exp(multiplyAdd(load(scores + column), scale, shift))
+    // Rounded twice, as the maximum was: its own exponential is 1, however large the scores are.
+    let p = exp(load(scores + column) * scale + shift)
     storeOperand(arithmetic, weighted(arithmetic, a, p, tile: range.tile, column), scores, column)
     sums += p
     column &+= 16

@@ -91,7 +91,8 @@ func compressInt8(_ a: UnsafePointer<CompressArguments>) {
 }
 
 /// The scales of a group of 32 inputs for sixteen outputs, exact in bfloat16. Of nine scales that map the number of largest size to a
-/// value from -8.5 to -6.5 the one with the least squared error: the largest number may be rounded worse if the others gain.
+/// value from -8.5 to -6.5 the one with the least squared error: the largest number may be rounded worse if the others gain. Where no
+/// error can be told, of numbers beyond 2^60, it is the one that maps it to -8; a number that is none makes the scale none.
 @_transparent private func groupScale(_ a: UnsafePointer<CompressArguments>, _ first: Int, _ lane: Int) -> Vector {
   var top = splat(0)
   var k = 0
@@ -100,7 +101,7 @@ func compressInt8(_ a: UnsafePointer<CompressArguments>) {
     top = top.replacing(with: v, where: size(v) .> size(top))
     k &+= 1
   }
-  var best = splat(0), bestError = splat(Float.infinity)
+  var best = fromBits(bfloat16(top / splat(-8)) &<< Lanes(repeating: 16)), bestError = splat(Float.infinity)
   var candidate = 0
   while candidate < 9 {
     let scale = fromBits(bfloat16(top / splat(-8.5 + 0.25 * Float(candidate))) &<< Lanes(repeating: 16))

@@ -24,6 +24,11 @@ struct CTranslate2File: Sendable {
   /// The kind of model, such as "TransformerSpec", and the revision of its names.
   let specification: String
   let revision: Int
+  /// The newest revision of each specification that is known, as CTranslate2 4.8 has them.
+  private static let revisions = [
+    "TransformerBase": 7, "TransformerBig": 7, "TransformerSpec": 7, "TransformerDecoderSpec": 8,
+    "TransformerEncoderSpec": 1, "WhisperSpec": 3,
+  ]
   /// Whether names are those of the first revision.
   var isFirst: Bool { revision == 1 && specification.hasPrefix("TransformerB") }
   /// In the order of their names.
@@ -60,6 +65,11 @@ struct CTranslate2File: Sendable {
     }
     specification = version >= 2 ? reader.string(try reader.text()) : "TransformerBase"
     revision = version >= 2 ? try reader.number(4) : 1
+    if let newest = CTranslate2File.revisions[specification], !(1...newest).contains(revision) {
+      throw Failure(
+        .unsupported,
+        "\(file.path) is of revision \(revision) of \(specification); known are 1 to \(newest)")
+    }
     let count = try reader.number(4)
     var sizes = GrowingList<Int>(for: "the shapes of \(file.path)")
     var found = GrowingList<Variable>(for: "the variables of \(file.path)")

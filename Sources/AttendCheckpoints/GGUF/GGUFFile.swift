@@ -116,6 +116,14 @@ final class GGUFFile {
           "begins at byte \(tensor.offset) of the data, inside of tensor \(name(of: before)), which ends at byte "
             + "\(before.offset + before.bytes)")
       }
+      // Tensors follow one another; a gap means that a size or type is not what was written.
+      let next = (before.offset + before.bytes + alignment - 1) / alignment * alignment
+      guard next == tensor.offset || before.bytes == 0 || tensor.bytes == 0 else {
+        throw invalid(
+          tensor,
+          "begins at byte \(tensor.offset) of the data; tensor \(name(of: before)), before it, ends so that the next "
+            + "begins at \(next)")
+      }
     }
     try tensors.sort { $0.name.bytes(in: bytes).lexicographicallyPrecedes($1.name.bytes(in: bytes)) }
     for index in tensors.elements.indices.dropFirst()

@@ -26,7 +26,14 @@ final class GGUFPackage: ModelLayout, @unchecked Sendable {
     files = try FixedArray(names.count, for: "the files of \(folder.path(of: name))") { (index) throws(Failure) in
       try GGUFFile(try folder.mapped(names[index]))
     }
-    if files.count > 1 { try GGUFPackage.checkParts(files) }
+    if files.count > 1 {
+      try GGUFPackage.checkParts(files)
+    } else if let count = try files[0].metadata.size("split.count"), count > 1 {
+      throw Failure(
+        .notFound,
+        "\(files[0].file.path) is one of \(count) parts of a model, and its name does not tell which: it must end in "
+          + "-00001-of-\(GGUFPackage.padded(count)).gguf, beside the others")
+    }
     let first = files[0]
     if let kind = try first.metadata.text("general.type"), kind != "model" {
       throw Failure(.unsupported, "\(first.file.path) is of type \"\(kind)\", not a model by itself")
@@ -136,6 +143,14 @@ final class GGUFPackage: ModelLayout, @unchecked Sendable {
           .invalidFile, "\(file.file.path): the file says that it is \(found), its name \(index + 1) of \(files.count)")
       }
     }
+    for (index, file) in files.enumerated() {
+      for tensor in file.tensors.elements {
+        let name = file.name(of: tensor)
+        if let other = files[..<index].first(where: { $0.tensor(name) != nil }) {
+          throw Failure(.invalidFile, "\(file.file.path): tensor \(name) is in \(other.file.path) too")
+        }
+      }
+    }
     let tensors = files.reduce(0) { $0 + $1.tensors.count }
     if let stated = try files[0].metadata.size("split.tensors.count"), stated != tensors {
       throw files[0].metadata.invalid("split.tensors.count", "is \(stated); the files hold \(tensors) tensors")
@@ -158,6 +173,11 @@ final class GGUFPackage: ModelLayout, @unchecked Sendable {
       throw Failure(
         .unsupported,
         "\(folder.path) holds \(names.count) models in GGUF: \(names.joined(separator: ", ")); give the path of one")
+    }
+    if names.isEmpty, let part = folder.names(where: { split($0) != nil }).first, let (stem, _, count) = split(part) {
+      throw Failure(
+        .notFound,
+        "\(folder.path) holds \(part), and lacks the first part, \(stem)-\(padded(1))-of-\(padded(count)).gguf")
     }
     return names.first
   }

@@ -35,6 +35,15 @@ extension Unpickler {
       }
       type = stated
     }
+    // Requirements of gradients, hooks and metadata, in which bits may stand that turn what is stored.
+    for argument in arguments.dropFirst(4) {
+      for bit in ["neg", "conj"] where try flag(bit, of: argument) == true {
+        throw Failure(
+          .unsupported,
+          "\(file): a tensor of storage \(string(storages[storage].key)) is a view with torch's \(bit) bit; save a copy "
+            + "of it (resolve_\(bit)())")
+      }
+    }
     try tensors.append(PickleTensor(storage: storage, type: type, offset: offset, shape: shape, strides: strides))
     return .tensor(tensors.count - 1)
   }
@@ -132,12 +141,25 @@ extension Unpickler {
     var value = value
     for _ in 0..<3 {  // no deeper than anybody wraps
       guard case .container(let index) = value, containers[index].kind == .dictionary else { break }
+      let inner = try wrapped(in: containers[index])
+      if let inner, try holdsTensors(inner) {
+        value = inner
+        continue
+      }
       let found = try tensors(of: containers[index])
       if !found.isEmpty { return try described(found, storage) }
-      guard let inner = try wrapped(in: containers[index]) else { break }
+      guard let inner else { break }
       value = inner
     }
     throw Failure(.invalidFile, "\(file): the pickle holds no dictionary of tensors")
+  }
+
+  /// Whether a dictionary, or the one in it under a usual key, holds tensors: beside it a trainer may keep others, such
+  /// as a count of steps.
+  private func holdsTensors(_ value: PickleValue) throws(Failure) -> Bool {
+    guard case .container(let index) = value, containers[index].kind == .dictionary else { return false }
+    let (own, inner) = (try tensors(of: containers[index]).isEmpty, try wrapped(in: containers[index]))
+    return !own || inner != nil
   }
 
   /// The tensors of a dictionary in the order of their names.

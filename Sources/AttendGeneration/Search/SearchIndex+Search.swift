@@ -19,7 +19,7 @@ extension SearchIndex {
   package func search(
     _ queries: Matrix, most: Int, _ body: (_ query: Int, _ hits: UnsafeBufferPointer<SearchHit>) -> Void
   ) throws(Failure) {
-    try SearchIndex.check(queries, "queries")
+    try SearchIndex.check(queries, "queries", sizes: !normalizes)
     let scratch = scratch.withLock { $0.popLast() } ?? SearchScratch()
     defer { self.scratch.withLock { $0.append(scratch) } }
     for first in stride(from: 0, to: queries.rows, by: SearchIndex.queriesAtOnce) {

@@ -64,7 +64,7 @@ package final class SearchIndex: @unchecked Sendable {
   /// Adds vectors, `[rows, width]`. Throws `invalidArgument` for one that is not finite, with its number, and adds none
   /// then; after `outOfMemory` those that came before are added.
   package func add(_ vectors: Matrix) throws(Failure) {
-    try SearchIndex.check(vectors, "vectors")
+    try SearchIndex.check(vectors, "vectors", sizes: !normalizes)
     var row = 0
     while row < vectors.rows {
       let some = min(vectors.rows - row, SearchIndex.segmentRows - tailCount)
@@ -95,11 +95,26 @@ package final class SearchIndex: @unchecked Sendable {
 
   private var tailRows: Matrix { Matrix(tail.pointer(), rows: tailCount, columns: width) }
 
-  /// Throws for numbers that are not finite.
-  static func check(_ rows: Matrix, _ name: String) throws(Failure) {
+  /// Largest numbers of vectors between which the bounds of products are far from the ends of float32.
+  private static let sizes: ClosedRange<Float> = 0x1p-100...0x1p100
+
+  /// Throws for numbers that are not finite and, with `sizes`, for vectors that are too small or too large to be told
+  /// apart by products in float32.
+  static func check(_ rows: Matrix, _ name: String, sizes: Bool) throws(Failure) {
     for row in 0..<rows.rows {
-      for column in 0..<rows.columns where !rows[row][column].isFinite {
-        throw Failure(.invalidArgument, "\(name): number \(column) of vector \(row) is \(rows[row][column])")
+      var largest: Float = 0
+      for column in 0..<rows.columns {
+        let number = rows[row][column]
+        guard number.isFinite else {
+          throw Failure(.invalidArgument, "\(name): number \(column) of vector \(row) is \(number)")
+        }
+        largest = max(largest, abs(number))
+      }
+      guard !sizes || largest == 0 || SearchIndex.sizes.contains(largest) else {
+        throw Failure(
+          .invalidArgument,
+          "\(name): the largest number of vector \(row) is \(largest) in size; from 2^-100 to 2^100 are allowed, and "
+            + "any where vectors are normalized")
       }
     }
   }

@@ -52,7 +52,7 @@ CONTENDERS = (
     Contender(OURS, "native_media", _MEDIA, ("float32", "int8")),
     Contender("ONNX Runtime", "onnx_media", ("see", "look", "hear"), ("float32", "int8")),
     Contender("PyTorch", "pytorch_media", _MEDIA, ("float32",)),
-    Contender("OpenVINO", "openvino_runtime", ("see",), ("float32", "int8")),
+    Contender("OpenVINO", "openvino_runtime", ("embed", "see"), ("float32", "int8")),
     Contender("faster-whisper", "faster_whisper", ("transcribe",), ("float32", "int8")),
     Contender("whisper.cpp", "whisper_cpp", ("transcribe",), ("float32", "int8"), loose=True),
 )

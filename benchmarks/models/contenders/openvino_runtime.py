@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import media
 import numpy as np
 import numpy.typing as npt
-from convert_openvino import openvino_file
+from convert_openvino import given, openvino_file
 from workloads import Workload
 
 from contenders.base import Runner, Unavailable
@@ -27,8 +26,8 @@ class OpenVinoRunner(Runner):
             raise Unavailable(str(problem)) from None
         core = openvino.Core()
         model = core.read_model(openvino_file(folder, workload, compute))
-        self.given = media.pixels(workload)
-        model.reshape(list(self.given.shape))
+        self.given = given(folder, workload)
+        model.reshape({port: list(one.shape) for port, one in zip(model.inputs, self.given)})
         options = {
             "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": "f32",
@@ -39,11 +38,11 @@ class OpenVinoRunner(Runner):
 
     def run(self) -> float:
         start = self.clock()
-        self.request.infer([self.given], share_inputs=True, share_outputs=True)
+        self.request.infer(self.given, share_inputs=True, share_outputs=True)
         return self.clock() - start
 
     def check(self) -> dict[str, npt.NDArray[Any]]:
-        states: npt.NDArray[np.float32] = self.request.infer([self.given])[0]
+        states: npt.NDArray[np.float32] = self.request.infer(self.given)[0]
         return {"states": states}
 
 

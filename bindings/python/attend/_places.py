@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import ctypes
 import os
 import re
@@ -27,9 +28,14 @@ def found(path: Path) -> str:
     given = os.fsdecode(path)
     spelled = os.path.expanduser(given)
     if os.path.exists(spelled) or not _NAME.fullmatch(given) or ".." in given:
-        return os.path.abspath(spelled)
+        return _absolute(spelled)
     name, _, revision = given.partition("@")
-    return _cached(name, revision or "main", os.path.abspath(spelled))
+    return _cached(name, revision or "main", _absolute(spelled))
+
+
+def _absolute(path: str) -> str:
+    """The path from the root on. A ".." stays, since behind a symbolic link it is the parent of what is linked to."""
+    return os.path.join(os.getcwd(), path) if path else path
 
 
 def _caches() -> list[str]:
@@ -73,6 +79,8 @@ class MemoryFiles:
     """A table of files in memory, as the library takes it, and what keeps them where they are."""
 
     def __init__(self, files: Mapping[str, Any]) -> None:
+        if not isinstance(files, collections.abc.Mapping):
+            raise InvalidArgumentError(f"files is a {type(files).__name__}; a mapping of names to bytes is needed")
         self._kept: list[Any] = []
         self.count = len(files)
         self.table = (c.File * self.count)()

@@ -37,7 +37,8 @@ class SearchIndex(Closable):
     be among the best are computed from the vectors themselves. Any number of threads may search at once; nobody may
     search while vectors are added. ``save`` writes an index to a file, which ``SearchIndex.open`` maps.
 
-    Errors: InvalidArgumentError (vectors of another width, or not finite), UnsupportedError, OutOfMemoryError.
+    Errors: InvalidArgumentError (vectors of another width, not finite or, without ``normalize``, with a largest number
+    that is not between 2**-100 and 2**100), UnsupportedError, OutOfMemoryError.
     """
 
     _noun = "index"
