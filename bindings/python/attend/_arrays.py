@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import operator
 import os
+import re
 from typing import Any, Iterable, Protocol, Sequence, SupportsIndex, Union
 
 import numpy as np
@@ -156,7 +157,10 @@ def utf8(text: str | bytes, what: str) -> bytes:
         return text
     if not isinstance(text, str):
         raise TypeError(f"{what}: expected a text, found {type(text).__name__}")
-    return text.encode("utf-8", "surrogatepass")
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:  # one U+FFFD for each half of a pair, so that places in the text stay what they are
+        return re.sub("[\ud800-\udfff]", "\ufffd", text).encode("utf-8")
 
 
 def text_argument(text: str | None, what: str) -> bytes | None:

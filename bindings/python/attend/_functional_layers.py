@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from typing import Any, Mapping
 
@@ -56,7 +57,7 @@ def _normalized(
             for name, given in (("weight", weight), ("bias", bias)):
                 if given is not None and np.shape(given) != shape:
                     raise InvalidArgumentError(f"{name} is {list(np.shape(given))}; it must be {list(shape)}")
-            flat = (*x.shape[: -len(shape)], -1)
+            flat = (*x.shape[: -len(shape)], math.prod(shape))
             x, y = x.reshape(flat), output.reshape(flat)
             weight, bias = (None if given is None else numbers(given).reshape(-1) for given in (weight, bias))
             call.kept += [x, y]

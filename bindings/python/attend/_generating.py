@@ -115,6 +115,8 @@ class Generating(Answers):
 
     def _texts(self, function: Any, texts: Any, how: Any, options: Mapping[str, Any]) -> Any:
         """Texts that are made of texts: a string, or a list of them."""
+        if (options.get("num_return_sequences") or 1) != 1:
+            raise InvalidArgumentError("num_return_sequences: one text is given for each; generate gives several")
         one = isinstance(texts, (str, bytes))
         found = rewrite(self._answering(), function, [texts] if one else texts, how, options)
         return found[0].text if one else [answer.text for answer in found]

@@ -39,9 +39,14 @@ def kmeans(
     after ``max_iterations``. The same arguments give the same clusters. A cluster that loses all its vectors gets the
     one that is farthest from its center.
     """
-    rows, count = _rows(vectors), number(clusters, "clusters")
-    if not 1 <= count <= len(rows):
-        raise InvalidArgumentError(f"clusters: {count} of {len(rows)} vectors")
+    given, count = _rows(vectors), number(clusters, "clusters")
+    if not 1 <= count <= len(given):
+        raise InvalidArgumentError(f"clusters: {count} of {len(given)} vectors")
+    # Around their mean and near 1, so that squares of distances neither cancel nor leave float32.
+    middle = given.mean(axis=0, dtype=np.float64)
+    spread = given - middle
+    scale = float(np.abs(spread).max()) or 1.0
+    rows = np.ascontiguousarray(spread / scale, np.float32)
     draw = np.random.default_rng(seed)
     squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
     centers = _first_centers(rows, squares, count, draw)
@@ -56,7 +61,9 @@ def kmeans(
         if shift <= least:
             break
     labels, distances = _assign(rows, squares, centers)
-    return Clusters(labels, centers, float(distances.sum()), iterations)
+    return Clusters(
+        labels, (centers * scale + middle).astype(np.float32), float(distances.sum()) * scale**2, iterations
+    )
 
 
 def communities(
@@ -68,9 +75,9 @@ def communities(
     that share vectors the larger one keeps them, and what is left of the other stays where it is large enough: the fast
     clustering of sentence-transformers' ``community_detection``.
     """
-    rows, least = _rows(vectors), number(min_size, "min_size")
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    rows = np.ascontiguousarray(rows / np.where(lengths > 0, lengths, 1), np.float32)
+    given, least = _rows(vectors).astype(np.float64), number(min_size, "min_size")
+    lengths = np.linalg.norm(given, axis=1, keepdims=True)
+    rows = np.ascontiguousarray(given / np.where(lengths > 0, lengths, 1), np.float32)
     groups = []
     for first in range(0, len(rows), _AT_ONCE):
         for cosines in functional.linear(rows[first : first + _AT_ONCE], rows):

@@ -125,7 +125,7 @@ def _steps(size: tuple[int, int]) -> Any:
 
 def _pixels(places: Iterable[str], size: tuple[int, int]) -> tuple[int, ...]:
     """The middles of places, x before y; of an odd number the last one is left out. Rounded as the reference does."""
-    numbers = [float(place) for place in places]
+    numbers = [min(float(place), 1e9) for place in places]
     middles = np.asarray(numbers[: len(numbers) // 2 * 2], np.float32).reshape(-1, 2) + np.float32(0.5)
     return tuple((middles * _steps(size)).astype(int).ravel().tolist())
 

@@ -275,3 +275,18 @@ def test_errors_name_the_argument_and_both_shapes() -> None:
     huge = np.lib.stride_tricks.as_strided(x, (1, 1, 1 << 29, 8), (0, 0, 0, 4))
     with pytest.raises((attend.OutOfMemoryError, attend.InvalidArgumentError)):
         F.scaled_dot_product_attention(huge, huge, huge, out=np.zeros((1, 1, 3, 8), np.float32))
+
+
+@pytest.mark.parametrize("size", [1.0, 1e2, 1e4, 1e6, 1e9, 1e12])
+@pytest.mark.parametrize("width", [1, 3, 12, 64, 128])
+def test_weights_sum_to_one_however_large_scores_are(width: int, size: float) -> None:
+    draw = np.random.default_rng(1)
+    query = draw.standard_normal((1, 2, 8, width), np.float32)
+    key = draw.standard_normal((1, 2, 16, width), np.float32) * np.float32(size)
+    value = np.ones_like(key)
+    mixed, weights = F.scaled_dot_product_attention(query, key, value, need_weights=True)
+    assert np.abs(weights.sum(-1) - 1).max() < 1e-5 and weights.min() >= 0
+    assert np.abs(mixed - 1).max() < 1e-5
+    alone = F.scaled_dot_product_attention(query, key[:, :, :1], 5 * value[:, :, :1])
+    assert (alone == 5).all()
+    assert F.layer_norm(np.zeros((0, 3, 4), np.float32), (3, 4)).shape == (0, 3, 4)

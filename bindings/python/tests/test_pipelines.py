@@ -203,3 +203,22 @@ def test_pipelines_own_what_they_load() -> None:
     with attend.Model(FIXTURES / "tasks" / "tokens") as model:
         attend.pipeline("ner", model).close()
         assert not model.closed
+
+
+def test_options_that_would_be_lost_are_told() -> None:
+    with attend.Model(FIXTURES.parents[1] / "models" / "g2p-en") as model:
+        with pytest.raises(attend.InvalidArgumentError, match="num_return_sequences: one text"):
+            attend.pipeline("text2text-generation", model)("hello", num_beams=4, num_return_sequences=3)
+        with pytest.raises(attend.UnsupportedError, match="text-generation: .* is no decoder"):
+            attend.pipeline("text-generation", model)("hello")
+    with attend.pipeline("question-answering", FIXTURES / "tasks" / "answers") as answer:
+        with pytest.raises(TypeError, match="3 arguments"):
+            answer("who?", "ada slept", 5)
+    with attend.pipeline("text-classification", FIXTURES / "tasks" / "topics") as classify:
+        assert classify({"text": "slept", "text_pair": ""}) == classify({"text": "slept"})
+
+
+def test_places_behind_half_a_surrogate_pair() -> None:
+    with attend.Model(FIXTURES / "tasks" / "tokens") as model:
+        found, plain = (model.find_entities(f"ada {mark} in london", ignored_labels=[]) for mark in ("\ud800", "x"))
+        assert [each.end for each in found][-1] == [each.end for each in plain][-1] == 15

@@ -218,3 +218,29 @@ def test_a_step_of_scikit_learn(bare: Path) -> None:
         assert (embedder.fit_transform(texts) == model.embed(texts, truncate_dim=5)).all()
         assert len(embedder.get_feature_names_out()) == 5 and embedder.transform([]).shape == (0, 5)
     assert clone(TextEmbedder(str(bare), prompt="x")).get_params()["prompt"] == "x"
+
+
+@pytest.mark.parametrize("size", [1e-42, 1e-31, 3e38])
+def test_sizes_that_products_do_not_bear_are_told(size: float) -> None:
+    index = attend.SearchIndex(8)
+    with pytest.raises(attend.InvalidArgumentError, match="vectors: the largest number of vector 1 is"):
+        index.add(np.array([[1] * 8, [size] * 8], np.float32))
+    assert len(index) == 0
+    index.add(np.ones((1, 8), np.float32))
+    with pytest.raises(attend.InvalidArgumentError, match="queries: the largest number of vector 0 is"):
+        index.search(np.full((1, 8), size, np.float32), 1)
+    normalized = attend.SearchIndex(8, normalize=True)
+    normalized.add(np.full((2, 8), size, np.float32))
+    assert normalized.search(np.full((1, 8), size, np.float32), 2).scores == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1, 0), (1, 100), (1e-25, 0), (1e25, 0), (1e19, 1e20)])
+def test_clusters_do_not_depend_on_where_vectors_lie(scale: float, shift: float) -> None:
+    rows = vectors(60, 8, groups=3)
+    expected = clustering.kmeans(rows, 3)
+    found = clustering.kmeans(rows * np.float32(scale) + np.float32(shift), 3)
+    assert (found.labels == expected.labels).all()
+    assert found.inertia / np.float64(scale) ** 2 == pytest.approx(expected.inertia, rel=1e-2)
+    wanted = clustering.communities(rows, min_size=1)
+    moved = clustering.communities(rows * np.float32(scale), min_size=1)
+    assert [group.tolist() for group in moved] == [group.tolist() for group in wanted]

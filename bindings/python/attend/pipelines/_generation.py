@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import InvalidArgumentError
+from ..errors import InvalidArgumentError, UnsupportedError
+from ..model import Kind
 from ._base import Pipeline
 
 
@@ -42,6 +43,8 @@ class TextGeneration(Pipeline):
         return isinstance(inputs, (str, bytes)) or _is_chat(inputs)
 
     def run(self, inputs: list[Any], options: dict[str, Any]) -> list[Any]:
+        if self.model.kind != Kind.DECODER:
+            raise UnsupportedError(f"text-generation: {self.model.path} is no decoder; text2text-generation takes it")
         given = _options(options, self.known)
         limit = self.limit({"truncation": options["truncation"]})
         with self.model.tokenizer as tokenizer:

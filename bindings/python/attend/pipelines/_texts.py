@@ -60,7 +60,7 @@ def _pairs(inputs: list[Any]) -> tuple[list[Any], list[Any] | None]:
             names = ", ".join(map(str, given))
             raise InvalidArgumentError(f"inputs[{index}]: expected text and text_pair, found {names}")
         texts.append(given["text"])
-        if given.get("text_pair") is not None:
+        if given.get("text_pair"):  # an empty one is none, as in transformers
             pairs.append(given["text_pair"])
     if pairs and len(pairs) != len(texts):
         raise InvalidArgumentError(f"inputs: {len(pairs)} of {len(texts)} have a text_pair; all have one, or none")
@@ -123,6 +123,8 @@ class QuestionAnswering(Pipeline):
         if inputs is None or isinstance(inputs, (str, bytes)):
             question = inputs if inputs is not None else options.pop("question", None)
             context = arguments[0] if arguments else options.pop("context", None)
+            if len(arguments) > 1:
+                raise TypeError(f"{self.task}: {1 + len(arguments)} arguments; options are given by name")
             if question is None or context is None:
                 raise InvalidArgumentError("question-answering: give question and context, or dicts of both")
             inputs = _questions(question, context)
