@@ -40,8 +40,8 @@ extension Unpickler {
       for bit in ["neg", "conj"] where try flag(bit, of: argument) == true {
         throw Failure(
           .unsupported,
-          "\(file): a tensor of storage \(string(storages[storage].key)) is a view with torch's \(bit) bit; save a copy "
-            + "of it (resolve_\(bit)())")
+          "\(file): a tensor of storage \(string(storages[storage].key)) is a view with torch's \(bit) bit; save a "
+            + "copy of it (resolve_\(bit)())")
       }
     }
     try tensors.append(PickleTensor(storage: storage, type: type, offset: offset, shape: shape, strides: strides))
