@@ -35,7 +35,9 @@ def found(path: Path) -> str:
 
 def _absolute(path: str) -> str:
     """The path from the root on. A ".." stays, since behind a symbolic link it is the parent of what is linked to."""
-    return os.path.join(os.getcwd(), path) if path else path
+    if not path:
+        return path
+    return os.path.join(os.getcwd(), path) if ".." in path.split(os.sep) else os.path.abspath(path)
 
 
 def _caches() -> list[str]:
