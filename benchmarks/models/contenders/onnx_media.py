@@ -11,7 +11,8 @@ import numpy.typing as npt
 from convert_onnx_media import onnx_file, quantised_onnx_file
 from workloads import Workload
 
-from contenders.base import Runner, Unavailable
+from contenders.base import Runner
+from contenders.onnx_runtime import prepare
 
 
 class OnnxMediaRunner(Runner):
@@ -19,14 +20,7 @@ class OnnxMediaRunner(Runner):
 
     def __init__(self, folder: Path, workload: Workload, compute: str, threads: int) -> None:
         super().__init__(folder, workload, compute, threads)
-        try:
-            import onnxruntime
-        except ImportError as problem:
-            raise Unavailable(str(problem)) from None
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        onnxruntime, options = prepare(threads)
         file = onnx_file if compute == "float32" else quantised_onnx_file
         path = file(folder, workload.batch)
         self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

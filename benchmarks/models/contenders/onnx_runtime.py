@@ -13,23 +13,29 @@ from workloads import Workload
 from contenders.base import TextRunner, Unavailable
 
 
+def prepare(threads: int) -> tuple[Any, Any]:
+    """The module, and options of a session: fused operators, all graph optimisations, one pool of threads."""
+    try:
+        import onnxruntime
+    except ImportError as problem:
+        raise Unavailable(str(problem)) from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    return onnxruntime, options
+
+
 class OnnxRunner(TextRunner):
     """Fused operators, all graph optimisations, one pool of threads."""
 
     def __init__(self, folder: Path, workload: Workload, compute: str, threads: int) -> None:
         super().__init__(folder, workload, compute, threads)
-        try:
-            import onnxruntime
-        except ImportError as problem:
-            raise Unavailable(str(problem)) from None
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        onnxruntime, options = prepare(threads)
         path = onnx_file(folder) if compute == "float32" else quantised_onnx_file(folder)
         self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        self.inputs = {"input_ids": self.ids, "token_type_ids": np.zeros_like(self.ids)}
         self.version = f"onnxruntime {onnxruntime.__version__}"
+        self.inputs = {"input_ids": self.ids, "token_type_ids": np.zeros_like(self.ids)}
 
     def run(self) -> float:
         start = self.clock()
