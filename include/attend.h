@@ -73,6 +73,9 @@ extern "C" {
 /* ------------------------------------------------------------------------------------------------------------------
  * Version
  * ------------------------------------------------------------------------------------------------------------------ */
+/** @defgroup version Version
+ * Who is running.
+ * @{ */
 
 #define ATTEND_VERSION_MAJOR 0
 #define ATTEND_VERSION_MINOR 2
@@ -86,9 +89,14 @@ int32_t attend_version_number(void);
 /** The same as text, "0.2.0". Static. */
 const char *attend_version_string(void);
 
+/** @} */
+
 /* ------------------------------------------------------------------------------------------------------------------
  * Errors
  * ------------------------------------------------------------------------------------------------------------------ */
+/** @defgroup errors Errors
+ * What went wrong, and of which kind it is.
+ * @{ */
 
 /** Why a call failed. The numbers are part of the ABI; new ones may appear between them. */
 typedef enum attend_error_code {
@@ -121,9 +129,14 @@ const char *attend_error_message(const attend_error *error);
 /** Frees an error; NULL is allowed. */
 void attend_error_free(attend_error *error);
 
+/** @} */
+
 /* ------------------------------------------------------------------------------------------------------------------
  * Runtime
  * ------------------------------------------------------------------------------------------------------------------ */
+/** @defgroup runtime Runtime
+ * The log and the kernels, of the whole process.
+ * @{ */
 
 /** How much a log line matters. */
 typedef enum attend_log_level {
@@ -152,9 +165,14 @@ void attend_log_set(attend_log_callback callback, void *context);
  */
 const char *attend_kernels_name(void);
 
+/** @} */
+
 /* ------------------------------------------------------------------------------------------------------------------
  * Models
  * ------------------------------------------------------------------------------------------------------------------ */
+/** @defgroup models Models
+ * A checkpoint folder becomes a model.
+ * @{ */
 
 /** A loaded checkpoint: weights, configuration, tokenizer. Immutable, shared by any number of sessions and threads. */
 typedef struct attend_model attend_model;
@@ -246,9 +264,14 @@ ATTEND_MUST_CHECK attend_error *attend_model_create_from_files(
 /** Gives the caller's hold on a model back; sessions made from it stay valid. NULL is allowed. */
 void attend_model_free(attend_model *model);
 
+/** @} */
+
 /* ------------------------------------------------------------------------------------------------------------------
  * Tokenizers
  * ------------------------------------------------------------------------------------------------------------------ */
+/** @defgroup tokenizers Tokenizers
+ * Text to ids and back, streams, conversations.
+ * @{ */
 
 /** Turns text into token ids and back. Immutable: any number of threads may use it at once. */
 typedef struct attend_tokenizer attend_tokenizer;
@@ -545,9 +568,14 @@ const char *attend_tokenizer_token(const attend_tokenizer *tokenizer, int32_t id
 /** The id of a token spelled as in the file, or -1. */
 int32_t attend_tokenizer_id(const attend_tokenizer *tokenizer, const char *token, size_t length);
 
+/** @} */
+
 /* ------------------------------------------------------------------------------------------------------------------
  * Sessions
  * ------------------------------------------------------------------------------------------------------------------ */
+/** @defgroup sessions Sessions
+ * The live sequences of one caller.
+ * @{ */
 
 /** The mutable half: the live sequences, their caches, scratch memory. One thread at a time. */
 typedef struct attend_session attend_session;
@@ -619,9 +647,14 @@ ATTEND_MUST_CHECK attend_error *attend_session_encoded_length(
 /** How many tokens the decoder has read of live sequence `index`. Errors: INVALID_ARGUMENT, BUSY. */
 ATTEND_MUST_CHECK attend_error *attend_session_length(const attend_session *session, size_t index, size_t *length);
 
+/** @} */
+
 /* ------------------------------------------------------------------------------------------------------------------
  * Encode and decode
  * ------------------------------------------------------------------------------------------------------------------ */
+/** @defgroup encode_and_decode Encode and decode
+ * Ids to hidden states and logits, step by step.
+ * @{ */
 
 /** The type of the elements of a tensor. */
 typedef enum attend_element_type {
@@ -818,9 +851,14 @@ ATTEND_MUST_CHECK attend_error *attend_session_pooled(attend_session *session, a
  */
 ATTEND_MUST_CHECK attend_error *attend_session_hidden_states(const attend_session *session, attend_tensor *states);
 
+/** @} */
+
 /* ------------------------------------------------------------------------------------------------------------------
  * Caches
  * ------------------------------------------------------------------------------------------------------------------ */
+/** @defgroup caches Caches
+ * What was read is kept: prefixes, saved sessions.
+ * @{ */
 
 /**
  * Adds a sequence behind the live ones that begins with the longest kept beginning of a prompt, and sets `*found` to
@@ -889,9 +927,14 @@ ATTEND_MUST_CHECK attend_error *attend_session_restore(attend_session *session, 
 /** The same from a file. Errors besides: NOT_FOUND, INPUT_OUTPUT. Since 0.2. */
 ATTEND_MUST_CHECK attend_error *attend_session_restore_file(attend_session *session, const char *path);
 
+/** @} */
+
 /* ------------------------------------------------------------------------------------------------------------------
  * Generation
  * ------------------------------------------------------------------------------------------------------------------ */
+/** @defgroup generation Generation
+ * From a prompt or a source to an answer.
+ * @{ */
 
 /** What was generated of one or several requests. Immutable; any thread may read it. Since 0.2. */
 typedef struct attend_generation attend_generation;
@@ -1129,9 +1172,14 @@ ATTEND_MUST_CHECK attend_error *attend_generation_message(
 /** Frees what was generated; NULL is allowed. */
 void attend_generation_free(attend_generation *generation);
 
+/** @} */
+
 /* ------------------------------------------------------------------------------------------------------------------
  * Many requests
  * ------------------------------------------------------------------------------------------------------------------ */
+/** @defgroup many_requests Many requests
+ * Submitted from any thread, batched as they come.
+ * @{ */
 
 /**
  * A scheduler: requests to one model, submitted at any time from any thread, are generated side by side (continuous
@@ -1264,9 +1312,14 @@ typedef struct attend_scheduler_stats {
 ATTEND_MUST_CHECK attend_error *attend_scheduler_get_stats(
     attend_scheduler *scheduler, attend_scheduler_stats *stats);
 
+/** @} */
+
 /* ------------------------------------------------------------------------------------------------------------------
  * Scores
  * ------------------------------------------------------------------------------------------------------------------ */
+/** @defgroup scores Scores
+ * How probable a text is, and which of several.
+ * @{ */
 
 /** Log-probabilities of the tokens of one or several texts. Immutable; any thread may read it. Since 0.2. */
 typedef struct attend_scores attend_scores;
@@ -1356,9 +1409,14 @@ ATTEND_MUST_CHECK attend_error *attend_scores_probabilities(
 /** Frees scores; NULL is allowed. */
 void attend_scores_free(attend_scores *scores);
 
+/** @} */
+
 /* ------------------------------------------------------------------------------------------------------------------
  * Speech
  * ------------------------------------------------------------------------------------------------------------------ */
+/** @defgroup speech Speech
+ * Sounds to texts with times, while somebody speaks too.
+ * @{ */
 
 /** A word or a character. A Whisper's words have the spaces before them and the punctuation around them, those of a
     model with CTC no spaces. Since 0.2. */
@@ -1527,9 +1585,14 @@ ATTEND_MUST_CHECK attend_error *attend_transcription_format(
 /** Frees a transcription; NULL is allowed. */
 void attend_transcription_free(attend_transcription *transcription);
 
+/** @} */
+
 /* ------------------------------------------------------------------------------------------------------------------
  * Pictures from texts
  * ------------------------------------------------------------------------------------------------------------------ */
+/** @defgroup pictures_from_texts Pictures from texts
+ * Drawn token by token, painted, ranked.
+ * @{ */
 
 /** How to draw. Start from ATTEND_DRAW_OPTIONS_INIT. Since 0.2. */
 typedef struct attend_draw_options {
@@ -1590,9 +1653,14 @@ ATTEND_MUST_CHECK attend_error *attend_drawing_save(const attend_drawing *drawin
 /** Frees a drawing; NULL is allowed. */
 void attend_drawing_free(attend_drawing *drawing);
 
+/** @} */
+
 /* ------------------------------------------------------------------------------------------------------------------
  * Classes
  * ------------------------------------------------------------------------------------------------------------------ */
+/** @defgroup classes Classes
+ * Texts, pictures and sounds to labels with scores.
+ * @{ */
 
 /** How the logits of classes become scores; since 0.2. */
 typedef enum attend_class_function {
@@ -1671,8 +1739,13 @@ ATTEND_MUST_CHECK attend_error *attend_classification_get(
 /** Frees a classification; NULL is allowed. */
 void attend_classification_free(attend_classification *classification);
 
+/** @} */
+
 /* ------------------------------------------------------------------------------------------------------------------
  * Tasks on texts
+ * ------------------------------------------------------------------------------------------------------------------ */
+/** @defgroup tasks_on_texts Tasks on texts
+ * Entities, answers, masked words, labels of the caller's.
  *
  * What transformers' pipelines of these names do, to the label, the span and the order; all since 0.2, all explained in
  * docs/tasks.md. Texts are `count` texts, text i being `lengths[i]` bytes of UTF-8 at `texts[i]`. All live sequences of
@@ -1683,7 +1756,7 @@ void attend_classification_free(attend_classification *classification);
  * Errors: INVALID_ARGUMENT, UNSUPPORTED (the checkpoint has no head for the task, which is named with the class that it
  * was saved as), what attend_model_tokenizer and attend_tokenizer_encode_batch return, CANCELLED, OUT_OF_MEMORY, BUSY,
  * INVALID_STATE (after a fork).
- * ------------------------------------------------------------------------------------------------------------------ */
+ * @{ */
 
 /** How tokens become entities, as aggregation_strategy of transformers' pipeline has it. */
 typedef enum attend_aggregation {
@@ -1881,9 +1954,14 @@ ATTEND_MUST_CHECK attend_error *attend_classify_zero_shot(
     const size_t *label_lengths, size_t label_count, const attend_zero_shot_options *options,
     attend_classification **classification);
 
+/** @} */
+
 /* ------------------------------------------------------------------------------------------------------------------
  * Embeddings
  * ------------------------------------------------------------------------------------------------------------------ */
+/** @defgroup embeddings Embeddings
+ * Texts to vectors.
+ * @{ */
 
 /** How to embed. Start from ATTEND_EMBED_OPTIONS_INIT. At most one of the two prompts may be set. */
 typedef struct attend_embed_options {
@@ -1939,14 +2017,17 @@ ATTEND_MUST_CHECK attend_error *attend_similarity(
     const attend_model *model, const float *pictures, size_t picture_count, const float *texts, size_t text_count,
     float *logits, float *probabilities);
 
+/** @} */
+
 /* ------------------------------------------------------------------------------------------------------------------
  * Vectors
- *
+ * ------------------------------------------------------------------------------------------------------------------ */
+/** @defgroup vectors Vectors
  * Which of many vectors have the largest products with a query: semantic search over what attend_embed gives. All since
  * 0.2. The search is exact. All vectors are read in 8 bits, in which bounds of every product are known; those that may
  * be among the best are then computed from the vectors themselves, in double precision, so that results do not depend
  * on threads, kernels or what else was asked at once.
- * ------------------------------------------------------------------------------------------------------------------ */
+ * @{ */
 
 /** Vectors that can be looked for. Searching is const: any number of threads at once. */
 typedef struct attend_search_index attend_search_index;
@@ -2016,9 +2097,14 @@ ATTEND_MUST_CHECK attend_error *attend_search_index_save(const attend_search_ind
 /** Frees an index; NULL is allowed. */
 void attend_search_index_free(attend_search_index *index);
 
+/** @} */
+
 /* ------------------------------------------------------------------------------------------------------------------
  * Introspection
  * ------------------------------------------------------------------------------------------------------------------ */
+/** @defgroup introspection Introspection
+ * What a model is, attention maps, memory.
+ * @{ */
 
 /** How a model is built. */
 typedef enum attend_model_kind {
@@ -2152,9 +2238,12 @@ ATTEND_MUST_CHECK attend_error *attend_session_attentions(
  */
 ATTEND_MUST_CHECK attend_error *attend_session_memory(const attend_session *session, size_t *bytes);
 
+/** @} */
+
 /* ------------------------------------------------------------------------------------------------------------------
  * Functions
- *
+ * ------------------------------------------------------------------------------------------------------------------ */
+/** @defgroup functions Functions
  * The pieces of a Transformer on arrays of the caller's; all since 0.2. No model and no session: inputs and outputs are
  * the caller's memory, scratch memory comes from a context that is used again, the kernels are those of the models.
  *
@@ -2175,7 +2264,7 @@ ATTEND_MUST_CHECK attend_error *attend_session_memory(const attend_session *sess
  *
  * Bits: a row, or for attention a query with its keys, gives the same bits whatever stands beside it, on any number of
  * threads, with AVX2 and AVX-512. Sequences of a ragged batch (`key_lengths`) give those that each gives alone.
- * ------------------------------------------------------------------------------------------------------------------ */
+ * @{ */
 
 /** Dimensions of an array at most. */
 #define ATTEND_MAX_RANK 8
@@ -2533,6 +2622,8 @@ ATTEND_MUST_CHECK attend_error *attend_decoder_layer(
     attend_context *context, const attend_array *x, const attend_array *memory, const attend_layer_weights *weights,
     const attend_attention_options *options, const attend_attention_options *cross_options,
     const attend_array *output);
+
+/** @} */
 
 #ifdef __cplusplus
 }

@@ -41,34 +41,33 @@ def save_recurrent(
 
     The folder is made if need be.
 
-    encoder           an ``nn.LSTM``, ``nn.GRU`` or ``nn.RNN``, perhaps bidirectional; None: there is none
-    decoder           one that is not; None: there is none. Alone it is a language model
-    embedding         the token table, an ``nn.Embedding`` or a tensor ``[vocabulary, embedding_size]``
-    target_embedding  that of the target; None: source and target share ``embedding``
-    attention         "none", "bahdanau": with the state before a step, as an input of the step, or "luong": with the
-                      state after it
-    score             "additive", ``vector(tanh(query(q) + key(k)))``, by default of "bahdanau"; "concat",
-                      ``vector(tanh(concat([q; k])))``; "general", ``q · general k``, by default of "luong"; or "dot".
-                      q is the decoder's state and k the encoder's. A bias of ``vector``, or of ``general``, changes no
-                      attention and is left out
-    query, key, vector, general, concat
-                      the ``nn.Linear`` of the score; ``vector`` and ``general`` may be tensors, ``[size]`` and
-                      ``[decoder's width, encoder's width]``
-    context_first     whether the input of the decoder's first layer is the context and then the token's vector; the
-                      columns of its weights are put the other way round
-    readout           the states that ``generator`` reads: "state", "attentional", ``tanh(output([context; state]))``,
-                      or "joined", ``[state; context; token's vector]``; by default "state" or, of "luong",
-                      "attentional"
-    output            the ``nn.Linear`` of attentional vectors
-    input_feeding     whether the attentional vector is an input of the next step, behind the token's vector
-    bridge            from the encoder's last states to the decoder's first: "none" (zeros), "copy", or the products
-                      ``{"h": [nn.Linear, ...], "c": [...]}``, one for each layer, "c" of an LSTM only
-    bridge_activation of the products: "tanh", "relu" or "none"
-    generator         the ``nn.Linear`` that makes logits; None: the token table. One whose weight is the token table is
-                      stored once
-    classifier        of an encoder, the ``nn.Linear`` that makes the logits of ``classifies``: "tokens", or "sequences"
-                      by their last token
-    generation        the content of generation_config.json: decoder_start_token_id, eos_token_id, max_length, ...
+    Args:
+        encoder: an ``nn.LSTM``, ``nn.GRU`` or ``nn.RNN``, perhaps bidirectional; None: there is none
+        decoder: one that is not; None: there is none. Alone it is a language model
+        embedding: the token table, an ``nn.Embedding`` or a tensor ``[vocabulary, embedding_size]``
+        target_embedding: that of the target; None: source and target share ``embedding``
+        attention: "none", "bahdanau": with the state before a step, as an input of the step, or "luong": with the state
+            after it
+        score: "additive", ``vector(tanh(query(q) + key(k)))``, by default of "bahdanau"; "concat",
+            ``vector(tanh(concat([q; k])))``; "general", ``q · general k``, by default of "luong"; or "dot". q is the
+            decoder's state and k the encoder's. A bias of ``vector``, or of ``general``, changes no attention and is
+            left out
+        query, key, vector, general, concat: the ``nn.Linear`` of the score; ``vector`` and ``general`` may be tensors,
+            ``[size]`` and ``[decoder's width, encoder's width]``
+        context_first: whether the input of the decoder's first layer is the context and then the token's vector; the
+            columns of its weights are put the other way round
+        readout: the states that ``generator`` reads: "state", "attentional", ``tanh(output([context; state]))``, or
+            "joined", ``[state; context; token's vector]``; by default "state" or, of "luong", "attentional"
+        output: the ``nn.Linear`` of attentional vectors
+        input_feeding: whether the attentional vector is an input of the next step, behind the token's vector
+        bridge: from the encoder's last states to the decoder's first: "none" (zeros), "copy", or the products ``{"h":
+            [nn.Linear, ...], "c": [...]}``, one for each layer, "c" of an LSTM only
+        bridge_activation: of the products: "tanh", "relu" or "none"
+        generator: the ``nn.Linear`` that makes logits; None: the token table. One whose weight is the token table is
+            stored once
+        classifier: of an encoder, the ``nn.Linear`` that makes the logits of ``classifies``: "tokens", or "sequences"
+            by their last token
+        generation: the content of generation_config.json: decoder_start_token_id, eos_token_id, max_length, ...
 
     Raises ValueError, naming the part, where a module cannot be saved.
     """

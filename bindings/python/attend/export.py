@@ -46,21 +46,22 @@ def save_transformer(
 
     The folder is made if need be.
 
-    transformer       an ``nn.Transformer`` (an encoder-decoder) or an ``nn.TransformerEncoder`` (an encoder, or with
-                      ``causal`` a decoder)
-    embedding         the token table, an ``nn.Embedding`` or a tensor ``[vocabulary, d_model]``
-    target_embedding  that of the target; None: source and target share ``embedding``
-    embedding_scale   what token vectors are multiplied by; None: the square root of d_model, as in the paper
-    positions         "sinusoidal" (sines and cosines in turns), "sinusoidal-marian" or "sinusoidal-tensor2tensor" (all
-                      sines first), "none", or the table that is added, a tensor or an ``nn.Embedding``:
-                      ``[positions, d_model]``, perhaps with a dimension of 1 more
-    target_positions  the table of the target's positions, where it is another one
-    max_positions     how many there are; of a table, its rows count
-    generator         the ``nn.Linear`` that makes logits; None: the token table, and no logits for an encoder. One
-                      whose weight is the token table is stored once
-    classifier        of an encoder, the ``nn.Linear`` that makes the logits of ``classifies``: "tokens", or "sequences"
-                      by their first token
-    generation        the content of generation_config.json: decoder_start_token_id, eos_token_id, max_length, ...
+    Args:
+        transformer: an ``nn.Transformer`` (an encoder-decoder) or an ``nn.TransformerEncoder`` (an encoder, or with
+            ``causal`` a decoder)
+        embedding: the token table, an ``nn.Embedding`` or a tensor ``[vocabulary, d_model]``
+        target_embedding: that of the target; None: source and target share ``embedding``
+        embedding_scale: what token vectors are multiplied by; None: the square root of d_model, as in the paper
+        positions: "sinusoidal" (sines and cosines in turns), "sinusoidal-marian" or "sinusoidal-tensor2tensor" (all
+            sines first), "none", or the table that is added, a tensor or an ``nn.Embedding``: ``[positions, d_model]``,
+            perhaps with a dimension of 1 more
+        target_positions: the table of the target's positions, where it is another one
+        max_positions: how many there are; of a table, its rows count
+        generator: the ``nn.Linear`` that makes logits; None: the token table, and no logits for an encoder. One whose
+            weight is the token table is stored once
+        classifier: of an encoder, the ``nn.Linear`` that makes the logits of ``classifies``: "tokens", or "sequences"
+            by their first token
+        generation: the content of generation_config.json: decoder_start_token_id, eos_token_id, max_length, ...
 
     Raises ValueError, naming the part, where a module computes something else than a Transformer's layer.
     """
