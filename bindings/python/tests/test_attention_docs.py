@@ -1,4 +1,4 @@
-"""What docs/attention.md shows is what happens: its programs run, and print what it says; its picture is up to date."""
+"""The picture of docs/attention.md is up to date."""
 
 from __future__ import annotations
 
@@ -14,15 +14,9 @@ import pytest
 from attend import _library
 from conftest import REPOSITORY
 
-PAGE = REPOSITORY / "docs" / "attention.md"
 PICTURE = REPOSITORY / "docs" / "images" / "alignment.svg"
 
 has_matplotlib = importlib.util.find_spec("matplotlib") is not None
-
-
-def programs() -> list[tuple[str, str]]:
-    """The programs of the page, each with the output that follows it, if any."""
-    return re.findall(r"^```python\n(.*?)^```$(?:\n```text\n(.*?)^```$)?", PAGE.read_text(), flags=re.M | re.S)
 
 
 def run(script: Path, folder: Path, *arguments: str) -> str:
@@ -37,23 +31,6 @@ def run(script: Path, folder: Path, *arguments: str) -> str:
     )
     assert result.returncode == 0, result.stderr
     return result.stdout
-
-
-def test_there_are_programs() -> None:
-    assert len(programs()) == 5 and sum(bool(output) for _, output in programs()) == 4
-
-
-@pytest.mark.parametrize("place", range(5))
-def test_a_program_prints_what_the_page_shows(place: int, tmp_path: Path) -> None:
-    program, output = programs()[place]
-    if "plot" in program and not has_matplotlib:
-        pytest.skip("matplotlib is not installed")
-    (tmp_path / "models").symlink_to(REPOSITORY / "models")
-    script = tmp_path / "program.py"
-    script.write_text(program)
-    assert run(script, tmp_path) == output
-    for name in re.findall(r'(?:savefig|save)\("(.*?)"', program):
-        assert (tmp_path / name).stat().st_size > 1000
 
 
 @pytest.mark.skipif(not has_matplotlib, reason="matplotlib is not installed")
