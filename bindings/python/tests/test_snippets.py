@@ -88,6 +88,7 @@ def test_a_program_in_c_writes_what_its_page_shows(program: list[Block], folder:
         pytest.skip("there is no C compiler")
     block = program[0]
     source, binary, libraries = folder / "program.c", folder / "program", folder / "lib"
+    put_stand_ins(block.source, folder)
     source.write_text(block.source, encoding="utf-8")
     libraries.mkdir()
     for link in ("libattend.so", "libattend.so.0"):
@@ -97,7 +98,9 @@ def test_a_program_in_c_writes_what_its_page_shows(program: list[Block], folder:
     compiled = subprocess.run(command, capture_output=True, text=True)
     assert compiled.returncode == 0, compiled.stderr
     result = subprocess.run([str(binary)], cwd=folder, capture_output=True, text=True)
-    assert (result.returncode, result.stdout, result.stderr) == (0, written(program), "")
+    assert (result.returncode, result.stderr) == (0, "")
+    if block.output:
+        assert result.stdout == block.output.text
 
 
 def test_every_page_is_read() -> None:
