@@ -18,10 +18,18 @@ PACKAGE = REPOSITORY / "bindings" / "python" / "attend"
 REFERENCE = REPOSITORY / "docs" / "reference"
 
 
+#: Options that are given by name, whatever the call: docs/generation.md has them.
+_GENERATION = {"max_new_tokens", "num_beams", "num_return_sequences", "stop_strings", "transcribe_stream"}
+
+
+def _code() -> str:
+    """The header with spaces in the places of its comments."""
+    return re.sub(r"/\*.*?\*/", lambda comment: re.sub(r"[^\n]", " ", comment[0]), HEADER, flags=re.S)
+
+
 def declarations() -> list[tuple[str, str, int]]:
     """What the header declares: (kind, name, place)."""
-    code = re.sub(r"/\*.*?\*/", lambda comment: re.sub(r"[^\n]", " ", comment[0]), HEADER, flags=re.S)
-    code = re.sub(r"^#.*(?:\\\n.*)*", lambda line: re.sub(r"[^\n]", " ", line[0]), code, flags=re.M)
+    code = re.sub(r"^#.*(?:\\\n.*)*", lambda line: re.sub(r"[^\n]", " ", line[0]), _code(), flags=re.M)
     patterns = {
         "function": r"^(?:ATTEND_MUST_CHECK )?(?:const )?\w[\w ]*?[ *](attend_\w+)\(",
         "callback": r"^typedef .*?\(\*(attend_\w+)\)",
@@ -93,6 +101,37 @@ def check_commands() -> list[str]:
     ]
 
 
+def check_options() -> list[str]:
+    """Fields of structs of options and environment variables that the page lacks, and names on it that there are none of."""
+    page = (REPOSITORY / "docs" / "options.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`([A-Za-z_]+)`", page))
+    bad = []
+    for name, body in re.findall(r"^typedef struct (attend_\w*options) \{(.*?)^\}", _code(), flags=re.M | re.S):
+        fields = re.findall(r"(\w+)(?:\[\d+\])?;", body)
+        bad += [f"docs/options.md: it lacks {field} of {name}" for field in fields if field not in told | {"struct_size"}]
+        bad += [] if name in told else [f"docs/options.md: it lacks {name}"]
+    read = r'(?:getenv|environment|environ\.get|environ\[|variables\.get)[(\[]?"([A-Z_]+)"'
+    for folder, ending in (("Sources", "swift"), ("program/Sources", "swift"), ("bindings/python/attend", "py")):
+        for path in (REPOSITORY / folder).rglob(f"*.{ending}"):
+            names = re.findall(read, path.read_text(encoding="utf-8"))
+            bad += [f"docs/options.md: it lacks the variable {name} of {path.name}" for name in names if name not in told]
+    arguments = {
+        argument.arg
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+        for argument in (*node.args.args, *node.args.kwonlyargs)
+    }
+    manuals = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "docs" / "man").glob("*.1"))
+    for table in re.findall(r"^\| C \| Python.*\n(?:\|.*\n)+", page, flags=re.M):
+        for row in table.splitlines()[2:]:
+            for name in re.findall(r"`(\w+)(?:=\w+)?`", row.split("|")[2]):
+                bad += [] if name in arguments | _GENERATION else [f"docs/options.md: Python has no argument {name}"]
+    for name in re.findall(r"`--([\w-]+)", page):
+        bad += [] if f"Fl -{name}" in manuals else [f"docs/options.md: the program has no option --{name}"]
+    return bad
+
+
 def check_site(folder: Path) -> list[str]:
     """Names that no page of a site has an anchor for."""
     pages = {path: path.read_text(encoding="utf-8") for path in (folder / "reference").rglob("*.html")}
@@ -112,7 +151,7 @@ def main() -> int:
     if len(sys.argv) > 1:
         bad = check_site(Path(sys.argv[1]))
     else:
-        bad = check_header() + check_package() + check_commands()
+        bad = check_header() + check_package() + check_commands() + check_options()
     bad += [f"only {len(names)} {kind} were found" for kind, names in kinds.items() if len(names) < 15]
     print(*(f"FAILED: {problem}" for problem in bad), sep="\n")
     print(", ".join(f"{len(names)} {kind}" for kind, names in kinds.items()), "were looked for")
