@@ -43,6 +43,7 @@ def how(block: Block) -> str:
         check_syntax(block)
         return "not run, with a reason"
     if block.language in RUN or block.program:
+        check_syntax(block)  # also of those whose libraries are not installed here
         return "run"
     if block.language == "sh":
         for line in _commands(block.text):
