@@ -51,6 +51,7 @@ html_static_path = ["site/static"]
 html_css_files = ["attend.css"]
 html_copy_source = False
 html_show_sourcelink = False
+html_show_copyright = False
 copybutton_exclude = ".linenos, .gp, .go"
 
 

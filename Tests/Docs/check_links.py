@@ -67,7 +67,9 @@ def _exists(path: str, folder: Path) -> bool:
     """
     if "/.build" in path or "/your_" in path:
         return True
-    return any(found.exists() or any(found.parent.glob(f"{found.name}*")) for found in (REPOSITORY / path, folder / path))
+    return any(
+        found.exists() or any(found.parent.glob(f"{found.name}*")) for found in (REPOSITORY / path, folder / path)
+    )
 
 
 class _Page(HTMLParser):

@@ -97,7 +97,9 @@ def check_commands() -> list[str]:
     bad = [f"docs/command-line.md: its table has no `{name}`" for name in commands() if f"\n| `{name}` |" not in page]
     pages = "".join(path.read_text(encoding="utf-8") for path in (REFERENCE / "commands").glob("*.rst"))
     return bad + [
-        f"docs/reference/commands: no page has attend {name}" for name in commands() if f"attend.{name}.html" not in pages
+        f"docs/reference/commands: no page has attend {name}"
+        for name in commands()
+        if f"attend.{name}.html" not in pages
     ]
 
 
@@ -108,13 +110,17 @@ def check_options() -> list[str]:
     bad = []
     for name, body in re.findall(r"^typedef struct (attend_\w*options) \{(.*?)^\}", _code(), flags=re.M | re.S):
         fields = re.findall(r"(\w+)(?:\[\d+\])?;", body)
-        bad += [f"docs/options.md: it lacks {field} of {name}" for field in fields if field not in told | {"struct_size"}]
+        bad += [
+            f"docs/options.md: it lacks {field} of {name}" for field in fields if field not in told | {"struct_size"}
+        ]
         bad += [] if name in told else [f"docs/options.md: it lacks {name}"]
     read = r'(?:getenv|environment|environ\.get|environ\[|variables\.get)[(\[]?"([A-Z_]+)"'
     for folder, ending in (("Sources", "swift"), ("program/Sources", "swift"), ("bindings/python/attend", "py")):
         for path in (REPOSITORY / folder).rglob(f"*.{ending}"):
             names = re.findall(read, path.read_text(encoding="utf-8"))
-            bad += [f"docs/options.md: it lacks the variable {name} of {path.name}" for name in names if name not in told]
+            bad += [
+                f"docs/options.md: it lacks the variable {name} of {path.name}" for name in names if name not in told
+            ]
     arguments = {
         argument.arg
         for path in PACKAGE.rglob("*.py")

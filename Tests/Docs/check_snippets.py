@@ -68,7 +68,9 @@ def check_syntax(block: Block) -> None:
     elif block.language == "json":
         json.loads(block.text)
     elif block.language in ("sh", "console"):
-        text = re.sub(r"^\$ ", "", block.text, flags=re.M) if block.language == "sh" else "\n".join(_prompts(block.text))
+        text = (
+            re.sub(r"^\$ ", "", block.text, flags=re.M) if block.language == "sh" else "\n".join(_prompts(block.text))
+        )
         found = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True)
         if found.returncode:
             raise ValueError(found.stderr)

@@ -58,7 +58,9 @@ def pages() -> list[Path]:
     found = [*REPOSITORY.glob("*.md")]
     for folder in ("docs", "bindings", "models", "benchmarks", "program"):
         found += (REPOSITORY / folder).rglob("*.md")
-    return sorted(path for path in found if not {".build", "build", "Package"} & set(path.parts[len(REPOSITORY.parts) :]))
+    return sorted(
+        path for path in found if not {".build", "build", "Package"} & set(path.parts[len(REPOSITORY.parts) :])
+    )
 
 
 def blocks(page: Path) -> list[Block]:
