@@ -104,7 +104,7 @@ def check_commands() -> list[str]:
 
 
 def check_options() -> list[str]:
-    """Fields of structs of options and environment variables that the page lacks, and names on it that there are none of."""
+    """Fields of options and environment variables that the page lacks, and names on it that there are none of."""
     page = (REPOSITORY / "docs" / "options.md").read_text(encoding="utf-8")
     told = set(re.findall(r"`([A-Za-z_]+)`", page))
     bad = []

@@ -88,6 +88,6 @@ def test_the_arithmetic_of_the_readme_is_that_of_the_library() -> None:
 def test_the_commands_of_the_readme_exist() -> None:
     shown = "".join(text for language, text in blocks() if language == "sh")
     commands = re.findall(r"^(scripts/\w+)", shown, flags=re.M)
-    assert commands == ["scripts/run", "scripts/test"]
+    assert commands == ["scripts/run", "scripts/test", "scripts/docs"]
     for command in commands:
         assert os.access(REPOSITORY / command, os.X_OK)
