@@ -101,7 +101,8 @@ private struct QuantizationFields {
   func unsupported(_ key: String, _ known: String) -> Failure {
     Failure(
       .unsupported,
-      "\(json.file): \(key) = \(json[key]?.excerpt ?? "null") of quantization_config is not implemented; known: \(known)"
+      "\(json.file): \(key) = \(json[key]?.excerpt ?? "null") of quantization_config is not implemented; "
+        + "known: \(known)"
     )
   }
 

@@ -171,7 +171,8 @@ struct QuantizedProduct {
     guard shape.count == 2, shape[0] == rows, columns.isMultiple(of: shape[1]) else {
       throw misfit(
         scales,
-        "fits neither \(rows) x \(columns) weights, nor their rows, groups or blocks of \(block.rows) x \(block.columns)"
+        "fits neither \(rows) x \(columns) weights, nor their rows, groups or blocks of "
+          + "\(block.rows) x \(block.columns)"
       )
     }
     return (grid(shape[1], 1), columns / shape[1])
