@@ -48,12 +48,13 @@ package final class SafetensorsFile: TensorSource {
     self.file = file
     self.table = try TensorTable(entries.count, named: path) { (index) throws(Failure) in
       let entry = entries[index]
-      guard let type = entry.type else {
-        return .unknown(UnknownTensor(name: entry.name, type: entry.typeName, file: path))
-      }
-      let bytes = UnsafeRawBufferPointer(rebasing: data[entry.begin..<entry.end])
-      return .known(
-        StoredTensor(name: entry.name, type: type, shape: entry.shape, bytes: bytes, file: path, owner: file))
+      let tensor = StoredTensor(
+        name: entry.name, type: entry.type ?? .uint8, shape: entry.shape,
+        bytes: UnsafeRawBufferPointer(rebasing: data[entry.begin..<entry.end]), file: path, owner: file)
+      if entry.type != nil { return .known(tensor) }
+      let isOfBytes = SafetensorsEntry.bytes(entry.shape, .uint8) == entry.end - entry.begin
+      return .unknown(
+        UnknownTensor(name: entry.name, type: entry.typeName, file: path, asBytes: isOfBytes ? tensor : nil))
     }
   }
 
