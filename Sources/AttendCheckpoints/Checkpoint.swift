@@ -6,6 +6,12 @@ protocol TensorSource: Sendable {
   /// The file that holds the bytes.
   var file: MappedFile { get }
   var table: TensorTable { get }
+  /// What the file tells beside its tensors; nil: nothing that is needed.
+  var metadata: JSON? { get }
+}
+
+extension TensorSource {
+  var metadata: JSON? { nil }
 }
 
 /// The formats of weights, by the names of their files, in the order in which they are looked for.
@@ -72,7 +78,7 @@ package final class Checkpoint: Sendable {
     place = folder.place
     self.files = try FixedArray(sources.count, for: Checkpoint.purpose) { sources[$0].file }
     let table = try Checkpoint.table(of: sources, in: folder.path)
-    self.table = try QuantizedWeights(table, in: folder)?.expanded() ?? table
+    self.table = try QuantizedWeights(table, of: sources, in: folder)?.expanded() ?? table
   }
 
   /// The tensors of all files, under the names of today.

@@ -9,7 +9,7 @@ package final class StoredRows: Sendable {
 
   private enum Content {
     case blocks(BlockRows)
-    case products(QuantizedRows)
+    case products(any QuantizedMatrix)
   }
 
   /// Rows of blocks or in another order, as GGUF stores them.
@@ -18,7 +18,7 @@ package final class StoredRows: Sendable {
   }
 
   /// Rows of a quantised matrix, as the libraries around transformers store them.
-  init(_ quantized: QuantizedRows) {
+  init(_ quantized: any QuantizedMatrix) {
     (rows, columns, content) = (quantized.rows, quantized.columns, .products(quantized))
   }
 

@@ -10,9 +10,14 @@ package enum QuantizationMethod: Sendable {
   case awq(groupSize: Int?)
   /// 8-bit floating point, with scales of blocks of this size where they are neither of the matrix nor of its rows.
   case float8(block: Block)
-  /// The format of the compressed-tensors package. Which of its matrices is stored how is told by their tensors;
-  /// `bits`: those of packed ones.
-  case compressed(bits: [Int], block: Block)
+  /// The format of the compressed-tensors package.
+  case compressed(Schemes)
+  /// Dettmers et al. 2022, "LLM.int8()", and 2023, "QLoRA": 8 bits, or 4 bits of NF4 or FP4.
+  case bitsandbytes
+  /// Badri and Shaji 2023, "Half-Quadratic Quantization".
+  case hqq
+  /// The tensor classes of the torchao package.
+  case torchao
 
   /// Rows and columns that share a scale.
   package struct Block: Sendable {
@@ -20,21 +25,35 @@ package enum QuantizationMethod: Sendable {
     var columns = 128
   }
 
+  /// What the groups of modules of a configuration say. Which matrix is stored how is told by its tensors.
+  package struct Schemes: Sendable {
+    /// Those of packed matrices.
+    var bits: [Int] = []
+    /// Columns that share a scale in a row.
+    var groupSizes: [Int] = []
+    var block = Block()
+  }
+
   /// The names by which `quant_method` calls them.
-  package static let known = ["awq", "compressed-tensors", "fbgemm_fp8", "fp8", "gptq"]
+  package static let known = [
+    "awq", "bitsandbytes", "compressed-tensors", "fbgemm_fp8", "fp8", "gptq", "hqq", "torchao",
+  ]
 
   /// Throws `unsupported` for a method, or a variant of one, that is not implemented, `invalidFile` for numbers that
   /// make no sense.
   package init(_ json: JSON) throws(Failure) {
     let fields = QuantizationFields(json)
-    switch json["quant_method"]?.string {
+    let loaded = json["load_in_4bit"] ?? json["load_in_8bit"]
+    switch json["quant_method"]?.string ?? loaded.map({ _ in "bitsandbytes" }) {
     case "gptq": self = try .gptq(fields)
     case "awq": self = try .awq(fields)
     case "fp8", "fbgemm_fp8": self = .float8(block: try fields.block("weight_block_size"))
     case "compressed-tensors": self = try .compressed(fields)
+    case "bitsandbytes": self = .bitsandbytes
+    case "hqq": self = .hqq
+    case "torchao": self = .torchao
     case let other:
-      let loaded = json["load_in_4bit"] ?? json["load_in_8bit"]
-      let name = other.map { "\"\($0)\"" } ?? (loaded == nil ? "an unnamed method" : "\"bitsandbytes\"")
+      let name = other.map { "\"\($0)\"" } ?? "an unnamed method"
       throw Failure(
         .unsupported,
         "\(json.file): quantization_config says that the weights are quantised by \(name), which is not implemented; "
@@ -44,8 +63,9 @@ package enum QuantizationMethod: Sendable {
 
   private static func gptq(_ fields: QuantizationFields) throws(Failure) -> QuantizationMethod {
     let bits = try fields.bits("bits", among: [2, 3, 4, 8])
-    let format = fields.json["checkpoint_format"]?.string ?? "gptq"
-    guard ["gptq", "gptq_v2"].contains(format) else { throw fields.unsupported("checkpoint_format", "gptq, gptq_v2") }
+    let key = fields.json["checkpoint_format"] == nil ? "format" : "checkpoint_format"
+    let format = fields.json[key]?.string ?? "gptq"
+    guard ["gptq", "gptq_v2"].contains(format) else { throw fields.unsupported(key, "gptq, gptq_v2") }
     if let type = fields.json["pack_dtype"]?.string, type != "int32" { throw fields.unsupported("pack_dtype", "int32") }
     // Rules for single modules: those that begin with "-:" leave modules as they are, which their tensors tell.
     if let rules = fields.json["dynamic"], rules.members.contains(where: { !($0.key.string ?? "").hasPrefix("-:") }) {
@@ -58,15 +78,16 @@ package enum QuantizationMethod: Sendable {
 
   private static func awq(_ fields: QuantizationFields) throws(Failure) -> QuantizationMethod {
     _ = try fields.bits(fields.json["bits"] == nil ? "w_bit" : "bits", among: [4])
-    if let version = fields.json["version"]?.string, version.lowercased() != "gemm" {
-      throw fields.unsupported("version", "gemm")
+    for key in ["version", "format"] {
+      guard let version = fields.json[key]?.string, version.lowercased() != "gemm" else { continue }
+      throw fields.unsupported(key, "gemm")
     }
     if fields.json["zero_point"]?.bool == false { throw fields.unsupported("zero_point", "true") }
     return .awq(groupSize: try fields.groupSize(fields.json["group_size"] == nil ? "q_group_size" : "group_size"))
   }
 
   private static func compressed(_ fields: QuantizationFields) throws(Failure) -> QuantizationMethod {
-    var (bits, block) = ([] as [Int], Block())
+    var schemes = Schemes()
     try fields.checkFormat(fields.json["format"])
     for key in ["transform_config", "sparsity_config"] {
       guard let value = fields.json[key], value.kind == .object, value.count > 0 else { continue }
@@ -80,15 +101,17 @@ package enum QuantizationMethod: Sendable {
       try fields.checkFormat(group["format"])
       guard let weights = group["weights"], !weights.isNull else { continue }
       let own = QuantizationFields(weights)
-      if let size = weights["group_size"], !size.isNull { _ = try own.groupSize("group_size") }
-      if let size = weights["block_structure"], !size.isNull { block = try own.block("block_structure") }
+      if let size = weights["group_size"], !size.isNull {
+        if let size = try own.groupSize("group_size") { schemes.groupSizes.append(size) }
+      }
+      if let size = weights["block_structure"], !size.isNull { schemes.block = try own.block("block_structure") }
       if weights["type"]?.string == "float" {
         _ = try own.bits("num_bits", among: [8])
       } else {
-        bits.append(try own.bits("num_bits", among: [2, 4, 8]))
+        schemes.bits.append(try own.bits("num_bits", among: Array(1...8)))
       }
     }
-    return .compressed(bits: bits, block: block)
+    return .compressed(schemes)
   }
 }
 

@@ -1,16 +1,25 @@
 // Matrices that are stored as small whole numbers, or as 8-bit floating point, with factors for groups of them.
 import AttendBase
 
-/// The rows of a quantised matrix: `w = scale (code - zero)`, computed in float32, where the difference is exact and
-/// the product of a scale of 16 bits and at most 9 bits is so too. Immutable: any number of threads may read at once.
-final class QuantizedRows: @unchecked Sendable {
+/// The rows of a matrix that is stored quantised. Immutable: any number of threads may read at once.
+protocol QuantizedMatrix: AnyObject, Sendable {
+  var rows: Int { get }
+  var columns: Int { get }
+  /// The tensors that are read besides that of the codes.
+  var parts: [StoredTensor] { get }
+  /// Writes the numbers of a row, from 0 on.
+  func read(_ row: Int, into numbers: UnsafeMutablePointer<Float>)
+}
+
+/// A matrix of codes with scales: `w = scale (code - zero)`, computed in float32, where the difference of whole numbers
+/// is exact and the product of a scale of 16 bits and at most 9 bits is so too.
+final class QuantizedRows: QuantizedMatrix, @unchecked Sendable {
   let rows: Int
   let columns: Int
   private let codes: Codes
   private let zeros: Zeros
   private let scales: ScaleGrid
   private let groups: Groups
-  /// The tensors that it reads besides that of the codes.
   let parts: [StoredTensor]
 
   /// The stored numbers of the matrix.
@@ -19,17 +28,21 @@ final class QuantizedRows: @unchecked Sendable {
     case packed(PackedCodes, isByInput: Bool)
     /// `[outputs, inputs]`
     case int8(UnsafeRawPointer)
+    /// `[outputs, inputs / 2]`, two's complement of 4 bits, the lower half of a byte first.
+    case nibbles(UnsafeRawPointer)
     /// `[outputs, inputs]` in E4M3 of Micikevicius et al. 2022, "FP8 formats for deep learning": no infinities.
     case float8(UnsafeRawPointer)
   }
 
   /// What codes are counted from.
   enum Zeros {
-    case all(Int32)
+    case all(Float)
     /// Line: the group; place: the output. `shift` is added, and what is beyond the bits falls away.
     case packed(PackedCodes, shift: Int32)
     /// A number for each scale.
-    case int8(UnsafeRawPointer)
+    case stored(ScaleGrid)
+    /// A number for each scale that is not taken from codes but added to their products: `w = scale code + zero`.
+    case added(ScaleGrid)
   }
 
   /// The group of an input.
@@ -47,32 +60,32 @@ final class QuantizedRows: @unchecked Sendable {
     (self.scales, self.groups, self.parts) = (scales, groups, parts)
   }
 
-  /// Writes the numbers of a row, from 0 on.
   func read(_ row: Int, into numbers: UnsafeMutablePointer<Float>) {
     switch codes {
     case .packed(let codes, let isByInput):
-      expand(row, into: numbers) { (column, zero) in
-        Float((isByInput ? codes[column, row] : codes[row, column]) - zero)
-      }
+      expand(row, into: numbers) { Float(isByInput ? codes[$0, row] : codes[row, $0]) }
     case .int8(let base):
       let own = base + row * columns
-      expand(row, into: numbers) { (column, zero) in
-        Float(Int32(own.load(fromByteOffset: column, as: Int8.self)) - zero)
+      expand(row, into: numbers) { Float(own.load(fromByteOffset: $0, as: Int8.self)) }
+    case .nibbles(let base):
+      let own = base + row * (columns / 2)
+      expand(row, into: numbers) { column in
+        let pair = own.load(fromByteOffset: column / 2, as: UInt8.self)
+        return Float(Int8(bitPattern: column.isMultiple(of: 2) ? pair << 4 : pair & 0xF0) >> 4)
       }
     case .float8(let base):
       let own = base + row * columns
-      expand(row, into: numbers) { (column, _) in Float(e4m3: own.load(fromByteOffset: column, as: UInt8.self)) }
+      expand(row, into: numbers) { Float(e4m3: own.load(fromByteOffset: $0, as: UInt8.self)) }
     }
   }
 
-  /// `difference`: the code of a column less the zero. Neighbours mostly share a group, whose scale and zero are looked
-  /// up once then.
+  /// `code`: that of a column. Neighbours mostly share a group, whose scale and zero are looked up once then.
   @inline(__always)
   private func expand(
-    _ row: Int, into numbers: UnsafeMutablePointer<Float>, _ difference: (_ column: Int, _ zero: Int32) -> Float
+    _ row: Int, into numbers: UnsafeMutablePointer<Float>, _ code: (_ column: Int) -> Float
   ) {
     var (last, limit) = (-1, 0)
-    var (scale, zero) = (0 as Float, 0 as Int32)
+    var (scale, zero, offset) = (0 as Float, 0 as Float, nil as Float?)
     for column in 0..<columns {
       if column >= limit {
         let group: Int
@@ -81,17 +94,23 @@ final class QuantizedRows: @unchecked Sendable {
         case .listed(let list):
           group = Int(list.loadUnaligned(fromByteOffset: column * 4, as: Int32.self))
         }
-        if group != last { (last, scale, zero) = (group, scales[row, group], self.zero(row, group)) }
+        if group != last {
+          (last, scale) = (group, scales[row, group])
+          (zero, offset) = self.zero(row, group)
+        }
       }
-      numbers[column] = difference(column, zero) * scale
+      let number = (code(column) - zero) * scale
+      numbers[column] = offset.map { number + $0 } ?? number
     }
   }
 
-  private func zero(_ row: Int, _ group: Int) -> Int32 {
+  /// What is taken from codes, and what is added to their products.
+  private func zero(_ row: Int, _ group: Int) -> (zero: Float, offset: Float?) {
     switch zeros {
-    case .all(let zero): zero
-    case .packed(let codes, let shift): (codes[group, row] + shift) & codes.mask
-    case .int8(let base): Int32(base.load(fromByteOffset: scales.place(row, group), as: Int8.self))
+    case .all(let zero): (zero, nil)
+    case .packed(let codes, let shift): (Float((codes[group, row] + shift) & codes.mask), nil)
+    case .stored(let grid): (grid[row, group], nil)
+    case .added(let grid): (0, grid[row, group])
     }
   }
 }
@@ -120,7 +139,7 @@ struct PackedCodes {
   }
 }
 
-/// The factors of a matrix, one for each block of rows and group of columns.
+/// The factors of a matrix, one for each block of rows and group of columns; or its zeros.
 struct ScaleGrid {
   let base: UnsafeRawPointer
   let type: ElementType
@@ -129,12 +148,22 @@ struct ScaleGrid {
   let groupStep: Int
   let rowsPerBlock: Int
 
-  func place(_ row: Int, _ group: Int) -> Int { row / rowsPerBlock * rowStep + group * groupStep }
+  /// `tensor` must not be empty.
+  init(_ tensor: StoredTensor, rowStep: Int, groupStep: Int = 1, rowsPerBlock: Int = 1) {
+    (base, type) = (tensor.bytes.baseAddress!, tensor.type)
+    (self.rowStep, self.groupStep, self.rowsPerBlock) = (rowStep, groupStep, rowsPerBlock)
+  }
+
+  /// Other numbers, of the same shape.
+  func holding(_ tensor: StoredTensor) -> ScaleGrid {
+    ScaleGrid(tensor, rowStep: rowStep, groupStep: groupStep, rowsPerBlock: rowsPerBlock)
+  }
 
   subscript(row: Int, group: Int) -> Float {
-    let place = place(row, group)
+    let place = row / rowsPerBlock * rowStep + group * groupStep
     switch type {
     case .float16: return Float(half: base.loadUnaligned(fromByteOffset: place * 2, as: UInt16.self))
+    case .int8: return Float(base.load(fromByteOffset: place, as: Int8.self))
     case .bfloat16:
       return Float(bitPattern: UInt32(base.loadUnaligned(fromByteOffset: place * 2, as: UInt16.self)) << 16)
     default: return base.loadUnaligned(fromByteOffset: place * 4, as: Float.self)

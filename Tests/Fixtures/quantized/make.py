@@ -2,6 +2,8 @@
 expanded, `w = scale (code - zero)` in float32, in `expanded`. Needs numpy and PyTorch, for its float8.
 
     python Tests/Fixtures/quantized/make.py
+
+make_by_libraries.py makes those beside it whose libraries do not need a GPU.
 """
 
 import json
@@ -24,12 +26,13 @@ PRODUCTS = {
     "self_attn.o_proj": (WIDTH, WIDTH), "mlp.gate_proj": (HIDDEN, WIDTH), "mlp.up_proj": (HIDDEN, WIDTH),
     "mlp.down_proj": (WIDTH, HIDDEN),
 }  # fmt: skip
-TYPES = {"float32": "F32", "float16": "F16", "int32": "I32", "int64": "I64", "int8": "I8", "uint8": "F8_E4M3"}
+TYPES = {"float32": "F32", "float16": "F16", "int32": "I32", "int64": "I64", "int8": "I8", "uint8": "U8",
+         "|V1": "F8_E4M3", "|V2": "BF16"}  # fmt: skip
 
 
-def save(path, tensors):
-    """Writes a safetensors file; bytes are float8."""
-    header, data = {}, b""
+def save(path, tensors, metadata=None):
+    """Writes a safetensors file; types that numpy does not have are given as raw bytes."""
+    header, data = {"__metadata__": metadata} if metadata else {}, b""
     for name, array in tensors.items():
         bytes_ = numpy.ascontiguousarray(array).tobytes()
         header[name] = {
@@ -112,12 +115,12 @@ def float8(random, rows, columns, name, shape, block):
     factors = scales
     if block:
         factors = scales.repeat(block[0], 0)[:rows].repeat(block[1], 1)[:, :columns]
-    stored = {"weight": codes.view(torch.uint8).numpy(), name: scales}
+    stored = {"weight": codes.view(torch.uint8).numpy().view("V1"), name: scales}
     return stored, codes.float().numpy() * factors
 
 
-def group(bits, kind="int"):
-    return {"group_0": {"targets": ["Linear"], "weights": {"num_bits": bits, "type": kind}}}
+def group(bits, kind="int", size=None):
+    return {"group_0": {"targets": ["Linear"], "weights": {"num_bits": bits, "type": kind, "group_size": size}}}
 
 
 def cases():
@@ -128,10 +131,15 @@ def cases():
     yield "gptq-v2", config, lambda r, m, n: gptq(r, m, n, 4, 0, False)
     config = {"quant_method": "awq", "bits": 4, "group_size": GROUP, "zero_point": True, "version": "gemm"}
     yield "awq", config, awq
-    kinds = [("int4", 4, 2, False), ("int4-zeros", 4, 2, True), ("int8-channels", 8, 1, False)]
-    for name, bits, groups, zeros in kinds:
-        config = {"quant_method": "compressed-tensors", "format": "pack-quantized", "config_groups": group(bits)}
-        yield f"packed-{name}", config, lambda r, m, n, b=bits, g=groups, z=zeros: compressed(r, m, n, b, g, z)
+    kinds = [("int4", 4, GROUP, False), ("int4-zeros", 4, GROUP, True), ("int8-channels", 8, None, False)]
+    for name, bits, size, zeros in kinds:
+        groups = group(bits, size=size)
+        config = {"quant_method": "compressed-tensors", "format": "pack-quantized", "config_groups": groups}
+        yield (
+            f"packed-{name}",
+            config,
+            lambda r, m, n, b=bits, s=size, z=zeros: compressed(r, m, n, b, n // s if s else 1, z),
+        )
     config = {"quant_method": "compressed-tensors", "format": "int-quantized", "config_groups": group(8)}
     yield "int8", config, int8
     config = {"quant_method": "compressed-tensors", "format": "float-quantized", "config_groups": group(8, "float")}
@@ -142,29 +150,35 @@ def cases():
     yield "fp8-blocks", config, lambda r, m, n: float8(r, m, n, "weight_scale_inv", shape, (24, 20))
 
 
-def main():
-    for name, quantization, make in cases():
-        random = numpy.random.default_rng(17)
-        common = {"model.norm.weight": numpy.ones(WIDTH, numpy.float32)}
-        for table in ["model.embed_tokens.weight", "lm_head.weight"]:
-            common[table] = random.standard_normal((VOCABULARY, WIDTH)).astype(numpy.float32)
-        stored, plain = dict(common), dict(common)
-        for layer in range(LAYERS):
-            prefix = f"model.layers.{layer}."
-            for norm in ["input_layernorm", "post_attention_layernorm"]:
-                stored[f"{prefix}{norm}.weight"] = plain[f"{prefix}{norm}.weight"] = common["model.norm.weight"]
-            for product, (rows, columns) in PRODUCTS.items():
-                parts, weights = make(random, rows, columns)
-                plain[f"{prefix}{product}.weight"] = weights.astype(numpy.float32)
-                for part, array in parts.items():
-                    stored[f"{prefix}{product}.{part}"] = array
-        folder = HERE / name
-        (folder / "expanded").mkdir(parents=True, exist_ok=True)
-        save(folder / "model.safetensors", stored)
-        save(folder / "expanded" / "model.safetensors", plain)
-        for place, config in [(folder, {**CONFIG, "quantization_config": quantization}), (folder / "expanded", CONFIG)]:
-            (place / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+def write(name, quantization, make):
+    """Writes a folder, and the one of its weights expanded. `make(random, rows, columns)` gives the tensors of a matrix
+    by the ends of their names, its weights and, where there are any, notes of the file."""
+    random = numpy.random.default_rng(17)
+    common = {"model.norm.weight": numpy.ones(WIDTH, numpy.float32)}
+    for table in ["model.embed_tokens.weight", "lm_head.weight"]:
+        common[table] = random.standard_normal((VOCABULARY, WIDTH)).astype(numpy.float32)
+    stored, plain, notes = dict(common), dict(common), {}
+    for layer in range(LAYERS):
+        prefix = f"model.layers.{layer}."
+        for norm in ["input_layernorm", "post_attention_layernorm"]:
+            stored[f"{prefix}{norm}.weight"] = plain[f"{prefix}{norm}.weight"] = common["model.norm.weight"]
+        for product, (rows, columns) in PRODUCTS.items():
+            parts, weights, *note = make(random, rows, columns)
+            plain[f"{prefix}{product}.weight"] = weights.astype(numpy.float32)
+            for part, array in parts.items():
+                stored[f"{prefix}{product}.{part}"] = array
+            if note:
+                notes[f"{prefix}{product}.weight"] = note[0]
+    if notes:
+        notes["tensor_names"] = json.dumps(list(notes))
+    folder = HERE / name
+    (folder / "expanded").mkdir(parents=True, exist_ok=True)
+    save(folder / "model.safetensors", stored, notes)
+    save(folder / "expanded" / "model.safetensors", plain)
+    for place, config in [(folder, {**CONFIG, "quantization_config": quantization}), (folder / "expanded", CONFIG)]:
+        (place / "config.json").write_text(json.dumps(config, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    for case in cases():
+        write(*case)
