@@ -33,7 +33,7 @@ struct QuantizedWeights {
   /// Whether some method stores a tensor of this name beside, or as, the codes of a matrix.
   private static func isSign(_ name: String) -> Bool {
     [
-      ".qweight", ".weight_scale", ".weight_scale_inv", ".weight.absmax", ".SCB", ".W_q", "._weight_qdata",
+      ".qweight", ".weight_scale", ".weight_scale_inv", ".weight.absmax", ".SCB", ".W_q", "._weight_scale",
     ].contains { name.hasSuffix($0) }
   }
 
