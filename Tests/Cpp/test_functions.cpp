@@ -67,9 +67,9 @@ void positions(attend::context &context) {
     context.relative_buckets(attend::array(distance, { 3 }), attend::array(bucket, { 3 }), 4, 8, true);
     CHECK(bucket[0] == 1 && bucket[1] == 0 && bucket[2] == 3);
     const numbers table({ 1, 2, 3, 4 }, { 4, 1 });
-    numbers bias(std::vector<float>(3), { 1, 3 });
-    context.relative_bias(table, bias, 1, true);
-    CHECK(bias.values[1] == 1);
+    numbers bias(std::vector<float>(17), { 1, 17 });
+    context.relative_bias(table, bias, 8, true);
+    CHECK(bias.values[7] == 2 && bias.values[8] == 1 && bias.values[9] == 4);
 }
 
 void attention(attend::context &context) {

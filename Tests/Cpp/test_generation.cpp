@@ -72,7 +72,8 @@ void callbacks() {
         ++changed;
         return true;
     };
-    CHECK(attend::generate(session, "hello", options)[0].front().text == pieces);
+    const attend::generation streamed = attend::generate(session, "hello", options);
+    CHECK(streamed[0].front().text == pieces);
     CHECK(pieces == "HH EH1 L OW0" && ends == 1 && changed > 3);
 
     options.on_token = [](const attend::token_event &) -> attend::verdict { throw 3; };
@@ -169,8 +170,15 @@ void scores() {
     attend::session session(model);
     attend::score_options options;
     options.top_logprobs = 2;
-    const attend::scores found =
-        attend::score(session, { "HH EH1 L OW0", "AH0 T EH1 N SH AH0 N" }, options, { "hello", "hello" });
+    const attend::encoding word = model.tokenizer().encode("hello");
+    const attend::generation spelled = attend::generate(session, { "hello", "attention" });
+    attend::batch sources, targets;
+    for (const auto &answer : spelled) {
+        const attend::hypothesis best = answer.front();
+        targets.add(best.ids.subspan(best.prompt_count, best.ids.size() - best.prompt_count));
+        sources.add(word.ids());
+    }
+    const attend::scores found = attend::score(session, targets, options, &sources);
     CHECK(found.size() == 2 && found[0].sum > found[1].sum && found[0].is_greedy && !found[1].is_greedy);
     for (const attend::text_score &each : found) {
         CHECK(each.log_probabilities.size() == each.ids.size() && each.alternatives.size() == 2 * each.ids.size());
@@ -181,6 +189,7 @@ void scores() {
     CHECK(probabilities[0] > 0.9 && std::fabs(probabilities[0] + probabilities[1] - 1) < 1e-12);
     CHECK_THROWS(invalid_argument, "more than 2", found.probabilities(1, 2));
     CHECK_THROWS(invalid_argument, "", found[2]);
+    CHECK(attend::score(session, { "a", "b" }, {}, { "hello", "hello" }).size() == 2);
     CHECK_THROWS(invalid_argument, "contexts", attend::score(session, { "a", "b" }, {}, "c"));
 
     const attend::model decoder(fixtures + "conformance/gpt2");

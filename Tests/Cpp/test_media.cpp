@@ -79,14 +79,17 @@ void pictures() {
 
     const attend::model judge(fixtures + "features/vit-image-classification");
     attend::session judging(judge);
+    const std::size_t side = 32;
     std::vector<std::uint8_t> bytes(30 * 30 * 3, 128);
     const std::vector<float> numbers(30 * 30 * 3, 0.5f);
     const std::vector<attend::input> two{ attend::input::pixels(bytes, 30, 30, 3),
                                           attend::input::pixels(numbers, 30, 30, 3) };
-    const attend::classification classes = attend::classify(judging, two);
-    CHECK(classes.size() == 2 && classes[0].size() > 1);
-    judging.encode(attend::batch::of_inputs(two));
-    CHECK(judging.size() == 2 && judging.logits().rows() == 2);
+    session.encode(attend::batch::of_inputs(two));
+    CHECK(session.size() == 2 && session.encoded_length(0) == session.encoded_length(1));
+    const std::vector<float> values(3 * side * side);
+    const std::vector<attend::input> features{ attend::input::features(values, { 3, side, side }) };
+    const attend::classification classes = attend::classify(judging, features);
+    CHECK(classes.size() == 1 && classes[0].size() > 1);
     CHECK_THROWS(invalid_argument, "",
                  (judging.encode(attend::batch::of_inputs(
                       { attend::input::features(attend::span<const float>({ 1, 2 }), { 1, 2 }) })),

@@ -188,7 +188,7 @@ void conversations() {
     options.template_name = "other";
     CHECK_THROWS(not_found, "other", model.tokenizer().chat(messages, options));
     CHECK_THROWS(not_found, "", attend::model(spelling).tokenizer().chat(messages));
-    CHECK_THROWS(not_found, "config.json", attend::model::from_files({}));
+    CHECK_THROWS(invalid_argument, "count is 0", attend::model::from_files({}));
 
     attend::session session(model);
     const attend::generation spelled = attend::generate_chat(session, messages);
