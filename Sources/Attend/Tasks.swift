@@ -111,7 +111,8 @@ extension Session {
     return try Label.take(made)
   }
 
-  private static func classifyOptions(_ topK: Int, _ function: ClassFunction, _ length: Int) -> attend_classify_options {
+  private static func classifyOptions(_ topK: Int, _ function: ClassFunction, _ length: Int) -> attend_classify_options
+  {
     var raw = initial(attend_classify_options.self)
     raw.top_k = max(topK, 0)
     raw.function = attend_class_function(rawValue: function.rawValue)
