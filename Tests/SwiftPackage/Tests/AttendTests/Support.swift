@@ -28,3 +28,14 @@ func failure<Value>(_ body: () throws(AttendError) -> Value) -> AttendError? {
     return error
   }
 }
+
+/// The samples of a WAV of 16 bits and one channel, behind its 44 bytes of header.
+func samples(_ path: String) -> [Float] {
+  guard let file = fopen(path, "rb") else { return [] }
+  defer { fclose(file) }
+  fseek(file, 44, SEEK_SET)
+  var samples: [Int16] = []
+  var piece = [Int16](repeating: 0, count: 4096)
+  while case let count = fread(&piece, 2, piece.count, file), count > 0 { samples += piece.prefix(count) }
+  return samples.map { Float($0) / 32768 }
+}
