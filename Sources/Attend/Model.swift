@@ -73,8 +73,8 @@ public struct ModelInfo: Sendable {
   private static func token(_ id: Int32) -> Int32? { id < 0 ? nil : id }
 }
 
-/// A loaded checkpoint: weights, configuration, tokenizer. Immutable, so any number of sessions, tasks and threads share
-/// one: the handle is one that the header calls `const`.
+/// A loaded checkpoint: weights, configuration, tokenizer. Immutable, so any number of sessions, tasks and threads may
+/// share one: the handle is one that the header calls `const`.
 public final class Model: @unchecked Sendable {
   let handle: OpaquePointer
   public let info: ModelInfo

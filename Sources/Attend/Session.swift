@@ -44,8 +44,8 @@ public enum AttentionKind: UInt32, Sendable {
 }
 
 /// The live sequences of one caller, their caches, scratch memory. It belongs to one thread or task at a time, which is
-/// why it is not Sendable; it can be sent where nobody else holds it. Its calls compute where they are called, as long as
-/// it takes: a task that must not block uses a `Scheduler`.
+/// why it is not Sendable; it can be sent where nobody else holds it. Its calls compute where they are called, as long
+/// as it takes: a task that must not block uses a `Scheduler`.
 public final class Session {
   /// What ends the calls of this session, from anywhere.
   public let canceller: Canceller

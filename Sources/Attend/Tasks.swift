@@ -84,8 +84,8 @@ func rows<Entry>(
   return rows
 }
 
-// Each of these drops the live sequences of its session, before and after. Errors: unsupported, where the checkpoint has
-// no head for the task; invalidArgument, for a text that the model cannot read, unless `maxLength` cuts it.
+// Each of these drops the live sequences of its session, before and after. Errors: unsupported, where the checkpoint
+// has no head for the task; invalidArgument, for a text that the model cannot read, unless `maxLength` cuts it.
 extension Session {
   /// The classes of texts, the best first; `topK` 0: all.
   public func classify(

@@ -1,8 +1,8 @@
 internal import CAttend
 
 extension Session {
-  /// A vector for each of the texts, `[texts, width]`; at most one of the prompts may be given, by itself or by its name
-  /// in the folder. Errors: invalidArgument, unsupported (an encoder-decoder), and those of the tokenizer.
+  /// A vector for each of the texts, `[texts, width]`; at most one of the prompts may be given, by itself or by its
+  /// name in the folder. Errors: invalidArgument, unsupported (an encoder-decoder), and those of the tokenizer.
   public func embed(
     _ texts: [String], prompt: String? = nil, promptName: String? = nil, dimensions: Int = 0
   ) throws(AttendError) -> Rows {
@@ -33,8 +33,8 @@ public struct Match: Sendable, Equatable {
 public struct SearchIndex: ~Copyable, @unchecked Sendable {
   private let handle: OpaquePointer
 
-  /// An index without vectors, of `width` numbers each. `normalized`: scores are cosines. In int8 a number takes 1 byte,
-  /// in float32 5. Errors: invalidArgument, unsupported, outOfMemory.
+  /// An index without vectors, of `width` numbers each. `normalized`: scores are cosines. In int8 a number takes 1
+  /// byte, in float32 5. Errors: invalidArgument, unsupported, outOfMemory.
   public init(
     width: Int, type: ComputeType = .float32, normalized: Bool = false, threads: Int = 0
   ) throws(AttendError) {

@@ -13,7 +13,8 @@ from pathlib import Path
 
 page, language, program, *others = sys.argv[1:]
 text = Path(page).read_text(encoding="utf-8")
-blocks = re.findall(rf"^```{language}\n(.*?)^```\n```text\n(.*?)^```$", text, re.M | re.S)
+lines = r"((?:(?!```).*\n)*)"
+blocks = re.findall(rf"^```{language}\n{lines}```\n```text\n{lines}```$", text, re.M)
 if not blocks:
     sys.exit(f"{page} shows no program in {language}")
 for source, expected in blocks:
