@@ -36,8 +36,15 @@ let linking: [LinkerSetting] = [
 ]
 
 let package = Package(
-  name: "attend", products: [.library(name: "attend", type: .dynamic, targets: ["AttendLibrary"])],
+  name: "attend",
+  products: [
+    .library(name: "attend", type: .dynamic, targets: ["AttendLibrary"]),
+    // For programs in Swift, which link what stands behind the header themselves, with the one runtime that they have.
+    .library(name: "Attend", targets: ["Attend"]),
+  ],
   targets: [
+    // The door of Swift, which stands on the header as every other.
+    .target(name: "Attend", dependencies: ["CAttend", "AttendC"], swiftSettings: swift),
     // The door.
     .systemLibrary(name: "CAttend"),
     .target(name: "AttendLibrary", dependencies: ["AttendC"], exclude: ["exports.map"], linkerSettings: linking),

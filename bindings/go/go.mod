@@ -1,0 +1,3 @@
+module attend
+
+go 1.19
