@@ -4,6 +4,7 @@ import base64
 import json
 import math
 import pathlib
+import re
 import struct
 import subprocess
 import sys
@@ -57,7 +58,7 @@ def test_completions(server: Server) -> None:
     assert len(told["tokens"]) == len(told["token_logprobs"]) == 4 and len(told["top_logprobs"][0]) == 2, told
     stopped = server.ask("/v1/completions", {**request, "prompt": "hello", "stop": [" L", "never"]}).json["choices"][0]
     assert stopped["text"] == "HH EH1" and stopped["finish_reason"] == "stop", stopped
-    cut = server.ask("/v1/completions", {**request, "prompt": "hello", "max_tokens": 2}).json
+    cut = server.ask("/v1/completions", {"model": "talker", "prompt": "hello", "max_tokens": 2}).json
     assert cut["choices"][0]["finish_reason"] == "length" and cut["usage"]["completion_tokens"] == 2, cut
     echo = server.ask("/v1/completions", {"model": "talker", "prompt": "ab", "echo": True, "max_tokens": 1}).json
     assert echo["choices"][0]["text"].startswith("ab"), echo
@@ -71,7 +72,8 @@ def test_chat(server: Server) -> None:
     assert chat(server, max_tokens=40, temperature=1, seed=5, n=2).json["choices"][1]["message"]["content"] == second
     for choice in whole["choices"]:
         told = choice["logprobs"]["content"]
-        assert "".join(entry["token"] for entry in told) == choice["message"]["content"]
+        ordinary = [entry["token"] for entry in told if not re.fullmatch(r"<\d>", entry["token"])]
+        assert "".join(ordinary) == choice["message"]["content"]
         assert all(len(entry["top_logprobs"]) == 3 and entry["logprob"] <= 0 for entry in told)
         assert bytes(told[0]["bytes"]).decode() == told[0]["token"]
     options = {"include_usage": True}

@@ -67,17 +67,19 @@ final class AnswerPart: @unchecked Sendable {
       if answer.reply.cancellation.isAsked { cancel() }
       return
     }
+    let kept = promptTokens + generatedTokens
     var generation: OpaquePointer?
+    var failure: Trouble?
     do throws(Trouble) {
       try attempt(attend_request_wait(done, -1, &generation))
       try conclude(generation)
-      answer.ended(self)
     } catch {
-      answer.ended(self, error)
+      failure = error
     }
     attend_generation_free(generation)
     attend_request_free(done)
-    answer.host.keep(-promptTokens - generatedTokens)
+    answer.host.keep(-kept)
+    answer.ended(self, failure)
     Unmanaged.passUnretained(self).release()
   }
 
@@ -87,7 +89,10 @@ final class AnswerPart: @unchecked Sendable {
 
   func generate(_ chat: ChatMessages, variables: Value) throws(Trouble) {
     var generation: OpaquePointer?
-    defer { attend_generation_free(generation) }
+    defer {
+      attend_generation_free(generation)
+      answer.host.keep(-generatedTokens)
+    }
     let messages = Value.list(chat.messages).json
     let inputs = chat.pictures.map { bytes in
       var input = attend_input.initial
