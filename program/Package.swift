@@ -18,11 +18,18 @@ let linking: [LinkerSetting] = [
 let package = Package(
   name: "attend-program",
   products: [.executable(name: "attend", targets: ["attend"])],
-  dependencies: [.package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+  ],
   targets: [
     .systemLibrary(name: "CAttend"),
     .executableTarget(
       name: "attend",
-      dependencies: ["CAttend", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "CAttend", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+      ],
       swiftSettings: swift, linkerSettings: linking),
   ])

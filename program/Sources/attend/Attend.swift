@@ -21,6 +21,7 @@ import Glibc
       Run.self,
       Translate.self, Summarize.self, Classify.self, Label.self, Answer.self, Fill.self, Embed.self,
       Search.self, Transcribe.self, Describe.self, Draw.self, Attention.self, Tokenize.self, Inspect.self, Bench.self,
+      Serve.self,
     ])
 
   static func main() {

@@ -12,12 +12,23 @@ struct EmbedOptions: ParsableArguments {
 
   /// The vectors of texts, end to end.
   func vectors(_ model: Model, _ texts: [String], dimensions: Int = 0) throws -> [ArraySlice<Float>] {
+    try EmbeddingPrompt(text: prompt, name: promptName).vectors(model, texts, dimensions: dimensions)
+  }
+}
+
+/// What stands before texts that become vectors: a text, or one that config_sentence_transformers.json names.
+struct EmbeddingPrompt: Sendable {
+  var text: String?
+  var name: String?
+
+  /// The vectors of texts, end to end.
+  func vectors(_ model: Model, _ texts: [String], dimensions: Int = 0) throws -> [ArraySlice<Float>] {
     let all = Texts(texts)
     var options = attend_embed_options.initial
     options.truncate_dim = dimensions
     var found = attend_tensor()
-    try withText(prompt) { prompt in
-      try withText(promptName) { name in
+    try withText(text) { prompt in
+      try withText(name) { name in
         (options.prompt, options.prompt_name) = (prompt, name)
         try all.give { try attempt(attend_embed(model.session, $0, $1, $2, &options, &found)) }
       }

@@ -32,7 +32,7 @@ struct Inspect: ParsableCommand {
     if let free { facts.append(Field("available_memory", .integer(free))) }
     do {
       // No more than 4 bytes are stored of a weight, so that there are a quarter as many weights at least.
-      let least = Double(stored.weightBytes) * model.compute.bytesPerWeight / 4
+      let least = Double(stored.weightBytes) * model.loading.compute.bytesPerWeight / 4
       if let free, least > Double(free) {
         throw Trouble("it needs \(size(least)) at least, and \(size(Double(free))) of memory are free")
       }

@@ -26,29 +26,15 @@ enum ComputeType: String, CaseIterable, ExpressibleByArgument {
   }
 }
 
-/// Which checkpoint is loaded, and how.
-struct ModelOptions: ParsableArguments {
-  @Option(
-    name: [.customShort("m"), .customLong("model")],
-    help: "The folder of the checkpoint; without it the environment variable ATTEND_MODEL.", completion: .directory)
-  var path: String?
+/// How checkpoints are loaded.
+struct LoadOptions: ParsableArguments {
   @Option(help: "The type of weights and products.") var compute: ComputeType = .float32
   @Option(help: "Threads; 0: one for each processor.") var threads: UInt32 = 0
   @Option(help: "Kernels: avx512, avx2 or portable, in place of the fastest.") var kernels: String?
   @Flag(help: "Read the weights into memory, rather than map their files.") var copyWeights = false
 
-  func folder() throws -> String { try ModelOptions.folder(path) }
-
-  /// The folder that the command line names, or the environment.
-  static func folder(_ path: String?) throws -> String {
-    if let path { return path }
-    if let path = environment("ATTEND_MODEL") { return path }
-    throw ValidationError("Name the folder of a checkpoint with --model, or in the environment variable ATTEND_MODEL.")
-  }
-
-  /// The loaded checkpoint with a session of its own.
-  func load(quiet: Bool) throws -> Model {
-    let folder = try folder()
+  /// A checkpoint with a session of its own.
+  func load(_ folder: String, quiet: Bool) throws -> Model {
     let bar = Progress("Loading", total: 1000, hidden: quiet)
     defer { bar.clear() }
     var options = attend_model_options.initial
@@ -68,6 +54,27 @@ struct ModelOptions: ParsableArguments {
     withExtendedLifetime(bar) {}
     return try Model(handle!, folder: folder)
   }
+}
+
+/// Which checkpoint is loaded, and how.
+struct ModelOptions: ParsableArguments {
+  @Option(
+    name: [.customShort("m"), .customLong("model")],
+    help: "The folder of the checkpoint; without it the environment variable ATTEND_MODEL.", completion: .directory)
+  var path: String?
+  @OptionGroup var loading: LoadOptions
+
+  func folder() throws -> String { try ModelOptions.folder(path) }
+
+  /// The folder that the command line names, or the environment.
+  static func folder(_ path: String?) throws -> String {
+    if let path { return path }
+    if let path = environment("ATTEND_MODEL") { return path }
+    throw ValidationError("Name the folder of a checkpoint with --model, or in the environment variable ATTEND_MODEL.")
+  }
+
+  /// The loaded checkpoint with a session of its own.
+  func load(quiet: Bool) throws -> Model { try loading.load(folder(), quiet: quiet) }
 }
 
 /// A loaded checkpoint with its session.

@@ -71,3 +71,6 @@ extension attend_search_index_options: SizedStruct {}
 extension attend_transcribe_options: SizedStruct {}
 extension attend_segment: SizedStruct {}
 extension attend_draw_options: SizedStruct {}
+extension attend_scheduler_options: SizedStruct {}
+extension attend_scheduler_stats: SizedStruct {}
+extension attend_request_options: SizedStruct {}

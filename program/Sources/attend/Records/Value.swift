@@ -1,7 +1,5 @@
-import FoundationEssentials
-
 /// A value of JSON.
-indirect enum Value {
+indirect enum Value: Sendable {
   case null
   case bool(Bool)
   case integer(Int)
@@ -11,12 +9,9 @@ indirect enum Value {
   case object([Field])
 
   /// The text of a JSON document.
-  init(json: [UInt8]) throws {
-    do {
-      self = try JSONDecoder().decode(Value.self, from: Data(json))
-    } catch {
-      throw Trouble("this is not JSON")
-    }
+  init(json: [UInt8]) throws(Trouble) {
+    guard let value = json.withUnsafeBufferPointer({ JSONReader.read($0) }) else { throw Trouble("this is not JSON") }
+    self = value
   }
 
   /// What a user writes behind NAME=: JSON, or else a text as it stands.
@@ -93,47 +88,12 @@ indirect enum Value {
 }
 
 /// A member of an object, or a cell of a row, with its name.
-struct Field {
+struct Field: Sendable {
   var name: String
   var value: Value
 
   init(_ name: String, _ value: Value) {
     self.name = name
     self.value = value
-  }
-}
-
-extension Value: Decodable {
-  private struct Name: CodingKey {
-    var stringValue: String
-    var intValue: Int? { nil }
-    init(stringValue: String) { self.stringValue = stringValue }
-    init?(intValue: Int) { nil }
-  }
-
-  init(from decoder: any Decoder) throws {
-    if let members = try? decoder.container(keyedBy: Name.self) {
-      let names = members.allKeys.sorted { $0.stringValue < $1.stringValue }
-      self = .object(try names.map { Field($0.stringValue, try members.decode(Value.self, forKey: $0)) })
-      return
-    }
-    if var items = try? decoder.unkeyedContainer() {
-      var values: [Value] = []
-      while !items.isAtEnd { values.append(try items.decode(Value.self)) }
-      self = .list(values)
-      return
-    }
-    let single = try decoder.singleValueContainer()
-    if single.decodeNil() {
-      self = .null
-    } else if let value = try? single.decode(Bool.self) {
-      self = .bool(value)
-    } else if let value = try? single.decode(Int.self) {
-      self = .integer(value)
-    } else if let value = try? single.decode(Double.self) {
-      self = .number(value)
-    } else {
-      self = .string(try single.decode(String.self))
-    }
   }
 }

@@ -3,7 +3,8 @@ import Glibc
 import Synchronization
 
 /// Ctrl-C. A thread waits for it: where the library computes, the call is cancelled, so that what is done is kept and
-/// written; a second one, or one while nothing computes, ends the program with status 130 at once.
+/// written; a second one, or one while nothing computes, ends the program with status 130 at once. The same thread hears
+/// SIGTERM, which ends the program unless it wants to end by itself.
 final class Interrupt: Sendable {
   static let exitCode: Int32 = 130
 
@@ -11,6 +12,8 @@ final class Interrupt: Sendable {
     /// The address of the session that computes; 0: none.
     var session: UInt = 0
     var isAsked = false
+    /// What a program that ends by itself does.
+    var end: (@Sendable () -> Void)?
   }
   private let state = Mutex(State())
 
@@ -19,6 +22,7 @@ final class Interrupt: Sendable {
     var signals = sigset_t()
     sigemptyset(&signals)
     sigaddset(&signals, SIGINT)
+    sigaddset(&signals, SIGTERM)
     pthread_sigmask(SIG_BLOCK, &signals, nil)
     var thread = pthread_t()
     pthread_create(
@@ -27,9 +31,10 @@ final class Interrupt: Sendable {
         var signals = sigset_t()
         sigemptyset(&signals)
         sigaddset(&signals, SIGINT)
+        sigaddset(&signals, SIGTERM)
         while true {
           var number: Int32 = 0
-          if sigwait(&signals, &number) == 0 { interrupt.arrive() }
+          if sigwait(&signals, &number) == 0 { interrupt.arrive(number) }
         }
       }, nil)
   }
@@ -42,7 +47,19 @@ final class Interrupt: Sendable {
   /// Says which session computes from now on; nil: none.
   func watch(_ session: OpaquePointer?) { state.withLock { $0.session = session.map { UInt(bitPattern: $0) } ?? 0 } }
 
-  private func arrive() {
+  /// Says what the first signal asks for in place of ending the program.
+  func end(by action: @escaping @Sendable () -> Void) { state.withLock { $0.end = action } }
+
+  private func arrive(_ signal: Int32) {
+    let end = state.withLock { state in
+      defer { state.isAsked = state.isAsked || state.end != nil }
+      return state.isAsked ? nil : state.end
+    }
+    if let end { return end() }
+    if signal == SIGTERM {
+      Terminal.restore()
+      _exit(128 + SIGTERM)
+    }
     state.withLock { state in
       if state.session == 0 || state.isAsked {
         Terminal.restore()
