@@ -1,5 +1,6 @@
 import AttendBase
 import AttendGeneration
+import AttendLayers
 import AttendModels
 import Testing
 

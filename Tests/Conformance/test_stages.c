@@ -81,8 +81,7 @@ static bool compute(const attend_stage_step *step, void *context) {
     for (size_t i = 0; i < step->count; i++) {
         size_t length = 0;
         CHECK_SUCCESS(attend_session_length(stage->session, i, &length));
-        if (length > step->positions[i])
-            CHECK_SUCCESS(attend_session_truncate(stage->session, i, step->positions[i]));
+        if (length > step->positions[i]) CHECK_SUCCESS(attend_session_truncate(stage->session, i, step->positions[i]));
     }
     attend_batch batch = make_batch(step->tokens, step->lengths, step->count);
     batch.logits = ATTEND_LOGITS_NONE;

@@ -3,7 +3,7 @@
 
     python benchmarks/cluster/rows.py MODEL OUT.json [--texts 20000] [--engines ray spark]
 
-Texts are random words, 4 to 60 of them. What is timed is the run, not the engine's start: a first run over a few texts
+Texts are random words, 4 to 24 of them. What is timed is the run, not the engine's start: a first run over a few texts
 has started the workers and their models. Then the same run with a worker that is killed in the middle: all rows must be
 there, and all vectors must have the bits of the one process. Needs ray[data], pyspark, pandas, Java.
 """
@@ -35,7 +35,7 @@ PACKAGE = str(Path(attend.__file__).resolve().parents[1])
 
 def texts(count: int) -> list[str]:
     draw = random.Random(5)
-    return [" ".join(draw.choices(WORDS, k=draw.randint(4, 60))) for _ in range(count)]
+    return [" ".join(draw.choices(WORDS, k=draw.randint(4, 24))) for _ in range(count)]
 
 
 def digest(rows: list[Any]) -> str:
@@ -149,7 +149,13 @@ def measure(name: str, model: str, given: list[str], rows: int) -> dict[str, Any
     start = time.perf_counter()
     made = run(len(given))
     seconds = time.perf_counter() - start
-    result = {"engine": name, "texts": len(given), "seconds": seconds, "rate": len(given) / seconds, "sum": digest(made)}
+    result = {
+        "engine": name,
+        "texts": len(given),
+        "seconds": seconds,
+        "rate": len(given) / seconds,
+        "sum": digest(made),
+    }
     if word:
         killer = Killer(word, after=0.5 * seconds)
         killer.start()
@@ -173,7 +179,9 @@ def main() -> None:
     for name in given.engines:
         results.append(measure(name, os.path.abspath(given.model), all_texts, given.rows))
         print(json.dumps(results[-1]), flush=True)
-    given.out.write_text(json.dumps({"model": given.model, "kernels": attend.kernels_name(), "runs": results}, indent=1))
+    given.out.write_text(
+        json.dumps({"model": given.model, "kernels": attend.kernels_name(), "runs": results}, indent=1)
+    )
     sums = {run[key] for run in results for key in ("sum", "sum_after_kill") if key in run}
     if len(sums) > 1:
         sys.exit("the results are not equal")

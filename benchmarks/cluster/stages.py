@@ -54,20 +54,18 @@ def main() -> None:
     if given.only != "stages":
         for threads in (1, 2):
             with attend.Model(model, threads=threads, compute=given.compute) as whole:
-                results[f"one process, {threads} threads"], found = timed(
-                    whole, prompts, given.tokens, given.repeats
-                )
+                results[f"one process, {threads} threads"], found = timed(whole, prompts, given.tokens, given.repeats)
                 ids.append(found)
     if given.only != "whole":
         os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-        import attend.ray
         import ray
+        from attend.ray import Pipeline
 
         variables = {"PYTHONPATH": PACKAGE}
         if "ATTEND_LIBRARY" in os.environ:
             variables["ATTEND_LIBRARY"] = os.path.realpath(os.environ["ATTEND_LIBRARY"])
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env={"env_vars": variables})
-        with attend.ray.Pipeline(model, stages=2, threads=1, compute=given.compute) as pipeline:
+        with Pipeline(model, stages=2, threads=1, compute=given.compute) as pipeline:
             results["layers"] = pipeline.layers
             for groups in given.groups:
                 results[f"two stages, {groups} groups"], found = timed(

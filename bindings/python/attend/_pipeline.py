@@ -100,13 +100,13 @@ class Pipeline:
             pipeline.generate(["Once upon a time"], max_new_tokens=64)
 
     ``model``: a path that all machines see, of which each reads its own layers. ``stages``: how many actors, which get
-    layers so that all take about as long, or the layers of each, ``[(0, 12), (12, 22)]``. ``compute``, ``copy_weights``,
-    ``kernels``: as of ``Model``. ``threads``: of each stage, and the CPUs that it asks Ray for. ``key_value_type``,
+    layers so that all take about as long, or the layers of each, ``[(0, 12), (12, 22)]``. ``compute``,
+    ``copy_weights``, ``kernels``: as of ``Model``. ``threads``: of each stage, and the CPUs that it asks Ray for. ``key_value_type``,
     ``beyond_positions``: as of ``Model.session``. ``resources``: further options of each actor, one for all or a list:
     ``{"resources": {"node:10.0.0.7": 0.01}}`` puts one on a machine.
 
-    Tokens are sampled on the last stage; what travels are ids one way and hidden states between neighbours. Results have
-    the bits of the whole model in one process. ``generate`` cuts its prompts into ``groups``, by default as many as
+    Tokens are sampled on the last stage; what travels are ids one way and hidden states between neighbours. Results
+    have the bits of the whole model in one process. ``generate`` cuts its prompts into ``groups``, by default as many as
     there are stages, which are in different stages at a time.
     """
 
@@ -132,7 +132,9 @@ class Pipeline:
         else:
             self.layers = [(int(first), int(end)) for first, end in stages]
         self._check()
-        each = [dict(resources)] * len(self.layers) if isinstance(resources, Mapping) else [dict(one) for one in resources]
+        each = (
+            [dict(resources)] * len(self.layers) if isinstance(resources, Mapping) else [dict(one) for one in resources]
+        )
         each += [{}] * (len(self.layers) - len(each))
         self._actors = []
         for index, (own, more) in enumerate(zip(self.layers, each)):
@@ -173,7 +175,7 @@ class Pipeline:
                 cause = getattr(problem, "cause", problem)
                 lost = isinstance(cause, (ray.exceptions.RayActorError, InvalidStateError))
                 if not lost or retries < 1:
-                    raise cause if isinstance(cause, Exception) else problem
+                    raise (cause if isinstance(cause, Exception) else problem) from None
                 retries -= 1
 
     def close(self) -> None:

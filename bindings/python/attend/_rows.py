@@ -74,7 +74,9 @@ class Task:
         if name != EMBEDDING:
             name, options = pipelines.spelled(name, options)
             for option in _RESHAPING.intersection(options):
-                raise InvalidArgumentError(f"{option}: a row has one result, of the columns {', '.join(_COLUMNS[name])}")
+                raise InvalidArgumentError(
+                    f"{option}: a row has one result, of the columns {', '.join(_COLUMNS[name])}"
+                )
         if self.compute not in ("float32", "bfloat16", "int8", "int4"):
             raise InvalidArgumentError(f"compute: {self.compute!r} is none of float32, bfloat16, int8, int4")
         return Task(self.path, name, self.column, self.compute, options, self.error, self.prefix)

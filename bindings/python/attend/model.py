@@ -57,8 +57,8 @@ class Model(Closable, Comparing, Generating):
     None: ``attend.kernels_name()``. ``progress``: called with a fraction that rises from 0 to 1; returning False stops
     the loading with CancelledError, and an exception that it raises comes out of here. Ctrl-C stops the loading too.
 
-    ``layers``: those of a decoder that are loaded, ``(first, end)``, a stage of a pipeline for models that are too large
-    for one machine: without layer 0 it reads ``States`` in the place of tokens, and without the last one its
+    ``layers``: those of a decoder that are loaded, ``(first, end)``, a stage of a pipeline for models that are too
+    large for one machine: without layer 0 it reads ``States`` in the place of tokens, and without the last one its
     ``Session.hidden_states`` are what the next stage reads. docs/cluster.md; ``attend.ray.Pipeline`` does it all.
 
     ``copy_weights``: read weights into memory where they would be mapped, so that a file that is shortened or written

@@ -36,9 +36,9 @@ class Mapper:
             attend.ray.Mapper, fn_constructor_kwargs={"model": path, "task": "ner", "column": "text"},
             batch_format="pyarrow", concurrency=4, num_cpus=2)
 
-    ``model``: a path that all machines see. ``task``: ``"embedding"``, with the options of ``Model.embed``, or a task of
-    ``attend.pipeline`` with its ``options``. ``column``: what is read, or the parts of an input by the columns that hold
-    them: ``{"question": "q", "context": "page"}``. The columns that are made have the names of the pipeline's results,
+    ``model``: a path that all machines see. ``task``: ``"embedding"``, with the options of ``Model.embed``, or a task
+    of ``attend.pipeline`` with its ``options``. ``column``: what is read, or the parts of an input by the columns that
+    hold them: ``{"question": "q", "context": "page"}``. The columns that are made have the names of the pipeline's results,
     behind ``prefix``; docs/cluster.md lists them. ``threads``: 0: as many as the actor has CPUs, and at least one.
 
     Rows stay as they are. A row that the task cannot be done for (no text, one that is too long, a file that is not

@@ -51,9 +51,9 @@ def map_rows(
 ) -> DataFrame:
     """``frame`` with the columns that a task makes of each row.
 
-    ``model``: a path that all machines see. ``task``: ``"embedding"``, with the options of ``Model.embed``, or a task of
-    ``attend.pipeline`` with its ``options``. ``column``: what is read, or the parts of an input by the columns that hold
-    them: ``{"question": "q", "context": "page"}``. The columns that are made have the names of the pipeline's results,
+    ``model``: a path that all machines see. ``task``: ``"embedding"``, with the options of ``Model.embed``, or a task
+    of ``attend.pipeline`` with its ``options``. ``column``: what is read, or the parts of an input by the columns that
+    hold them: ``{"question": "q", "context": "page"}``. The columns that are made have the names of the pipeline's results,
     behind ``prefix``; docs/cluster.md lists them.
 
     Rows stay as they are and where they are. A row that the task cannot be done for (no text, one that is too long, a

@@ -32,7 +32,9 @@ class States:
     def __init__(self, rows: Any, lengths: Any = None) -> None:
         if lengths is None:
             parts = [_states(part, f"states[{index}]") for index, part in enumerate(rows)]
-            self.rows = parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
+            self.rows = (
+                parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
+            )
             self.lengths = np.array([len(part) for part in parts], np.uintp)
         else:
             self.rows = _states(rows, "states")
@@ -53,9 +55,7 @@ class StateBatch:
     def __init__(self, states: States) -> None:
         self._states = states
         self.lengths = states.lengths
-        self.struct = c.Batch(
-            lengths=address(states.lengths), count=states.lengths.size, states=address(states.rows)
-        )
+        self.struct = c.Batch(lengths=address(states.lengths), count=states.lengths.size, states=address(states.rows))
 
 
 class StageStep(NamedTuple):
@@ -116,7 +116,9 @@ def callback(stage: Stage | None, watch: Watch, hidden_size: int) -> Any:
     def call(pointer: Any, _: Any) -> bool:
         try:
             step = pointer.contents
-            parents, positions, lengths = (_numbers(of, step.count) for of in (step.parents, step.positions, step.lengths))
+            parents, positions, lengths = (
+                _numbers(of, step.count) for of in (step.parents, step.positions, step.lengths)
+            )
             count = int(lengths.sum())
             tokens = np.ctypeslib.as_array(step.tokens, (count,)).copy()
             target = np.ctypeslib.as_array(step.states, (count, hidden_size))
@@ -142,4 +144,3 @@ def _states(rows: Any, what: str) -> Float32Array:
     if array.ndim != 2 or array.dtype != np.float32:
         raise InvalidArgumentError(f"{what}: expected float32 [tokens, hidden size], found {array.dtype} {array.shape}")
     return np.ascontiguousarray(array)
-

@@ -15,9 +15,9 @@ from conftest import FIXTURES
 ray = pytest.importorskip("ray", reason="attend.ray needs ray[data]: pip install 'libattend[ray]'")
 pytest.importorskip("ray.data")
 
-import attend.ray
-from attend._pipeline import ranges
-from attend.ray import shares
+import attend.ray  # noqa: E402
+from attend._pipeline import ranges  # noqa: E402
+from attend.ray import shares  # noqa: E402
 
 MODEL = FIXTURES / "tasks" / "topics"
 TEXTS = [f"{word} tables and {word} engines" for word in ("swimming", "cat", "mat", "weather") * 50]
