@@ -101,13 +101,13 @@ class Pipeline:
 
     ``model``: a path that all machines see, of which each reads its own layers. ``stages``: how many actors, which get
     layers so that all take about as long, or the layers of each, ``[(0, 12), (12, 22)]``. ``compute``,
-    ``copy_weights``, ``kernels``: as of ``Model``. ``threads``: of each stage, and the CPUs that it asks Ray for. ``key_value_type``,
-    ``beyond_positions``: as of ``Model.session``. ``resources``: further options of each actor, one for all or a list:
-    ``{"resources": {"node:10.0.0.7": 0.01}}`` puts one on a machine.
+    ``copy_weights``, ``kernels``: as of ``Model``. ``threads``: of each stage, and the CPUs that it asks Ray for.
+    ``key_value_type``, ``beyond_positions``: as of ``Model.session``. ``resources``: further options of each actor, one
+    for all or a list: ``{"resources": {"node:10.0.0.7": 0.01}}`` puts one on a machine.
 
     Tokens are sampled on the last stage; what travels are ids one way and hidden states between neighbours. Results
-    have the bits of the whole model in one process. ``generate`` cuts its prompts into ``groups``, by default as many as
-    there are stages, which are in different stages at a time.
+    have the bits of the whole model in one process. ``generate`` cuts its prompts into ``groups``, by default as many
+    as there are stages, which are in different stages at a time.
     """
 
     def __init__(

@@ -38,8 +38,9 @@ class Mapper:
 
     ``model``: a path that all machines see. ``task``: ``"embedding"``, with the options of ``Model.embed``, or a task
     of ``attend.pipeline`` with its ``options``. ``column``: what is read, or the parts of an input by the columns that
-    hold them: ``{"question": "q", "context": "page"}``. The columns that are made have the names of the pipeline's results,
-    behind ``prefix``; docs/cluster.md lists them. ``threads``: 0: as many as the actor has CPUs, and at least one.
+    hold them: ``{"question": "q", "context": "page"}``. The columns that are made have the names of the pipeline's
+    results, behind ``prefix``; docs/cluster.md lists them. ``threads``: 0: as many as the actor has CPUs, and at least
+    one.
 
     Rows stay as they are. A row that the task cannot be done for (no text, one that is too long, a file that is not
     there) has nulls, and the reason in the column ``error``; with ``error=None`` it ends the run. ``rows`` are answered

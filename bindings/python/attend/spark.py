@@ -53,8 +53,8 @@ def map_rows(
 
     ``model``: a path that all machines see. ``task``: ``"embedding"``, with the options of ``Model.embed``, or a task
     of ``attend.pipeline`` with its ``options``. ``column``: what is read, or the parts of an input by the columns that
-    hold them: ``{"question": "q", "context": "page"}``. The columns that are made have the names of the pipeline's results,
-    behind ``prefix``; docs/cluster.md lists them.
+    hold them: ``{"question": "q", "context": "page"}``. The columns that are made have the names of the pipeline's
+    results, behind ``prefix``; docs/cluster.md lists them.
 
     Rows stay as they are and where they are. A row that the task cannot be done for (no text, one that is too long, a
     file that is not there) has nulls, and the reason in the column ``error``; with ``error=None`` it ends the job.
