@@ -43,15 +43,21 @@ def digest(rows: list[Any]) -> str:
     return hashlib.sha256(np.array(rows, np.float32).tobytes()).hexdigest()
 
 
+#: In the environment of all that this process starts.
+MARK = "ATTEND_BENCHMARK"
+
+
 def workers(word: str) -> list[int]:
-    """The processes that have the library in memory and this word in what they are called, or in what started them."""
+    """The processes of this run that have the library in memory and this word in what they are called."""
+    mark = f"{MARK}={os.getpid()}".encode()
     found = []
     for folder in Path("/proc").iterdir():
         try:
             if not folder.name.isdigit() or int(folder.name) == os.getpid():
                 continue
             called = (folder / "cmdline").read_bytes().decode(errors="replace")
-            if word in called and "libattend" in (folder / "maps").read_text():
+            is_own = mark in (folder / "environ").read_bytes().split(b"\0")
+            if is_own and word in called and "libattend" in (folder / "maps").read_text():
                 found.append(int(folder.name))
         except OSError:
             continue
@@ -175,6 +181,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=256)
     parser.add_argument("--engines", nargs="*", default=["alone", "ray", "spark"], choices=list(ENGINES))
     given = parser.parse_args()
+    os.environ[MARK] = str(os.getpid())
     all_texts, results = texts(given.texts), []
     for name in given.engines:
         results.append(measure(name, os.path.abspath(given.model), all_texts, given.rows))
