@@ -214,9 +214,14 @@ typedef struct attend_model_options {
     void *progress_context;            /**< given to `progress` as it is */
     /** true: weights are read into memory, not mapped; see below (since 0.2) */
     bool copy_weights;
+    /** since 0.2: the layers [first_layer, end_layer) of a decoder are loaded, and no other weights: a stage of a
+        pipeline; both 0: all; see below */
+    size_t first_layer;
+    size_t end_layer;
 } attend_model_options;
 
-#define ATTEND_MODEL_OPTIONS_INIT { sizeof(attend_model_options), ATTEND_COMPUTE_DEFAULT, 0, NULL, NULL, NULL, false }
+#define ATTEND_MODEL_OPTIONS_INIT \
+    { sizeof(attend_model_options), ATTEND_COMPUTE_DEFAULT, 0, NULL, NULL, NULL, false, 0, 0 }
 
 /**
  * Loads the checkpoint folder at `path`, in the layout of Hugging Face: config.json, model.safetensors,
@@ -233,6 +238,13 @@ typedef struct attend_model_options {
  * replaced by renaming another over it, as downloads do, is harmless. `copy_weights` reads the files into memory
  * instead: while the model loads that takes their size besides, afterwards that of the token table at most, and nothing
  * that happens to the files can reach the model.
+ *
+ * A decoder may be cut into stages, each with some of its layers, for models that are too large for one machine. The
+ * stage with layer 0 reads tokens, any other reads attend_batch.states, which are attend_session_hidden_states of the
+ * stage before; the last one has the final norm and the head. Keys and values, attend_session_select and all else that
+ * a session does are as of a whole model, each stage by itself, and so are the bits. Where a layer needs more than the
+ * states of the one before it (an encoder, cross-attention, pictures, recurrent networks, folders of
+ * sentence-transformers) first_layer and end_layer are UNSUPPORTED, with the reason. docs/cluster.md has an example.
  *
  * Errors: NOT_FOUND (the folder or a file in it), IO, INVALID_FILE (names the file, the tensor and the numbers),
  * UNSUPPORTED (an unknown model_type, with the list of known ones; a configuration key whose meaning is not
@@ -589,6 +601,28 @@ typedef enum attend_key_value_type {
     ATTEND_KEY_VALUE_INT4 = 4       /**< 4 bits, likewise */
 } attend_key_value_type;
 
+/** What the stages before a session's are to compute; borrowed for the call. Since 0.2. */
+typedef struct attend_stage_step {
+    size_t struct_size;      /**< sizeof(attend_stage_step) of the library */
+    size_t count;            /**< live sequences */
+    /** [count] the number, in the call before of this session, of the sequence that each is, or was copied from;
+        SIZE_MAX: it is new. What no entry names has been dropped */
+    const size_t *parents;
+    /** [count] how many tokens have been read of each; what a stage has read beyond, in a call that failed behind it,
+        is to be cut (attend_session_truncate) */
+    const size_t *positions;
+    const size_t *lengths;   /**< [count] how many tokens each is given, perhaps 0 */
+    const int32_t *tokens;   /**< [sum of lengths] */
+    float *states;           /**< [sum of lengths][hidden_size], to be filled: the hidden states behind the layer before
+                                  the session's first */
+} attend_stage_step;
+
+/**
+ * Computes a step. Called on the thread that called the session, which it must not use. Returning false ends the call
+ * with ATTEND_ERROR_CANCELLED. Since 0.2.
+ */
+typedef bool (*attend_stage_callback)(const attend_stage_step *step, void *context);
+
 /** How to make a session. Start from ATTEND_SESSION_OPTIONS_INIT. */
 typedef struct attend_session_options {
     size_t struct_size;                /**< sizeof(attend_session_options) */
@@ -606,15 +640,20 @@ typedef struct attend_session_options {
         attend_session_add_prompt; 0: none are kept */
     size_t prefix_cache_bytes;
     attend_key_value_type key_value_type; /**< since 0.2 */
+    /** since 0.2: of a model whose first layer is not layer 0: computes what the stages before it make of tokens, so
+        that all that generates and scores takes this stage for the whole model; or NULL: tokens are an error, and the
+        caller gives attend_batch.states */
+    attend_stage_callback stage;
+    void *stage_context;               /**< since 0.2: given to `stage` as it is */
 } attend_session_options;
 
 #define ATTEND_SESSION_OPTIONS_INIT \
-    { sizeof(attend_session_options), 0, false, NULL, NULL, 0, ATTEND_KEY_VALUE_DEFAULT }
+    { sizeof(attend_session_options), 0, false, NULL, NULL, 0, ATTEND_KEY_VALUE_DEFAULT, NULL, NULL }
 
 /**
  * Makes a session; it keeps the model alive. `options` may be NULL. `*session` is owned by the caller. Errors:
- * INVALID_ARGUMENT, UNSUPPORTED (prefix_cache_bytes without a decoder that reads prompts, key_value_type in an
- * encoder), OUT_OF_MEMORY, INVALID_STATE (after a fork).
+ * INVALID_ARGUMENT, UNSUPPORTED (prefix_cache_bytes without a decoder that reads prompts, or beside `stage`;
+ * key_value_type in an encoder), OUT_OF_MEMORY, INVALID_STATE (after a fork).
  */
 ATTEND_MUST_CHECK attend_error *attend_session_create(
     const attend_model *model, const attend_session_options *options, attend_session **session);
@@ -753,9 +792,12 @@ typedef struct attend_batch {
         numbered first to the one before the other; twice the same: none. A sequence then has as many pictures as the
         largest of its numbers, whatever placeholders there are. NULL: what the text says */
     const int32_t *seen_pictures;
+    /** since 0.2: of a model whose first layer is not layer 0, in attend_encode, attend_session_add and attend_decode:
+        [sum of lengths][hidden_size], what the stage before made of the tokens; `tokens` is then NULL */
+    const float *states;
 } attend_batch;
 
-#define ATTEND_BATCH_INIT { sizeof(attend_batch), NULL, NULL, 0, NULL, ATTEND_LOGITS_DEFAULT, NULL, 0, NULL }
+#define ATTEND_BATCH_INIT { sizeof(attend_batch), NULL, NULL, 0, NULL, ATTEND_LOGITS_DEFAULT, NULL, 0, NULL, NULL }
 
 /**
  * Reads a batch: texts (encoder), sources (encoder-decoder) or prompts (decoder). Whatever the session held before is
@@ -2150,11 +2192,13 @@ typedef struct attend_model_info {
     /** since 0.2: what attend_batch.token_types may be, from 0 to this less 1; 0: the model takes none */
     size_t token_type_count;
     size_t embedding_size;        /**< since 0.2: the width of what attend_embed gives; 0: the model makes none */
+    size_t first_layer;           /**< since 0.2: the number of its first decoder layer in the checkpoint */
+    size_t whole_layers;          /**< since 0.2: decoder layers of the checkpoint, decoder_layers of them are loaded */
 } attend_model_info;
 
 #define ATTEND_MODEL_INFO_INIT \
     { sizeof(attend_model_info), (attend_model_kind)0, ATTEND_COMPUTE_DEFAULT, \
-      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** Fills `*info` up to its struct_size. Errors: INVALID_ARGUMENT. */
 ATTEND_MUST_CHECK attend_error *attend_model_get_info(const attend_model *model, attend_model_info *info);
@@ -2632,7 +2676,7 @@ ATTEND_MUST_CHECK attend_error *attend_decoder_layer(
 /* The layouts above are frozen: a program compiled against this header runs with every later library of this major
  * version. */
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L && UINTPTR_MAX == 0xffffffffffffffff
-_Static_assert(sizeof(attend_model_options) == 48 && offsetof(attend_model_options, copy_weights) == 40,
+_Static_assert(sizeof(attend_model_options) == 64 && offsetof(attend_model_options, end_layer) == 56,
                "attend_model_options");
 _Static_assert(sizeof(attend_tokenize_options) == 72 && offsetof(attend_tokenize_options, are_targets) == 64,
                "attend_tokenize_options");
@@ -2642,12 +2686,13 @@ _Static_assert(sizeof(attend_detokenize_options) == 16, "attend_detokenize_optio
 _Static_assert(sizeof(attend_token_offsets) == 16, "attend_token_offsets");
 _Static_assert(sizeof(attend_chat_options) == 48 && offsetof(attend_chat_options, inputs) == 32,
                "attend_chat_options");
-_Static_assert(sizeof(attend_session_options) == 48 && offsetof(attend_session_options, key_value_type) == 40,
+_Static_assert(sizeof(attend_session_options) == 64 && offsetof(attend_session_options, stage_context) == 56,
                "attend_session_options");
+_Static_assert(sizeof(attend_stage_step) == 56 && offsetof(attend_stage_step, states) == 48, "attend_stage_step");
 _Static_assert(sizeof(attend_prefix_cache_stats) == 40, "attend_prefix_cache_stats");
 _Static_assert(sizeof(attend_tensor) == 56 && offsetof(attend_tensor, shape) == 24, "attend_tensor");
 _Static_assert(sizeof(attend_input) == 104 && offsetof(attend_input, draft) == 100, "attend_input");
-_Static_assert(sizeof(attend_batch) == 72 && offsetof(attend_batch, seen_pictures) == 64, "attend_batch");
+_Static_assert(sizeof(attend_batch) == 80 && offsetof(attend_batch, states) == 72, "attend_batch");
 _Static_assert(sizeof(attend_generation_options) == 88 && offsetof(attend_generation_options, assistant) == 80,
                "attend_generation_options");
 _Static_assert(sizeof(attend_word) == 32 && offsetof(attend_word, text_length) == 24, "attend_word");
@@ -2680,7 +2725,7 @@ _Static_assert(sizeof(attend_zero_shot_options) == 32 && offsetof(attend_zero_sh
                "attend_zero_shot_options");
 _Static_assert(sizeof(attend_embed_options) == 32 && offsetof(attend_embed_options, truncate_dim) == 24,
                "attend_embed_options");
-_Static_assert(sizeof(attend_model_info) == 176 && offsetof(attend_model_info, decoder_start_token) == 88,
+_Static_assert(sizeof(attend_model_info) == 192 && offsetof(attend_model_info, decoder_start_token) == 88,
                "attend_model_info");
 _Static_assert(sizeof(attend_tensor_info) == 40 && offsetof(attend_tensor_info, shape) == 32, "attend_tensor_info");
 _Static_assert(sizeof(attend_array) == 144 && offsetof(attend_array, strides) == 80, "attend_array");

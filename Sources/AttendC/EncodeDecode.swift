@@ -6,7 +6,7 @@ import CAttend
   _ session: OpaquePointer!, _ batch: UnsafePointer<attend_batch>!
 ) -> OpaquePointer! {
   using(session) { (session) throws(Failure) in
-    try withBatch(batch, session) { (batch) throws(Failure) in try session.encode(batch) }
+    try withBatch(batch, session, takesStates: true) { (batch) throws(Failure) in try session.encode(batch) }
   }
 }
 
@@ -14,7 +14,7 @@ import CAttend
   _ session: OpaquePointer!, _ batch: UnsafePointer<attend_batch>!
 ) -> OpaquePointer! {
   using(session) { (session) throws(Failure) in
-    try withBatch(batch, session) { (batch) throws(Failure) in try session.add(batch) }
+    try withBatch(batch, session, takesStates: true) { (batch) throws(Failure) in try session.add(batch) }
   }
 }
 
@@ -49,7 +49,7 @@ import CAttend
 ) -> OpaquePointer! {
   using(session) { (session) throws(Failure) in
     try session.requireLive()
-    let (batch, wanted) = try read(batch, allowsEmpty: true)
+    let (batch, wanted) = try read(batch, allowsEmpty: true, takesStates: true)
     try decode(session, batch, wanted, logits)
   }
 }
@@ -104,7 +104,7 @@ private func decode(
 /// A batch as the generation room knows it, checked as far as that is possible without a model.
 func read(
   _ pointer: UnsafePointer<attend_batch>?, _ name: String = "batch", allowsEmpty: Bool = false,
-  takesInputs: Bool = false
+  takesInputs: Bool = false, takesStates: Bool = false
 ) throws(Failure) -> (batch: Batch, wanted: LogitsWanted) {
   let batch = try copy(try require(pointer, name), name)
   let wanted: LogitsWanted
@@ -118,6 +118,16 @@ func read(
   }
   guard takesInputs || batch.inputs == nil else {
     throw Failure(.invalidArgument, "\(name).inputs is set; this call takes tokens")
+  }
+  if let states = batch.states {
+    guard takesStates else { throw Failure(.invalidArgument, "\(name).states is set; this call takes tokens") }
+    guard batch.tokens == nil, batch.token_types == nil else {
+      throw Failure(
+        .invalidArgument,
+        "\(name).states is set, and so is \(batch.tokens == nil ? "token_types" : "tokens"): states come alone")
+    }
+    let lengths = try require(batch.lengths, "\(name).lengths")
+    return (try Batch(states: states, lengths: lengths, count: batch.count, allowsEmpty: allowsEmpty), wanted)
   }
   let tokens = try Batch(
     tokens: try require(batch.tokens, "\(name).tokens"), lengths: try require(batch.lengths, "\(name).lengths"),

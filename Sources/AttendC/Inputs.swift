@@ -10,14 +10,18 @@ import CAttend
 /// Calls `body` with a batch of the caller's, of tokens or of arrays, checked as far as that is possible without a
 /// model.
 func withBatch<Result>(
-  _ pointer: UnsafePointer<attend_batch>?, _ session: Session, _ body: (Batch) throws(Failure) -> Result
+  _ pointer: UnsafePointer<attend_batch>?, _ session: Session, takesStates: Bool = false,
+  _ body: (Batch) throws(Failure) -> Result
 ) throws(Failure) -> Result {
   let batch = try copy(try require(pointer, "batch"), "batch")
+  guard batch.states == nil || batch.inputs == nil else {
+    throw Failure(.invalidArgument, "batch.states is set, and so is batch.inputs: states come alone")
+  }
   guard let inputs = batch.inputs else {
     guard batch.input_count == 0 else {
       throw Failure(.invalidArgument, "batch.inputs is NULL, and input_count is not 0")
     }
-    return try body(try read(pointer).batch)
+    return try body(try read(pointer, takesStates: takesStates).batch)
   }
   guard batch.tokens != nil else {
     guard batch.lengths == nil, batch.token_types == nil, [0, batch.count].contains(batch.input_count) else {

@@ -38,6 +38,8 @@ extension attend_model_info {
     label_count = info.labels.count
     token_type_count = info.first.tokenTypes
     embedding_size = info.embeddingWidth
+    first_layer = info.stage?.first ?? 0
+    whole_layers = info.stage?.count ?? info.decoder.layers
     decoder_start_token = token(info.generation.decoderStart)
     begin_token = token(info.generation.begin)
     end_token = token(info.generation.end.first)

@@ -148,6 +148,9 @@ private func loadOptions(_ pointer: UnsafePointer<attend_model_options>?) throws
   }
   result.threads = Int(options.threads)
   result.copiesWeights = options.copy_weights
+  if options.first_layer != 0 || options.end_layer != 0 {
+    result.layers = Range(uncheckedBounds: (options.first_layer, options.end_layer))
+  }
   result.kernels = options.kernels.map { String(cString: $0) }
   if let progress = options.progress {
     let context = options.progress_context

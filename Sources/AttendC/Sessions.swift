@@ -92,11 +92,32 @@ func sessionOptions(
     }
     result.keyValueType = type
   }
+  if let stage = options.stage {
+    let context = options.stage_context
+    result.earlier = { step in
+      var given = attend_stage_step(step)
+      return stage(&given, context)
+    }
+  }
   if let progress = options.progress {
     let context = options.progress_context
     result.progress = { progress($0, context) }
   }
   return result
+}
+
+extension attend_stage_step {
+  /// What a callback is given; SIZE_MAX crosses as -1.
+  fileprivate init(_ step: EarlierStep) {
+    self.init()
+    struct_size = MemoryLayout<attend_stage_step>.size
+    count = step.count
+    parents = step.parents
+    positions = step.positions
+    lengths = step.lengths
+    tokens = step.tokens
+    states = step.states.base
+  }
 }
 
 @_cdecl("attend_session_cancel") @implementation public func attend_session_cancel(_ session: OpaquePointer!) {

@@ -9,14 +9,14 @@ protocol SizedStruct {
   static var firstSize: Int { get }
 }
 
-extension attend_model_options: SizedStruct { static var firstSize: Int { 48 } }
+extension attend_model_options: SizedStruct { static var firstSize: Int { 64 } }
 extension attend_tokenize_options: SizedStruct { static var firstSize: Int { 72 } }
 extension attend_tokenizer_info: SizedStruct { static var firstSize: Int { 56 } }
 extension attend_detokenize_options: SizedStruct { static var firstSize: Int { 16 } }
 extension attend_chat_options: SizedStruct { static var firstSize: Int { 48 } }
-extension attend_session_options: SizedStruct { static var firstSize: Int { 48 } }
+extension attend_session_options: SizedStruct { static var firstSize: Int { 64 } }
 extension attend_prefix_cache_stats: SizedStruct { static var firstSize: Int { 40 } }
-extension attend_batch: SizedStruct { static var firstSize: Int { 72 } }
+extension attend_batch: SizedStruct { static var firstSize: Int { 80 } }
 extension attend_input: SizedStruct { static var firstSize: Int { 104 } }
 extension attend_embed_options: SizedStruct { static var firstSize: Int { 24 } }
 extension attend_generation_options: SizedStruct { static var firstSize: Int { 88 } }
@@ -42,7 +42,7 @@ extension attend_answer_span: SizedStruct { static var firstSize: Int { 48 } }
 extension attend_fill_options: SizedStruct { static var firstSize: Int { 40 } }
 extension attend_filling: SizedStruct { static var firstSize: Int { 56 } }
 extension attend_zero_shot_options: SizedStruct { static var firstSize: Int { 32 } }
-extension attend_model_info: SizedStruct { static var firstSize: Int { 176 } }
+extension attend_model_info: SizedStruct { static var firstSize: Int { 192 } }
 extension attend_tensor_info: SizedStruct { static var firstSize: Int { 40 } }
 extension attend_context_options: SizedStruct { static var firstSize: Int { 24 } }
 extension attend_attention_options: SizedStruct { static var firstSize: Int { 104 } }

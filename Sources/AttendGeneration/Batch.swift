@@ -22,6 +22,23 @@ package struct Batch {
     tokens: UnsafePointer<Int32>, lengths: UnsafePointer<Int>, types: UnsafePointer<Int32>? = nil, count: Int,
     allowsEmpty: Bool = false
   ) throws(Failure) {
+    let sum = try Batch.sum(lengths, count: count, allowsEmpty: allowsEmpty)
+    self.init(tokens, SequenceLengths(lengths, count: count), types, sum)
+  }
+
+  /// The states that an earlier stage made of such tokens, `[sum of lengths, width]`, without gaps.
+  package init(
+    states: UnsafePointer<Float>, lengths: UnsafePointer<Int>, count: Int, allowsEmpty: Bool = false
+  ) throws(Failure) {
+    input = .states(states)
+    tokenCount = try Batch.sum(lengths, count: count, allowsEmpty: allowsEmpty)
+    self.lengths = SequenceLengths(lengths, count: count)
+  }
+
+  /// The sum of lengths as the caller gave them.
+  private static func sum(
+    _ lengths: UnsafePointer<Int>, count: Int, allowsEmpty: Bool
+  ) throws(Failure) -> Int {
     guard count > 0 else { throw Failure(.invalidArgument, "the batch is empty: count is 0") }
     var sum = 0
     for index in 0..<count {
@@ -37,7 +54,7 @@ package struct Batch {
       sum = next
     }
     guard sum > 0 else { throw Failure(.invalidArgument, "there is nothing to read: all \(count) lengths are 0") }
-    self.init(tokens, SequenceLengths(lengths, count: count), types, sum)
+    return sum
   }
 
   /// One token for each of `count` sequences.
@@ -86,11 +103,22 @@ package struct Batch {
   /// Throws, naming sequence and position, if an id is outside the vocabulary of `stack`, or a type is not among those
   /// that it has.
   func check(_ stack: Stack) throws(Failure) {
-    guard let tokens else { return }
+    if case .states = input {
+      guard case .states = stack.input else {
+        throw Failure(.invalidArgument, "batch.states is set, and this model reads \(stack.input.reads)")
+      }
+      return
+    }
+    guard tokens != nil else { return }
     guard stack.embedding != nil else {
       throw Failure(.invalidArgument, "the batch holds tokens, and this model reads \(stack.input.reads)")
     }
-    let typeCount = stack.embedding?.types?.count
+    try check(vocabulary: stack.vocabulary, typeCount: stack.embedding?.types?.count)
+  }
+
+  /// The same of ids from 0 to `vocabulary` less 1, and of types to `typeCount` less 1.
+  func check(vocabulary: Int, typeCount: Int?) throws(Failure) {
+    guard let tokens else { return }
     guard types == nil || typeCount != nil else {
       throw Failure(.invalidArgument, "batch.token_types is set, and this model has no token types")
     }
@@ -98,7 +126,7 @@ package struct Batch {
     for sequence in 0..<count {
       let length = lengths[sequence]
       try Batch.check(
-        tokens + first, length, below: stack.vocabulary, sequence, "token", "the vocabulary of \(stack.vocabulary)")
+        tokens + first, length, below: vocabulary, sequence, "token", "the vocabulary of \(vocabulary)")
       if let types, let typeCount {
         try Batch.check(types + first, length, below: typeCount, sequence, "token type", "the \(typeCount) types")
       }

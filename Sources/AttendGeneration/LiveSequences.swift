@@ -12,11 +12,14 @@ final class LiveSequences {
   let crossCache: KeyValueCache?
   /// Of each sequence the states of its pictures; empty where none has any.
   private(set) var pictures: [PictureStates?] = []
+  /// What is told to the stages before this one of where the sequences came from; nil: nothing is.
+  private let origins: Origins?
   /// Whether a batch was read since the session was made or its sequences dropped; all of it may have been deselected.
   private var hasBegun = false
 
   /// Keys and values are kept in `type`; nil: as the model computes.
-  init(_ model: Model, _ type: KeyValueType?) throws(Failure) {
+  init(_ model: Model, _ type: KeyValueType?, origins: Origins? = nil) throws(Failure) {
+    self.origins = origins
     guard let stack = model.decoder ?? model.encoder else { throw Failure(.internalError, "a model without layers") }
     guard type == nil || model.decoder != nil else {
       throw Failure(
@@ -60,6 +63,7 @@ final class LiveSequences {
     do throws(Failure) {
       try selfCache.add(new)
       try crossCache?.add(new)
+      try origins?.add(new)
     } catch {
       remove(from: before)
       throw error
@@ -71,6 +75,7 @@ final class LiveSequences {
     if pictures.count > first { pictures.removeSubrange(first...) }
     selfCache.remove(from: first)
     crossCache?.remove(from: first)
+    origins?.remove(from: first)
   }
 
   /// Counts those that were added as read.
@@ -90,9 +95,11 @@ final class LiveSequences {
     }
     try selfCache.reserveSelection(of: parents.count)
     try crossCache?.reserveSelection(of: parents.count)
+    try origins?.reserveSelection(of: parents.count)
     if !pictures.isEmpty { pictures = parents.map { $0 < pictures.count ? pictures[$0] : nil } }
     selfCache.select(parents)
     crossCache?.select(parents)
+    origins?.select(parents)
   }
 
   /// Gives a sequence the states that stand in the place of some of its tokens.

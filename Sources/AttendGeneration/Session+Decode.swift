@@ -29,7 +29,7 @@ extension Session {
     guard batch.count == count else {
       throw Failure(.invalidArgument, "\(batch.count) sequences of tokens for \(count) live sequences")
     }
-    try batch.check(decoder)
+    try checkInput(of: batch, decoder)
     try check(wanted, batch)
     try checkPositions(batch, decoder)
     forgetOutputs()
@@ -39,7 +39,8 @@ extension Session {
     try cache.grow(batch.lengths, on: pass.engine)
     let x = try outputs.reserve(outputs.states, rows: batch.tokenCount, columns: decoder.width)
     try decoder.forward(
-      batch.input, splices: try splices(batch.lengths), places: try places(batch.lengths, of: decoder),
+      try input(of: batch, decoder), splices: try splices(batch.lengths),
+      places: try places(batch.lengths, of: decoder),
       selfKeyValues: try cache.writing(batch.lengths),
       crossKeyValues: try sourceKeyValues(batch.lengths), into: x, pass)
     let y = try head.map { (head) throws(Failure) in try logits(wanted, of: x, batch.lengths, head) } ?? nil
@@ -52,8 +53,10 @@ extension Session {
   /// The head that makes logits of a decode. Throws `unsupported` where there is none.
   func nextTokenHead() throws(Failure) -> Head {
     guard let head = model.head, head.tellsNextToken else {
+      let part =
+        model.blueprint.stage.map { ", of which layers [\($0.first), \($0.end)) of \($0.count) are here" } ?? ""
       let reason = "it has no head that tells the next token: decode without logits gives hidden states"
-      throw Failure(.unsupported, "this checkpoint is of a \(model.blueprint.family) model: \(reason)")
+      throw Failure(.unsupported, "this checkpoint is of a \(model.blueprint.family) model\(part): \(reason)")
     }
     return head
   }

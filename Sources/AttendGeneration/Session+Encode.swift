@@ -108,7 +108,7 @@ extension Session {
 
   /// The stack that reads a batch.
   private func readingStack(of batch: Batch) throws(Failure) -> Stack {
-    guard batch.tokens == nil else { return try readingStack() }
+    guard batch.arrays != nil else { return try readingStack() }
     guard let stack = model.arrayReader else { throw Failure(.internalError, "arrays for a model without a reader") }
     return stack
   }
@@ -130,7 +130,7 @@ extension Session {
     } else if stack === model.encoder, stack.crossKeyValueLayout != nil {
       throw Failure(.invalidArgument, "this model reads texts beside pictures, and the batch holds none")
     }
-    try batch.check(stack)
+    try checkInput(of: batch, stack)
     guard let positions = stack.positions(allowingBeyond: allowsBeyondPositions) else { return }
     for sequence in 0..<batch.count where batch.lengths[sequence] > positions {
       let limit = "the model has \(positions) positions\(Session.hint(stack))"
@@ -227,7 +227,7 @@ extension Session {
     let cache = sequences.selfCache
     try cache.grow(batch.lengths, from: first, on: pass.engine)
     try decoder.forward(
-      batch.input, splices: try splices(batch.lengths, from: first),
+      try input(of: batch, decoder, from: first), splices: try splices(batch.lengths, from: first),
       places: try places(batch.lengths, from: first, of: decoder),
       selfKeyValues: try cache.writing(batch.lengths, from: first),
       crossKeyValues: try sourceKeyValues(batch.lengths, from: first), into: x, pass)

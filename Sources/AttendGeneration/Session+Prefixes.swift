@@ -52,7 +52,7 @@ extension Session {
     guard let prefixes, length <= longestPrompt else { return }
     // Behind a token that takes no position, positions depend on where the text was cut into calls.
     var kept = tokens.count
-    if let padding = model.decoder?.embedding?.positions?.padding { kept = tokens.firstIndex(of: padding) ?? kept }
+    if let padding = model.decoder?.input.padding { kept = tokens.firstIndex(of: padding) ?? kept }
     try prefixes.keep(sequence, UnsafeBufferPointer(rebasing: tokens[..<kept]))
   }
 

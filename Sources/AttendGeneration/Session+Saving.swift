@@ -122,6 +122,10 @@ extension Session {
   /// Adds the sequences that were saved behind the live ones; `name` is what messages call the bytes. A failure leaves
   /// the live sequences as they were.
   package func restore(_ bytes: UnsafeRawBufferPointer, name: String = "the saved session") throws(Failure) {
+    guard earlier == nil else {
+      throw Failure(
+        .unsupported, "\(name) holds what one stage has read, and the stages before this one know nothing of it")
+    }
     var reader = SavedReader(bytes, name: name)
     let new = try SavedHeader(self).check(&reader)
     let first = count

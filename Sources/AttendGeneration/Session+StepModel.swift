@@ -9,7 +9,7 @@ extension Session: StepModel {
   package var vocabulary: Int { model.head?.outputs ?? 0 }
   package var readsSources: Bool { model.blueprint.kind == .encoderDecoder }
   package var positions: Int? { model.decoder?.positions(allowingBeyond: allowsBeyondPositions) }
-  package var longestRereading: Int { model.decoder?.embedding?.positions?.padding == nil ? longestPrompt : 0 }
+  package var longestRereading: Int { model.decoder?.input.padding == nil ? longestPrompt : 0 }
   package var stepStates: Matrix? { hiddenStates }
   package var stepBlocks: RowBlocks? { outputs.lastBlocks }
 

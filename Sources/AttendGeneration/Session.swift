@@ -17,6 +17,8 @@ package final class Session {
   let sequences: LiveSequences
   /// Beginnings of prompts; nil: none are kept
   let prefixes: PrefixCache?
+  /// What asks the stages before this one; nil: the caller brings what they made
+  let earlier: EarlierStages?
   /// Keys and values of one encoder layer, while it runs, for each tower that is an encoder
   private let encoderScratch: [(stack: Stack, cache: KeyValueCache)]
   let outputs = Outputs()
@@ -52,6 +54,8 @@ package final class Session {
     package var prefixCacheBytes = 0
     /// In which keys and values are kept; nil: as the model computes, in float32 or, in fewer bits, in bfloat16.
     package var keyValueType: KeyValueType?
+    /// What computes the states that the stages before this one make of tokens; nil: the caller brings them.
+    package var earlier: EarlierStages.Compute?
     /// Hears how far a long call is; nil: nobody wants to.
     package var progress: Cancellation.Progress?
 
@@ -73,7 +77,10 @@ package final class Session {
     cancellation = Cancellation(progress: options.progress)
     engine = model.engine.with(threads: threads == 0 ? model.engine.threads : threads, cancellation: cancellation)
     pass = Pass(engine: engine, workspace: Workspace())
-    sequences = try LiveSequences(model, options.keyValueType)
+    earlier = try options.earlier.map { (compute) throws(Failure) in
+      try EarlierStages(compute, model, prefixCacheBytes: options.prefixCacheBytes)
+    }
+    sequences = try LiveSequences(model, options.keyValueType, origins: earlier?.origins)
     prefixes = try Session.prefixes(model, sequences, limit: options.prefixCacheBytes)
     encoderScratch = model.encoders.map { ($0, KeyValueCache(layout: $0.keyValueLayout)) }
   }

@@ -52,7 +52,7 @@ package final class Stack: Sendable {
     self.convolution = convolution
     self.shares = shares
     self.taps = taps
-    self.statedPositions = input.tokens?.positions?.positions ?? statedPositions
+    self.statedPositions = input.positions ?? statedPositions
   }
 
   /// The numbers of a state that it gives: its width, and as many again for each tap.
@@ -74,7 +74,7 @@ package final class Stack: Sendable {
   package var vocabulary: Int { embedding?.vocabulary ?? 0 }
 
   /// The longest sequence that can be computed; nil: no limit.
-  package var positions: Int? { embedding?.positions?.positions }
+  package var positions: Int? { input.positions }
 
   /// The longest sequence that is allowed: with computed positions as many as the configuration states, or more.
   package func positions(allowingBeyond isAllowed: Bool) -> Int? { isAllowed ? positions : statedPositions }

@@ -65,6 +65,8 @@ package final class Model: Sendable {
     package var kernels: String?
     /// Whether weights are read into memory where they would be mapped.
     package var copiesWeights = false
+    /// The layers `[first, end)` of a decoder that are loaded; nil: all.
+    package var layers: Range<Int>?
     /// Hears the share that is done, rising to 1, which comes once and last; false stops the loading.
     package var progress: (Double) -> Bool = { _ in true }
 
@@ -84,7 +86,13 @@ package final class Model: Sendable {
     (configText, generationText) = (configurations.modelText, configurations.generationText)
     engine = try Engine(kernels: options.kernels, threads: options.threads)
     compute = options.compute
-    let asked = try Registry.blueprint(configurations.model, embeds: sentence != nil)
+    var asked = try Registry.blueprint(configurations.model, embeds: sentence != nil)
+    if let layers = options.layers {
+      guard sentence == nil else {
+        throw Failure(.unsupported, "\(files.path): layers is set, and a folder of sentence-transformers is read whole")
+      }
+      try asked.keep(layers)
+    }
     var defaults = configurations.defaults
     if let end = asked.endToken { defaults.end = [end] }
     if let start = asked.startToken { defaults.decoderStart = start }
@@ -186,7 +194,7 @@ package final class Model: Sendable {
   }
 
   /// The stack that reads arrays, of pixels or of sounds.
-  package var arrayReader: Stack? { towers.first { $0.stack.embedding == nil }?.stack }
+  package var arrayReader: Stack? { towers.first { $0.stack.input.readsArrays }?.stack }
 
   /// The stacks that read whole texts or arrays.
   package var encoders: [Stack] { towers.filter { $0.role != .decoder }.map { $0.stack } }
@@ -200,6 +208,11 @@ package final class Model: Sendable {
   /// library makes of a bare checkpoint, the last token's state for one saved as a causal language model and the mean
   /// of all states for any other. Throws `unsupported` for an encoder-decoder.
   package func embeddingHead() throws(Failure) -> SentenceHead {
+    if let stage = blueprint.stage {
+      throw Failure(
+        .unsupported,
+        "this model holds layers [\(stage.first), \(stage.end)) of \(stage.count): embeddings are made by all of them")
+    }
     if let head = sentenceHead ?? towers.first(where: { $0.stack.embedding != nil })?.embedding { return head }
     guard blueprint.kind != .encoderDecoder else {
       throw Failure(

@@ -19,6 +19,7 @@ package final class RequestMaker: @unchecked Sendable {
   package init(
     _ session: Session, _ options: GenerationOptions, _ resources: TextResources, assistant: Model? = nil
   ) throws(Failure) {
+    if session.model.blueprint.stage != nil { _ = try session.nextTokenHead() }
     guard let head = session.model.head, head.tellsNextToken, session.model.decoder != nil else {
       throw Failure(
         .unsupported,

@@ -194,7 +194,7 @@ extension Session {
   /// angles change with the length of a text, and padding inside of a text takes no position in some families.)
   func mustReadWhole(_ ids: UnsafeBufferPointer<Int32>) -> Bool {
     guard ids.count <= longestPrompt else { return true }
-    guard let padding = model.decoder?.embedding?.positions?.padding else { return false }
+    guard let padding = model.decoder?.input.padding else { return false }
     return ids.contains(padding)
   }
 }

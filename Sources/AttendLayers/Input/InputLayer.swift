@@ -8,6 +8,8 @@ package enum StackInput {
   case tokens(UnsafePointer<Int32>, types: UnsafePointer<Int32>?)
   /// An array for each sequence.
   case features(UnsafeBufferPointer<FeatureArray>)
+  /// The states that an earlier stage made of the tokens, `[tokens, width]`, without gaps.
+  case states(UnsafePointer<Float>)
 }
 
 /// An array that a stack reads in place of tokens: the pixels of a picture, `[channels, height, width]`; a spectrogram,
@@ -83,9 +85,20 @@ package struct Splice: BitwiseCopyable, @unchecked Sendable {
   }
 }
 
+/// The input of a stage behind another, which has read the tokens: its states.
+package struct StateInput: Sendable {
+  /// Positions of the table that the first stage looks in; nil: it has none.
+  package let positions: Int?
+  /// The id that takes no position there.
+  package let padding: Int32?
+
+  package init(positions: Int?, padding: Int32?) { (self.positions, self.padding) = (positions, padding) }
+}
+
 /// The first layer of a stack: from what it reads to the first hidden states.
 package enum InputLayer: Sendable {
   case tokens(TokenEmbedding)
+  case states(StateInput)
   case patches(PatchEmbedding)
   case tiles(TileEmbedding)
   case sound(SoundEmbedding)
@@ -95,6 +108,7 @@ package enum InputLayer: Sendable {
   package var reads: String {
     switch self {
     case .tokens: "tokens"
+    case .states: "the states of an earlier stage"
     case .patches(let embedding): embedding.spectrogram == nil ? "pictures" : "sounds"
     case .tiles: "pictures"
     case .sound: "sounds"
@@ -113,10 +127,28 @@ package enum InputLayer: Sendable {
   /// The embedding of tokens, where it is one.
   package var tokens: TokenEmbedding? { if case .tokens(let embedding) = self { embedding } else { nil } }
 
+  /// Whether it reads arrays, of pixels or of sounds.
+  package var readsArrays: Bool {
+    switch self {
+    case .tokens, .states: false
+    case .patches, .tiles, .sound, .pyramid: true
+    }
+  }
+
+  /// Positions of the table that tokens are looked up in; nil: there is none.
+  package var positions: Int? {
+    if case .states(let input) = self { input.positions } else { tokens?.positions?.positions }
+  }
+
+  /// The id that takes no position in that table.
+  package var padding: Int32? {
+    if case .states(let input) = self { input.padding } else { tokens?.positions?.padding }
+  }
+
   /// The number of hidden states that it makes of an array. Throws `invalidArgument` for one that it cannot read.
   package func length(of array: FeatureArray) throws(Failure) -> Int {
     switch self {
-    case .tokens: throw Failure(.invalidArgument, "this model reads tokens, and the batch holds arrays")
+    case .tokens, .states: throw Failure(.invalidArgument, "this model reads \(reads), and the batch holds arrays")
     case .patches(let embedding): try embedding.length(of: array)
     case .tiles(let embedding): try embedding.length(of: array)
     case .sound(let embedding): try embedding.length(of: array)
@@ -129,7 +161,7 @@ package enum InputLayer: Sendable {
     switch self {
     case .patches(let embedding): embedding.grid(of: array)
     case .pyramid(let pyramid): try? pyramid.grid(of: array)
-    case .tokens, .tiles, .sound: nil
+    case .tokens, .states, .tiles, .sound: nil
     }
   }
 
@@ -149,7 +181,7 @@ package enum InputLayer: Sendable {
     switch self {
     case .patches(let embedding): return try embedding.places(arrays, sequences, tokens: tokens, pass)
     case .tiles(let embedding): return try embedding.places(arrays, pass)
-    case .tokens, .sound, .pyramid: return nil
+    case .tokens, .states, .sound, .pyramid: return nil
     }
   }
 
@@ -162,6 +194,8 @@ package enum InputLayer: Sendable {
     switch (self, input) {
     case (.tokens(let embedding), .tokens(let ids, let types)):
       try embedding.apply(ids, types: types, sequences, splices: splices, into: x, pass)
+    case (.states, .states(let states)):
+      for row in 0..<x.rows { x[row].update(from: states + row * x.columns, count: x.columns) }
     case (.patches(let embedding), .features(let arrays)): try embedding.apply(arrays, sequences, into: x, pass)
     case (.tiles(let embedding), .features(let arrays)): try embedding.apply(arrays, sequences, into: x, pass)
     case (.sound(let embedding), .features(let arrays)): try embedding.apply(arrays, sequences, into: x, pass)

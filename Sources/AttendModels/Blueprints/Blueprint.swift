@@ -49,6 +49,10 @@ package struct Blueprint: Sendable {
   package var drawing: DrawingBlueprint?
   /// What writes the text that an encoder of sounds hears, frame by frame; nil: nothing does.
   package var transducer: Boxed<TransducerBlueprint>?
+  /// The layers that are meant where these are not all; nil: all.
+  package internal(set) var stage: LayerRange?
+  /// What else the checkpoint then holds.
+  var otherStages: Boxed<OtherStages>?
   /// The names of the classes that the head tells apart, by their numbers.
   package var labels = LabelNames()
   /// Tensors that a checkpoint may hold and that nothing reads: copies of tied weights, tables that are computed,
@@ -70,7 +74,7 @@ package struct Blueprint: Sendable {
 
   /// Whether nothing reads a tensor of this name, which stands without its prefix.
   package func ignores(_ name: Substring.UTF8View) -> Bool {
-    let layers = last?.depth ?? 0
+    let layers = stage?.count ?? last?.depth ?? 0
     return ignored.contains { Blueprint.matches(name, $0.utf8[...], layers: layers) }
   }
 
@@ -229,8 +233,13 @@ package struct StackBlueprint: Sendable {
     self.finalNorm = finalNorm
   }
 
-  /// The embedding of tokens; nil: it reads arrays.
-  package var embedding: EmbeddingBlueprint? { if case .tokens(let embedding) = input { embedding } else { nil } }
+  /// The embedding of tokens, be it that of an earlier stage; nil: it reads arrays.
+  package var embedding: EmbeddingBlueprint? {
+    switch input {
+    case .tokens(let embedding), .states(let embedding): embedding
+    default: nil
+    }
+  }
 
   /// The self-attention of the first layer that has one.
   var firstAttention: AttentionBlueprint? {
@@ -242,6 +251,8 @@ package struct StackBlueprint: Sendable {
 /// The first layer of a stack.
 package indirect enum InputBlueprint: Sendable {
   case tokens(EmbeddingBlueprint)
+  /// The states of an earlier stage, which has the embedding.
+  case states(EmbeddingBlueprint)
   case patches(PatchBlueprint)
   case tiles(TilesBlueprint)
   case sound(SoundBlueprint)

@@ -9,6 +9,7 @@ extension Builder {
   func input(_ stack: StackBlueprint) throws(Failure) -> InputLayer {
     switch stack.input {
     case .tokens(let embedding): .tokens(try tokens(embedding, stack))
+    case .states(let embedding): .states(StateInput(embedding))
     case .patches(let patches): .patches(try self.patches(patches, stack.width))
     case .tiles(let tiles): .tiles(try self.tiles(tiles, stack.width))
     case .sound(let sound): .sound(try self.sound(sound, stack.width))
@@ -158,5 +159,16 @@ extension Builder {
       withExtendedLifetime(table) {}
     }
     return leading
+  }
+}
+
+extension StateInput {
+  /// The input of a stage whose tokens an earlier one embeds.
+  fileprivate init(_ embedding: EmbeddingBlueprint) {
+    switch embedding.positions {
+    case .none: self.init(positions: nil, padding: nil)
+    case .learned(_, let count, _, let padding), .sinusoidal(_, let count, _, _, _, let padding):
+      self.init(positions: count, padding: padding.map { Int32($0) })
+    }
   }
 }

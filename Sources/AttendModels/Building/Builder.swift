@@ -22,6 +22,7 @@ struct Builder {
     let headed = blueprint.towers.last?.prefixes.map { packer.prefix(of: last, among: $0) } ?? prefix
     output = OutputProjection(found.head, behind: last, prefix: headed, packer)
     found.head?.output = output.output
+    if let stage = blueprint.stage, !stage.isLast { found.head = nil }
     self.blueprint = found
   }
 
@@ -43,10 +44,15 @@ struct Builder {
   /// Refuses tensors that nobody read. To be called last.
   func finish() throws(Failure) {
     try packer.tensors.finish(family: blueprint.family) { name in
-      if name == output.ownWeights || blueprint.ignores(name.utf8[...]) { return true }
-      return name.hasPrefix(prefix) && blueprint.ignores(name.utf8.dropFirst(prefix.utf8.count))
+      if name == output.ownWeights || blueprint.ignores(name.utf8[...]) || isElsewhere(name.utf8[...]) { return true }
+      guard name.hasPrefix(prefix) else { return false }
+      let own = name.utf8.dropFirst(prefix.utf8.count)
+      return blueprint.ignores(own) || isElsewhere(own)
     }
   }
+
+  /// Whether another stage holds a tensor of this name.
+  private func isElsewhere(_ name: Substring.UTF8View) -> Bool { blueprint.otherStages?.value.hold(name) ?? false }
 
   /// The encoder or decoder that `stack` describes.
   func stack(_ stack: StackBlueprint) throws(Failure) -> Stack {

@@ -43,6 +43,7 @@ from .scheduler import Request, Scheduler, SchedulerStats
 from .scores import Choice, Score
 from .search import Hits, SearchIndex
 from .session import Session
+from .stages import StageStep, States
 from .tasks import AnswerSpan, Entity, Filling
 from .tokenizer import TextStream, Tokenizer
 from .tools import Message, ToolCall, json_schema
@@ -93,6 +94,8 @@ __all__ = [
     "Session",
     "Sound",
     "SpeechStream",
+    "StageStep",
+    "States",
     "Similarity",
     "TensorInfo",
     "TextStream",

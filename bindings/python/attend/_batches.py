@@ -68,6 +68,8 @@ class Rules(NamedTuple):
     #: Whether the model tells token types apart. If not, those that a tokenizer made are left out, as transformers
     #: does; those that a caller gives go to the library, which refuses them.
     takes_types: bool = True
+    #: The width of the hidden states that may come in the place of tokens.
+    hidden_size: int = 0
 
 
 NO_RULES = Rules()

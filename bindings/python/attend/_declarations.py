@@ -42,6 +42,8 @@ from ._sized import ProgressCallback as ProgressCallback
 from ._sized import Sized as Sized
 from ._sound_declarations import SOUND_PROTOTYPES, SOUND_STRUCTS
 from ._sound_declarations import SegmentCallback as SegmentCallback
+from ._stage_structs import StageCallback as StageCallback
+from ._stage_structs import StageStep as StageStep
 from ._task_declarations import TASK_PROTOTYPES, TASK_STRUCTS
 from ._tokenizer_declarations import SIDE as SIDE
 from ._tokenizer_declarations import TOKENIZER_PROTOTYPES, TOKENIZER_STRUCTS
@@ -104,6 +106,8 @@ class ModelOptions(Sized):
         ("progress", ProgressCallback),
         ("progress_context", c_void_p),
         ("copy_weights", c_bool),
+        ("first_layer", c_size_t),
+        ("end_layer", c_size_t),
     ]
 
 
@@ -124,6 +128,8 @@ class SessionOptions(Sized):
         ("progress_context", c_void_p),
         ("prefix_cache_bytes", c_size_t),
         ("key_value_type", c_int),
+        ("stage", StageCallback),
+        ("stage_context", c_void_p),
     ]
 
 
@@ -178,6 +184,7 @@ class Batch(Sized):
         ("inputs", POINTER(Input)),
         ("input_count", c_size_t),
         ("seen_pictures", c_void_p),
+        ("states", c_void_p),
     ]
 
 
@@ -222,6 +229,8 @@ class ModelInfo(Sized):
         ("label_count", c_size_t),
         ("token_type_count", c_size_t),
         ("embedding_size", c_size_t),
+        ("first_layer", c_size_t),
+        ("whole_layers", c_size_t),
     ]
 
 
@@ -241,6 +250,7 @@ class TensorInfo(Sized):
 STRUCTS: dict[str, type[Structure]] = {
     "attend_model_options": ModelOptions,
     "attend_file": File,
+    "attend_stage_step": StageStep,
     "attend_session_options": SessionOptions,
     "attend_prefix_cache_stats": PrefixCacheStats,
     "attend_tensor": Tensor,

@@ -11,7 +11,7 @@ from typing import Any, Mapping
 import numpy as np
 
 from . import _declarations as c
-from ._arrays import Path, path_bytes, text_argument, utf8
+from ._arrays import Path, number, path_bytes, text_argument, utf8
 from ._library import Owned, library
 from ._progress import Progress, Watch
 from .errors import InvalidArgumentError, NotFoundError
@@ -112,6 +112,7 @@ def load(
     threads: int,
     kernels: str | None,
     copy_weights: bool,
+    layers: tuple[int, int] | None = None,
 ) -> Owned:
     """attend_model_create and its like, which hear signals and carry what ``progress`` raises past the C code."""
     if compute not in c.COMPUTE:
@@ -124,6 +125,10 @@ def load(
         progress=watch.callback,
         copy_weights=copy_weights,
     )
+    if layers is not None:
+        options.first_layer, options.end_layer = (number(place, "layers") for place in layers)
+        if options.end_layer == 0:
+            raise InvalidArgumentError(f"layers: [{layers[0]}, {layers[1]}) holds no layer")
     handle = c.Handle()
     try:
         rest = (ctypes.byref(options), ctypes.byref(handle))

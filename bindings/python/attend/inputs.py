@@ -12,6 +12,7 @@ from . import _declarations as c
 from ._arrays import SizeArray, SupportsArray, address, number, path_bytes
 from ._batches import RaggedBatch, Rules
 from .errors import InvalidArgumentError
+from .stages import StateBatch, States
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -222,11 +223,21 @@ class SeenPictures:
 
 
 def batch_of(
-    rules: Rules, tokens: Any, lengths: Any = None, types: Any = None, mask: Any = None, images: Any = None
-) -> RaggedBatch | InputBatch:
-    """The batch that the arguments of ``Session.encode`` describe."""
-    if not are_inputs(tokens):
-        batch = RaggedBatch(tokens, lengths, types, mask, rules)
+    rules: Rules,
+    tokens: Any,
+    lengths: Any = None,
+    types: Any = None,
+    mask: Any = None,
+    images: Any = None,
+    starts: bool = False,
+) -> RaggedBatch | InputBatch | StateBatch:
+    """The batch that the arguments of ``Session.encode`` or, with ``starts``, ``decode`` describe."""
+    if isinstance(tokens, States):
+        if images or any(given is not None for given in (lengths, types, mask)):
+            raise InvalidArgumentError("lengths, token_types, attention_mask, images: they belong to tokens")
+        return tokens.batch(rules.hidden_size)
+    if starts or not are_inputs(tokens):
+        batch = RaggedBatch(tokens, lengths, types, mask, rules, starts)
         if isinstance(images, SeenPictures):
             batch.look(images.mask)
             images = images.pictures

@@ -22,6 +22,7 @@ from ._progress import Progress
 from ._similarity import Comparing
 from .errors import AttendError, UnsupportedError
 from .session import Session
+from .stages import Stage
 from .tokenizer import Tokenizer
 
 #: What the header says where a model sets no limit: SIZE_MAX.
@@ -55,6 +56,10 @@ class Model(Closable, Comparing, Generating):
     the process. ``kernels``: ``"avx512"``, ``"avx2"``, ``"portable"``, or
     None: ``attend.kernels_name()``. ``progress``: called with a fraction that rises from 0 to 1; returning False stops
     the loading with CancelledError, and an exception that it raises comes out of here. Ctrl-C stops the loading too.
+
+    ``layers``: those of a decoder that are loaded, ``(first, end)``, a stage of a pipeline for models that are too
+    large for one machine: without layer 0 it reads ``States`` in the place of tokens, and without the last one its
+    ``Session.hidden_states`` are what the next stage reads. docs/cluster.md; ``attend.ray.Pipeline`` does it all.
 
     ``copy_weights``: read weights into memory where they would be mapped, so that a file that is shortened or written
     over while the model lives can neither end the process nor change results.
@@ -112,6 +117,9 @@ class Model(Closable, Comparing, Generating):
     decoder_hidden_size: int
     encoder_layers: int
     decoder_layers: int
+    #: The number of its first decoder layer in the checkpoint, and how many there are, where ``layers`` names some.
+    first_layer: int
+    whole_layers: int
     #: Token types ("segments") that a batch may name, from 0 to this less 1; 0: the model takes none.
     token_type_count: int
     #: The width of the vectors that ``embed`` gives; 0: the model makes none.
@@ -144,9 +152,10 @@ class Model(Closable, Comparing, Generating):
         kernels: str | None = None,
         progress: Progress | None = None,
         copy_weights: bool = False,
+        layers: tuple[SupportsIndex, SupportsIndex] | None = None,
     ) -> None:
         self.path = found(path)
-        self._start(self.path, progress, compute, threads, kernels, copy_weights)
+        self._start(self.path, progress, compute, threads, kernels, copy_weights, layers)
 
     @classmethod
     def from_files(
@@ -177,6 +186,7 @@ class Model(Closable, Comparing, Generating):
         threads: SupportsIndex,
         kernels: str | None,
         copy_weights: bool,
+        layers: tuple[SupportsIndex, SupportsIndex] | None = None,
     ) -> None:
         """Loads what is at ``place``."""
         self._options: dict[str, Any] = {
@@ -184,6 +194,7 @@ class Model(Closable, Comparing, Generating):
             "threads": number(threads, "threads", bits=32),
             "kernels": kernels,
             "copy_weights": bool(copy_weights),
+            **({} if layers is None else {"layers": _range(layers)}),
         }
         self._tensors: tuple[TensorInfo, ...] | None = None
         self._known_padding: Padding | None = None
@@ -213,6 +224,8 @@ class Model(Closable, Comparing, Generating):
         self.embedding_size = info.embedding_size
         self.encoder_layers = info.encoder_layers
         self.decoder_layers = info.decoder_layers
+        self.first_layer = info.first_layer
+        self.whole_layers = info.whole_layers
         self.encoder_positions = None if info.encoder_positions == _NO_LIMIT else info.encoder_positions
         self.decoder_positions = None if info.decoder_positions == _NO_LIMIT else info.decoder_positions
         self.parameters = info.parameters
@@ -235,6 +248,7 @@ class Model(Closable, Comparing, Generating):
         prefix_cache_bytes: SupportsIndex = 0,
         key_value_type: KeyValueType | None = None,
         progress: Progress | None = None,
+        stage: Stage | None = None,
     ) -> Session:
         """A new session.
 
@@ -253,6 +267,10 @@ class Model(Closable, Comparing, Generating):
         ``progress`` is called with the fraction of a long call that is done, by the thread that made the call, at most
         every 20 ms; returning False stops the call with CancelledError, and an exception that it raises comes out of
         the call. It must not use the session, but may call its ``cancel``.
+
+        ``stage``, of a model without its first layers: computes what the stages before it make of tokens, a
+        ``StageStep``, so that ``generate`` and all else takes this stage for the whole model. It returns float32
+        ``[tokens, hidden size]``; what it raises comes out of the call.
         """
         return Session(
             self,
@@ -261,6 +279,7 @@ class Model(Closable, Comparing, Generating):
             prefix_cache_bytes=prefix_cache_bytes,
             key_value_type=key_value_type,
             progress=progress,
+            stage=stage,
         )
 
     def _answering(self) -> Session:
@@ -357,6 +376,11 @@ class Model(Closable, Comparing, Generating):
         if self.path == MEMORY:
             raise TypeError("a model of files in memory cannot be pickled: make it again where it is needed")
         return functools.partial(type(self), **self._options), (self.path,)
+
+
+def _range(layers: tuple[SupportsIndex, SupportsIndex]) -> tuple[int, int]:
+    first, end = layers
+    return operator.index(first), operator.index(end)
 
 
 def _token(value: int) -> int | None:

@@ -17,6 +17,7 @@ from ._maps import attention_maps
 from ._progress import Progress, Watch
 from .errors import AttendError, InvalidArgumentError, InvalidStateError
 from .inputs import InputBatch, Inputs, batch_of
+from .stages import Stage, StateBatch, States, callback
 
 if TYPE_CHECKING:
     from .model import Model
@@ -50,27 +51,30 @@ class Session(Caches, Answers):
         prefix_cache_bytes: SupportsIndex = 0,
         key_value_type: KeyValueType | None = None,
         progress: Progress | None = None,
+        stage: Stage | None = None,
     ) -> None:
         """The options are those of ``Model.session``."""
         self._family = model.family
         self._model = model
         self._lengths: SizeArray | None = None  # of the last call's sequences: how hidden_states is cut
         self._embedding_size = model.embedding_size
-        self._rules = Rules(model._padding, model.token_type_count > 0)
+        self._rules = Rules(model._padding, model.token_type_count > 0, model.hidden_size)
         self._watch = Watch(progress)
+        self._stage = callback(stage, self._watch, model.hidden_size)
         options = c.SessionOptions(
             threads=number(threads, "threads", bits=32),
             beyond_positions=bool(beyond_positions),
             progress=self._watch.callback,
             prefix_cache_bytes=number(prefix_cache_bytes, "prefix_cache_bytes"),
             key_value_type=key_value_type_number(key_value_type),
+            stage=self._stage,
         )
         self._native = create(
             library.attend_session_create,
             model._open(),
             ctypes.byref(options),
             free=library.attend_session_free,
-            parent=self._watch,
+            parent=(self._watch, self._stage),
         )
 
     def _answering(self) -> Session:
@@ -86,7 +90,7 @@ class Session(Caches, Answers):
     @overload
     def encode(self, tokens: Ids, *, lengths: Ids, token_types: Ids | None = None, images: Any = None) -> None: ...
     @overload
-    def encode(self, tokens: Inputs) -> None: ...
+    def encode(self, tokens: Inputs | States) -> None: ...
     def encode(
         self,
         tokens: Any,
@@ -132,7 +136,7 @@ class Session(Caches, Answers):
     @overload
     def add(self, tokens: Ids, *, lengths: Ids, token_types: Ids | None = None, images: Any = None) -> None: ...
     @overload
-    def add(self, tokens: Inputs) -> None: ...
+    def add(self, tokens: Inputs | States) -> None: ...
     def add(
         self,
         tokens: Any,
@@ -147,11 +151,10 @@ class Session(Caches, Answers):
         What is asked of the last ``encode`` (logits, pooled vectors, hidden states, attention maps) is then about the
         added sequences alone. Errors as of ``encode``; each of them leaves the live sequences as they were.
         """
-        self._read(
-            library.attend_session_add, batch_of(self._rules, tokens, lengths, token_types, attention_mask, images)
-        )
+        batch = batch_of(self._rules, tokens, lengths, token_types, attention_mask, images)
+        self._read(library.attend_session_add, batch)
 
-    def _read(self, function: Any, batch: RaggedBatch | InputBatch) -> None:
+    def _read(self, function: Any, batch: RaggedBatch | InputBatch | StateBatch) -> None:
         native = self._open()
         self._watch.call(function, native, ctypes.byref(batch.struct))
         self._lengths = batch.lengths
@@ -173,9 +176,7 @@ class Session(Caches, Answers):
         Errors, each of which leaves the session as it was: InvalidStateError (nothing was encoded, no sequence is live,
         a sequence has used its last position), InvalidArgumentError, TypeError, BusyError, OutOfMemoryError.
         """
-        native = self._open()
-        array = ids(tokens)
-        logits = c.Tensor()
+        native, array, logits = self._open(), ids(tokens), c.Tensor()
         self._watch.call(library.attend_decode_step, native, array.ctypes.data, array.size, ctypes.byref(logits))
         self._lengths = np.ones(array.size, np.uintp)
         return tensor_view(logits, native, writeable=True)
@@ -210,12 +211,11 @@ class Session(Caches, Answers):
         A sequence without tokens waits, unless all do. ``tokens``, ``lengths``, ``attention_mask`` and errors as in
         ``encode`` and ``decode_step``; a row may begin with a padding id, which is the start token of many families.
         """
-        native = self._open()
+        native, found = self._open(), c.Tensor()
         if logits not in c.LOGITS:
             raise InvalidArgumentError(f"logits: {logits!r} is not one of {', '.join(c.LOGITS)}")
-        batch = RaggedBatch(tokens, lengths, None, attention_mask, self._rules, starts=True)
+        batch = batch_of(self._rules, tokens, lengths, None, attention_mask, starts=True)
         batch.struct.logits = c.LOGITS[logits]
-        found = c.Tensor()
         self._watch.call(library.attend_decode, native, ctypes.byref(batch.struct), ctypes.byref(found))
         self._lengths = batch.lengths
         if logits == "none":
@@ -240,8 +240,7 @@ class Session(Caches, Answers):
         This one call drops finished sequences, repeats one for a beam, and reorders; next to nothing is copied.
         Errors: InvalidArgumentError (a parent that is not live), InvalidStateError (nothing was encoded), BusyError.
         """
-        native = self._open()
-        array = sizes(parents, "parents")
+        native, array = self._open(), sizes(parents, "parents")
         check(library.attend_session_select(native, array.ctypes.data, array.size))
         self._lengths = None
 
@@ -265,8 +264,7 @@ class Session(Caches, Answers):
 
     def _computed(self, function: Any) -> Float32Array:
         """The tensor that a computing call gives through its last argument."""
-        native = self._open()
-        tensor = c.Tensor()
+        native, tensor = self._open(), c.Tensor()
         self._watch.call(function, native, ctypes.byref(tensor))
         return tensor_view(tensor, native, writeable=True)
 
@@ -326,13 +324,16 @@ class Session(Caches, Answers):
         One array for each sequence, ``[its tokens of that call, hidden size]``, views that are valid until the next
         call. Raises InvalidStateError before the first such call and after ``select`` and ``truncate``.
         """
-        native = self._open()
-        states = c.Tensor()
-        check(library.attend_session_hidden_states(native, ctypes.byref(states)))
-        array = tensor_view(states, native)
+        array = self._states()
         if self._lengths is None or int(self._lengths.sum()) != array.shape[0]:
             raise InvalidStateError("the hidden states belong to a call of another thread")
         return split(array, self._lengths)
+
+    def _states(self) -> Float32Array:
+        """The hidden states of all sequences, end to end."""
+        native, states = self._open(), c.Tensor()
+        check(library.attend_session_hidden_states(native, ctypes.byref(states)))
+        return tensor_view(states, native)
 
     def record_attentions(self, on: bool = True) -> None:
         """Switches on, or off again, that calls keep their attention maps. Off, as at the start, it costs nothing."""

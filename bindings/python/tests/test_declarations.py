@@ -94,6 +94,7 @@ def allowed(text: str) -> list[Any]:
         "attend_token_callback": [c.TokenCallback],
         "attend_logits_callback": [c.LogitsCallback],
         "attend_done_callback": [c.DoneCallback],
+        "attend_stage_callback": [c.StageCallback],
         "uint8_t *": [c_void_p],
         "double *": [c_void_p, POINTER(c_double)],
         "attend_segment_callback": [c.SegmentCallback],

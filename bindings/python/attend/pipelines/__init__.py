@@ -65,13 +65,19 @@ def pipeline(task: str, model: Model | Path, *, compute: str = "float32", thread
     Errors: InvalidArgumentError (a task or an option that there is none of), UnsupportedError (the checkpoint has no
     head for the task), and those of ``Model``.
     """
+    name, options = spelled(task, options)
+    return TASKS[name](model, {"compute": compute, "threads": threads}, options)
+
+
+def spelled(task: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The name that a task has here, and the options with those that its name holds."""
     pair = _PAIR.fullmatch(task)
     if pair is not None:
         options = {"src_lang": pair[1], "tgt_lang": pair[2], **options}
     name = "translation" if pair is not None else ALIASES.get(task, task)
     if name not in TASKS:
         raise InvalidArgumentError(f"task: there is no {task!r}; there are {', '.join([*TASKS, *ALIASES])}")
-    return TASKS[name](model, {"compute": compute, "threads": threads}, options)
+    return name, options
 
 
 __all__ = ["ALIASES", "TASKS", "Pipeline", "pipeline"]
