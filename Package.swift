@@ -109,6 +109,7 @@ let package = Package(
     .target(
       name: "AttendTestSupport", dependencies: ["AttendCheckpoints", "AttendBase"], path: "Tests/Support",
       swiftSettings: swift),
+    .target(name: "TileEmulator", path: "Tests/TileEmulator"),
     tests(
       of: "AttendGeneration",
       with: [
@@ -125,6 +126,6 @@ let package = Package(
     tests(of: "AttendCheckpoints", with: []),
     .testTarget(
       name: "AttendKernelsTests",
-      dependencies: ["AttendTestSupport", "AttendDispatch", "AttendKernelInterface", "AttendBase"],
+      dependencies: ["AttendTestSupport", "TileEmulator", "AttendDispatch", "AttendKernelInterface", "AttendBase"],
       swiftSettings: swift),
   ])

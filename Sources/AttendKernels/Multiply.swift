@@ -24,7 +24,7 @@ struct RowBlock {
 
 /// Cache lines of the next panel, `count` at a time from `first` on, which the tiles of a panel ask for between them: without, the first
 /// tile of a panel would wait for memory.
-struct PrefetchCursor {
+struct PrefetchCursor: StepCursor {
   var first: UnsafePointer<Float>
   let count: Int
 
@@ -53,10 +53,16 @@ struct PrefetchCursor {
 @_transparent private func linesOfAdvance(_ layout: PanelLayout) -> Int { if case .steps = layout { 8 } else { 9 } }
 
 /// Rows that stay in the cache while all panels pass: about half a megabyte of inputs, which are smaller in 4-bit products.
-@_transparent private func blockRows(_ layout: PanelLayout, _ arithmetic: Arithmetic, _ steps: Int) -> Int {
+@_transparent func blockRows(_ layout: PanelLayout, _ arithmetic: Arithmetic, _ steps: Int) -> Int {
   if case .groups = layout { return MultiplyArguments.blockRows }
   let rows = (1 << 17) / (steps > 0 ? steps &* inputUnits(arithmetic) : 1) / tileRows &* tileRows
   return rows < 2 &* tileRows ? 2 &* tileRows : rows > MultiplyArguments.blockRows ? MultiplyArguments.blockRows : rows
+}
+
+/// Whether many rows take a panel of so many steps strip by strip. A float32 panel of more is larger than a quarter of a megabyte.
+@_transparent private func takesStrips(_ layout: PanelLayout, _ arithmetic: Arithmetic, _ steps: Int) -> Bool {
+  if case .float32 = arithmetic, case .steps = layout { return steps > 2048 }
+  return inputUnits(arithmetic) > 1
 }
 
 /// Panels that `wideTiles` takes at once for so many rows; 0: none, there are sums enough.
@@ -116,8 +122,8 @@ struct PrefetchCursor {
   _ layout: PanelLayout, _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, rows: RowBlock, panel: Int, index: Int,
   writes: Bool, scratch: UnsafeMutablePointer<Float>
 ) {
-  if inputUnits(arithmetic) > 1, rows.count > 2 &* tileRows {
-    return sumWidenedPanel(arithmetic, a, rows: rows, panel: panel, index: index, writes: writes, scratch: scratch)
+  if takesStrips(layout, arithmetic, a.pointee.steps), rows.count > 2 &* tileRows {
+    return sumPanelInStrips(arithmetic, a, rows: rows, panel: panel, index: index, writes: writes, scratch: scratch)
   }
   let steps = a.pointee.steps, count = rows.count, panelFloats = steps &* stepFloats(layout)
   let weights = a.pointee.weights + (panel &+ index) &* panelFloats

@@ -55,11 +55,22 @@ import CInstructions
   }
 }
 
+/// Something that goes along with the steps of a tile, four at a time.
+protocol StepCursor {
+  mutating func advance()
+}
+
+/// Nothing that goes along.
+struct NoCursor: StepCursor {
+  @_transparent init() {}
+  @_transparent mutating func advance() {}
+}
+
 /// Takes `steps` steps for `rows` times `vectors` accumulators: x[row][k] with the vector at w[k]. Two vectors make a panel; more reach
 /// into the next ones.
-@_transparent func accumulate(
+@_transparent func accumulate<Cursor: StepCursor>(
   _ arithmetic: Arithmetic, rows: Int, vectors: Int, _ sums: inout Accumulators, x: UnsafePointer<Float>, xStride: Int,
-  w: UnsafePointer<Float>, wStride: Int, panelStride: Int, steps: Int, _ cursor: PrefetchCursor? = nil
+  w: UnsafePointer<Float>, wStride: Int, panelStride: Int, steps: Int, _ cursor: Cursor = NoCursor()
 ) {
   let units = inputUnits(arithmetic)
   var w = w, x = x
@@ -79,7 +90,7 @@ import CInstructions
       }
       step &+= 1
     }
-    cursor?.advance()
+    cursor.advance()
     w += 4 &* wStride
     x += 4 &* units
     k &+= 4
@@ -112,9 +123,9 @@ struct Stretch {
 }
 
 /// One tile: its sums go to scratch memory, `[32]` floats from row to row and `sumsPanel` from panel to panel.
-@_transparent private func stepsTile(
+@_transparent private func stepsTile<Cursor: StepCursor>(
   _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, rows: Int, vectors: Int, x: UnsafePointer<Float>,
-  stretch: Stretch, sums: UnsafeMutablePointer<Float>, sumsPanel: Int, _ cursor: PrefetchCursor? = nil
+  stretch: Stretch, sums: UnsafeMutablePointer<Float>, sumsPanel: Int, _ cursor: Cursor = NoCursor()
 ) {
   var registers = zeros()
   if stretch.goesOn {
@@ -135,9 +146,9 @@ struct Stretch {
 }
 
 /// A tile of one panel, or of a half of it, for `rows` rows.
-@_transparent func tallStepsTile(
+@_transparent func tallStepsTile<Cursor: StepCursor>(
   _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, rows: Int, x: UnsafePointer<Float>, stretch: Stretch,
-  sums: UnsafeMutablePointer<Float>, _ cursor: PrefetchCursor? = nil
+  sums: UnsafeMutablePointer<Float>, _ cursor: Cursor = NoCursor()
 ) {
   switch rows {
   case 1: stepsTile(arithmetic, a, rows: 1, vectors: tileVectors, x: x, stretch: stretch, sums: sums, sumsPanel: 0, cursor)
