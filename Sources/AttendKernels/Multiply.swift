@@ -59,12 +59,6 @@ struct PrefetchCursor: StepCursor {
   return rows < 2 &* tileRows ? 2 &* tileRows : rows > MultiplyArguments.blockRows ? MultiplyArguments.blockRows : rows
 }
 
-/// Whether many rows take a panel of so many steps strip by strip. A float32 panel of more is larger than a quarter of a megabyte.
-@_transparent private func takesStrips(_ layout: PanelLayout, _ arithmetic: Arithmetic, _ steps: Int) -> Bool {
-  if case .float32 = arithmetic, case .steps = layout { return steps > 2048 }
-  return inputUnits(arithmetic) > 1
-}
-
 /// Panels that `wideTiles` takes at once for so many rows; 0: none, there are sums enough.
 @_transparent private func widePanels(_ layout: PanelLayout, _ rows: Int) -> Int {
   #if ATTEND_AVX512
@@ -122,8 +116,8 @@ struct PrefetchCursor: StepCursor {
   _ layout: PanelLayout, _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, rows: RowBlock, panel: Int, index: Int,
   writes: Bool, scratch: UnsafeMutablePointer<Float>
 ) {
-  if takesStrips(layout, arithmetic, a.pointee.steps), rows.count > 2 &* tileRows {
-    return sumPanelInStrips(arithmetic, a, rows: rows, panel: panel, index: index, writes: writes, scratch: scratch)
+  if inputUnits(arithmetic) > 1, rows.count > 2 &* tileRows {
+    return sumWidenedPanel(arithmetic, a, rows: rows, panel: panel, index: index, writes: writes, scratch: scratch)
   }
   let steps = a.pointee.steps, count = rows.count, panelFloats = steps &* stepFloats(layout)
   let weights = a.pointee.weights + (panel &+ index) &* panelFloats

@@ -55,6 +55,19 @@ import CInstructions
   }
 }
 
+/// Steps of weights that a tile sums, and whether it goes on with the sums of those before them.
+struct Stretch {
+  let weights: UnsafePointer<Float>
+  let steps: Int
+  let goesOn: Bool
+
+  @_transparent init(_ weights: UnsafePointer<Float>, steps: Int, goesOn: Bool = false) {
+    self.weights = weights
+    self.steps = steps
+    self.goesOn = goesOn
+  }
+}
+
 /// Something that goes along with the steps of a tile, four at a time.
 protocol StepCursor {
   mutating func advance()
@@ -64,6 +77,34 @@ protocol StepCursor {
 struct NoCursor: StepCursor {
   @_transparent init() {}
   @_transparent mutating func advance() {}
+}
+
+/// Panels side by side that one row reads once: their lines are asked for some steps ahead, as memory takes longer to answer than the CPU
+/// looks ahead by itself.
+struct StreamCursor: StepCursor {
+  private var ahead: UnsafePointer<Float>
+  private let panels: Int
+  private let panelStride: Int
+  private static var stepsAhead: Int { @_transparent get { 16 } }
+
+  @_transparent init(_ stretch: Stretch, panels: Int) {
+    ahead = stretch.weights + StreamCursor.stepsAhead &* panelWidth
+    self.panels = panels
+    panelStride = stretch.steps &* panelWidth
+  }
+
+  @_transparent mutating func advance() {
+    var panel = 0
+    while panel < panels {
+      var line = 0
+      while line < 4 &* panelWidth {
+        attend_prefetch(ahead + (panel &* panelStride &+ line))
+        line &+= 16
+      }
+      panel &+= 1
+    }
+    ahead += 4 &* panelWidth
+  }
 }
 
 /// Takes `steps` steps for `rows` times `vectors` accumulators: x[row][k] with the vector at w[k]. Two vectors make a panel; more reach
@@ -106,19 +147,6 @@ struct NoCursor: StepCursor {
     w += wStride
     x += units
     k &+= 1
-  }
-}
-
-/// Steps of weights that a tile sums, and whether it goes on with the sums of those before them.
-struct Stretch {
-  let weights: UnsafePointer<Float>
-  let steps: Int
-  let goesOn: Bool
-
-  @_transparent init(_ weights: UnsafePointer<Float>, steps: Int, goesOn: Bool = false) {
-    self.weights = weights
-    self.steps = steps
-    self.goesOn = goesOn
   }
 }
 
@@ -177,11 +205,15 @@ struct Stretch {
   let sumsPanel = rows &* panelWidth, stretch = Stretch(weights, steps: a.pointee.steps)
   switch rows {
   #if ATTEND_AVX512
-    case 1: stepsTile(arithmetic, a, rows: 1, vectors: 8, x: x, stretch: stretch, sums: sums, sumsPanel: sumsPanel)
+    case 1:
+      let cursor = StreamCursor(stretch, panels: 4)
+      stepsTile(arithmetic, a, rows: 1, vectors: 8, x: x, stretch: stretch, sums: sums, sumsPanel: sumsPanel, cursor)
     case 2: stepsTile(arithmetic, a, rows: 2, vectors: 4, x: x, stretch: stretch, sums: sums, sumsPanel: sumsPanel)
     case 3: stepsTile(arithmetic, a, rows: 3, vectors: 4, x: x, stretch: stretch, sums: sums, sumsPanel: sumsPanel)
   #else
-    case 1: stepsTile(arithmetic, a, rows: 1, vectors: 4, x: x, stretch: stretch, sums: sums, sumsPanel: sumsPanel)
+    case 1:
+      let cursor = StreamCursor(stretch, panels: 2)
+      stepsTile(arithmetic, a, rows: 1, vectors: 4, x: x, stretch: stretch, sums: sums, sumsPanel: sumsPanel, cursor)
     case 2: stepsTile(arithmetic, a, rows: 2, vectors: 2, x: x, stretch: stretch, sums: sums, sumsPanel: sumsPanel)
     case 3: stepsTile(arithmetic, a, rows: 3, vectors: 2, x: x, stretch: stretch, sums: sums, sumsPanel: sumsPanel)
   #endif

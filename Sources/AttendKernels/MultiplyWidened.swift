@@ -1,6 +1,5 @@
-// Products of many rows in strips: all rows of a block pass over some steps of a panel, which stay in the nearest cache, before the next.
-// So are weights multiplied that no instruction multiplies as they lie, for a strip is widened once, and deep float32 panels, which would
-// not stay in the second cache beside the inputs. Sums wait in memory in between, which changes no bit of them.
+// Products of many rows with weights that no instruction multiplies as they lie: a strip of a panel is widened into the nearest cache, and
+// all rows of a block pass over it before the next. Sums wait in memory in between, which changes no bit of them.
 import AttendKernelInterface
 import CInstructions
 
@@ -76,43 +75,33 @@ private struct Strip {
   tallStepsTile(.int16, a, rows: rows, x: x, stretch: stretch, sums: sums, cursor)
 }
 
-/// A tile of a strip, or the half of it from output `half` on. `to` is the memory of the strip where it is widened, which its `first` tile
-/// does.
+/// A tile of a strip, or the half of it from output `half` on, whose wide weights lie at `wide`; its `first` tile brings them there.
 @_transparent private func stripTile(
   _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, rows: Int, first: Bool, x: UnsafePointer<Float>, _ strip: Strip,
-  half: Int, to: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Float>
+  half: Int, wide: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Float>
 ) {
   let some = Strip(weights: strip.weights + half, units: strip.units, goesOn: strip.goesOn)
-  let wide = Stretch(to + half, steps: 2 &* strip.units, goesOn: strip.goesOn)
-  switch arithmetic {
-  case .bfloat16Widened:
-    if first {
-      wideningTileBFloat16(a, rows: rows, x: x, some, to: to + half, sums: sums)
-    } else {
-      stripTileFloat32(a, rows: rows, x: x, stretch: wide, sums: sums)
-    }
-  case .int8Widened:
-    if first {
-      wideningTileInt8(a, rows: rows, x: x, some, to: to + half, sums: sums)
-    } else {
-      stripTileInt16(a, rows: rows, x: x, stretch: wide, sums: sums)
-    }
-  default:
-    stripTileFloat32(a, rows: rows, x: x, stretch: Stretch(some.weights, steps: some.units, goesOn: some.goesOn), sums: sums)
+  let stretch = Stretch(wide + half, steps: 2 &* strip.units, goesOn: strip.goesOn)
+  if case .bfloat16Widened = arithmetic {
+    if first { return wideningTileBFloat16(a, rows: rows, x: x, some, to: wide + half, sums: sums) }
+    stripTileFloat32(a, rows: rows, x: x, stretch: stretch, sums: sums)
+  } else {
+    if first { return wideningTileInt8(a, rows: rows, x: x, some, to: wide + half, sums: sums) }
+    stripTileInt16(a, rows: rows, x: x, stretch: stretch, sums: sums)
   }
 }
 
-/// `sumPanel` in strips of nearly equal length. The tiles of a strip ask for the lines of the next one.
-@_transparent func sumPanelInStrips(
+/// `sumPanel` for widened weights of many rows, in strips of nearly equal length. The tiles of a strip ask for the lines of the next one.
+@_transparent func sumWidenedPanel(
   _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, rows: RowBlock, panel: Int, index: Int, writes: Bool,
   scratch: UnsafeMutablePointer<Float>
 ) {
   let count = rows.count, units = a.pointee.steps
-  let memory = scratch + 2 &* MultiplyArguments.blockRows &* panelWidth
+  let wide = scratch + 2 &* MultiplyArguments.blockRows &* panelWidth
   let sums = scratch + index &* count &* panelWidth
   let tiles = (count &+ tileRows &- 1) / tileRows
-  let most = MultiplyArguments.stripSteps / inputUnits(arithmetic)
-  let strips = (units &+ most &- 1) / most
+  let most = MultiplyArguments.stripSteps / 2
+  let strips = units > most ? (units &+ most &- 1) / most : 1
   let length = ((units &+ strips &- 1) / strips &+ 3) & ~3
   let lines = length &* panelWidth / 16
   var weights = a.pointee.weights + (panel &+ index) &* units &* panelWidth
@@ -130,7 +119,7 @@ private struct Strip {
       var half = 0
       while half < panelWidth {
         let from = x + row &* a.pointee.xStride, to = sums + (row &* panelWidth &+ half)
-        stripTile(arithmetic, a, rows: height, first: tile == 0, x: from, strip, half: half, to: memory, sums: to)
+        stripTile(arithmetic, a, rows: height, first: tile == 0, x: from, strip, half: half, wide: wide, sums: to)
         half &+= tileVectors &* 16
       }
       if writes, done == units {
@@ -140,6 +129,6 @@ private struct Strip {
       row &+= height
       tile &+= 1
     }
-    x += inputUnits(arithmetic) &* strip.units
+    x += 2 &* strip.units
   }
 }
