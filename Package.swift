@@ -116,6 +116,7 @@ let package = Package(
     .target(
       name: "AttendTestSupport", dependencies: ["AttendCheckpoints", "AttendBase"], path: "Tests/Support",
       swiftSettings: swift),
+    .target(name: "TileEmulator", path: "Tests/TileEmulator"),
     tests(
       of: "AttendGeneration",
       with: [
@@ -132,6 +133,6 @@ let package = Package(
     tests(of: "AttendCheckpoints", with: []),
     .testTarget(
       name: "AttendKernelsTests",
-      dependencies: ["AttendTestSupport", "AttendDispatch", "AttendKernelInterface", "AttendBase"],
+      dependencies: ["AttendTestSupport", "TileEmulator", "AttendDispatch", "AttendKernelInterface", "AttendBase"],
       swiftSettings: swift),
   ])

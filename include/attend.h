@@ -159,7 +159,7 @@ typedef void (*attend_log_callback)(attend_log_level level, const char *message,
 void attend_log_set(attend_log_callback callback, void *context);
 
 /**
- * The name of the kernels that models use by default on this CPU: "avx512", "avx2" or "portable". Static. The
+ * The name of the kernels that models use by default on this CPU: "amx", "avx512", "avx2" or "portable". Static. The
  * environment variable ATTEND_KERNELS, read once, overrides the choice (for tests): a name that is unknown or that this
  * CPU cannot run makes attend_model_create fail with ATTEND_ERROR_UNSUPPORTED, and is returned here as it was written.
  */
@@ -209,7 +209,7 @@ typedef struct attend_model_options {
     attend_compute_type compute;            /**< the type of the arithmetic */
     /** threads that a call may use, the caller's included; 0: one for each processor available to the process */
     uint32_t threads;
-    const char *kernels;               /**< "avx512", "avx2", "portable", or NULL: attend_kernels_name() */
+    const char *kernels;               /**< "amx", "avx512", "avx2", "portable", or NULL: attend_kernels_name() */
     attend_progress_callback progress; /**< or NULL */
     void *progress_context;            /**< given to `progress` as it is */
     /** true: weights are read into memory, not mapped; see below (since 0.2) */
@@ -2213,7 +2213,7 @@ const char *attend_model_family(const attend_model *model);
  */
 const char *attend_model_label(const attend_model *model, size_t index, size_t *length);
 
-/** The kernels that the model runs on: "avx512", "avx2" or "portable". Static. `model` must not be NULL. */
+/** The kernels that the model runs on: "amx", "avx512", "avx2" or "portable". Static. `model` must not be NULL. */
 const char *attend_model_kernels(const attend_model *model);
 
 /** All end-of-sequence tokens. Borrowed from the model. Neither pointer may be NULL. */
@@ -2337,7 +2337,7 @@ typedef struct attend_context attend_context;
 typedef struct attend_context_options {
     size_t struct_size;   /**< sizeof(attend_context_options) */
     uint32_t threads;     /**< that a call may use, the caller's included; 0: one for each processor */
-    const char *kernels;  /**< "avx512", "avx2", "portable", or NULL: attend_kernels_name() */
+    const char *kernels;  /**< "amx", "avx512", "avx2", "portable", or NULL: attend_kernels_name() */
 } attend_context_options;
 
 #define ATTEND_CONTEXT_OPTIONS_INIT { sizeof(attend_context_options), 0, NULL }

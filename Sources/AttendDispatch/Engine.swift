@@ -32,10 +32,10 @@ package struct Engine: Sendable {
     cancellation = nil
   }
 
-  /// "avx512", "avx2" or "portable".
+  /// "amx", "avx512", "avx2" or "portable".
   package var kernelsName: String { kernels.name }
 
-  private init(_ kernels: KernelTable, threads: Int, _ cancellation: Cancellation?) {
+  init(_ kernels: KernelTable, threads: Int, _ cancellation: Cancellation? = nil) {
     self.kernels = kernels
     self.threads = threads
     self.cancellation = cancellation
@@ -82,7 +82,7 @@ enum Grain: Int {
 
 /// The sets of kernels, best first.
 private enum KernelSet: String, CaseIterable {
-  case avx512, avx2, portable
+  case amx, avx512, avx2, portable
 
   private static let features = attend_cpu_features()
 
@@ -90,6 +90,7 @@ private enum KernelSet: String, CaseIterable {
 
   var runsHere: Bool {
     switch self {
+    case .amx: TileKernels.serve
     case .avx512: KernelSet.features & UInt32(ATTEND_CPU_AVX512) != 0
     case .avx2: KernelSet.features & UInt32(ATTEND_CPU_AVX2) != 0
     case .portable: true
@@ -97,12 +98,14 @@ private enum KernelSet: String, CaseIterable {
   }
 
   // Filled where first asked for: what fills a table is already code for its instruction set.
-  private static let avx512Table = AttendKernelsAVX512.kernelTable(features: features)
+  private static let amxTable = AttendKernelsAVX512.kernelTable(features: features)
+  private static let avx512Table = AttendKernelsAVX512.kernelTable(features: features & ~TileKernels.feature)
   private static let avx2Table = AttendKernelsAVX2.kernelTable(features: features)
   private static let portableKernels = PerProcess<PortableKernels> { _ in PortableKernels(features: features) }
 
   func table() throws(Failure) -> KernelTable {
     switch self {
+    case .amx: KernelSet.amxTable
     case .avx512: KernelSet.avx512Table
     case .avx2: KernelSet.avx2Table
     case .portable: try KernelSet.portableKernels.object.table.get()

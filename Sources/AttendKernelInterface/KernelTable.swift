@@ -301,7 +301,7 @@ package final class KernelTable: Sendable {
     case sigmoid
   }
 
-  /// "avx512", "avx2" or "portable".
+  /// "amx", "avx512", "avx2" or "portable".
   package let name: String
   package let products: Products
   package let conversions: Conversions

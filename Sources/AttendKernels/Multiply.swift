@@ -24,7 +24,7 @@ struct RowBlock {
 
 /// Cache lines of the next panel, `count` at a time from `first` on, which the tiles of a panel ask for between them: without, the first
 /// tile of a panel would wait for memory.
-struct PrefetchCursor {
+struct PrefetchCursor: StepCursor {
   var first: UnsafePointer<Float>
   let count: Int
 
@@ -53,7 +53,7 @@ struct PrefetchCursor {
 @_transparent private func linesOfAdvance(_ layout: PanelLayout) -> Int { if case .steps = layout { 8 } else { 9 } }
 
 /// Rows that stay in the cache while all panels pass: about half a megabyte of inputs, which are smaller in 4-bit products.
-@_transparent private func blockRows(_ layout: PanelLayout, _ arithmetic: Arithmetic, _ steps: Int) -> Int {
+@_transparent func blockRows(_ layout: PanelLayout, _ arithmetic: Arithmetic, _ steps: Int) -> Int {
   if case .groups = layout { return MultiplyArguments.blockRows }
   let rows = (1 << 17) / (steps > 0 ? steps &* inputUnits(arithmetic) : 1) / tileRows &* tileRows
   return rows < 2 &* tileRows ? 2 &* tileRows : rows > MultiplyArguments.blockRows ? MultiplyArguments.blockRows : rows

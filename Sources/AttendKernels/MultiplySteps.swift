@@ -55,11 +55,63 @@ import CInstructions
   }
 }
 
+/// Steps of weights that a tile sums, and whether it goes on with the sums of those before them.
+struct Stretch {
+  let weights: UnsafePointer<Float>
+  let steps: Int
+  let goesOn: Bool
+
+  @_transparent init(_ weights: UnsafePointer<Float>, steps: Int, goesOn: Bool = false) {
+    self.weights = weights
+    self.steps = steps
+    self.goesOn = goesOn
+  }
+}
+
+/// Something that goes along with the steps of a tile, four at a time.
+protocol StepCursor {
+  mutating func advance()
+}
+
+/// Nothing that goes along.
+struct NoCursor: StepCursor {
+  @_transparent init() {}
+  @_transparent mutating func advance() {}
+}
+
+/// Panels side by side that one row reads once: their lines are asked for some steps ahead, as memory takes longer to answer than the CPU
+/// looks ahead by itself.
+struct StreamCursor: StepCursor {
+  private var ahead: UnsafePointer<Float>
+  private let panels: Int
+  private let panelStride: Int
+  private static var stepsAhead: Int { @_transparent get { 16 } }
+
+  @_transparent init(_ stretch: Stretch, panels: Int) {
+    ahead = stretch.weights + StreamCursor.stepsAhead &* panelWidth
+    self.panels = panels
+    panelStride = stretch.steps &* panelWidth
+  }
+
+  @_transparent mutating func advance() {
+    var panel = 0
+    while panel < panels {
+      var line = 0
+      while line < 4 &* panelWidth {
+        attend_prefetch(ahead + (panel &* panelStride &+ line))
+        line &+= 16
+      }
+      panel &+= 1
+    }
+    ahead += 4 &* panelWidth
+  }
+}
+
 /// Takes `steps` steps for `rows` times `vectors` accumulators: x[row][k] with the vector at w[k]. Two vectors make a panel; more reach
 /// into the next ones.
-@_transparent func accumulate(
+@_transparent func accumulate<Cursor: StepCursor>(
   _ arithmetic: Arithmetic, rows: Int, vectors: Int, _ sums: inout Accumulators, x: UnsafePointer<Float>, xStride: Int,
-  w: UnsafePointer<Float>, wStride: Int, panelStride: Int, steps: Int, _ cursor: PrefetchCursor? = nil
+  w: UnsafePointer<Float>, wStride: Int, panelStride: Int, steps: Int, _ cursor: Cursor = NoCursor()
 ) {
   let units = inputUnits(arithmetic)
   var w = w, x = x
@@ -79,7 +131,7 @@ import CInstructions
       }
       step &+= 1
     }
-    cursor?.advance()
+    cursor.advance()
     w += 4 &* wStride
     x += 4 &* units
     k &+= 4
@@ -98,23 +150,10 @@ import CInstructions
   }
 }
 
-/// Steps of weights that a tile sums, and whether it goes on with the sums of those before them.
-struct Stretch {
-  let weights: UnsafePointer<Float>
-  let steps: Int
-  let goesOn: Bool
-
-  @_transparent init(_ weights: UnsafePointer<Float>, steps: Int, goesOn: Bool = false) {
-    self.weights = weights
-    self.steps = steps
-    self.goesOn = goesOn
-  }
-}
-
 /// One tile: its sums go to scratch memory, `[32]` floats from row to row and `sumsPanel` from panel to panel.
-@_transparent private func stepsTile(
+@_transparent private func stepsTile<Cursor: StepCursor>(
   _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, rows: Int, vectors: Int, x: UnsafePointer<Float>,
-  stretch: Stretch, sums: UnsafeMutablePointer<Float>, sumsPanel: Int, _ cursor: PrefetchCursor? = nil
+  stretch: Stretch, sums: UnsafeMutablePointer<Float>, sumsPanel: Int, _ cursor: Cursor = NoCursor()
 ) {
   var registers = zeros()
   if stretch.goesOn {
@@ -135,9 +174,9 @@ struct Stretch {
 }
 
 /// A tile of one panel, or of a half of it, for `rows` rows.
-@_transparent func tallStepsTile(
+@_transparent func tallStepsTile<Cursor: StepCursor>(
   _ arithmetic: Arithmetic, _ a: UnsafePointer<MultiplyArguments>, rows: Int, x: UnsafePointer<Float>, stretch: Stretch,
-  sums: UnsafeMutablePointer<Float>, _ cursor: PrefetchCursor? = nil
+  sums: UnsafeMutablePointer<Float>, _ cursor: Cursor = NoCursor()
 ) {
   switch rows {
   case 1: stepsTile(arithmetic, a, rows: 1, vectors: tileVectors, x: x, stretch: stretch, sums: sums, sumsPanel: 0, cursor)
@@ -166,11 +205,15 @@ struct Stretch {
   let sumsPanel = rows &* panelWidth, stretch = Stretch(weights, steps: a.pointee.steps)
   switch rows {
   #if ATTEND_AVX512
-    case 1: stepsTile(arithmetic, a, rows: 1, vectors: 8, x: x, stretch: stretch, sums: sums, sumsPanel: sumsPanel)
+    case 1:
+      let cursor = StreamCursor(stretch, panels: 4)
+      stepsTile(arithmetic, a, rows: 1, vectors: 8, x: x, stretch: stretch, sums: sums, sumsPanel: sumsPanel, cursor)
     case 2: stepsTile(arithmetic, a, rows: 2, vectors: 4, x: x, stretch: stretch, sums: sums, sumsPanel: sumsPanel)
     case 3: stepsTile(arithmetic, a, rows: 3, vectors: 4, x: x, stretch: stretch, sums: sums, sumsPanel: sumsPanel)
   #else
-    case 1: stepsTile(arithmetic, a, rows: 1, vectors: 4, x: x, stretch: stretch, sums: sums, sumsPanel: sumsPanel)
+    case 1:
+      let cursor = StreamCursor(stretch, panels: 2)
+      stepsTile(arithmetic, a, rows: 1, vectors: 4, x: x, stretch: stretch, sums: sums, sumsPanel: sumsPanel, cursor)
     case 2: stepsTile(arithmetic, a, rows: 2, vectors: 2, x: x, stretch: stretch, sums: sums, sumsPanel: sumsPanel)
     case 3: stepsTile(arithmetic, a, rows: 3, vectors: 2, x: x, stretch: stretch, sums: sums, sumsPanel: sumsPanel)
   #endif

@@ -1,19 +1,22 @@
 import AttendKernelInterface
 import CInstructions
 
-#if ATTEND_AVX512
-  private let name = "avx512"
-#elseif ATTEND_FMA
-  private let name = "avx2"
-#else
-  private let name = "portable"
-#endif
+/// The name of this set of kernels; with tiles it has one of its own.
+private func name(_ features: UInt32) -> String {
+  #if ATTEND_AVX512
+    features & UInt32(ATTEND_CPU_AMX_INT8) != 0 ? "amx" : "avx512"
+  #elseif ATTEND_FMA
+    "avx2"
+  #else
+    "portable"
+  #endif
+}
 
 /// The kernels of this instruction set, with the extensions that `features` (ATTEND_CPU_ bits) holds. To be called only where the CPU has
 /// the set.
 @inline(never) package func kernelTable(features: UInt32) -> KernelTable {
   KernelTable(
-    name: name, products: products(features),
+    name: name(features), products: products(features),
     conversions: .init(
       pack: { pack($0, $1, $2, $3) }, convert: { convert($0, $1, $2, $3, $4, $5) }, prepareBFloat16: { prepareBFloat16($0, $1, $2) },
       prepareInt8: { prepareInt8($0, $1, $2) }, compressBFloat16: { compressBFloat16($0) }, compressInt8: { compressInt8($0) },
@@ -64,6 +67,12 @@ private func products(_ features: UInt32) -> KernelTable.Products {
       int8Paired = int8
       widensInt8 = false
       int4 = { multiplyInt4($0, $1, $2, $3) }
+    }
+  #endif
+  #if ATTEND_AVX512
+    if features & UInt32(ATTEND_CPU_AMX_INT8) != 0 {
+      int8 = { multiplyInt8Tiles($0, $1, $2, $3) }
+      int8Paired = int8
     }
   #endif
   return .init(

@@ -18,7 +18,8 @@ enum {
     ATTEND_CPU_AVX512 = 2,      /* AVX-512 F, CD, BW, DQ, VL besides, and the ZMM registers */
     ATTEND_CPU_AVX512_VNNI = 4, /* vpdpbusd on ZMM registers */
     ATTEND_CPU_AVX512_BF16 = 8, /* vdpbf16ps */
-    ATTEND_CPU_AVX_VNNI = 16    /* vpdpbusd on YMM registers without AVX-512 */
+    ATTEND_CPU_AVX_VNNI = 16,   /* vpdpbusd on YMM registers without AVX-512 */
+    ATTEND_CPU_AMX_INT8 = 32    /* tdpbusd, vpdpbusd on ZMM registers, and a system that keeps tiles */
 };
 
 /** What this CPU and its operating system can run, as ATTEND_CPU_ bits. */
@@ -31,13 +32,16 @@ ATTEND_INLINE uint32_t attend_cpu_features(void) {
     if ((low & 0x06) != 0x06) return 0;
     if (!__get_cpuid(0x80000001, &a, &b, &c, &d) || !(c & bit_LZCNT)) return 0;
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
-    const unsigned levels = a, wide = bit_AVX512F | bit_AVX512CD | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
+    const unsigned levels = a, more = d, wide = bit_AVX512F | bit_AVX512CD | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
     const unsigned ymm = bit_AVX2 | bit_BMI | bit_BMI2;
     if ((b & ymm) != ymm) return 0;
     uint32_t features = ATTEND_CPU_AVX2;
     const int zmm = (low & 0xe6) == 0xe6 && (b & wide) == wide;
     if (zmm) features |= ATTEND_CPU_AVX512;
     if (zmm && (c & bit_AVX512VNNI)) features |= ATTEND_CPU_AVX512_VNNI;
+    const unsigned tiles = 1u << 24 | 1u << 25; /* AMX-TILE and AMX-INT8; the system keeps both halves of their state */
+    if ((features & ATTEND_CPU_AVX512_VNNI) && (more & tiles) == tiles && (low & 0x60000) == 0x60000)
+        features |= ATTEND_CPU_AMX_INT8;
     if (levels >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) {
         if (zmm && (a & (1u << 5))) features |= ATTEND_CPU_AVX512_BF16;
         if (a & (1u << 4)) features |= ATTEND_CPU_AVX_VNNI;
@@ -350,6 +354,7 @@ ATTEND_INLINE attend_i32x16 attend_dot16_at(attend_i32x16 sums, const float *x, 
 }
 
 #include "pixels.h"
+#include "tiles.h"
 
 /** Makes subnormal numbers zeros, those read and those made, until the modes it returns are restored. */
 ATTEND_INLINE uint32_t attend_flush_subnormals(void) {

@@ -7,7 +7,7 @@ import AttendTestSupport
 import Foundation
 
 /// The kernel sets that this machine runs.
-let engines: [Engine] = ["avx512", "avx2", "portable"].compactMap { try? Engine(kernels: $0, threads: 1) }
+let engines: [Engine] = ["amx", "avx512", "avx2", "portable"].compactMap { try? Engine(kernels: $0, threads: 1) }
 
 /// Those that promise equal bits.
 let exactEngines = engines.filter { $0.kernelsName != "portable" }

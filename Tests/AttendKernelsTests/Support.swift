@@ -5,7 +5,7 @@ import Foundation
 import Testing
 
 /// The kernel sets that this machine runs.
-let engines: [Engine] = ["avx512", "avx2", "portable"].compactMap { try? Engine(kernels: $0, threads: 1) }
+let engines: [Engine] = ["amx", "avx512", "avx2", "portable"].compactMap { try? Engine(kernels: $0, threads: 1) }
 
 /// Those that promise equal bits: all but the portable ones.
 let exactEngines = engines.filter { $0.kernelsName != "portable" }

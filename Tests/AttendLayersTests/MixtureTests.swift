@@ -98,7 +98,7 @@ private struct Mixture {
 }
 
 @Suite struct MixtureTests {
-  private static let kernels: [String] = ["avx512", "avx2", "portable"].filter {
+  private static let kernels: [String] = ["amx", "avx512", "avx2", "portable"].filter {
     (try? Engine(kernels: $0, threads: 1)) != nil
   }
 

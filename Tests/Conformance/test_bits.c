@@ -83,9 +83,9 @@ static void check_all_ways(attend_session *session) {
 int main(void) {
     checks_begin();
     make_sources();
-    const char *const kernels[] = { "avx512", "avx2" };
+    const char *const kernels[] = { "amx", "avx512", "avx2" };
     bool have_expected = false;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         for (uint32_t threads = 1; threads <= 3; threads += 2) {
             attend_model_options options = ATTEND_MODEL_OPTIONS_INIT;
             options.kernels = kernels[i];

@@ -113,8 +113,8 @@ static void default_and_unknown(void) {
 
 int main(void) {
     checks_begin();
-    const char *const kernels[] = { "avx512", "avx2", "portable" };
-    for (size_t i = 0; i < 3; i++) {
+    const char *const kernels[] = { "amx", "avx512", "avx2", "portable" };
+    for (size_t i = 0; i < 4; i++) {
         every_type(DEFAULT_MODEL, kernels[i]);
         every_type("Tests/Fixtures/conformance/gpt2", kernels[i]);
     }

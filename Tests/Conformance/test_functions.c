@@ -369,9 +369,9 @@ int main(void) {
     fill(random_q, sizeof random_q / sizeof *random_q, 1);
     fill(random_k, sizeof random_k / sizeof *random_k, 2);
     fill(random_v, sizeof random_v / sizeof *random_v, 3);
-    const char *const kernels[] = { "avx512", "avx2", "portable" };
+    const char *const kernels[] = { "amx", "avx512", "avx2", "portable" };
     bool is_first = true;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         for (uint32_t threads = 1; threads <= 3; threads++) {
             attend_context *context = new_context(kernels[i], threads);
             if (!context) break;
@@ -380,7 +380,7 @@ int main(void) {
             check_scores(context);
             check_rows(context);
             check_bfloat16(context);
-            if (i < 2) {
+            if (i < 3) {
                 check_bits(context, is_first);
                 is_first = false;
             }

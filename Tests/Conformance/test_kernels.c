@@ -6,8 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { KERNELS = 4 };
+static const char *const kernels[KERNELS] = { "amx", "avx512", "avx2", "portable" };
+
 static bool is_known(const char *name) {
-    return strcmp(name, "avx512") == 0 || strcmp(name, "avx2") == 0 || strcmp(name, "portable") == 0;
+    for (size_t i = 0; i < KERNELS; i++)
+        if (strcmp(name, kernels[i]) == 0) return true;
+    return false;
 }
 
 int main(int argc, char **argv) {
@@ -30,14 +35,13 @@ int main(int argc, char **argv) {
     setenv("ATTEND_KERNELS", "changed", 1); /* it was read once */
     CHECK(strcmp(attend_kernels_name(), name) == 0);
     attend_model_options options = ATTEND_MODEL_OPTIONS_INIT;
-    const char *const chosen[] = { "avx512", "avx2", "portable" };
-    for (size_t i = 0; i < 3; i++) {
-        options.kernels = chosen[i];
+    for (size_t i = 0; i < KERNELS; i++) {
+        options.kernels = kernels[i];
         error = attend_model_create(DEFAULT_MODEL, &options, &model);
         if (error) {
-            CHECK_ERROR(error, ATTEND_ERROR_UNSUPPORTED, chosen[i]);
+            CHECK_ERROR(error, ATTEND_ERROR_UNSUPPORTED, kernels[i]);
         } else {
-            CHECK(strcmp(attend_model_kernels(model), chosen[i]) == 0);
+            CHECK(strcmp(attend_model_kernels(model), kernels[i]) == 0);
             attend_model_free(model);
         }
     }

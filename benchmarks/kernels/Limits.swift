@@ -12,7 +12,7 @@ struct Limits {
 
   init(engine: Engine) {
     self.engine = engine
-    wide = engine.kernelsName == "avx512"
+    wide = ["amx", "avx512"].contains(engine.kernelsName)
   }
 
   /// Every thread runs `work`.

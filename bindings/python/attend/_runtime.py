@@ -34,7 +34,8 @@ def version() -> str:
 
 
 def kernels_name() -> str:
-    """The kernels that models use by default on this CPU: ``"avx512"``, ``"avx2"`` or ``"portable"``.
+    """The kernels that models use by default on this CPU: ``"amx"``, ``"avx512"``, ``"avx2"``
+    or ``"portable"``.
 
     The environment variable ATTEND_KERNELS overrides the choice; it is read once.
     """

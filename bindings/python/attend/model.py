@@ -53,7 +53,7 @@ class Model(Closable, Comparing, Generating):
     Or one of its files of weights; ``~`` is the home folder. Or what a model is called on the Hub, ``"org/name"`` or
     ``"org/name@revision"``, which is looked for in the local cache of huggingface_hub, without a network.
     ``from_files`` loads files in memory. ``threads``: how many a call may use; 0: one for each processor available to
-    the process. ``kernels``: ``"avx512"``, ``"avx2"``, ``"portable"``, or
+    the process. ``kernels``: ``"amx"``, ``"avx512"``, ``"avx2"``, ``"portable"``, or
     None: ``attend.kernels_name()``. ``progress``: called with a fraction that rises from 0 to 1; returning False stops
     the loading with CancelledError, and an exception that it raises comes out of here. Ctrl-C stops the loading too.
 

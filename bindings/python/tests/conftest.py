@@ -86,7 +86,7 @@ def case(request: Any) -> Case:
 def available_kernels() -> list[str]:
     """The kernel sets that this machine can run."""
     found = []
-    for name in ("avx512", "avx2", "portable"):
+    for name in ("amx", "avx512", "avx2", "portable"):
         try:
             attend.Model(DEFAULT_MODEL, kernels=name).close()
             found.append(name)

@@ -30,7 +30,7 @@ enum ComputeType: String, CaseIterable, ExpressibleByArgument {
 struct LoadOptions: ParsableArguments {
   @Option(help: "The type of weights and products.") var compute: ComputeType = .float32
   @Option(help: "Threads; 0: one for each processor.") var threads: UInt32 = 0
-  @Option(help: "Kernels: avx512, avx2 or portable, in place of the fastest.") var kernels: String?
+  @Option(help: "Kernels: amx, avx512, avx2 or portable, in place of the fastest.") var kernels: String?
   @Flag(help: "Read the weights into memory, rather than map their files.") var copyWeights = false
 
   /// A checkpoint with a session of its own.
