@@ -48,15 +48,16 @@ extension Engine {
   /// One step of a recurrent layer: the rows of `state`, `[sequences, vectors * width]`, become the next states, of
   /// which `output` gets a copy, as many columns as it has.
   ///
-  /// `input` and `recurrent` are W x + b of the tokens and of the states, `[rows, gates * width]`. A row does not
-  /// depend on others.
+  /// `input` and `recurrent` are W x + b of the tokens and of the states, `[rows, gates * width]`; of a cell that
+  /// `addsProducts`, `input` is their sum and there is no other. A row does not depend on others.
   package func advance(
-    _ cell: RecurrentCell, input: Matrix, recurrent: Matrix, state: Matrix, into output: Matrix
+    _ cell: RecurrentCell, input: Matrix, recurrent: Matrix?, state: Matrix, into output: Matrix
   ) {
     let width = state.columns / cell.vectors
     let arguments = CellArguments(
-      cell: cell, width: width, input: input.base, inputStride: input.stride, recurrent: recurrent.base,
-      recurrentStride: recurrent.stride, state: state.base, stateStride: state.stride, output: output.base,
+      cell: cell, width: width, input: input.base, inputStride: input.stride,
+      recurrent: recurrent.map { UnsafePointer($0.base) }, recurrentStride: recurrent?.stride ?? 0, state: state.base,
+      stateStride: state.stride, output: output.base,
       outputStride: output.stride, copiesCell: cell.vectors > 1 && output.columns > width)
     // Each gate is a quotient of polynomials.
     let parts = parts(input.rows, work: 4 * input.rows * input.columns, grain: .rows)

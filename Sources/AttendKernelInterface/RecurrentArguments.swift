@@ -21,15 +21,18 @@ package enum RecurrentCell: Sendable {
 
   /// Vectors of a state: h, and c of an LSTM.
   package var vectors: Int { self == .lstm ? 2 : 1 }
+
+  /// Whether what the token and what the state bring to a gate is only ever added.
+  package var addsProducts: Bool { self != .gru }
 }
 
 /// One step of a recurrent layer for some sequences, a row for each.
 package struct CellArguments {
   package var cell: RecurrentCell
   package var width: Int
-  package var input: UnsafePointer<Float>  // [rows, gates * width], what the token brings
+  package var input: UnsafePointer<Float>  // [rows, gates * width], what the token brings, and the state if it is added
   package var inputStride: Int
-  package var recurrent: UnsafePointer<Float>  // [rows, gates * width], what the state brings
+  package var recurrent: UnsafePointer<Float>?  // [rows, gates * width], what the state brings if it is not
   package var recurrentStride: Int
   package var state: UnsafeMutablePointer<Float>  // [rows, vectors * width], which becomes the next one
   package var stateStride: Int
@@ -38,7 +41,7 @@ package struct CellArguments {
   package var copiesCell: Bool  // whether the output holds c too
 
   package init(
-    cell: RecurrentCell, width: Int, input: UnsafePointer<Float>, inputStride: Int, recurrent: UnsafePointer<Float>,
+    cell: RecurrentCell, width: Int, input: UnsafePointer<Float>, inputStride: Int, recurrent: UnsafePointer<Float>?,
     recurrentStride: Int, state: UnsafeMutablePointer<Float>, stateStride: Int, output: UnsafeMutablePointer<Float>,
     outputStride: Int, copiesCell: Bool
   ) {

@@ -53,8 +53,14 @@ import AttendKernelInterface
   return signed(atMost(size * p / q, 1), as: x)
 }
 
-/// The hyperbolic tangent. At most 6 ulp off; exactly 1 in size from 9.2 on. A quotient as in `erf`.
+/// The hyperbolic tangent. At most 6 ulp off; exactly 1 in size from 9.2 on.
 @_transparent func tanh(_ x: Vector) -> Vector {
+  let (numerator, denominator) = tanhQuotient(x)
+  return numerator / denominator
+}
+
+/// The quotient that is the hyperbolic tangent, of numbers below 500 in size. As in `erf` it would grow past 1, and is cut there.
+@_transparent func tanhQuotient(_ x: Vector) -> (numerator: Vector, denominator: Vector) {
   let size = atMost(magnitude(x), 9.5)
   let t = size * size
   var p = splat(0x1.4126c2p-36)
@@ -67,7 +73,8 @@ import AttendKernelInterface
   q = multiplyAdd(q, t, splat(0x1.8555f6p-6))
   q = multiplyAdd(q, t, splat(0x1.d9a03p-2))
   q = multiplyAdd(q, t, splat(1))
-  return signed(atMost(size * p / q, 1), as: x)
+  let n = size * p
+  return (signed(n.replacing(with: q, where: n .> q), as: x), q)
 }
 
 /// 1 / (1 + e^-x), as e^x / (1 + e^x). At most 3 ulp off; 0 where the result would be subnormal.

@@ -14,20 +14,24 @@ func recurrentCell(_ a: UnsafePointer<CellArguments>, _ rows: Range<Int>) {
   }
 }
 
-/// c' = f c + i g and h' = o tanh(c').
+/// e^x, from which the logistic function is e^x / (e^x + 1); 1 in float32 where x is cut.
+@_transparent private func odds(_ x: Vector) -> Vector { exp(atMost(x, 20)) }
+
+/// c' = f c + i g and h' = o tanh(c'), each as one quotient: division takes as long as a gate's polynomial. Products of denominators stay
+/// below 1e21.
 @_transparent private func lstmRow(_ a: UnsafePointer<CellArguments>, _ row: Int) {
   let width = a.pointee.width, x = a.pointee.input + row &* a.pointee.inputStride
-  let u = a.pointee.recurrent + row &* a.pointee.recurrentStride
   let state = a.pointee.state + row &* a.pointee.stateStride, output = a.pointee.output + row &* a.pointee.outputStride
   var column = 0
   while column < width {
     let count = width &- column
-    let i = sigmoid(load(x + column, count) + load(u + column, count))
-    let f = sigmoid(load(x + (width &+ column), count) + load(u + (width &+ column), count))
-    let g = tanh(load(x + (2 &* width &+ column), count) + load(u + (2 &* width &+ column), count))
-    let o = sigmoid(load(x + (3 &* width &+ column), count) + load(u + (3 &* width &+ column), count))
-    let c = multiplyAdd(f, load(state + (width &+ column), count), i * g)
-    let h = o * tanh(c)
+    let i = odds(load(x + column, count)), f = odds(load(x + (width &+ column), count))
+    let g = tanhQuotient(load(x + (2 &* width &+ column), count))
+    let o = odds(load(x + (3 &* width &+ column), count))
+    let kept = f * load(state + (width &+ column), count), below = f + splat(1), beside = (i + splat(1)) * g.denominator
+    let c = multiplyAdd(kept, beside, i * g.numerator * below) / (below * beside)
+    let t = tanhQuotient(c)
+    let h = o * t.numerator / ((o + splat(1)) * t.denominator)
     store(h, state + column, count)
     store(c, state + (width &+ column), count)
     store(h, output + column, count)
@@ -38,8 +42,9 @@ func recurrentCell(_ a: UnsafePointer<CellArguments>, _ rows: Range<Int>) {
 
 /// h' = n + z (h - n), where n = tanh(x + r u).
 @_transparent private func gruRow(_ a: UnsafePointer<CellArguments>, _ row: Int) {
+  guard let recurrent = a.pointee.recurrent else { return }
   let width = a.pointee.width, x = a.pointee.input + row &* a.pointee.inputStride
-  let u = a.pointee.recurrent + row &* a.pointee.recurrentStride
+  let u = recurrent + row &* a.pointee.recurrentStride
   let state = a.pointee.state + row &* a.pointee.stateStride, output = a.pointee.output + row &* a.pointee.outputStride
   var column = 0
   while column < width {
@@ -56,12 +61,11 @@ func recurrentCell(_ a: UnsafePointer<CellArguments>, _ rows: Range<Int>) {
 
 @_transparent private func elmanRow(_ a: UnsafePointer<CellArguments>, _ row: Int) {
   let width = a.pointee.width, x = a.pointee.input + row &* a.pointee.inputStride
-  let u = a.pointee.recurrent + row &* a.pointee.recurrentStride
   let state = a.pointee.state + row &* a.pointee.stateStride, output = a.pointee.output + row &* a.pointee.outputStride
   var column = 0
   while column < width {
     let count = width &- column
-    let sum = load(x + column, count) + load(u + column, count)
+    let sum = load(x + column, count)
     var h = atLeast(sum, 0)
     if case .tanh = a.pointee.cell { h = tanh(sum) }
     store(h, state + column, count)

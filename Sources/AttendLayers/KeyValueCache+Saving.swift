@@ -8,7 +8,7 @@ extension KeyValueLayout {
     checksum.add(UInt64(type.rawValue))
     checksum.add(UInt64(layers.count))
     for layer in layers {
-      for number in [layer.heads, layer.headDim, layer.window, layer.kind, layer.offset] {
+      for number in [layer.heads, layer.headDim, layer.states, layer.window, layer.kind, layer.offset] {
         checksum.add(UInt64(number))
       }
     }
@@ -82,10 +82,10 @@ extension PageLists {
     let copy = try AlignedBuffer(bytes: pool.bytesOfPage, for: "a page to be saved")
     for number in 0..<numbering.pages.count {
       let base = pool.base(numbering.pages[number]), filled = numbering.filled[number]
-      if writer.counts || filled == KeyValuePage.tokens {
+      if writer.counts || filled == KeyValuePage.tokens && !pool.layout.holdsStates {
         try writer.bytes(UnsafeRawBufferPointer(start: base, count: pool.bytesOfPage))
       } else {
-        // What nobody wrote is whatever the memory held.
+        // What nobody wrote is whatever the memory held, also behind the few states that a page may have.
         copy.base.initializeMemory(as: UInt8.self, repeating: 0, count: pool.bytesOfPage)
         pool.copy(filled, from: UnsafeRawPointer(base), to: copy.base)
         try writer.bytes(UnsafeRawBufferPointer(start: copy.base, count: pool.bytesOfPage))

@@ -13,13 +13,22 @@ package struct KeyValueLayout: Sendable {
   package struct Layer: Sendable, Equatable {
     /// Of keys and values.
     package let heads: Int
+    /// Components of a head, or numbers of a state.
     package let headDim: Int
+    /// Positions of a page, the first ones, whose states it holds in the place of keys and values: rows of `headDim`
+    /// numbers, one behind the other; 0: it holds keys and values.
+    package let states: Int
     /// Positions that a query looks back, itself included; 0: all.
     package let window: Int
     /// The index into `pages` of the one that holds it.
     package let kind: Int
-    /// Units of 32 bits before its first key.
+    /// Units of 32 bits before its first key, or state.
     package let offset: Int
+
+    /// Units of 32 bits that it takes, whole cache lines.
+    fileprivate func units(_ type: KeyValueType) -> Int {
+      states > 0 ? (states * headDim + 15) & ~15 : 2 * heads * KeyValuePage.headUnits(headDim, type)
+    }
   }
 
   /// The pages of layers that look equally far back.
@@ -48,13 +57,14 @@ package struct KeyValueLayout: Sendable {
   package let pages: [Pages]
   package let type: KeyValueType
   private let use: Use
+
   /// Whether it keeps states that later ones are made of, whose rounding would add up: they stay in float32.
-  private let holdsStates: Bool
+  var holdsStates: Bool { layers.contains { $0.states > 0 } }
 
   /// For `count` layers with heads of keys and values as `heads` says, which look back over windows where they have
-  /// one.
+  /// one; or with states, of as many positions of a page as `states` says.
   package init(
-    _ count: Int, use: Use = .laterCalls, type: KeyValueType = .float32, holdsStates: Bool = false,
+    _ count: Int, use: Use = .laterCalls, type: KeyValueType = .float32, states: (Int) -> Int = { _ in 0 },
     _ heads: (Int) -> (heads: Int, headDim: Int, window: Int)
   ) throws(Failure) {
     var (isOpen, isWindowed) = (false, false)
@@ -64,14 +74,15 @@ package struct KeyValueLayout: Sendable {
     let layers = try FixedArray(count, for: "the layout of the key/value cache") { index in
       let (heads, headDim, window) = heads(index)
       let kind = hasKinds && window > 0 ? 1 : 0
-      let end = offsets[kind] + 2 * heads * KeyValuePage.headUnits(headDim, type)
-      let place = Layer(heads: heads, headDim: headDim, window: window, kind: kind, offset: offsets[kind])
+      let place = Layer(
+        heads: heads, headDim: headDim, states: states(index), window: window, kind: kind, offset: offsets[kind])
+      let end = offsets[kind] + place.units(type)
       units[kind] = max(units[kind], end)
       windows[kind] = max(windows[kind], window)
       if use == .laterCalls { offsets[kind] = end }
       return place
     }
-    (self.layers, self.type, self.use, self.holdsStates) = (layers, type, use, holdsStates)
+    (self.layers, self.type, self.use) = (layers, type, use)
     pages = (0..<(hasKinds ? 2 : 1)).map { kind in
       let staysOpen = use == .ownLayer || kind == 0 && isOpen
       return Pages(window: staysOpen ? 0 : windows[kind], bytes: units[kind] * MemoryLayout<UInt32>.size)

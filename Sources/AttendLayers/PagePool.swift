@@ -101,6 +101,11 @@ package final class PagePool {
     _ tokens: Int, from: UnsafeRawPointer, to: UnsafeMutableRawPointer, wholeLines: Bool = false
   ) {
     for layer in layout.layers where layer.kind == kind {
+      let first = layer.offset * MemoryLayout<UInt32>.size
+      if layer.states > 0 {
+        memcpy(to + first, from + first, min(tokens, layer.states) * layer.headDim * MemoryLayout<Float>.size)
+        continue
+      }
       let stride = KeyValuePage.headUnits(layer.headDim, layout.type)
       for head in 0..<layer.heads {
         let keys = (layer.offset + head * stride) * MemoryLayout<UInt32>.size,

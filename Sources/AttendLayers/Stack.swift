@@ -92,7 +92,9 @@ package final class Stack: Sendable {
       return try pass.scoped { () throws(Failure) in
         let vectors = try pass.workspace.matrix(x.rows, recurrent.inputWidth)
         try self.input.apply(input, selfKeyValues.sequences, splices: splices, into: vectors, pass)
-        try recurrent.apply(vectors, selfKeyValues, source: crossKeyValues, finals: finals, into: x, pass)
+        var ids: UnsafePointer<Int32>?
+        if splices.isEmpty, case .tokens(let own, _) = input { ids = own }
+        try recurrent.apply(vectors, ids: ids, selfKeyValues, source: crossKeyValues, finals: finals, into: x, pass)
       }
     }
     if let sinkhorn, case .tokens(let ids, _) = input {

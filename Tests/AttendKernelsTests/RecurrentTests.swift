@@ -29,11 +29,20 @@ private let cells: [RecurrentCell] = [.lstm, .gru, .tanh, .relu]
     }
   }
 
+  private func sum(_ x: Table, _ u: Table) -> Table {
+    let (rows, columns) = (x.matrix.rows, x.matrix.columns), sum = Table(rows, columns, gap: 2)
+    for row in 0..<rows {
+      for column in 0..<columns { sum.matrix[row][column] = x.matrix[row][column] + u.matrix[row][column] }
+    }
+    return sum
+  }
+
   @Test(arguments: engines, cells) func aStepIsThatOfTheEquations(engine: Engine, cell: RecurrentCell) {
     var numbers = Numbers(51)
     for (rows, width) in [(1, 1), (3, 7), (2, 16), (5, 33), (70, 48)] {
       let x = Table(rows, cell.gates * width, gap: 3, &numbers, scale: 2)
       let u = Table(rows, cell.gates * width, gap: 1, &numbers, scale: 2)
+      let gates = cell.addsProducts ? sum(x, u) : x
       let before = Table(rows, cell.vectors * width, &numbers)
       let expected = (0..<rows).flatMap { row in
         func doubles(_ table: Table) -> [Double] { (0..<table.matrix.columns).map { Double(table.matrix[row][$0]) } }
@@ -43,7 +52,8 @@ private let cells: [RecurrentCell] = [.lstm, .gru, .tanh, .relu]
         let state = Table(rows, cell.vectors * width, gap: 2), output = Table(rows, columns, gap: 5)
         for row in 0..<rows { state.matrix[row].update(from: before.matrix[row], count: before.matrix.columns) }
         engine.with(threads: threads).advance(
-          cell, input: x.matrix, recurrent: u.matrix, state: state.matrix, into: output.matrix)
+          cell, input: gates.matrix, recurrent: cell.addsProducts ? nil : u.matrix, state: state.matrix,
+          into: output.matrix)
         #expect(largestError(state.values, expected) < 2e-6, "\(rows) x \(width)")
         for row in 0..<rows {
           #expect((0..<columns).allSatisfy { output.matrix[row][$0] == state.matrix[row][$0] })
@@ -60,7 +70,9 @@ private let cells: [RecurrentCell] = [.lstm, .gru, .tanh, .relu]
       let (rows, width) = (9, 37)
       let x = Table(rows, cell.gates * width, &numbers, scale: 3), u = Table(rows, cell.gates * width, &numbers)
       let state = Table(rows, cell.vectors * width, &numbers), output = Table(rows, width)
-      engine.advance(cell, input: x.matrix, recurrent: u.matrix, state: state.matrix, into: output.matrix)
+      engine.advance(
+        cell, input: x.matrix, recurrent: cell.addsProducts ? nil : u.matrix, state: state.matrix,
+        into: output.matrix)
       found.insert(state.bits)
     }
     #expect(found.count <= 1)

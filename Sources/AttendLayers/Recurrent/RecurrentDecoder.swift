@@ -54,25 +54,19 @@ package struct RecurrentDecoder: Sendable {
       finals, layers: layers.count, vectors: top.cell.vectors, width: top.width, source, from: firstBridged, pass)
   }
 
-  /// From the vectors of tokens, `[tokens, width]`, to hidden states y; states go to the pages of `own`.
+  /// From the vectors of tokens, `[tokens, width]`, and their ids to hidden states y; states go to the pages of `own`.
   func apply(
-    _ x: Matrix, _ order: StepOrder, _ own: KeyValues, _ source: KeyValues?, into y: Matrix, _ pass: Pass
+    _ x: Matrix, ids: UnsafePointer<Int32>?, _ order: StepOrder, _ own: KeyValues, _ source: KeyValues?, into y: Matrix,
+    _ pass: Pass
   ) throws(Failure) {
     let run = try RecurrentRun(self, order, own, source, rows: x.rows, pass)
-    let packed = try pass.workspace.matrix(x.rows, x.columns)
-    order.pack(x, into: packed)
+    let tokens = RecurrentInput.tokens(x, ids: ids)
     let fed = try layers[0].forward.fed == nil ? nil : pass.workspace.matrix(x.rows, feedWidth(y))
-    if let fed { try run.steps(packed, feeding: fed) } else { try run.layers(packed) }
-    try pass.scoped { () throws(Failure) in
-      let states = try pass.workspace.matrix(x.rows, top.stateWidth)
-      for layer in layers.indices {
-        order.unpack(run.outputs[layer], into: states)
-        own.storeStates(states, layer: layer, pass.engine)
-      }
-    }
+    if let fed { try run.steps(tokens, feeding: fed) } else { try run.layers(tokens) }
+    for layer in layers.indices { own.storeStates(run.outputs[layer], layer: layer, order) }
     if feedsReadout, let fed {
-      order.unpack(fed, into: y)
-      return own.storeStates(y, layer: layers.count, pass.engine)
+      own.storeStates(fed, layer: layers.count, order)
+      return order.unpack(fed, into: y)
     }
     try read(run, x, fed, into: y, pass)
   }

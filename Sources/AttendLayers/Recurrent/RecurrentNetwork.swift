@@ -27,37 +27,41 @@ package enum RecurrentNetwork: Sendable {
     return layers.reduce(0) { $0 + $1.finalWidth }
   }
 
-  /// From the vectors of tokens, `[tokens, inputWidth]`, to hidden states y. `finals`, `[sequences, finalWidth]`, is
+  /// From the vectors of tokens, `[tokens, inputWidth]`, and their ids, unless something else stands in the place of
+  /// some, to hidden states y. `finals`, `[sequences, finalWidth]`, is
   /// filled by an encoder.
   func apply(
-    _ x: Matrix, _ own: KeyValues, source: KeyValues?, finals: Matrix?, into y: Matrix, _ pass: Pass
+    _ x: Matrix, ids: UnsafePointer<Int32>?, _ own: KeyValues, source: KeyValues?, finals: Matrix?, into y: Matrix,
+    _ pass: Pass
   ) throws(Failure) {
     try pass.scoped { () throws(Failure) in
       let order = try StepOrder(own.sequences, pass.workspace)
       switch self {
-      case .encoder(let layers): try RecurrentNetwork.read(x, layers, order, finals: finals, into: y, pass)
-      case .decoder(let decoder): try decoder.apply(x, order, own, source, into: y, pass)
+      case .encoder(let layers):
+        try RecurrentNetwork.read(.tokens(x, ids: ids), layers, order, finals: finals, into: y, pass)
+      case .decoder(let decoder): try decoder.apply(x, ids: ids, order, own, source, into: y, pass)
       }
     }
   }
 
   /// Runs layer after layer over whole texts.
   private static func read(
-    _ x: Matrix, _ layers: FixedArray<RecurrentLayer>, _ order: StepOrder, finals: Matrix?, into y: Matrix, _ pass: Pass
+    _ x: RecurrentInput, _ layers: FixedArray<RecurrentLayer>, _ order: StepOrder, finals: Matrix?, into y: Matrix,
+    _ pass: Pass
   ) throws(Failure) {
-    var input = try pass.workspace.matrix(x.rows, x.columns)
-    order.pack(x, into: input)
+    var input = x
     var column = 0
     for layer in layers {
       let directions = layer.backward.map { [layer.forward, $0] } ?? [layer.forward]
       let width = layer.forward.width
-      let output = try pass.workspace.matrix(x.rows, directions.count * width)
+      let output = try pass.workspace.matrix(y.rows, directions.count * width)
       for (index, direction) in directions.enumerated() {
         try pass.scoped { () throws(Failure) in
           let state = try pass.workspace.matrix(order.sequences.count, direction.stateWidth)
           for row in 0..<state.rows { state[row].update(repeating: 0, count: state.columns) }
           try direction.run(
-            try direction.gates(of: input, pass), order, reversed: index == 1, isLast: index + 1 == directions.count,
+            try direction.gates(of: input, order, pass), order, reversed: index == 1,
+            isLast: index + 1 == directions.count,
             state: state, into: output.columns(index * width, width), pass)
           guard let finals else { return }
           for vector in 0..<direction.cell.vectors {
@@ -69,8 +73,8 @@ package enum RecurrentNetwork: Sendable {
         }
       }
       column += layer.finalWidth
-      input = output
+      input = .states(output)
     }
-    order.unpack(input, into: y)
+    if case .states(let last) = input { order.unpack(last, into: y) }
   }
 }

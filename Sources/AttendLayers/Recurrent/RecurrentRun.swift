@@ -35,10 +35,11 @@ struct RecurrentRun {
     for (place, number) in order.sequences.enumerated() {
       let sequence = order.sequence(place), state = states[layer], to = state[place]
       if sequence.position > 0 {
-        own.readState(layer: layer, sequence, position: sequence.position - 1, state.columns, into: to)
+        let last = own.state(layer: layer, sequence, position: sequence.position - 1)
+        to.update(from: last, count: state.columns)
       } else if decoder.bridge != nil, let source {
-        source.readState(
-          layer: decoder.firstBridged + layer, source.sequences[number], position: 0, state.columns, into: to)
+        let first = source.state(layer: decoder.firstBridged + layer, source.sequences[number], position: 0)
+        to.update(from: first, count: state.columns)
       } else {
         to.update(repeating: 0, count: state.columns)
       }
@@ -46,25 +47,25 @@ struct RecurrentRun {
   }
 
   /// Layer after layer, where no step reads what the one before it gave: what tokens bring is one product.
-  func layers(_ x: Matrix) throws(Failure) {
+  func layers(_ x: RecurrentInput) throws(Failure) {
     var input = x
     for (index, layer) in decoder.layers.enumerated() {
       try pass.scoped { () throws(Failure) in
         try layer.forward.run(
-          try layer.forward.gates(of: input, pass), order, state: states[index], into: outputs[index], pass)
+          try layer.forward.gates(of: input, order, pass), order, state: states[index], into: outputs[index], pass)
       }
-      input = outputs[index].columns(0, layer.forward.width)
+      input = .states(outputs[index].columns(0, layer.forward.width))
     }
   }
 
   /// Step after step, where each reads what it or the one before it saw of the source, which `fed` keeps in the order
   /// of steps.
-  func steps(_ x: Matrix, feeding fed: Matrix) throws(Failure) {
+  func steps(_ x: RecurrentInput, feeding fed: Matrix) throws(Failure) {
     let first = decoder.layers[0].forward
     guard let source, let attention = decoder.attention, let weights = first.fed else {
       throw Failure(.internalError, "a decoder that feeds back without a source")
     }
-    let gates = try first.gates(of: x, pass)
+    let gates = try first.gates(of: x, order, pass)
     let look = try StepLook(attention, source, order, layer: decoder.layers.count - 1, pass)
     let last = try decoder.feedsReadout ? lastReadout(fed.columns) : nil
     for step in 0..<order.steps {
@@ -120,8 +121,8 @@ struct RecurrentRun {
     for place in order.sequences.indices {
       let sequence = order.sequence(place)
       if sequence.position > 0 {
-        own.readState(
-          layer: decoder.layers.count, sequence, position: sequence.position - 1, width, into: last[place])
+        let read = own.state(layer: decoder.layers.count, sequence, position: sequence.position - 1)
+        last[place].update(from: read, count: width)
       } else {
         last[place].update(repeating: 0, count: width)
       }

@@ -21,15 +21,7 @@ package struct StateBridge: Sendable {
   func project(
     _ finals: Matrix, layers: Int, vectors: Int, width: Int, _ source: KeyValues, from first: Int, _ pass: Pass
   ) throws(Failure) {
-    source.clearStates(from: first)
     try pass.scoped { () throws(Failure) in
-      let places = try pass.workspace.take(source.sequences.count, of: AttentionSequence.self)
-      for (index, sequence) in source.sequences.enumerated() {
-        (places + index).initialize(
-          to: AttentionSequence(row: index, count: 1, position: 0, keys: 1, pages: sequence.pages))
-      }
-      let pages = KeyValues(
-        sequences: UnsafeBufferPointer(start: places, count: source.sequences.count), layout: source.layout)
       let states = try pass.workspace.matrix(finals.rows, vectors * width)
       for layer in 0..<layers {
         let last = finals.columns(layer * finalWidth, finalWidth), part = finalWidth / vectors
@@ -41,7 +33,19 @@ package struct StateBridge: Sendable {
             for row in 0..<from.rows { to[row].update(from: from[row], count: width) }
           }
         }
-        pages.storeStates(states, layer: first + layer, pass.engine)
+        store(states, source, layer: first + layer)
+      }
+    }
+  }
+
+  /// Puts states into the first pages of their sequences, and zeros into the others: pages are saved as they are, and
+  /// equal sequences have equal ones.
+  private func store(_ states: Matrix, _ source: KeyValues, layer: Int) {
+    for (row, sequence) in source.sequences.enumerated() {
+      source.state(layer: layer, sequence, position: 0).update(from: states[row], count: states.columns)
+      for page in 1..<max(KeyValueLayout.pages(for: sequence.keys), 1) {
+        source.state(layer: layer, sequence, position: page * KeyValuePage.tokens)
+          .update(repeating: 0, count: states.columns)
       }
     }
   }

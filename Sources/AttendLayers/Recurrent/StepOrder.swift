@@ -48,17 +48,18 @@ struct StepOrder {
 
   /// Rows of tokens, sequence after sequence, to this order.
   func pack(_ x: Matrix, into packed: Matrix) {
-    forEach { (row, place) in packed[place].update(from: x[row], count: packed.columns) }
+    forEach { (sequence, step, row) in packed[row].update(from: x[sequence.row + step], count: packed.columns) }
   }
 
   /// Rows in this order to those of the tokens, sequence after sequence.
   func unpack(_ packed: Matrix, into x: Matrix) {
-    forEach { (row, place) in x[row].update(from: packed[place], count: x.columns) }
+    forEach { (sequence, step, row) in x[sequence.row + step].update(from: packed[row], count: x.columns) }
   }
 
-  private func forEach(_ body: (_ row: Int, _ place: Int) -> Void) {
+  /// Visits all tokens with their rows in this order.
+  func forEach(_ body: (_ sequence: AttentionSequence, _ step: Int, _ row: Int) -> Void) {
     for step in 0..<steps {
-      for index in 0..<count(step) { body(sequence(index).row + step, starts[step] + index) }
+      for index in 0..<count(step) { body(sequence(index), step, starts[step] + index) }
     }
   }
 }

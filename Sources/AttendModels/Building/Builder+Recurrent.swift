@@ -6,8 +6,10 @@ import AttendLayers
 
 extension Builder {
   /// The network that `recurrent` describes.
-  func recurrent(_ recurrent: RecurrentBlueprint, readoutWidth: Int) throws(Failure) -> RecurrentNetwork {
-    let layers = try recurrentLayers(recurrent, readoutWidth: readoutWidth)
+  func recurrent(
+    _ recurrent: RecurrentBlueprint, _ tokens: TokenEmbedding?, readoutWidth: Int
+  ) throws(Failure) -> RecurrentNetwork {
+    let layers = try recurrentLayers(recurrent, tokens, readoutWidth: readoutWidth)
     guard let decoding = recurrent.decoding else { return .encoder(layers) }
     return .decoder(
       RecurrentDecoder(
@@ -18,12 +20,17 @@ extension Builder {
   }
 
   private func recurrentLayers(
-    _ recurrent: RecurrentBlueprint, readoutWidth: Int
+    _ recurrent: RecurrentBlueprint, _ tokens: TokenEmbedding?, readoutWidth: Int
   ) throws(Failure) -> FixedArray<RecurrentLayer> {
-    try FixedArray(recurrent.layers, for: "the layers") { (index) throws(Failure) in
-      RecurrentLayer(
-        forward: try direction(recurrent, index, "", readoutWidth),
-        backward: recurrent.isBidirectional ? try direction(recurrent, index, "_reverse", readoutWidth) : nil)
+    let pass = Pass(engine: packer.engine, workspace: Workspace())
+    return try FixedArray(recurrent.layers, for: "the layers") { (index) throws(Failure) in
+      func direction(_ suffix: String) throws(Failure) -> RecurrentDirection {
+        let direction = try self.direction(recurrent, index, suffix, readoutWidth)
+        guard index == 0, let tokens else { return direction }
+        return try direction.knowing(tokens, pass)
+      }
+      return RecurrentLayer(
+        forward: try direction(""), backward: recurrent.isBidirectional ? try direction("_reverse") : nil)
     }
   }
 
@@ -32,7 +39,7 @@ extension Builder {
     let width = transducer.prediction.inputs
     return Transducer(
       table: try packer.storedTable(prefix + transducer.table, rows: transducer.tokens, columns: width),
-      layers: try recurrentLayers(transducer.network.value, readoutWidth: 0),
+      layers: try recurrentLayers(transducer.network.value, nil, readoutWidth: 0),
       prediction: try linear([transducer.prediction]), frame: try linear([transducer.frame]),
       activation: transducer.activation, joint: try linear([transducer.joint]), durations: transducer.durations)
   }
@@ -107,9 +114,8 @@ extension Builder {
   func stateLayout(_ recurrent: RecurrentBlueprint, readoutWidth: Int) throws(Failure) -> KeyValueLayout {
     guard let decoding = recurrent.decoding else { return try KeyValueLayout(0, use: .ownLayer) { _ in (0, 0, 0) } }
     let readouts = decoding.feedsReadout ? 1 : 0
-    return try KeyValueLayout(recurrent.layers + readouts, holdsStates: true) { index in
-      let numbers = index < recurrent.layers ? recurrent.stateWidth : readoutWidth
-      return (1, StatePages.headDim(numbers), StatePages.window)
+    return try KeyValueLayout(recurrent.layers + readouts, states: { _ in KeyValuePage.tokens }) { index in
+      (1, index < recurrent.layers ? recurrent.stateWidth : readoutWidth, StatePages.window)
     }
   }
 
@@ -117,8 +123,8 @@ extension Builder {
   func sourceLayout(_ recurrent: RecurrentBlueprint, _ attention: SourceAttention?) throws(Failure) -> KeyValueLayout? {
     let bridged = recurrent.decoding?.bridge == nil ? 0 : recurrent.layers, first = attention == nil ? 0 : 1
     guard bridged + first > 0 else { return nil }
-    return try KeyValueLayout(first + bridged, holdsStates: true) { index in
-      (1, index < first ? attention?.headDim ?? 0 : StatePages.headDim(recurrent.stateWidth), 0)
+    return try KeyValueLayout(first + bridged, states: { $0 < first ? 0 : 1 }) { index in
+      (1, index < first ? attention?.headDim ?? 0 : recurrent.stateWidth, 0)
     }
   }
 }

@@ -78,9 +78,10 @@ struct Builder {
   }
 
   private func recurrentStack(_ recurrent: RecurrentBlueprint, _ stack: StackBlueprint) throws(Failure) -> Stack {
-    let network = try self.recurrent(recurrent, readoutWidth: stack.width)
+    let input = try self.input(stack)
+    let network = try self.recurrent(recurrent, input.tokens, readoutWidth: stack.width)
     return Stack(
-      width: stack.width, input: try input(stack), layers: try FixedArray(noneFor: "the layers"), recurrent: network,
+      width: stack.width, input: input, layers: try FixedArray(noneFor: "the layers"), recurrent: network,
       finalNorm: nil,
       keyValueLayout: try stateLayout(recurrent, readoutWidth: stack.width),
       crossKeyValueLayout: try sourceLayout(recurrent, network.attention), rotaries: RotaryTables())

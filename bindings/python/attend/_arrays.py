@@ -60,6 +60,15 @@ def view(
     return np.asarray(_View(address, shape, kind.str, owner, writeable))
 
 
+def copied(pointer: Any, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """An array of its own of the numbers that a pointer of ctypes points to, which may be null where there are none."""
+    kind = np.dtype(dtype)
+    array: npt.NDArray[Any] = np.empty(shape, kind)
+    if array.size:
+        ctypes.memmove(array.__array_interface__["data"][0], pointer, array.nbytes)
+    return array
+
+
 def tensor_view(tensor: c.Tensor, owner: object, writeable: bool = False) -> Float32Array:
     """The array that an ``attend_tensor`` describes."""
     if tensor.type != c.TYPE_FLOAT32:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence  # those of `typing` are slow to ask what an object is
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 import numpy as np
@@ -196,6 +197,8 @@ def _ragged(sequences: Any, what: str, mask: bool = False) -> tuple[Int32Array, 
                 "give lengths= for a flat batch"
             )
         return int32(matrix.reshape(-1), what), np.full(len(matrix), matrix.shape[1], np.uintp)
+    if not mask and (plain := _plain(sequences)) is not None:
+        return plain
     parts = []
     for index, sequence in enumerate(sequences):
         if isinstance(sequence, (int, float, np.number)):
@@ -211,6 +214,16 @@ def _ragged(sequences: Any, what: str, mask: bool = False) -> tuple[Int32Array, 
     if not parts:
         return np.zeros(0, np.int32), lengths
     return (parts[0] if len(parts) == 1 else np.concatenate(parts)), lengths
+
+
+def _plain(sequences: Any) -> tuple[Int32Array, SizeArray] | None:
+    """Lists of ids that all fit, which are the usual case, converted at once; None: of anything else."""
+    if type(sequences) is not list or not all(type(sequence) is list for sequence in sequences):
+        return None
+    flat = list(chain.from_iterable(sequences))
+    if set(map(type, flat)) != {int} or min(flat) < -(2**31) or max(flat) >= 2**31:
+        return None
+    return np.array(flat, np.int32), np.array([len(sequence) for sequence in sequences], np.uintp)
 
 
 def _numbers(values: Any, what: str, mask: bool) -> npt.NDArray[np.integer[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from . import _declarations as c
-from ._arrays import Float32Array, Int32Array, Texts, text_argument
+from ._arrays import Float32Array, Int32Array, Texts, copied, text_argument
 from ._encodings import Encoding
 from ._library import Owned, check, create, library, text
 from ._options import spelled
@@ -362,23 +363,19 @@ def _message(native: Owned, request: int, index: int) -> Message:
 def _hypothesis(native: Owned, request: int, index: int, has_tools: bool) -> Hypothesis:
     found = c.Hypothesis()
     check(library.attend_generation_get_hypothesis(native, request, index, ctypes.byref(found)))
-    ids = np.ctypeslib.as_array(found.ids, (found.count,)).copy() if found.count else np.zeros(0, np.int32)
+    ids = copied(found.ids, (found.count,), np.int32)
     generated = found.count - found.prompt_count
     width = found.alternative_count
     others = alternatives(found.alternatives, generated * width) if found.alternatives else ()
     attention = None
     if found.attention_count:
-        attention = np.ctypeslib.as_array(found.attention, (found.attention_count,)).reshape(found.count - 1, -1).copy()
+        attention = copied(found.attention, (found.attention_count,), np.float32).reshape(found.count - 1, -1)
     return Hypothesis(
         ids=ids[found.prompt_count :],
         prompt_ids=ids[: found.prompt_count],
         text=None if not found.text else ctypes.string_at(found.text, found.text_length).decode("utf-8", "replace"),
-        score=None if np.isnan(found.score) else float(found.score),
-        log_probabilities=(
-            np.ctypeslib.as_array(found.log_probabilities, (generated,)).copy()
-            if generated
-            else np.zeros(0, np.float32)
-        ),
+        score=None if math.isnan(found.score) else found.score,
+        log_probabilities=copied(found.log_probabilities, (generated,), np.float32),
         finish_reason=FINISH_REASONS[found.finish_reason],
         alternatives=tuple(others[i : i + width] for i in range(0, generated * width, width)) if width else (),
         attention=attention,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from . import _declarations as c
 from . import _score_declarations as s
-from ._arrays import Float32Array, Int32Array, Texts, number
+from ._arrays import Float32Array, Int32Array, Texts, copied, number
 from ._batches import RaggedBatch, split
 from ._library import Owned, check, library
 from ._progress import Bar, Progress
@@ -100,10 +100,8 @@ class _Call:
         count, width = found.count, found.alternative_count
         others = alternatives(found.alternatives, count * width) if found.alternatives and width else ()
         return Score(
-            ids=np.ctypeslib.as_array(found.ids, (count,)).copy() if count else np.zeros(0, np.int32),
-            log_probabilities=(
-                np.ctypeslib.as_array(found.log_probabilities, (count,)).copy() if count else np.zeros(0, np.float32)
-            ),
+            ids=copied(found.ids, (count,), np.int32),
+            log_probabilities=copied(found.log_probabilities, (count,), np.float32),
             sum=float(found.sum),
             perplexity=float(found.perplexity),
             is_greedy=bool(found.is_greedy),

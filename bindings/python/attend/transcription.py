@@ -12,7 +12,7 @@ import numpy as np
 
 from . import _declarations as c
 from . import _sound_declarations as s
-from ._arrays import Float64Array, Int32Array
+from ._arrays import Float64Array, Int32Array, copied
 from ._library import Owned, check, create, library, text
 from ._options import spelled
 from ._progress import Bar, Progress, streamed
@@ -234,10 +234,10 @@ def _segment(struct: s.Segment) -> Segment:
         start=struct.start,
         end=struct.end,
         text=None if struct.text is None else _text(struct.text, struct.text_length),
-        tokens=np.ctypeslib.as_array(struct.ids, (count,)).copy() if count else np.zeros(0, np.int32),
+        tokens=copied(struct.ids, (count,), np.int32),
         words=_words(struct.words, struct.word_count),
         characters=_words(struct.characters, struct.character_count),
-        token_timestamps=np.ctypeslib.as_array(struct.times, (count,)).copy() if struct.times and count else None,
+        token_timestamps=copied(struct.times, (count,), np.float64) if struct.times and count else None,
         window_start=struct.window_start,
         temperature=struct.temperature,
         avg_logprob=struct.log_probability,
