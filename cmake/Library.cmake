@@ -14,7 +14,7 @@ else()
   endif()
   set(built "${ATTEND_SWIFT_BUILD}/release/libattend.so")
   set(build_command ${SWIFT} build --configuration release --product attend --package-path "${PROJECT_SOURCE_DIR}"
-    --scratch-path "${ATTEND_SWIFT_BUILD}" ${ATTEND_SWIFT_FLAGS})
+    --scratch-path "${ATTEND_SWIFT_BUILD}" --disable-local-rpath ${ATTEND_SWIFT_FLAGS})
 endif()
 
 find_program(STRIP strip REQUIRED)
