@@ -1,5 +1,5 @@
 #!python
-"""Runs the program `attend` that lies inside the package: the package is found and not imported, which takes no time."""
+"""Runs the program `attend` inside the package, which is found and not imported: that takes no time."""
 
 import importlib.util
 import os

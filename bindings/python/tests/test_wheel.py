@@ -104,8 +104,8 @@ def test_everything_is_inside(wheel: zipfile.ZipFile) -> None:
     modules = {str(path.relative_to(source)) for path in (source / "attend").rglob("*") if path.suffix in kinds}
     other = {"attend/libattend.so.0", "attend/include/attend.h", "attend/bin/attend"}
     data, info = f"libattend-{version()}.data", f"libattend-{version()}.dist-info"
-    other |= {f"{data}/scripts/attend", f"{data}/data/share/man/man1/attend.1", f"{info}/licenses/LICENSE"}
-    other |= {f"{info}/sboms/libattend.cdx.json"}
+    other |= {f"{data}/scripts/attend", f"{data}/data/share/man/man1/attend.1"}
+    other |= {f"{info}/licenses/LICENSE", f"{info}/sboms/libattend.cdx.json"}
     assert modules | other <= inside
     compiled = [name for name in inside if not name.startswith("attend/") and name.endswith((".so", ".pyc"))]
     assert not compiled and not [name for name in inside if "__pycache__" in name]
@@ -122,7 +122,8 @@ def test_nothing_but_the_c_and_c_plus_plus_libraries_is_needed(wheel: zipfile.Zi
         pytest.skip("there is no readelf here")
     allowed = {f"lib{name}" for name in ("c.so.6", "m.so.6", "stdc++.so.6", "gcc_s.so.1", "attend.so.0")}
     for name in ("attend/libattend.so.0", "attend/bin/attend"):
-        dynamic = subprocess.run(["readelf", "-d", wheel.extract(name, tmp_path)], capture_output=True, text=True).stdout
+        command = ["readelf", "-d", wheel.extract(name, tmp_path)]
+        dynamic = subprocess.run(command, capture_output=True, text=True).stdout
         assert set(re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic)) <= allowed | {"ld-linux-x86-64.so.2"}
         assert set(re.findall(r"\((?:RUNPATH|RPATH)\).*\[(.*)\]", dynamic)) <= {"$ORIGIN/.."}
 
@@ -200,7 +201,8 @@ def test_the_source_distribution_is_whole(packages: tuple[Path, Path], tmp_path:
 def test_without_swift_it_says_what_is_missing(packages: tuple[Path, Path], tmp_path: Path) -> None:
     folders = [folder for folder in os.environ["PATH"].split(":") if not (Path(folder) / "swift").exists()]
     path = ":".join(folders)
-    if any(shutil.which(tool, path=path) is None for tool in ("cmake", "ninja", "cc")) or Path("/usr/bin/swift").exists():
+    missing = [tool for tool in ("cmake", "ninja", "cc") if shutil.which(tool, path=path) is None]
+    if missing or Path("/usr/bin/swift").exists():
         pytest.skip("Swift lies beside CMake here")
     install = [sys.executable, "-m", "pip", "install", "--no-build-isolation", "--no-deps", "--no-index"]
     command = [*install, "--target", str(tmp_path / "target"), str(packages[1])]
