@@ -33,7 +33,6 @@ endif()
 
 # The compiler, whose runtime is linked into both, and the tables that the tokenizers were written from.
 set(compiler "unknown")
-find_program(SWIFT swift)
 if(SWIFT)
   execute_process(COMMAND ${SWIFT} --version OUTPUT_VARIABLE said ERROR_QUIET)
   if(said MATCHES "Swift version ([0-9.]+)")

@@ -6,9 +6,8 @@ set(ATTEND_PROGRAM_BUILD "${PROJECT_SOURCE_DIR}/program/.build" CACHE PATH "The 
 
 set(program_package --package-path "${PROJECT_SOURCE_DIR}/program" --scratch-path "${ATTEND_PROGRAM_BUILD}")
 if(ATTEND_PROGRAM)
-  find_program(SWIFT swift)
   if(SWIFT)
-    execute_process(COMMAND ${SWIFT} package resolve ${program_package} RESULT_VARIABLE resolved OUTPUT_QUIET ERROR_VARIABLE reason)
+    execute_process(COMMAND ${ATTEND_SWIFT} package resolve ${program_package} RESULT_VARIABLE resolved OUTPUT_QUIET ERROR_VARIABLE reason)
   else()
     set(resolved 1)
     set(reason "There is no swift here.")
@@ -25,7 +24,10 @@ endif()
 # The library is found beside the program in the build folder, and in an installed prefix. A system's own packages lie
 # where the loader looks anyway, and name no folders.
 file(RELATIVE_PATH libraries "${CMAKE_INSTALL_FULL_BINDIR}" "${CMAKE_INSTALL_FULL_LIBDIR}")
-set(ATTEND_PROGRAM_RPATH "$ORIGIN/../lib:$ORIGIN/${libraries}" CACHE STRING "Where the program looks for the library; may be empty")
+set(places "$ORIGIN/../lib" "$ORIGIN/${libraries}")
+list(REMOVE_DUPLICATES places)
+list(JOIN places ":" places)
+set(ATTEND_PROGRAM_RPATH "${places}" CACHE STRING "Where the program looks for the library; may be empty")
 if(ATTEND_PROGRAM_RPATH)
   set(rpath -Xlinker "-rpath=${ATTEND_PROGRAM_RPATH}")
 endif()
@@ -33,7 +35,7 @@ set(run ${CMAKE_COMMAND} -E env "LD_LIBRARY_PATH=${ATTEND_OUTPUT}" "${PROJECT_BI
 set(ATTEND_PROGRAM_FILE "${PROJECT_BINARY_DIR}/bin/attend")
 set(completions "${PROJECT_BINARY_DIR}/completions")
 add_custom_target(attend_program ALL
-  COMMAND ${SWIFT} build --configuration release --product attend ${program_package} --disable-local-rpath ${ATTEND_SWIFT_FLAGS}
+  COMMAND ${ATTEND_SWIFT} build --configuration release --product attend ${program_package} --disable-local-rpath ${ATTEND_SWIFT_FLAGS}
     -Xlinker "-L${ATTEND_OUTPUT}" ${rpath}
   COMMAND ${CMAKE_COMMAND} -E make_directory "${PROJECT_BINARY_DIR}/bin" "${completions}"
   COMMAND ${STRIP} -o "${ATTEND_PROGRAM_FILE}.stripped" "${ATTEND_PROGRAM_BUILD}/release/attend"
