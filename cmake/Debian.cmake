@@ -19,15 +19,17 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_ENABLE_COMPONENT_DEPENDS ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${ATTEND_OUTPUT}")
 
-set(about "Attend runs transformer checkpoints as they were downloaded, without conversion and
-without Python: encoders, decoders and encoder-decoders, for texts, pictures
-and sounds.")
+set(about "Attend runs transformer checkpoints as they were downloaded, without
+conversion and without Python: encoders, decoders and encoder-decoders,
+for texts, pictures and sounds.")
 
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME "libattend${PROJECT_VERSION_MAJOR}")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION libs)
 set(CPACK_COMPONENT_RUNTIME_DESCRIPTION "runs transformer checkpoints inside a program\n${about}\nThis is the shared library.")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_RUNTIME_PACKAGE_GENERATE_SHLIBS ON)
+configure_file(cmake/debian/shlibs.in "${PROJECT_BINARY_DIR}/debian/shlibs" @ONLY)
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA
+  "${PROJECT_BINARY_DIR}/debian/shlibs;${PROJECT_SOURCE_DIR}/cmake/debian/triggers")
 # Opened by name when a file of the kind is met; without one that kind is an error, and nothing else.
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_RECOMMENDS
   "libpng16-16t64 | libpng16-16, libjpeg62-turbo, libwebp7, libsndfile1, zlib1g")
