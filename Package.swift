@@ -3,8 +3,13 @@
 // the house.
 import PackageDescription
 
-/// Release code skips no check that guards memory; a place that is proven in bounds says so where it stands.
-let swift: [SwiftSetting] = [.enableUpcomingFeature("MemberImportVisibility")]
+/// Release code skips no check that guards memory; a place that is proven in bounds says so where it stands. Functions
+/// stand in sections of their own, so that the linker drops and folds them one by one; and the regular expressions of
+/// Swift's own library, which nobody uses here, are not linked.
+let swift: [SwiftSetting] = [
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .unsafeFlags(["-Xfrontend", "-function-sections", "-Xfrontend", "-disable-implicit-string-processing-module-import"]),
+]
 
 /// The kernels are compiled once for each instruction set, from the same files. Their instructions stay in the order of
 /// the source: the compiler's own order brings loads forward until sums no longer fit the registers.
@@ -26,12 +31,15 @@ func tests(of room: String, with others: [Target.Dependency]) -> Target {
     swiftSettings: swift)
 }
 
-/// Static Swift runtime, `attend_*` exported and nothing else, never unloaded.
+/// Static Swift runtime, `attend_*` exported and nothing else, never unloaded. For packages that are downloaded: equal
+/// functions are one, similar ones stand side by side, which compresses better, and the names of all characters (half a
+/// megabyte of Swift's own library, see `AttendLibrary`) are left out.
 let linking: [LinkerSetting] = [
   .unsafeFlags([
     "-static-stdlib", "-use-ld=lld", "-Xlinker",
     "--version-script=\(Context.packageDirectory)/Sources/AttendLibrary/exports.map", "-Xlinker",
-    "-soname=libattend.so.0", "-Xlinker", "-z", "-Xlinker", "nodelete", "-Xlinker", "--gc-sections",
+    "-soname=libattend.so.0", "-Xlinker", "-z", "-Xlinker", "nodelete", "-Xlinker", "--gc-sections", "-Xlinker",
+    "--icf=all", "-Xlinker", "--bp-compression-sort=function", "-Xlinker", "--wrap=_swift_stdlib_getScalarName",
   ])
 ]
 

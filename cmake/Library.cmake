@@ -1,5 +1,9 @@
 # The target Attend::attend: the library that Swift builds, stripped, under the names of an installed library.
 
+# Swift takes CC for the Clang that it brings along, and those who set it mean another compiler.
+find_program(SWIFT swift)
+set(ATTEND_SWIFT ${CMAKE_COMMAND} -E env --unset=CC --unset=CXX ${SWIFT})
+
 set(ATTEND_OUTPUT "${PROJECT_BINARY_DIR}/lib")
 set(ATTEND_FILE "libattend.so.${PROJECT_VERSION}")
 set(ATTEND_SONAME "libattend.so.${PROJECT_VERSION_MAJOR}")
@@ -8,13 +12,12 @@ if(ATTEND_LIBRARY)
   set(built "${ATTEND_LIBRARY}")
   set(build_command ${CMAKE_COMMAND} -E true)
 else()
-  find_program(SWIFT swift)
   if(NOT SWIFT)
     message(FATAL_ERROR "There is no swift here. Install a Swift 6.3 toolchain (https://www.swift.org/install), or name a finished library with -DATTEND_LIBRARY=.")
   endif()
   set(built "${ATTEND_SWIFT_BUILD}/release/libattend.so")
-  set(build_command ${SWIFT} build --configuration release --product attend --package-path "${PROJECT_SOURCE_DIR}"
-    --scratch-path "${ATTEND_SWIFT_BUILD}" ${ATTEND_SWIFT_FLAGS})
+  set(build_command ${ATTEND_SWIFT} build --configuration release --product attend --package-path "${PROJECT_SOURCE_DIR}"
+    --scratch-path "${ATTEND_SWIFT_BUILD}" --disable-local-rpath ${ATTEND_SWIFT_FLAGS})
 endif()
 
 find_program(STRIP strip REQUIRED)

