@@ -41,6 +41,8 @@ package struct ModelInfo: Sendable {
   /// The width of the embeddings of texts; 0 where the model makes none.
   package let embeddingWidth: Int
   package let generation: GenerationDefaults
+  /// What became of weights that do not all stay in memory; nil: they do.
+  package let mapped: WeightStore.Report?
 
   /// The tower whose states are the model's last.
   package var last: Tower { decoder.layers > 0 ? decoder : encoder }
@@ -55,6 +57,6 @@ extension Model {
       family: blueprint.family, kind: blueprint.kind, compute: compute, kernels: engine.kernelsName,
       threads: engine.threads, encoder: ModelInfo.Tower(encoder), decoder: ModelInfo.Tower(decoder),
       parameters: parameters, weightBytes: weightBytes, labels: blueprint.labels,
-      embeddingWidth: (try? embeddingHead())?.outputs ?? 0, generation: generation)
+      embeddingWidth: (try? embeddingHead())?.outputs ?? 0, generation: generation, mapped: mappedWeights)
   }
 }

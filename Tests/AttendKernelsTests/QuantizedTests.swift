@@ -39,7 +39,7 @@ private struct Rounded {
   /// The weights as products see them.
   func seen(_ packed: PackedMatrix, _ engine: Engine) -> Table {
     let table = Table(outputs, inputs), ids = (0..<outputs).map { Int32($0) }
-    engine.gather(ids, count: outputs, from: packed, into: table.matrix)
+    try engine.gather(ids, count: outputs, from: packed, into: table.matrix)
     return table
   }
 

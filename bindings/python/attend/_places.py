@@ -13,6 +13,7 @@ import numpy as np
 from . import _declarations as c
 from ._arrays import Path, path_bytes, text_argument, utf8
 from ._library import Owned, library
+from ._placement import Placing
 from ._progress import Progress, Watch
 from .errors import InvalidArgumentError, NotFoundError
 
@@ -112,6 +113,8 @@ def load(
     threads: int,
     kernels: str | None,
     copy_weights: bool,
+    pin_threads: bool,
+    **placement: Any,
 ) -> Owned:
     """attend_model_create and its like, which hear signals and carry what ``progress`` raises past the C code."""
     if compute not in c.COMPUTE:
@@ -123,6 +126,8 @@ def load(
         kernels=text_argument(kernels, "kernels"),
         progress=watch.callback,
         copy_weights=copy_weights,
+        pin_threads=pin_threads,
+        **Placing(**placement).fields,
     )
     handle = c.Handle()
     try:
