@@ -35,8 +35,8 @@ import CInstructions
   return 2
 }
 
-/// Outputs `[first, first + lanes)`, each of neighbouring numbers, to lanes from `lane` on: squares of sixteen by sixteen, which read and write
-/// whole cache lines, and what is left over one by one.
+/// Outputs `[first, first + lanes)`, each of neighbouring numbers, to lanes from `lane` on: squares of sixteen by sixteen, which read and
+/// write whole cache lines, and what is left over one by one.
 @_transparent private func packRows(_ a: PackArguments, _ type: ElementType, _ first: Int, _ lane: Int, _ lanes: Int) {
   let size = width(type)
   let source = a.source + first &* a.outputStep &* size
