@@ -203,17 +203,36 @@ typedef enum attend_compute_type {
  */
 typedef bool (*attend_progress_callback)(double fraction, void *context);
 
+/** Where the weights of a model lie as the kernels read them; since 0.2. */
+typedef enum attend_weight_placement {
+    ATTEND_WEIGHTS_RESIDENT = 0, /**< in memory, all of them */
+    /** in a file, of which so much is in memory as memory_budget allows; see attend_model_create */
+    ATTEND_WEIGHTS_MAPPED = 1,
+    ATTEND_WEIGHTS_AUTO = 2      /**< mapped where they would take more than memory_budget, otherwise in memory */
+} attend_weight_placement;
+
 /** How to load a model. Start from ATTEND_MODEL_OPTIONS_INIT. */
 typedef struct attend_model_options {
     size_t struct_size;                /**< sizeof(attend_model_options) */
     attend_compute_type compute;            /**< the type of the arithmetic */
-    /** threads that a call may use, the caller's included; 0: one for each processor available to the process */
+    /** threads that a call may use, the caller's included; 0: one for each core available to the process, of those that
+        are fast where a CPU has cores of two kinds, as far as the CPU quota of its control group reaches. Calls that
+        run at once share the processors: none waits for threads that have none. */
     uint32_t threads;
     const char *kernels;               /**< "amx", "avx512", "avx2", "portable", or NULL: attend_kernels_name() */
     attend_progress_callback progress; /**< or NULL */
     void *progress_context;            /**< given to `progress` as it is */
     /** true: weights are read into memory, not mapped; see below (since 0.2) */
     bool copy_weights;
+    /** true: threads that the library makes stay on a processor each, those of a call on neighbouring ones, fast cores
+        first; the caller's own thread stays as it is (since 0.2) */
+    bool pin_threads;
+    attend_weight_placement weights;   /**< since 0.2 */
+    /** since 0.2: the most bytes that mapped weights take in memory; 0: nine tenths of what is available when the model
+        is loaded, to the system and in the control group of the process */
+    size_t memory_budget;
+    /** since 0.2: the directory, on a disk, of the file of mapped weights, or NULL: that of TMPDIR, /var/tmp or /tmp */
+    const char *weights_directory;
     /** since 0.2: the layers [first_layer, end_layer) of a decoder are loaded, and no other weights: a stage of a
         pipeline; both 0: all; see below */
     size_t first_layer;
@@ -221,7 +240,8 @@ typedef struct attend_model_options {
 } attend_model_options;
 
 #define ATTEND_MODEL_OPTIONS_INIT \
-    { sizeof(attend_model_options), ATTEND_COMPUTE_DEFAULT, 0, NULL, NULL, NULL, false, 0, 0 }
+    { sizeof(attend_model_options), ATTEND_COMPUTE_DEFAULT, 0, NULL, NULL, NULL, false, false, \
+      ATTEND_WEIGHTS_RESIDENT, 0, NULL, 0, 0 }
 
 /**
  * Loads the checkpoint folder at `path`, in the layout of Hugging Face: config.json, model.safetensors,
@@ -246,10 +266,17 @@ typedef struct attend_model_options {
  * states of the one before it (an encoder, cross-attention, pictures, recurrent networks, folders of
  * sentence-transformers) first_layer and end_layer are UNSUPPORTED, with the reason. docs/cluster.md has an example.
  *
- * Errors: NOT_FOUND (the folder or a file in it), IO, INVALID_FILE (names the file, the tensor and the numbers),
- * UNSUPPORTED (an unknown model_type, with the list of known ones; a configuration key whose meaning is not
- * implemented; kernels that this CPU cannot run), INVALID_ARGUMENT, OUT_OF_MEMORY, CANCELLED. A folder without a usable
- * tokenizer still loads: attend_model_tokenizer then says why there is none.
+ * Mapped weights are for models that memory cannot hold. They are written to a file without a name when the model is
+ * loaded, as large as attend_model_info.weight_bytes, and a thread reads ahead what the next products need: layer after
+ * layer, and of a mixture the experts that the router has chosen. Those that are used again last are dropped first.
+ * Results are those of weights in memory, bit for bit. attend_model_get_info tells how long products waited. Matrices
+ * below a page, caches and scratch memory are in memory besides, and one matrix at a time may exceed the budget.
+ *
+ * Errors: NOT_FOUND (the folder or a file in it), IO (a disk without room for mapped weights too), INVALID_FILE (names
+ * the file, the tensor and the numbers), UNSUPPORTED (a weights_directory that is in memory; an unknown model_type,
+ * with the list of known ones; a configuration key whose meaning is not implemented; kernels that this CPU cannot run),
+ * INVALID_ARGUMENT, OUT_OF_MEMORY, CANCELLED. A folder without a usable tokenizer still loads: attend_model_tokenizer
+ * then says why there is none.
  */
 ATTEND_MUST_CHECK attend_error *attend_model_create(
     const char *path, const attend_model_options *options, attend_model **model);
@@ -640,6 +667,7 @@ typedef struct attend_session_options {
         attend_session_add_prompt; 0: none are kept */
     size_t prefix_cache_bytes;
     attend_key_value_type key_value_type; /**< since 0.2 */
+    bool pin_threads;                  /**< since 0.2: as of the model, whose threads may be pinned anyway */
     /** since 0.2: of a model whose first layer is not layer 0: computes what the stages before it make of tokens, so
         that all that generates and scores takes this stage for the whole model; or NULL: tokens are an error, and the
         caller gives attend_batch.states */
@@ -648,7 +676,7 @@ typedef struct attend_session_options {
 } attend_session_options;
 
 #define ATTEND_SESSION_OPTIONS_INIT \
-    { sizeof(attend_session_options), 0, false, NULL, NULL, 0, ATTEND_KEY_VALUE_DEFAULT, NULL, NULL }
+    { sizeof(attend_session_options), 0, false, NULL, NULL, 0, ATTEND_KEY_VALUE_DEFAULT, false, NULL, NULL }
 
 /**
  * Makes a session; it keeps the model alive. `options` may be NULL. `*session` is owned by the caller. Errors:
@@ -2194,11 +2222,20 @@ typedef struct attend_model_info {
     size_t embedding_size;        /**< since 0.2: the width of what attend_embed gives; 0: the model makes none */
     size_t first_layer;           /**< since 0.2: the number of its first decoder layer in the checkpoint */
     size_t whole_layers;          /**< since 0.2: decoder layers of the checkpoint, decoder_layers of them are loaded */
+    /** since 0.2: of mapped weights (attend_weight_placement) the bytes in the file, those of them that are in memory
+        at this moment, and those that were read since the model was loaded; 0: none are mapped */
+    size_t mapped_bytes;
+    size_t mapped_resident_bytes;
+    uint64_t mapped_read_bytes;
+    /** since 0.2: seconds that products with mapped weights waited until these were in memory, and that they took
+        altogether: the first by the second is the share of time that waits for the disk */
+    double mapped_wait_seconds;
+    double mapped_product_seconds;
 } attend_model_info;
 
 #define ATTEND_MODEL_INFO_INIT \
     { sizeof(attend_model_info), (attend_model_kind)0, ATTEND_COMPUTE_DEFAULT, \
-      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** Fills `*info` up to its struct_size. Errors: INVALID_ARGUMENT. */
 ATTEND_MUST_CHECK attend_error *attend_model_get_info(const attend_model *model, attend_model_info *info);
@@ -2338,9 +2375,10 @@ typedef struct attend_context_options {
     size_t struct_size;   /**< sizeof(attend_context_options) */
     uint32_t threads;     /**< that a call may use, the caller's included; 0: one for each processor */
     const char *kernels;  /**< "amx", "avx512", "avx2", "portable", or NULL: attend_kernels_name() */
+    bool pin_threads;     /**< as in attend_model_options */
 } attend_context_options;
 
-#define ATTEND_CONTEXT_OPTIONS_INIT { sizeof(attend_context_options), 0, NULL }
+#define ATTEND_CONTEXT_OPTIONS_INIT { sizeof(attend_context_options), 0, NULL, false }
 
 /**
  * Creates a context; `options` may be NULL. `*context` is owned. Errors: INVALID_ARGUMENT, UNSUPPORTED, OUT_OF_MEMORY.
@@ -2676,7 +2714,7 @@ ATTEND_MUST_CHECK attend_error *attend_decoder_layer(
 /* The layouts above are frozen: a program compiled against this header runs with every later library of this major
  * version. */
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L && UINTPTR_MAX == 0xffffffffffffffff
-_Static_assert(sizeof(attend_model_options) == 64 && offsetof(attend_model_options, end_layer) == 56,
+_Static_assert(sizeof(attend_model_options) == 80 && offsetof(attend_model_options, end_layer) == 72,
                "attend_model_options");
 _Static_assert(sizeof(attend_tokenize_options) == 72 && offsetof(attend_tokenize_options, are_targets) == 64,
                "attend_tokenize_options");
@@ -2725,11 +2763,11 @@ _Static_assert(sizeof(attend_zero_shot_options) == 32 && offsetof(attend_zero_sh
                "attend_zero_shot_options");
 _Static_assert(sizeof(attend_embed_options) == 32 && offsetof(attend_embed_options, truncate_dim) == 24,
                "attend_embed_options");
-_Static_assert(sizeof(attend_model_info) == 192 && offsetof(attend_model_info, decoder_start_token) == 88,
+_Static_assert(sizeof(attend_model_info) == 232 && offsetof(attend_model_info, mapped_product_seconds) == 224,
                "attend_model_info");
 _Static_assert(sizeof(attend_tensor_info) == 40 && offsetof(attend_tensor_info, shape) == 32, "attend_tensor_info");
 _Static_assert(sizeof(attend_array) == 144 && offsetof(attend_array, strides) == 80, "attend_array");
-_Static_assert(sizeof(attend_context_options) == 24 && offsetof(attend_context_options, kernels) == 16,
+_Static_assert(sizeof(attend_context_options) == 32 && offsetof(attend_context_options, pin_threads) == 24,
                "attend_context_options");
 _Static_assert(sizeof(attend_attention_options) == 104 && offsetof(attend_attention_options, weights) == 96,
                "attend_attention_options");

@@ -12,7 +12,7 @@ import Glibc
 
   /// The size of a large page: larger buffers ask for such, since weights are streamed and each small page would cost a
   /// fault and a look-up.
-  private static let largePage = 2 << 20
+  package static let largePage = 2 << 20
 
   /// Throws `outOfMemory`, naming `purpose`, where the system does not give `bytes` bytes.
   package init(bytes: Int, for purpose: @autoclosure () -> String) throws(Failure) {

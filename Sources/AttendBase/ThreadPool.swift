@@ -1,13 +1,11 @@
-import CInstructions
-import Glibc
 import Synchronization
 
 /// The threads of the library: made when first wanted, shared by every session, asleep when there is nothing to do.
 ///
-/// Work is cut into parts by its caller and part i always runs on thread i of the pool (part 0 on the caller's), so
-/// nothing is queued, stolen or allocated. A call that finds the pool at work for another session runs its parts one
-/// after another on its own thread: a result never depends on who computed which part. A thread waits for work a few
-/// microseconds in a loop and then sleeps.
+/// Threads work in teams. A call takes a team that is free, so that calls of several sessions compute side by side, and
+/// as many threads of it as it asks for and the machine has processors for: threads that wait for one another on fewer
+/// processors than they are lose more than they bring. Where several calls want more than there is, each gets its share
+/// of the processors. A result never depends on who computed which part.
 package final class ThreadPool: @unchecked Sendable {
   /// The code of a part: gets the caller's data and the number of the part.
   package typealias Work = @convention(c) (_ context: UnsafeMutableRawPointer, _ part: Int) -> Void
@@ -15,151 +13,105 @@ package final class ThreadPool: @unchecked Sendable {
   /// The pool of this process. A child of a fork has one of its own, for its parent's threads are not there.
   package static var shared: ThreadPool { pools.object }
 
-  private static let pools = PerProcess<ThreadPool> { _ in ThreadPool() }
+  private static let pools = PerProcess<ThreadPool> { _ in ThreadPool(processors: Processors.capacity) }
 
-  /// Threads that the pool will make at most.
+  /// Threads of a call at most.
   package static let maximumThreads = 1024
 
-  /// The number of threads of a call that asks for `wanted`; 0: one for each processor available to the process.
+  /// The number of threads of a call that asks for `wanted`; 0: as `Processors.defaultThreads`.
   package static func count(wanted: Int) -> Int {
-    min(wanted > 0 ? wanted : Int(attend_available_processors()), maximumThreads)
+    min(wanted > 0 ? wanted : Processors.defaultThreads, maximumThreads)
   }
 
-  private let busy = Atomic<Bool>(false)
-  fileprivate let remaining = Atomic<Int>(0)  // workers that have not finished the job at hand
-  fileprivate let gate = Gate()  // where the caller waits for them
+  /// Threads that compute at once.
+  private let processors: Int
+  private let callers = Atomic(0)  // calls of several parts under way
+  private let claimed = Atomic(0)  // threads that they have
+  private let free = TeamList()
+  private let pinned = TeamList()
+  private let placed = Atomic(0)  // places that pinned teams have taken
 
-  // Guarded by `busy`.
-  private var workers: [Worker] = []
-  fileprivate var context = UnsafeMutableRawPointer(bitPattern: 64)!
-  fileprivate var work: Work = { _, _ in }
-  fileprivate var parts = 0
-  fileprivate var strides = 1  // threads at the job, the caller's included
+  /// A pool of threads for so many processors, at least 1; for tests other than those of this machine.
+  package init(processors: Int) {
+    self.processors = processors
+  }
 
-  private init() {}
-
-  /// Runs `work(context, part)` for every part of `[0, parts)`, on as many threads, and returns when all have run.
-  package func run(_ parts: Int, _ context: UnsafeMutableRawPointer, _ work: Work) {
-    guard parts > 1, busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
-      for part in 0..<max(parts, 0) { work(context, part) }
+  /// Runs `work(context, part)` for every part of `[0, parts)`, on as many threads or fewer, and returns when all have
+  /// run. Threads that are `pinned` stay on a processor each, those of one team on neighbouring ones; the caller's own
+  /// stays as it is.
+  package func run(_ parts: Int, pinned isPinned: Bool = false, _ context: UnsafeMutableRawPointer, _ work: Work) {
+    guard parts > 1 else {
+      if parts == 1 { work(context, 0) }
       return
     }
-    defer { busy.store(false, ordering: .releasing) }
-    startWorkers(min(parts, ThreadPool.maximumThreads) - 1)
-    let helpers = min(workers.count, parts - 1)
-    self.context = context
-    self.work = work
-    self.parts = parts
-    strides = helpers + 1
-    remaining.store(helpers, ordering: .releasing)
-    for index in 0..<helpers { workers[index].gate.open() }
-    var part = 0
-    while part < parts {
-      work(context, part)
-      part += strides
+    let threads = claim(min(parts, ThreadPool.maximumThreads))
+    defer { giveBack(threads) }
+    guard threads > 1, let team = team(isPinned, threads) else {
+      for part in 0..<parts { work(context, part) }
+      return
     }
-    gate.wait { remaining.load(ordering: .acquiring) == 0 }
+    team.run(parts, threads: threads, context, work)
+    team.release()
   }
 
-  /// Makes the workers that are missing up to `count`, as far as the system gives threads.
-  private func startWorkers(_ count: Int) {
-    while workers.count < count {
-      let worker = Worker(index: workers.count + 1, pool: self)
-      guard worker.start() else { return }
-      workers.append(worker)
+  /// Whether the first so many places of pinned threads are on one memory node.
+  package func isOnOneNode(_ threads: Int) -> Bool {
+    guard let places = Processors.places, let node = places.first?.node else { return true }
+    return threads <= places.count && places.prefix(threads).allSatisfy { $0.node == node }
+  }
+
+  /// The number of threads for a call that wants `wanted`: what is free of the processors, or if that is more its share
+  /// of them. As few as finish in as many rounds.
+  private func claim(_ wanted: Int) -> Int {
+    let calls = callers.add(1, ordering: .relaxed).newValue
+    let unclaimed = processors - claimed.load(ordering: .relaxed)
+    let most = max(1, min(wanted, max(unclaimed, processors / calls)))
+    let rounds = (wanted + most - 1) / most
+    let threads = (wanted + rounds - 1) / rounds
+    claimed.add(threads, ordering: .relaxed)
+    return threads
+  }
+
+  private func giveBack(_ threads: Int) {
+    claimed.subtract(threads, ordering: .relaxed)
+    callers.subtract(1, ordering: .relaxed)
+  }
+
+  /// A team that nobody else uses; nil where there are as many as processors.
+  private func team(_ isPinned: Bool, _ threads: Int) -> Team? {
+    guard isPinned, let places = Processors.places, !places.isEmpty else {
+      return free.take(most: processors) { Team(places: nil, first: 0) }
+    }
+    return pinned.take(most: processors) {
+      Team(places: places, first: placed.add(threads, ordering: .relaxed).oldValue)
     }
   }
 }
 
-/// One thread of the pool.
-private final class Worker: @unchecked Sendable {
-  let gate = Gate()
-  private let index: Int
-  private let pool: ThreadPool
+/// Teams, which are made when all are at work and never go.
+private final class TeamList: @unchecked Sendable {
+  private let first = Atomic<UnsafeMutableRawPointer?>(nil)  // retained, the newest
 
-  init(index: Int, pool: ThreadPool) {
-    self.index = index
-    self.pool = pool
-  }
-
-  /// Starts the thread, which never ends; false where the system gives none. Signals stay with the host's threads.
-  func start() -> Bool {
-    var thread = pthread_t()
-    var all = sigset_t()
-    var before = sigset_t()
-    sigfillset(&all)
-    pthread_sigmask(SIG_SETMASK, &all, &before)
-    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-    let this = Unmanaged.passRetained(self)
-    let failed = pthread_create(
-      &thread, nil, { Unmanaged<Worker>.fromOpaque($0!).takeUnretainedValue().loop() }, this.toOpaque())
-    guard failed == 0 else {
-      this.release()
-      return false
+  /// A team that is nobody's, one of at most `most`.
+  func take(most: Int, _ make: () -> Team) -> Team? {
+    var count = 0
+    var next = first.load(ordering: .acquiring)
+    while let pointer = next {
+      let team = Unmanaged<Team>.fromOpaque(pointer)
+      if team._withUnsafeGuaranteedRef({ $0.claim() }) { return team.takeUnretainedValue() }
+      count += 1
+      next = team._withUnsafeGuaranteedRef { $0.next }
     }
-    pthread_detach(thread)
-    return true
-  }
-
-  private func loop() -> Never {
-    var seen = 0
+    guard count < most else { return nil }
+    let team = make()
+    _ = team.claim()
+    let pointer = Unmanaged.passRetained(team).toOpaque()
+    team.next = first.load(ordering: .acquiring)
     while true {
-      gate.wait { gate.opened != seen }
-      seen &+= 1
-      var part = index
-      while part < pool.parts {
-        pool.work(pool.context, part)
-        part += pool.strides
-      }
-      if pool.remaining.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { pool.gate.open() }
+      let (exchanged, original) = first.compareExchange(
+        expected: team.next, desired: pointer, ordering: .acquiringAndReleasing)
+      if exchanged { return team }
+      team.next = original
     }
-  }
-}
-
-/// A place where one thread waits, first in a loop and then asleep, until another opens it.
-private final class Gate: @unchecked Sendable {
-  private let count = Atomic<Int>(0)
-  private let asleep = Atomic<Bool>(false)
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-  /// Turns of the loop before a thread sleeps: some tens of microseconds, more than lies between two products of one
-  /// forward pass, or between two calls of a program in Python.
-  private static let spinLimit = 5000
-
-  init() {
-    pthread_mutex_init(mutex, nil)
-    pthread_cond_init(condition, nil)
-  }
-
-  deinit {
-    pthread_mutex_destroy(mutex)
-    pthread_cond_destroy(condition)
-    mutex.deallocate()
-    condition.deallocate()
-  }
-
-  /// The number of times that the gate was opened.
-  var opened: Int { count.load(ordering: .acquiring) }
-
-  /// Lets the waiting thread look again. What was written before is visible to it.
-  func open() {
-    count.add(1, ordering: .sequentiallyConsistent)
-    guard asleep.load(ordering: .sequentiallyConsistent) else { return }
-    pthread_mutex_lock(mutex)
-    pthread_cond_signal(condition)
-    pthread_mutex_unlock(mutex)
-  }
-
-  /// Returns when `ready()` holds, which becomes true only before an `open()`.
-  func wait(_ ready: () -> Bool) {
-    for _ in 0..<Gate.spinLimit {
-      if ready() { return }
-      attend_pause()
-    }
-    pthread_mutex_lock(mutex)
-    asleep.store(true, ordering: .sequentiallyConsistent)
-    while !ready() { pthread_cond_wait(condition, mutex) }
-    asleep.store(false, ordering: .sequentiallyConsistent)
-    pthread_mutex_unlock(mutex)
   }
 }

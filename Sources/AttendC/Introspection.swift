@@ -1,5 +1,6 @@
 import AttendBase
 import AttendCheckpoints
+import AttendDispatch
 import AttendGeneration
 import AttendLayers
 import AttendModels
@@ -40,6 +41,11 @@ extension attend_model_info {
     embedding_size = info.embeddingWidth
     first_layer = info.stage?.first ?? 0
     whole_layers = info.stage?.count ?? info.decoder.layers
+    if let mapped = info.mapped {
+      (mapped_bytes, mapped_resident_bytes) = (mapped.bytes, mapped.residentBytes)
+      mapped_read_bytes = UInt64(mapped.readBytes)
+      (mapped_wait_seconds, mapped_product_seconds) = (mapped.waitSeconds, mapped.productSeconds)
+    }
     decoder_start_token = token(info.generation.decoderStart)
     begin_token = token(info.generation.begin)
     end_token = token(info.generation.end.first)

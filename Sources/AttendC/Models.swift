@@ -148,6 +148,14 @@ private func loadOptions(_ pointer: UnsafePointer<attend_model_options>?) throws
   }
   result.threads = Int(options.threads)
   result.copiesWeights = options.copy_weights
+  result.pinsThreads = options.pin_threads
+  guard let kind = WeightPlacement.Kind(rawValue: options.weights.rawValue) else {
+    throw Failure(
+      .invalidArgument, "options.weights is \(options.weights.rawValue), which is no attend_weight_placement")
+  }
+  result.placement.kind = kind
+  result.placement.budget = Int(clamping: UInt(bitPattern: options.memory_budget))
+  result.placement.directory = options.weights_directory.map { String(cString: $0) }
   if options.first_layer != 0 || options.end_layer != 0 {
     result.layers = Range(uncheckedBounds: (options.first_layer, options.end_layer))
   }

@@ -82,6 +82,7 @@ func sessionOptions(
   let options = try copy(pointer, name)
   var result = Session.Options()
   result.threads = Int(options.threads)
+  result.pinsThreads = options.pin_threads
   result.allowsBeyondPositions = options.beyond_positions
   result.prefixCacheBytes = options.prefix_cache_bytes
   if options.key_value_type != ATTEND_KEY_VALUE_DEFAULT {

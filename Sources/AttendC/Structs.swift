@@ -9,7 +9,7 @@ protocol SizedStruct {
   static var firstSize: Int { get }
 }
 
-extension attend_model_options: SizedStruct { static var firstSize: Int { 64 } }
+extension attend_model_options: SizedStruct { static var firstSize: Int { 80 } }
 extension attend_tokenize_options: SizedStruct { static var firstSize: Int { 72 } }
 extension attend_tokenizer_info: SizedStruct { static var firstSize: Int { 56 } }
 extension attend_detokenize_options: SizedStruct { static var firstSize: Int { 16 } }
@@ -42,9 +42,9 @@ extension attend_answer_span: SizedStruct { static var firstSize: Int { 48 } }
 extension attend_fill_options: SizedStruct { static var firstSize: Int { 40 } }
 extension attend_filling: SizedStruct { static var firstSize: Int { 56 } }
 extension attend_zero_shot_options: SizedStruct { static var firstSize: Int { 32 } }
-extension attend_model_info: SizedStruct { static var firstSize: Int { 192 } }
+extension attend_model_info: SizedStruct { static var firstSize: Int { 232 } }
 extension attend_tensor_info: SizedStruct { static var firstSize: Int { 40 } }
-extension attend_context_options: SizedStruct { static var firstSize: Int { 24 } }
+extension attend_context_options: SizedStruct { static var firstSize: Int { 32 } }
 extension attend_attention_options: SizedStruct { static var firstSize: Int { 104 } }
 extension attend_multi_head_weights: SizedStruct { static var firstSize: Int { 80 } }
 extension attend_scored_attention_options: SizedStruct { static var firstSize: Int { 104 } }

@@ -74,11 +74,16 @@ extension Engine {
     defer { workspace.release(to: mark) }
     let input = try prepare(x, weights, workspace)
     let first = refinement == nil ? results : .near
-    try multiply(
-      input, x.rows, weights, bias: bias, activation: activation, residual: residual, into: y, first, workspace)
+    try weights.use { () throws(Failure) in
+      try multiply(
+        input, x.rows, weights, bias: bias, activation: activation, residual: residual, into: y, first, workspace)
+    }
     guard let refinement else { return }
     let last = y.columns(y.columns - refinement.outputs, refinement.outputs)
-    try multiply(input, x.rows, refinement, bias: nil, activation: .none, residual: last, into: last, .near, workspace)
+    try refinement.use { () throws(Failure) in
+      try multiply(
+        input, x.rows, refinement, bias: nil, activation: .none, residual: last, into: last, .near, workspace)
+    }
     if case .far(let blocks?) = results { summarize(y, into: blocks) }
   }
 

@@ -199,7 +199,10 @@ extension Engine {
   /// least 0 and below `outputs`.
   package func gather(
     _ ids: UnsafePointer<Int32>, count: Int, from weights: PackedMatrix, scale: Float = 1, into y: Matrix
-  ) { gather(GatherArguments(ids: ids, source: .packed(weights), scale: scale, to: y), count) }
+  ) throws(Failure) {
+    for row in 0..<count { try weights.bring(Int(ids[row])) }
+    gather(GatherArguments(ids: ids, source: .packed(weights), scale: scale, to: y), count)
+  }
 
   /// y[i] = scale * W[ids[i]], straight from the checkpoint's memory. Every id is at least 0 and below `rows`.
   package func gather(

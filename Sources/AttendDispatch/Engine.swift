@@ -12,13 +12,17 @@ package struct Engine: Sendable {
   package let kernels: KernelTable
   /// Threads of a call, the caller's included; at least 1.
   package let threads: Int
+  /// Whether each thread, but for the caller's, stays on a processor.
+  package let isPinned: Bool
   /// Ends long calls before their time; nil: nobody can.
   package let cancellation: Cancellation?
+  /// The place of weights that are packed; nil: in memory.
+  let store: WeightStore?
 
   /// The kernels called `kernels`, or by default those that `defaultKernelsName()` names, and `threads` threads, or
-  /// with 0 one for each processor available to the process. Throws `unsupported` for a name that is unknown or that
-  /// this CPU cannot run.
-  package init(kernels name: String?, threads: Int) throws(Failure) {
+  /// with 0 as many as `Processors.defaultThreads`. Throws `unsupported` for a name that is unknown or that this CPU
+  /// cannot run.
+  package init(kernels name: String?, threads: Int, isPinned: Bool = false) throws(Failure) {
     let name = name ?? Engine.defaultKernelsName()
     guard let set = KernelSet(rawValue: name) else {
       let known = KernelSet.allCases.map(\.rawValue).joined(separator: ", ")
@@ -29,22 +33,40 @@ package struct Engine: Sendable {
     }
     self.kernels = try set.table()
     self.threads = ThreadPool.count(wanted: threads)
-    cancellation = nil
+    self.isPinned = isPinned
+    (cancellation, store) = (nil, nil)
   }
 
   /// "amx", "avx512", "avx2" or "portable".
   package var kernelsName: String { kernels.name }
 
-  init(_ kernels: KernelTable, threads: Int, _ cancellation: Cancellation? = nil) {
-    self.kernels = kernels
-    self.threads = threads
-    self.cancellation = cancellation
+  init(
+    _ kernels: KernelTable, threads: Int, isPinned: Bool = false, _ cancellation: Cancellation? = nil,
+    _ store: WeightStore? = nil
+  ) {
+    (self.kernels, self.threads, self.isPinned) = (kernels, threads, isPinned)
+    (self.cancellation, self.store) = (cancellation, store)
   }
 
-  /// The same kernels with another number of threads, at least 1, for calls that `cancellation` may end.
-  package func with(threads: Int, cancellation: Cancellation? = nil) -> Engine {
-    Engine(kernels, threads: min(max(threads, 1), ThreadPool.maximumThreads), cancellation)
+  /// The same kernels with another number of threads, at least 1, for calls that `cancellation` may end; nil for
+  /// `isPinned`: as before.
+  package func with(threads: Int, isPinned: Bool? = nil, cancellation: Cancellation? = nil) -> Engine {
+    let threads = min(max(threads, 1), ThreadPool.maximumThreads)
+    return Engine(kernels, threads: threads, isPinned: isPinned ?? self.isPinned, cancellation, nil)
   }
+
+  /// The same, whose packed weights lie in a store; nil: in memory.
+  package func packing(into store: WeightStore?) -> Engine {
+    Engine(kernels, threads: threads, isPinned: isPinned, cancellation, store)
+  }
+
+  /// Marks the weights that `body` packs as such of which a router chooses.
+  package func choosing(_ body: () throws(Failure) -> Void) throws(Failure) {
+    if let store { try store.choosing(body) } else { try body() }
+  }
+
+  /// Whether packed weights are spread over the memory nodes: threads that are pinned and few enough stay on one.
+  var spreadsWeights: Bool { NodeSpread.isNeeded && !(isPinned && ThreadPool.shared.isOnOneNode(threads)) }
 
   /// The name that ATTEND_KERNELS gives, read once, as it was written; without it the best kernels of this CPU.
   package static func defaultKernelsName() -> String { defaultName }
@@ -59,7 +81,7 @@ package struct Engine: Sendable {
 
   /// Runs `work` for every part of a job; its context is the job.
   func run<Job>(_ job: inout Job, parts: Int, _ work: ThreadPool.Work) {
-    withUnsafeMutablePointer(to: &job) { ThreadPool.shared.run(parts, $0, work) }
+    withUnsafeMutablePointer(to: &job) { ThreadPool.shared.run(parts, pinned: isPinned, $0, work) }
   }
 }
 

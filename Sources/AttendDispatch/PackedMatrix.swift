@@ -1,100 +1,6 @@
 import AttendBase
 import AttendKernelInterface
 
-/// One stored weight matrix in memory that the checkpoint owns: [rows, columns], rows being outputs; or `transposed`,
-/// stored [columns, rows].
-package struct StoredMatrix: @unchecked Sendable {
-  /// The types of elements that the kernels read.
-  package static let types: [ElementType] = [.float32, .float16, .bfloat16]
-
-  package let base: UnsafeRawPointer
-  /// One of `types`.
-  package let type: ElementType
-  /// Outputs.
-  package let rows: Int
-  /// Inputs.
-  package let columns: Int
-  /// Elements from one output to the next, and from one input to the next.
-  let outputStep: Int
-  let inputStep: Int
-  /// Told of each range of outputs, by any thread, once it is packed: what lies there is not needed any more. Not asked
-  /// if transposed.
-  let release: (@Sendable (_ outputs: Range<Int>) -> Void)?
-  /// The outputs where they do not lie at `base` as they are; nil: they do.
-  let expansion: Expansion?
-
-  /// Writes the numbers of a row as float32, however they are stored; any thread may ask.
-  package typealias ReadRow = @Sendable (_ row: Int, _ numbers: UnsafeMutablePointer<Float>) -> Void
-
-  /// Outputs that are read one by one: that of number n is row `first + n * step`.
-  struct Expansion: Sendable {
-    let readRow: ReadRow
-    let first: Int
-    let step: Int
-
-    func read(_ output: Int, into numbers: UnsafeMutablePointer<Float>) { readRow(first + output * step, numbers) }
-  }
-
-  /// Rows `first`, `first + 1` and so on of those that `readRow` reads, `rows` of them.
-  package init(
-    from first: Int, rows: Int, columns: Int, release: (@Sendable (_ outputs: Range<Int>) -> Void)? = nil,
-    readRow: @escaping ReadRow
-  ) {
-    // Nothing is read at the base.
-    self.init(
-      base: UnsafeRawPointer(bitPattern: AlignedBuffer.alignment)!, type: .float32, rows: rows, columns: columns,
-      outputStep: 0, inputStep: 1, release: release, Expansion(readRow: readRow, first: first, step: 1))
-  }
-
-  /// `stride` is the number of elements from one stored row to the next: more than a row holds where the matrix is a
-  /// part of a wider one.
-  package init(
-    base: UnsafeRawPointer, type: ElementType, rows: Int, columns: Int, transposed: Bool = false, stride: Int? = nil,
-    release: (@Sendable (_ outputs: Range<Int>) -> Void)? = nil
-  ) {
-    let stride = stride ?? (transposed ? rows : columns)
-    self.init(
-      base: base, type: type, rows: rows, columns: columns, outputStep: transposed ? 1 : stride,
-      inputStep: transposed ? stride : 1, release: transposed ? nil : release)
-  }
-
-  private init(
-    base: UnsafeRawPointer, type: ElementType, rows: Int, columns: Int, outputStep: Int, inputStep: Int,
-    release: (@Sendable (_ outputs: Range<Int>) -> Void)?, _ expansion: Expansion? = nil
-  ) {
-    self.expansion = expansion
-    self.base = base
-    self.type = type
-    self.rows = rows
-    self.columns = columns
-    self.outputStep = outputStep
-    self.inputStep = inputStep
-    self.release = release
-  }
-
-  /// The outputs `first`, `first + step` and so on, `count` of them.
-  package func outputs(from first: Int, count: Int, step: Int = 1) -> StoredMatrix {
-    let release: (@Sendable (Range<Int>) -> Void)? =
-      if step == 1, let release { { release(first + $0.lowerBound..<first + $0.upperBound) } } else { nil }
-    return StoredMatrix(
-      base: base + first * outputStep * type.size, type: type, rows: count, columns: columns,
-      outputStep: step * outputStep, inputStep: inputStep, release: release,
-      expansion.map {
-        Expansion(readRow: $0.readRow, first: $0.first + first * $0.step, step: step * $0.step)
-      })
-  }
-
-  /// Writes the numbers of one output, times `scale`.
-  func read(_ output: Int, scale: Float, into numbers: UnsafeMutablePointer<Float>, _ kernels: KernelTable) {
-    guard let expansion else {
-      return kernels.conversions.convert(
-        base + output * outputStep * type.size, type, inputStep, scale, columns, numbers)
-    }
-    expansion.read(output, into: numbers)
-    if scale != 1 { for index in 0..<columns { numbers[index] *= scale } }
-  }
-}
-
 /// Weights as the kernels read them: panels of 32 outputs, all inputs of a panel together, the last panel filled up
 /// with zeros. Immutable.
 package final class PackedMatrix: Sendable {
@@ -114,13 +20,13 @@ package final class PackedMatrix: Sendable {
   let paired: Bool
   /// Inputs that are rotated together before they are rounded, see `KernelTable.Conversions.rotate`; 1: they are not.
   let block: Int
-  private let weights: AlignedBuffer
+  private let weights: WeightMemory
   private let scaling: AlignedBuffer?  // 8-bit: [panels * 32] scales, then as many offsets
 
-  /// Memory that the weights take.
+  /// Memory that the weights take, or where they are mapped would take.
   package var bytes: Int { weights.bytes + (scaling?.bytes ?? 0) }
 
-  var base: UnsafeMutablePointer<Float> { weights.pointer() }
+  var base: UnsafeMutablePointer<Float> { weights.base.assumingMemoryBound(to: Float.self) }
   var scales: UnsafeMutablePointer<Float>? { scaling?.pointer() }
   var offsets: UnsafeMutablePointer<Int32>? {
     scaling.map {
@@ -177,11 +83,13 @@ package final class PackedMatrix: Sendable {
     steps = (inputs + compute.inputsPerStep - 1) / compute.inputsPerStep
     paired = PackedMatrix.pairs(compute, inputs, outputs)
     block = compute == .int8 || compute == .int4 ? PackedMatrix.rotationBlock(inputs) : 1
-    weights = try AlignedBuffer(
-      try PackedMatrix.product(panels, steps * compute.floatsPerStep), of: Float.self, for: "weights")
+    weights = try WeightMemory(
+      floats: try PackedMatrix.product(panels, steps * compute.floatsPerStep), in: engine.store,
+      interleaved: engine.spreadsWeights)
     scaling =
       compute == .int8 ? try AlignedBuffer(2 * panels * panelWidth, of: Float.self, for: "the scales of weights") : nil
     try pack(sources, engine)
+    weights.settle()
   }
 
   /// Inputs that are rotated together: the largest power of two that divides their number, up to the largest block that
@@ -200,8 +108,8 @@ package final class PackedMatrix: Sendable {
     steps = (inputs + compute.inputsPerStep - 1) / compute.inputsPerStep
     paired = PackedMatrix.pairs(compute, inputs, outputs)
     block = PackedMatrix.rotationBlock(inputs)
-    weights = try AlignedBuffer(
-      try PackedMatrix.product(panels, steps * compute.floatsPerStep), of: Float.self, for: "weights")
+    weights = try WeightMemory(
+      floats: try PackedMatrix.product(panels, steps * compute.floatsPerStep), in: nil, interleaved: false)
     let scaling = try AlignedBuffer(2 * panels * panelWidth, of: Float.self, for: "the scales of weights")
     self.scaling = scaling
     guard let start = saved.baseAddress, saved.count == bytes else {
@@ -215,6 +123,18 @@ package final class PackedMatrix: Sendable {
   func write(_ sink: (UnsafeRawBufferPointer) throws(Failure) -> Void) throws(Failure) {
     try sink(UnsafeRawBufferPointer(start: weights.base, count: weights.bytes))
     if let scaling { try sink(UnsafeRawBufferPointer(start: scaling.base, count: scaling.bytes)) }
+  }
+
+  /// Runs a product with the weights in memory, where they are kept until it is over.
+  func use(_ body: () throws(Failure) -> Void) throws(Failure) { try weights.use(body) }
+
+  /// Says that products will come soon, for weights that are read when a router asks for them.
+  package func expect() { weights.expect() }
+
+  /// Has the weights of one output in memory.
+  func bring(_ output: Int) throws(Failure) {
+    let panel = steps * compute.floatsPerStep * MemoryLayout<Float>.stride, first = output / panelWidth * panel
+    try weights.bring(first..<first + panel)
   }
 
   /// Floats of `panels` panels of `each` floats.

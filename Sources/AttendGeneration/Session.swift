@@ -48,6 +48,8 @@ package final class Session {
   package struct Options {
     /// 0: as the model.
     package var threads = 0
+    /// Whether threads stay on a processor each; they do where the model's do.
+    package var pinsThreads = false
     /// Whether sequences may be longer than the configuration states, where positions are computed.
     package var allowsBeyondPositions = false
     /// The most bytes that beginnings of prompts may take; 0: none are kept.
@@ -75,7 +77,9 @@ package final class Session {
     self.model = model
     allowsBeyondPositions = options.allowsBeyondPositions
     cancellation = Cancellation(progress: options.progress)
-    engine = model.engine.with(threads: threads == 0 ? model.engine.threads : threads, cancellation: cancellation)
+    engine = model.engine.with(
+      threads: threads == 0 ? model.engine.threads : threads,
+      isPinned: options.pinsThreads || model.engine.isPinned, cancellation: cancellation)
     pass = Pass(engine: engine, workspace: Workspace())
     earlier = try options.earlier.map { (compute) throws(Failure) in
       try EarlierStages(compute, model, prefixCacheBytes: options.prefixCacheBytes)

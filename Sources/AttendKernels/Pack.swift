@@ -6,8 +6,8 @@ import CInstructions
 /// Sixteen stored numbers as float32. Both half-size types are widened by arithmetic on their bits, exactly.
 @_transparent private func widened(_ p: UnsafeRawPointer, _ type: ElementType) -> Vector {
   switch type {
-  case .float16: return widenedHalf(attend_widen16(p))
-  case .bfloat16: return fromBits(attend_widen16(p) &<< Lanes(repeating: 16))
+  case .float16: return attend_widen_half(attend_widen16(p))
+  case .bfloat16: return attend_widen_bfloat16(p)
   default: return p.loadUnaligned(as: Vector.self)
   }
 }
@@ -15,20 +15,19 @@ import CInstructions
 /// One stored number as float32.
 @_transparent private func widenedOne(_ p: UnsafeRawPointer, _ type: ElementType) -> Float {
   switch type {
-  case .float16: return widenedHalf(Lanes(repeating: Int32(truncatingIfNeeded: p.loadUnaligned(as: UInt16.self))))[0]
+  case .float16: return attend_widen_half(Lanes(repeating: Int32(truncatingIfNeeded: p.loadUnaligned(as: UInt16.self))))[0]
   case .bfloat16: return Float(bitPattern: UInt32(truncatingIfNeeded: p.loadUnaligned(as: UInt16.self)) << 16)
   default: return p.loadUnaligned(as: Float.self)
   }
 }
 
-/// IEEE half precision from its bits: exponent and fraction moved to their places in a float32, then 2^112 corrects the bias of the
-/// exponent, which also makes subnormals right.
-@_transparent private func widenedHalf(_ h: Lanes) -> Vector {
-  let sign = (h & Lanes(repeating: 0x8000)) &<< Lanes(repeating: 16)
-  let size = (h & Lanes(repeating: 0x7fff)) &<< Lanes(repeating: 13)
-  let normal = bits(fromBits(size) * splat(0x1p112))
-  let special = size | Lanes(repeating: 0x7f80_0000)  // infinity and NaN
-  return fromBits(normal.replacing(with: special, where: size .>= Lanes(repeating: 0x7c00 << 13)) | sign)
+/// Sixteen inputs of sixteen outputs, `step` elements apart, to a panel.
+@_transparent private func turn(_ p: UnsafeRawPointer, _ type: ElementType, _ step: Int, _ to: UnsafeMutablePointer<Float>) {
+  switch type {
+  case .float16: attend_transpose_half(p, step, to, panelWidth)
+  case .bfloat16: attend_transpose_bfloat16(p, step, to, panelWidth)
+  default: attend_transpose(p.assumingMemoryBound(to: Float.self), step, to, panelWidth)
+  }
 }
 
 @_transparent private func width(_ type: ElementType) -> Int {
@@ -36,42 +35,64 @@ import CInstructions
   return 2
 }
 
-@_transparent private func pack(_ a: PackArguments, _ type: ElementType, _ first: Int, _ lane: Int, _ lanes: Int) {
+/// Outputs `[first, first + lanes)`, each of neighbouring numbers, to lanes from `lane` on: squares of sixteen by sixteen, which read and
+/// write whole cache lines, and what is left over one by one.
+@_transparent private func packRows(_ a: PackArguments, _ type: ElementType, _ first: Int, _ lane: Int, _ lanes: Int) {
   let size = width(type)
-  if a.inputStep == 1 {
+  let source = a.source + first &* a.outputStep &* size
+  let to = a.destination + lane
+  let turned = lanes & ~15
+  var k = 0
+  while k &+ 16 <= a.inputs {
     var l = 0
+    while l < turned {
+      turn(source + (l &* a.outputStep &+ k) &* size, type, a.outputStep, to + (k &* panelWidth &+ l))
+      l &+= 16
+    }
     while l < lanes {
-      let row = a.source + (first &+ l) &* a.outputStep &* size
-      let to = a.destination + (lane &+ l)
-      var k = 0
-      while k &+ 16 <= a.inputs {
-        let v = widened(row + k &* size, type)
-        var i = 0
-        while i < 16 {
-          to[(k &+ i) &* panelWidth] = v[i]
-          i &+= 1
-        }
-        k &+= 16
-      }
-      while k < a.inputs {
-        to[k &* panelWidth] = widenedOne(row + k &* size, type)
-        k &+= 1
+      let v = widened(source + (l &* a.outputStep &+ k) &* size, type)
+      var i = 0
+      while i < 16 {
+        to[(k &+ i) &* panelWidth &+ l] = v[i]
+        i &+= 1
       }
       l &+= 1
     }
-  } else {
-    var k = 0
-    while k < a.inputs {
-      let row = a.source + (first &* a.outputStep &+ k &* a.inputStep) &* size
-      let to = a.destination + (k &* panelWidth &+ lane)
-      var l = 0
-      while l < lanes {
-        to[l] = widenedOne(row + l &* a.outputStep &* size, type)
-        l &+= 1
-      }
-      k &+= 1
-    }
+    k &+= 16
   }
+  while k < a.inputs {
+    var l = 0
+    while l < lanes {
+      to[k &* panelWidth &+ l] = widenedOne(source + (l &* a.outputStep &+ k) &* size, type)
+      l &+= 1
+    }
+    k &+= 1
+  }
+}
+
+/// The same of outputs that lie side by side where `outputStep` is 1, input after input.
+@_transparent private func packColumns(_ a: PackArguments, _ type: ElementType, _ first: Int, _ lane: Int, _ lanes: Int) {
+  let size = width(type)
+  let together = a.outputStep == 1 ? lanes & ~15 : 0
+  var k = 0
+  while k < a.inputs {
+    let row = a.source + (first &* a.outputStep &+ k &* a.inputStep) &* size
+    let to = a.destination + (k &* panelWidth &+ lane)
+    var l = 0
+    while l < together {
+      store(widened(row + l &* size, type), to + l)
+      l &+= 16
+    }
+    while l < lanes {
+      to[l] = widenedOne(row + l &* a.outputStep &* size, type)
+      l &+= 1
+    }
+    k &+= 1
+  }
+}
+
+@_transparent private func pack(_ a: PackArguments, _ type: ElementType, _ first: Int, _ lane: Int, _ lanes: Int) {
+  a.inputStep == 1 ? packRows(a, type, first, lane, lanes) : packColumns(a, type, first, lane, lanes)
 }
 
 /// `KernelTable.pack`.

@@ -32,6 +32,12 @@ package struct FeedForwardNetwork: Sendable {
     self.innerNorm = innerNorm
   }
 
+  /// Says that the network will be applied soon, for weights that are not all in memory.
+  func expect() {
+    up.weights.expect()
+    down.weights.expect()
+  }
+
   /// `y = residual + network(x)`, or without a residual network(x); all `[tokens, width]`, residual may be y.
   package func apply(_ x: Matrix, residual: Matrix?, into y: Matrix, _ pass: Pass) throws(Failure) {
     try pass.scoped { () throws(Failure) in

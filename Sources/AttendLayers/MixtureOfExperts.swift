@@ -23,6 +23,7 @@ package struct MixtureOfExperts: Sendable {
       for row in 0..<sum.rows { sum[row].update(repeating: 0, count: sum.columns) }
       let groups = try router.groups(x, experts: experts.count, pass)
       try reserve(x.rows, width: x.columns, pass)
+      for (index, expert) in experts.enumerated() where groups[index].count > 0 { expert.expect() }
       for (index, expert) in experts.enumerated() { try add(expert, of: x, groups[index], to: sum, pass) }
       try shared?.add(x, to: sum, pass)
       if let residual { pass.engine.add(residual, to: sum) }

@@ -43,6 +43,8 @@ package struct ModelInfo: Sendable {
   package let generation: GenerationDefaults
   /// The decoder's layers of which these are some; nil: it holds all that there are.
   package let stage: LayerRange?
+  /// What became of weights that do not all stay in memory; nil: they do.
+  package let mapped: WeightStore.Report?
 
   /// The tower whose states are the model's last.
   package var last: Tower { decoder.layers > 0 ? decoder : encoder }
@@ -57,6 +59,7 @@ extension Model {
       family: blueprint.family, kind: blueprint.kind, compute: compute, kernels: engine.kernelsName,
       threads: engine.threads, encoder: ModelInfo.Tower(encoder), decoder: ModelInfo.Tower(decoder),
       parameters: parameters, weightBytes: weightBytes, labels: blueprint.labels,
-      embeddingWidth: (try? embeddingHead())?.outputs ?? 0, generation: generation, stage: blueprint.stage)
+      embeddingWidth: (try? embeddingHead())?.outputs ?? 0, generation: generation, stage: blueprint.stage,
+      mapped: mappedWeights)
   }
 }

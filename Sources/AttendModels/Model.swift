@@ -55,18 +55,24 @@ package final class Model: Sendable {
   /// A sum of the configuration and of samples of all weights: equal for copies of one checkpoint, and hardly for
   /// others.
   package let fingerprint: UInt64
+  /// The file in which packed weights lie that do not all stay in memory; nil: they do.
+  private let store: WeightStore?
 
   /// The choices of a model that is loaded.
   package struct Options {
     package var compute: ComputeType = .float32
     /// 0: one for each processor that the process may use.
     package var threads = 0
+    /// Whether threads stay on a processor each.
+    package var pinsThreads = false
     /// nil: the best that the CPU runs.
     package var kernels: String?
     /// Whether weights are read into memory where they would be mapped.
     package var copiesWeights = false
     /// The layers `[first, end)` of a decoder that are loaded; nil: all.
     package var layers: Range<Int>?
+    /// Where packed weights lie.
+    package var placement = WeightPlacement()
     /// Hears the share that is done, rising to 1, which comes once and last; false stops the loading.
     package var progress: (Double) -> Bool = { _ in true }
 
@@ -84,7 +90,7 @@ package final class Model: Sendable {
     let folder = sentence?.transformer ?? files
     let configurations = try ModelConfigurations(folder)
     (configText, generationText) = (configurations.modelText, configurations.generationText)
-    engine = try Engine(kernels: options.kernels, threads: options.threads)
+    engine = try Engine(kernels: options.kernels, threads: options.threads, isPinned: options.pinsThreads)
     compute = options.compute
     var asked = try Registry.blueprint(configurations.model, embeds: sentence != nil)
     if let layers = options.layers {
@@ -99,7 +105,8 @@ package final class Model: Sendable {
     generation = defaults
     checkpoint = try Checkpoint(folder, copies: options.copiesWeights)
     let tensors = try TensorLog(checkpoint, progress: options.progress)
-    let packer = Packer(tensors, engine: engine, compute: compute)
+    store = try options.placement.store(for: checkpoint, compute)
+    let packer = Packer(tensors, engine: engine.packing(into: store), compute: compute)
     let builder = try Builder(asked, packer)
     let blueprint = builder.blueprint
     described = try FixedArray(1, for: "the description of the model") { _ in blueprint }
@@ -174,6 +181,9 @@ package final class Model: Sendable {
     /// The first one of this id; nil: the one of the largest id.
     package let id: Int32?
   }
+
+  /// What became of weights that do not all stay in memory; nil: they do.
+  package var mappedWeights: WeightStore.Report? { store?.report }
 
   /// As the checkpoint has it.
   package var blueprint: Blueprint { described[0] }

@@ -6,8 +6,6 @@
 #include <cpuid.h>
 #include <immintrin.h>
 #include <stdint.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #define ATTEND_INLINE static inline __attribute__((always_inline))
 
@@ -47,15 +45,6 @@ ATTEND_INLINE uint32_t attend_cpu_features(void) {
         if (a & (1u << 4)) features |= ATTEND_CPU_AVX_VNNI;
     }
     return features;
-}
-
-/** The processors that this process may use; 1 where the system does not say. */
-ATTEND_INLINE int32_t attend_available_processors(void) {
-    unsigned long mask[1024 / sizeof(unsigned long)];
-    const long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
-    int32_t count = 0;
-    for (long i = 0; i < bytes / (long)sizeof(unsigned long); i++) count += __builtin_popcountl(mask[i]);
-    return count > 0 ? count : 1;
 }
 
 /** Tells the CPU that this is a waiting loop. */
@@ -119,11 +108,8 @@ ATTEND_BUTTERFLY(8, ATTEND_SIGNS(1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1,
 #undef ATTEND_SIGNS
 #undef ATTEND_BUTTERFLY
 
-/** Sixteen rows of sixteen numbers from `from`, `stride` numbers apart, to columns at `to`, whose rows are `to_stride`
- * apart. */
-ATTEND_INLINE void attend_transpose(const float *from, long stride, float *to, long to_stride) {
-    attend_f32x16 rows[16];
-    for (int i = 0; i < 16; i++) rows[i] = attend_load(from + i * stride);
+/* Turns sixteen rows into columns at `to`, whose rows are `to_stride` apart. */
+ATTEND_INLINE void attend_store_turned(attend_f32x16 rows[16], float *to, long to_stride) {
     /* Blocks of 8, 4, 2 and 1 numbers change places across the diagonal. */
     for (int i = 0; i < 16; i++)
         if (!(i & 8)) {
@@ -152,6 +138,14 @@ ATTEND_INLINE void attend_transpose(const float *from, long stride, float *to, l
     for (int i = 0; i < 16; i++) attend_store(to + i * to_stride, rows[i]);
 }
 
+/** Sixteen rows of sixteen numbers from `from`, `stride` numbers apart, to columns at `to`, whose rows are `to_stride`
+ * apart. */
+ATTEND_INLINE void attend_transpose(const float *from, long stride, float *to, long to_stride) {
+    attend_f32x16 rows[16];
+    for (int i = 0; i < 16; i++) rows[i] = attend_load(from + i * stride);
+    attend_store_turned(rows, to, to_stride);
+}
+
 /** a * b + c in every lane, rounded once. */
 ATTEND_INLINE attend_f32x16 attend_fma(attend_f32x16 a, attend_f32x16 b, attend_f32x16 c) {
     return __builtin_elementwise_fma(a, b, c);
@@ -176,6 +170,34 @@ ATTEND_INLINE float attend_largest(attend_f32x16 v) {
 /** Sixteen unsigned numbers of 16 bits at `address`, in 32 bits each. */
 ATTEND_INLINE attend_i32x16 attend_widen16(const void *address) {
     return __builtin_convertvector(*(const attend_u16x16 *)address, attend_i32x16);
+}
+
+/** Sixteen numbers in bfloat16 at `address`, as float32. */
+ATTEND_INLINE attend_f32x16 attend_widen_bfloat16(const void *address) {
+    return (attend_f32x16)(attend_widen16(address) << 16);
+}
+
+/** IEEE half precision from its bits: exponent and fraction moved to their places in a float32, then 2^112 corrects the
+ * bias of the exponent, which also makes subnormals right. */
+ATTEND_INLINE attend_f32x16 attend_widen_half(attend_i32x16 bits) {
+    const attend_i32x16 sign = (bits & 0x8000) << 16, size = (bits & 0x7fff) << 13;
+    const attend_i32x16 normal = (attend_i32x16)((attend_f32x16)size * 0x1p112f);
+    const attend_i32x16 special = size | 0x7f800000; /* infinity and NaN */
+    return (attend_f32x16)((size >= (0x7c00 << 13) ? special : normal) | sign);
+}
+
+/** `attend_transpose` of numbers in bfloat16. */
+ATTEND_INLINE void attend_transpose_bfloat16(const void *from, long stride, float *to, long to_stride) {
+    attend_f32x16 rows[16];
+    for (int i = 0; i < 16; i++) rows[i] = attend_widen_bfloat16((const uint16_t *)from + i * stride);
+    attend_store_turned(rows, to, to_stride);
+}
+
+/** `attend_transpose` of numbers in half precision. */
+ATTEND_INLINE void attend_transpose_half(const void *from, long stride, float *to, long to_stride) {
+    attend_f32x16 rows[16];
+    for (int i = 0; i < 16; i++) rows[i] = attend_widen_half(attend_widen16((const uint16_t *)from + i * stride));
+    attend_store_turned(rows, to, to_stride);
 }
 
 /** Every lane as float32, rounded to nearest. */

@@ -201,7 +201,7 @@ private struct Product {
       #expect(try unpacked(packed, engine) == first + turned + third)
       let ids: [Int32] = [71, 0, 30, 19]
       let rows = Table(ids.count, inputs)
-      engine.gather(ids, count: ids.count, from: packed, scale: 2, into: rows.matrix)
+      try engine.gather(ids, count: ids.count, from: packed, scale: 2, into: rows.matrix)
       let all = first + turned + third
       #expect(rows.values == ids.flatMap { id in all[Int(id) * inputs..<(Int(id) + 1) * inputs].map { $0 * 2 } })
     }

@@ -37,9 +37,9 @@ private struct Rounded {
   }
 
   /// The weights as products see them.
-  func seen(_ packed: PackedMatrix, _ engine: Engine) -> Table {
+  func seen(_ packed: PackedMatrix, _ engine: Engine) throws -> Table {
     let table = Table(outputs, inputs), ids = (0..<outputs).map { Int32($0) }
-    engine.gather(ids, count: outputs, from: packed, into: table.matrix)
+    try engine.gather(ids, count: outputs, from: packed, into: table.matrix)
     return table
   }
 
@@ -103,7 +103,7 @@ private func hadamard(_ x: [Double], _ block: Int) -> [Double] {
       ] {
         let product = Rounded(rows, inputs, outputs)
         let packed = try product.packed(compute, engine)
-        let weights = product.seen(packed, engine)
+        let weights = try product.seen(packed, engine)
         let y = try product.run(packed, engine)
         var expected: [Double] = []
         for row in 0..<rows {
@@ -122,7 +122,7 @@ private func hadamard(_ x: [Double], _ block: Int) -> [Double] {
   @Test(arguments: engines) func roundedWeightsAreNearTheStoredOnes(engine: Engine) throws {
     let product = Rounded(1, 100, 70)
     for (compute, most) in [(ComputeType.bfloat16, 0.003), (.int8, 0.008), (.int4, 0.09)] {
-      let seen = product.seen(try product.packed(compute, engine), engine)
+      let seen = try product.seen(try product.packed(compute, engine), engine)
       let error = zip(seen.values, product.weights).reduce(0.0) { $0 + pow(Double($1.0 - $1.1), 2) }
       let size = product.weights.reduce(0.0) { $0 + Double($1) * Double($1) }
       #expect((error / size).squareRoot() < most, "\(compute)")

@@ -73,8 +73,9 @@ def gpt2(config: Config) -> Iterator[Weight]:
 
 
 def llama(config: Config) -> Iterator[Weight]:
-    """LlamaForCausalLM with an output of its own."""
+    """LlamaForCausalLM with an output of its own, and MixtralForCausalLM where there are experts."""
     d, inner, vocabulary = config["hidden_size"], config["intermediate_size"], config["vocab_size"]
+    experts = config.get("num_local_experts", 0)
     key_width = d // config["num_attention_heads"] * config["num_key_value_heads"]
     yield Weight("model.embed_tokens.weight", (vocabulary, d), d**-0.5)
     for layer in range(config["num_hidden_layers"]):
@@ -83,6 +84,13 @@ def llama(config: Config) -> Iterator[Weight]:
         for projection, rows in (("q_proj", d), ("k_proj", key_width), ("v_proj", key_width), ("o_proj", d)):
             yield matrix(f"{prefix}.self_attn.{projection}.weight", rows, d)
         yield from norm(f"{prefix}.post_attention_layernorm", d, bias=False)
+        if experts:
+            yield matrix(f"{prefix}.block_sparse_moe.gate.weight", experts, d)
+        for expert in range(experts):
+            for part, rows, columns in (("w1", inner, d), ("w2", d, inner), ("w3", inner, d)):
+                yield matrix(f"{prefix}.block_sparse_moe.experts.{expert}.{part}.weight", rows, columns)
+        if experts:
+            continue
         yield matrix(f"{prefix}.mlp.gate_proj.weight", inner, d)
         yield matrix(f"{prefix}.mlp.up_proj.weight", inner, d)
         yield matrix(f"{prefix}.mlp.down_proj.weight", d, inner)
@@ -90,7 +98,7 @@ def llama(config: Config) -> Iterator[Weight]:
     yield matrix("lm_head.weight", vocabulary, d)
 
 
-FAMILIES = {"marian": marian, "bert": bert, "gpt2": gpt2, "llama": llama, **shapes_media.FAMILIES}
+FAMILIES = {"marian": marian, "bert": bert, "gpt2": gpt2, "llama": llama, "mixtral": llama, **shapes_media.FAMILIES}
 
 
 def weights(config: Config) -> list[Weight]:
@@ -158,6 +166,14 @@ def _llama_config(layers: int, d: int, heads: int, key_heads: int, inner: int) -
     }  # fmt: skip
 
 
+def _mixtral_config(layers: int, d: int, heads: int, key_heads: int, inner: int, experts: int) -> Config:
+    return {
+        **_llama_config(layers, d, heads, key_heads, inner), "model_type": "mixtral",
+        "architectures": ["MixtralForCausalLM"], "num_local_experts": experts, "num_experts_per_tok": 2,
+        "sliding_window": None,
+    }  # fmt: skip
+
+
 #: By name: what the benchmarks run, and a small one of each family ("tiny-...") to try the machinery with.
 MODELS: dict[str, Config] = {
     "marian-base": _marian_config(layers=6, d=512, heads=8, inner=2048, vocabulary=58101),
@@ -165,6 +181,7 @@ MODELS: dict[str, Config] = {
     "minilm-l6": _bert_config(layers=6, d=384, heads=12, inner=1536),
     "gpt2-124m": _gpt2_config(layers=12, d=768, heads=12),
     "llama-1.1b": _llama_config(layers=22, d=2048, heads=32, key_heads=4, inner=5632),
+    "mixtral-0.8b": _mixtral_config(layers=8, d=1024, heads=16, key_heads=4, inner=3584, experts=8),
     "tiny-marian": _marian_config(layers=2, d=64, heads=4, inner=128, vocabulary=301),
     "tiny-bert": _bert_config(layers=2, d=64, heads=4, inner=128),
     "tiny-gpt2": _gpt2_config(layers=2, d=64, heads=4),

@@ -36,7 +36,8 @@ import CAttend
         .invalidArgument, "options.threads is \(options.threads); at most \(ThreadPool.maximumThreads) make sense")
     }
     let kernels = options.kernels.map { String(cString: $0) }
-    target.pointee = own(FunctionContext(engine: try Engine(kernels: kernels, threads: Int(options.threads))))
+    let engine = try Engine(kernels: kernels, threads: Int(options.threads), isPinned: options.pin_threads)
+    target.pointee = own(FunctionContext(engine: engine))
   }
 }
 

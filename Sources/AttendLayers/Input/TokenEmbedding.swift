@@ -146,22 +146,24 @@ package struct TokenEmbedding: Sendable {
 
   /// The vectors of tokens.
   private func gather(_ ids: UnsafePointer<Int32>, into x: Matrix, _ pass: Pass) throws(Failure) {
-    guard let additional else { return gather(ids, from: tokens, into: x, pass) }
+    guard let additional else { return try gather(ids, from: tokens, into: x, pass) }
     try pass.scoped { () throws(Failure) in
       let first = Int32(tokens.vocabulary)
       let own = try pass.workspace.take(x.rows, of: Int32.self)
       for row in 0..<x.rows { own[row] = ids[row] < first ? ids[row] : 0 }
-      gather(own, from: tokens, into: x, pass)
+      try gather(own, from: tokens, into: x, pass)
       for row in 0..<x.rows where ids[row] >= first {
         own[row] = ids[row] - first
-        gather(own + row, from: additional, into: x.rows(row, 1), pass)
+        try gather(own + row, from: additional, into: x.rows(row, 1), pass)
       }
     }
   }
 
-  private func gather(_ ids: UnsafePointer<Int32>, from table: TokenTable, into x: Matrix, _ pass: Pass) {
+  private func gather(
+    _ ids: UnsafePointer<Int32>, from table: TokenTable, into x: Matrix, _ pass: Pass
+  ) throws(Failure) {
     switch table {
-    case .packed(let matrix): pass.engine.gather(ids, count: x.rows, from: matrix, scale: scale, into: x)
+    case .packed(let matrix): try pass.engine.gather(ids, count: x.rows, from: matrix, scale: scale, into: x)
     case .stored(let matrix, _): pass.engine.gather(ids, count: x.rows, from: matrix, scale: scale, into: x)
     }
   }

@@ -68,7 +68,7 @@ package final class Transducer: Sendable {
       var x = try pass.workspace.matrix(1, layers[0].forward.input.inputs)
       switch table {
       case .stored(let matrix, _): pass.engine.gather(&id, count: 1, from: matrix, into: x)
-      case .packed(let matrix): pass.engine.gather(&id, count: 1, from: matrix, into: x)
+      case .packed(let matrix): try pass.engine.gather(&id, count: 1, from: matrix, into: x)
       }
       for (index, layer) in layers.enumerated() {
         let output = try pass.workspace.matrix(1, layer.forward.width)

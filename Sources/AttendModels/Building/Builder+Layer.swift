@@ -169,7 +169,9 @@ extension Builder {
     let layout =
       mixture.layouts.first { packer.matrices.holds(mixture.expert(0, $0).down, prefix: prefix) } ?? mixture.layouts[0]
     var experts: [FeedForwardNetwork] = []
-    for index in 0..<mixture.sizes.count { experts.append(try network(mixture.expert(index, layout))) }
+    try packer.engine.choosing { () throws(Failure) in
+      for index in 0..<mixture.sizes.count { experts.append(try network(mixture.expert(index, layout))) }
+    }
     let router = Router(
       linear: try packer.linear([layout.router], prefix: prefix, compute: .float32), topK: mixture.topK,
       weights: mixture.weights)

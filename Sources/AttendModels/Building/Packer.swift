@@ -57,7 +57,7 @@ final class Packer {
     let indices = try AlignedBuffer(max(rows, weights.outputs), of: Int32.self, for: "the rounding errors of weights")
     let index = indices.pointer(to: Int32.self)
     for output in 0..<weights.outputs { index[output] = Int32(output) }
-    engine.gather(index + (weights.outputs - rows), count: rows, from: weights, into: seen)
+    try engine.gather(index + (weights.outputs - rows), count: rows, from: weights, into: seen)
     var first = rows - sources.reduce(0) { $0 + $1.rows }
     for source in sources {
       if first >= 0 { engine.gather(index, count: source.rows, from: source, into: errors.rows(first, source.rows)) }

@@ -13,6 +13,7 @@ carry ``code``.
 
 from ._caches import PrefixCache
 from ._encodings import Encoding
+from ._placement import MappedWeights
 from ._runtime import LogLevel, kernels_name, set_log, version
 from ._similarity import Similarity
 from ._version import __version__
@@ -77,6 +78,7 @@ __all__ = [
     "LibraryNotFoundError",
     "Located",
     "LogLevel",
+    "MappedWeights",
     "Message",
     "Model",
     "NotFoundError",

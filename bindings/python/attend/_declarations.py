@@ -12,11 +12,13 @@ from ctypes import (
     Structure,
     c_bool,
     c_char_p,
+    c_double,
     c_int,
     c_int32,
     c_size_t,
     c_ssize_t,
     c_uint32,
+    c_uint64,
     c_void_p,
 )
 from typing import Any
@@ -94,6 +96,9 @@ ATTENTION = {"encoder": 1, "decoder": 2, "cross": 3, "vision": 4}
 #: ``attend_key_value_type`` by name.
 KEY_VALUES = {"default": 0, "float32": 1, "bfloat16": 2, "int8": 3, "int4": 4}
 
+#: ``attend_weight_placement`` by name.
+PLACEMENTS = {"resident": 0, "mapped": 1, "auto": 2}
+
 
 class ModelOptions(Sized):
     """``attend_model_options``"""
@@ -106,6 +111,10 @@ class ModelOptions(Sized):
         ("progress", ProgressCallback),
         ("progress_context", c_void_p),
         ("copy_weights", c_bool),
+        ("pin_threads", c_bool),
+        ("weights", c_int),
+        ("memory_budget", c_size_t),
+        ("weights_directory", c_char_p),
         ("first_layer", c_size_t),
         ("end_layer", c_size_t),
     ]
@@ -128,6 +137,7 @@ class SessionOptions(Sized):
         ("progress_context", c_void_p),
         ("prefix_cache_bytes", c_size_t),
         ("key_value_type", c_int),
+        ("pin_threads", c_bool),
         ("stage", StageCallback),
         ("stage_context", c_void_p),
     ]
@@ -231,6 +241,11 @@ class ModelInfo(Sized):
         ("embedding_size", c_size_t),
         ("first_layer", c_size_t),
         ("whole_layers", c_size_t),
+        ("mapped_bytes", c_size_t),
+        ("mapped_resident_bytes", c_size_t),
+        ("mapped_read_bytes", c_uint64),
+        ("mapped_wait_seconds", c_double),
+        ("mapped_product_seconds", c_double),
     ]
 
 

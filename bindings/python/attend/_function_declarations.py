@@ -23,7 +23,12 @@ class Array(Structure):
 class ContextOptions(Sized):
     """``attend_context_options``"""
 
-    _fields_ = [("struct_size", c_size_t), ("threads", c_uint32), ("kernels", c_char_p)]
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("threads", c_uint32),
+        ("kernels", c_char_p),
+        ("pin_threads", c_bool),
+    ]
 
 
 class AttentionOptions(Sized):

@@ -13,6 +13,7 @@ import numpy as np
 from . import _declarations as c
 from ._arrays import Path, number, path_bytes, text_argument, utf8
 from ._library import Owned, library
+from ._placement import Placing
 from ._progress import Progress, Watch
 from .errors import InvalidArgumentError, NotFoundError
 
@@ -112,7 +113,9 @@ def load(
     threads: int,
     kernels: str | None,
     copy_weights: bool,
+    pin_threads: bool,
     layers: tuple[int, int] | None = None,
+    **placement: Any,
 ) -> Owned:
     """attend_model_create and its like, which hear signals and carry what ``progress`` raises past the C code."""
     if compute not in c.COMPUTE:
@@ -124,6 +127,8 @@ def load(
         kernels=text_argument(kernels, "kernels"),
         progress=watch.callback,
         copy_weights=copy_weights,
+        pin_threads=pin_threads,
+        **Placing(**placement).fields,
     )
     if layers is not None:
         options.first_layer, options.end_layer = (number(place, "layers") for place in layers)

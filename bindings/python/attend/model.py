@@ -17,6 +17,7 @@ from ._batches import Padding
 from ._caches import KeyValueType
 from ._generating import Generating
 from ._library import Closable, Owned, check, library, sized, text
+from ._placement import MappedWeights, Placement, Placing, mapped_weights
 from ._places import MEMORY, MemoryFiles, found, load
 from ._progress import Progress
 from ._similarity import Comparing
@@ -52,10 +53,11 @@ class Model(Closable, Comparing, Generating):
     index.json), and where present generation_config.json and the tokenizer's files; docs/formats.md has other formats.
     Or one of its files of weights; ``~`` is the home folder. Or what a model is called on the Hub, ``"org/name"`` or
     ``"org/name@revision"``, which is looked for in the local cache of huggingface_hub, without a network.
-    ``from_files`` loads files in memory. ``threads``: how many a call may use; 0: one for each processor available to
-    the process. ``kernels``: ``"amx"``, ``"avx512"``, ``"avx2"``, ``"portable"``, or
-    None: ``attend.kernels_name()``. ``progress``: called with a fraction that rises from 0 to 1; returning False stops
-    the loading with CancelledError, and an exception that it raises comes out of here. Ctrl-C stops the loading too.
+    ``from_files`` loads files in memory. ``threads``: how many a call may use; 0: one for each core available to the
+    process, of those that are fast where there are two kinds; ``pin_threads``: each stays on a processor, but for the
+    caller's. ``kernels``: ``"amx"``, ``"avx512"``, ``"avx2"``, ``"portable"``, or None: ``attend.kernels_name()``.
+    ``progress``: called with a fraction that rises from 0 to 1; returning False stops the loading with CancelledError, and an
+    exception that it raises comes out of here. Ctrl-C stops the loading too.
 
     ``layers``: those of a decoder that are loaded, ``(first, end)``, a stage of a pipeline for models that are too
     large for one machine: without layer 0 it reads ``States`` in the place of tokens, and without the last one its
@@ -63,6 +65,11 @@ class Model(Closable, Comparing, Generating):
 
     ``copy_weights``: read weights into memory where they would be mapped, so that a file that is shortened or written
     over while the model lives can neither end the process nor change results.
+
+    ``weights``: ``"resident"``, in memory; ``"mapped"``, in a file in ``weights_directory`` (None: where temporary
+    files are) of which at most ``memory_budget`` bytes are in memory (0: nine tenths of what is available now);
+    ``"auto"``, mapped where they would take more. Results are the same; ``mapped_weights()`` tells how long products
+    waited.
 
     ``compute``: the type that weights are kept in and matrix products are computed in, whatever the type of the stored
     weights:
@@ -152,10 +159,15 @@ class Model(Closable, Comparing, Generating):
         kernels: str | None = None,
         progress: Progress | None = None,
         copy_weights: bool = False,
+        pin_threads: bool = False,
+        weights: Placement = "resident",
+        memory_budget: SupportsIndex = 0,
+        weights_directory: Path | None = None,
         layers: tuple[SupportsIndex, SupportsIndex] | None = None,
     ) -> None:
         self.path = found(path)
-        self._start(self.path, progress, compute, threads, kernels, copy_weights, layers)
+        placement = Placing(weights, memory_budget, weights_directory)
+        self._start(self.path, progress, compute, threads, kernels, copy_weights, pin_threads, placement, layers)
 
     @classmethod
     def from_files(
@@ -167,6 +179,7 @@ class Model(Closable, Comparing, Generating):
         kernels: str | None = None,
         progress: Progress | None = None,
         copy_weights: bool = True,
+        pin_threads: bool = False,
     ) -> Model:
         """A model of files in memory: names as they would have them in a folder, with their bytes.
 
@@ -175,7 +188,7 @@ class Model(Closable, Comparing, Generating):
         """
         model = cls.__new__(cls)
         model.path = MEMORY
-        model._start(MemoryFiles(files), progress, compute, threads, kernels, copy_weights)
+        model._start(MemoryFiles(files), progress, compute, threads, kernels, copy_weights, pin_threads, Placing())
         return model
 
     def _start(
@@ -186,6 +199,8 @@ class Model(Closable, Comparing, Generating):
         threads: SupportsIndex,
         kernels: str | None,
         copy_weights: bool,
+        pin_threads: bool,
+        placement: Placing,
         layers: tuple[SupportsIndex, SupportsIndex] | None = None,
     ) -> None:
         """Loads what is at ``place``."""
@@ -194,6 +209,8 @@ class Model(Closable, Comparing, Generating):
             "threads": number(threads, "threads", bits=32),
             "kernels": kernels,
             "copy_weights": bool(copy_weights),
+            "pin_threads": bool(pin_threads),
+            **placement.options,
             **({} if layers is None else {"layers": _range(layers)}),
         }
         self._tensors: tuple[TensorInfo, ...] | None = None
@@ -248,11 +265,13 @@ class Model(Closable, Comparing, Generating):
         prefix_cache_bytes: SupportsIndex = 0,
         key_value_type: KeyValueType | None = None,
         progress: Progress | None = None,
+        pin_threads: bool = False,
         stage: Stage | None = None,
     ) -> Session:
         """A new session.
 
-        ``threads``: how many a call of it may use, at most the model's; 0: as many as the model.
+        ``threads``: how many a call of it may use, at most the model's; 0: as many as the model. ``pin_threads``: as of
+        the model.
 
         ``beyond_positions``: allow sequences longer than ``encoder_positions`` and ``decoder_positions`` where
         positions are computed (rotary, ALiBi, relative) and not looked up in a table; without it such a call is an
@@ -279,8 +298,13 @@ class Model(Closable, Comparing, Generating):
             prefix_cache_bytes=prefix_cache_bytes,
             key_value_type=key_value_type,
             progress=progress,
+            pin_threads=pin_threads,
             stage=stage,
         )
+
+    def mapped_weights(self) -> MappedWeights | None:
+        """What became of weights that lie in a file up to now; None where all are in memory."""
+        return mapped_weights(self._open())
 
     def _answering(self) -> Session:
         return self.session()

@@ -51,6 +51,7 @@ class Session(Caches, Answers):
         prefix_cache_bytes: SupportsIndex = 0,
         key_value_type: KeyValueType | None = None,
         progress: Progress | None = None,
+        pin_threads: bool = False,
         stage: Stage | None = None,
     ) -> None:
         """The options are those of ``Model.session``."""
@@ -67,6 +68,7 @@ class Session(Caches, Answers):
             progress=self._watch.callback,
             prefix_cache_bytes=number(prefix_cache_bytes, "prefix_cache_bytes"),
             key_value_type=key_value_type_number(key_value_type),
+            pin_threads=bool(pin_threads),
             stage=self._stage,
         )
         self._native = create(

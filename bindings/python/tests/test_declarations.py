@@ -186,6 +186,9 @@ def test_enums_have_the_numbers_of_the_header() -> None:
     assert {name.upper(): value for name, value in c.KEY_VALUES.items()} == numbers(
         "attend_key_value_type", "ATTEND_KEY_VALUE_"
     )
+    assert {name.upper(): value for name, value in c.PLACEMENTS.items()} == numbers(
+        "attend_weight_placement", "ATTEND_WEIGHTS_"
+    )
     assert {name.upper(): value for name, value in c.TRUNCATION.items()} == numbers(
         "attend_truncation", "ATTEND_TRUNCATION_"
     )

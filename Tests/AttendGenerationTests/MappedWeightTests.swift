@@ -1,0 +1,98 @@
+import AttendBase
+import AttendGeneration
+import AttendModels
+import Foundation
+import Testing
+
+/// Weights that do not all stay in memory.
+@Suite struct MappedWeightTests {
+  private func mapped(
+    _ path: String, _ compute: ComputeType, budget: Int, kind: WeightPlacement.Kind = .mapped,
+    directory: String? = "/var/tmp"
+  ) throws(Failure) -> Model {
+    var options = Model.Options()
+    options.compute = compute
+    options.threads = 2
+    options.placement.kind = kind
+    options.placement.budget = budget
+    options.placement.directory = directory
+    return try Model(path: path, options: options)
+  }
+
+  /// The same bits whatever part of the weights is in memory, in passes one after another, and no more memory than was
+  /// allowed, as the system counts it.
+  @Test(arguments: ["llama", "mixtral", "qwen2_moe", "gpt2", "marian", "bert", "t5"], ComputeType.allCases)
+  func resultsAreThoseOfWeightsInMemory(name: String, compute: ComputeType) throws {
+    let reference = try ConformanceCase(name)
+    let resident = try Session(model: try model(reference.path, compute: compute), threads: 2)
+    let expected = try reference.outputs(of: resident).found
+    #expect(resident.model.mappedWeights == nil)
+    // A page, a third of all, all.
+    for budget in [1 << 12, resident.model.weightBytes / 3, 1 << 30] {
+      let model = try mapped(reference.path, compute, budget: budget)
+      let session = try Session(model: model, threads: 2)
+      for _ in 0..<3 { #expect(try reference.outputs(of: session).found == expected) }
+      let report = try #require(model.mappedWeights)
+      #expect(report.bytes > 0 && report.bytes <= model.weightBytes + (1 << 20))
+      #expect(report.waitSeconds <= report.productSeconds)
+      #expect(report.residentBytes <= max(budget, report.bytes))
+      if budget == 1 << 30 { #expect(report.readBytes == 0) }
+      if budget == 1 << 12 { #expect(report.readBytes > 0) }
+    }
+  }
+
+  /// What is dropped is no longer in memory, by the system's own account.
+  @Test func droppedWeightsLeaveMemory() throws {
+    let reference = try ConformanceCase("mixtral")
+    let budget = 64 << 10
+    let model = try mapped(reference.path, .float32, budget: budget)
+    let session = try Session(model: model, threads: 1)
+    for _ in 0..<3 { _ = try reference.outputs(of: session) }
+    let report = try #require(model.mappedWeights)
+    // A matrix that a thread reads ahead at this moment may be there besides.
+    #expect(report.bytes > 3 * budget)
+    #expect(report.residentBytes <= 2 * budget)
+  }
+
+  @Test func automaticallyOnlyWhatDoesNotFit() throws {
+    let path = try ConformanceCase("llama").path
+    #expect(try mapped(path, .float32, budget: 1 << 30, kind: .automatic).mappedWeights == nil)
+    #expect(try mapped(path, .float32, budget: 1 << 12, kind: .automatic).mappedWeights != nil)
+    #expect(try mapped(path, .float32, budget: 1 << 12, kind: .resident).mappedWeights == nil)
+    // Without a budget memory decides, of which there is enough for this.
+    #expect(try mapped(path, .float32, budget: 0, kind: .automatic).mappedWeights == nil)
+  }
+
+  @Test func aDirectoryThatCannotHoldThemIsAnError() throws {
+    let path = try ConformanceCase("llama").path
+    func failure(_ directory: String) -> Failure? {
+      do throws(Failure) { _ = try mapped(path, .float32, budget: 1 << 12, directory: directory) } catch {
+        return error
+      }
+      return nil
+    }
+    let missing = try #require(failure("/there/is/no/such/folder"))
+    #expect(missing.code == .inputOutput && missing.message.contains("/there/is/no/such/folder"))
+    guard FileManager.default.fileExists(atPath: "/dev/shm") else { return }
+    let memory = try #require(failure("/dev/shm"))
+    #expect(memory.code == .unsupported && memory.message.contains("/dev/shm"))
+  }
+
+  /// Several sessions of one model, each with its own order of use.
+  @Test(.timeLimit(.minutes(2))) func sessionsShareTheFile() async throws {
+    let reference = try ConformanceCase("mixtral")
+    let expected = try reference.outputs(of: try Session(model: try model(reference.path), threads: 1)).found
+    let model = try mapped(reference.path, .float32, budget: 64 << 10)
+    try await withThrowingTaskGroup(of: Bool.self) { group in
+      for _ in 0..<3 {
+        group.addTask {
+          let session = try Session(model: model, threads: 2)
+          let own = try ConformanceCase("mixtral")
+          for _ in 0..<5 { guard try own.outputs(of: session).found == expected else { return false } }
+          return true
+        }
+      }
+      for try await isEqual in group { #expect(isEqual) }
+    }
+  }
+}
