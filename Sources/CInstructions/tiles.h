@@ -3,6 +3,10 @@
 #ifndef ATTEND_TILES_H
 #define ATTEND_TILES_H
 
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 /** Rows of a tile, and units of 32 bits in one of its rows. */
 enum { ATTEND_TILE = 16 };
 

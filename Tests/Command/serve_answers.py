@@ -191,7 +191,8 @@ def test_transcriptions(server: Server) -> None:
             f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
             for name, value in {"model": "numbers-en", **fields}.items()
         )
-        body += b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n' + sound + b"\r\n--x--\r\n"
+        body += b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+        body += sound + b"\r\n--x--\r\n"
         return server.ask(f"/v1/audio/{path}", body, Content_Type="multipart/form-data; boundary=x")
 
     assert ask().json == {"text": text}

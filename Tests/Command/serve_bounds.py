@@ -57,7 +57,7 @@ def test_requests(server: Server) -> None:
     refused(server, 400, "prompt", "/v1/completions", prompt={"a": 1})
     refused(server, 400, "suffix", "/v1/completions", prompt="a", suffix="b")
     refused(server, 404, "unknown_url", "/v1/nothing")
-    refused(server, 400, "makes no embeddings" if False else "input", "/v1/embeddings", input=[])
+    refused(server, 400, "input", "/v1/embeddings", input=[])
     for body in (b"{", b"[1]", b'{"messages": [' + b"[" * 5000):
         answer = server.ask("/v1/chat/completions", body, Content_Type="application/json")
         assert answer.status == 400 and answer.json["error"]["code"] == "invalid_json", answer.body
@@ -79,8 +79,7 @@ def test_http(server: Server) -> None:
     assert 1 < time.monotonic() - begin < 8
     two = "GET /health HTTP/1.1\r\nHost: x\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     assert raw(server, two).count("200 OK") == 2
-    ended = raw(server, two.replace("GET", "HEAD") + "", 10)
-    assert "405" in ended or "200" in ended
+    assert " 405 " in raw(server, two.replace("GET", "HEAD"))
 
 
 def test_hanging_up(server: Server) -> None:
@@ -130,8 +129,8 @@ def test_keys() -> None:
         assert server.ask("/health").status == 200
         for key in ("first", "second", "third"):
             assert server.ask("/v1/models", Authorization=f"Bearer {key}").status == 200
-        for headers in ({}, {"Authorization": "Bearer firs"}, {"Authorization": "Bearer firstx"}, {"Authorization": ""}):
-            answer = server.ask("/v1/models", **headers)
+        for shown in ("Bearer firs", "Bearer firstx", "first", ""):
+            answer = server.ask("/v1/models", Authorization=shown)
             assert answer.status == 401 and answer.json["error"]["code"] == "invalid_api_key", answer.body
         origin = {"Origin": "http://a.b"}
         asked = server.ask("/v1/models", method="OPTIONS", **origin)

@@ -2,7 +2,7 @@
 # Help with examples, exit codes, completions, manual pages. usage: usage.sh PROGRAM
 . "$(dirname "$0")/common.bash"
 commands="run translate summarize classify label answer fill embed search transcribe describe draw attention tokenize
-  inspect bench"
+  inspect bench serve"
 
 status 0 "$attend" --help
 for command in $commands; do

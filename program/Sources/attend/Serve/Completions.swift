@@ -117,7 +117,7 @@ func completion(_ request: Request, _ reply: Reply, _ server: Server) throws {
     throw APIError.invalid("best_of other than n is not supported.", "best_of", code: "unsupported_parameter")
   }
   try fields.only("suffix", "\"\"")
-  let prompts = try readPrompts(fields.take("prompt"), try host.tokenizer())
+  let prompts = try readPrompts(fields.take("prompt"), host)
   let echoes = try fields.bool("echo") ?? false
   try fields.finish()
   guard !echoes || sampling.alternatives == nil && !sampling.streams else {
@@ -138,11 +138,12 @@ func completion(_ request: Request, _ reply: Reply, _ server: Server) throws {
 }
 
 /// The ids of prompts: a text or several, ids or several lists of them.
-private func readPrompts(_ value: Value?, _ tokenizer: OpaquePointer) throws -> [[Int32]] {
+private func readPrompts(_ value: Value?, _ host: Host) throws -> [[Int32]] {
   guard let value else { throw APIError.invalid("prompt is missing.", "prompt", code: "missing_parameter") }
   if let ids = value.ids { return [ids] }
   let prompts: [[Int32]]
   if let texts = value.strings {
+    let tokenizer = try host.tokenizer()
     prompts = try texts.map { try encodedIds(tokenizer, $0) }
   } else if let lists = value.items?.map(\.ids), !lists.contains(where: { $0 == nil }) {
     prompts = lists.compactMap(\.self)

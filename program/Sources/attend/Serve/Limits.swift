@@ -8,7 +8,8 @@ struct Limits: ParsableArguments, Sendable {
   @Option(help: "Requests to a model that run or wait; more are answered with 429.") var maxRequests = 256
   @Option(help: "The most tokens of an answer; as many as a chat that says no number may have.") var maxTokens = 4096
   @Option(help: "Seconds that a request may take, until 504.") var requestTimeout = 600.0
-  @Option(help: "Seconds that a connection may be idle, a request may take to arrive, or an answer may wait to be read.")
+  @Option(
+    help: "Seconds that a connection may be idle, a request may take to arrive, or an answer may wait to be read.")
   var idleTimeout = 75.0
   @Option(help: "Seconds that running requests have to finish when the server is asked to end.") var grace = 30.0
 

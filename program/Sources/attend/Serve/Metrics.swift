@@ -47,7 +47,8 @@ final class Metrics: Sendable {
   }
 
   /// What was counted; gauges are asked for, with their label.
-  func report(gauges: [(name: String, help: String, type: String, values: [(label: String, value: String)])]) -> String {
+  func report(gauges: [(name: String, help: String, type: String, values: [(label: String, value: String)])]) -> String
+  {
     let state = state.withLock { $0 }
     var text = ""
     func counts(_ name: String, _ help: String, _ counts: [String: Int]) {

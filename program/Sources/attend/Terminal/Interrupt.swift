@@ -3,8 +3,8 @@ import Glibc
 import Synchronization
 
 /// Ctrl-C. A thread waits for it: where the library computes, the call is cancelled, so that what is done is kept and
-/// written; a second one, or one while nothing computes, ends the program with status 130 at once. The same thread hears
-/// SIGTERM, which ends the program unless it wants to end by itself.
+/// written; a second one, or one while nothing computes, ends the program with status 130 at once. The same thread
+/// hears SIGTERM, which ends the program unless it wants to end by itself.
 final class Interrupt: Sendable {
   static let exitCode: Int32 = 130
 
