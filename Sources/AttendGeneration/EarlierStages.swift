@@ -30,7 +30,8 @@ package final class EarlierStages {
     self.compute = compute
   }
 
-  /// Fills x, `[tokens, width]`, with the states of a batch, whose sequences are those from `first` on of all that live.
+  /// Fills x, `[tokens, width]`, with the states of a batch, whose sequences are those from `first` on of all that are
+  /// live.
   func run(_ batch: Batch, from first: Int, of sequences: LiveSequences, into x: Matrix) throws(Failure) {
     guard let tokens = batch.tokens else { throw Failure(.internalError, "stages that read no tokens") }
     positions.removeAll()

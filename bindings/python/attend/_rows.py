@@ -94,7 +94,7 @@ class Task:
         if self.task == "text-classification":
             return "top_k" in self.options
         if self.task == "question-answering":
-            return self.options.get("top_k", 1) != 1
+            return bool(self.options.get("top_k", 1) != 1)
         return self.task in {
             "audio-classification",
             "fill-mask",

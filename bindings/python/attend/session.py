@@ -217,6 +217,7 @@ class Session(Caches, Answers):
         if logits not in c.LOGITS:
             raise InvalidArgumentError(f"logits: {logits!r} is not one of {', '.join(c.LOGITS)}")
         batch = batch_of(self._rules, tokens, lengths, None, attention_mask, starts=True)
+        assert batch.lengths is not None  # they are tokens or states
         batch.struct.logits = c.LOGITS[logits]
         self._watch.call(library.attend_decode, native, ctypes.byref(batch.struct), ctypes.byref(found))
         self._lengths = batch.lengths

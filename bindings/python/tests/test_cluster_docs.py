@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,7 @@ def test_the_programs_of_a_section_run(heading: str, tmp_path: Path, monkeypatch
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "topics").symlink_to(FIXTURES / "tasks" / "topics")
     (tmp_path / "models" / "llama").symlink_to(FIXTURES / "conformance" / "llama")
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     begin = "import numpy as np\n"
     if "attend.ray" in program:
         monkeypatch.setenv("RAY_AUTH_MODE", "disabled")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import multiprocessing
 from pathlib import Path
 from typing import Any
@@ -122,3 +124,11 @@ def test_a_model_of_the_parent_says_so_in_the_child() -> None:
         assert "created before the process forked" in results.get(timeout=60)
         child.join(60)
         assert child.exitcode == 0
+
+
+@pytest.mark.parametrize("engine", ["ray", "spark"])
+def test_an_engine_that_is_not_there_is_named(engine: str) -> None:
+    if importlib.util.find_spec({"ray": "ray", "spark": "pyspark"}[engine]) is not None:
+        pytest.skip(f"{engine} is installed")
+    with pytest.raises(ImportError, match=rf"pip install 'libattend\[{engine}\]'"):
+        importlib.import_module(f"attend.{engine}")
