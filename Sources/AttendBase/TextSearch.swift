@@ -1,5 +1,5 @@
-// Searches in texts, by their bytes, which is by code points. Swift has its own beside its regular expressions, which are
-// a megabyte and are not linked (Package.swift).
+// Searches in texts, by their bytes, which is by code points. Swift has its own beside its regular expressions, which
+// are a megabyte and are not linked (Package.swift).
 
 extension StringProtocol {
   /// The first place of a text, which is not empty; nil: it does not occur.
