@@ -6,6 +6,12 @@ protocol TensorSource: Sendable {
   /// The file that holds the bytes.
   var file: MappedFile { get }
   var table: TensorTable { get }
+  /// What the file tells beside its tensors; nil: nothing that is needed.
+  var metadata: JSON? { get }
+}
+
+extension TensorSource {
+  var metadata: JSON? { nil }
 }
 
 /// The formats of weights, by the names of their files, in the order in which they are looked for.
@@ -71,7 +77,8 @@ package final class Checkpoint: Sendable {
     let sources = try Checkpoint.sources(in: folder, copies: copies)
     place = folder.place
     self.files = try FixedArray(sources.count, for: Checkpoint.purpose) { sources[$0].file }
-    self.table = try Checkpoint.table(of: sources, in: folder.path)
+    let table = try Checkpoint.table(of: sources, in: folder.path)
+    self.table = try QuantizedWeights(table, of: sources, in: folder)?.expanded() ?? table
   }
 
   /// The tensors of all files, under the names of today.
@@ -157,8 +164,10 @@ package final class Checkpoint: Sendable {
     for file in files where file.isCopy {
       var kept = GrowingList<Stretch>(for: Checkpoint.purpose)
       for tensor in tensors where keeps(tensor.name) {
-        guard let range = tensor.place(in: file) else { continue }
-        try kept.append(Stretch(first: range.lowerBound, limit: range.upperBound))
+        for part in [tensor] + (tensor.rows?.parts ?? []) {
+          guard let range = part.place(in: file) else { continue }
+          try kept.append(Stretch(first: range.lowerBound, limit: range.upperBound))
+        }
       }
       try kept.sort { $0.first < $1.first }
       var first = 0
@@ -174,6 +183,15 @@ package final class Checkpoint: Sendable {
   private struct Stretch {
     let first: Int
     let limit: Int
+  }
+
+  /// Whether a tensor is a bias of zeros beside a quantised matrix. Older programs write one for each product, also for
+  /// those that have none.
+  package func isIdleBias(_ name: String) -> Bool {
+    guard name.hasSuffix(".bias"), let bias = table[name], bias.bytes.allSatisfy({ $0 == 0 }),
+      let rows = table["\(name.dropLast(5)).weight"]?.rows
+    else { return false }
+    return !rows.parts.isEmpty
   }
 
   /// Calls `body` with the names of all tensors, those of unknown types last.

@@ -49,7 +49,7 @@ struct SafetensorsEntry {
   }
 
   /// The size of a tensor, nil where it does not fit an `Int`.
-  private static func bytes(_ shape: TensorShape, _ type: ElementType) -> Int? {
+  static func bytes(_ shape: TensorShape, _ type: ElementType) -> Int? {
     if shape.contains(0) { return 0 }
     var size = type.size
     for dimension in shape {

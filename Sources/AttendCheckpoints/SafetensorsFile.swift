@@ -7,6 +7,8 @@ import AttendBase
 package final class SafetensorsFile: TensorSource {
   package let file: MappedFile
   let table: TensorTable
+  /// Only where it tells of single tensors, as torchao's does.
+  let metadata: JSON?
 
   /// The tensors in the order of their names; those of types that this library does not know are left out.
   package var tensors: FixedArray<StoredTensor> { table.tensors }
@@ -24,7 +26,7 @@ package final class SafetensorsFile: TensorSource {
     let path = file.path
     let header = try SafetensorsFile.header(of: file)
     let data = UnsafeRawBufferPointer(rebasing: file.bytes[(8 + header.count)...])
-    let json = try JSON.parse(header, file: "the header of \(path)")
+    let json = try JSON.parse(header, file: "the header of \(path)", owner: file)
     guard json.kind == .object else { throw Failure(.invalidFile, "\(path): the header is not a JSON object") }
 
     var described = 0
@@ -46,14 +48,17 @@ package final class SafetensorsFile: TensorSource {
     try SafetensorsFile.checkTiling(entries, data.count, path)
 
     self.file = file
+    let metadata = json["__metadata__"]
+    self.metadata = metadata?["tensor_names"] == nil ? nil : metadata
     self.table = try TensorTable(entries.count, named: path) { (index) throws(Failure) in
       let entry = entries[index]
-      guard let type = entry.type else {
-        return .unknown(UnknownTensor(name: entry.name, type: entry.typeName, file: path))
-      }
-      let bytes = UnsafeRawBufferPointer(rebasing: data[entry.begin..<entry.end])
-      return .known(
-        StoredTensor(name: entry.name, type: type, shape: entry.shape, bytes: bytes, file: path, owner: file))
+      let tensor = StoredTensor(
+        name: entry.name, type: entry.type ?? .uint8, shape: entry.shape,
+        bytes: UnsafeRawBufferPointer(rebasing: data[entry.begin..<entry.end]), file: path, owner: file)
+      if entry.type != nil { return .known(tensor) }
+      let isOfBytes = SafetensorsEntry.bytes(entry.shape, .uint8) == entry.end - entry.begin
+      return .unknown(
+        UnknownTensor(name: entry.name, type: entry.typeName, file: path, asBytes: isOfBytes ? tensor : nil))
     }
   }
 

@@ -136,6 +136,8 @@ struct UnknownTensor: Sendable {
   let name: String
   let type: String
   let file: String
+  /// The tensor as if its elements were bytes, where its shape has one for each of them.
+  var asBytes: StoredTensor?
 
   var refusal: Failure {
     Failure(.unsupported, "\(file): tensor \(name) holds elements of type \(type), which this version cannot read")

@@ -1,5 +1,6 @@
 /* Beginnings of prompts that are kept, sessions that are saved and go on in another process, keys and values in fewer
  * bits. */
+#define _DEFAULT_SOURCE /* mkdtemp, readlink */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -229,13 +229,13 @@ static void memory(void) {
                             { "tokenizer.json", tokens.data, tokens.count } };
     attend_model *model = NULL, *other = NULL;
     CHECK_SUCCESS(attend_model_create(DEFAULT_MODEL, NULL, &other));
-    attend_model_info wanted = { sizeof wanted };
+    attend_model_info wanted = ATTEND_MODEL_INFO_INIT;
     CHECK_SUCCESS(attend_model_get_info(other, &wanted));
     for (int copies = 0; copies < 2; copies++) {
         attend_model_options options = ATTEND_MODEL_OPTIONS_INIT;
         options.copy_weights = copies;
         CHECK_SUCCESS(attend_model_create_from_files(files, 3, &options, &model));
-        attend_model_info info = { sizeof info };
+        attend_model_info info = ATTEND_MODEL_INFO_INIT;
         CHECK_SUCCESS(attend_model_get_info(model, &info));
         CHECK(info.parameters == wanted.parameters);
         const attend_tokenizer *tokenizer = NULL;

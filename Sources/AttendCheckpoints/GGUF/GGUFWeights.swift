@@ -90,8 +90,9 @@ private struct GGUFMember {
     {
       let columns = order != .same && sizes.count == 1 ? 1 : sizes[sizes.count - 1]
       rows = StoredRows(
-        format, at: base, rows: bytes.count / max(format.bytes(ofRow: columns), 1), columns: columns, order: order,
-        shift: shift, owner: source.file)
+        BlockRows(
+          format: format, base: base, rows: bytes.count / max(format.bytes(ofRow: columns), 1), columns: columns,
+          order: order, shift: shift, owner: source.file))
       if !order.fits(rows!.rows) { throw misfit(rows!.rows) }
     }
     return .known(

@@ -1,42 +1,76 @@
 // Rows of tensors that are stored in blocks or in another order than models read them.
 import AttendBase
 
-/// The rows of a tensor as GGUF stores them. Immutable: any number of threads may read at once.
-package final class StoredRows: @unchecked Sendable {
-  let format: BlockFormat
+/// The rows of a tensor that is not stored as its numbers. Immutable: any number of threads may read at once.
+package final class StoredRows: Sendable {
   package let rows: Int
   package let columns: Int
-  /// Where each row is found.
-  let order: RowOrder
-  /// A number that is added to all.
-  let shift: Float
-  private let base: UnsafeRawPointer
-  private let owner: (any AnyObject & Sendable)?
+  private let content: Content
 
-  /// `rows` rows of `columns` numbers at `base`, which `owner` keeps there.
-  init(
-    _ format: BlockFormat, at base: UnsafeRawPointer, rows: Int, columns: Int, order: RowOrder, shift: Float,
-    owner: (any AnyObject & Sendable)?
-  ) {
-    (self.format, self.base, self.rows, self.columns) = (format, base, rows, columns)
-    (self.order, self.shift, self.owner) = (order, shift, owner)
+  private enum Content {
+    case blocks(BlockRows)
+    case products(any QuantizedMatrix)
   }
 
-  /// Bytes of a row.
-  package var rowBytes: Int { format.bytes(ofRow: columns) }
+  /// Rows of blocks or in another order, as GGUF stores them.
+  init(_ blocks: BlockRows) {
+    (rows, columns, content) = (blocks.rows, blocks.columns, .blocks(blocks))
+  }
 
-  /// Whether rows lie in the order in which they are read.
-  package var isInOrder: Bool { order == .same }
+  /// Rows of a quantised matrix, as the libraries around transformers store them.
+  init(_ quantized: any QuantizedMatrix) {
+    (rows, columns, content) = (quantized.rows, quantized.columns, .products(quantized))
+  }
+
+  /// Bytes of a row, where rows lie one after another in the order in which they are read.
+  package var rowBytes: Int? {
+    if case .blocks(let blocks) = content, blocks.order == .same { return blocks.rowBytes }
+    return nil
+  }
+
+  /// The tensors that are read besides the one whose rows these are.
+  package var parts: [StoredTensor] {
+    if case .products(let quantized) = content { return quantized.parts }
+    return []
+  }
 
   /// Writes the numbers of a row, from 0 on. What packs weights asks for one row after another, so that no more than a
   /// panel is ever expanded.
   package func read(_ row: Int, into numbers: UnsafeMutablePointer<Float>) {
-    format.expand(base + order.place(of: row) * rowBytes, columns, into: numbers)
-    if shift != 0 { for index in 0..<columns { numbers[index] += shift } }
+    switch content {
+    case .blocks(let blocks): blocks.read(row, into: numbers)
+    case .products(let quantized): quantized.read(row, into: numbers)
+    }
   }
 
   /// Whether another holds rows of the same kind: whether equal bytes are equal numbers.
   func isAlike(_ other: StoredRows) -> Bool {
+    if case (.blocks(let own), .blocks(let others)) = (content, other.content) { return own.isAlike(others) }
+    return self === other
+  }
+}
+
+/// The rows of a tensor as GGUF stores them.
+struct BlockRows: @unchecked Sendable {
+  let format: BlockFormat
+  let base: UnsafeRawPointer
+  let rows: Int
+  let columns: Int
+  /// Where each row is found.
+  let order: RowOrder
+  /// A number that is added to all.
+  let shift: Float
+  /// Keeps the bytes at `base` where they are.
+  let owner: (any AnyObject & Sendable)?
+
+  var rowBytes: Int { format.bytes(ofRow: columns) }
+
+  func read(_ row: Int, into numbers: UnsafeMutablePointer<Float>) {
+    format.expand(base + order.place(of: row) * rowBytes, columns, into: numbers)
+    if shift != 0 { for index in 0..<columns { numbers[index] += shift } }
+  }
+
+  func isAlike(_ other: BlockRows) -> Bool {
     format == other.format && order == other.order && shift == other.shift
   }
 }

@@ -64,9 +64,8 @@ final class MatrixReader {
   private static func expanded(
     _ tensor: StoredTensor, _ source: StoredRows, from first: Int, rows: Int
   ) -> StoredMatrix {
-    let step = source.rowBytes
     var release: (@Sendable (Range<Int>) -> Void)?
-    if source.isInOrder {
+    if let step = source.rowBytes {
       release = { tensor.dontNeed((first + $0.lowerBound) * step..<(first + $0.upperBound) * step) }
     }
     return StoredMatrix(

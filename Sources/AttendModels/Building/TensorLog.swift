@@ -146,6 +146,7 @@ final class TensorLog {
     parameters += count
     readBytes += tensor.bytes.count
     fingerprint &+= TensorLog.checksum(of: tensor)
+    if let rows = tensor.rows { for part in rows.parts { fingerprint &+= TensorLog.checksum(of: part) } }
     guard progress(min(Double(readBytes) / Double(totalBytes), 0.999)) else {
       throw Failure(.cancelled, "loading \(folder) was cancelled by the progress callback")
     }
@@ -204,7 +205,7 @@ final class TensorLog {
   /// checkpoint only what is kept stays in memory.
   func finish(family: String, ignores: (String) -> Bool) throws(Failure) {
     try checkpoint.forEachName { (name) throws(Failure) in
-      guard !has(name, .read), !ignores(name) else { return }
+      guard !has(name, .read), !ignores(name), !checkpoint.isIdleBias(name) else { return }
       let shape = checkpoint[name].map { "\($0.shape) " } ?? ""
       throw Failure(
         .invalidFile,

@@ -19,23 +19,15 @@ struct UnreadKeys {
   func check() throws(Failure) {
     try config.forEachUnread { (key, value) throws(Failure) in
       guard !value.isNull, let key = key.string else { return }
-      if key == "quantization_config" || key == "compression_config" { throw quantized(key, value) }
+      if key == "quantization_config" || key == "compression_config" {
+        _ = try QuantizationMethod(value)
+        return
+      }
       guard let neutral = UnreadKeys.table[key], !isNeutral(value, key, neutral) else { return }
       throw Failure(
         .unsupported,
         "\(config.path): \(key) = \(value.excerpt) is not implemented for model_type \"\(blueprint.family)\"")
     }
-  }
-
-  private func quantized(_ key: String, _ value: JSON) -> Failure {
-    let method =
-      value["quant_method"]?.string ?? (value["load_in_4bit"] ?? value["load_in_8bit"]).map { _ in "bitsandbytes" }
-      ?? "an unnamed method"
-    return Failure(
-      .unsupported,
-      "\(config.path): \(key) says that the weights are quantised by \(method), which is not implemented for "
-        + "model_type \"\(blueprint.family)\"; load weights in "
-        + "float32, float16 or bfloat16, and choose int8 or int4 as the type to compute in")
   }
 
   // MARK: What changes nothing

@@ -94,9 +94,10 @@ struct Generated {
   }
 }
 
-/// The inputs whose sequences were finished, with these; where Ctrl-C ended a call, not all are.
+/// The inputs whose sequences were finished, with these, up to the first that Ctrl-C left unfinished: a shorter one
+/// behind it may be done, but rows stand in the order of the inputs and have no holes.
 func finished<Input>(_ inputs: [Input], _ found: [[Generated]]) -> [(Input, [Generated])] {
-  zip(inputs, found).filter { !$1.isEmpty && !$1.contains { $0.finish == "cancelled" } }
+  Array(zip(inputs, found).prefix { !$1.isEmpty && !$1.contains { $0.finish == "cancelled" } })
 }
 
 /// A text in one line.
