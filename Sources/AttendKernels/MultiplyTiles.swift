@@ -5,7 +5,7 @@ import CInstructions
 
 #if ATTEND_AVX512
   /// Rows of a tile, and units of a step of it.
-  private var tileSide: Int { @_transparent get { Int(ATTEND_TILE.rawValue) } }
+  private var tileSide: Int { @_transparent get { ATTEND_TILE } }
 
   /// The last units of a panel where these are no whole tile, filled up with zeros, to which inputs past the end add nothing.
   @_transparent private func fillTail(_ from: UnsafePointer<Float>, units: Int, _ tail: UnsafeMutablePointer<Float>) {

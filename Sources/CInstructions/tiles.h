@@ -1,5 +1,6 @@
-/* Products of bytes in AMX tiles; a part of instructions.h. Tiles are eight registers of 16 rows of 64 bytes, which each thread lays out before it uses
- * them. The instructions are spelled in assembly, as those of dot products are, and for the same reason. */
+/* Products of bytes in AMX tiles; a part of instructions.h. Tiles are eight registers of 16 rows of 64 bytes, which
+ * each thread lays out before it uses them. The instructions are spelled in assembly, as those of dot products are, and
+ * for the same reason. */
 #ifndef ATTEND_TILES_H
 #define ATTEND_TILES_H
 
@@ -36,8 +37,7 @@ ATTEND_INLINE void attend_end_tiles(void) { __asm__ volatile("tilerelease"); }
 #define ATTEND_STORE_TILE(tile, to, stride) \
     __asm__ volatile("tilestored %%tmm" #tile ", (%0,%1,1)" : : "r"(to), "r"(stride) : "memory")
 /* Unsigned bytes of `x`, signed ones of `w`; sums wrap around, as those of vpdpbusd do. */
-#define ATTEND_DOT_TILES(sums, x, w) \
-    __asm__ volatile("tdpbusd %%tmm" #w ", %%tmm" #x ", %%tmm" #sums : :)
+#define ATTEND_DOT_TILES(sums, x, w) __asm__ volatile("tdpbusd %%tmm" #w ", %%tmm" #x ", %%tmm" #sums : :)
 
 /** 16 units along the inputs for 32 rows and 32 outputs: two tiles of rows with two of weights, whose units lie 32
  * apart. */

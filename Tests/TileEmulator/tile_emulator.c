@@ -84,7 +84,8 @@ static bool is_tile(unsigned number) { return current.palette == 1 && number < T
 static bool load_layout(const layout *from) {
     if (from->palette > 1 || (from->palette == 1 && from->first_row != 0)) return false;
     for (int tile = 0; tile < TILES; tile++)
-        if (from->rows[tile] > ROWS || from->bytes[tile] > BYTES || !from->rows[tile] != !from->bytes[tile]) return false;
+        if (from->rows[tile] > ROWS || from->bytes[tile] > BYTES || !from->rows[tile] != !from->bytes[tile])
+            return false;
     for (int tile = TILES; tile < 16; tile++)
         if (from->rows[tile] || from->bytes[tile]) return false;
     current = *from;
@@ -133,23 +134,26 @@ static bool move(const instruction *it) {
 
 static bool execute(const instruction *it) {
     switch (it->opcode) {
-        case 0x49:
-            if (it->mod != 3) {
-                if (it->prefix == 0) return load_layout((const layout *)(uintptr_t)it->address);
-                if (it->prefix != 1) return false;
-                memcpy((void *)(uintptr_t)it->address, &current, sizeof current);
-                return true;
-            }
-            if (it->prefix == 0 && it->reg == 0 && it->rm == 0) {
-                memset(&current, 0, sizeof current);
-                return true;
-            }
-            if (it->prefix != 3 || !is_tile(it->reg)) return false;
-            memset(tiles[it->reg], 0, sizeof tiles[it->reg]);
+    case 0x49:
+        if (it->mod != 3) {
+            if (it->prefix == 0) return load_layout((const layout *)(uintptr_t)it->address);
+            if (it->prefix != 1) return false;
+            memcpy((void *)(uintptr_t)it->address, &current, sizeof current);
             return true;
-        case 0x4b: return move(it);
-        case 0x5e: return multiply(it);
-        default: return false;
+        }
+        if (it->prefix == 0 && it->reg == 0 && it->rm == 0) {
+            memset(&current, 0, sizeof current);
+            return true;
+        }
+        if (it->prefix != 3 || !is_tile(it->reg)) return false;
+        memset(tiles[it->reg], 0, sizeof tiles[it->reg]);
+        return true;
+    case 0x4b:
+        return move(it);
+    case 0x5e:
+        return multiply(it);
+    default:
+        return false;
     }
 }
 

@@ -24,7 +24,7 @@ def main():
     )
     parser.add_argument("--model", default=HERE)
     parser.add_argument("--compute", default="float32", help="float32, bfloat16, int8 or int4")
-    parser.add_argument("--kernels", help='"amx", "avx512", "avx2" or "portable"; by default the best that this CPU has')
+    parser.add_argument("--kernels", help='"amx", "avx512", "avx2" or "portable"; else the best of this CPU')
     arguments = parser.parse_args()
     if not Path(arguments.cmudict).is_file():
         sys.exit(
