@@ -8,9 +8,10 @@ extension KeyValueLayout {
     checksum.add(UInt64(type.rawValue))
     checksum.add(UInt64(layers.count))
     for layer in layers {
-      for number in [layer.heads, layer.headDim, layer.states, layer.window, layer.kind, layer.offset] {
+      for number in [layer.heads, layer.headDim, layer.window, layer.kind, layer.offset] {
         checksum.add(UInt64(number))
       }
+      if layer.states > 0 { checksum.add(UInt64(layer.states)) }
     }
   }
 }

@@ -61,9 +61,12 @@ class Answers(TextTasks):
         under way, Ctrl-C's too, carries what was finished: ``error.finished`` has the answers in the order of the
         inputs, None for the others.
         """
-        return generation.generate(
-            self._answering(), inputs, options, on_token, logits_processor, assistant_model, progress, images
+        session = self._answering()
+        found = generation.generate(
+            session, inputs, options, on_token, logits_processor, assistant_model, progress, images
         )
+        self._done(session)
+        return found
 
     def stream(self, prompt: Any, *, assistant_model: Model | None = None, **options: Any) -> Iterator[str]:
         """The text of one answer as it is written, piece by piece: ``for piece in session.stream("Once")``.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import operator
 import os
 import re
@@ -62,11 +63,11 @@ def view(
 
 def copied(pointer: Any, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """An array of its own of the numbers that a pointer of ctypes points to, which may be null where there are none."""
-    kind = np.dtype(dtype)
-    array: npt.NDArray[Any] = np.empty(shape, kind)
-    if array.size:
-        ctypes.memmove(array.__array_interface__["data"][0], pointer, array.nbytes)
-    return array
+    count = math.prod(shape)
+    if count == 0:
+        return np.zeros(shape, dtype)
+    numbers = bytearray(ctypes.string_at(pointer, count * np.dtype(dtype).itemsize))
+    return np.frombuffer(numbers, dtype).reshape(shape)
 
 
 def tensor_view(tensor: c.Tensor, owner: object, writeable: bool = False) -> Float32Array:

@@ -22,6 +22,10 @@ class TextTasks:
         """The session that a call is made in."""
         raise NotImplementedError
 
+    def _done(self, session: Session) -> None:
+        """A call has ended in a session, without an error."""
+        raise NotImplementedError
+
     def find_entities(
         self,
         texts: Any,

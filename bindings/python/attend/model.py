@@ -20,12 +20,15 @@ from ._library import Closable, Owned, check, library, sized, text
 from ._placement import MappedWeights, Placement, Placing, mapped_weights
 from ._places import MEMORY, MemoryFiles, found, load
 from ._progress import Progress
+from ._resting import Resting
 from ._similarity import Comparing
 from .errors import AttendError, UnsupportedError
 from .session import Session
 from .stages import Stage
 from .tokenizer import Tokenizer
 
+#: Bytes of a session up to which it waits for the next call.
+_RESTING_BYTES = 64 << 20
 #: What the header says where a model sets no limit: SIZE_MAX.
 _NO_LIMIT = ctypes.c_size_t(-1).value
 
@@ -214,6 +217,7 @@ class Model(Closable, Comparing, Generating):
             **({} if layers is None else {"layers": _range(layers)}),
         }
         self._tensors: tuple[TensorInfo, ...] | None = None
+        self._rests: list[Resting] = []
         self._known_padding: Padding | None = None
         self._native = load(place, progress, **self._options)
         self._describe(self._native)
@@ -307,7 +311,19 @@ class Model(Closable, Comparing, Generating):
         return mapped_weights(self._open())
 
     def _answering(self) -> Session:
-        return self.session()
+        try:
+            resting = self._rests.pop()
+        except IndexError:
+            return self.session()
+        return Session._woken(self, resting)
+
+    def _done(self, session: Session) -> None:
+        """Keeps a session for the next call, for its memory need not be asked for again."""
+        resting = session._resting()
+        if resting is not None and not self._rests and session.memory <= _RESTING_BYTES:
+            self._rests.append(resting)
+        if self.closed:
+            self._rests.clear()
 
     def embed(
         self,
@@ -379,6 +395,7 @@ class Model(Closable, Comparing, Generating):
     def close(self) -> None:
         """Lets the model go; closing twice is allowed, using it after is an InvalidStateError. Its sessions go on."""
         super().close()
+        self._rests.clear()
 
     def __repr__(self) -> str:
         return (
@@ -390,6 +407,7 @@ class Model(Closable, Comparing, Generating):
         self._open()
         other = type(self).__new__(type(self))
         other.__dict__.update(self.__dict__)
+        other._rests = []
         return other
 
     def __deepcopy__(self, _: Any) -> Model:

@@ -9,12 +9,13 @@ import numpy as np
 
 from . import _declarations as c
 from ._answers import Answers
-from ._arrays import Float32Array, Ids, SizeArray, Texts, ids, number, sizes, tensor_view, text_argument
-from ._batches import RaggedBatch, Rules, Sequences, split
+from ._arrays import Float32Array, Ids, Texts, ids, number, sizes, tensor_view, text_argument
+from ._batches import RaggedBatch, Sequences, split
 from ._caches import Caches, KeyValueType, key_value_type_number
 from ._library import check, create, library, size
 from ._maps import attention_maps
 from ._progress import Progress, Watch
+from ._resting import Resumable
 from .errors import AttendError, InvalidArgumentError, InvalidStateError
 from .inputs import InputBatch, Inputs, batch_of
 from .stages import Stage, StateBatch, States, callback
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from .model import Model
 
 
-class Session(Caches, Answers):
+class Session(Resumable, Caches, Answers):
     """Sequences that are being read and written, their caches, scratch memory. ``Model.session()`` makes one.
 
     Threads: one at a time. A call while another thread is in one raises BusyError. Sessions of one model run side by
@@ -55,13 +56,8 @@ class Session(Caches, Answers):
         stage: Stage | None = None,
     ) -> None:
         """The options are those of ``Model.session``."""
-        self._family = model.family
-        self._model = model
-        self._lengths: SizeArray | None = None  # of the last call's sequences: how hidden_states is cut
-        self._embedding_size = model.embedding_size
-        self._rules = Rules(model._padding, model.token_type_count > 0, model.hidden_size)
-        self._watch = Watch(progress)
-        self._stage = callback(stage, self._watch, model.hidden_size)
+        self._belong(model, Watch(progress))
+        earlier = callback(stage, self._watch, model.hidden_size)
         options = c.SessionOptions(
             threads=number(threads, "threads", bits=32),
             beyond_positions=bool(beyond_positions),
@@ -69,14 +65,14 @@ class Session(Caches, Answers):
             prefix_cache_bytes=number(prefix_cache_bytes, "prefix_cache_bytes"),
             key_value_type=key_value_type_number(key_value_type),
             pin_threads=bool(pin_threads),
-            stage=self._stage,
+            stage=earlier,
         )
         self._native = create(
             library.attend_session_create,
             model._open(),
             ctypes.byref(options),
             free=library.attend_session_free,
-            parent=(self._watch, self._stage),
+            parent=(self._watch, earlier),
         )
 
     def _answering(self) -> Session:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import importlib.util
 import multiprocessing
 import os
@@ -10,6 +11,7 @@ import pickle
 import re
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +165,33 @@ def test_mypy_accepts_the_package_and_what_its_docstrings_and_readmes_promise(tm
             text=True,
         )
         assert result.returncode == 0, result.stdout
+
+
+def test_a_model_generates_again_in_a_session_that_rested() -> None:
+    with attend.Model(DEFAULT_MODEL) as model:
+        words = [model.tokenizer.encode(word) for word in ("attention", "a", "recurrent")]
+        first = [(found.ids.tolist(), found.score) for found in model.generate(words, num_beams=3)]
+        (resting,) = model._rests
+        for _ in range(2):
+            assert [(found.ids.tolist(), found.score) for found in model.generate(words, num_beams=3)] == first
+            assert model._rests[0].native is resting.native
+        with pytest.raises(attend.InvalidArgumentError):
+            model.generate(words, num_beams=-1)
+        assert not model._rests  # an error leaves nothing behind
+        model.generate(words)
+        copied = copy.copy(model)
+        assert not copied._rests
+        told = weakref.ref(model._rests[0].watch)
+    assert not model._rests and told() is None
+
+
+def test_a_session_that_rests_does_not_keep_its_model() -> None:
+    model = attend.Model(DEFAULT_MODEL)
+    model.generate([[5, 6, 7]])
+    gone = weakref.ref(model)
+    gc.disable()
+    try:
+        del model
+        assert gone() is None
+    finally:
+        gc.enable()
