@@ -140,13 +140,16 @@ def test_keys() -> None:
         assert server.ask("/v1/models", Authorization="Bearer first", Origin="http://c.d").status == 403
 
 
+def ask_long(server: Server, found: list[int]) -> None:
+    found.append(server.ask("/v1/chat/completions", {**LONG, "n": 16}).status)
+
+
 def test_ends(model: str) -> None:
     """Running requests are finished, for as long as there is; then clients are told."""
     for number, grace, wanted in ((signal.SIGINT, "60", 200), (signal.SIGTERM, "0.05", 503)):
         with serve(program, "-m", f"talker={model}", "--grace", grace) as server:
             found: list[int] = []
-            fields = {**LONG, "n": 16}
-            thread = threading.Thread(target=lambda: found.append(server.ask("/v1/chat/completions", fields).status))
+            thread = threading.Thread(target=ask_long, args=(server, found))
             thread.start()
             while not server.metric("attend_running"):
                 time.sleep(0.01)
