@@ -37,7 +37,7 @@ breathe_default_project = "attend"
 breathe_domain_by_extension = {"h": "c"}
 breathe_show_include = False
 
-autodoc_mock_imports = ["matplotlib", "sklearn"]
+autodoc_mock_imports = ["matplotlib", "pandas", "pyarrow", "pyspark", "ray", "sklearn"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_type_aliases = {name: name for name in ("Ids", "Sequences", "Inputs", "Texts", "Path", "Float32Array")}

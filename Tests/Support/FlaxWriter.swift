@@ -1,5 +1,6 @@
 // Files as Flax writes them of models that were trained in PyTorch.
 // transformers 4, modeling_flax_pytorch_utils.py
+import AttendBase
 
 /// A map of maps of arrays in MessagePack.
 package enum FlaxWriter {

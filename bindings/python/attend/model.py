@@ -59,8 +59,8 @@ class Model(Closable, Comparing, Generating):
     ``from_files`` loads files in memory. ``threads``: how many a call may use; 0: one for each core available to the
     process, of those that are fast where there are two kinds; ``pin_threads``: each stays on a processor, but for the
     caller's. ``kernels``: ``"amx"``, ``"avx512"``, ``"avx2"``, ``"portable"``, or None: ``attend.kernels_name()``.
-    ``progress``: called with a fraction that rises from 0 to 1; returning False stops the loading with CancelledError, and an
-    exception that it raises comes out of here. Ctrl-C stops the loading too.
+    ``progress``: called with a fraction that rises from 0 to 1; returning False stops the loading with CancelledError,
+    and an exception that it raises comes out of here. Ctrl-C stops the loading too.
 
     ``layers``: those of a decoder that are loaded, ``(first, end)``, a stage of a pipeline for models that are too
     large for one machine: without layer 0 it reads ``States`` in the place of tokens, and without the last one its
