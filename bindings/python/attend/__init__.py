@@ -12,6 +12,7 @@ carry ``code``.
 """
 
 from ._caches import PrefixCache
+from ._described import Kind, TensorInfo
 from ._encodings import Encoding
 from ._placement import MappedWeights
 from ._runtime import LogLevel, kernels_name, set_log, version
@@ -37,7 +38,7 @@ from .errors import (
 from .generation import Alternative, Generation, Hypothesis, TokenEvent
 from .inputs import Features, Input, Picture, SeenPictures, Sound
 from .listening import SpeechStream
-from .model import Kind, Model, TensorInfo
+from .model import Model
 from .pipelines import pipeline
 from .regions import Located, Region
 from .scheduler import Request, Scheduler, SchedulerStats

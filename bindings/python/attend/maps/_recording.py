@@ -7,11 +7,12 @@ from typing import Any, Literal, Sequence
 import numpy as np
 
 from .._arrays import Float32Array, Int32Array
+from .._described import Kind
 from .._encodings import Encoding
 from ..errors import InvalidArgumentError, InvalidStateError, UnsupportedError
 from ..generation import Hypothesis
 from ..inputs import Input, pictures
-from ..model import Kind, Model
+from ..model import Model
 from ..session import Session
 from ._attention import Attention, Maps
 from ._tokens import Tokens

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .._described import Kind
 from ..errors import InvalidArgumentError, UnsupportedError
-from ..model import Kind
 from ._base import Pipeline
 
 
