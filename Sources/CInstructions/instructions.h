@@ -391,13 +391,9 @@ ATTEND_INLINE void attend_restore_modes(uint32_t modes) { _mm_setcsr(modes); }
 /** The compiler moves no read or write across. */
 ATTEND_INLINE void attend_keep_order(void) { __asm__ volatile("" ::: "memory"); }
 
-/** Asks for the cache line of `address`. */
+/** Asks for the cache line of `address`; to lie in the second cache; to write to it. */
 ATTEND_INLINE void attend_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
-
-/** Asks for the cache line of `address`, to lie in the second cache. */
 ATTEND_INLINE void attend_prefetch_far(const void *address) { __builtin_prefetch(address, 0, 2); }
-
-/** Asks for the cache line of `address`, to write to it. */
 ATTEND_INLINE void attend_prefetch_write(const void *address) { __builtin_prefetch(address, 1, 3); }
 
 #endif

@@ -3,6 +3,7 @@ import AttendDecoding
 import AttendGrammars
 import AttendTestSupport
 import Testing
+import _StringProcessing
 
 /// Tokens that a grammar leaves no choice about.
 @Suite struct ForcedTokenTests {
