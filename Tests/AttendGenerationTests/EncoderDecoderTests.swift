@@ -6,7 +6,9 @@ import Foundation
 import Testing
 
 /// The kernel sets that this machine runs.
-let kernelSets = ["amx", "avx512", "avx2", "portable"].filter { (try? Engine(kernels: $0, threads: 1)) != nil }
+let kernelSets: [String] = ["amx", "avx512", "avx2", "portable"].filter {
+  (try? Engine(kernels: $0, threads: 1)) != nil
+}
 
 /// Outputs of transformers 5.23 in float32.
 @Suite struct EncoderDecoderTests {

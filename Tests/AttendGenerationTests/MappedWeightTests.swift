@@ -1,4 +1,5 @@
 import AttendBase
+import AttendDispatch
 import AttendGeneration
 import AttendModels
 import Foundation
