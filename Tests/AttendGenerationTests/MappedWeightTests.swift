@@ -28,30 +28,39 @@ import Testing
     let resident = try Session(model: try model(reference.path, compute: compute), threads: 2)
     let expected = try reference.outputs(of: resident).found
     #expect(resident.model.mappedWeights == nil)
+    // Matrices below a page stay in memory: of these small models in few bits all may do so.
+    let hasPages = compute == .float32 || compute == .bfloat16
     // A page, a third of all, all.
     for budget in [1 << 12, resident.model.weightBytes / 3, 1 << 30] {
       let model = try mapped(reference.path, compute, budget: budget)
       let session = try Session(model: model, threads: 2)
       for _ in 0..<3 { #expect(try reference.outputs(of: session).found == expected) }
       let report = try #require(model.mappedWeights)
-      #expect(report.bytes > 0 && report.bytes <= model.weightBytes + (1 << 20))
+      #expect(report.bytes > 0 || !hasPages)
+      #expect(report.bytes <= model.weightBytes + (1 << 20))
       #expect(report.waitSeconds <= report.productSeconds)
       #expect(report.residentBytes <= max(budget, report.bytes))
       if budget == 1 << 30 { #expect(report.readBytes == 0) }
-      if budget == 1 << 12 { #expect(report.readBytes > 0) }
+      if budget == 1 << 12 && hasPages { #expect(report.readBytes > 0) }
     }
   }
 
   /// What is dropped is no longer in memory, by the system's own account.
-  @Test func droppedWeightsLeaveMemory() throws {
-    let reference = try ConformanceCase("mixtral")
-    let budget = 64 << 10
-    let model = try mapped(reference.path, .float32, budget: budget)
-    let session = try Session(model: model, threads: 1)
-    for _ in 0..<3 { _ = try reference.outputs(of: session) }
+  @Test(arguments: ComputeType.allCases) func droppedWeightsLeaveMemory(compute: ComputeType) throws {
+    let path = root.appendingPathComponent("models/g2p-en").path
+    let resident = try Session(model: try model(path, compute: compute), threads: 2)
+    let budget = resident.model.weightBytes / 4
+    let model = try mapped(path, compute, budget: budget)
+    let session = try Session(model: model, threads: 2)
+    var spelled: [[[Int32]]] = []
+    for session in [resident, session, session] {
+      try session.encode([[5, 6, 7, 8, 9], [20, 11]])
+      spelled.append(try session.greedy(longest: 20))
+    }
+    #expect(spelled[1] == spelled[0] && spelled[2] == spelled[0])
     let report = try #require(model.mappedWeights)
+    #expect(report.bytes > 2 * budget && report.readBytes > 0)
     // A matrix that a thread reads ahead at this moment may be there besides.
-    #expect(report.bytes > 3 * budget)
     #expect(report.residentBytes <= 2 * budget)
   }
 

@@ -65,7 +65,8 @@ struct TileTests {
 
   @Test(arguments: cases) private func tilesGiveTheSameBits(_ some: TileCase) throws {
     let hasTiles = (try? Engine(kernels: "amx", threads: 1)) != nil
-    for threads in [1, 3] {
+    // Threads that the library makes hear no signals: on a CPU without tiles nobody could execute their instructions.
+    for threads in hasTiles ? [1, 3] : [1] {
       let tiles = try #require(TileKernels.emulated(threads: threads))
       var found: [Float] = []
       let executed = try emulating { found = try some.results(tiles) }

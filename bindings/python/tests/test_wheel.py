@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import REPOSITORY
-from test_readme import examples
+
+sys.path.insert(0, str(REPOSITORY / "Tests" / "Docs"))
+from pages import blocks  # noqa: E402
 
 MODULES = ("build", "scikit_build_core", "auditwheel")
 EPOCH = "1700000000"
@@ -152,7 +154,8 @@ def test_the_bill_of_materials_names_what_is_linked(wheel: zipfile.ZipFile) -> N
 
 @pytest.mark.parametrize("place", range(3))
 def test_the_examples_of_the_readme_run_where_nothing_else_is(environment: Path, tmp_path: Path, place: int) -> None:
-    program, output = examples("python")[place]
+    shown = [block for block in blocks(REPOSITORY / "README.md") if block.language == "python" and block.output]
+    program, output = shown[place].source, shown[place].output.text
     (tmp_path / "example.py").write_text(program)
     assert bare(environment, "python", "-I", str(tmp_path / "example.py")) == output
 
