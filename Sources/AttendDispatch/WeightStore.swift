@@ -114,8 +114,11 @@ package final class WeightStore: @unchecked Sendable {
     try bring(region.base, region.bytes)
   }
 
+  /// Counts the time of a product, or of a reader of rows.
+  fileprivate func took(since start: Int) { computed.add(MonotonicTime.now - start, ordering: .relaxed) }
+
   fileprivate func end(_ index: Int, since start: Int) {
-    computed.add(MonotonicTime.now - start, ordering: .relaxed)
+    took(since: start)
     locked { $0.residency.end(index) }
   }
 
@@ -182,7 +185,8 @@ final class WeightBlock: @unchecked Sendable {
 
   /// Has a part of the weights in memory, for a reader that needs no more.
   func bring(_ range: Range<Int>) throws(Failure) {
-    let first = range.lowerBound & ~(ResidentPages.size - 1)
+    let start = MonotonicTime.now, first = range.lowerBound & ~(ResidentPages.size - 1)
+    defer { store.took(since: start) }
     try store.bring(region.base + first, min(range.upperBound, region.bytes) - first)
   }
 }

@@ -45,8 +45,8 @@ import Testing
     }
   }
 
-  /// What is dropped is no longer in memory, by the system's own account.
-  @Test(arguments: ComputeType.allCases) func droppedWeightsLeaveMemory(compute: ComputeType) throws {
+  /// What is dropped is read again, by the system's own account of what is missing.
+  @Test(arguments: ComputeType.allCases) func droppedWeightsAreReadAgain(compute: ComputeType) throws {
     let path = root.appendingPathComponent("models/g2p-en").path
     let resident = try Session(model: try model(path, compute: compute), threads: 2)
     let budget = resident.model.weightBytes / 4
@@ -60,8 +60,6 @@ import Testing
     #expect(spelled[1] == spelled[0] && spelled[2] == spelled[0])
     let report = try #require(model.mappedWeights)
     #expect(report.bytes > 2 * budget && report.readBytes > 0)
-    // A matrix that a thread reads ahead at this moment may be there besides.
-    #expect(report.residentBytes <= 2 * budget)
   }
 
   @Test func automaticallyOnlyWhatDoesNotFit() throws {

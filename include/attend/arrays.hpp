@@ -64,6 +64,7 @@ class array {
 struct context_options {
     std::uint32_t threads = 0;
     std::string kernels = {};
+    bool pin_threads = false; ///< threads that the library makes stay on a processor each
 };
 
 /// What attention does to its scores, and what it leaves behind: attend_attention_options.

@@ -13,7 +13,10 @@ namespace attend {
 class context {
   public:
     explicit context(const context_options &options = {}) {
-        const attend_context_options how = { sizeof(how), options.threads, detail::optional_text(options.kernels) };
+        attend_context_options how = ATTEND_CONTEXT_OPTIONS_INIT;
+        how.threads = options.threads;
+        how.kernels = detail::optional_text(options.kernels);
+        how.pin_threads = options.pin_threads;
         attend_context *made = nullptr;
         detail::check(attend_context_create(&how, &made));
         handle_ = detail::owner<attend_context, attend_context_free>(made);

@@ -55,9 +55,15 @@ using progress_callback = std::function<bool(double fraction)>;
 struct model_options {
     compute_type compute = compute_type::standard;
     std::uint32_t threads = 0; ///< that a call may use, the caller's included; 0: one for each processor
-    std::string kernels = {};  ///< "avx512", "avx2", "portable"; empty: kernels_name()
+    std::string kernels = {};  ///< "amx", "avx512", "avx2", "portable"; empty: kernels_name()
     progress_callback progress = {};
     bool copy_weights = false; ///< weights are read into memory, not mapped
+    bool pin_threads = false;  ///< threads that the library makes stay on a processor each
+    attend_weight_placement weights = ATTEND_WEIGHTS_RESIDENT; ///< where packed weights lie
+    std::size_t memory_budget = 0;      ///< bytes of mapped weights in memory; 0: nine tenths of what is available
+    std::string weights_directory = {}; ///< of the file of mapped weights; empty: that of TMPDIR, /var/tmp or /tmp
+    std::size_t first_layer = 0;        ///< the layers [first_layer, end_layer) of a decoder; both 0: all
+    std::size_t end_layer = 0;
 };
 
 /// A file that the program has in memory: attend_file. Both views must stay as long as the model, unless it copies its
@@ -208,6 +214,12 @@ class model {
         how.threads = options.threads;
         how.kernels = detail::optional_text(options.kernels);
         how.copy_weights = options.copy_weights;
+        how.pin_threads = options.pin_threads;
+        how.weights = options.weights;
+        how.memory_budget = options.memory_budget;
+        how.weights_directory = detail::optional_text(options.weights_directory);
+        how.first_layer = options.first_layer;
+        how.end_layer = options.end_layer;
         progress.attach(how.progress, how.progress_context);
         attend_model *made = nullptr;
         attend_error *failure = call(&how, &made);

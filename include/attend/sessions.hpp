@@ -23,6 +23,7 @@ struct session_options {
     progress_callback progress = {}; ///< hears how far a long call is; it must not use the session but to cancel
     std::size_t prefix_cache_bytes = 0; ///< that beginnings of prompts may take; 0: none are kept
     attend::key_value_type key_value_type = attend::key_value_type::standard;
+    bool pin_threads = false; ///< as of the model
 };
 
 /// The use that was made of kept beginnings of prompts.
@@ -44,6 +45,7 @@ inline attend_session_options c_session(const session_options &options) {
     how.beyond_positions = options.beyond_positions;
     how.prefix_cache_bytes = options.prefix_cache_bytes;
     how.key_value_type = static_cast<attend_key_value_type>(options.key_value_type);
+    how.pin_threads = options.pin_threads;
     return how;
 }
 

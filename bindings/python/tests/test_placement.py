@@ -36,7 +36,7 @@ def test_mapped_weights_give_the_same(compute: str, budget: int, tmp_path: Path)
         used = model.mapped_weights()
         assert used is not None and used.bytes > 0 and 0 <= used.resident_bytes <= used.bytes
         assert 0 <= used.wait_seconds <= used.product_seconds and 0 <= used.wait_share <= 1
-        assert (used.read_bytes == 0) == (budget == 1 << 40)
+        assert (used.read_bytes == 0) == (budget >= used.bytes)
 
 
 def test_options_survive_a_pickle() -> None:

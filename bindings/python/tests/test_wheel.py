@@ -52,6 +52,8 @@ def made(folder: Path) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: Any) -> tuple[Path, Path]:
+    if not os.environ.get("ATTEND_TEST_WHEEL"):
+        pytest.skip("making a wheel takes some minutes: ATTEND_TEST_WHEEL=1 asks for it")
     for name in MODULES:
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"the Python module {name} is not installed")

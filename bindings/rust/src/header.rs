@@ -10,7 +10,6 @@ macro_rules! handles {
 }
 handles!(attend_error attend_model attend_tokenizer attend_encoding attend_text attend_session attend_generation);
 
-/// `attend_model_options` up to `copy_weights`.
 #[repr(C)]
 pub struct attend_model_options {
     pub struct_size: usize,
@@ -20,6 +19,12 @@ pub struct attend_model_options {
     pub progress: Option<unsafe extern "C" fn(f64, *mut c_void) -> bool>,
     pub progress_context: *mut c_void,
     pub copy_weights: bool,
+    pub pin_threads: bool,
+    pub weights: u32,
+    pub memory_budget: usize,
+    pub weights_directory: *const c_char,
+    pub first_layer: usize,
+    pub end_layer: usize,
 }
 
 #[repr(C)]
@@ -41,6 +46,7 @@ pub struct attend_batch {
     pub inputs: *const c_void,
     pub input_count: usize,
     pub seen_pictures: *const i32,
+    pub states: *const f32,
 }
 
 #[repr(C)]

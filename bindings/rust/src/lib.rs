@@ -128,6 +128,12 @@ impl Model {
             progress: None,
             progress_context: null_mut(),
             copy_weights: false,
+            pin_threads: false,
+            weights: 0,
+            memory_budget: 0,
+            weights_directory: null(),
+            first_layer: 0,
+            end_layer: 0,
         };
         let mut model = null_mut();
         // SAFETY: all that is pointed to lives until the call returns.
@@ -272,6 +278,7 @@ impl Session {
             inputs: null(),
             input_count: 0,
             seen_pictures: null(),
+            states: null(),
         };
         // SAFETY: the tensor is copied before another call.
         unsafe {
