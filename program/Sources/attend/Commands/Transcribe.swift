@@ -55,13 +55,15 @@ struct Transcribe: ParsableCommand {
     let model = try model.load(quiet: quiet)
     var failures = Failures()
     let bar = Progress("Transcribing", total: sounds.count, unit: "files", hidden: quiet)
-    for sound in sounds where !interrupt.isAsked {
-      failures.collect(sound) {
-        let text = try model.interruptible { try transcribe(model, sound) }
-        bar.clear()
-        try writeFile(outputFolder.map { "\($0)/\(stem(sound)).\(format.rawValue)" } ?? output, Array(text.utf8))
+    try model.interruptible {
+      for sound in sounds where !interrupt.isAsked {
+        failures.collect(sound) {
+          let text = try transcribe(model, sound)
+          bar.clear()
+          try writeFile(outputFolder.map { "\($0)/\(stem(sound)).\(format.rawValue)" } ?? output, Array(text.utf8))
+        }
+        bar.advance()
       }
-      bar.advance()
     }
     bar.clear()
     try failures.report()

@@ -127,10 +127,10 @@ final class Model {
     return attend_error_get_code(error) != ATTEND_ERROR_NOT_FOUND
   }
 
-  /// Runs calls that Ctrl-C ends with ATTEND_ERROR_CANCELLED.
+  /// Runs a job, whose calls Ctrl-C ends with ATTEND_ERROR_CANCELLED. What it does between them goes on undisturbed.
   func interruptible<Result>(_ body: () throws -> Result) throws -> Result {
-    interrupt.watch(session)
-    defer { interrupt.watch(nil) }
+    let before = interrupt.watch(UInt(bitPattern: session))
+    defer { interrupt.watch(before) }
     return try body()
   }
 }

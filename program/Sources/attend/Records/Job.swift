@@ -21,24 +21,26 @@ final class Job {
   ) throws {
     let bar = Progress(label, total: inputs.count, unit: unit, hidden: quiet)
     defer { bar.clear() }
-    do {
-      try parts(of: inputs, size, bar, model) { try rowsOf($0, place: place, failed: failed, work: work) }
-    } catch {
-      // A list of JSON gets its end whatever happens.
-      try? writer.finish()
-      throw error
+    try model.interruptible {
+      do {
+        try parts(of: inputs, size, bar) { try rowsOf($0, place: place, failed: failed, work: work) }
+      } catch {
+        // A list of JSON gets its end whatever happens.
+        try? writer.finish()
+        throw error
+      }
+      bar.clear()
+      try finish()
     }
-    bar.clear()
-    try finish()
   }
 
   private func parts<Input>(
-    of inputs: [Input], _ size: Int, _ bar: Progress, _ model: Model, rows: ([Input]) throws -> [Row]
+    of inputs: [Input], _ size: Int, _ bar: Progress, rows: ([Input]) throws -> [Row]
   ) throws {
     var first = 0
     while first < inputs.count && !interrupt.isAsked {
       let part = Array(inputs[first..<min(first + max(size, 1), inputs.count)])
-      let rows = try model.interruptible { try rows(part) }
+      let rows = try rows(part)
       bar.clear()
       if first == 0, part.count > 1, failures.messages.count == part.count, reasons.count == 1 {
         throw Trouble(reasons.first!)  // Not the inputs are to blame, nor will those that follow do better.

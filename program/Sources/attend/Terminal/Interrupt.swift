@@ -2,14 +2,14 @@ import CAttend
 import Glibc
 import Synchronization
 
-/// Ctrl-C. A thread waits for it: where the library computes, the call is cancelled, so that what is done is kept and
-/// written; a second one, or one while nothing computes, ends the program with status 130 at once. The same thread
-/// hears SIGTERM, which ends the program unless it wants to end by itself.
+/// Ctrl-C. A thread waits for it: where a job is at work, the call that computes for it, or its next one, is cancelled,
+/// so that what is done is kept and written whole; a second one, or one outside of a job, ends the program with status
+/// 130 at once. The same thread hears SIGTERM, which ends the program unless it wants to end by itself.
 final class Interrupt: Sendable {
   static let exitCode: Int32 = 130
 
   private struct State {
-    /// The address of the session that computes; 0: none.
+    /// The address of the session of the job; 0: there is none.
     var session: UInt = 0
     var isAsked = false
     /// What a program that ends by itself does.
@@ -44,8 +44,13 @@ final class Interrupt: Sendable {
 
   func forget() { state.withLock { $0.isAsked = false } }
 
-  /// Says which session computes from now on; nil: none.
-  func watch(_ session: OpaquePointer?) { state.withLock { $0.session = session.map { UInt(bitPattern: $0) } ?? 0 } }
+  /// Says whose session computes from now on, by its address, 0: nobody's; gives the one before.
+  @discardableResult func watch(_ session: UInt) -> UInt {
+    state.withLock { state in
+      defer { state.session = session }
+      return state.session
+    }
+  }
 
   /// Says what the first signal asks for in place of ending the program.
   func end(by action: @escaping @Sendable () -> Void) { state.withLock { $0.end = action } }
