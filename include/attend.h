@@ -981,7 +981,7 @@ ATTEND_MUST_CHECK attend_error *attend_session_save(
 
 /**
  * The same to a file, which gets its name when it is whole and then takes the place of what had it. Errors besides:
- * NOT_FOUND (the folder), INPUT_OUTPUT. Since 0.2.
+ * NOT_FOUND (the folder), IO. Since 0.2.
  */
 ATTEND_MUST_CHECK attend_error *attend_session_save_file(
     attend_session *session, const size_t *indices, size_t count, const char *path);
@@ -994,7 +994,7 @@ ATTEND_MUST_CHECK attend_error *attend_session_save_file(
  */
 ATTEND_MUST_CHECK attend_error *attend_session_restore(attend_session *session, const char *bytes, size_t length);
 
-/** The same from a file. Errors besides: NOT_FOUND, INPUT_OUTPUT. Since 0.2. */
+/** The same from a file. Errors besides: NOT_FOUND, IO. Since 0.2. */
 ATTEND_MUST_CHECK attend_error *attend_session_restore_file(attend_session *session, const char *path);
 
 /** @} */
@@ -1567,7 +1567,7 @@ typedef struct attend_transcription attend_transcription;
  *
  * `*transcription` is owned by the caller, also where the call is cancelled or fails in the middle: it then holds the
  * segments that there were by then; after an error of the arguments it is NULL. `options` may be NULL. Errors:
- * INVALID_ARGUMENT (an option, by name; samples that are no numbers), NOT_FOUND, INPUT_OUTPUT, INVALID_FILE (no sound),
+ * INVALID_ARGUMENT (an option, by name; samples that are no numbers), NOT_FOUND, IO, INVALID_FILE (no sound),
  * UNSUPPORTED (the model does not transcribe; a library that is not installed is named), CANCELLED, OUT_OF_MEMORY,
  * BUSY, INVALID_STATE (after a fork).
  */
